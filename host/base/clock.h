@@ -1,0 +1,42 @@
+// The clock seam: everything that asks for the time asks a Clock, so that tests can hold it still.
+// SystemClock reads the kernel's clocks; FakeClock moves only when told. Any thread may read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace moonlet {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  /// Milliseconds that never go back; only differences mean something.
+  virtual std::int64_t monotonic_ms() const = 0;
+  /// Milliseconds since 1970-01-01 UTC.
+  virtual std::int64_t wall_ms() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  std::int64_t monotonic_ms() const override;
+  std::int64_t wall_ms() const override;
+};
+
+class FakeClock final : public Clock {
+ public:
+  explicit FakeClock(std::int64_t wall_ms = 0) : wall_(wall_ms) {}
+  std::int64_t monotonic_ms() const override { return now_; }
+  std::int64_t wall_ms() const override { return wall_ + now_; }
+  void advance(std::int64_t ms) { now_ += ms; }
+
+ private:
+  std::int64_t now_ = 0;
+  std::int64_t wall_;
+};
+
+/// "2026-11-21T03:12:00.123Z"
+std::string iso8601_utc(std::int64_t wall_ms);
+/// "20261121T031200Z", for names of files
+std::string compact_utc(std::int64_t wall_ms);
+
+}  // namespace moonlet

@@ -1,0 +1,63 @@
+#include "host/base/loop.h"
+
+#include <algorithm>
+
+namespace moonlet {
+
+Loop::Loop(const Clock& clock) : clock_(clock) {
+  uv_loop_init(&loop_);
+  uv_timer_init(&loop_, &wake_);
+  wake_.data = this;
+}
+
+Loop::~Loop() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  // Owners close their handles before the loop goes; their close callbacks run here.
+  while (uv_run(&loop_, UV_RUN_NOWAIT) != 0) {
+  }
+  uv_loop_close(&loop_);
+}
+
+Loop::TimerId Loop::after(std::int64_t delay_ms, std::function<void()> fn) {
+  TimerId id{clock_.monotonic_ms() + std::max<std::int64_t>(delay_ms, 0), next_++};
+  timers_.emplace(id, std::move(fn));
+  arm();
+  return id;
+}
+
+void Loop::cancel(TimerId id) {
+  if (timers_.erase(id) != 0) arm();
+}
+
+void Loop::arm() {
+  if (timers_.empty()) {
+    uv_timer_stop(&wake_);
+    return;
+  }
+  std::int64_t wait = std::max<std::int64_t>(timers_.begin()->first.first - clock_.monotonic_ms(), 0);
+  // Without this libuv counts from its cached time, which lies in the past after a long callback.
+  uv_update_time(&loop_);
+  uv_timer_start(
+      &wake_, [](uv_timer_t* timer) { static_cast<Loop*>(timer->data)->fire_due(); },
+      static_cast<std::uint64_t>(wait), 0);
+}
+
+void Loop::fire_due() {
+  // Timers added by a callback wait for the next turn, so a chain of zero delays cannot starve I/O.
+  const std::uint64_t last = next_;
+  const std::int64_t now = clock_.monotonic_ms();
+  while (!timers_.empty()) {
+    auto first = timers_.begin();
+    if (first->first.first > now || first->first.second >= last) break;
+    auto fn = std::move(first->second);
+    timers_.erase(first);
+    fn();
+  }
+  arm();
+}
+
+bool Loop::run_once(bool wait) {
+  return uv_run(&loop_, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,53 @@
+// Loop owns one libuv loop and the timers of one engine (or of one keeper). It owns no handles of
+// others: whoever opens a handle on raw() closes it. One thread, the one that calls run_once().
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "host/base/clock.h"
+
+namespace moonlet {
+
+class Loop {
+ public:
+  /// `clock` is borrowed and outlives the loop. With a FakeClock timers fire in run_once() or
+  /// fire_due() after the clock was advanced; nothing sleeps.
+  explicit Loop(const Clock& clock);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  uv_loop_t* raw() { return &loop_; }
+  const Clock& clock() const { return clock_; }
+
+  using TimerId = std::pair<std::int64_t, std::uint64_t>;
+  /// Calls `fn` once, `delay_ms` (not negative) from now, from run_once(). The id stays valid until
+  /// it fired or was cancelled.
+  TimerId after(std::int64_t delay_ms, std::function<void()> fn);
+  /// Cancelling a timer that fired, or twice, does nothing.
+  void cancel(TimerId id);
+
+  /// Waits for at least one event (or timer) and handles what is there. False when nothing is
+  /// pending any more. With `wait` false it only handles what is already there.
+  bool run_once(bool wait = true);
+  /// Fires the timers that are due by the clock.
+  void fire_due();
+  bool has_timers() const { return !timers_.empty(); }
+
+ private:
+  void arm();
+
+  const Clock& clock_;
+  uv_loop_t loop_{};
+  uv_timer_t wake_{};
+  std::map<TimerId, std::function<void()>> timers_;
+  std::uint64_t next_ = 1;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,50 @@
+// Operation: one pending thing (a child, a timer, a join). It completes exactly once and can be
+// asked to cancel at most once; completing is the only way it ends, so whoever waits is always
+// told. The starter and the waiter share it. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <utility>
+
+namespace moonlet {
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+
+  bool done() const { return done_; }
+
+  /// Sets what is called on completion, once, from the loop. Called at once when already done.
+  void on_complete(std::function<void()> fn) {
+    if (done_) {
+      fn();
+    } else {
+      waiter_ = std::move(fn);
+    }
+  }
+
+  /// Asks it to end early. Completion still arrives, possibly much later (a child must first be
+  /// reaped). Further calls, and calls after completion, do nothing.
+  void cancel() {
+    if (done_ || cancelling_) return;
+    cancelling_ = true;
+    start_cancel();
+  }
+  bool cancelling() const { return cancelling_; }
+
+ protected:
+  void complete() {
+    if (done_) return;
+    done_ = true;
+    if (auto waiter = std::exchange(waiter_, nullptr)) waiter();
+  }
+
+ private:
+  virtual void start_cancel() = 0;
+
+  std::function<void()> waiter_;
+  bool done_ = false;
+  bool cancelling_ = false;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,41 @@
+#include "host/base/loop.h"
+
+#include <string>
+
+#include "tests/catch.h"
+
+using namespace moonlet;
+
+TEST_CASE("timers fire in order of their deadline, by the clock alone") {
+  FakeClock clock;
+  Loop loop(clock);
+  std::string order;
+  loop.after(20, [&] { order += 'b'; });
+  loop.after(10, [&] { order += 'a'; });
+  auto dropped = loop.after(15, [&] { order += 'x'; });
+  loop.cancel(dropped);
+  loop.cancel(dropped);
+  loop.fire_due();
+  CHECK(order.empty());
+  clock.advance(10);
+  loop.fire_due();
+  CHECK(order == "a");
+  clock.advance(100);
+  loop.fire_due();
+  CHECK(order == "ab");
+  CHECK_FALSE(loop.has_timers());
+}
+
+TEST_CASE("a timer set by a timer waits for the next turn") {
+  FakeClock clock;
+  Loop loop(clock);
+  int fired = 0;
+  std::function<void()> again = [&] {
+    if (++fired < 5) loop.after(0, again);
+  };
+  loop.after(0, again);
+  loop.fire_due();
+  CHECK(fired == 1);
+  loop.fire_due();
+  CHECK(fired == 2);
+}
