@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 namespace moonlet {
 
@@ -101,6 +102,13 @@ std::size_t utf8_sequence(std::string_view text) {
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
+    // Eight ASCII bytes at a time: nearly all text is.
+    std::uint64_t eight = 0x80;
+    if (text.size() >= 8) std::memcpy(&eight, text.data(), 8);
+    if ((eight & 0x8080808080808080U) == 0) {
+      text.remove_prefix(8);
+      continue;
+    }
     const std::size_t size = utf8_sequence(text);
     if (size == 0) return false;
     text.remove_prefix(size);
