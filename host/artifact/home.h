@@ -25,7 +25,8 @@ class Home {
   const std::string& work_tree() const { return work_tree_; }
   const GitTree& git() const { return git_; }
 
-  /// `.agent` when it is there, else nullptr. For commands that only read.
+  /// `.agent` when it is there, else nullptr. For commands that only read. This and make() return
+  /// what Home owns: valid until it is moved or destroyed.
   Result<const Dir*> existing();
   /// `.agent` with runs, sidecars, tasks and live in it, made where missing, and excluded from git
   /// unless the user tracks it.
