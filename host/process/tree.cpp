@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <unordered_set>
 
 namespace moonlet {
@@ -25,7 +26,8 @@ std::uint64_t hash(std::string_view text) {
 }  // namespace
 
 bool born_at(const ProcessInfo& info, std::int64_t born_ms) {
-  return info.born_ms >= born_ms - 20 && info.born_ms <= born_ms + 1000;
+  const std::int64_t tick = 20 + birth_tolerance_ms();
+  return info.born_ms >= born_ms - tick && info.born_ms <= born_ms + 1000 + birth_tolerance_ms();
 }
 
 std::string mark_value(std::string_view token, std::uint32_t step, std::string_view outer) {
@@ -107,7 +109,9 @@ std::vector<TreeMember> find_tree(
 
 bool signal_process(const ProcessInfo& info, int signal) {
   ProcessInfo now;
-  if (!read_process(info.pid, now) || now.born_ms != info.born_ms || now.zombie) return false;
+  if (!read_process(info.pid, now) || now.zombie ||
+      std::abs(now.born_ms - info.born_ms) > birth_tolerance_ms())
+    return false;
   return kill(info.pid, signal) == 0;
 }
 

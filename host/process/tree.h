@@ -37,6 +37,8 @@ pid_t pid_limit();
 /// Our own children, into `pids`. False where the kernel does not list them.
 bool list_own_children(std::vector<pid_t>& pids);
 
+/// How far two readings of one process's born_ms may differ.
+std::int64_t birth_tolerance_ms();
 /// True when `info` is the process that was given `pid` at `born_ms`: a start is recorded just
 /// before the process is made, and no pid comes round within a second.
 bool born_at(const ProcessInfo& info, std::int64_t born_ms);

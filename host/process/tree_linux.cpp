@@ -115,10 +115,15 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   info.ppid = static_cast<pid_t>(std::strtol(next, &next, 10));
   info.pgid = static_cast<pid_t>(std::strtol(next, &next, 10));
   info.sid = static_cast<pid_t>(std::strtol(next, &next, 10));
-  for (int field = 7; field < 22; ++field) std::strtoll(next, &next, 10);
+  long threads = 0;
+  for (int field = 7; field < 22; ++field) {
+    long long value = std::strtoll(next, &next, 10);
+    if (field == 20) threads = static_cast<long>(value);
+  }
   static const std::int64_t ticks = sysconf(_SC_CLK_TCK);
   info.born_ms = std::strtoll(next, &next, 10) * 1000 / ticks;
-  info.zombie = state == 'Z' || state == 'X' || state == 'x';
+  // A process whose first thread has ended looks like a zombie while its other threads go on.
+  info.zombie = (state == 'Z' || state == 'X' || state == 'x') && threads <= 1;
   return true;
 }
 
@@ -171,6 +176,8 @@ bool list_own_children(std::vector<pid_t>& pids) {
   }
   return got == 0;
 }
+
+std::int64_t birth_tolerance_ms() { return 0; }
 
 int brand_resource() { return RLIMIT_RTTIME; }
 

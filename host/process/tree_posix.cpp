@@ -65,6 +65,7 @@ bool read_process(pid_t pid, ProcessInfo& info) {
 pid_t newest_pid() { return 0; }
 pid_t pid_limit() { return 0; }
 bool list_own_children(std::vector<pid_t>&) { return false; }
+std::int64_t birth_tolerance_ms() { return 2000; }
 int brand_resource() { return -1; }
 bool read_mark(pid_t, std::string_view, std::uint32_t&) { return false; }
 
