@@ -337,6 +337,7 @@ class LogReader {
 }  // namespace
 
 bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {
+  if (child.why == to_string(ChildExit::Why::kNotStarted)) return false;
   return child.state != LoggedChild::State::kIntent || record.boot_id != boot_id;
 }
 
