@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/base/result.h"
+#include "host/telemetry/redact.h"
 
 namespace moonlet {
 
@@ -49,8 +50,8 @@ struct ChildSpec {
 
   bool durable = false;     ///< its records are on disk before the exec and before its exit is told
   bool own_cgroup = false;  ///< a cgroup of its own, where the machine allows one
-  bool watch_markers = false;        ///< scan stdout for output markers, told as they happen
-  std::vector<std::string> secrets;  ///< values that never reach a file or the host
+  bool watch_markers = false;   ///< scan stdout for output markers, told as they happen
+  std::vector<Secret> secrets;  ///< values that never reach a file or the host
 };
 
 /// What came out of one stream.

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/artifact/text.h"
+
 namespace moonlet {
 
 namespace {
@@ -20,28 +22,10 @@ constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
 
-// The length of the valid UTF-8 sequence at `text`, 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates and what lies beyond Unicode differ in the second byte.
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
-      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) {
-    return 0;
-  }
-  return length;
-}
-
 void add_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    std::size_t length = sequence_length(text);
+    std::size_t length = utf8_sequence(text);
     auto byte = static_cast<unsigned char>(text[0]);
     if (length == 0) {
       out += "\xef\xbf\xbd";

@@ -162,10 +162,11 @@ Error unfit(std::string message, std::string hint) {
 Result<void> check_spec(const ChildSpec& spec) {
   if (spec.argv.empty()) return unfit("the command is empty", "name a program to run");
   std::size_t size = 0;
-  for (const auto* list : {&spec.argv, &spec.env, &spec.secrets}) {
+  for (const auto& secret : spec.secrets) size += secret.name.size() + secret.value.size() + 8;
+  for (const auto* list : {&spec.argv, &spec.env}) {
     for (const auto& text : *list) {
-      size += text.size() + 5;
-      if (list == &spec.secrets || text.find('\0') == std::string::npos) continue;
+      size += text.size() + 1;
+      if (text.find('\0') == std::string::npos) continue;
       return unfit("an argument or environment value of '" + spec.argv[0] + "' holds a NUL byte",
                    "no program can be given one; pass it by a file or on stdin");
     }
@@ -215,7 +216,10 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, static_cast<std::uint8_t>(spec.own_cgroup));
   put(out, static_cast<std::uint8_t>(spec.watch_markers));
   put(out, static_cast<std::uint32_t>(spec.secrets.size()));
-  for (const auto& secret : spec.secrets) put(out, std::string_view(secret));
+  for (const auto& secret : spec.secrets) {
+    put(out, std::string_view(secret.name));
+    put(out, std::string_view(secret.value));
+  }
   return {};
 }
 
@@ -318,7 +322,8 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   spec.own_cgroup = in.flag();
   spec.watch_markers = in.flag();
   for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
-    spec.secrets.push_back(in.text());
+    std::string name = in.text();
+    spec.secrets.push_back({std::move(name), in.text()});
   }
   if (start.argc == 0) in.fail();
   return whole(in, std::move(start));
