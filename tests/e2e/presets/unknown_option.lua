@@ -1,0 +1,10 @@
+local m = require "moonlet"
+
+return m.preset {
+  name = "unknown-option",
+  summary = "Misspells an option of ctx:agent.",
+  needs = { agents = true },
+  run = function(ctx)
+    return ctx:agent { name = "one", promt = "Say hello.", rules = function() return "x" end }
+  end,
+}
