@@ -64,15 +64,13 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   if (!agent) return agent.error();
   auto run = std::make_unique<Run>();
   run->agent = *agent;
-  run->redactor = Redactor({}, services.environment);
   Runs runs(**agent);
   if (prepared_run.empty()) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
-    auto sidecar = task_id.empty()
-                       ? create_sidecar(**agent, preset, services.clock.wall_ms())
-                       : create_sidecar(**agent, task_id);
+    run->task_id = task_id.empty() ? Sidecar::default_id(preset, services.clock.wall_ms())
+                                   : std::string(task_id);
+    auto sidecar = Sidecar::create(**agent, run->task_id);
     if (!sidecar) return sidecar.error();
-    run->task_id = *sidecar;
     auto created = runs.create();
     if (!created) {
       (void)(*agent)->remove_tree("sidecars/" + run->task_id);
@@ -125,7 +123,7 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written = run.dir->dir().write_file("run.json", run.redactor.apply(text), Durable::kYes);
+  written = run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -136,7 +134,7 @@ int run_write(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
   auto& written = push_box<Result<void>>(L);
-  written = run.agent->write_file(path, run.redactor.apply(text), Durable::kYes);
+  written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -174,12 +172,12 @@ int run_make_dirs(lua_State* L) {
 int run_redact(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
-  if (run.redactor.empty()) {
+  if (Services::of(L).redactor.empty()) {
     lua_settop(L, 1);
     return 1;
   }
   auto& redacted = push_box<std::string>(L);
-  redacted = run.redactor.apply(text);
+  redacted = Services::of(L).redactor.apply(text);
   lua_pushlstring(L, redacted.data(), redacted.size());
   return 1;
 }
@@ -188,7 +186,7 @@ int run_redact(lua_State* L) {
 int run_step_name(lua_State* L) {
   const std::string_view key = check_text(L, 1);
   auto& name = push_box<std::string>(L);
-  name = step_dir_name(key);
+  name = Sidecar::step_name(key);
   lua_pushlstring(L, name.data(), name.size());
   return 1;
 }
@@ -203,9 +201,8 @@ int run_end_children(lua_State* L) {
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  services.run->keeper.reset();
   (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
-  services.run.reset();
+  services.drop_run();
   return 0;
 }
 

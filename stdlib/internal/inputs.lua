@@ -1,6 +1,5 @@
 --- --input: what an agent may look at. file:, glob:, cmd: and diff:, or the obvious one of them.
 --- Every input is listed in input-manifest.md with its digest, and what was cut of it.
-local record = require "moonlet.record"
 local glob = require "moonlet.glob"
 local command = require "moonlet.internal.runner.command"
 
