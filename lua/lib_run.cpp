@@ -1,4 +1,5 @@
 // core.run: the directories of the run that is being driven, and what other runs left behind.
+#include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
 #include "host/base/id.h"
 #include "host/process/sweep.h"
@@ -281,6 +282,61 @@ int run_live(lua_State* L) {
   return 1;
 }
 
+std::string_view entry_text(lua_State* L, int entry, const char* key) {
+  std::string_view text;
+  if (lua_getfield(L, entry, key) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // the entry keeps it alive
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+InputKind kind_from(std::string_view name) {
+  for (InputKind kind : {InputKind::kFile, InputKind::kGlob, InputKind::kCmd, InputKind::kDiff}) {
+    if (to_string(kind) == name) return kind;
+  }
+  return InputKind::kText;
+}
+
+void read_entry(lua_State* L, int entry, InputEntry& out) {
+  out.spec = entry_text(L, entry, "spec");
+  out.kind = kind_from(entry_text(L, entry, "kind"));
+  out.path = entry_text(L, entry, "path");
+  out.sha256 = entry_text(L, entry, "sha256");
+  out.error = entry_text(L, entry, "error");
+  lua_getfield(L, entry, "bytes");
+  lua_getfield(L, entry, "kept");
+  lua_getfield(L, entry, "cut");
+  lua_getfield(L, entry, "binary");
+  out.bytes = static_cast<std::uint64_t>(lua_tointeger(L, -4));
+  out.kept = static_cast<std::uint64_t>(lua_tointeger(L, -3));
+  out.cut = lua_toboolean(L, -2) != 0;
+  out.binary = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 4);
+}
+
+/// manifest(list of inputs) -> the text of input-manifest.md
+int run_manifest(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  auto& manifest = push_box<Manifest>(L);
+  auto& entry = push_box<InputEntry>(L);
+  const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, 1));
+  for (lua_Integer i = 1; i <= count; ++i) {
+    lua_rawgeti(L, 1, i);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    read_entry(L, lua_gettop(L), entry);
+    manifest.add(std::move(entry));
+    lua_pop(L, 1);
+  }
+  auto& text = push_box<std::string>(L);
+  text = manifest.markdown();
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
 /// check_id(text, what): raises unless it has the form of an id
 int run_check_id(lua_State* L) {
   const std::string_view text = check_text(L, 1);
@@ -304,6 +360,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"finish", guard<run_finish>},
     {"sweep", guard<run_sweep>},
     {"live", guard<run_live>},
+    {"manifest", guard<run_manifest>},
     {"check_id", guard<run_check_id>},
     {nullptr, nullptr},
 };
