@@ -402,12 +402,24 @@ local function add_log(facts, result)
   end
 end
 
+-- The tracked files whose names are wanted. All names come through here, so it looks at each once.
+local function pick(result, wanted)
+  local found, text, pos = {}, result.stdout or "", 1
+  while true do
+    local stop = find(text, "\0", pos, true)
+    if not stop then break end
+    local path = sub(text, pos, stop - 1)
+    if wanted(match(path, "^.*/(.*)$") or path, path) then found[#found + 1] = path end
+    pos = stop + 1
+  end
+  return found
+end
+
 -- Before anything is read: which filters to switch off, which files to list, what the target names.
 local function prepare(ctx, target, opts)
   local calls = { git.config_call() }
   if opts.survey then
-    calls[#calls + 1] = { joined({ "ls-files", "-z", "--cached", "--" }, opts.survey),
-      { cap = 16777216, journal = opts.journal } }
+    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 67108864, journal = opts.journal } }
   end
   local survey_at, resolve_at = opts.survey and 2, nil
   local call = resolve_call(target)
@@ -421,7 +433,7 @@ local function prepare(ctx, target, opts)
     if results[resolve_at].code ~= 0 then error(git.failure(results[resolve_at], "look up the target"), 0) end
     resolve(target, results[resolve_at])
   end
-  return env, settings, survey_at and split_zero(results[survey_at].stdout or "")
+  return env, settings, survey_at and pick(results[survey_at], opts.survey)
 end
 
 local function check_path(ctx, facts, target)
@@ -440,7 +452,8 @@ end
 ---@param ctx table
 ---@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
 ---  commit (what it changed against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
----@param opts table? {survey = string[] of pathspecs to list, diff_cap, untracked_files, untracked_bytes, journal}
+---@param opts table? {survey = fun(name, path): boolean, which tracked files to list, diff_cap, untracked_files,
+---  untracked_bytes, journal}
 ---@return moonlet.facts.Git
 function M.git(ctx, target, opts)
   opts = opts or {}

@@ -150,6 +150,7 @@ function M.run(ctx, args, opts)
     cwd = opts.cwd,
     timeout = opts.timeout or "2m",
     journal = opts.journal,
+    name = "git-" .. args[1],
   }
 end
 
