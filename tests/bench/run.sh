@@ -57,29 +57,28 @@ begin() {
 }
 
 # Runs every contender in turn and prints the table. $1 is the number of tasks for CPU a task (0:
-# none), $2 a file to remove before each command.
+# none), $2 a folder to make afresh before each command.
 race() {
-  local tasks=$1 clutter=${2:-} round i start end
-  : >times
+  local tasks=$1 folder=${2:-} round i start end
+  : >"times"
   for ((round = 0; round <= rounds; round++)); do
     for i in "${!names[@]}"; do
-      if [ -n "$clutter" ]; then rm -f "$clutter"; fi
+      if [ -n "$folder" ]; then rm -rf "$folder" && mkdir "$folder"; fi
       start=$EPOCHREALTIME
       if ! eval "${commands[i]}" >/dev/null 2>error.log </dev/null; then
         if [ "$round" -eq 0 ]; then
           say "${names[i]} failed: $(head -n 1 error.log)"
         fi
-        echo "$round $i -1 0" >>times
+        echo "$round $i -1 0" >>"times"
         continue
       fi
       end=$EPOCHREALTIME
-      echo "$round $i $start $end" | tr , . >>times
+      echo "$round $i $start $end" | tr , . >>"times"
     done
   done
   : >meters
   if [ "$tasks" -gt 0 ]; then
     for i in "${!names[@]}"; do
-      if [ -n "$clutter" ]; then rm -f "$clutter"; fi
       if eval "$tools/meter one ${commands[i]}" >/dev/null 2>&1 </dev/null; then
         echo "$i $(cat one)" >>meters
       fi
@@ -201,11 +200,11 @@ suite_capture() {
   local bytes=1000000000
   if [ -n "$quick" ]; then bytes=200000000; fi
   begin "capture: $((bytes / 1000000)) MB of lines from a pipe to a file"
-  contender "bare C loop, lines and scan (limit)" "$tools/bare_capture" -l captured "$tools/produce" $bytes
-  contender "bare C loop, bytes alone" "$tools/bare_capture" captured "$tools/produce" $bytes
-  contender "moonlet, C++ (Keeper), scan" "$keeper" -l -c captured "$tools/produce" $bytes
-  contender "moonlet, C++ (Keeper)" "$keeper" -c captured "$tools/produce" $bytes
-  race 0 captured
+  contender "bare C loop, lines and scan (limit)" "$tools/bare_capture" -l run/captured "$tools/produce" $bytes
+  contender "bare C loop, bytes alone" "$tools/bare_capture" run/captured "$tools/produce" $bytes
+  contender "moonlet, C++ (Keeper), scan" "$keeper" -l -c run "$tools/produce" $bytes
+  contender "moonlet, C++ (Keeper)" "$keeper" -c run "$tools/produce" $bytes
+  race 0 run
 }
 
 suite_startup() {
