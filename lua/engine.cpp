@@ -174,8 +174,7 @@ Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state,
 Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   cancel_asked_.store(false);
   LuaState state({options_.lua_memory_bytes, options_.lua_run_ms});
-  Services services(clock_, loop_);
-  services.environment = options_.environment;
+  Services services(clock_, loop_, options_.environment);
   services.working_directory = options_.directory;
   services.keeper_program = options_.moonlet_program;
   services.print = options_.print;
@@ -194,7 +193,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
     if (scheduler.killed()) reason = scheduler.kill_reason();
   }
   if (!reason.empty()) outcome = end_killed(services, state, reason);
-  services.run.reset();
+  services.drop_run();
   return outcome;
 }
 

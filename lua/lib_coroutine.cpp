@@ -78,7 +78,7 @@ int move_arguments(lua_State* L, lua_State* co, int first) {
   return nargs;
 }
 
-int co_resume(lua_State* L) {
+int script_resume(lua_State* L) {
   lua_State* co = check_coroutine(L, 1);
   if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) {
     lua_pushboolean(L, 0);
@@ -88,7 +88,7 @@ int co_resume(lua_State* L) {
   return resume_coroutine(L, co, move_arguments(L, co, 2), 0);
 }
 
-int co_create(lua_State* L) {
+int script_create(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_State* co = lua_newthread(L);
   lua_pushvalue(L, 1);
@@ -96,18 +96,18 @@ int co_create(lua_State* L) {
   return 1;
 }
 
-int co_wrapped(lua_State* L) {
+int script_wrapped(lua_State* L) {
   lua_State* co = lua_tothread(L, lua_upvalueindex(1));
   return finish_wrap(L, resume_coroutine(L, co, move_arguments(L, co, 1), 1));
 }
 
-int co_wrap(lua_State* L) {
-  co_create(L);
-  lua_pushcclosure(L, guard<co_wrapped>, 1);
+int script_wrap(lua_State* L) {
+  script_create(L);
+  lua_pushcclosure(L, guard<script_wrapped>, 1);
   return 1;
 }
 
-int co_yield(lua_State* L) {
+int script_yield(lua_State* L) {
   if (Scheduler::of(L).is_task_thread(L)) {
     return raise(L, ErrorKind::kInvalid, "coroutine.yield outside of a coroutine of the script's",
                  "to wait, call ctx:sleep or another verb of ctx");
@@ -128,19 +128,19 @@ const char* status_of(lua_State* L, lua_State* co) {
   }
 }
 
-int co_status(lua_State* L) {
+int script_status(lua_State* L) {
   lua_State* co = lua_tothread(L, 1);
   luaL_argexpected(L, co != nullptr, 1, "coroutine");
   lua_pushstring(L, status_of(L, co));
   return 1;
 }
 
-int co_isyieldable(lua_State* L) {
+int script_isyieldable(lua_State* L) {
   lua_pushboolean(L, lua_isyieldable(L) && !Scheduler::of(L).is_task_thread(L));
   return 1;
 }
 
-int co_running(lua_State* L) {
+int script_running(lua_State* L) {
   const bool task = Scheduler::of(L).is_task_thread(L);
   if (task) {
     lua_pushnil(L);  // the coroutine of a task is not handed out
@@ -151,7 +151,7 @@ int co_running(lua_State* L) {
   return 2;
 }
 
-int co_close(lua_State* L) {
+int script_close(lua_State* L) {
   lua_State* co = check_coroutine(L, 1);
   const std::string_view status = status_of(L, co);
   if (status != "suspended" && status != "dead") {
@@ -167,10 +167,10 @@ int co_close(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"create", guard<co_create>},   {"resume", guard<co_resume>},
-    {"wrap", guard<co_wrap>},       {"yield", guard<co_yield>},
-    {"status", guard<co_status>},   {"isyieldable", guard<co_isyieldable>},
-    {"running", guard<co_running>}, {"close", guard<co_close>},
+    {"create", guard<script_create>},   {"resume", guard<script_resume>},
+    {"wrap", guard<script_wrap>},       {"yield", guard<script_yield>},
+    {"status", guard<script_status>},   {"isyieldable", guard<script_isyieldable>},
+    {"running", guard<script_running>}, {"close", guard<script_close>},
     {nullptr, nullptr},
 };
 

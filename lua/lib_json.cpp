@@ -2,6 +2,7 @@
 #include <string>
 
 #include "host/validation/json.h"
+#include "host/validation/schema.h"
 #include "lua/error.h"
 #include "lua/guard.h"
 #include "lua/lib.h"
@@ -35,6 +36,24 @@ int json_encode(lua_State* L) {
   return 1;
 }
 
+/// validate(schema, value) -> nothing when `value` is as the JSON Schema (draft-07) says, else a
+/// text that says what is not. A schema that is none itself raises.
+int json_validate(lua_State* L) {
+  luaL_checkany(L, 2);
+  auto& document = push_box<nlohmann::json>(L);
+  read_value(L, 1, document);
+  auto& instance = push_box<nlohmann::json>(L);
+  read_value(L, 2, instance);
+  auto& schema = push_box<Result<Schema>>(L, Error{});
+  schema = Schema::compile(document);
+  if (!schema) return raise_error(L, schema.error());
+  auto& text = push_box<std::string>(L);
+  text = to_text(schema->validate(instance));
+  if (text.empty()) return 0;
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
 /// array(table?) -> the table, marked as a JSON array even when empty
 int json_array(lua_State* L) {
   if (lua_isnoneornil(L, 1)) {
@@ -61,6 +80,7 @@ int json_is_array(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"decode", guard<json_decode>},
     {"encode", guard<json_encode>},
+    {"validate", guard<json_validate>},
     {"array", guard<json_array>},
     {"is_array", guard<json_is_array>},
     {nullptr, nullptr},

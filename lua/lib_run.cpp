@@ -1,4 +1,5 @@
 // core.run: the directories of the run that is being driven, and what other runs left behind.
+#include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
 #include "host/base/id.h"
 #include "host/process/sweep.h"
@@ -64,15 +65,13 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   if (!agent) return agent.error();
   auto run = std::make_unique<Run>();
   run->agent = *agent;
-  run->redactor = Redactor({}, services.environment);
   Runs runs(**agent);
   if (prepared_run.empty()) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
-    auto sidecar = task_id.empty()
-                       ? create_sidecar(**agent, preset, services.clock.wall_ms())
-                       : create_sidecar(**agent, task_id);
+    run->task_id = task_id.empty() ? Sidecar::default_id(preset, services.clock.wall_ms())
+                                   : std::string(task_id);
+    auto sidecar = Sidecar::create(**agent, run->task_id);
     if (!sidecar) return sidecar.error();
-    run->task_id = *sidecar;
     auto created = runs.create();
     if (!created) {
       (void)(*agent)->remove_tree("sidecars/" + run->task_id);
@@ -125,7 +124,7 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written = run.dir->dir().write_file("run.json", run.redactor.apply(text), Durable::kYes);
+  written = run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -136,7 +135,7 @@ int run_write(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
   auto& written = push_box<Result<void>>(L);
-  written = run.agent->write_file(path, run.redactor.apply(text), Durable::kYes);
+  written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -174,12 +173,12 @@ int run_make_dirs(lua_State* L) {
 int run_redact(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
-  if (run.redactor.empty()) {
+  if (Services::of(L).redactor.empty()) {
     lua_settop(L, 1);
     return 1;
   }
   auto& redacted = push_box<std::string>(L);
-  redacted = run.redactor.apply(text);
+  redacted = Services::of(L).redactor.apply(text);
   lua_pushlstring(L, redacted.data(), redacted.size());
   return 1;
 }
@@ -188,7 +187,7 @@ int run_redact(lua_State* L) {
 int run_step_name(lua_State* L) {
   const std::string_view key = check_text(L, 1);
   auto& name = push_box<std::string>(L);
-  name = step_dir_name(key);
+  name = Sidecar::step_name(key);
   lua_pushlstring(L, name.data(), name.size());
   return 1;
 }
@@ -203,9 +202,8 @@ int run_end_children(lua_State* L) {
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  services.run->keeper.reset();
   (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
-  services.run.reset();
+  services.drop_run();
   return 0;
 }
 
@@ -284,6 +282,61 @@ int run_live(lua_State* L) {
   return 1;
 }
 
+std::string_view entry_text(lua_State* L, int entry, const char* key) {
+  std::string_view text;
+  if (lua_getfield(L, entry, key) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // the entry keeps it alive
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+InputKind kind_from(std::string_view name) {
+  for (InputKind kind : {InputKind::kFile, InputKind::kGlob, InputKind::kCmd, InputKind::kDiff}) {
+    if (to_string(kind) == name) return kind;
+  }
+  return InputKind::kText;
+}
+
+void read_entry(lua_State* L, int entry, InputEntry& out) {
+  out.spec = entry_text(L, entry, "spec");
+  out.kind = kind_from(entry_text(L, entry, "kind"));
+  out.path = entry_text(L, entry, "path");
+  out.sha256 = entry_text(L, entry, "sha256");
+  out.error = entry_text(L, entry, "error");
+  lua_getfield(L, entry, "bytes");
+  lua_getfield(L, entry, "kept");
+  lua_getfield(L, entry, "cut");
+  lua_getfield(L, entry, "binary");
+  out.bytes = static_cast<std::uint64_t>(lua_tointeger(L, -4));
+  out.kept = static_cast<std::uint64_t>(lua_tointeger(L, -3));
+  out.cut = lua_toboolean(L, -2) != 0;
+  out.binary = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 4);
+}
+
+/// manifest(list of inputs) -> the text of input-manifest.md
+int run_manifest(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  auto& manifest = push_box<Manifest>(L);
+  auto& entry = push_box<InputEntry>(L);
+  const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, 1));
+  for (lua_Integer i = 1; i <= count; ++i) {
+    lua_rawgeti(L, 1, i);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    read_entry(L, lua_gettop(L), entry);
+    manifest.add(std::move(entry));
+    lua_pop(L, 1);
+  }
+  auto& text = push_box<std::string>(L);
+  text = manifest.markdown();
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
 /// check_id(text, what): raises unless it has the form of an id
 int run_check_id(lua_State* L) {
   const std::string_view text = check_text(L, 1);
@@ -307,6 +360,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"finish", guard<run_finish>},
     {"sweep", guard<run_sweep>},
     {"live", guard<run_live>},
+    {"manifest", guard<run_manifest>},
     {"check_id", guard<run_check_id>},
     {nullptr, nullptr},
 };

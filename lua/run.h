@@ -10,7 +10,7 @@
 #include "host/artifact/run_dir.h"
 #include "host/base/result.h"
 #include "host/process/keeper_client.h"
-#include "host/telemetry/redact.h"
+#include "host/telemetry/sink.h"
 #include "lua/lua_api.h"
 
 namespace moonlet {
@@ -22,8 +22,10 @@ struct Run {
   std::optional<RunDir> dir;
   std::optional<RunLock> lock;
   std::string task_id;
-  Redactor redactor;
   std::unique_ptr<Keeper> keeper;  ///< started with the first child
+
+  Fd events_file;
+  std::unique_ptr<JsonlSink> events;  ///< into events_file
 
   /// The keeper, started if need be.
   Result<Keeper*> keep(Services& services);

@@ -3,6 +3,8 @@
 // library that could reach the system. Loop thread only.
 #pragma once
 
+#include <cstddef>
+
 #include "lua/lua_api.h"
 
 namespace moonlet {

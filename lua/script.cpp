@@ -64,7 +64,7 @@ int require_module(lua_State* L) {
   return 1;
 }
 
-int return_top(lua_State* L, int, lua_KContext) { return 1; }
+int return_top(lua_State*, int, lua_KContext) { return 1; }
 
 /// __index of an environment: asks upvalue 1, which may yield.
 int missing_global(lua_State* L) {

@@ -8,8 +8,32 @@ namespace {
 const char kServicesKey = 0;
 }
 
-Services::Services(const Clock& clock_in, Loop& loop_in) : clock(clock_in), loop(loop_in) {}
-Services::~Services() = default;
+Services::Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in)
+    : clock(clock_in),
+      loop(loop_in),
+      environment(std::move(environment_in)),
+      redactor({}, environment),
+      bus(std::make_unique<Bus>(redactor, clock)) {}
+
+Services::~Services() { drop_run(); }
+
+void Services::show(std::function<void(const Event&)> fn) {
+  if (display_) bus->remove(*display_);
+  display_.reset();
+  if (!fn) return;
+  display_ = std::make_unique<CallbackSink>(std::move(fn));
+  bus->add(*display_);
+}
+
+void Services::drop_run() {
+  if (!run) return;
+  run->keeper.reset();
+  if (run->events) {
+    run->events->flush(1000);
+    bus->remove(*run->events);
+  }
+  run.reset();
+}
 
 Services& Services::of(lua_State* L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &kServicesKey);

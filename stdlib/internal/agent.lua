@@ -84,7 +84,6 @@ local function run_command(run, step, dir, call, argv, prompt)
     argv = argv, prompt = prompt, prompt_file = run.absolute(dir .. "/prompt.md"),
     out = run.absolute(dir .. "/out"),
   }
-  run.emit("agent.started", { step = step.key, argv = made.argv[1] })
   local exit = core.process.run {
     step = step.key, argv = made.argv, env = run.child_environment({}, call.env),
     cwd = run.resolve_cwd(call.cwd),

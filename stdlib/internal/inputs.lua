@@ -1,6 +1,5 @@
 --- --input: what an agent may look at. file:, glob:, cmd: and diff:, or the obvious one of them.
 --- Every input is listed in input-manifest.md with its digest, and what was cut of it.
-local record = require "moonlet.record"
 local glob = require "moonlet.glob"
 local command = require "moonlet.internal.runner.command"
 
@@ -151,27 +150,11 @@ function M.complete(run, inputs)
   end
 end
 
-local function cell(text)
-  return (core.text.printable(text, 200):gsub("|", "\\|"):gsub("`", "'"))
-end
-
 --- input-manifest.md
 ---@param inputs table[]
 ---@return string
 function M.manifest(inputs)
-  local lines = { "# What may be inspected", "" }
-  if #inputs == 0 then
-    lines[#lines + 1] = "No input was listed: the preset looks at what it declares in `needs`."
-    return table.concat(lines, "\n") .. "\n"
-  end
-  lines[#lines + 1] = "| input | kind | bytes | kept | sha256 | note |"
-  lines[#lines + 1] = "|---|---|---:|---:|---|---|"
-  for _, input in ipairs(inputs) do
-    local note = input.binary and "binary, not given" or input.cut and "cut" or ""
-    lines[#lines + 1] = ("| %s | %s | %s | %s | %s | %s |"):format(cell(input.path or input.spec),
-      input.kind, input.bytes or "not run", input.kept or 0, input.sha256 or "", note)
-  end
-  return table.concat(lines, "\n") .. "\n"
+  return core.run.manifest(inputs)
 end
 
 return M

@@ -217,7 +217,7 @@ function M.create(plan)
   write_run_file(run)
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
-  core.event.start { run = run.id, file = run.sidecar .. "/events.jsonl" }
+  core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit("run.started", nil, { preset = run.preset_name, runner = run.runner_name,
     task_id = run.task_id, dir = run.absolute(run.sidecar) })
   return run
@@ -232,7 +232,7 @@ local function finish(run, ok, result)
   if ok and result ~= nil then
     local encoded, text = pcall(core.json.encode, result, 2)
     if not encoded then
-      run.verdict, run.error, ok = "failed", text, false
+      run.verdict, run.error = "failed", text
     else
       run.result = result
       if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
@@ -299,8 +299,7 @@ function M.dry_run(run)
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name,
     runner = run.runner_name, model = or_null(run.model), status = "prepared" }, 2) .. "\n")
-  core.event.emit("run.prepared", nil, { text = ("%d agent calls are prepared"):format(run.prompts or 0),
-    message = ("%d agent calls are prepared"):format(run.prompts or 0) })
+  core.event.emit("log", nil, { text = ("%d agent calls are prepared"):format(run.prompts or 0) })
   local envelope = { ok = true, command = "run", run = run_record(run), error = null,
     result = { prepared = run.task_id, agents = run.prompts or 0 } }
   core.run.finish()

@@ -65,7 +65,7 @@ local function help_text(preset, all)
   for name, option in pairs(all) do
     if option.arg then own[name] = option else common[name] = option end
   end
-  local lines = {}
+  local lines
   if preset then
     lines = { preset.summary, "", ("usage: moonlet run %s [arguments] [options]"):format(preset.name), "" }
     if next(own) then
