@@ -118,7 +118,7 @@ race() {
 }
 
 lua_spawn() {
-  contender "$1" "$moonlet" run "$here/spawn.lua" --repo "$scratch" --count "$2" --width "$3" --argv "$4"
+  contender "$1" "$moonlet" run "$here/spawn.lua" --repo "$scratch" --count "$2" --width "$3" --argv "$4" --limit "$3" --allow needs
 }
 
 suite_spawn() {
@@ -178,7 +178,7 @@ growth() {
 peak_with() {
   if [ "$1" = "$moonlet" ]; then
     "$tools/meter" one "$moonlet" run "$here/spawn.lua" --repo "$scratch" --count "$2" --width "$2" \
-      --argv sleep,1 >/dev/null 2>&1 </dev/null || return
+      --argv sleep,1 --limit "$2" --allow needs >/dev/null 2>&1 </dev/null || return
   else
     "$tools/meter" one "$1" -n "$2" -w "$2" sleep 1 >/dev/null 2>&1 </dev/null || return
   fi
@@ -220,7 +220,7 @@ suite_startup() {
 
 suite_memory() {
   printf '\nmemory while 64 agents run (host, guard and worker)\n'
-  if "$tools/meter" one "$moonlet" run "$here/agents.lua" --repo "$scratch" --count 64 \
+  if "$tools/meter" one "$moonlet" run "$here/agents.lua" --repo "$scratch" --count 64 --limit 64 --allow needs \
     --runner "command:sleep 3" >/dev/null 2>error.log </dev/null; then
     awk '{ printf "  PSS %d KB, RSS %d KB in %d processes; CPU %.0f ms\n", $2, $3, $4, $1 / 1000 }' one
   else
