@@ -230,7 +230,7 @@ int run_sweep(lua_State* L) {
       auto swept = sweep(run->dir().fd());
       if (!swept) continue;
       (void)Runs(**agent).mark_finished(id);
-      killed.emplace_back(id, swept->killed);
+      killed.emplace_back(id, static_cast<int>(swept->killed.size()));
     }
   }
   lua_Integer count = 0;
@@ -246,12 +246,12 @@ int run_sweep(lua_State* L) {
   return 1;
 }
 
-/// live(home) -> { {run, step, pid, age_ms, deadline_ms?}, … }: every child that lives
+/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every process that lives
 int run_live(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
-  auto& children = push_box<std::vector<std::pair<std::string, LiveChild>>>(L);
+  auto& children = push_box<std::vector<std::pair<std::string, LiveProcess>>>(L);
   if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
     if (auto live = Runs(**agent).live(); live.ok()) {
       for (const std::string& id : *live) {
@@ -259,7 +259,7 @@ int run_live(lua_State* L) {
         if (!run) continue;
         auto listed = list_live(run->dir().fd());
         if (!listed) continue;
-        for (LiveChild& child : *listed) children.emplace_back(id, std::move(child));
+        for (LiveProcess& child : *listed) children.emplace_back(id, std::move(child));
       }
     }
   }
@@ -268,10 +268,12 @@ int run_live(lua_State* L) {
     lua_createtable(L, 0, 6);
     set_text(L, "run", id);
     set_text(L, "step", child.step);
-    lua_pushinteger(L, child.pid);
+    lua_pushinteger(L, child.info.pid);
     lua_setfield(L, -2, "pid");
     lua_pushinteger(L, child.age_ms);
     lua_setfield(L, -2, "age_ms");
+    lua_pushboolean(L, child.main);
+    lua_setfield(L, -2, "main");
     if (child.deadline_ms > 0) {
       lua_pushinteger(L, child.deadline_ms);
       lua_setfield(L, -2, "deadline_ms");
