@@ -109,7 +109,7 @@ moonlet_apt_install() {
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null 2>&1; then
-      die "missing, and neither root nor sudo is here to install them: $*;" \
+      die "packages are missing, and without root or sudo they cannot be installed;" \
         "have an administrator run: apt-get install $*"
     fi
     as_root=(sudo)
