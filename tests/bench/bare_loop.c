@@ -16,6 +16,8 @@
 
 extern char** environ;
 
+enum { kept_bytes = 4096 };
+
 struct source {
   struct slot* slot;
   int fd;
@@ -25,7 +27,7 @@ struct slot {
   pid_t pid;
   int pending;  // pidfd and two pipes that have not ended
   size_t captured;
-  char head[4096];
+  char* head;  // the first bytes of both streams; most children write none
   struct source process, out, err;
 };
 
@@ -96,7 +98,8 @@ static void handle(struct source* source) {
     end(source);
     return;
   }
-  size_t room = sizeof slot->head - slot->captured;
+  if (slot->head == NULL && (slot->head = malloc(kept_bytes)) == NULL) die("malloc");
+  size_t room = kept_bytes - slot->captured;
   size_t kept = (size_t)n < room ? (size_t)n : room;
   memcpy(slot->head + slot->captured, buffer, kept);
   slot->captured += kept;

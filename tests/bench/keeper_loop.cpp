@@ -51,6 +51,14 @@ class Bench {
     }
   }
 
+  ~Bench() {
+    for (const auto& child : running_) {
+      if (child) child->on_complete([] {});
+    }
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+
   /// True when every child succeeded.
   bool run() {
     running_.resize(static_cast<std::size_t>(work_.width));
