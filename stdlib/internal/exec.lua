@@ -13,7 +13,7 @@ local fields = {
 }
 local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
-local largest_cap = 256 << 20
+local largest_cap = 32 << 20
 
 --- Programs that change the world outside: they always need a person (a gate).
 local function irreversible(argv)

@@ -267,8 +267,10 @@ local function report(run, envelope)
     local result = envelope.result
     lines[#lines + 1] = type(result) == "string" and result or core.json.encode(result, 2) .. "\n"
   end
-  local by = run.runner_name == "rules" and "rules, no model, nothing spent" or run.runner_name
-  lines[#lines + 1] = ("%s: %s (%s, %s)"):format(run.preset_name, run.verdict, by,
+  local asks = not run.preset or run.preset.needs.agents
+  local by = asks and (run.runner_name == "rules" and "rules, no model, nothing spent, "
+    or run.runner_name .. ", ") or ""
+  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by,
     duration.text(run.duration_ms))
   if run.verdict == "degraded" then
     for _, item in ipairs(run.degraded) do
