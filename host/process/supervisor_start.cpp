@@ -141,7 +141,7 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
   const std::uint32_t number = step.number;
   for (int i = 0; i < 2; ++i) {
     Part& part = parts[i];
-    if (auto opened = part.capture.open(identity_.run_dir_fd, part.spec); !opened) return opened;
+    if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) return opened;
     if (part.spec.target == OutputSpec::Target::kNull) continue;
     part.capture.redact(redactor);
     int read_end = -1;
