@@ -26,7 +26,7 @@ python3 "$here/check.py" split "$here/cases.txt" "$work/cases" "$@" || exit 2
 state_of() {
   git -C "$1" -c core.fsmonitor=false ls-files -sz 2>/dev/null
   git -C "$1" for-each-ref 2>/dev/null
-  (cd "$1" && find . \( -name .git -o -name .agent \) -prune -o -printf '%p %s %m %T@ %l\n' | sort)
+  (cd "$1" && find . \( -name .git -o -name .agent \) -prune -o ! -type d -printf '%p %s %m %T@ %l\n' | sort)
 }
 
 for dir in "$work"/cases/*/; do
