@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <unordered_map>
@@ -98,7 +100,7 @@ Result<Started> start_process(const KeeperOptions& options) {
 // Shared with the operations, which may outlive the Keeper.
 class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
  public:
-  KeeperLink(Loop& loop, Started started, Fd run_dir);
+  KeeperLink(Loop& loop, Started started, Fd run_dir, std::string program);
   ~KeeperLink();
   KeeperLink(const KeeperLink&) = delete;
   KeeperLink& operator=(const KeeperLink&) = delete;
@@ -128,6 +130,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   Loop& loop_;
   Channel channel_;
   Fd run_dir_;
+  std::string program_;
   pid_t guard_;
   int guard_status_ = 0;
   uv_poll_t* poll_;
@@ -143,10 +146,11 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
 };
 
-KeeperLink::KeeperLink(Loop& loop, Started started, Fd run_dir)
+KeeperLink::KeeperLink(Loop& loop, Started started, Fd run_dir, std::string program)
     : loop_(loop),
       channel_(started.socket.release(), kWorkerFrameLimit, false),
       run_dir_(std::move(run_dir)),
+      program_(std::move(program)),
       guard_(started.guard),
       poll_(new uv_poll_t{}),
       prepare_(new uv_prepare_t{}) {
@@ -370,15 +374,15 @@ bool KeeperLink::reap_guard() {
   if (guard_ == 0) return true;
   pid_t reaped = waitpid(guard_, &guard_status_, WNOHANG);
   if (reaped == 0 || (reaped < 0 && errno == EINTR)) return false;
-  // ECHILD: the program around us reaps every child; then the guard has ended as well.
-  if (reaped < 0) guard_status_ = 0;
+  // ECHILD: the program around us reaps every child; then how the guard ended is not known.
+  if (reaped < 0) guard_status_ = SIGKILL;
   guard_ = 0;
   return true;
 }
 
 void KeeperLink::settle_losses() {
   // An end that was not the guard's own may have left somebody behind.
-  if (!WIFEXITED(guard_status_) || !operations_.empty()) (void)sweep(run_dir_.get());
+  if (!WIFEXITED(guard_status_)) (void)sweep(run_dir_.get());
   finish_all();
 }
 
@@ -389,6 +393,12 @@ void KeeperLink::finish_all() {
     exit.pid = first->second->pid_;
     if (refused_ && exit.pid == 0) {
       exit.error = refusal_;
+    } else if (token_.empty()) {
+      // It greets before it takes anything in.
+      exit.error = Error{ErrorKind::kFailed,
+                         "the keeper process ended before it was ready",
+                         "run `moonlet doctor`; is " + program_ + " the right program?",
+                         {}};
     } else {
       exit.why = ChildExit::Why::kLost;
       exit.error = Error{ErrorKind::kLost,
@@ -454,7 +464,8 @@ Result<std::unique_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options)
   if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
   auto started = start_process(options);
   if (!started) return started.error();
-  auto link = std::make_shared<KeeperLink>(loop, std::move(*started), std::move(run_dir));
+  auto link =
+      std::make_shared<KeeperLink>(loop, std::move(*started), std::move(run_dir), options.program);
   return std::unique_ptr<Keeper>(new Keeper(std::move(link)));
 }
 

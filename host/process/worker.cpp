@@ -170,10 +170,9 @@ void Worker::host_poll() {
     uv_poll_stop(&host_poll_);
     return;
   }
-  uv_poll_start(&host_poll_, events,
-                [](uv_poll_t* poll, int status, int ready) {
-                  of(poll->data).host_ready(status, ready);
-                });
+  uv_poll_start(&host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
+    of(poll->data).host_ready(status, ready);
+  });
 }
 
 void Worker::host_ready(int status, int events) {
