@@ -53,9 +53,6 @@ class Supervisor {
   /// Asks everything to end: TERM, at most `grace_ms`, KILL.
   void end_all(std::int64_t grace_ms);
 
-  /// Call on SIGCHLD: reaps, and looks after the trees of those that ended.
-  void attend();
-
   std::size_t live() const { return steps_.size() + queue_.size(); }
   std::vector<LiveChildFrame> list_live() const;
 
@@ -78,13 +75,14 @@ class Supervisor {
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
   // watching
-  void readable(std::uint32_t number);
+  void readable(std::uint64_t key);
   void drain(Step& step);
   void arm(Step& step);
   void on_timer(std::uint32_t number);
   void report_output();
 
   // ending: supervisor_end.cpp
+  void children_ended();
   bool reap();
   void main_ended(Step& step, int status, const struct rusage& usage);
   void settle_clean(std::vector<std::uint32_t>& numbers);
@@ -108,6 +106,7 @@ class Supervisor {
   SupervisorListener& listener_;
   Identity identity_;
   Fd null_;
+  Poller poller_;
   std::deque<Queued> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
   std::unordered_map<pid_t, Step*> mains_;  // of those whose main process was not reaped

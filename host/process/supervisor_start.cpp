@@ -53,11 +53,14 @@ std::vector<std::pair<int, rlimit>> child_limits(const std::string& token, std::
   std::vector<std::pair<int, rlimit>> limits;
   const rlimit& files = inherited_file_limit();
   if (files.rlim_cur != files.rlim_max) limits.emplace_back(RLIMIT_NOFILE, files);
-  rlimit time{};
-  if (brand_resource() < 0 || getrlimit(brand_resource(), &time) != 0) return limits;
+  static const rlimit time = [] {
+    rlimit inherited{0, 0};
+    if (brand_resource() >= 0) getrlimit(brand_resource(), &inherited);
+    return inherited;
+  }();
   Brand brand = brand_for(token, number);
   // Inside a step of another moonlet the hard limit is that one's mark, and stays.
-  bool nested = time.rlim_max != RLIM_INFINITY;
+  const bool nested = time.rlim_max != RLIM_INFINITY;
   if (nested && time.rlim_max < brand.soft) return limits;
   limits.emplace_back(brand_resource(), rlimit{brand.soft, nested ? time.rlim_max : brand.hard});
   return limits;
@@ -71,7 +74,9 @@ Supervisor::Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& lis
       log_(log),
       listener_(listener),
       identity_(std::move(identity)),
-      null_(open("/dev/null", O_RDWR | O_CLOEXEC)) {
+      null_(open("/dev/null", O_RDWR | O_CLOEXEC)),
+      poller_(loop.raw(),
+              {[this](std::uint64_t key) { readable(key); }, [this] { children_ended(); }}) {
   inherited_file_limit();
 }
 
@@ -138,7 +143,6 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
     Stream& stream;
     Capture& capture;
   } parts[2] = {{spec.out, step.out, step.out_capture}, {spec.err, step.err, step.err_capture}};
-  const std::uint32_t number = step.number;
   for (int i = 0; i < 2; ++i) {
     Part& part = parts[i];
     if (auto opened = part.capture.open(identity_.run_dir_fd, part.spec); !opened) return opened;
@@ -146,7 +150,9 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
     part.capture.redact(redactor);
     int read_end = -1;
     if (!make_output_pipe(read_end, ends[i])) return Error::from_errno(errno, "make a pipe");
-    part.stream.start(loop_.raw(), read_end, [this, number] { readable(number); });
+    if (!part.stream.start(poller_, read_end, step.number)) {
+      return Error::from_errno(errno, "watch a pipe");
+    }
   }
   return {};
 }

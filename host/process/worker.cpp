@@ -66,7 +66,7 @@ class Worker final : public SupervisorListener {
   Supervisor supervisor_;
   ControlServer control_;
   uv_poll_t host_poll_{}, guard_poll_{};
-  uv_signal_t child_signal_{}, end_signals_[3] = {};
+  uv_signal_t end_signals_[3] = {};
   uv_prepare_t prepare_{};
   uv_idle_t more_{};
   std::string told_;  // frames that wait for the log
@@ -95,8 +95,6 @@ Worker::Worker(WorkerSetup setup)
     uv_poll_stop(poll);
     of(poll->data).end("guard died", 0);
   });
-  watch_signal(child_signal_, SIGCHLD,
-               [](uv_signal_t* signal, int) { of(signal->data).supervisor_.attend(); });
   const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
   for (int i = 0; i < 3; ++i) {
     watch_signal(end_signals_[i], numbers[i], [](uv_signal_t* signal, int) {
@@ -113,7 +111,6 @@ Worker::~Worker() {
   control_.close();
   close_handle(host_poll_);
   close_handle(guard_poll_);
-  close_handle(child_signal_);
   for (auto& signal : end_signals_) close_handle(signal);
   close_handle(prepare_);
   close_handle(more_);

@@ -24,7 +24,7 @@ ChildSpec shell(const std::string& script) {
   spec.step = "shell";
   spec.argv = {"sh", "-c", script};
   spec.env = {"PATH=/usr/bin:/bin"};
-  spec.cwd = "/";
+  spec.cwd.assign(1, '/');
   return spec;
 }
 
