@@ -234,30 +234,40 @@ Result<FileInfo> Dir::stat(std::string_view rel) const {
   return out;
 }
 
-Result<Listing> Dir::list(std::string_view rel, std::size_t cap) const {
+Result<void> Dir::each(std::string_view rel, const std::function<bool(Entry)>& fn) const {
   auto opened = dir(rel);
   if (!opened) return opened.error();
   const DirStream stream = stream_of(std::move(opened->fd_));
   if (!stream) return failure(errno, "list", rel);
-
-  const auto by_name = [](const Entry& a, const Entry& b) { return a.name < b.name; };
-  Listing listing;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
     if (entry == nullptr) break;
     if (is_dots(entry->d_name)) continue;
-    ++listing.total;
-    // A heap with the largest name on top keeps the first `cap` names of any number.
-    listing.entries.push_back({entry->d_name, entry_kind(::dirfd(stream.get()), *entry)});
-    std::push_heap(listing.entries.begin(), listing.entries.end(), by_name);
-    if (listing.entries.size() <= cap) continue;
-    std::pop_heap(listing.entries.begin(), listing.entries.end(), by_name);
-    listing.entries.pop_back();
-    listing.cut = true;
+    if (!fn({entry->d_name, entry_kind(::dirfd(stream.get()), *entry)})) return {};
   }
   if (errno != 0) return failure(errno, "list", rel);
-  std::sort_heap(listing.entries.begin(), listing.entries.end(), by_name);
+  return {};
+}
+
+Result<Listing> Dir::list(std::string_view rel, std::size_t cap) const {
+  const auto by_name = [](const Entry& a, const Entry& b) { return a.name < b.name; };
+  Listing listing;
+  auto& kept = listing.entries;
+  // A heap with the largest name on top keeps the first `cap` names of any number.
+  auto result = each(rel, [&](Entry entry) {
+    ++listing.total;
+    kept.push_back(std::move(entry));
+    std::push_heap(kept.begin(), kept.end(), by_name);
+    if (kept.size() > cap) {
+      std::pop_heap(kept.begin(), kept.end(), by_name);
+      kept.pop_back();
+      listing.cut = true;
+    }
+    return true;
+  });
+  if (!result) return result.error();
+  std::sort_heap(kept.begin(), kept.end(), by_name);
   return listing;
 }
 

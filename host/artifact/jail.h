@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,8 @@ class Dir {
   bool exists(std::string_view rel) const { return stat(rel).ok(); }
   /// The names in a directory, the first `cap` of them.
   Result<Listing> list(std::string_view rel, std::size_t cap) const;
+  /// Calls `fn` for each entry, in no order, in constant memory; it returns false to stop.
+  Result<void> each(std::string_view rel, const std::function<bool(Entry)>& fn) const;
 
   /// Makes the directory and its parents; those that are there already are fine, links are not.
   Result<void> make_dirs(std::string_view rel, Durable durable = Durable::kNo) const;

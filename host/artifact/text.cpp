@@ -170,29 +170,38 @@ void MiddleCut::feed(std::string_view chunk) {
   if (tail_.size() > 2 * share) tail_.erase(0, tail_.size() - share);
 }
 
-std::string MiddleCut::text(std::string_view note) const {
-  if (!cut()) return head_ + tail_;
-  const std::size_t share = cap_ - head_cap_;
-  std::string_view tail =
-      std::string_view(tail_).substr(tail_.size() > share ? tail_.size() - share : 0);
-  for (int i = 0; i < 3 && !tail.empty() && (byte_at(tail, 0) & 0xc0) == 0x80; ++i)
-    tail.remove_prefix(1);
-  // A sequence split at the end of the head has its other bytes in what was left out.
+std::string_view MiddleCut::head() const {
   std::string_view head = head_;
-  for (std::size_t back = 1; back <= 3 && back <= head.size(); ++back) {
+  // A sequence split at the end of the head has its other bytes in what is left out.
+  for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
     const unsigned char byte = byte_at(head, head.size() - back);
     if ((byte & 0xc0) == 0x80) continue;
     const std::size_t wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
     if (wanted > back) head.remove_suffix(back);
     break;
   }
-  std::string out(head);
-  if (!out.empty() && out.back() != '\n') out += '\n';
-  out += "[\xe2\x80\xa6 " + std::to_string(total_ - head.size() - tail.size()) + " bytes left out";
-  if (!note.empty()) out.append(": ").append(note);
-  out += " \xe2\x80\xa6]\n";
-  out += tail;
-  return out;
+  return head;
+}
+
+std::string_view MiddleCut::tail() const {
+  std::string_view tail = tail_;
+  if (!cut()) return tail;
+  tail.remove_prefix(tail.size() - std::min(tail.size(), cap_ - head_cap_));
+  for (int i = 0; i < 3 && !tail.empty() && (byte_at(tail, 0) & 0xc0) == 0x80; ++i) {
+    tail.remove_prefix(1);
+  }
+  return tail;
+}
+
+std::string MiddleCut::text(std::string_view note) const {
+  std::string out(head());
+  if (cut()) {
+    if (!out.empty() && out.back() != '\n') out += '\n';
+    out.append("[\xe2\x80\xa6 ").append(std::to_string(total_ - kept())).append(" bytes left out");
+    if (!note.empty()) out.append(": ").append(note);
+    out += " \xe2\x80\xa6]\n";
+  }
+  return out.append(tail());
 }
 
 std::string cut_middle(std::string_view text, std::size_t cap, std::string_view note) {

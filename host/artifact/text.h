@@ -25,11 +25,16 @@ class MiddleCut {
   void feed(std::string_view chunk);
   std::uint64_t total() const { return total_; }
   bool cut() const { return total_ > cap_; }
+  /// How many bytes of it text() has.
+  std::uint64_t kept() const { return head().size() + tail().size(); }
   /// The text, or head + "\n[… N bytes left out<: note> …]\n" + tail, cut on UTF-8 boundaries. The
   /// line itself comes on top of `cap`.
   std::string text(std::string_view note = {}) const;
 
  private:
+  std::string_view head() const;
+  std::string_view tail() const;
+
   std::size_t cap_;
   std::size_t head_cap_;
   std::uint64_t total_ = 0;
