@@ -76,7 +76,7 @@ Result<Started> start_process(const KeeperOptions& options) {
 
   std::vector<std::string> words{options.program};
   words.insert(words.end(), options.prefix_args.begin(), options.prefix_args.end());
-  for (const char* word : {"--dir", "3", "--socket", "4", "--run"}) words.emplace_back(word);
+  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"}) words.emplace_back(word);
   words.push_back(options.run_id);
   if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
   std::vector<char*> argv;
@@ -88,7 +88,8 @@ Result<Started> start_process(const KeeperOptions& options) {
   request.path = options.program.c_str();
   request.argv = argv.data();
   request.envp = env.data();
-  request.fds = {null.get(), null.get(), null.get(), options.run_dir_fd, theirs.get()};
+  request.fds = {null.get(), null.get(), null.get(), options.run_dir_fd, theirs.get(),
+                 options.output_dir_fd};
   SpawnResult result = spawn(request);
   if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
   return Started{std::move(ours), std::get<Spawned>(result).pid};
@@ -460,6 +461,7 @@ Result<std::unique_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options)
   Fd run_dir(fcntl(options.run_dir_fd, F_DUPFD_CLOEXEC, 3));
   if (!run_dir) return Error::from_errno(errno, "use the run's directory");
   options.run_dir_fd = run_dir.get();
+  if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
   auto started = start_process(options);
   if (!started) return started.error();
   auto link =

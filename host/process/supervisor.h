@@ -33,7 +33,7 @@ class SupervisorListener {
 class Supervisor {
  public:
   struct Identity {
-    int run_dir_fd = -1;     ///< borrowed
+    int output_dir_fd = -1;  ///< where files of output are made; borrowed
     std::string token;       ///< of the run
     std::string outer_mark;  ///< the MOONLET_STEP that the keeper itself carries
     std::string cgroup;      ///< of the run; "" where there is none

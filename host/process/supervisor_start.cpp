@@ -145,7 +145,7 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
   } parts[2] = {{spec.out, step.out, step.out_capture}, {spec.err, step.err, step.err_capture}};
   for (int i = 0; i < 2; ++i) {
     Part& part = parts[i];
-    if (auto opened = part.capture.open(identity_.run_dir_fd, part.spec); !opened) return opened;
+    if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) return opened;
     if (part.spec.target == OutputSpec::Target::kNull) continue;
     part.capture.redact(redactor);
     int read_end = -1;

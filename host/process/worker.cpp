@@ -84,7 +84,7 @@ Worker::Worker(WorkerSetup setup)
       host_(setup_.host_fd, kHostFrameLimit, true),
       supervisor_(
           loop_, log_, *this,
-          {setup_.run_dir_fd, setup_.record.token, setup_.outer_mark, setup_.record.cgroup}),
+          {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark, setup_.record.cgroup}),
       control_(loop_.raw(), {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
                              [this](std::uint32_t number) { supervisor_.cancel(number); },
                              [this] { end("asked", kHostGoneGraceMs); }}) {

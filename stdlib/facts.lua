@@ -1,0 +1,584 @@
+--- Deterministic facts about a repository, without a model: what changed against what, by file and by line.
+--- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the
+--- hunks of the files are what git gave and stay in the process.
+
+local git = require "moonlet.git"
+local paths = require "moonlet.paths"
+local secrets = require "moonlet.secrets"
+
+local byte, find, format, match, sub = string.byte, string.find, string.format, string.match, string.sub
+local concat = table.concat
+
+local M = {}
+
+---@class moonlet.facts.Part           one file in one section of the change
+---@field section string               staged, unstaged, untracked or range
+---@field status string
+---@field old_path string?
+---@field old_mode string?
+---@field new_mode string?
+---@field added integer
+---@field deleted integer
+---@field binary boolean
+---@field hunks moonlet.git.Hunk[]
+---@field cut boolean?                 the diff was too long to be read to its end
+---@field secrets table[]              {kind, line}: in lines that were added
+
+---@class moonlet.facts.File
+---@field path string
+---@field old_path string?
+---@field status string                added, copied, deleted, modified, renamed, type, unmerged or untracked
+---@field staged boolean
+---@field unstaged boolean
+---@field untracked boolean
+---@field conflicted boolean
+---@field added integer
+---@field deleted integer
+---@field binary boolean
+---@field mode_change string?          such as "100644 -> 100755"
+---@field executable boolean
+---@field symlink boolean
+---@field submodule boolean
+---@field parts moonlet.facts.Part[]
+
+---@class moonlet.facts.Git
+---@field target table                 {kind = worktree|staged|range|commit|path, text, base, head}
+---@field branch string?               nil when HEAD is detached
+---@field detached boolean
+---@field head string?                 nil before the first commit
+---@field upstream string?
+---@field ahead integer?
+---@field behind integer?
+---@field state string[]               what git is in the middle of: merge, rebase, cherry-pick, revert, bisect
+---@field shallow boolean
+---@field sparse boolean
+---@field files moonlet.facts.File[]
+---@field totals table                 {files, staged, unstaged, untracked, conflicted, binary, added, deleted}
+---@field diff string                  all of it, redacted
+---@field sections table[]             {name, diff}: the same, kept apart
+---@field cut boolean                  something was too long to be read whole
+---@field notes string[]               what could not be seen, for people
+---@field commits table[]?             {id, author, time, subject} of a range
+---@field paths string[]?              files under a path target, changed or not
+---@field survey string[]?             tracked files that `opts.survey` asked for
+
+local EMPTY_TREE = {
+  [40] = "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+  [64] = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+local function invalid(target, why, hint)
+  error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why), hint = hint }, 0)
+end
+
+-- What the words of a target mean before git has been asked: revisions to resolve, or a path.
+local function read_target(text)
+  if not text or text == "" or text == "worktree" then return { kind = "worktree", text = text or "" } end
+  if text == "staged" then return { kind = "staged", text = text } end
+  local problem = git.target_problem(text)
+  if problem then
+    invalid(text, problem, "name a range such as main..HEAD, a commit, a path (./NAME for an odd one), or staged")
+  end
+  if sub(text, 1, 2) == "./" then return { kind = "path", text = text, path = sub(text, 3) } end
+  if sub(text, 1, 1) == "/" or text == ".." or sub(text, 1, 3) == "../" then
+    invalid(text, "it is not a path inside the repository", "give the path relative to the top of the work tree")
+  end
+  local from, dots, to = match(text, "^(.-)(%.%.%.?)(.*)$")
+  if dots then
+    from, to = from == "" and "HEAD" or from, to == "" and "HEAD" or to
+    return { kind = "range", text = text, dots = dots, from = from, to = to }
+  end
+  return { kind = "commit", text = text }
+end
+
+local function resolve_call(target)
+  local names
+  if target.kind == "range" then
+    names = { target.from .. "^{commit}", target.to .. "^{commit}" }
+  elseif target.kind == "commit" then
+    names = { target.text .. "^{commit}", target.text .. "^{commit}^1" }
+  else
+    return nil
+  end
+  return { { "cat-file", "--batch-check=%(objectname) %(objecttype)" }, { stdin = concat(names, "\n") .. "\n" } }
+end
+
+-- Fills in base and head, or finds that the words were a path.
+local function resolve(target, result)
+  local ids = {}
+  for line in string.gmatch(result.stdout or "", "[^\n]+") do
+    ids[#ids + 1] = match(line, "^(%x+) commit$") or false
+  end
+  if target.kind == "commit" and ids[1] then
+    target.head = ids[1]
+    target.base = ids[2] or EMPTY_TREE[#ids[1]]
+    target.root = not ids[2]
+  elseif target.kind == "range" and ids[1] and ids[2] then
+    target.base, target.head = ids[1], ids[2]
+  else
+    if target.kind == "range" and (ids[1] or ids[2]) then
+      invalid(target.text, format("there is no commit %s", git.show_path(ids[1] and target.to or target.from, 80)),
+        "git log --oneline lists the commits")
+    end
+    target.was = target.kind
+    target.kind, target.path = "path", target.text
+  end
+end
+
+local function pathspec(target)
+  if target.kind ~= "path" then return {} end
+  local magic = find(target.path, "[*?%[]") and "glob" or "literal"
+  return { "--", format(":(top,%s)%s", magic, target.path == "." and "" or target.path) }
+end
+
+local function joined(...)
+  local all = {}
+  for _, list in ipairs { ... } do
+    for i = 1, #list do all[#all + 1] = list[i] end
+  end
+  return all
+end
+
+-- The calls that read the change, by name; all of them can run at once.
+local function calls_for(target, env, opts)
+  local spec = pathspec(target)
+  local cap = opts.diff_cap or 8388608
+  local changes = { "--raw", "--numstat", "-p", "-z" }
+  local function diff(first, last)
+    return { git.diff_args(joined({ "diff" }, first, changes), last), { cap = cap, env = env, journal = opts.journal } }
+  end
+  local function other(args, room)
+    return { args, { cap = room, env = env, journal = opts.journal } }
+  end
+  local status = { "status", "--porcelain=v2", "--branch", "-z", "--find-renames=50%", "--ignore-submodules=dirty" }
+  local tracked_only = target.kind ~= "worktree" and target.kind ~= "path"
+  local calls = { status = other(joined(status, {
+    tracked_only and "--untracked-files=no" or "--untracked-files=all",
+  }, spec), 50331648) }
+  if target.kind == "worktree" or target.kind == "path" then
+    calls.staged = diff({ "--cached" }, spec)
+    calls.unstaged = diff({ "--ours" }, spec)
+  elseif target.kind == "staged" then
+    calls.staged = diff({ "--cached" })
+  else
+    local range = target.dots == "..." and { target.base .. "..." .. target.head } or { target.base, target.head }
+    calls.range = diff({}, joined(range, { "--" }))
+    if target.kind == "range" then
+      calls.log = other({ "log", "-z", "--no-show-signature", "--no-color", "--max-count=200",
+        "--format=%H%x1f%an%x1f%aI%x1f%s", target.base .. target.dots .. target.head, "--" }, 1048576)
+    end
+  end
+  if target.kind == "path" then
+    calls.paths = other(joined({ "ls-files", "-z", "--cached", "--others", "--exclude-standard" }, spec), 4194304)
+  end
+  return calls
+end
+
+local ORDER = { "status", "staged", "unstaged", "range", "log", "paths" }
+
+local function run_calls(ctx, calls)
+  local names, list, results = {}, {}, {}
+  for _, name in ipairs(ORDER) do
+    if calls[name] then
+      names[#names + 1], list[#list + 1] = name, calls[name]
+    end
+  end
+  for i, result in ipairs(git.run_all(ctx, list)) do results[names[i]] = result end
+  return results
+end
+
+local function split_zero(text)
+  local list, pos = {}, 1
+  while true do
+    local stop = find(text, "\0", pos, true)
+    if not stop then return list end
+    list[#list + 1] = sub(text, pos, stop - 1)
+    pos = stop + 1
+  end
+end
+
+-- Line numbers for byte offsets in one file's diff; `offsets` must rise.
+local function locate(chunk, offsets)
+  local found, i, pos, line = {}, 1, 1, nil
+  while i <= #offsets and pos <= #chunk do
+    local stop = find(chunk, "\n", pos, true) or #chunk + 1
+    local mark = byte(chunk, pos)
+    if mark == 64 and (not line or find(chunk, "^@@ %-", pos)) then
+      line = tonumber(match(sub(chunk, pos, math.min(stop, pos + 80)), "^@@ %-[%d,]+ %+(%d+)")) or line
+    else
+      while i <= #offsets and offsets[i] <= stop do
+        found[i] = { mark = string.char(mark or 32), line = line }
+        i = i + 1
+      end
+      if line and (mark == 43 or mark == 32) then line = line + 1 end
+    end
+    pos = stop + 1
+  end
+  return found
+end
+
+local function scan_options(d)
+  local context = d.kind == "docs" and "docs" or d.test and "test" or d.generated and "generated" or "code"
+  return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
+end
+
+-- Secrets of one file's diff: noted in the part; the text comes back fit to be shown.
+local function cleaned(part, path, chunk)
+  part.secrets = {}
+  local hits = secrets.scan(chunk, scan_options(paths.describe(path)))
+  local offsets = {}
+  for i = 1, #hits do offsets[i] = hits[i].from end
+  for i, place in ipairs(locate(chunk, offsets)) do
+    if place.mark == "+" then part.secrets[#part.secrets + 1] = { kind = hits[i].kind, line = place.line } end
+  end
+  local what, maybe = secrets.name(path)
+  if what and not (maybe and #hits == 0) then
+    local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
+    return format("%s[withheld: %s]\n", head, what)
+  end
+  return secrets.redact(chunk, hits)
+end
+
+local function new_file(facts, path)
+  local file = {
+    path = path, status = "modified", staged = false, unstaged = false, untracked = false, conflicted = false,
+    added = 0, deleted = 0, binary = false, executable = false, symlink = false, submodule = false, parts = {},
+  }
+  facts.files[#facts.files + 1] = file
+  facts.by_path[path] = file
+  return file
+end
+
+local function read_modes(file, old, new)
+  if old == "120000" or new == "120000" then file.symlink = true end
+  if old == "160000" or new == "160000" then file.submodule = true end
+  if new == "100755" then file.executable = true end
+  if old and new and old ~= new and old ~= "000000" and new ~= "000000" then
+    file.mode_change = old .. " -> " .. new
+  end
+end
+
+local function add_entries(facts, status)
+  for _, entry in ipairs(status.entries) do
+    local path = entry.path
+    if entry.untracked then
+      -- What moonlet itself writes is no change of the user's.
+      if sub(path, 1, 7) ~= ".agent/" then
+        local nested = sub(path, -1) == "/"
+        if nested then path = sub(path, 1, -2) end
+        local file = facts.by_path[path] or new_file(facts, path)
+        file.untracked, file.nested = true, nested
+        if not file.staged then file.status = "untracked" end
+      end
+    else
+      local file = facts.by_path[path] or new_file(facts, path)
+      file.old_path = entry.old_path
+      file.conflicted = entry.conflicted == true
+      file.staged = not file.conflicted and entry.index ~= "."
+      file.unstaged = not file.conflicted and entry.worktree ~= "."
+      local letter = entry.index ~= "." and entry.index or entry.worktree
+      if entry.worktree == "D" then letter = "D" end
+      file.status = file.conflicted and "unmerged" or git.status_word(letter)
+      local modes = entry.modes
+      read_modes(file, modes[1], modes[2])
+      read_modes(file, modes[2] ~= "000000" and modes[2] or modes[1], modes[3])
+      if sub(entry.submodule, 1, 1) == "S" then file.submodule = true end
+    end
+  end
+end
+
+local function sum_part(file, part)
+  file.parts[#file.parts + 1] = part
+  file.added, file.deleted = file.added + part.added, file.deleted + part.deleted
+  if part.binary then file.binary = true end
+end
+
+local function add_section(facts, name, result)
+  local changes, patch = git.parse_changes(result.stdout)
+  local by_path = {}
+  for _, diff in ipairs(git.parse_diff(patch)) do by_path[diff.path] = diff end
+  local shown = {}
+  for _, change in ipairs(changes) do
+    local file = facts.by_path[change.path] or new_file(facts, change.path)
+    local diff = by_path[change.path]
+    local part = {
+      section = name, status = change.status, old_path = change.old_path, old_mode = change.old_mode,
+      new_mode = change.new_mode, added = change.added, deleted = change.deleted, binary = change.binary,
+      hunks = diff and diff.hunks or {}, secrets = {},
+      cut = (diff and diff.cut) or (not diff and change.added + change.deleted > 0) or nil,
+    }
+    if name == "range" then
+      file.status, file.old_path = change.status, change.old_path
+      read_modes(file, change.old_mode, change.new_mode)
+    end
+    if diff then shown[#shown + 1] = cleaned(part, change.path, sub(patch, diff.from, diff.to)) end
+    sum_part(file, part)
+  end
+  if #shown > 0 then facts.sections[#facts.sections + 1] = { name = name, diff = concat(shown) } end
+  if result.cut then
+    facts.cut = true
+    facts.notes[#facts.notes + 1] = format("the %s diff is longer than was read; its end was not looked at", name)
+  end
+end
+
+-- What an untracked path is. Reading would follow a link, and a link is a change of its own kind.
+local function entry_type(ctx, path, cache)
+  local dir, name = paths.split(path)
+  local types = cache[dir]
+  if not types then
+    types = {}
+    for _, entry in ipairs(ctx:list(dir == "" and "." or dir) or {}) do types[entry.name] = entry.type end
+    cache[dir] = types
+  end
+  return types[name]
+end
+
+local function read_untracked(ctx, file, room, shown, cache)
+  local what, maybe = secrets.name(file.path)
+  local part = { section = "untracked", status = "added", added = 0, deleted = 0, binary = false, hunks = {},
+    secrets = {} }
+  if entry_type(ctx, file.path, cache) == "link" then
+    file.symlink = true
+    sum_part(file, part)
+    return 0
+  end
+  if what and not maybe then
+    file.withheld = true
+    file.unread = "withheld: " .. what
+    sum_part(file, part)
+    return 0
+  end
+  local text, err, cut = ctx:read(file.path, { cap = room })
+  if not text then
+    file.unread = type(err) == "table" and err.message or "it cannot be read"
+  elseif find(sub(text, 1, 8000), "\0", 1, true) then
+    part.binary = true
+    file.magic = sub(text, 1, 16)
+  else
+    local diff = git.new_file_diff(file.path, text)
+    local parsed = git.parse_diff(diff)[1]
+    part.hunks, part.cut = parsed.hunks, cut and true or nil
+    part.added = parsed.hunks[1] and parsed.hunks[1].new_count or 0
+    shown[#shown + 1] = cleaned(part, file.path, diff)
+  end
+  if cut then file.large = true end
+  sum_part(file, part)
+  return text and #text or 0
+end
+
+local function add_untracked(ctx, facts, opts)
+  local left, room, each = opts.untracked_files or 1000, opts.untracked_bytes or 8388608, 524288
+  local shown, cache, skipped = {}, {}, 0
+  for _, file in ipairs(facts.files) do
+    if file.untracked and not file.nested then
+      if left <= 0 or room <= 0 then
+        skipped = skipped + 1
+        file.unread = "too many new files"
+      else
+        left = left - 1
+        room = room - read_untracked(ctx, file, math.min(each, room), shown, cache)
+      end
+    end
+  end
+  if #shown > 0 then facts.sections[#facts.sections + 1] = { name = "untracked", diff = concat(shown) } end
+  if skipped > 0 then
+    facts.cut = true
+    facts.notes[#facts.notes + 1] = format("%d new files were not opened: there are too many", skipped)
+  end
+end
+
+local function add_totals(facts)
+  local t = { files = #facts.files, staged = 0, unstaged = 0, untracked = 0, conflicted = 0, binary = 0,
+    added = 0, deleted = 0 }
+  for _, file in ipairs(facts.files) do
+    for _, key in ipairs { "staged", "unstaged", "untracked", "conflicted", "binary" } do
+      if file[key] then t[key] = t[key] + 1 end
+    end
+    t.added, t.deleted = t.added + file.added, t.deleted + file.deleted
+  end
+  facts.totals = t
+end
+
+local function add_log(facts, result)
+  facts.commits = {}
+  if result.code ~= 0 then return end
+  local text = sub(result.stdout, -1) == "\0" and result.stdout or result.stdout .. "\0"
+  for _, record in ipairs(split_zero(text)) do
+    local id, author, time, subject = match(record, "^(%x+)\31(.-)\31(.-)\31(.*)$")
+    if id then facts.commits[#facts.commits + 1] = { id = id, author = author, time = time, subject = subject } end
+  end
+end
+
+-- The tracked files whose names are wanted. All names come through here, so it looks at each once.
+local function pick(result, wanted)
+  local found, text, pos = {}, result.stdout or "", 1
+  while true do
+    local stop = find(text, "\0", pos, true)
+    if not stop then break end
+    local path = sub(text, pos, stop - 1)
+    if wanted(match(path, "^.*/(.*)$") or path, path) then found[#found + 1] = path end
+    pos = stop + 1
+  end
+  return found
+end
+
+-- Before anything is read: which filters to switch off, which files to list, what the target names.
+local function prepare(ctx, target, opts)
+  local calls = { git.config_call() }
+  if opts.survey then
+    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 33554432, journal = opts.journal } }
+  end
+  local survey_at, resolve_at = opts.survey and 2, nil
+  local call = resolve_call(target)
+  if call then
+    resolve_at = #calls + 1
+    calls[resolve_at] = call
+  end
+  local results = git.run_all(ctx, calls)
+  local env, settings = git.read_config(results[1])
+  if resolve_at then
+    if results[resolve_at].code ~= 0 then error(git.failure(results[resolve_at], "look up the target"), 0) end
+    resolve(target, results[resolve_at])
+  end
+  return env, settings, survey_at and pick(results[survey_at], opts.survey)
+end
+
+local function check_path(ctx, facts, target)
+  if target.kind ~= "path" then return end
+  if #facts.files > 0 or #(facts.paths or {}) > 0 then return end
+  local there = ctx:list(target.path == "." and "." or target.path) or ctx:read(target.path, { cap = 1 })
+  if there then return end
+  if target.text == "HEAD" and not facts.head then
+    invalid(target.text, "there is no commit yet", "leave the target out to look at what is not committed")
+  end
+  invalid(target.text, "it is neither a commit, a range nor a path in this repository",
+    "git log --oneline lists the commits, git ls-files the files")
+end
+
+---What changed, told by git and by reading new files; nothing is written and no program of the repository's runs.
+---@param ctx table
+---@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
+---  commit (what it changed against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
+---@param opts table? {survey = fun(name, path): boolean, which tracked files to list, diff_cap, untracked_files,
+---  untracked_bytes, journal}
+---@return moonlet.facts.Git
+function M.git(ctx, target, opts)
+  opts = opts or {}
+  target = read_target(target)
+  local env, settings, survey = prepare(ctx, target, opts)
+  local results = run_calls(ctx, calls_for(target, env, opts))
+  if results.status.code ~= 0 then error(git.failure(results.status, "read the state of the work tree"), 0) end
+
+  local status = git.parse_status(results.status.stdout)
+  local facts = {
+    target = target, branch = status.branch, detached = status.detached, head = status.head,
+    upstream = status.upstream, ahead = status.ahead, behind = status.behind, sparse = settings.sparse,
+    files = {}, by_path = {}, sections = {}, notes = {}, survey = survey, cut = false,
+  }
+  facts.state, facts.shallow = git.state(ctx)
+  if results.status.cut then
+    facts.cut = true
+    facts.notes[#facts.notes + 1] = "the list of changed files is longer than was read"
+  end
+  if target.kind == "worktree" or target.kind == "path" then
+    add_entries(facts, status)
+  elseif target.kind == "staged" then
+    local staged = {}
+    for _, entry in ipairs(status.entries) do
+      -- Only the index counts here: what the work tree holds beyond it is not part of this change.
+      if entry.index ~= "." or entry.conflicted then
+        entry.worktree, entry.modes[3] = ".", entry.modes[2]
+        staged[#staged + 1] = entry
+      end
+    end
+    add_entries(facts, { entries = staged })
+  end
+  for _, name in ipairs { "staged", "unstaged", "range" } do
+    local result = results[name]
+    if result and result.code == 0 then
+      add_section(facts, name, result)
+    elseif result then
+      facts.cut = true
+      facts.notes[#facts.notes + 1] = format("the %s diff could not be read: %s", name, git.first_line(result.stderr))
+    end
+  end
+  if target.kind == "worktree" or target.kind == "path" then add_untracked(ctx, facts, opts) end
+  if results.log then add_log(facts, results.log) end
+  if results.paths then facts.paths = split_zero(results.paths.stdout or "") end
+  check_path(ctx, facts, target)
+  if target.root and facts.shallow then
+    facts.notes[#facts.notes + 1] = "the history is cut short here, so the whole tree reads as added"
+  end
+  for _, name in ipairs(settings.filters) do
+    facts.notes[#facts.notes + 1] = format("the repository's own filter %s was not run", git.show_path(name, 60))
+  end
+  add_totals(facts)
+  facts.by_path = nil
+  local texts = {}
+  for i, section in ipairs(facts.sections) do texts[i] = section.diff end
+  facts.diff = concat(texts)
+  return facts
+end
+
+local function where(file)
+  local words = {}
+  for _, key in ipairs { "conflicted", "staged", "unstaged", "untracked" } do
+    if file[key] then words[#words + 1] = key end
+  end
+  return concat(words, ", ")
+end
+
+---One line about a file, for people and models.
+---@param file moonlet.facts.File
+---@return string
+function M.line(file)
+  local words = { file.status, git.show_path(file.path) }
+  if file.old_path then words[#words + 1] = "from " .. git.show_path(file.old_path) end
+  words[#words + 1] = file.binary and "(binary)" or format("(+%d -%d)", file.added, file.deleted)
+  for _, key in ipairs { "symlink", "submodule" } do
+    if file[key] then words[#words + 1] = key end
+  end
+  if file.mode_change then words[#words + 1] = "mode " .. file.mode_change end
+  local state = where(file)
+  if state ~= "" and state ~= file.status then words[#words + 1] = "[" .. state .. "]" end
+  return concat(words, " ")
+end
+
+---Cuts text at a line, and says how much is missing.
+---@param text string
+---@param limit integer
+---@return string
+function M.clip(text, limit)
+  if #text <= limit then return text end
+  local stop = limit
+  while stop > 1 and byte(text, stop) ~= 10 and limit - stop < 4096 do stop = stop - 1 end
+  return format("%s[cut here: %d of %d bytes shown]\n", sub(text, 1, stop), stop, #text)
+end
+
+---The facts as text: where the repository stands and the list of files. The diff is not in it.
+---@param facts moonlet.facts.Git
+---@param opts table? {files = how many files to list at most, default 300}
+---@return string
+function M.text(facts, opts)
+  local limit = opts and opts.files or 300
+  local lines = {}
+  local function say(...) lines[#lines + 1] = format(...) end
+  say("target: %s", facts.target.text ~= "" and git.show_path(facts.target.text) or "the work tree against HEAD")
+  say("branch: %s", facts.branch and git.show_path(facts.branch) or "(detached HEAD)")
+  say("head: %s", facts.head or "(no commit yet)")
+  if facts.upstream then
+    say("upstream: %s, %d ahead, %d behind", git.show_path(facts.upstream), facts.ahead or 0, facts.behind or 0)
+  end
+  if #facts.state > 0 then say("in progress: %s", concat(facts.state, ", ")) end
+  if facts.shallow then say("the clone is shallow") end
+  if facts.sparse then say("the checkout is sparse") end
+  local t = facts.totals
+  say("files: %d (%d staged, %d unstaged, %d untracked, %d conflicted), +%d -%d lines", t.files, t.staged,
+    t.unstaged, t.untracked, t.conflicted, t.added, t.deleted)
+  for i = 1, math.min(#facts.files, limit) do say("  %s", M.line(facts.files[i])) end
+  if #facts.files > limit then say("  and %d more", #facts.files - limit) end
+  for _, note in ipairs(facts.notes) do say("note: %s", note) end
+  return concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,348 @@
+--- Finds credentials in file names and in text, and takes them out of text that leaves the machine.
+--- A finding says where and what kind; it never holds the secret itself. Tuned against false alarms: a form that
+--- is well known is enough, a mere assignment must also look random and must not look like a placeholder.
+
+local byte, find, format, lower = string.byte, string.find, string.format, string.lower
+local match, sub = string.match, string.sub
+local concat = table.concat
+
+local M = {}
+
+---@class moonlet.secrets.Hit
+---@field from integer   first byte in the text that was scanned
+---@field to integer     last byte
+---@field kind string    what it seems to be, for people: "AWS access key"
+
+local SAMPLE = { example = true, sample = true, template = true, dist = true, tmpl = true, defaults = true,
+  default = true, schema = true, md = true, ["in"] = true, j2 = true, erb = true, tpl = true }
+
+local SURE = {
+  [".netrc"] = "machine logins", ["_netrc"] = "machine logins", [".git-credentials"] = "git passwords",
+  [".pgpass"] = "database passwords", [".my.cnf"] = "database passwords", [".htpasswd"] = "web passwords",
+  [".pypirc"] = "package registry login", [".dockercfg"] = "registry login", ["id_rsa"] = "a private key",
+  ["id_dsa"] = "a private key", ["id_ecdsa"] = "a private key", ["id_ed25519"] = "a private key",
+  ["master.key"] = "a master key", ["kubeconfig"] = "cluster credentials",
+  ["terraform.tfstate"] = "infrastructure state with secrets", [".vault-token"] = "a vault token",
+  ["client_secret.json"] = "client credentials", ["credentials.json"] = "credentials",
+  [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
+}
+
+local SURE_END = {
+  p12 = "a key store", pfx = "a key store", jks = "a key store", keystore = "a key store", kdbx = "a password store",
+  ppk = "a private key", ovpn = "VPN credentials", tfstate = "infrastructure state with secrets",
+}
+
+local MAYBE_END = { pem = true, key = true, crt = true, cer = true, asc = true, der = true }
+
+---Whether a file's name alone says that it holds secrets.
+---@param path string
+---@return string? what  for people; nil where the name says nothing
+---@return boolean? maybe the content decides (a .pem may hold a public certificate)
+function M.name(path)
+  local name = lower(match(path, "([^/]*)$"))
+  if SURE[name] then return SURE[name] end
+  if name == ".env" or find(name, "^%.env%.") or find(name, "^[%w_-]+%.env$") then
+    local last = match(name, "%.([%w]+)$")
+    if SAMPLE[last] or find(name, "example", 1, true) or find(name, "sample", 1, true) then return nil end
+    return "an environment file"
+  end
+  local stem, last = match(name, "^(.*)%.([%w]+)$")
+  if not last or SAMPLE[last] then return nil end
+  if SURE_END[last] then return SURE_END[last] end
+  if last == "tfvars" and not SAMPLE[match(stem, "%.?([%w]+)$") or ""] then return "infrastructure variables", true end
+  if MAYBE_END[last] then return "a key or certificate", true end
+  if find(stem, "^service[-_]account") and last == "json" then return "a service account key" end
+  if (stem == "secrets" or stem == "secret") and (find(last, "^ya?ml$") or last == "json" or last == "toml") then
+    return "a file of secrets", true
+  end
+  if lower(sub(path, -16)) == ".aws/credentials" or lower(sub(path, -19)) == ".docker/config.json" then
+    return "credentials"
+  end
+  return nil
+end
+
+---Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
+---@param text string
+---@return number
+function M.entropy(text)
+  local counts, size = {}, #text
+  if size == 0 then return 0 end
+  for i = 1, size do
+    local b = byte(text, i)
+    counts[b] = (counts[b] or 0) + 1
+  end
+  local sum = 0
+  for b = 0, 255 do
+    local n = counts[b]
+    if n then sum = sum - n / size * math.log(n / size, 2) end
+  end
+  return sum
+end
+
+local PLACEHOLDERS = {
+  "example", "sample", "placeholder", "changeme", "change_me", "change-me", "replace", "redacted", "dummy", "fake",
+  "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
+  "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "abcdef", "123456789", "deadbeef", "todo", "lorem",
+  "process.env", "os.environ", "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
+}
+
+---Whether a value only stands in for a secret.
+---@param value string
+---@return boolean
+function M.placeholder(value)
+  local text = lower(value)
+  for i = 1, #PLACEHOLDERS do
+    if find(text, PLACEHOLDERS[i], 1, true) then return true end
+  end
+  local first = sub(text, 1, 1)
+  -- One character over and over, or a short piece repeated.
+  return text == first:rep(#text) or (#text % 4 == 0 and text == sub(text, 1, 4):rep(#text // 4))
+end
+
+-- Whether text[from..to] stands alone, and is not the middle of a longer word.
+local function bounded(text, from, to)
+  local before, after = sub(text, from - 1, from - 1), sub(text, to + 1, to + 1)
+  return not find(before, "[%w_]") and not find(after, "[%w_]")
+end
+
+-- Forms that providers publish: {lead, pattern of the whole, kind, least entropy}
+local FORMS = {
+  { "AKIA", "^AKIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
+  { "ASIA", "^ASIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
+  { "ghp_", "^ghp_%w+", "GitHub token", 3, 40, 255 },
+  { "gho_", "^gho_%w+", "GitHub token", 3, 40, 255 },
+  { "ghu_", "^ghu_%w+", "GitHub token", 3, 40, 255 },
+  { "ghs_", "^ghs_%w+", "GitHub token", 3, 40, 255 },
+  { "ghr_", "^ghr_%w+", "GitHub token", 3, 40, 255 },
+  { "github_pat_", "^github_pat_[%w_]+", "GitHub token", 3, 50, 255 },
+  { "glpat-", "^glpat%-[%w_%-]+", "GitLab token", 3, 26, 255 },
+  { "xoxb-", "^xoxb%-[%w%-]+", "Slack token", 2.8, 24, 255 },
+  { "xoxp-", "^xoxp%-[%w%-]+", "Slack token", 2.8, 24, 255 },
+  { "xoxa-", "^xoxa%-[%w%-]+", "Slack token", 2.8, 24, 255 },
+  { "xoxs-", "^xoxs%-[%w%-]+", "Slack token", 2.8, 24, 255 },
+  { "xapp-", "^xapp%-[%w%-]+", "Slack token", 2.8, 24, 255 },
+  { "hooks.slack.com/services/T", "^hooks%.slack%.com/services/T%w+/B%w+/%w+", "Slack webhook", 3, 50, 255 },
+  { "sk_live_", "^sk_live_%w+", "Stripe live key", 3, 24, 255 },
+  { "rk_live_", "^rk_live_%w+", "Stripe live key", 3, 24, 255 },
+  { "AIza", "^AIza[%w_%-]+", "Google API key", 3.4, 39, 39 },
+  { "GOCSPX-", "^GOCSPX%-[%w_%-]+", "Google client secret", 3, 30, 60 },
+  { "ya29.", "^ya29%.[%w_%-]+", "Google access token", 3.4, 40, 2048 },
+  { "sk-", "^sk%-[%w_%-]+", "API key", 3.5, 35, 255 },
+  { "npm_", "^npm_%w+", "npm token", 3.2, 40, 40 },
+  { "pypi-AgE", "^pypi%-AgE[%w_%-]+", "PyPI token", 3.5, 60, 2048 },
+  { "hf_", "^hf_%w+", "Hugging Face token", 3.4, 37, 40 },
+  { "SG.", "^SG%.[%w_%-]+%.[%w_%-]+", "SendGrid key", 3.5, 60, 80 },
+  { "dop_v1_", "^dop_v1_%x+", "DigitalOcean token", 3, 71, 71 },
+  { "shpat_", "^shpat_%x+", "Shopify token", 3, 38, 38 },
+  { "AGE-SECRET-KEY-1", "^AGE%-SECRET%-KEY%-1%w+", "age private key", 3, 70, 80 },
+  { "eyJ", "^eyJ[%w_%-]+%.eyJ[%w_%-]+%.[%w_%-]+", "JSON web token", 4, 60, 4096 },
+}
+
+-- Names whose value is a secret, as they occur in lower-cased text.
+local KEYS = {
+  "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
+  "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key",
+}
+
+local function add(hits, from, to, kind)
+  hits[#hits + 1] = { from = from, to = to, kind = kind }
+end
+
+-- Words that no issued token holds; the published example keys do, so in code those count as found.
+local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
+
+local function blank(value, context)
+  if context ~= "code" then return M.placeholder(value) end
+  local text = lower(value)
+  for i = 1, #BLANKS do
+    if find(text, BLANKS[i], 1, true) then return true end
+  end
+  return false
+end
+
+local function known_forms(text, hits, limit, context)
+  for i = 1, #FORMS do
+    local form = FORMS[i]
+    local at = find(text, form[1], 1, true)
+    while at and #hits < limit do
+      local value = match(sub(text, at, at + form[6]), form[2])
+      local size = value and #value or 0
+      if size >= form[5] and size <= form[6] and bounded(text, at, at + size - 1)
+        and not blank(value, context) and M.entropy(sub(value, #form[1] + 1)) >= form[4]
+        and (context == "code" or form[1] ~= "eyJ") then
+        add(hits, at, at + size - 1, form[3])
+      end
+      at = find(text, form[1], at + math.max(size, 1), true)
+    end
+  end
+end
+
+-- Whether what follows the opening line of a key looks like its body.
+local function key_body(text, after)
+  local rest = sub(text, after, after + 600)
+  local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
+  return body or ""
+end
+
+local function private_keys(text, hits, limit)
+  local at = find(text, "-----BEGIN ", 1, true)
+  while at and #hits < limit do
+    local head = match(sub(text, at, at + 80), "^%-%-%-%-%-BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
+    local stop = at + 10
+    if head then
+      local after = at + #head
+      local line_end = find(text, "\n", after, true) or #text + 1
+      local line_start = at
+      while line_start > 1 and byte(text, line_start - 1) ~= 10 and at - line_start < 200 do
+        line_start = line_start - 1
+      end
+      local lead, tail = sub(text, line_start, at - 1), sub(text, after, math.min(line_end - 1, after + 40))
+      local body = key_body(text, after)
+      local alone = find(lead, "^[+ -]?[%s\"'|>`#*/]*$") and find(tail, "^[%s\"'`,;\\]*$")
+      local inline = find(tail, "^\\n[%w+/=]") ~= nil
+      local random = #body >= 40 and M.entropy(body) > 3
+      if (inline and #body >= 16) or random or (alone and #body >= 4 and not blank(body, "code")) then
+        local _, close = find(text, "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-", after)
+        if not close or close - at > 16384 then close = inline and line_end - 1 or math.min(#text, after + 4096) end
+        add(hits, at, close, "private key")
+        stop = close
+      end
+    end
+    at = find(text, "-----BEGIN ", stop, true)
+  end
+end
+
+-- The value assigned to the name that ends before `at`: quoted, or to the end of the line in configuration.
+local function assigned(window, loose)
+  local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
+    or match(window, "^[%w_%-]*[\"']?%s*,%s*([\"'].*)$")
+  if not rest then return nil end
+  local from = #window - #rest + 1
+  local quote = match(rest, "^[\"'`]")
+  if quote then
+    local stop = find(rest, quote, 2, true)
+    if stop then return sub(rest, 2, stop - 1), from + 1 end
+    return nil
+  end
+  if not loose then return nil end
+  local value = match(rest, "^[^%s#;,]+")
+  if value then return value, from end
+end
+
+local function looks_random(value, least_size, least_entropy)
+  if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") or M.placeholder(value) then
+    return false
+  end
+  if not (find(value, "%d") and find(value, "%a")) then return false end
+  -- A URL, a path, a version or a dotted name is not a password.
+  if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
+    return false
+  end
+  return M.entropy(value) >= least_entropy
+end
+
+-- Short lower-case words joined by dashes or underscores: the name of something, not a secret.
+local function identifier(value)
+  if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
+  for piece in string.gmatch(value, "[a-z0-9]+") do
+    if #piece > 10 then return false end
+  end
+  return true
+end
+
+local function assignments(text, hits, limit, opts)
+  local low = lower(text)
+  local least_size, least_entropy = 10, 2.9
+  if opts.context == "docs" then least_size, least_entropy = 20, 3.6 end
+  for i = 1, #KEYS do
+    local key = KEYS[i]
+    local at = find(low, key, 1, true)
+    while at and #hits < limit do
+      local after = at + #key
+      local line_end = find(text, "\n", after, true) or #text + 1
+      local window = sub(text, after, math.min(line_end - 1, after + 1200))
+      local value, offset = assigned(window, opts.loose)
+      if value and key == "authorization" then
+        local skip, bare = match(value, "^(%a+%s+)(%S+)$")
+        value, offset = bare, offset + #(skip or "")
+      end
+      local password = find(key, "pass", 1, true) or key == "_pwd"
+      -- A tokenizer is no token.
+      if key == "token" and find(window, "^i[sz]") then value = nil end
+      if value and looks_random(value, least_size, least_entropy) and (password or not identifier(value)) then
+        local from = after + offset - 1
+        local kind = password and "hard-coded password" or "hard-coded secret"
+        add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)
+      end
+      at = find(low, key, after, true)
+    end
+  end
+end
+
+local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
+  mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
+
+local function url_logins(text, hits, limit)
+  local at = find(text, "://", 1, true)
+  while at and #hits < limit do
+    local user, pass, host = match(sub(text, at, at + 300), "^://([%w._%%-]*):([^%s@/:\"'`<>{}$]+)@([%w.-]+)")
+    if pass and #pass >= 6 and pass ~= user and not LOCAL_HOSTS[lower(host)] and not M.placeholder(pass)
+      and not find(host, "example") and not find(lower(pass), "^pass") and M.entropy(pass) >= 2.2 then
+      local from = at + 3 + #user + 1
+      add(hits, from, from + #pass - 1, "password in a URL")
+    end
+    at = find(text, "://", at + 3, true)
+  end
+end
+
+---Finds credentials in a text. The hits come in order and do not overlap.
+---@param text string
+---@param opts table? {context = "code"|"docs"|"test"|"generated", loose = unquoted values count, limit = 200}
+---@return moonlet.secrets.Hit[]
+function M.scan(text, opts)
+  opts = opts or {}
+  local hits, limit = {}, opts.limit or 200
+  known_forms(text, hits, limit, opts.context or "code")
+  private_keys(text, hits, limit)
+  if opts.context ~= "test" and opts.context ~= "generated" then
+    assignments(text, hits, limit, opts)
+    url_logins(text, hits, limit)
+  end
+  table.sort(hits, function(a, b)
+    if a.from ~= b.from then return a.from < b.from end
+    return a.to > b.to
+  end)
+  local kept, last = {}, 0
+  for i = 1, #hits do
+    if hits[i].from > last then
+      kept[#kept + 1] = hits[i]
+      last = hits[i].to
+    end
+  end
+  return kept
+end
+
+---The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
+---@param text string
+---@param hits moonlet.secrets.Hit[]
+---@return string
+function M.redact(text, hits)
+  if #hits == 0 then return text end
+  local parts, pos = {}, 1
+  for i = 1, #hits do
+    local hit = hits[i]
+    parts[#parts + 1] = sub(text, pos, hit.from - 1)
+    parts[#parts + 1] = format("[redacted: %s]", hit.kind)
+    local at = find(text, "\n", hit.from, true)
+    while at and at <= hit.to do
+      -- The first byte of a diff line is its mark, and stays too.
+      parts[#parts + 1] = match(sub(text, at, at + 1), "^\n[+ -]?") .. "[redacted]"
+      at = find(text, "\n", at + 1, true)
+    end
+    pos = hit.to + 1
+  end
+  parts[#parts + 1] = sub(text, pos)
+  return concat(parts)
+end
+
+return M
