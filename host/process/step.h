@@ -12,6 +12,7 @@
 #include "host/base/loop.h"
 #include "host/process/child.h"
 #include "host/process/poller.h"
+#include "host/validation/marker.h"
 
 namespace moonlet {
 
@@ -62,6 +63,8 @@ struct Step {
   Loop::TimerId timer{};
 
   Stream out, err;
+  std::unique_ptr<MarkerScanner> markers;  ///< of stdout; before the capture that feeds it
+  std::size_t marker_bytes = 0;            ///< told so far
   Capture out_capture, err_capture;
   std::uint64_t reported = 0;  ///< bytes told to the host
   bool noisy = false;          ///< waits to be told

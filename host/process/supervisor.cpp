@@ -178,6 +178,7 @@ void Supervisor::complete(Step& step) {
   step.err.close();
   step.exit.out = step.out_capture.finish();
   step.exit.err = step.err_capture.finish();
+  if (step.markers) step.markers->finish();
   step.exit.pid = step.pid;
   if (step.left_behind && step.asked) {
     step.exit.stragglers = static_cast<int>(step.asked->size());

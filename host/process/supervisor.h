@@ -26,6 +26,7 @@ class SupervisorListener {
   virtual ~SupervisorListener() = default;
   virtual void started(std::uint32_t number, pid_t pid) = 0;
   virtual void output(std::uint32_t number, std::uint64_t bytes) = 0;
+  virtual void marker(std::uint32_t number, const Marker& marker) = 0;
   /// Its exit record waits in the log until the next flush; tell nobody before.
   virtual void exited(std::uint32_t number, ChildExit exit, bool durable) = 0;
 };

@@ -35,6 +35,9 @@ class Worker final : public SupervisorListener {
   void output(std::uint32_t number, std::uint64_t bytes) override {
     encode_number(told_, FrameType::kOutput, number, static_cast<std::int64_t>(bytes));
   }
+  void marker(std::uint32_t number, const Marker& marker) override {
+    encode_marker(told_, number, marker);
+  }
   void exited(std::uint32_t number, ChildExit exit, bool durable) override {
     encode_exit(told_, number, exit);
     durable_ = durable_ || durable;

@@ -48,12 +48,24 @@ ChildExit full_exit() {
   return exit;
 }
 
+Marker full_marker() {
+  Marker marker;
+  marker.kind = MarkerKind::kFilesModified;
+  marker.text = "text";
+  marker.options = {"a", ""};
+  marker.files = {{"path", "created"}, {"other", ""}};
+  marker.iterations = 3;
+  marker.line = 7;
+  marker.cut = true;
+  return marker;
+}
+
 std::vector<std::string> one_of_each() {
   std::vector<std::string> frames(7);
   encode(frames[0], HelloFrame{kKeeperProtocol, "1.2.3", "token", 10, 11});
   REQUIRE(encode_start(frames[1], 7, full_spec()));
   encode_number(frames[2], FrameType::kOutput, 8, -5);
-  encode_marker(frames[3], 9, "{}");
+  encode_marker(frames[3], 9, full_marker());
   encode_exit(frames[4], 10, full_exit());
   encode(frames[5], std::vector<LiveChildFrame>{{1, 2, "s", 3, 4}, {5, 6, "", 7, 8}});
   encode_refused(frames[6], {ErrorKind::kQuota, "m", "h", "a"});
@@ -107,7 +119,14 @@ TEST_CASE("every frame reads back as it was written") {
   auto number = decode_number(next().body);
   REQUIRE(number);
   CHECK(number->value == -5);
-  CHECK(decode_marker(next().body)->json == "{}");
+  auto marker = decode_marker(next().body);
+  REQUIRE(marker);
+  CHECK(marker->marker.kind == MarkerKind::kFilesModified);
+  CHECK(marker->marker.options == std::vector<std::string>{"a", ""});
+  CHECK(marker->marker.files.at(0).change == "created");
+  CHECK(marker->marker.iterations == 3u);
+  CHECK(marker->marker.line == 7);
+  CHECK(marker->marker.cut);
 
   auto exit = decode_exit(next().body);
   REQUIRE(exit);
