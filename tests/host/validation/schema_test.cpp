@@ -151,12 +151,24 @@ TEST_CASE("of alternatives the closest is explained") {
     {"title": "box", "type": "object", "required": ["kind", "width", "height"],
      "properties": {"kind": {"const": "box"}, "width": {"type": "number"}, "height": {"type": "number"}}},
     {"type": "string"}]})";
-  const auto report = report_of(shapes, R"({"kind": "box", "width": 1, "height": "2"})");
+  // A "const" says which branch is meant; the other is not spoken of.
+  CHECK(verdict(shapes, R"({"kind": "box", "width": 1, "height": "2"})") ==
+        "/height is \"2\"; expected a number; write it without quotes");
+  auto report = report_of(shapes, R"({"kind": "boks", "width": 1, "height": 2})");
   REQUIRE(report.errors.size() == 1);
+  CHECK(contains(report.errors[0].message, "none of the 3 allowed forms"));
   CHECK(contains(report.errors[0].message, "the closest is form 2 \"box\""));
   REQUIRE(report.errors[0].causes.size() == 1);
-  CHECK(report.errors[0].causes[0].instance == "/height");
-  CHECK(contains(to_text(report), "\n  - /height is \"2\"; expected a number"));
+  CHECK(contains(to_text(report), "\n  - /kind is \"boks\"; expected \"box\""));
+
+  // Elsewhere the branch wins whose faults are fewest and deepest.
+  report = report_of(R"({"oneOf": [
+      {"required": ["radius"]},
+      {"required": ["size"], "properties": {"size": {"properties": {"width": {"minimum": 1}}}}}]})",
+                     R"({"size": {"width": 0}})");
+  REQUIRE(report.errors.size() == 1);
+  REQUIRE(report.errors[0].causes.size() == 1);
+  CHECK(report.errors[0].causes[0].instance == "/size/width");
 
   // Types alone need no branches, and a single branch of the right type no choice.
   CHECK(verdict(shapes, "1") == "the value is 1; expected a string or an object");
