@@ -116,9 +116,9 @@ class Generator {
 
   std::string pattern() {
     if (wild_ && chance(30)) return pick({"(?=a)b", "(a)\\1", "[", "(x", "a{5000}"});
-    return pick({"(a+)+$", "^(a|aa)+$", "(a*)*b", "^[a-z]+$", "\\p{L}{1,50}x", "(.*)*(.*)*(.*)*!",
-                 "^\\d{4}", "a{1000}", "(x+x+)+y", "[^]", "\\u00e4", ".{0,500}a",
-                 "(a|b)*a(a|b){12}"});
+    if (chance(5)) return pick({"\\p{L}{1,50}x", "a{1000}", ".{0,500}a"});
+    return pick({"(a+)+$", "^(a|aa)+$", "(a*)*b", "^[a-z]+$", "\\p{L}x", "(.*)*(.*)*(.*)*!",
+                 "^\\d{4}", "(x+x+)+y", "[^]", "\\u00e4", "(a|b)*a(a|b){12}"});
   }
 
   // Without `wild_` a definition refers in place to later ones only: circles are refused.

@@ -1,7 +1,10 @@
 #include "host/validation/schema.h"
 
+#include <atomic>
 #include <limits>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "host/validation/json.h"
 #include "tests/catch.h"
@@ -393,6 +396,21 @@ TEST_CASE("alternatives for the names of properties are decided for each name") 
       compiled(R"({"propertyNames": {"anyOf": [{"enum": ["b"]}, {"maxLength": 1}]}})");
   CHECK(schema.validate(json{{"a", 1}, {"b", 1}}).ok);
   CHECK_FALSE(schema.validate(json{{"a", 1}, {"bb", 1}, {"c", 1}}).ok);
+}
+
+TEST_CASE("one schema serves several threads") {
+  const auto schema =
+      compiled(R"({"items": {"anyOf": [{"pattern": "^(a+)+$"}, {"format": "idn-hostname"}]}})");
+  const json good = {"aaa", "b.example", "\xc3\xa4.example"}, bad = {"aaa", "-"};
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 50; ++j) right += schema.validate(good).ok && !schema.validate(bad).ok;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(right == 200);
 }
 
 TEST_CASE("large arrays are checked for doubles in one pass") {
