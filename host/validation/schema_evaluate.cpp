@@ -161,11 +161,13 @@ bool Evaluator::check_text(const Subject& subject, const StringRules& rules,
     }
   }
   if (rules.format != nullptr) {
-    if (!budget_.spend(1 + (text.size() / 64 + 1) * rules.format->cost)) return false;
-    if (!rules.format->matches(text)) {
+    const auto& format = *rules.format;
+    const bool fits_size = text.size() <= format.max_bytes;
+    if (fits_size && !budget_.spend(1 + (text.size() / 64 + 1) * format.cost)) return false;
+    if (!fits_size || !format.matches(text)) {
       ok = costs(subject, 2) && fault(subject, "format",
-                                      "expected the format " + std::string(rules.format->name) +
-                                          ", such as " + show_text(rules.format->example));
+                                      "expected the format " + std::string(format.name) +
+                                          ", such as " + show_text(format.example));
     }
   }
   if (!rules.is_base64 && !rules.is_json) return ok;

@@ -257,7 +257,6 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
     types = static_cast<TypeSet>(types | branch.types);
     if (branch.types & type) candidates.push_back(i);
   }
-  const auto viable = candidates.size();
   keep_right_kind(subject, branches, candidates);
   if (candidates.empty()) {
     return fault(subject, keyword,
@@ -266,13 +265,14 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
                      : "expected " + type_names(types) + unquoted_hint(subject.value, types));
   }
   Branch closest{candidates.front(), {}};
-  if (told_branches_ < kToldBranches) {
-    ++told_branches_;
+  const std::size_t choices = candidates.size() > 1 ? 1 : 0;
+  if (told_branches_ + choices <= kToldBranches) {
+    told_branches_ += choices;
     closest = closest_branch(subject, branches, candidates);
-    --told_branches_;
+    told_branches_ -= choices;
   }
-  // With one branch of the right type there is nothing to choose from.
-  if (viable == 1 && !closest.errors.empty()) {
+  // With one branch of the right type and kind there is nothing to choose from.
+  if (choices == 0 && !closest.errors.empty()) {
     for (auto& error : closest.errors) subject.sink->add(std::move(error));
     return false;
   }

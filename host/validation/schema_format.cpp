@@ -1,28 +1,33 @@
 #include "host/validation/schema_format.h"
 
+#include <cstdint>
+
 #include "host/validation/schema_pattern.h"
 
 namespace moonlet::schema {
 namespace {
 
+constexpr std::size_t kAny = SIZE_MAX;
+
 constexpr Format kFormats[] = {
-    {"date-time", is_date_time, "2024-05-31T12:30:00Z", 1},
-    {"date", is_date, "2024-05-31", 1},
-    {"time", is_time, "12:30:00Z", 1},
-    {"email", is_email, "name@example.com", 1},
-    {"idn-email", is_idn_email, "name@example.com", 1},
-    {"hostname", is_hostname, "www.example.com", 1},
-    {"ipv4", is_ipv4, "192.0.2.1", 1},
-    {"ipv6", is_ipv6, "2001:db8::1", 1},
-    {"uri", is_uri, "https://example.com/path", 2},
-    {"uri-reference", is_uri_reference, "/path?query#part", 2},
-    {"iri", is_iri, "https://example.com/path", 2},
-    {"iri-reference", is_iri_reference, "/path?query#part", 2},
-    {"uri-template", is_uri_template, "/items/{id}", 2},
-    {"json-pointer", is_json_pointer, "/items/0/name", 1},
-    {"relative-json-pointer", is_relative_json_pointer, "1/name", 1},
-    {"regex", is_ecma_pattern, "^[a-z]+$", 64},
-    {"uuid", is_uuid, "123e4567-e89b-12d3-a456-426614174000", 1},
+    {"date-time", is_date_time, "2024-05-31T12:30:00Z", 1, 100},
+    {"date", is_date, "2024-05-31", 1, 10},
+    {"time", is_time, "12:30:00Z", 1, 100},
+    {"email", is_email, "name@example.com", 1, 400},
+    {"idn-email", is_idn_email, "name@example.com", 1, 1600},
+    {"hostname", is_hostname, "www.example.com", 100, 253},
+    {"idn-hostname", is_idn_hostname, "www.example.com", 100, 1012},
+    {"ipv4", is_ipv4, "192.0.2.1", 1, 15},
+    {"ipv6", is_ipv6, "2001:db8::1", 1, 45},
+    {"uri", is_uri, "https://example.com/path", 2, kAny},
+    {"uri-reference", is_uri_reference, "/path?query#part", 2, kAny},
+    {"iri", is_iri, "https://example.com/path", 2, kAny},
+    {"iri-reference", is_iri_reference, "/path?query#part", 2, kAny},
+    {"uri-template", is_uri_template, "/items/{id}", 2, kAny},
+    {"json-pointer", is_json_pointer, "/items/0/name", 1, kAny},
+    {"relative-json-pointer", is_relative_json_pointer, "1/name", 1, kAny},
+    {"regex", is_ecma_pattern, "^[a-z]+$", 64, kAny},
+    {"uuid", is_uuid, "123e4567-e89b-12d3-a456-426614174000", 1, 36},
 };
 
 }  // namespace

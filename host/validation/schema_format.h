@@ -2,6 +2,7 @@
 // Unknown names are ignored, as the standard says. Pure functions, any thread.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace moonlet::schema {
@@ -11,6 +12,7 @@ struct Format {
   bool (*matches)(std::string_view text);
   std::string_view example;  ///< for messages
   unsigned cost;             ///< steps of the budget for each 64 bytes of text
+  std::size_t max_bytes;     ///< longer texts are not of this format
 };
 
 /// The format of that name, or null. The result lives for ever.
@@ -24,6 +26,7 @@ bool is_date_time(std::string_view text);
 bool is_email(std::string_view text);
 bool is_idn_email(std::string_view text);
 bool is_hostname(std::string_view text);
+bool is_idn_hostname(std::string_view text);
 bool is_ipv4(std::string_view text);
 bool is_ipv6(std::string_view text);
 

@@ -77,7 +77,11 @@ bool is_mailbox(std::string_view text, bool international) {
 bool is_email(std::string_view text) { return is_mailbox(text, false); }
 bool is_idn_email(std::string_view text) { return is_mailbox(text, true); }
 
-bool is_hostname(std::string_view text) { return is_domain(text, false); }
+bool is_hostname(std::string_view text) {
+  if (!is_domain(text, false)) return false;
+  // An "xn--" label stands for one of other letters, which has rules of its own.
+  return text.find("--") == std::string_view::npos || is_idn_hostname(text);
+}
 
 bool is_ipv4(std::string_view text) {
   for (int part = 0; part < 4; ++part) {

@@ -116,9 +116,9 @@ class Generator {
 
   std::string pattern() {
     if (wild_ && chance(30)) return pick({"(?=a)b", "(a)\\1", "[", "(x", "a{5000}"});
-    return pick({"(a+)+$", "^(a|aa)+$", "(a*)*b", "^[a-z]+$", "\\p{L}{1,50}x", "(.*)*(.*)*(.*)*!",
-                 "^\\d{4}", "a{1000}", "(x+x+)+y", "[^]", "\\u00e4", ".{0,500}a",
-                 "(a|b)*a(a|b){12}"});
+    if (chance(5)) return pick({"\\p{L}{1,50}x", "a{1000}", ".{0,500}a"});
+    return pick({"(a+)+$", "^(a|aa)+$", "(a*)*b", "^[a-z]+$", "\\p{L}x", "(.*)*(.*)*(.*)*!",
+                 "^\\d{4}", "(x+x+)+y", "[^]", "\\u00e4", "(a|b)*a(a|b){12}"});
   }
 
   // Without `wild_` a definition refers in place to later ones only: circles are refused.
@@ -286,7 +286,6 @@ void run_pair(std::uint64_t seed, Counts& counts) {
   const auto start = std::clock();
   const auto schema = Schema::compile(document);
   ++counts.pairs;
-  const double compile_s = seconds_since(start);
   if (!schema) {
     ++counts.refused;
     CHECK(schema.error().message.size() < 3'000);
@@ -295,9 +294,6 @@ void run_pair(std::uint64_t seed, Counts& counts) {
   const auto report = schema->validate(instance);
   const auto text = to_text(report);
   const double took = seconds_since(start);
-  if (getenv("DBG") && took > 0.1)
-    printf("slow %llu %.3f compile %.3f lim %d\n", (unsigned long long)seed, took, compile_s,
-           (int)report.limit_hit);
   counts.slowest = std::max(counts.slowest, took);
   CHECK(report.ok == report.errors.empty());
   CHECK(report.ok == text.empty());
