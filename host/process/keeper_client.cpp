@@ -76,7 +76,8 @@ Result<Started> start_process(const KeeperOptions& options) {
 
   std::vector<std::string> words{options.program};
   words.insert(words.end(), options.prefix_args.begin(), options.prefix_args.end());
-  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"}) words.emplace_back(word);
+  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"})
+    words.emplace_back(word);
   words.push_back(options.run_id);
   if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
   std::vector<char*> argv;
@@ -88,8 +89,8 @@ Result<Started> start_process(const KeeperOptions& options) {
   request.path = options.program.c_str();
   request.argv = argv.data();
   request.envp = env.data();
-  request.fds = {null.get(), null.get(), null.get(), options.run_dir_fd, theirs.get(),
-                 options.output_dir_fd};
+  request.fds = {null.get(),         null.get(),   null.get(),
+                 options.run_dir_fd, theirs.get(), options.output_dir_fd};
   SpawnResult result = spawn(request);
   if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
   return Started{std::move(ours), std::get<Spawned>(result).pid};
@@ -328,7 +329,7 @@ bool KeeperLink::take(const Frame& frame) {
       auto found = operations_.find(marker->number);
       if (found == operations_.end()) return true;
       auto operation = found->second;
-      if (operation->on_marker) operation->on_marker(marker->json);
+      if (operation->on_marker) operation->on_marker(marker->marker);
       return true;
     }
     case FrameType::kExit: {

@@ -105,7 +105,7 @@ ChildSpec Run::act(const std::string& name, const std::string& argument) const {
     const char* value = std::getenv(name_of_options);
     if (value != nullptr) spec.env.push_back(std::string(name_of_options) + "=" + value);
   }
-  spec.cwd = "/";
+  spec.cwd.assign(1, '/');
   return spec;
 }
 

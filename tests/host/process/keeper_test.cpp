@@ -24,7 +24,7 @@ ChildSpec shell(const std::string& script) {
   spec.step = "shell";
   spec.argv = {"sh", "-c", script};
   spec.env = {"PATH=/usr/bin:/bin"};
-  spec.cwd = "/";
+  spec.cwd.assign(1, '/');
   return spec;
 }
 
@@ -224,6 +224,27 @@ TEST_CASE("output is told while it comes, and is in the file by then", "[process
   CHECK(operation->pid() > 0);
   operation->cancel();
   CHECK(run.wait(operation).why == Why::kCancelled);
+}
+
+TEST_CASE("markers of stdout are told as they happen, and the last before the end", "[process]") {
+  Run run;
+  ChildSpec spec = shell(
+      "echo '[PROGRESS] half way with correct-horse'; read go < gate; echo '[QUESTION] which?'; "
+      "echo '- this'; echo '- that'; echo '[PROGRESS] not here' >&2");
+  spec.cwd = run.folder.path();
+  spec.secrets = {{"KEY", "correct-horse"}};
+  spec.watch_markers = true;
+  REQUIRE(mkfifo((run.folder.path() + "/gate").c_str(), 0600) == 0);
+  auto operation = run.spawn(spec);
+  std::vector<Marker> markers;
+  operation->on_marker = [&](const Marker& marker) { markers.push_back(marker); };
+  REQUIRE(run.until([&] { return markers.size() == 1; }));
+  CHECK(markers[0].kind == MarkerKind::kProgress);
+  CHECK(markers[0].text == "half way with [redacted:KEY]");
+  std::ofstream(run.folder.path() + "/gate") << "go\n";
+  run.wait(operation);
+  REQUIRE(markers.size() == 2);
+  CHECK(markers[1].kind == MarkerKind::kQuestion);
 }
 
 TEST_CASE("a secret is nowhere in what was captured", "[process]") {
