@@ -15,8 +15,8 @@
 #   setup    a bash snippet run before cmd, in the working directory too
 #   nogit    an empty file: the working directory is not a git repository
 #   clean    an empty file: cmd must leave the working directory as setup left it (.git apart)
-#   needs    what the case needs, one a line: root, user, linux, soak, release (the release build),
-#            normal (no sanitizer), program NAME; else it is skipped
+#   needs    what the case needs, one a line: root, user, linux, soak, mounts (root that may mount),
+#            release (the release build), normal (no sanitizer), program NAME; else it is skipped
 #   limit    the time that cmd may take, in seconds (60)
 # After each case no process may be left, two seconds later, that belongs to it: all of them carry
 # the case's directory in their environment (PATH), working directory or executable.
@@ -133,6 +133,10 @@ unmet_need() {
       user) [ "$(id -u)" -ne 0 ] || { echo "needs a plain user" && return; } ;;
       linux) [ "$(uname -s)" = Linux ] || { echo "needs Linux" && return; } ;;
       release) [ "${build##*/}" = release ] || { echo "needs the release build" && return; } ;;
+      mounts)
+        { [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; } ||
+          { echo "needs root and the right to mount" && return; }
+        ;;
       soak) [ -n "${MOONLET_SOAK:-}" ] || { echo "runs with --soak" && return; } ;;
       normal)
         ! grep -qs '^MOONLET_SANITIZE:STRING=.' "$build/CMakeCache.txt" ||
