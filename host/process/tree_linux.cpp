@@ -19,6 +19,16 @@ namespace moonlet {
 
 namespace {
 
+// In a pid namespace of its own with the outer /proc still mounted every number there means another
+// process. Then nothing can be seen, and nothing is signalled by what was seen.
+bool proc_is_ours() {
+  static const bool ours = [] {
+    char link[32] = {};
+    return readlink("/proc/self", link, sizeof link - 1) > 0 && std::atoi(link) == getpid();
+  }();
+  return ours;
+}
+
 // The size read, or -1. What does not fit is left out.
 ssize_t read_small(const char* path, char* buffer, std::size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -105,6 +115,7 @@ std::string boot_id() {
 }
 
 bool read_process(pid_t pid, ProcessInfo& info) {
+  if (!proc_is_ours()) return false;
   char path[48], text[1024];
   ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
   if (size <= 0) return false;
@@ -145,6 +156,7 @@ std::vector<ProcessInfo> list_processes() {
 }
 
 pid_t newest_pid() {
+  if (!proc_is_ours()) return 0;
   // Asked with every child that ends, so the file stays open.
   static const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
   char text[128];
@@ -156,6 +168,7 @@ pid_t newest_pid() {
 }
 
 bool list_own_children(std::vector<pid_t>& pids) {
+  if (!proc_is_ours()) return false;
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%ld/children",
                 static_cast<long>(syscall(SYS_gettid)));
@@ -190,6 +203,7 @@ std::int64_t birth_tolerance_ms() { return 0; }
 int brand_resource() { return RLIMIT_RTTIME; }
 
 bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
+  if (!proc_is_ours()) return false;
   return read_brand(pid, token, step) || read_environment_mark(pid, token, step);
 }
 

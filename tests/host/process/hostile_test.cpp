@@ -8,6 +8,8 @@
 #include <cstdlib>
 
 #include "host/process/cgroup.h"
+#include "host/process/keeper_log.h"
+#include "host/process/sweep.h"
 #include "host/process/tree.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
@@ -199,6 +201,29 @@ TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[proces
   CHECK(zombies_of(getpid()) == 0);
   CHECK(open_fds(worker) == worker_fds);
   CHECK(open_fds(getpid()) == host_fds);
+}
+
+TEST_CASE("a moonlet inside a step of another belongs to that step with all it started",
+          "[process]") {
+  const bool cgroups = GENERATE(true, false);
+  Run run(cgroups);
+  RunFolder inner;
+  ChildSpec spec = hurried(run.act("host"));
+  spec.argv = {MOONLET_KEEPER_PROGRAM, "host", inner.path(), run.folder.tag(), "6"};
+  if (!cgroups) spec.env.push_back("MOONLET_CGROUPS=0");
+  auto operation = run.spawn(spec);
+  // The host, its six children, the daemons and children of these.
+  REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() >= 8; }));
+  auto inside = read_keeper_log(inner.fd());
+  REQUIRE(inside);
+  REQUIRE(inside->size() == 1);
+  // Its guard and worker go first, so that its daemons become ours, with two marks each.
+  kill(inside->front().record.guard_pid, SIGKILL);
+  kill(inside->front().record.worker_pid, SIGKILL);
+  operation->cancel();
+  CHECK(run.wait(operation).why == Why::kCancelled);
+  CHECK(processes_with(run.folder.tag()).empty());
+  CHECK(sweep(inner.fd())->killed.empty());
 }
 
 TEST_CASE("nobody is left when the keeper is let go with children running", "[process]") {

@@ -1,5 +1,6 @@
 // Children as the host sees them: how they start, what comes back, how they end.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -294,6 +295,46 @@ TEST_CASE("the log has intent, start and exit of each child, in this order", "[p
   CHECK(start < exit);
   run.keeper.reset();
   CHECK(read_keeper_log(run.folder.fd())->back().ended);
+}
+
+TEST_CASE("on a full disk a durable start is refused, others run, and exits are not lost",
+          "[process]") {
+  // A limit on file sizes stands for the full disk; the keeper inherits it.
+  auto before = signal(SIGXFSZ, SIG_IGN);
+  rlimit old_limit{};
+  getrlimit(RLIMIT_FSIZE, &old_limit);
+  rlimit limit{1500, old_limit.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  Run run;
+  const ChildExit& first = run.run(shell("echo fine"));
+  setrlimit(RLIMIT_FSIZE, &old_limit);
+  signal(SIGXFSZ, before);
+  CHECK(first.out.text == "fine\n");
+  int refused = 0;
+  for (int i = 0; i < 20; ++i) {
+    ChildSpec spec =
+        shell("echo fine; echo words > " + run.folder.path() + "/ran-" + std::to_string(i));
+    spec.durable = i % 2 == 0;
+    const ChildExit& exit = run.run(spec);
+    const bool ran = std::filesystem::exists(run.folder.path() + "/ran-" + std::to_string(i));
+    if (exit.why == Why::kNotStarted) {
+      ++refused;
+      CHECK(spec.durable);
+      CHECK_FALSE(ran);
+      CHECK(exit.error.message.find("keeper.log") != std::string::npos);
+    } else {
+      CHECK(exit.out.text == "fine\n");
+      CHECK(ran);
+    }
+  }
+  CHECK(refused >= 5);
+  ChildSpec big = run.act("bytes", "100000");
+  big.out = OutputSpec::to_file("out.log");
+  const ChildExit& exit = run.run(big);
+  CHECK(exit.success());
+  CHECK(exit.out.total == 100000);
+  CHECK(exit.out.kept == 1500);
+  CHECK(exit.out.write_errno == EFBIG);
 }
 
 TEST_CASE("shutdown lets what runs end by itself, and takes nothing new", "[process]") {
