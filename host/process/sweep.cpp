@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::int64_t kKillLimitMs = 5000;
 constexpr int kPauseMs = 2;
+constexpr int kGroupWaitMs = 500;
 
 void add_cgroup_members(const std::string& cgroup, std::unordered_set<pid_t>& pids) {
   std::ifstream file(cgroup + "/cgroup.procs");
@@ -212,7 +213,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   unlinkat(run_dir_fd, kKeeperSocketName, 0);
   for (const auto& keeper : *keepers) {
     if (is_run_cgroup(keeper.record.cgroup, keeper.record.token)) {
-      remove_cgroup(keeper.record.cgroup);
+      remove_cgroup(keeper.record.cgroup, kGroupWaitMs);
     }
   }
   return swept;

@@ -169,8 +169,11 @@ TEST_CASE("a step's own cgroup goes with it", "[process]") {
   run.run(spec);
   std::string cgroup = own_cgroup() + "/moonlet-" + run.keeper->token();
   CHECK(access(cgroup.c_str(), F_OK) == 0);
-  CHECK(access((cgroup + "/step-1").c_str(), F_OK) != 0);
-  CHECK(access((cgroup + "/step-2").c_str(), F_OK) != 0);
+  auto gone = [&](const char* step) { return access((cgroup + step).c_str(), F_OK) != 0; };
+  CHECK(wait_for([&] {
+    run.run(run.act("bytes", "1"));
+    return gone("/step-1") && gone("/step-2");
+  }));
   run.keeper.reset();
   CHECK(access(cgroup.c_str(), F_OK) != 0);
 }
