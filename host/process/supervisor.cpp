@@ -133,6 +133,7 @@ void Supervisor::on_timer(std::uint32_t number) {
       }
       break;
     case Step::Phase::kDraining:
+      if (!step.streams_open()) return begin_end(step, Reason::kStraggler, step.grace_ms);
       step.exit.drained = false;
       if (step.tree_empty) return complete(step);
       begin_end(step, Reason::kDrain, step.grace_ms);

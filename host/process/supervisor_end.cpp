@@ -12,6 +12,8 @@ namespace moonlet {
 
 namespace {
 
+// Who has closed its streams is often about to end: it gets this long before it counts as left.
+constexpr std::int64_t kSettleMs = 20;
 // What a finished step left behind is asked to go for this long at most.
 constexpr std::int64_t kStragglerGraceMs = 500;
 // What a step's tree resists SIGKILL for: a broken disk or a foreign user. Then it is given up.
@@ -59,7 +61,9 @@ bool Supervisor::reap() {
   }
   if (!orphan_gone) return false;
   for (const auto& [number, step] : steps_) {
-    if (step->ended && step->phase == Step::Phase::kTerm) unsettled_.insert(number);
+    if (step->ended && (step->phase == Step::Phase::kTerm || step->settling)) {
+      unsettled_.insert(number);
+    }
   }
   return true;
 }
@@ -235,7 +239,12 @@ void Supervisor::judge(Step& step, const Members& members, bool settled) {
     case Phase::kRunning:
     case Phase::kDraining:
       if (!step.streams_open()) {
-        return begin_end(step, Reason::kStraggler, std::min(step.grace_ms, kStragglerGraceMs));
+        if (step.settling) break;  // its timer decides
+        step.settling = true;
+        step.phase = Phase::kDraining;
+        step.phase_deadline = now() + kSettleMs;
+        arm(step);
+        break;
       }
       if (step.phase == Phase::kRunning) {
         step.phase = Phase::kDraining;
@@ -271,7 +280,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
     kill(-step.pid, SIGCONT);
   } else {
     step.left_behind = true;
-    if (reason == Reason::kDrain) grace_ms = std::min(grace_ms, kStragglerGraceMs);
+    if (reason != Reason::kCancel) grace_ms = std::min(grace_ms, kStragglerGraceMs);
   }
   step.phase = Phase::kTerm;
   step.phase_deadline = now() + grace_ms;
