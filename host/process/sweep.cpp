@@ -54,7 +54,9 @@ class Finder {
       std::uint32_t number = 0;
       const bool main = is_main(process, number);
       const bool marked = main || read_mark(process.pid, keeper_.record.token, number);
-      if (marked || in_cgroup_.count(process.pid) != 0) add(process, number, main);
+      // No mark to be read may also mean that it has just ended.
+      const bool fenced = !marked && in_cgroup_.count(process.pid) != 0 && same_process(process);
+      if (marked || fenced) add(process, number, main);
     }
     return std::move(found_);
   }
