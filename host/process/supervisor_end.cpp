@@ -24,8 +24,8 @@ constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
 // Pids that are looked at one by one before the whole of /proc is.
 constexpr pid_t kFewPids = 48;
-// While a step is this young the pids cannot have come round.
-constexpr std::int64_t kYoungMs = 1000;
+// While a step is this young the pids have hardly come round.
+constexpr std::int64_t kYoungMs = 10000;
 
 std::int64_t milliseconds(const timeval& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_usec / 1000;
