@@ -96,10 +96,14 @@ int text_place(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"is_utf8", guard<text_is_utf8>}, {"is_binary", guard<text_is_binary>},
-    {"clean", guard<text_clean>},     {"cut", guard<text_cut>},
-    {"strip", guard<text_strip>},     {"printable", guard<text_printable>},
-    {"sha256", guard<text_sha256>},   {"place", guard<text_place>},
+    {"is_utf8", guard<text_is_utf8>},
+    {"is_binary", guard<text_is_binary>},
+    {"clean", guard<text_clean>},
+    {"cut", guard<text_cut>},
+    {"strip", guard<text_strip>},
+    {"printable", guard<text_printable>},
+    {"sha256", guard<text_sha256>},
+    {"place", guard<text_place>},
     {nullptr, nullptr},
 };
 

@@ -16,8 +16,8 @@ namespace {
 
 moonlet::Engine* engine_to_cancel = nullptr;
 
-/// The first signal asks the run to end; a second one does not wait. The keeper, which sees its host
-/// go, ends what is left.
+/// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
+/// host go, ends what is left.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) _exit(128 + signal);
@@ -43,7 +43,8 @@ int lost_output = 0;  // the errno of the first write of the result that failed
 
 void print(int stream, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t wrote = write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
+    const ssize_t wrote =
+        write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) {
       // A reader that went away has seen enough; anything else would pass a cut result as whole.
@@ -87,7 +88,8 @@ int main(int argc, char** argv) {
   engine_to_cancel = nullptr;
   if (!outcome) return report(outcome.error());
   if (lost_output != 0) {
-    std::fprintf(stderr, "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
+    std::fprintf(stderr,
+                 "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
                  std::strerror(lost_output));
     return outcome->exit_code == 0 ? 1 : outcome->exit_code;
   }

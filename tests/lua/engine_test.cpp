@@ -97,7 +97,8 @@ TEST_CASE("programs run side by side and come back as data") {
     local many = ctx:parallel({ 1, 2, 3 }, function(c, i) return c:exec { "echo", i }.stdout end)
     return { r = r, many = many })");
   CHECK(moonlet.code == 0);
-  CHECK(envelope["result"]["r"] == json({{"code", 3}, {"stdout", "given\n"}, {"stderr", "err\n"}, {"cut", false}}));
+  CHECK(envelope["result"]["r"] ==
+        json({{"code", 3}, {"stdout", "given\n"}, {"stderr", "err\n"}, {"cut", false}}));
   CHECK(envelope["result"]["many"] == json({"1\n", "2\n", "3\n"}));
   CHECK(envelope["run"]["steps"].size() == 4);
 }
@@ -108,7 +109,8 @@ TEST_CASE("what cannot be started raises, and the verdict says failed") {
   CHECK(moonlet.code == 1);
   CHECK(envelope["ok"] == false);
   CHECK(envelope["run"]["verdict"] == "failed");
-  CHECK(envelope["error"]["message"].get<std::string>().find("no-such-program-at-all") != std::string::npos);
+  CHECK(envelope["error"]["message"].get<std::string>().find("no-such-program-at-all") !=
+        std::string::npos);
 }
 
 TEST_CASE("usage errors start nothing and write nothing") {
@@ -143,8 +145,9 @@ TEST_CASE("a syntax error names its line") {
 
 TEST_CASE("without grants a script may do nothing") {
   Runner moonlet;
-  for (const char* text : {"ctx:exec { 'true' }", "return ctx:read('script.lua')",
-                           "ctx:agent { prompt = 'x', argv = { 'true' } }", "return ctx:list('.')"}) {
+  for (const char* text :
+       {"ctx:exec { 'true' }", "return ctx:read('script.lua')",
+        "ctx:agent { prompt = 'x', argv = { 'true' } }", "return ctx:list('.')"}) {
     json envelope = moonlet.script(text, {});
     INFO(text);
     CHECK(moonlet.code == 1);
@@ -186,7 +189,8 @@ TEST_CASE("an answer that is not what was asked for gets one more chance, then f
 
 TEST_CASE("a run over its wall-clock budget ends with the verdict budget") {
   Runner moonlet;
-  json envelope = moonlet.script("ctx:exec { 'sleep', '600' }", {"--allow", "all", "--budget", "wall=200ms"});
+  json envelope =
+      moonlet.script("ctx:exec { 'sleep', '600' }", {"--allow", "all", "--budget", "wall=200ms"});
   CHECK(moonlet.code == 5);
   CHECK(envelope["run"]["verdict"] == "budget");
 }
@@ -212,8 +216,9 @@ TEST_CASE("a script that does not end is ended, and the next one runs as if noth
   json envelope = moonlet.script("while true do pcall(function() while true do end end) end");
   CHECK(moonlet.code == 1);
   CHECK(envelope["error"]["kind"] == "limit");
-  json stuck = moonlet.script("ctx:log('x') ctx:spawn(function(c) c:exec { 'sleep', '600' } end) "
-                              "ctx:sleep('10ms') while true do end");
+  json stuck = moonlet.script(
+      "ctx:log('x') ctx:spawn(function(c) c:exec { 'sleep', '600' } end) "
+      "ctx:sleep('10ms') while true do end");
   CHECK(stuck["run"]["verdict"] == "failed");
   CHECK(stuck["error"]["kind"] == "limit");
   json after = moonlet.script("return 1 + 1");
@@ -225,7 +230,8 @@ TEST_CASE("a script that does not end is ended, and the next one runs as if noth
 TEST_CASE("two engines live side by side in one program") {
   Runner one;
   Runner two;
-  CHECK(one.script("return ctx:exec { 'pwd' }.stdout")["result"] != two.script("return ctx:exec { 'pwd' }.stdout")["result"]);
+  CHECK(one.script("return ctx:exec { 'pwd' }.stdout")["result"] !=
+        two.script("return ctx:exec { 'pwd' }.stdout")["result"]);
 }
 
 TEST_CASE("many runs leave no descriptor open") {
