@@ -179,18 +179,29 @@ void Supervisor::look(bool strays_too) {
     if (numbers.empty() && !strays_too) continue;
     strays_too = false;
 
+    std::unordered_set<std::uint32_t> had_ended;
+    for (std::uint32_t number : numbers) {
+      if (steps_.at(number)->ended) had_ended.insert(number);
+    }
     std::vector<TreeMember> tree = snapshot();
     std::unordered_map<std::uint32_t, Members> members;
     for (const auto& member : tree) {
       if (!member.info.zombie) members[member.step].push_back(&member);
     }
     const bool moved = reap();
+    bool stale = false;
     for (std::uint32_t number : numbers) {
       auto found = steps_.find(number);
-      if (found != steps_.end()) judge(*found->second, members[number], !moved);
+      if (found == steps_.end()) continue;
+      // Its main process went after the snapshot, which shows it alive: look again.
+      if (found->second->ended && had_ended.count(number) == 0) {
+        stale = true;
+      } else {
+        judge(*found->second, members[number], !moved);
+      }
     }
     end_strays(tree);
-    if (!moved && !reap()) break;
+    if (!moved && !stale && !reap()) break;
   }
   if (unsettled_.empty()) return;
   std::int64_t longest = 0;

@@ -68,6 +68,23 @@ TEST_CASE("what only a TERM was needed for does not wait for the KILL", "[proces
   CHECK(exit.signal == SIGTERM);
 }
 
+TEST_CASE("an end that comes while it is looked for is not missed", "[process]") {
+  Run run;
+  std::vector<std::shared_ptr<ChildOperation>> operations;
+  const int count = soak() ? 3000 : 300;
+  for (int i = 0; i < count; ++i) {
+    ChildSpec spec = run.act("rest");
+    spec.argv = {"sleep", i % 2 == 0 ? "1000" : "0.02"};
+    spec.wall_ms = 10 + i % 30;
+    spec.grace_ms = 1000000;
+    operations.push_back(run.spawn(spec));
+    if (i % 50 == 49) {
+      for (const auto& operation : operations) run.wait(operation);
+    }
+  }
+  for (const auto& operation : operations) CHECK(run.wait(operation).duration_ms < 60000);
+}
+
 TEST_CASE("an idle limit ends who is silent, and spares who speaks", "[process]") {
   Run run;
   ChildSpec spec = hurried(run.act("stubborn"));
