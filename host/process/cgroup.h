@@ -12,6 +12,7 @@
 namespace moonlet {
 
 /// Makes moonlet-<token> beneath the group we are in; its path, or "" where that cannot be done.
+/// Old empty ones there, whose runs were killed and then deleted, are removed.
 std::string make_run_cgroup(std::string_view token);
 /// Makes a group for one step beneath the run's; its path or "".
 std::string make_step_cgroup(const std::string& run_cgroup, unsigned step);
@@ -27,8 +28,10 @@ std::string own_cgroup();
 /// Kills all that is in `cgroup` and beneath it. False when there is no such group or no such
 /// right.
 bool kill_cgroup(const std::string& cgroup);
-/// Removes `cgroup` and the groups beneath it. False when a process is left in one of them.
-bool remove_cgroup(const std::string& cgroup);
+/// Removes `cgroup` and the groups beneath it. False when a process is left in one of them; one
+/// that was reaped this instant may count as left for a moment, which is waited for up to
+/// `wait_ms`.
+bool remove_cgroup(const std::string& cgroup, int wait_ms = 0);
 /// True when `cgroup` has the name that make_run_cgroup() gives for `token`, and lies in the cgroup
 /// file system: what a log claims is checked before it is killed.
 bool is_run_cgroup(const std::string& cgroup, std::string_view token);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -11,8 +12,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include "host/process/cgroup.h"
 
@@ -29,6 +32,7 @@ namespace moonlet {
 namespace {
 
 constexpr long kCgroup2Magic = 0x63677270;
+constexpr std::time_t kOldSeconds = 60;
 
 bool is_cgroup2(const std::string& path) {
   struct statfs info {};
@@ -64,6 +68,34 @@ bool write_word(const std::string& path, const char* word, std::size_t size) {
   return written;
 }
 
+std::vector<std::string> groups_in(const std::string& cgroup) {
+  std::vector<std::string> names;
+  DIR* folder = opendir(cgroup.c_str());
+  if (folder == nullptr) return names;
+  while (dirent* entry = readdir(folder)) {
+    std::string name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") names.push_back(std::move(name));
+  }
+  closedir(folder);
+  return names;
+}
+
+// A keeper puts its worker into the group at once, so one that is empty and not new is nobody's.
+void remove_old_groups(const std::string& parent) {
+  for (const auto& name : groups_in(parent)) {
+    std::string path = parent + "/" + name;
+    struct stat info {};
+    if (name.compare(0, 8, "moonlet-") != 0 || stat(path.c_str(), &info) != 0 ||
+        info.st_mtime > std::time(nullptr) - kOldSeconds) {
+      continue;
+    }
+    std::ifstream events(path + "/cgroup.events");
+    std::string word;
+    int populated = 1;
+    if (events >> word >> populated && word == "populated" && populated == 0) remove_cgroup(path);
+  }
+}
+
 // For kernels before 5.14, which have no cgroup.kill.
 bool kill_members(const std::string& cgroup) {
   std::ifstream file(cgroup + "/cgroup.procs");
@@ -91,6 +123,7 @@ std::string own_cgroup() {
 std::string make_run_cgroup(std::string_view token) {
   std::string parent = own_cgroup();
   if (parent.empty()) return {};
+  remove_old_groups(parent);
   std::string path = parent + "/moonlet-" + std::string(token);
   return mkdir(path.c_str(), 0755) == 0 ? path : "";
 }
@@ -131,18 +164,15 @@ bool kill_cgroup(const std::string& cgroup) {
   return write_word(cgroup + "/cgroup.kill", "1", 1) || kill_members(cgroup);
 }
 
-bool remove_cgroup(const std::string& cgroup) {
-  if (cgroup.empty() || rmdir(cgroup.c_str()) == 0 || errno == ENOENT) return true;
-  if (DIR* folder = opendir(cgroup.c_str())) {
-    while (dirent* entry = readdir(folder)) {
-      std::string name = entry->d_name;
-      if (entry->d_type == DT_DIR && name != "." && name != "..") {
-        remove_cgroup(cgroup + "/" + name);
-      }
-    }
-    closedir(folder);
+bool remove_cgroup(const std::string& cgroup, int wait_ms) {
+  if (cgroup.empty()) return true;
+  for (;; --wait_ms) {
+    if (rmdir(cgroup.c_str()) == 0 || errno == ENOENT) return true;
+    for (const auto& name : groups_in(cgroup)) remove_cgroup(cgroup + "/" + name);
+    if (rmdir(cgroup.c_str()) == 0 || errno == ENOENT) return true;
+    if (wait_ms <= 0) return false;
+    poll(nullptr, 0, 1);
   }
-  return rmdir(cgroup.c_str()) == 0 || errno == ENOENT;
 }
 
 bool is_run_cgroup(const std::string& cgroup, std::string_view token) {

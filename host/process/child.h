@@ -48,8 +48,12 @@ struct ChildSpec {
   std::int64_t grace_ms = 3000;  ///< from TERM to KILL, for limits and cancel
   std::int64_t drain_ms = 2000;  ///< from exit to end of file on its pipes, then the rest is killed
 
-  bool durable = false;     ///< its records are on disk before the exec and before its exit is told
-  bool own_cgroup = false;  ///< a cgroup of its own, where the machine allows one
+  /// Its records are on disk before the exec and before its exit is told; a log that cannot be
+  /// written is kNotStarted. The files of its output are left to whoever takes from them to sync.
+  bool durable = false;
+  /// A cgroup of its own, where the machine allows one: nothing it forks can outrun the kill, at
+  /// the price of up to 10 ms at the start. All steps are in the run's cgroup anyway.
+  bool own_cgroup = false;
   bool watch_markers = false;   ///< scan stdout for output markers, told as they happen
   std::vector<Secret> secrets;  ///< values that never reach a file or the host
 };

@@ -67,10 +67,8 @@ void ControlServer::close() {
 void ControlServer::accept_all() {
   for (int fd; (fd = accept(fd_, nullptr, nullptr)) >= 0;) {
     close_fd_on_exec(fd);
-    if (open_.size() >= kMostPeers) {
-      ::close(fd);
-      continue;
-    }
+    // A crowd of silent peers must not keep the one away that has something to ask.
+    if (open_.size() >= kMostPeers) hang_up(*open_.front());
     auto* peer = new Peer;
     peer->server = this;
     peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, false);

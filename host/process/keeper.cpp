@@ -26,6 +26,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::int64_t kGuardLimitMs = 30000;
+constexpr int kGroupWaitMs = 500;
 
 struct Arguments {
   int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
@@ -102,7 +103,7 @@ int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::strin
     record_losses(arguments.run_dir_fd, log_fd);
     unlink(kKeeperSocketName);
   }
-  remove_cgroup(cgroup);
+  remove_cgroup(cgroup, kGroupWaitMs);
   return died ? 1 : WEXITSTATUS(status);
 }
 

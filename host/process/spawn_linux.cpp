@@ -76,7 +76,12 @@ MOONLET_BARE bool write_record(Shared* shared) {
   shared->record_size = size;
   shared->recorded = written > 0 ? static_cast<std::size_t>(written) : 0;
   if (shared->recorded == size) return true;
-  if (written >= 0) errno = ENOSPC;
+  int number = written < 0 ? errno : ENOSPC;
+  // A limit on file sizes also sent a signal, which waits for the mask to be lifted: forget it.
+  KernelSigaction ignore{reinterpret_cast<void*>(SIG_IGN), 0, nullptr, 0}, standard{};
+  syscall(SYS_rt_sigaction, SIGXFSZ, &ignore, nullptr, sizeof ignore.mask);
+  syscall(SYS_rt_sigaction, SIGXFSZ, &standard, nullptr, sizeof standard.mask);
+  errno = number;
   return false;
 }
 

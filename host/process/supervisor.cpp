@@ -133,6 +133,7 @@ void Supervisor::on_timer(std::uint32_t number) {
       }
       break;
     case Step::Phase::kDraining:
+      if (!step.streams_open()) return begin_end(step, Reason::kStraggler, step.grace_ms);
       step.exit.drained = false;
       if (step.tree_empty) return complete(step);
       begin_end(step, Reason::kDrain, step.grace_ms);
@@ -185,8 +186,10 @@ void Supervisor::complete(Step& step) {
   }
   if (!step.cgroup.empty()) {
     kill_cgroup(step.cgroup);
-    remove_cgroup(step.cgroup);
+    empty_cgroups_.push_back(std::move(step.cgroup));
   }
+  // Whoever was in it may be leaving still; then it goes with the next, or with the run's.
+  std::erase_if(empty_cgroups_, [](const std::string& cgroup) { return remove_cgroup(cgroup); });
   log_.add(exit_line(step.number, step.exit, loop_.clock().wall_ms()));
 
   auto owned = std::move(steps_.at(step.number));

@@ -113,6 +113,7 @@ class Supervisor {
   std::unordered_map<pid_t, Step*> mains_;  // of those whose main process was not reaped
   std::unordered_map<pid_t, Orphan> orphans_;
   std::unordered_set<std::uint32_t> unsettled_;  // their tree must be looked at
+  std::vector<std::string> empty_cgroups_;
   bool strays_ = false;  // processes were seen that no running step answers for
   std::vector<std::uint32_t> noisy_;
   bool noise_timer_ = false;

@@ -12,6 +12,8 @@ namespace moonlet {
 
 namespace {
 
+// Who has closed its streams is often about to end: it gets this long before it counts as left.
+constexpr std::int64_t kSettleMs = 20;
 // What a finished step left behind is asked to go for this long at most.
 constexpr std::int64_t kStragglerGraceMs = 500;
 // What a step's tree resists SIGKILL for: a broken disk or a foreign user. Then it is given up.
@@ -22,8 +24,8 @@ constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
 // Pids that are looked at one by one before the whole of /proc is.
 constexpr pid_t kFewPids = 48;
-// While a step is this young the pids cannot have come round.
-constexpr std::int64_t kYoungMs = 1000;
+// While a step is this young the pids have hardly come round.
+constexpr std::int64_t kYoungMs = 10000;
 
 std::int64_t milliseconds(const timeval& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_usec / 1000;
@@ -59,7 +61,9 @@ bool Supervisor::reap() {
   }
   if (!orphan_gone) return false;
   for (const auto& [number, step] : steps_) {
-    if (step->ended && step->phase == Step::Phase::kTerm) unsettled_.insert(number);
+    if (step->ended && (step->phase == Step::Phase::kTerm || step->settling)) {
+      unsettled_.insert(number);
+    }
   }
   return true;
 }
@@ -175,18 +179,29 @@ void Supervisor::look(bool strays_too) {
     if (numbers.empty() && !strays_too) continue;
     strays_too = false;
 
+    std::unordered_set<std::uint32_t> had_ended;
+    for (std::uint32_t number : numbers) {
+      if (steps_.at(number)->ended) had_ended.insert(number);
+    }
     std::vector<TreeMember> tree = snapshot();
     std::unordered_map<std::uint32_t, Members> members;
     for (const auto& member : tree) {
       if (!member.info.zombie) members[member.step].push_back(&member);
     }
     const bool moved = reap();
+    bool stale = false;
     for (std::uint32_t number : numbers) {
       auto found = steps_.find(number);
-      if (found != steps_.end()) judge(*found->second, members[number], !moved);
+      if (found == steps_.end()) continue;
+      // Its main process went after the snapshot, which shows it alive: look again.
+      if (found->second->ended && had_ended.count(number) == 0) {
+        stale = true;
+      } else {
+        judge(*found->second, members[number], !moved);
+      }
     }
     end_strays(tree);
-    if (!moved && !reap()) break;
+    if (!moved && !stale && !reap()) break;
   }
   if (unsettled_.empty()) return;
   std::int64_t longest = 0;
@@ -235,7 +250,12 @@ void Supervisor::judge(Step& step, const Members& members, bool settled) {
     case Phase::kRunning:
     case Phase::kDraining:
       if (!step.streams_open()) {
-        return begin_end(step, Reason::kStraggler, std::min(step.grace_ms, kStragglerGraceMs));
+        if (step.settling) break;  // its timer decides
+        step.settling = true;
+        step.phase = Phase::kDraining;
+        step.phase_deadline = now() + kSettleMs;
+        arm(step);
+        break;
       }
       if (step.phase == Phase::kRunning) {
         step.phase = Phase::kDraining;
@@ -271,7 +291,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
     kill(-step.pid, SIGCONT);
   } else {
     step.left_behind = true;
-    if (reason == Reason::kDrain) grace_ms = std::min(grace_ms, kStragglerGraceMs);
+    if (reason != Reason::kCancel) grace_ms = std::min(grace_ms, kStragglerGraceMs);
   }
   step.phase = Phase::kTerm;
   step.phase_deadline = now() + grace_ms;

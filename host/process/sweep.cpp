@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::int64_t kKillLimitMs = 5000;
 constexpr int kPauseMs = 2;
+constexpr int kGroupWaitMs = 500;
 
 void add_cgroup_members(const std::string& cgroup, std::unordered_set<pid_t>& pids) {
   std::ifstream file(cgroup + "/cgroup.procs");
@@ -53,7 +54,9 @@ class Finder {
       std::uint32_t number = 0;
       const bool main = is_main(process, number);
       const bool marked = main || read_mark(process.pid, keeper_.record.token, number);
-      if (marked || in_cgroup_.count(process.pid) != 0) add(process, number, main);
+      // No mark to be read may also mean that it has just ended.
+      const bool fenced = !marked && in_cgroup_.count(process.pid) != 0 && same_process(process);
+      if (marked || fenced) add(process, number, main);
     }
     return std::move(found_);
   }
@@ -212,7 +215,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   unlinkat(run_dir_fd, kKeeperSocketName, 0);
   for (const auto& keeper : *keepers) {
     if (is_run_cgroup(keeper.record.cgroup, keeper.record.token)) {
-      remove_cgroup(keeper.record.cgroup);
+      remove_cgroup(keeper.record.cgroup, kGroupWaitMs);
     }
   }
   return swept;

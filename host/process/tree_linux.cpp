@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -18,6 +19,18 @@
 namespace moonlet {
 
 namespace {
+
+// In a pid namespace of its own with the outer /proc still mounted every number there means another
+// process. Then nothing can be seen, and nothing is signalled by what was seen.
+bool proc_is_ours() {
+  static const bool ours = [] {
+    char link[32] = {};
+    return readlink("/proc/self", link, sizeof link - 1) > 0 && std::atoi(link) == getpid();
+  }();
+  return ours;
+}
+
+constexpr int kListRounds = 5;
 
 // The size read, or -1. What does not fit is left out.
 ssize_t read_small(const char* path, char* buffer, std::size_t size) {
@@ -46,6 +59,20 @@ std::uint64_t limit_value(const char* text, char** end) {
     return RLIM_INFINITY;
   }
   return std::strtoull(text, end, 10);
+}
+
+bool list_proc(std::vector<ProcessInfo>& processes) {
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return false;
+  while (dirent* entry = readdir(folder)) {
+    char* end = nullptr;
+    long pid = std::strtol(entry->d_name, &end, 10);
+    ProcessInfo info;
+    if (pid <= 0 || *end != '\0' || !read_process(static_cast<pid_t>(pid), info)) continue;
+    processes.push_back(info);
+  }
+  closedir(folder);
+  return true;
 }
 
 bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
@@ -105,6 +132,7 @@ std::string boot_id() {
 }
 
 bool read_process(pid_t pid, ProcessInfo& info) {
+  if (!proc_is_ours()) return false;
   char path[48], text[1024];
   ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
   if (size <= 0) return false;
@@ -131,31 +159,39 @@ bool read_process(pid_t pid, ProcessInfo& info) {
 
 std::vector<ProcessInfo> list_processes() {
   std::vector<ProcessInfo> processes;
-  DIR* folder = opendir("/proc");
-  if (folder == nullptr) return processes;
-  while (dirent* entry = readdir(folder)) {
-    char* end = nullptr;
-    long pid = std::strtol(entry->d_name, &end, 10);
-    ProcessInfo info;
-    if (pid <= 0 || *end != '\0' || !read_process(static_cast<pid_t>(pid), info)) continue;
-    processes.push_back(info);
+  pid_t newest = newest_pid();
+  for (int round = 0; round < kListRounds; ++round) {
+    processes.clear();
+    if (!list_proc(processes)) break;
+    // Names come in large batches and are looked up after that: a process may be gone by then, and
+    // its child not be among the names. So those that came meanwhile are added, until none came.
+    pid_t before = newest;
+    while ((newest = newest_pid()) > before) {
+      for (ProcessInfo info; before < newest;) {
+        if (read_process(++before, info)) processes.push_back(info);
+      }
+    }
+    if (newest == before) break;  // else the pids began anew
   }
-  closedir(folder);
+  // Of two readings of one process the later one stays.
+  std::reverse(processes.begin(), processes.end());
+  std::stable_sort(processes.begin(), processes.end(),
+                   [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid < b.pid; });
+  auto same = [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid == b.pid; };
+  processes.erase(std::unique(processes.begin(), processes.end(), same), processes.end());
   return processes;
 }
 
 pid_t newest_pid() {
-  // Asked with every child that ends, so the file stays open.
-  static const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+  if (!proc_is_ours()) return 0;
   char text[128];
-  ssize_t size = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
-  if (size <= 0) return 0;
-  text[size] = '\0';
+  if (read_small("/proc/loadavg", text, sizeof text) <= 0) return 0;
   const char* last = std::strrchr(text, ' ');
   return last == nullptr ? 0 : static_cast<pid_t>(std::strtol(last, nullptr, 10));
 }
 
 bool list_own_children(std::vector<pid_t>& pids) {
+  if (!proc_is_ours()) return false;
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%ld/children",
                 static_cast<long>(syscall(SYS_gettid)));
@@ -190,6 +226,7 @@ std::int64_t birth_tolerance_ms() { return 0; }
 int brand_resource() { return RLIMIT_RTTIME; }
 
 bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
+  if (!proc_is_ours()) return false;
   return read_brand(pid, token, step) || read_environment_mark(pid, token, step);
 }
 

@@ -20,6 +20,7 @@ namespace {
 constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
+constexpr int kGroupWaitMs = 500;
 // The host may be slow to read; beyond this it has to before it can ask for more.
 constexpr std::size_t kHostBacklog = 32u << 20;
 
@@ -291,7 +292,7 @@ int run_worker(WorkerSetup setup) {
   // The guard removes the group; when it is gone that is left to us, who must step out first.
   if (!cgroup.empty() && getppid() != guard) {
     join_cgroup(cgroup.substr(0, cgroup.rfind('/')));
-    remove_cgroup(cgroup);
+    remove_cgroup(cgroup, kGroupWaitMs);
   }
   return code;
 }

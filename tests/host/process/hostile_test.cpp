@@ -8,6 +8,8 @@
 #include <cstdlib>
 
 #include "host/process/cgroup.h"
+#include "host/process/keeper_log.h"
+#include "host/process/sweep.h"
 #include "host/process/tree.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
@@ -64,6 +66,23 @@ TEST_CASE("what only a TERM was needed for does not wait for the KILL", "[proces
   const ChildExit& exit = run.run(spec);
   CHECK(exit.why == Why::kWall);
   CHECK(exit.signal == SIGTERM);
+}
+
+TEST_CASE("an end that comes while it is looked for is not missed", "[process]") {
+  Run run;
+  std::vector<std::shared_ptr<ChildOperation>> operations;
+  const int count = soak() ? 3000 : 300;
+  for (int i = 0; i < count; ++i) {
+    ChildSpec spec = run.act("rest");
+    spec.argv = {"sleep", i % 2 == 0 ? "1000" : "0.02"};
+    spec.wall_ms = 10 + i % 30;
+    spec.grace_ms = 1000000;
+    operations.push_back(run.spawn(spec));
+    if (i % 50 == 49) {
+      for (const auto& operation : operations) run.wait(operation);
+    }
+  }
+  for (const auto& operation : operations) CHECK(run.wait(operation).duration_ms < 60000);
 }
 
 TEST_CASE("an idle limit ends who is silent, and spares who speaks", "[process]") {
@@ -167,8 +186,11 @@ TEST_CASE("a step's own cgroup goes with it", "[process]") {
   run.run(spec);
   std::string cgroup = own_cgroup() + "/moonlet-" + run.keeper->token();
   CHECK(access(cgroup.c_str(), F_OK) == 0);
-  CHECK(access((cgroup + "/step-1").c_str(), F_OK) != 0);
-  CHECK(access((cgroup + "/step-2").c_str(), F_OK) != 0);
+  auto gone = [&](const char* step) { return access((cgroup + step).c_str(), F_OK) != 0; };
+  CHECK(wait_for([&] {
+    run.run(run.act("bytes", "1"));
+    return gone("/step-1") && gone("/step-2");
+  }));
   run.keeper.reset();
   CHECK(access(cgroup.c_str(), F_OK) != 0);
 }
@@ -199,6 +221,29 @@ TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[proces
   CHECK(zombies_of(getpid()) == 0);
   CHECK(open_fds(worker) == worker_fds);
   CHECK(open_fds(getpid()) == host_fds);
+}
+
+TEST_CASE("a moonlet inside a step of another belongs to that step with all it started",
+          "[process]") {
+  const bool cgroups = GENERATE(true, false);
+  Run run(cgroups);
+  RunFolder inner;
+  ChildSpec spec = hurried(run.act("host"));
+  spec.argv = {MOONLET_KEEPER_PROGRAM, "host", inner.path(), run.folder.tag(), "6"};
+  if (!cgroups) spec.env.push_back("MOONLET_CGROUPS=0");
+  auto operation = run.spawn(spec);
+  // The host, its six children, the daemons and children of these.
+  REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() >= 8; }));
+  auto inside = read_keeper_log(inner.fd());
+  REQUIRE(inside);
+  REQUIRE(inside->size() == 1);
+  // Its guard and worker go first, so that its daemons become ours, with two marks each.
+  kill(inside->front().record.guard_pid, SIGKILL);
+  kill(inside->front().record.worker_pid, SIGKILL);
+  operation->cancel();
+  CHECK(run.wait(operation).why == Why::kCancelled);
+  CHECK(processes_with(run.folder.tag()).empty());
+  CHECK(sweep(inner.fd())->killed.empty());
 }
 
 TEST_CASE("nobody is left when the keeper is let go with children running", "[process]") {

@@ -1,10 +1,15 @@
 // Children as the host sees them: how they start, what comes back, how they end.
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -296,6 +301,46 @@ TEST_CASE("the log has intent, start and exit of each child, in this order", "[p
   CHECK(read_keeper_log(run.folder.fd())->back().ended);
 }
 
+TEST_CASE("on a full disk a durable start is refused, others run, and exits are not lost",
+          "[process]") {
+  // A limit on file sizes stands for the full disk; the keeper inherits it.
+  auto before = signal(SIGXFSZ, SIG_IGN);
+  rlimit old_limit{};
+  getrlimit(RLIMIT_FSIZE, &old_limit);
+  rlimit limit{1500, old_limit.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  Run run;
+  const ChildExit& first = run.run(shell("echo fine"));
+  setrlimit(RLIMIT_FSIZE, &old_limit);
+  signal(SIGXFSZ, before);
+  CHECK(first.out.text == "fine\n");
+  int refused = 0;
+  for (int i = 0; i < 20; ++i) {
+    ChildSpec spec =
+        shell("echo fine; echo words > " + run.folder.path() + "/ran-" + std::to_string(i));
+    spec.durable = i % 2 == 0;
+    const ChildExit& exit = run.run(spec);
+    const bool ran = std::filesystem::exists(run.folder.path() + "/ran-" + std::to_string(i));
+    if (exit.why == Why::kNotStarted) {
+      ++refused;
+      CHECK(spec.durable);
+      CHECK_FALSE(ran);
+      CHECK(exit.error.message.find("keeper.log") != std::string::npos);
+    } else {
+      CHECK(exit.out.text == "fine\n");
+      CHECK(ran);
+    }
+  }
+  CHECK(refused >= 5);
+  ChildSpec big = run.act("bytes", "100000");
+  big.out = OutputSpec::to_file("out.log");
+  const ChildExit& exit = run.run(big);
+  CHECK(exit.success());
+  CHECK(exit.out.total == 100000);
+  CHECK(exit.out.kept == 1500);
+  CHECK(exit.out.write_errno == EFBIG);
+}
+
 TEST_CASE("shutdown lets what runs end by itself, and takes nothing new", "[process]") {
   Run run;
   auto running = run.spawn(shell("sleep 0.2; echo done"));
@@ -344,6 +389,55 @@ TEST_CASE("a program that is no keeper leaves its children not started", "[proce
   auto operation = (*keeper)->spawn(shell("true"));
   while (!operation->done()) loop.run_once();
   CHECK(operation->exit().why == Why::kNotStarted);
+}
+
+TEST_CASE("strangers at the keeper's socket are hung up on, and hold nobody up", "[process]") {
+  Run run;
+  run.run(shell("true"));
+  std::string path = run.folder.path() + "/keeper.sock";
+  auto connect_to = [&] {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path.c_str());
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    return fd;
+  };
+  auto hung_up = [&](int fd) {
+    return wait_for([&] {
+      char buffer[4096];
+      ssize_t got;
+      while ((got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+      }
+      return got == 0 || errno == ECONNRESET;
+    });
+  };
+  std::string hello, deep, other;
+  encode(hello, HelloFrame{kKeeperProtocol, "", "", 0, 0});
+  encode(other, HelloFrame{kKeeperProtocol + 1, "", "", 0, 0});
+  REQUIRE(encode_start(deep, 1, shell("true")));
+  std::string status;
+  encode_number(status, FrameType::kStatus, 0);
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.0\r\n\r\n"), std::string(100000, '\xff'), std::string(5, '\0'),
+        status, other, hello + deep, hello + std::string("\x01\0\0\0\xee", 5)}) {
+    int fd = connect_to();
+    CHECK(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0);
+    CHECK(hung_up(fd));
+    close(fd);
+  }
+  // Silent ones, more than it takes; and one that asks for ever and never reads.
+  std::vector<int> silent;
+  for (int i = 0; i < 40; ++i) silent.push_back(connect_to());
+  int greedy = connect_to();
+  send(greedy, hello.data(), hello.size(), MSG_NOSIGNAL);
+  for (int i = 0; i < 100000; ++i) {
+    if (send(greedy, status.data(), status.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) break;
+  }
+  CHECK(keeper_live(run.folder.fd()));
+  CHECK(run.run(shell("echo fine")).out.text == "fine\n");
+  close(greedy);
+  for (int fd : silent) close(fd);
 }
 
 TEST_CASE("commands ask a keeper over its socket, however long the run's path is", "[process]") {
