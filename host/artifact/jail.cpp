@@ -319,9 +319,13 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
   auto where = place(rel, "write");
   if (!where) return where.error();
   const std::string temporary = std::string(kTemporary) + random_hex(8);
-  Fd fd(::openat(where->dir, temporary.c_str(),
-                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
-  if (!fd) return failure(errno, "write", rel);
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int opened;
+  do {
+    opened = ::openat(where->dir, temporary.c_str(), flags, kFileMode);
+  } while (opened < 0 && errno == EINTR);
+  if (opened < 0) return failure(errno, "write", rel);
+  Fd fd(opened);
 
   int number = write_all(fd.get(), bytes);
   if (number == 0 && durable == Durable::kYes && sync_bytes(fd.get()) != 0) number = errno;

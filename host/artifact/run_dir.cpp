@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/artifact/jail_open.h"
+#include "host/artifact/json_text.h"
 #include "host/artifact/text.h"
 #include "host/base/id.h"
 
@@ -102,8 +103,9 @@ Result<RunLock> RunDir::lock() const {
 }
 
 Result<void> RunDir::write_run_json(const nlohmann::json& value) const {
-  const auto text = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  return dir_.write_file("run.json", text, Durable::kYes);
+  const auto text = json_text(value);
+  if (!text) return text.error();
+  return dir_.write_file("run.json", *text, Durable::kYes);
 }
 
 Result<nlohmann::json> RunDir::read_run_json() const {
@@ -132,13 +134,23 @@ Result<std::uint64_t> Runs::highest() const {
 // The number to try after. A hint whose run is there was true not long ago.
 Result<std::uint64_t> Runs::start() const {
   std::uint64_t hint = 0;
-  if (auto file = agent_.read_file(kHint, 64); file.ok()) hint = id_number(kLetter, file->bytes);
+  if (auto file = agent_.read_file(kHint, 64); file.ok()) {
+    hint = id_number(kLetter, std::string_view(file->bytes).substr(0, file->bytes.find('\n')));
+  }
   if (hint != 0 && agent_.exists(in("runs", numbered_id(kLetter, hint)))) return hint;
   auto found = highest();
   if (!found) return found;
   // Ids of runs that were removed are not given out again, unless the hint is absurd.
   constexpr std::uint64_t kPlausible = 1'000'000;
   return hint > *found && hint - *found < kPlausible ? hint : *found;
+}
+
+// Rewritten in place, for it is no harm when it tears. Without it the next one looks through the
+// folder.
+void Runs::write_hint(std::string_view id) const {
+  auto fd = agent_.open_update(kHint);
+  if (!fd) return;
+  (void)write_all(fd->get(), std::string(id) + "\n");
 }
 
 Result<RunDir> Runs::create() const {
@@ -151,10 +163,15 @@ Result<RunDir> Runs::create() const {
       auto made = agent_.create_exclusive_dir(in("runs", id), Durable::kYes);
       if (!made) return made.error();
       if (!*made) continue;
-      // Without the hint the next one looks through the folder.
-      (void)agent_.write_file(kHint, id, Durable::kNo);
-      if (auto marked = mark_live(id); !marked) return marked.error();
-      return open(id);
+      auto marked = mark_live(id);
+      auto run = marked.ok() ? open(id) : Result<RunDir>(marked.error());
+      if (run.ok()) {
+        write_hint(id);
+      } else {
+        (void)mark_finished(id);
+        (void)agent_.remove_tree(in("runs", id));
+      }
+      return run;
     }
     if (round == 8) break;
     from = highest();
@@ -208,7 +225,9 @@ Result<std::vector<std::string>> Runs::live() const {
 
 Result<void> Runs::mark_live(std::string_view id) const {
   if (id_number(kLetter, id) == 0) return no_run(id);
-  return agent_.write_file(in("live", id), "", Durable::kYes);
+  auto fd = agent_.open_update(in("live", id));
+  if (!fd) return fd.error();
+  return agent_.sync_dir("live");
 }
 
 Result<void> Runs::mark_finished(std::string_view id) const {

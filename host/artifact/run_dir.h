@@ -14,7 +14,8 @@
 
 namespace moonlet {
 
-/// Held by whoever drives a run; released when destroyed, or when the process dies.
+/// Held by whoever drives a run; released when destroyed, or when the process dies. A child that
+/// was forked without exec holds it, too, until it closes the descriptor.
 class RunLock {
  public:
   /// Grows by one at each take of this run's lock; a keeper refuses an older one.
@@ -35,7 +36,7 @@ class RunDir {
   /// Takes the lock and sweeps what a killed holder left half written. kFailed, with the holder's
   /// pid in the message, when it is taken.
   Result<RunLock> lock() const;
-  /// Writes run.json, durably.
+  /// Writes run.json, durably. kLimit when it is nested too deeply.
   Result<void> write_run_json(const nlohmann::json& value) const;
   /// run.json; kInvalid when it is missing or not an object.
   Result<nlohmann::json> read_run_json() const;
@@ -68,6 +69,7 @@ class Runs {
  private:
   Result<std::uint64_t> highest() const;
   Result<std::uint64_t> start() const;
+  void write_hint(std::string_view id) const;
 
   const Dir& agent_;
 };

@@ -1,9 +1,9 @@
 #include "host/artifact/sidecar.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "host/artifact/digest.h"
+#include "host/artifact/json_text.h"
 #include "host/artifact/text.h"
 #include "host/base/clock.h"
 #include "host/base/id.h"
@@ -39,7 +39,7 @@ const KnownFile* known(std::string_view name) {
 Error unknown_file(std::string_view name) {
   Error error;
   error.kind = ErrorKind::kInvalid;
-  error.message = "'" + printable(name, 80) + "' is no such file of a sidecar";
+  error.message.append("'").append(printable(name, 80)).append("' is no file of a sidecar's own");
   error.hint = "other files belong into out/";
   return error;
 }
@@ -86,17 +86,18 @@ Result<void> CallDir::write_text(std::string_view file, std::string_view text) c
 Result<void> CallDir::write_json(std::string_view file, const nlohmann::json& value) const {
   const auto* entry = known(file);
   if (entry == nullptr || entry->form != Form::kJson) return unknown_file(file);
-  const auto text = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (text.size() > entry->cap) {
+  const auto text = json_text(value);
+  if (!text) return text.error();
+  if (text->size() > entry->cap) {
     Error error;
     error.kind = ErrorKind::kLimit;
     error.at = printable(dir_.path_of(file));
-    error.message = error.at + " would have " + std::to_string(text.size()) + " bytes; " +
+    error.message = error.at + " would have " + std::to_string(text->size()) + " bytes; " +
                     std::to_string(entry->cap) + " are allowed";
     error.hint = "return less, and put large results into out/";
     return error;
   }
-  return dir_.write_file(file, text, Durable::kYes);
+  return dir_.write_file(file, *text, Durable::kYes);
 }
 
 Result<Fd> CallDir::open_log(std::string_view file) const {

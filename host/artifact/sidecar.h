@@ -24,7 +24,8 @@ class CallDir {
   /// Writes prompt.md, input-manifest.md, output.md, findings.md, decision.md or model.md. Text
   /// above the file's cap loses its middle, with a note.
   Result<void> write_text(std::string_view file, std::string_view text) const;
-  /// Writes findings.json, model.json or exit.json. Above the cap it is kLimit: JSON cannot be cut.
+  /// Writes findings.json, model.json or exit.json. Above the cap, or nested too
+  /// deeply, it is kLimit: JSON cannot be cut.
   Result<void> write_json(std::string_view file, const nlohmann::json& value) const;
   /// Opens events.jsonl, stdout.log or stderr.log for appending; whoever writes keeps the cap.
   Result<Fd> open_log(std::string_view file) const;

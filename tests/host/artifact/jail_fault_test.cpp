@@ -2,10 +2,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#ifdef __linux__
-#include <sched.h>
-#include <sys/mount.h>
-#endif
 
 #include <cerrno>
 #include <cstdio>
@@ -62,11 +58,7 @@ TEST_CASE("a file size limit leaves the old file") {
 TEST_CASE("a full disk leaves the old file") {
   Scratch scratch;
   const int outcome = in_child([&] {
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", scratch.path().c_str(), "tmpfs", 0, "size=256k") != 0) {
-      return kSkipped;
-    }
+    if (!mount_tmpfs(scratch.path(), "size=256k")) return kSkipped;
     spit(scratch / "file", "old");
     return overwrite(scratch.path(), 1'000'000, "ENOSPC");
   });

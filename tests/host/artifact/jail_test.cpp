@@ -261,7 +261,7 @@ TEST_CASE("an exclusive folder is made once") {
 }
 
 TEST_CASE("a tree is removed whatever its depth, without following links") {
-  Scratch outside, scratch;
+  Scratch outside, scratch(memory_folder());
   spit(outside / "keep", "keep");
   auto dir = Dir::open(scratch.path());
   REQUIRE(dir);

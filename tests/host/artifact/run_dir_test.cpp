@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "host/artifact/sidecar.h"
 #include "host/base/id.h"
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
@@ -109,6 +110,66 @@ TEST_CASE("eight processes that make 200 runs each make 1600") {
   CHECK(ids.front() == "R-1600");
   CHECK(agent.runs.live()->size() == 1600);
 }
+
+TEST_CASE("eight processes that are killed at random leave no id twice and no run without a mark") {
+  Agent agent(memory_folder());
+  for (int round = 0; round < 20; ++round) {
+    std::vector<pid_t> children;
+    for (int i = 0; i < 8; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        for (;;) {
+          auto run = agent.runs.create();
+          if (!run || run->dir().exists("mine")) ::_exit(1);
+          spit(run->dir().path() + "/mine", "");
+        }
+      }
+      children.push_back(child);
+    }
+    while (agent.runs.list(SIZE_MAX)->size() < static_cast<std::size_t>(round + 1) * 20) {
+    }
+    for (pid_t child : children) ::kill(child, SIGKILL);
+    for (pid_t child : children) {
+      int status = 0;
+      while (::waitpid(child, &status, 0) < 0) {
+      }
+      CHECK(WIFSIGNALED(status));
+    }
+  }
+  // A kill between the two steps leaves an empty folder, which nothing was started in.
+  const auto live = agent.runs.live().value();
+  const std::set<std::string> marked(live.begin(), live.end());
+  const auto all = agent.runs.list(SIZE_MAX).value();
+  for (const auto& id : all) {
+    if (marked.count(id) == 0) CHECK(entries_in(agent.scratch / "runs/" + id) == 0);
+  }
+  CHECK(agent.runs.create().ok());
+}
+
+#ifdef __linux__
+TEST_CASE("a full disk leaves no half made run or sidecar") {
+  Scratch scratch;
+  const int outcome = in_child([&] {
+    // Room for a handful of inodes.
+    if (!mount_tmpfs(scratch.path(), "nr_inodes=8")) return 9;
+    auto dir = Dir::open(scratch.path());
+    if (!dir->make_dirs("runs") || !dir->make_dirs("live") || !dir->make_dirs("sidecars")) return 1;
+    const Runs runs(*dir);
+    Result<RunDir> last = runs.create();
+    while (last.ok()) last = runs.create();
+    if (last.error().message.find("ENOSPC") == std::string::npos) return 2;
+    if (runs.list(100)->size() != runs.live()->size()) return 3;
+    // One inode is free: enough for the sidecar's folder, not for what is in it.
+    if (Sidecar::create(*dir, "task").ok()) return 4;
+    return dir->exists("sidecars/task") ? 5 : 0;
+  });
+  if (outcome == 9) {
+    WARN("skipped: this user may not mount");
+    return;
+  }
+  CHECK(outcome == 0);
+}
+#endif
 
 TEST_CASE("the lock names its holder, and its generation grows") {
   Agent agent;

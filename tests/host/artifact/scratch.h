@@ -5,6 +5,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sched.h>
+#include <sys/mount.h>
+#endif
 
 #include <cstdlib>
 #include <filesystem>
@@ -68,5 +72,14 @@ int in_child(Fn fn) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
+
+#ifdef __linux__
+/// In a child: mounts a file system in memory, seen by that child alone. False without the right.
+inline bool mount_tmpfs(const std::string& path, const char* options) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("tmpfs", path.c_str(), "tmpfs", 0, options) == 0;
+}
+#endif
 
 }  // namespace moonlet::test

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "host/base/id.h"
 #include "tests/catch.h"
@@ -131,6 +132,25 @@ TEST_CASE("known files are written with caps, others refused") {
   CHECK_FALSE(root.write_json("model.md", {}).ok());
   CHECK(root.open_log("stdout.log").ok());
   CHECK_FALSE(root.open_log("output.md").ok());
+}
+
+TEST_CASE("JSON of any depth is refused or written, never the end of the host") {
+  Agent agent;
+  auto sidecar = Sidecar::create(agent.dir, "t");
+  REQUIRE(sidecar);
+  for (const auto& [depth, fine] : {std::pair(500, true), {501, false}, {100'000, false}}) {
+    nlohmann::json value;
+    for (int i = 0; i < depth; ++i) {
+      auto outer = i % 2 == 0 ? nlohmann::json::array() : nlohmann::json::object();
+      if (i % 2 == 0) {
+        outer.push_back(std::move(value));
+      } else {
+        outer["k"] = std::move(value);
+      }
+      value = std::move(outer);
+    }
+    CHECK(sidecar->root().write_json("findings.json", value).ok() == fine);
+  }
 }
 
 TEST_CASE("the agent's links in out/ and beside it are not followed") {
