@@ -154,7 +154,7 @@ local function calls_for(target, env, opts)
   local tracked_only = target.kind ~= "worktree" and target.kind ~= "path"
   local calls = { status = other(joined(status, {
     tracked_only and "--untracked-files=no" or "--untracked-files=all",
-  }, spec), 50331648) }
+  }, spec), 33554432) }
   if target.kind == "worktree" or target.kind == "path" then
     calls.staged = diff({ "--cached" }, spec)
     calls.unstaged = diff({ "--ours" }, spec)
@@ -171,7 +171,7 @@ local function calls_for(target, env, opts)
   if target.kind == "path" then
     calls.paths = other(joined({ "ls-files", "-z", "--cached", "--others", "--exclude-standard" }, spec), 4194304)
   end
-  if opts.survey then calls.survey = other({ "ls-files", "-z", "--cached" }, 67108864) end
+  if opts.survey then calls.survey = other({ "ls-files", "-z", "--cached" }, 33554432) end
   return calls
 end
 
@@ -374,7 +374,7 @@ local function add_untracked(ctx, facts, opts)
     if file.untracked and not file.nested then
       if left <= 0 or room <= 0 then
         skipped = skipped + 1
-        file.unread = "too many new files"
+        file.skipped = true
       else
         left = left - 1
         room = room - read_untracked(ctx, file, math.min(each, room), shown, cache)

@@ -1,0 +1,170 @@
+# What quickstart.sh and tests/run.sh share: find what is missing, install it, configure, build.
+# To be sourced by bash (3.2 or later), with `root` set to the checkout. Says everything on
+# standard error, so that a program's own output stays alone on standard output.
+# shellcheck shell=bash disable=SC2154
+
+say() { printf '%s\n' "moonlet: $*" >&2; }
+die() {
+  say "$@"
+  exit 1
+}
+
+# One thing a line: how to see that it is there, then its package for apt, dnf, pacman and brew.
+# A check is `cmd:` (any one of these programs) or `inc:` (any one of these headers). Headers and
+# programs are asked for, not packages, so a library built by hand counts too and the check is the
+# same on every system. With `tests` also what only the tests need.
+moonlet_needs() {
+  cat <<'NEEDS'
+cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -
+cmd:cmake                                    cmake               cmake       cmake          cmake
+cmd:ninja,make                               ninja-build         ninja-build ninja          ninja
+cmd:git                                      git                 git         git            git
+inc:lua5.4/lua.h,lua-5.4/lua.h,lua/lua.h,lua.h liblua5.4-dev     lua-devel   lua            lua@5.4
+inc:uv.h                                     libuv1-dev          libuv-devel libuv          libuv
+inc:nlohmann/json.hpp                        nlohmann-json3-dev  json-devel  nlohmann-json  nlohmann-json
+inc:re2/re2.h                                libre2-dev          re2-devel   re2            re2
+inc:sha2.h                                   libmd-dev           libmd-devel libmd          libmd
+inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
+NEEDS
+  if [ "${1:-}" = tests ]; then
+    cat <<'NEEDS'
+cmd:python3                                  python3             python3     python         python
+NEEDS
+  fi
+}
+
+moonlet_include_dirs() {
+  local dir searched=()
+  IFS=: read -r -a searched <<<"${CPATH:-}"
+  for dir in ${searched[@]+"${searched[@]}"} /usr/local/include /usr/include \
+    ${HOMEBREW_PREFIX:+"$HOMEBREW_PREFIX/include" "$HOMEBREW_PREFIX/opt/lua@5.4/include"} \
+    /opt/homebrew/include /opt/homebrew/opt/lua@5.4/include /usr/local/opt/lua@5.4/include; do
+    if [ -d "$dir" ]; then printf '%s\n' "$dir"; fi
+  done
+  for dir in /usr/include/*-linux-*; do
+    if [ -d "$dir" ]; then printf '%s\n' "$dir"; fi
+  done
+}
+
+# True when one of the comma-separated programs or headers of check $1 is there.
+moonlet_has() {
+  local names name dir
+  IFS=, read -r -a names <<<"${1#*:}"
+  for name in "${names[@]}"; do
+    case $1 in
+      cmd:*) if command -v "$name" >/dev/null 2>&1; then return 0; fi ;;
+      inc:*)
+        for dir in "${include_dirs[@]}"; do
+          if [ -e "$dir/$name" ]; then return 0; fi
+        done
+        ;;
+    esac
+  done
+  return 1
+}
+
+# moonlet_install_needs [tests]: installs what is missing (for the tests too) with apt; elsewhere
+# names the packages and stops. Starts no package manager when nothing is missing.
+moonlet_install_needs() {
+  local include_dirs=() missing=() checks=() dir check apt dnf pacman brew
+  while IFS= read -r dir; do include_dirs+=("$dir"); done < <(moonlet_include_dirs)
+  local dnf_names=() pacman_names=() brew_names=()
+  while read -r check apt dnf pacman brew; do
+    if moonlet_has "$check"; then continue; fi
+    checks+=("$check")
+    missing+=("$apt")
+    dnf_names+=("$dnf")
+    pacman_names+=("$pacman")
+    if [ "$brew" != - ]; then brew_names+=("$brew"); fi
+  done < <(moonlet_needs "${1:-}")
+  if [ ${#missing[@]} -eq 0 ]; then return 0; fi
+
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "these are missing: $(moonlet_plain "${checks[@]}")"
+    if command -v dnf >/dev/null 2>&1; then
+      die "install them and run this again: sudo dnf install ${dnf_names[*]}"
+    elif command -v pacman >/dev/null 2>&1; then
+      die "install them and run this again: sudo pacman -S --needed ${pacman_names[*]}"
+    elif [ "$(uname -s)" = Darwin ]; then
+      die "install them and run this again: xcode-select --install (the compiler);" \
+        "brew install ${brew_names[*]}"
+    fi
+    die "install them with the package manager of this system and run this again" \
+      "(their names on Debian: ${missing[*]})"
+  fi
+  moonlet_apt_install "${missing[@]}"
+  for check in "${checks[@]}"; do
+    if ! moonlet_has "$check"; then
+      die "$(moonlet_plain "$check") is still not there after the installation;" \
+        "see what apt-get said above"
+    fi
+  done
+}
+
+moonlet_plain() {
+  local check text=
+  for check in "$@"; do
+    check=${check#*:}
+    text+="${text:+, }${check//,/ or }"
+  done
+  printf '%s' "$text"
+}
+
+moonlet_apt_install() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+      die "packages are missing, and without root or sudo they cannot be installed;" \
+        "have an administrator run: apt-get install $*"
+    fi
+    as_root=(sudo)
+    # Without a terminal nobody could type a password: fail at once instead of waiting for it.
+    if ! [ -t 0 ]; then as_root=(sudo -n); fi
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  say "installing with apt-get: $*"
+  local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+  # One dead mirror in the list must not stop an installation that the others can serve.
+  "${as_root[@]}" "${apt[@]}" update >&2 </dev/null ||
+    say "apt-get update failed in part; trying with the lists that are there"
+  "${as_root[@]}" "${apt[@]}" install --no-install-recommends "$@" >&2 </dev/null ||
+    die "apt-get install failed, see above; by hand: sudo apt-get install $*"
+  hash -r
+}
+
+moonlet_jobs() {
+  local jobs
+  jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+  printf '%s' "${MOONLET_JOBS:-$jobs}"
+}
+
+# moonlet_build PRESET [TARGET…]: configures build/PRESET when it is not, and builds the targets
+# (everything when none is named). An up-to-date build costs a few tens of milliseconds.
+moonlet_build() {
+  local preset=$1 dir="$root/build/$1" target arguments=()
+  shift
+  for target in "$@"; do arguments+=(--target "$target"); done
+  # A build directory that was copied or moved along with its checkout still points at the old one.
+  if [ -f "$dir/CMakeCache.txt" ] &&
+    ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$dir/CMakeCache.txt"; then
+    rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
+  fi
+  if ! [ -f "$dir/build.ninja" ] && ! [ -f "$dir/Makefile" ] || ! [ -f "$dir/CMakeCache.txt" ]; then
+    local configure=(cmake -S "$root" --preset "$preset")
+    if ! [ -f "$dir/CMakeCache.txt" ] && [ -z "${CMAKE_GENERATOR:-}" ] &&
+      command -v ninja >/dev/null 2>&1; then
+      configure+=(-G Ninja)
+    fi
+    if command -v ccache >/dev/null 2>&1; then
+      configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    fi
+    # A Debian with clang++ alone has no c++ that CMake would find by itself.
+    if [ -z "${CXX:-}" ] && ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1; then
+      export CXX=clang++
+    fi
+    (cd "$root" && "${configure[@]}") >&2 </dev/null ||
+      die "cmake could not configure $dir, see above"
+  fi
+  cmake --build "$dir" -j "$(moonlet_jobs)" ${arguments[@]+"${arguments[@]}"} >&2 </dev/null ||
+    die "the build in $dir failed, see above"
+}

@@ -1,0 +1,26 @@
+// The system calls under Dir that differ between kernels: opening beneath a descriptor and making
+// things durable. They return a descriptor or 0, or -1 with errno. Any thread.
+#pragma once
+
+#include <sys/types.h>
+
+namespace moonlet {
+
+enum class Links {
+  kInside,  ///< symbolic links that stay beneath are followed, where the kernel can tell
+  kNone,    ///< a symbolic link anywhere in the path is ELOOP
+};
+
+/// Opens `path` (relative, without "..", not empty) beneath `dir`; whatever happens to the tree at
+/// the same time, the result lies beneath. O_CLOEXEC is added.
+int open_beneath(int dir, const char* path, int flags, mode_t mode, Links links);
+/// The same, component by component with O_NOFOLLOW: refuses every link. For kernels without
+/// openat2.
+int open_beneath_by_walk(int dir, const char* path, int flags, mode_t mode);
+/// Opens the directory `name` right in `dir`, not a link and not another file system's.
+int open_same_device(int dir, const char* name);
+
+/// Waits until the bytes are on the disk.
+int sync_bytes(int fd);
+
+}  // namespace moonlet

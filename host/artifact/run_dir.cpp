@@ -1,0 +1,221 @@
+#include "host/artifact/run_dir.h"
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "host/artifact/jail_open.h"
+#include "host/artifact/text.h"
+#include "host/base/id.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr char kLetter = 'R';
+// The number given out last, so that nobody has to look through a million folders. Only a hint.
+constexpr std::string_view kHint = "runs/.last";
+constexpr std::uint64_t kMostRuns = 999'999'999'999;
+constexpr std::size_t kRunJsonCap = 64 << 20;
+
+struct Holder {
+  long pid = 0;
+  unsigned long long generation = 0;
+};
+
+// The lock file is one line of fixed width: rewriting it needs no new disk space and is one write.
+constexpr std::size_t kHolderSize = 48;
+
+std::string holder_line(const Holder& holder) {
+  char line[kHolderSize + 1];
+  std::snprintf(line, sizeof line, "pid %011ld generation %020llu\n", holder.pid,
+                holder.generation);
+  return line;
+}
+
+bool read_holder(int fd, Holder& holder) {
+  char line[kHolderSize + 1] = {};
+  const ssize_t size = ::pread(fd, line, kHolderSize, 0);
+  if (size <= 0) return size == 0;
+  return std::sscanf(line, "pid %ld generation %llu", &holder.pid, &holder.generation) == 2 &&
+         holder_line(holder) == std::string_view(line, static_cast<std::size_t>(size));
+}
+
+Error no_run(std::string_view id) {
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.message = "there is no run '" + printable(id, 80) + "'";
+  error.hint = "`moonlet run list` shows the runs";
+  return error;
+}
+
+std::string in(std::string_view folder, std::string_view id) {
+  return std::string(folder) + "/" + std::string(id);
+}
+
+}  // namespace
+
+Result<RunLock> RunDir::lock() const {
+  auto fd = dir_.open_update("lock");
+  if (!fd) return fd.error();
+  const auto failure = [&](int number, std::string_view doing) {
+    return Error::from_errno(number, doing, printable(dir_.path_of("lock")));
+  };
+  int taken;
+  do {
+    taken = ::flock(fd->get(), LOCK_EX | LOCK_NB);
+  } while (taken != 0 && errno == EINTR);
+  if (taken != 0 && errno != EWOULDBLOCK) return failure(errno, "lock");
+
+  Holder holder;
+  const bool readable = read_holder(fd->get(), holder);
+  Error error;
+  error.at = printable(dir_.path_of("lock"));
+  if (taken != 0) {
+    error.message = "run " + id_ + " is driven by " +
+                    (readable && holder.pid != 0 ? "process " + std::to_string(holder.pid)
+                                                 : std::string("another process")) +
+                    " already";
+    error.hint =
+        "wait for it (`moonlet run wait " + id_ + "`) or end it (`moonlet run cancel " + id_ + "`)";
+    return error;
+  }
+  if (!readable) {
+    // Starting again at 1 would make a living keeper obey two hosts.
+    error.message = "the lock file of run " + id_ + " is damaged: " + error.at;
+    error.hint = "make sure that `moonlet ps` shows nothing of this run, then remove the file";
+    return error;
+  }
+  holder.pid = ::getpid();
+  ++holder.generation;
+  const std::string line = holder_line(holder);
+  if (::lseek(fd->get(), 0, SEEK_SET) != 0) return failure(errno, "write");
+  if (const int number = write_all(fd->get(), line); number != 0) return failure(number, "write");
+  if (sync_bytes(fd->get()) != 0) return failure(errno, "sync");
+  dir_.sweep_temporaries();
+  return RunLock(std::move(*fd), holder.generation);
+}
+
+Result<void> RunDir::write_run_json(const nlohmann::json& value) const {
+  const auto text = value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return dir_.write_file("run.json", text, Durable::kYes);
+}
+
+Result<nlohmann::json> RunDir::read_run_json() const {
+  auto file = dir_.read_file("run.json", kRunJsonCap);
+  if (!file) return file.error();
+  auto value = nlohmann::json::parse(file->bytes, nullptr, false);
+  if (value.is_object()) return value;
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.at = printable(dir_.path_of("run.json"));
+  error.message = error.at + " is not a JSON object";
+  error.hint = "the run cannot be resumed; start it anew";
+  return error;
+}
+
+Result<std::uint64_t> Runs::highest() const {
+  std::uint64_t highest = 0;
+  auto result = agent_.each("runs", [&](const Entry& entry) {
+    highest = std::max(highest, id_number(kLetter, entry.name));
+    return true;
+  });
+  if (!result) return result.error();
+  return highest;
+}
+
+// The number to try after. A hint whose run is there was true not long ago.
+Result<std::uint64_t> Runs::start() const {
+  std::uint64_t hint = 0;
+  if (auto file = agent_.read_file(kHint, 64); file.ok()) hint = id_number(kLetter, file->bytes);
+  if (hint != 0 && agent_.exists(in("runs", numbered_id(kLetter, hint)))) return hint;
+  auto found = highest();
+  if (!found) return found;
+  // Ids of runs that were removed are not given out again, unless the hint is absurd.
+  constexpr std::uint64_t kPlausible = 1'000'000;
+  return hint > *found && hint - *found < kPlausible ? hint : *found;
+}
+
+Result<RunDir> Runs::create() const {
+  constexpr int kTries = 64;
+  auto from = start();
+  for (int round = 0; from.ok(); ++round) {
+    for (std::uint64_t number = *from + 1; number <= *from + kTries; ++number) {
+      if (number > kMostRuns) break;
+      const auto id = numbered_id(kLetter, number);
+      auto made = agent_.create_exclusive_dir(in("runs", id), Durable::kYes);
+      if (!made) return made.error();
+      if (!*made) continue;
+      // Without the hint the next one looks through the folder.
+      (void)agent_.write_file(kHint, id, Durable::kNo);
+      if (auto marked = mark_live(id); !marked) return marked.error();
+      return open(id);
+    }
+    if (round == 8) break;
+    from = highest();
+  }
+  if (!from) return from.error();
+  Error error;
+  error.message = "no free run id was found in " + printable(agent_.path_of("runs"));
+  error.hint = "remove the folders there whose names are far too high";
+  return error;
+}
+
+Result<RunDir> Runs::open(std::string_view id) const {
+  if (id_number(kLetter, id) == 0 || !agent_.exists(in("runs", id))) return no_run(id);
+  auto dir = agent_.dir(in("runs", id));
+  if (!dir) return dir.error();
+  return RunDir(std::string(id), std::move(*dir));
+}
+
+Result<std::vector<std::string>> Runs::list(std::size_t limit) const {
+  std::vector<std::uint64_t> numbers;  // a heap: the oldest of the newest on top
+  auto result = agent_.each("runs", [&](const Entry& entry) {
+    const auto number = id_number(kLetter, entry.name);
+    if (number == 0 || entry.kind != EntryKind::kDir) return true;
+    numbers.push_back(number);
+    std::push_heap(numbers.begin(), numbers.end(), std::greater<>());
+    if (numbers.size() > limit) {
+      std::pop_heap(numbers.begin(), numbers.end(), std::greater<>());
+      numbers.pop_back();
+    }
+    return true;
+  });
+  if (!result) return result.error();
+  std::sort_heap(numbers.begin(), numbers.end(), std::greater<>());
+  std::vector<std::string> ids;
+  for (auto number : numbers) ids.push_back(numbered_id(kLetter, number));
+  return ids;
+}
+
+Result<std::vector<std::string>> Runs::live() const {
+  std::vector<std::uint64_t> numbers;
+  auto result = agent_.each("live", [&](const Entry& entry) {
+    if (const auto number = id_number(kLetter, entry.name); number != 0) numbers.push_back(number);
+    return true;
+  });
+  if (!result) return result.error();
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<std::string> ids;
+  for (auto number : numbers) ids.push_back(numbered_id(kLetter, number));
+  return ids;
+}
+
+Result<void> Runs::mark_live(std::string_view id) const {
+  if (id_number(kLetter, id) == 0) return no_run(id);
+  return agent_.write_file(in("live", id), "", Durable::kYes);
+}
+
+Result<void> Runs::mark_finished(std::string_view id) const {
+  if (id_number(kLetter, id) == 0) return no_run(id);
+  auto removed = agent_.remove_file(in("live", id));
+  if (!removed) return removed.error();
+  return {};
+}
+
+}  // namespace moonlet

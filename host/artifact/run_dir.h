@@ -1,0 +1,75 @@
+// Runs and their folders: `runs/R-007/` with its lock, and `live/R-007` for as long as the run is
+// unfinished. Ids are unique under any number of processes. It knows nothing of what a run does.
+// Objects belong to one thread; processes may share the folder.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/jail.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+/// Held by whoever drives a run; released when destroyed, or when the process dies.
+class RunLock {
+ public:
+  /// Grows by one at each take of this run's lock; a keeper refuses an older one.
+  std::uint64_t generation() const { return generation_; }
+
+ private:
+  friend class RunDir;
+  RunLock(Fd fd, std::uint64_t generation) : fd_(std::move(fd)), generation_(generation) {}
+  Fd fd_;
+  std::uint64_t generation_;
+};
+
+class RunDir {
+ public:
+  const std::string& id() const { return id_; }
+  const Dir& dir() const { return dir_; }
+
+  /// Takes the lock and sweeps what a killed holder left half written. kFailed, with the holder's
+  /// pid in the message, when it is taken.
+  Result<RunLock> lock() const;
+  /// Writes run.json, durably.
+  Result<void> write_run_json(const nlohmann::json& value) const;
+  /// run.json; kInvalid when it is missing or not an object.
+  Result<nlohmann::json> read_run_json() const;
+
+ private:
+  friend class Runs;
+  RunDir(std::string id, Dir dir) : id_(std::move(id)), dir_(std::move(dir)) {}
+  std::string id_;
+  Dir dir_;
+};
+
+class Runs {
+ public:
+  /// `agent` is the `.agent` folder; borrowed, outlives this.
+  explicit Runs(const Dir& agent) : agent_(agent) {}
+
+  /// Makes the next run's folder and marks it live, durably.
+  Result<RunDir> create() const;
+  /// An existing run; kInvalid when the id is malformed or there is none.
+  Result<RunDir> open(std::string_view id) const;
+  /// Ids, newest first, at most `limit`.
+  Result<std::vector<std::string>> list(std::size_t limit) const;
+
+  /// Ids of runs that are marked live, oldest first: running, parked, or left by a killed host.
+  Result<std::vector<std::string>> live() const;
+  /// Marks a run live again (resume), or finished. Both may be repeated.
+  Result<void> mark_live(std::string_view id) const;
+  Result<void> mark_finished(std::string_view id) const;
+
+ private:
+  Result<std::uint64_t> highest() const;
+  Result<std::uint64_t> start() const;
+
+  const Dir& agent_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,95 @@
+// What a child is asked to be (ChildSpec) and what became of it (ChildExit): the vocabulary that
+// the host and its keeper share. Plain values; they own no process and no descriptor. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/base/result.h"
+#include "host/telemetry/redact.h"
+
+namespace moonlet {
+
+/// Where one output stream of a child goes. Whatever the target, the stream is always read to its
+/// end, so that a child which floods it is never blocked by us.
+struct OutputSpec {
+  enum class Target {
+    kInline,  ///< the bytes come back in ChildExit
+    kFile,    ///< a file under the keeper's output directory, created or emptied
+    kNull,    ///< /dev/null: nothing is read, nothing is counted
+  };
+  static constexpr std::uint64_t kDefaultInlineCap = 1 << 20;
+  static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
+
+  Target target = Target::kInline;
+  std::string path;       ///< kFile: relative to that directory; its folder must exist
+  std::uint64_t cap = 0;  ///< bytes kept (head and tail); 0 is the default of the target
+
+  static OutputSpec to_inline(std::uint64_t cap = 0) { return {Target::kInline, {}, cap}; }
+  static OutputSpec to_file(std::string path, std::uint64_t cap = 0) {
+    return {Target::kFile, std::move(path), cap};
+  }
+  static OutputSpec to_null() { return {Target::kNull, {}, 0}; }
+};
+
+struct ChildSpec {
+  std::string step;               ///< the step's key, for keeper.log and `moonlet ps`
+  std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `env` unless it has a '/'
+  std::vector<std::string> env;   ///< complete, NAME=value; MOONLET_STEP is added by the keeper
+  std::string cwd;                ///< absolute; empty is the host's own at the time of spawn()
+  int stdin_fd = -1;              ///< borrowed until spawn() returns; -1 is /dev/null
+  OutputSpec out, err;
+
+  std::int64_t wall_ms = 0;      ///< from the start; 0 is no limit
+  std::int64_t idle_ms = 0;      ///< without a byte on stdout or stderr; 0 is no limit
+  std::int64_t grace_ms = 3000;  ///< from TERM to KILL, for limits and cancel
+  std::int64_t drain_ms = 2000;  ///< from exit to end of file on its pipes, then the rest is killed
+
+  bool durable = false;     ///< its records are on disk before the exec and before its exit is told
+  bool own_cgroup = false;  ///< a cgroup of its own, where the machine allows one
+  bool watch_markers = false;   ///< scan stdout for output markers, told as they happen
+  std::vector<Secret> secrets;  ///< values that never reach a file or the host
+};
+
+/// What came out of one stream.
+struct Captured {
+  std::string text;         ///< kInline only: head, a note of the cut, tail
+  std::uint64_t total = 0;  ///< bytes that the child wrote
+  std::uint64_t kept = 0;   ///< bytes kept, the note not counted
+  bool cut = false;         ///< total exceeded the cap
+  int write_errno = 0;      ///< the first error of writing the file; 0 when all of it is there
+};
+
+struct ChildExit {
+  enum class Why {
+    kExited,      ///< by itself; `code` holds
+    kSignalled,   ///< by a signal that was not ours; `signal` holds
+    kWall,        ///< ended by its wall-clock limit
+    kIdle,        ///< ended by its idle limit
+    kCancelled,   ///< ended because the host asked
+    kLost,        ///< the keeper vanished; the outcome cannot be known, `error` says what is
+    kNotStarted,  ///< never ran; `error` says why
+  };
+
+  Why why = Why::kNotStarted;
+  int code = -1;   ///< exit status, -1 unless the process itself exited
+  int signal = 0;  ///< the signal that ended it, else 0
+  Error error;     ///< for kLost and kNotStarted
+  Captured out, err;
+  bool drained = true;  ///< both streams reached their end before the drain deadline
+  int stragglers = 0;   ///< processes of its tree that had to be killed after it had exited
+  std::int64_t duration_ms = 0;  ///< from exec to the end of the main process
+  std::int64_t cpu_ms = 0;       ///< of the main process and what it waited for
+  std::int64_t max_rss_kb = 0;
+  int pid = 0;  ///< 0 when it never ran
+
+  bool success() const { return why == Why::kExited && code == 0; }
+};
+
+/// "exited", "signalled", "wall", "idle", "cancelled", "lost", "not_started".
+std::string_view to_string(ChildExit::Why why);
+
+}  // namespace moonlet

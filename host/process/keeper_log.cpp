@@ -1,0 +1,359 @@
+#include "host/process/keeper_log.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "host/artifact/text.h"
+
+namespace moonlet {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kArgvLimit = 4096;
+constexpr std::size_t kLineLimit = 256 * 1024;
+constexpr std::size_t kBacklogLimit = 1024 * 1024;
+
+void add_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    std::size_t length = utf8_sequence(text);
+    auto byte = static_cast<unsigned char>(text[0]);
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+      length = 1;
+    } else if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += text[0];
+    } else if (byte < 0x20 || byte == 0x7f) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
+      out += escape;
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  out += '"';
+}
+
+class Line {
+ public:
+  explicit Line(std::string_view record) {
+    text_ = "{\"record\":";
+    add_string(text_, record);
+  }
+  Line& add(const char* name, std::string_view value) {
+    key(name);
+    add_string(text_, value);
+    return *this;
+  }
+  Line& add(const char* name, std::int64_t value) {
+    key(name);
+    text_ += std::to_string(value);
+    return *this;
+  }
+  void key(const char* name) {
+    text_ += ",\"";
+    text_ += name;
+    text_ += "\":";
+  }
+  std::string& text() { return text_; }
+  std::string end() {
+    text_ += "}\n";
+    return std::move(text_);
+  }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+// --- records
+// ---------------------------------------------------------------------------------------
+
+std::string keeper_line(const KeeperRecord& record) {
+  return Line("keeper")
+      .add("version", record.version)
+      .add("run", record.run_id)
+      .add("token", record.token)
+      .add("boot", record.boot_id)
+      .add("guard", record.guard_pid)
+      .add("guard_born", record.guard_born_ms)
+      .add("worker", record.worker_pid)
+      .add("worker_born", record.worker_born_ms)
+      .add("cgroup", record.cgroup)
+      .end();
+}
+
+std::string intent_line(std::uint32_t number, std::string_view step, std::string_view argv) {
+  Line line("intent");
+  line.add("n", number).add("step", step.substr(0, kArgvLimit));
+  line.key("argv");
+  std::string& text = line.text();
+  text += '[';
+  std::size_t room = kArgvLimit;
+  bool first = true;
+  while (!argv.empty() && room > 0) {
+    std::string_view word = argv.substr(0, argv.find('\0'));
+    argv.remove_prefix(std::min(word.size() + 1, argv.size()));
+    if (!first) text += ',';
+    first = false;
+    add_string(text, word.substr(0, room));
+    room -= std::min(room, word.size() + 1);
+  }
+  text += ']';
+  if (!argv.empty()) line.add("more", static_cast<std::int64_t>(argv.size()));
+  return line.end();
+}
+
+StartLine start_line(std::uint32_t number, std::string_view step, std::int64_t born_ms,
+                     std::int64_t started_ms, std::int64_t deadline_ms) {
+  Line line("start");
+  line.add("n", number).add("step", step.substr(0, kArgvLimit)).add("born", born_ms);
+  line.add("at", started_ms).add("deadline", deadline_ms);
+  line.key("pid");
+  return {std::move(line.text()), "}\n"};
+}
+
+std::string reaped_line(std::uint32_t number, int code, int signal) {
+  return Line("reaped").add("n", number).add("code", code).add("signal", signal).end();
+}
+
+std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t now_ms) {
+  Line line("exit");
+  line.add("n", number).add("why", to_string(exit.why));
+  line.add("code", exit.code).add("signal", exit.signal).add("at", now_ms);
+  line.add("ms", exit.duration_ms).add("cpu_ms", exit.cpu_ms).add("rss_kb", exit.max_rss_kb);
+  line.add("out", static_cast<std::int64_t>(exit.out.total));
+  line.add("err", static_cast<std::int64_t>(exit.err.total));
+  if (exit.out.cut) line.add("out_kept", static_cast<std::int64_t>(exit.out.kept));
+  if (exit.err.cut) line.add("err_kept", static_cast<std::int64_t>(exit.err.kept));
+  if (!exit.drained) line.add("drained", std::int64_t{0});
+  if (exit.stragglers > 0) line.add("stragglers", exit.stragglers);
+  if (!exit.error.message.empty()) line.add("error", exit.error.message.substr(0, kArgvLimit));
+  return line.end();
+}
+
+std::string lost_line(std::uint32_t number, std::string_view why, std::int64_t now_ms) {
+  return Line("lost").add("n", number).add("why", why).add("at", now_ms).end();
+}
+
+std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms) {
+  return Line("swept").add("n", number).add("pid", pid).add("at", now_ms).end();
+}
+
+std::string end_line(std::string_view why, std::int64_t now_ms) {
+  return Line("end").add("why", why).add("at", now_ms).end();
+}
+
+// --- writing
+// ---------------------------------------------------------------------------------------
+
+Result<int> open_keeper_log(int run_dir_fd, bool lock) {
+  int fd = openat(run_dir_fd, kKeeperLogName,
+                  O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0) return Error::from_errno(errno, "open", kKeeperLogName);
+  if (lock && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    int number = errno;
+    close(fd);
+    if (number != EWOULDBLOCK) return Error::from_errno(number, "lock", kKeeperLogName);
+    return Error{ErrorKind::kDenied, "a keeper is at work in this run's directory already",
+                 "wait until it has ended, or end the run that it belongs to", kKeeperLogName};
+  }
+  return fd;
+}
+
+// 0 or an errno; `written` counts the bytes of whole lines.
+int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
+  written = 0;
+  if (torn_) {
+    if (write(fd_, "\n", 1) != 1) return errno;
+    torn_ = false;
+  }
+  std::size_t done = 0;
+  int number = 0;
+  while (done < lines.size() && number == 0) {
+    ssize_t got = write(fd_, lines.data() + done, lines.size() - done);
+    if (got > 0) {
+      done += static_cast<std::size_t>(got);
+    } else if (got == 0 || errno != EINTR) {
+      number = got == 0 ? ENOSPC : errno;
+    }
+  }
+  written = done;
+  if (number != 0 && done > 0 && lines[done - 1] != '\n') {
+    std::size_t newline = lines.rfind('\n', done - 1);
+    written = newline == std::string_view::npos ? 0 : newline + 1;
+    torn_ = true;
+  }
+  return number;
+}
+
+Result<void> KeeperLogWriter::flush(bool durable) {
+  std::size_t written = 0;
+  int number = waiting_.empty() && !torn_ ? 0 : write_lines(waiting_, written);
+  waiting_.erase(0, written);
+  if (number != 0 && waiting_.size() > kBacklogLimit) {
+    std::size_t cut = waiting_.find('\n', waiting_.size() - kBacklogLimit);
+    waiting_.erase(0, cut == std::string::npos ? waiting_.size() : cut + 1);
+  }
+  if (number == 0 && durable && fdatasync(fd_) != 0) number = errno;
+  if (number != 0) return Error::from_errno(number, "write", kKeeperLogName);
+  return {};
+}
+
+Result<void> KeeperLogWriter::append(std::string_view lines, bool durable) {
+  if (auto flushed = flush(false); !flushed) return flushed;
+  std::size_t written = 0;
+  int number = write_lines(lines, written);
+  if (number == 0 && durable && fdatasync(fd_) != 0) number = errno;
+  if (number != 0) return Error::from_errno(number, "write", kKeeperLogName);
+  return {};
+}
+
+// --- reading
+// ---------------------------------------------------------------------------------------
+
+namespace {
+
+std::string text_of(const json& record, const char* name) {
+  auto field = record.find(name);
+  return field != record.end() && field->is_string() ? field->get<std::string>() : std::string();
+}
+
+std::int64_t number_of(const json& record, const char* name, std::int64_t fallback = 0) {
+  auto field = record.find(name);
+  return field != record.end() && field->is_number_integer() ? field->get<std::int64_t>()
+                                                             : fallback;
+}
+
+// pids come from a file: what is no pid must never reach kill(), where 0 and -1 mean everybody.
+pid_t pid_of(const json& record, const char* name) {
+  std::int64_t pid = number_of(record, name);
+  return pid > 1 && pid <= INT32_MAX ? static_cast<pid_t>(pid) : 0;
+}
+
+KeeperRecord keeper_of(const json& record) {
+  KeeperRecord keeper;
+  keeper.version = text_of(record, "version");
+  keeper.run_id = text_of(record, "run");
+  keeper.token = text_of(record, "token");
+  keeper.boot_id = text_of(record, "boot");
+  keeper.cgroup = text_of(record, "cgroup");
+  keeper.guard_pid = pid_of(record, "guard");
+  keeper.guard_born_ms = number_of(record, "guard_born");
+  keeper.worker_pid = pid_of(record, "worker");
+  keeper.worker_born_ms = number_of(record, "worker_born");
+  return keeper;
+}
+
+class LogReader {
+ public:
+  explicit LogReader(bool live_only) : live_only_(live_only) {}
+
+  void line(std::string_view text) {
+    if (text.empty() || text.size() > kLineLimit) return;
+    json record = json::parse(text, nullptr, false);
+    if (!record.is_object()) return;
+    std::string kind = text_of(record, "record");
+    if (kind == "keeper") {
+      keepers_.push_back({keeper_of(record), {}, false});
+      return;
+    }
+    if (keepers_.empty()) return;
+    if (kind == "end") keepers_.back().ended = true;
+    std::int64_t number = number_of(record, "n");
+    if (number <= 0 || number > UINT32_MAX) return;
+    child(kind, record, static_cast<std::uint32_t>(number));
+  }
+  std::vector<LoggedKeeper> take() { return std::move(keepers_); }
+
+ private:
+  void child(const std::string& kind, const json& record, std::uint32_t number) {
+    using State = LoggedChild::State;
+    auto& children = keepers_.back().children;
+    if (kind == "intent") {
+      LoggedChild& child = children[number];
+      child.step = text_of(record, "step");
+      if (auto argv = record.find("argv"); argv != record.end() && argv->is_array()) {
+        for (const auto& word : *argv) {
+          if (word.is_string()) child.argv.push_back(word.get<std::string>());
+        }
+      }
+    } else if (kind == "start") {
+      LoggedChild& child = children[number];
+      child.state = State::kStarted;
+      child.step = text_of(record, "step");
+      child.pid = pid_of(record, "pid");
+      child.born_ms = number_of(record, "born");
+      child.started_ms = number_of(record, "at");
+      child.deadline_ms = number_of(record, "deadline");
+    } else if (kind == "reaped" || kind == "exit" || kind == "lost") {
+      if (kind != "reaped" && live_only_) {
+        children.erase(number);
+        return;
+      }
+      LoggedChild& child = children[number];
+      child.state = kind == "exit"   ? State::kExited
+                    : kind == "lost" ? State::kLost
+                                     : State::kReaped;
+      if (kind == "lost") return;
+      child.why = text_of(record, "why");
+      child.code = static_cast<int>(number_of(record, "code", -1));
+      child.signal = static_cast<int>(number_of(record, "signal"));
+    }
+  }
+
+  std::vector<LoggedKeeper> keepers_;
+  bool live_only_;
+};
+
+}  // namespace
+
+bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {
+  if (child.why == to_string(ChildExit::Why::kNotStarted)) return false;
+  return child.state != LoggedChild::State::kIntent || record.boot_id != boot_id;
+}
+
+Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only) {
+  int fd = openat(run_dir_fd, kKeeperLogName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) return std::vector<LoggedKeeper>();
+  if (fd < 0) return Error::from_errno(errno, "open", kKeeperLogName);
+  LogReader reader(live_only);
+  std::string pending;
+  bool skipping = false;
+  std::string buffer(64 * 1024, '\0');
+  ssize_t got;
+  while ((got = read(fd, buffer.data(), buffer.size())) > 0 || (got < 0 && errno == EINTR)) {
+    if (got < 0) continue;
+    std::string_view part(buffer.data(), static_cast<std::size_t>(got));
+    for (std::size_t newline; (newline = part.find('\n')) != std::string_view::npos;) {
+      pending += part.substr(0, newline);
+      part.remove_prefix(newline + 1);
+      if (!std::exchange(skipping, false)) reader.line(pending);
+      pending.clear();
+    }
+    if (pending.size() + part.size() > kLineLimit) {
+      skipping = true;
+      pending.clear();
+    } else {
+      pending += part;
+    }
+  }
+  int number = got < 0 ? errno : 0;
+  close(fd);
+  if (number != 0) return Error::from_errno(number, "read", kKeeperLogName);
+  return reader.take();
+}
+
+}  // namespace moonlet

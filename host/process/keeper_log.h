@@ -1,0 +1,110 @@
+// keeper.log: what a keeper did, one JSON record a line, appended before it is acted on or told.
+// The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
+// takes torn lines, strange bytes and records of another version. No environment is ever written.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/result.h"
+#include "host/process/child.h"
+
+namespace moonlet {
+
+inline constexpr const char* kKeeperLogName = "keeper.log";
+
+struct KeeperRecord {
+  std::string version, run_id, token, boot_id, cgroup;
+  pid_t guard_pid = 0, worker_pid = 0;
+  std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
+};
+
+// --- records, each a line with its newline
+// ---------------------------------------------------------
+
+std::string keeper_line(const KeeperRecord& record);
+/// Before the exec. `argv` is NUL-ended strings; it is capped and made valid UTF-8.
+std::string intent_line(std::uint32_t number, std::string_view step, std::string_view argv);
+/// The start record in two parts, between which the pid belongs; see StartRecord in spawn.h.
+/// `born_ms` is after boot, the others since 1970; a deadline of 0 is none.
+struct StartLine {
+  std::string prefix, suffix;
+};
+StartLine start_line(std::uint32_t number, std::string_view step, std::int64_t born_ms,
+                     std::int64_t started_ms, std::int64_t deadline_ms);
+/// The main process has ended, its streams or its tree have not.
+std::string reaped_line(std::uint32_t number, int code, int signal);
+std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t now_ms);
+std::string lost_line(std::uint32_t number, std::string_view why, std::int64_t now_ms);
+std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms);
+std::string end_line(std::string_view why, std::int64_t now_ms);
+
+// --- writing
+// ---------------------------------------------------------------------------------------
+
+/// Opens or makes keeper.log for appending. The lock says that a keeper or a sweep is at work here:
+/// kDenied when another holds it.
+Result<int> open_keeper_log(int run_dir_fd, bool lock);
+
+/// Collects lines and appends them together. A full disk loses nothing that can still be written
+/// later: what could not be written is tried again with the next flush().
+class KeeperLogWriter {
+ public:
+  /// `fd` is borrowed: of open_keeper_log().
+  explicit KeeperLogWriter(int fd) : fd_(fd) {}
+
+  void add(std::string_view line) { waiting_ += line; }
+  bool waiting() const { return !waiting_.empty(); }
+  /// Writes what is waiting, and with `durable` brings it to the disk. On an error the lines that
+  /// were not written stay (those of the last megabyte).
+  Result<void> flush(bool durable);
+  /// Writes what is waiting and then `lines`, which are forgotten when they cannot be written.
+  Result<void> append(std::string_view lines, bool durable);
+  /// Somebody else wrote a part of a line: the next one begins on a line of its own.
+  void mark_torn() { torn_ = true; }
+  int fd() const { return fd_; }
+
+ private:
+  int write_lines(std::string_view lines, std::size_t& written);
+
+  int fd_;
+  std::string waiting_;
+  bool torn_ = false;
+};
+
+// --- reading
+// ---------------------------------------------------------------------------------------
+
+struct LoggedChild {
+  enum class State { kIntent, kStarted, kReaped, kExited, kLost };
+
+  State state = State::kIntent;
+  std::string step;
+  std::vector<std::string> argv;
+  pid_t pid = 0;
+  std::int64_t born_ms = 0, started_ms = 0, deadline_ms = 0;
+  std::string why;  ///< of the exit record, see to_string(ChildExit::Why)
+  int code = -1, signal = 0;
+};
+
+struct LoggedKeeper {
+  KeeperRecord record;
+  std::map<std::uint32_t, LoggedChild> children;
+  bool ended = false;  ///< it said so itself; else it was killed or still runs
+
+  /// True when the program may have run, as seen from the boot `boot_id`. A start is on record
+  /// before its program runs, but only the intent is on the disk for certain: after a crash of the
+  /// machine an intent alone no longer means "not started".
+  bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
+};
+
+/// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
+/// be read are skipped. With `live_only` children that exited are left out, for long logs.
+Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
+
+}  // namespace moonlet

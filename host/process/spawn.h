@@ -1,0 +1,72 @@
+// Starting one program: the only place that makes a process. It never forks the caller (a 500 MB
+// host starts a child as fast as a small one), closes nothing and leaves the caller's signal mask
+// as it was. The caller reaps. Any thread.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "host/base/result.h"
+
+namespace moonlet {
+
+/// A record that names the new process: prefix + pid + suffix, appended to `fd` by one write before
+/// the program runs, so that no kill -9 can fall between the start and its record.
+struct StartRecord {
+  int fd = -1;
+  std::string_view prefix, suffix;
+  bool required = false;  ///< the program is not run when the record cannot be written
+};
+
+struct SpawnRequest {
+  const char* path = nullptr;     ///< resolved, see find_program()
+  char* const* argv = nullptr;    ///< ends with a null pointer
+  char* const* envp = nullptr;    ///< ends with a null pointer
+  const char* cwd = nullptr;      ///< null: the caller's own
+  std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the rest should be close-on-exec
+  bool die_with_parent = false;   ///< a death signal, where the system has one
+  int cgroup_procs_fd = -1;       ///< an open cgroup.procs that it joins; -1: stays in ours
+  std::vector<std::pair<int, rlimit>> limits;
+  StartRecord record;
+  /// Bit s-1 set: signal s is put back to its default. Ours to say, because asking the kernel for
+  /// each costs more than the rest of the preparation.
+  std::uint64_t reset_signals = ~std::uint64_t{0};
+};
+
+struct Spawned {
+  pid_t pid = 0;
+  bool recorded = false;  ///< the whole record was written
+  bool torn = false;      ///< a part of it was: the next record must begin with a newline
+};
+
+/// The new process leads a session and a process group of its own, has an empty signal mask and
+/// runs the program when this returns. Errors carry the step that failed and the exact errno. A
+/// record that was written for a program which then did not run stays: the caller adds that it
+/// failed.
+struct SpawnFailure {
+  Error error;
+  pid_t pid = 0;  ///< not 0: a process had been made; it is reaped already
+  bool recorded = false;
+  bool torn = false;
+};
+using SpawnResult = std::variant<Spawned, SpawnFailure>;
+SpawnResult spawn(const SpawnRequest& request);
+
+/// A pipe of two close-on-exec ends, the reading one non-blocking. False with errno.
+bool make_output_pipe(int& read_end, int& write_end);
+
+/// The absolute or cwd-relative path that `name` means to a child with this PATH (null: it has
+/// none) in `cwd` (empty: the caller's). Errors: not found (which PATH), not executable, a folder.
+Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd);
+
+/// What a failed exec of `path` means to the person who asked for it.
+Error exec_error(int number, const std::string& path);
+
+}  // namespace moonlet

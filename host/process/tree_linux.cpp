@@ -1,0 +1,198 @@
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "host/process/tree.h"
+
+namespace moonlet {
+
+namespace {
+
+// The size read, or -1. What does not fit is left out.
+ssize_t read_small(const char* path, char* buffer, std::size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  std::size_t used = 0;
+  while (used < size - 1) {
+    ssize_t got = read(fd, buffer + used, size - 1 - used);
+    if (got <= 0) break;
+    used += static_cast<std::size_t>(got);
+  }
+  close(fd);
+  buffer[used] = '\0';
+  return static_cast<ssize_t>(used);
+}
+
+const char* proc_path(char* buffer, std::size_t size, pid_t pid, const char* file) {
+  std::snprintf(buffer, size, "/proc/%d/%s", static_cast<int>(pid), file);
+  return buffer;
+}
+
+std::uint64_t limit_value(const char* text, char** end) {
+  while (*text == ' ') ++text;
+  if (std::strncmp(text, "unlimited", 9) == 0) {
+    *end = const_cast<char*>(text) + 9;
+    return RLIM_INFINITY;
+  }
+  return std::strtoull(text, end, 10);
+}
+
+bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
+  char path[48], text[4096];
+  if (read_small(proc_path(path, sizeof path, pid, "limits"), text, sizeof text) <= 0) return false;
+  const char* line = std::strstr(text, "Max realtime timeout");
+  if (line == nullptr) return false;
+  char* end = nullptr;
+  std::uint64_t soft = limit_value(line + std::strlen("Max realtime timeout"), &end);
+  std::uint64_t hard = limit_value(end, &end);
+  const std::uint64_t step_bits = 0xffffff;
+  Brand ours = brand_for(token, 0);
+  // The hard limit first: a moonlet inside the step has put its own mark on the soft one.
+  if ((hard & ~step_bits) == ours.hard) {
+    step = static_cast<std::uint32_t>(hard & step_bits);
+    return true;
+  }
+  if ((soft & ~step_bits) == ours.soft) {
+    step = static_cast<std::uint32_t>(soft & step_bits);
+    return true;
+  }
+  return false;
+}
+
+bool read_environment_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
+  char path[48];
+  int fd = open(proc_path(path, sizeof path, pid, "environ"), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::string text(1, '\0');
+  char buffer[16384];
+  ssize_t got;
+  while (text.size() < (4u << 20) && (got = read(fd, buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(fd);
+  std::string name(1, '\0');
+  name += kMarkName;
+  name += '=';
+  std::size_t at = text.find(name);
+  if (at == std::string::npos) return false;
+  at += name.size();
+  return mark_of(std::string_view(text).substr(at, text.find('\0', at) - at), token, step);
+}
+
+}  // namespace
+
+std::int64_t boot_clock_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+}
+
+std::string boot_id() {
+  char text[64];
+  ssize_t size = read_small("/proc/sys/kernel/random/boot_id", text, sizeof text);
+  return size >= 36 ? std::string(text, 36) : std::string();
+}
+
+bool read_process(pid_t pid, ProcessInfo& info) {
+  char path[48], text[1024];
+  ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
+  if (size <= 0) return false;
+  // The name in brackets may hold anything, brackets and spaces too.
+  const char* at = static_cast<const char*>(memrchr(text, ')', static_cast<std::size_t>(size)));
+  if (at == nullptr || at[1] == '\0') return false;
+  char state = at[2];
+  char* next = const_cast<char*>(at) + 3;
+  info.pid = pid;
+  info.ppid = static_cast<pid_t>(std::strtol(next, &next, 10));
+  info.pgid = static_cast<pid_t>(std::strtol(next, &next, 10));
+  info.sid = static_cast<pid_t>(std::strtol(next, &next, 10));
+  long threads = 0;
+  for (int field = 7; field < 22; ++field) {
+    long long value = std::strtoll(next, &next, 10);
+    if (field == 20) threads = static_cast<long>(value);
+  }
+  static const std::int64_t ticks = sysconf(_SC_CLK_TCK);
+  info.born_ms = std::strtoll(next, &next, 10) * 1000 / ticks;
+  // A process whose first thread has ended looks like a zombie while its other threads go on.
+  info.zombie = (state == 'Z' || state == 'X' || state == 'x') && threads <= 1;
+  return true;
+}
+
+std::vector<ProcessInfo> list_processes() {
+  std::vector<ProcessInfo> processes;
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return processes;
+  while (dirent* entry = readdir(folder)) {
+    char* end = nullptr;
+    long pid = std::strtol(entry->d_name, &end, 10);
+    ProcessInfo info;
+    if (pid <= 0 || *end != '\0' || !read_process(static_cast<pid_t>(pid), info)) continue;
+    processes.push_back(info);
+  }
+  closedir(folder);
+  return processes;
+}
+
+pid_t newest_pid() {
+  // Asked with every child that ends, so the file stays open.
+  static const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+  char text[128];
+  ssize_t size = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+  if (size <= 0) return 0;
+  text[size] = '\0';
+  const char* last = std::strrchr(text, ' ');
+  return last == nullptr ? 0 : static_cast<pid_t>(std::strtol(last, nullptr, 10));
+}
+
+bool list_own_children(std::vector<pid_t>& pids) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%ld/children",
+                static_cast<long>(syscall(SYS_gettid)));
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::string text;
+  char buffer[4096];
+  ssize_t got;
+  while ((got = read(fd, buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(fd);
+  const char* at = text.c_str();
+  char* end = nullptr;
+  for (long pid; (pid = std::strtol(at, &end, 10)) > 0 && end != at; at = end) {
+    pids.push_back(static_cast<pid_t>(pid));
+  }
+  return got == 0;
+}
+
+bool signal_process(const ProcessInfo& info, int signal) {
+  // What is held by a descriptor keeps its identity between the check and the signal.
+  int fd = static_cast<int>(syscall(SYS_pidfd_open, info.pid, 0u));
+  if (fd < 0) return errno == ENOSYS && same_process(info) && kill(info.pid, signal) == 0;
+  bool sent = same_process(info) && syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0u) == 0;
+  close(fd);
+  return sent;
+}
+
+std::int64_t birth_tolerance_ms() { return 0; }
+
+int brand_resource() { return RLIMIT_RTTIME; }
+
+bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
+  return read_brand(pid, token, step) || read_environment_mark(pid, token, step);
+}
+
+}  // namespace moonlet
+
+#endif

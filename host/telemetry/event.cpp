@@ -1,0 +1,108 @@
+#include "host/telemetry/event.h"
+
+#include "host/artifact/text.h"
+#include "host/base/clock.h"
+
+namespace moonlet {
+
+std::string_view to_string(EventType type) {
+  switch (type) {
+    case EventType::kRunStarted:
+      return "run.started";
+    case EventType::kRunParked:
+      return "run.parked";
+    case EventType::kRunFinished:
+      return "run.finished";
+    case EventType::kPhase:
+      return "phase";
+    case EventType::kStepStarted:
+      return "step.started";
+    case EventType::kStepOutput:
+      return "step.output";
+    case EventType::kStepFinished:
+      return "step.finished";
+    case EventType::kStepRetried:
+      return "step.retried";
+    case EventType::kAgentMessage:
+      return "agent.message";
+    case EventType::kAgentTool:
+      return "agent.tool";
+    case EventType::kProgress:
+      return "progress";
+    case EventType::kQuestion:
+      return "question";
+    case EventType::kBlocked:
+      return "blocked";
+    case EventType::kGate:
+      return "gate";
+    case EventType::kValidation:
+      return "validation";
+    case EventType::kUsage:
+      return "usage";
+    case EventType::kBudget:
+      return "budget";
+    case EventType::kQuota:
+      return "quota";
+    case EventType::kLog:
+      return "log";
+    case EventType::kWarning:
+      return "warning";
+    case EventType::kError:
+      return "error";
+  }
+  return "log";
+}
+
+nlohmann::json to_json(const Event& event) {
+  nlohmann::json out = {{"type", to_string(event.type)}, {"ts", iso8601_utc(event.wall_ms)}};
+  if (!event.run.empty()) out["run"] = event.run;
+  if (!event.step.empty()) out["step"] = event.step;
+  out["data"] = event.fields;
+  return out;
+}
+
+namespace {
+
+// Strings bare where that is clear; all else as JSON.
+std::string shown(const nlohmann::json& value) {
+  if (!value.is_string())
+    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto& text = value.get_ref<const std::string&>();
+  if (!text.empty() && text.find_first_of(" \n\t\"=") == std::string::npos) return text;
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string to_line(const Event& event, std::size_t cap) {
+  if (event.type == EventType::kStepOutput) return {};
+  std::string line = iso8601_utc(event.wall_ms).substr(11, 8) + "Z ";
+  line += to_string(event.type);
+  if (!event.step.empty()) {
+    line.append(" ").append(event.step);
+  } else if (!event.run.empty()) {
+    line.append(" ").append(event.run);
+  }
+  if (!event.fields.empty()) line += ":";
+  // What people read first stands first, and bare.
+  const char* head = nullptr;
+  for (const char* key : {"message", "text", "name"}) {
+    if (head == nullptr && event.fields.is_object() && event.fields.contains(key) &&
+        event.fields[key].is_string()) {
+      head = key;
+      line.append(" ").append(event.fields[key].get_ref<const std::string&>());
+    }
+  }
+  if (!event.fields.is_object()) {
+    if (!event.fields.is_null()) line.append(" ").append(shown(event.fields));
+    return printable(line, cap);
+  }
+  for (const auto& [key, value] : event.fields.items()) {
+    if (value.is_null() || (head != nullptr && key == head)) continue;
+    if (line.size() > cap) break;
+    line.append(" ").append(key).append("=").append(shown(value));
+  }
+  return printable(line, cap);
+}
+
+}  // namespace moonlet

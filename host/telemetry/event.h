@@ -1,0 +1,56 @@
+// Event: one thing that happened in a run, for people, programs and embedders to follow. A plain
+// value; the journal, not this, is the record. No thread affinity.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace moonlet {
+
+enum class EventType {
+  kRunStarted,    ///< run.started: preset, runner, model, dir
+  kRunParked,     ///< run.parked: verdict, until
+  kRunFinished,   ///< run.finished: verdict, exit_code, duration_ms
+  kPhase,         ///< phase: name, steps
+  kStepStarted,   ///< step.started: kind, runner, attempt
+  kStepOutput,    ///< step.output: bytes so far; frequent
+  kStepFinished,  ///< step.finished: status, duration_ms, cached, error
+  kStepRetried,   ///< step.retried: attempt, reason
+  kAgentMessage,  ///< agent.message: text
+  kAgentTool,     ///< agent.tool: name, summary
+  kProgress,      ///< progress: text
+  kQuestion,      ///< question: text, options
+  kBlocked,       ///< blocked: text
+  kGate,          ///< gate: text, state
+  kValidation,    ///< validation: kind, command, status
+  kUsage,         ///< usage: tokens and cost, of a step or the run
+  kBudget,        ///< budget: spent, limit
+  kQuota,         ///< quota: runner, until
+  kLog,           ///< log: text
+  kWarning,       ///< warning: text
+  kError,         ///< error: kind, message, hint
+};
+
+/// "run.started" and so on.
+std::string_view to_string(EventType type);
+
+struct Event {
+  EventType type = EventType::kLog;
+  std::int64_t wall_ms = 0;  ///< 0: the bus fills it in
+  std::string run;           ///< "R-007"; empty when it is of no run
+  std::string step;          ///< the step's key; empty when it is of no step
+  nlohmann::json fields = nlohmann::json::object();
+};
+
+/// {"type", "ts", "run", "step", "data"}; empty run and step are left out.
+nlohmann::json to_json(const Event& event);
+
+/// One line for people, without a line end: "03:12:00Z step.started correctness: runner=codex". No
+/// control characters, at most `cap` bytes or a little more. Empty for events that are only counted
+/// (step.output).
+std::string to_line(const Event& event, std::size_t cap = 2000);
+
+}  // namespace moonlet

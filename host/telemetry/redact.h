@@ -1,0 +1,98 @@
+// Redactor replaces secret values by "[redacted:NAME]" before anything is written or shown. It owns
+// copies of the values and never prints them; it refuses to guess beyond names, lengths and plain
+// forms of a value. Immutable once built: any thread may use one; a StreamRedactor belongs to one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moonlet {
+
+struct Secret {
+  std::string name;
+  std::string value;
+};
+
+class Redactor {
+ public:
+  /// A declared value shorter than this is not looked for: it would blank ordinary text.
+  static constexpr std::size_t kMinDeclared = 4;
+  /// The same for values that are only presumed secret by the name of their variable.
+  static constexpr std::size_t kMinPresumed = 8;
+
+  /// Redacts nothing.
+  Redactor() = default;
+  /// Redacts the declared secrets and, of `environment` ("NAME=VALUE" each), the values that
+  /// secrets_of_environment() picks. Each value is also found in its usual clothes: JSON-escaped
+  /// (once and twice), URL-encoded, base64 at any alignment, and line by line.
+  Redactor(const std::vector<Secret>& declared, const std::vector<std::string>& environment);
+
+  /// Those of an environment whose name says "secret" (KEY, TOKEN, PASSWORD … as a word) and whose
+  /// value can be one (not a path, plain word, number or place), and passwords inside URLs.
+  static std::vector<Secret> secrets_of_environment(const std::vector<std::string>& environment);
+
+  /// True when there is nothing to look for: apply() copies, a StreamRedactor appends.
+  bool empty() const { return !table_; }
+  /// Names of declared secrets that are too short to be looked for; worth a warning.
+  const std::vector<std::string>& too_short() const { return too_short_; }
+
+  /// The text with every occurrence replaced: leftmost first, of several the longest.
+  std::string apply(std::string_view text) const;
+
+ private:
+  friend class StreamRedactor;
+
+  struct Needle {
+    std::string text;
+    std::uint32_t label;
+  };
+  // A Wu-Manber table: how far the window may move when it ends in these two bytes.
+  struct Table {
+    std::array<std::uint8_t, 65536> shift;
+    std::vector<Needle> needles;                      // longest first
+    std::vector<std::vector<std::uint32_t>> buckets;  // needles by the end of their window
+    std::array<std::uint16_t, 65536> bucket_of;       // 1-based; 0 is none
+    std::array<bool, 256> first_byte{};
+    std::size_t window = 0;
+    std::size_t longest = 0;
+  };
+  struct Hit {
+    std::size_t at;
+    std::size_t size;
+    std::uint32_t label;
+  };
+
+  void add(const Secret& secret, std::vector<Needle>& needles);
+  void build(std::vector<Needle> needles);
+  bool next(std::string_view text, std::size_t from, Hit& hit) const;
+  std::size_t open_end(std::string_view text, std::size_t from) const;
+  // Appends what is settled of text[from…] and returns where the unsettled rest begins.
+  std::size_t settle(std::string_view text, bool last, std::string& out) const;
+
+  std::shared_ptr<const Table> table_;
+  std::vector<std::string> labels_;
+  std::vector<std::string> too_short_;
+};
+
+/// Redacts a text that arrives in pieces, with the same outcome as apply() on the whole. Holds back
+/// only what may be the beginning of a secret.
+class StreamRedactor {
+ public:
+  /// `redactor` is borrowed and outlives this.
+  explicit StreamRedactor(const Redactor& redactor) : redactor_(&redactor) {}
+
+  /// Appends to `out` what is settled by now.
+  void feed(std::string_view chunk, std::string& out);
+  /// Appends what was held back; the next feed() begins a new text.
+  void finish(std::string& out);
+
+ private:
+  const Redactor* redactor_;
+  std::string held_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,25 @@
+// What a secret looks like: which variables of an environment hold one, and in which forms a value
+// turns up in text. Pure functions, any thread; they keep nothing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moonlet {
+
+/// Without blanks and line ends at both ends.
+std::string_view trimmed(std::string_view text);
+
+/// True when the name of the variable says "secret" and the value, at least `least` bytes, is not
+/// plainly something else: a path, a common word, a number, an address.
+bool presumed_secret(std::string_view name, std::string_view value, std::size_t least);
+
+/// The password of "scheme://user:password@host…", or nothing.
+std::string_view url_password(std::string_view value);
+
+/// The value itself and the other ways in which programs print it, each at least 8 bytes (but the
+/// value itself of any length). Not sorted, may hold doubles.
+std::vector<std::string> forms_of_secret(std::string_view value);
+
+}  // namespace moonlet

@@ -1,0 +1,164 @@
+#include "host/telemetry/sink.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "host/artifact/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr int kDeepest = 100;
+
+std::string dumped(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, int depth) {
+  if (value.is_string()) return redactor.apply(value.get_ref<const std::string&>());
+  if (!value.is_structured()) return value;
+  // Whoever writes JSON out later recurses as deep as it is.
+  if (depth == kDeepest) return "[nested too deeply]";
+  if (value.is_array()) {
+    auto out = nlohmann::json::array();
+    for (const auto& item : value) out.push_back(redacted(redactor, item, depth + 1));
+    return out;
+  }
+  auto out = nlohmann::json::object();
+  for (const auto& [key, item] : value.items()) {
+    out[redactor.apply(key)] = redacted(redactor, item, depth + 1);
+  }
+  return out;
+}
+
+const char* colour_of(EventType type) {
+  switch (type) {
+    case EventType::kError:
+    case EventType::kBlocked:
+      return "\x1b[31m";
+    case EventType::kWarning:
+    case EventType::kQuestion:
+    case EventType::kGate:
+    case EventType::kQuota:
+    case EventType::kBudget:
+      return "\x1b[33m";
+    case EventType::kRunStarted:
+    case EventType::kRunParked:
+    case EventType::kRunFinished:
+    case EventType::kPhase:
+      return "\x1b[1m";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+PlainSink::PlainSink(int fd, std::string name, Colour colour)
+    : writer_(fd, std::move(name)), colour_(colour == Colour::kAuto && ::isatty(fd) == 1) {}
+
+void PlainSink::emit(const Event& event) {
+  const auto line = to_line(event);
+  if (line.empty()) return;
+  const char* colour = colour_ ? colour_of(event.type) : nullptr;
+  (void)writer_.write(colour != nullptr ? colour + line + "\x1b[0m" : line);
+}
+
+JsonlSink::JsonlSink(int fd, std::string name, std::size_t line_cap)
+    : writer_(fd, std::move(name)), line_cap_(line_cap) {}
+
+void JsonlSink::emit(const Event& event) {
+  last_ms_ = event.wall_ms;
+  report_drops(event.wall_ms);
+  auto line = dumped(to_json(event));
+  if (line.size() > line_cap_) {
+    Event cut{event.type,
+              event.wall_ms,
+              std::string(cut_end(event.run, 80)),
+              std::string(cut_end(event.step, 400)),
+              {}};
+    const auto data = dumped(event.fields);
+    cut.fields = {{"cut", true},
+                  {"bytes", data.size()},
+                  {"head", std::string(cut_end(data, std::min<std::size_t>(1000, line_cap_ / 4)))}};
+    line = dumped(to_json(cut));
+  }
+  (void)writer_.write(line);
+}
+
+void JsonlSink::report_drops(std::int64_t wall_ms) {
+  const auto dropped = writer_.dropped();
+  if (dropped == reported_ || writer_.failed() || writer_.pending()) return;
+  Event warning{EventType::kWarning, wall_ms, {}, {}, {}};
+  warning.fields = {{"text", "events were left out: the reader is too slow"},
+                    {"dropped", dropped - reported_}};
+  reported_ = dropped;
+  (void)writer_.write(dumped(to_json(warning)));
+}
+
+void JsonlSink::flush(int timeout_ms) {
+  writer_.flush(timeout_ms);
+  report_drops(last_ms_);
+  writer_.flush(0);
+}
+
+void CallbackSink::emit(const Event& event) {
+  if (!fn_) return;
+  std::string what;
+  try {
+    return fn_(event);
+  } catch (const std::exception& exception) {
+    what = exception.what();
+  } catch (...) {
+    what = "an exception of unknown type";
+  }
+  fn_ = nullptr;
+  Error error;
+  error.message = "the event callback failed and is not called again: " + printable(what);
+  error.hint = "catch exceptions inside the callback";
+  failure_ = std::move(error);
+}
+
+std::optional<Error> CallbackSink::take_failure() {
+  auto failure = std::move(failure_);
+  failure_.reset();
+  return failure;
+}
+
+void Bus::remove(Sink& sink) {
+  sinks_.erase(std::remove(sinks_.begin(), sinks_.end(), &sink), sinks_.end());
+}
+
+void Bus::emit(const Event& event) {
+  waiting_.push_back({event.type, event.wall_ms != 0 ? event.wall_ms : clock_.wall_ms(),
+                      redactor_.apply(event.run), redactor_.apply(event.step),
+                      redacted(redactor_, event.fields, 0)});
+  if (delivering_) return;
+  delivering_ = true;
+  while (!waiting_.empty()) {
+    const Event next = std::move(waiting_.front());
+    waiting_.pop_front();
+    deliver(next);
+  }
+  delivering_ = false;
+}
+
+void Bus::deliver(const Event& event) {
+  for (Sink* sink : sinks_) sink->emit(event);
+  for (Sink* sink : sinks_) {
+    if (auto failure = sink->take_failure()) {
+      Event warning{EventType::kWarning, event.wall_ms, event.run, {}, {}};
+      warning.fields = {{"text", redactor_.apply(failure->message)}};
+      waiting_.push_back(std::move(warning));
+    }
+  }
+}
+
+void Bus::flush(int timeout_ms) {
+  for (Sink* sink : sinks_) sink->flush(timeout_ms);
+}
+
+}  // namespace moonlet

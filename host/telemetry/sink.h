@@ -1,0 +1,101 @@
+// Sinks take events; the Bus redacts each event once and hands it to all of them. A sink that fails
+// is reported once to the others and never ends the host. Loop thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/base/clock.h"
+#include "host/base/result.h"
+#include "host/telemetry/event.h"
+#include "host/telemetry/line_writer.h"
+#include "host/telemetry/redact.h"
+
+namespace moonlet {
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void emit(const Event& event) = 0;
+  /// Waits at most so long until everything has gone out.
+  virtual void flush(int timeout_ms) { (void)timeout_ms; }
+  /// A failure, once; afterwards the sink swallows events.
+  virtual std::optional<Error> take_failure() { return std::nullopt; }
+};
+
+/// A readable line an event, without control characters; coloured only on a terminal.
+class PlainSink final : public Sink {
+ public:
+  enum class Colour { kAuto, kNever };
+  /// The descriptor is borrowed; `name` is for messages.
+  PlainSink(int fd, std::string name, Colour colour = Colour::kAuto);
+  void emit(const Event& event) override;
+  void flush(int timeout_ms) override { writer_.flush(timeout_ms); }
+  std::optional<Error> take_failure() override { return writer_.take_failure(); }
+
+ private:
+  LineWriter writer_;
+  bool colour_;
+};
+
+/// A JSON object a line. A line above the cap has its data replaced by
+/// {"cut": true, "bytes", "head"}. After lines that a slow reader made it drop it says so with a
+/// warning.
+class JsonlSink final : public Sink {
+ public:
+  JsonlSink(int fd, std::string name, std::size_t line_cap = std::size_t{1} << 20);
+  void emit(const Event& event) override;
+  void flush(int timeout_ms) override;
+  std::optional<Error> take_failure() override { return writer_.take_failure(); }
+  /// For a loop that polls the descriptor while something waits.
+  LineWriter& writer() { return writer_; }
+
+ private:
+  void report_drops(std::int64_t wall_ms);
+
+  LineWriter writer_;
+  std::size_t line_cap_;
+  std::uint64_t reported_ = 0;
+  std::int64_t last_ms_ = 0;
+};
+
+/// Hands events to a function. When it throws, that is its failure, and it is not called again.
+class CallbackSink final : public Sink {
+ public:
+  explicit CallbackSink(std::function<void(const Event&)> fn) : fn_(std::move(fn)) {}
+  void emit(const Event& event) override;
+  std::optional<Error> take_failure() override;
+
+ private:
+  std::function<void(const Event&)> fn_;
+  std::optional<Error> failure_;
+};
+
+class Bus {
+ public:
+  /// Both are borrowed and outlive the bus.
+  Bus(const Redactor& redactor, const Clock& clock) : redactor_(redactor), clock_(clock) {}
+
+  /// Borrowed; remove it before it dies. Not to be called from within a sink.
+  void add(Sink& sink) { sinks_.push_back(&sink); }
+  void remove(Sink& sink);
+
+  /// Redacts all strings (keys too) and hands the event to each sink. Events that sinks emit
+  /// meanwhile follow afterwards. Data nested deeper than 100 is cut there.
+  void emit(const Event& event);
+  void flush(int timeout_ms);
+
+ private:
+  void deliver(const Event& event);
+
+  const Redactor& redactor_;
+  const Clock& clock_;
+  std::vector<Sink*> sinks_;
+  std::deque<Event> waiting_;
+  bool delivering_ = false;
+};
+
+}  // namespace moonlet

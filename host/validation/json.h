@@ -1,0 +1,41 @@
+// JSON text to values and back, strictly: what an agent wrote is read as RFC 8259 says or refused
+// with its line and column. Refuses duplicate keys, NaN, invalid UTF-8, integers that 64 bits do
+// not hold, and whatever passes the limits. No recursion anywhere. Pure functions, any thread.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "host/base/result.h"
+
+namespace moonlet {
+
+/// What becomes of an integer literal that neither int64 nor uint64 holds.
+enum class BigIntegers {
+  kRefuse,  ///< an error with its place: a silent change of the number would be a lie
+  kDouble,  ///< the nearest double
+};
+
+struct JsonLimits {
+  std::size_t max_bytes = std::size_t{64} << 20;
+  std::size_t max_depth = 64;          ///< nested arrays and objects; a scalar has depth 0
+  std::size_t max_values = 2'000'000;  ///< a value costs 16 bytes and more, its text may be two
+  BigIntegers big_integers = BigIntegers::kRefuse;
+};
+
+/// The value of `text`, which may start with a UTF-8 byte order mark. Errors are kInvalid (kLimit
+/// where a limit was passed), with "line:column" in `at`; columns count code points from 1.
+Result<nlohmann::json> parse_json(std::string_view text, const JsonLimits& limits = {});
+
+/// The text of `value`, on one line or indented by `indent` spaces. Invalid UTF-8 is replaced by
+/// U+FFFD; what JSON cannot say (NaN, binary) becomes null. Right at any depth.
+std::string json_text(const nlohmann::json& value, int indent = -1);
+
+/// True when arrays and objects nest at most `depth` deep. Use it before anything recursive is done
+/// with a value that was not parsed here: copying and comparing recurse in nlohmann::json.
+bool json_depth_at_most(const nlohmann::json& value, std::size_t depth);
+
+}  // namespace moonlet

@@ -1,0 +1,240 @@
+#include "moonlet/engine.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <atomic>
+
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/run.h"
+#include "lua/sandbox.h"
+#include "lua/scheduler.h"
+#include "lua/script.h"
+#include "lua/services.h"
+#include "lua/state.h"
+
+extern char** environ;
+
+namespace moonlet {
+
+namespace {
+
+bool is_executable(const std::string& path) { return access(path.c_str(), X_OK) == 0; }
+
+std::string absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  return realpath(path.c_str(), resolved) == nullptr ? std::string() : std::string(resolved);
+}
+
+/// The moonlet executable: beside the running program (which it often is itself), or in PATH.
+std::string find_moonlet() {
+  char self[PATH_MAX];
+  std::size_t size = sizeof self;
+  if (uv_exepath(self, &size) == 0) {
+    std::string program(self, size);
+    const std::string folder = program.substr(0, program.rfind('/'));
+    if (program.substr(folder.size() + 1) == "moonlet") return program;
+    if (is_executable(folder + "/moonlet")) return folder + "/moonlet";
+  }
+  const char* path = getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const std::size_t colon = rest.find(':');
+    std::string candidate = std::string(rest.substr(0, colon)) + "/moonlet";
+    if (candidate.size() > 8 && is_executable(candidate)) return absolute(candidate);
+    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
+  }
+  return {};
+}
+
+int push_main(lua_State* L) {
+  push_module_environment(L, true);
+  lua_getfield(L, -1, "require");
+  lua_pushliteral(L, "moonlet.internal.cli");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, static_cast<const char*>(lua_touserdata(L, 1)));
+  return 1;
+}
+
+/// Pushes a function of the command line module. False when it cannot be loaded (a broken build).
+bool push_entry(lua_State* L, const char* function) {
+  lua_pushcfunction(L, push_main);
+  lua_pushlightuserdata(L, const_cast<char*>(function));
+  return lua_pcall(L, 1, 1, 0) == LUA_OK;
+}
+
+void push_words(lua_State* L, const std::vector<std::string>& words) {
+  lua_createtable(L, static_cast<int>(words.size()), 0);
+  lua_Integer i = 0;
+  for (const std::string& word : words) {
+    lua_pushlstring(L, word.data(), word.size());
+    lua_rawseti(L, -2, ++i);
+  }
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  explicit Impl(EngineOptions options) : options_(std::move(options)), loop_(clock_) {
+    uv_async_init(loop_.raw(), &wake_, [](uv_async_t*) {});
+    uv_unref(reinterpret_cast<uv_handle_t*>(&wake_));
+  }
+  ~Impl() { uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr); }
+
+  Result<Outcome> command(const std::vector<std::string>& words);
+
+  void cancel() {
+    cancel_asked_.store(true, std::memory_order_release);
+    uv_async_send(&wake_);
+  }
+
+ private:
+  Result<Outcome> drive(LuaState& state, Scheduler& scheduler, const std::shared_ptr<Task>& task);
+  Result<Outcome> end_killed(Services& services, LuaState& state, const std::string& reason);
+  Result<Outcome> read_outcome(lua_State* L, const Task& task, const Scheduler& scheduler);
+
+  EngineOptions options_;
+  SystemClock clock_;
+  Loop loop_;
+  uv_async_t wake_{};
+  std::atomic<bool> cancel_asked_{false};
+};
+
+Result<Outcome> Engine::Impl::read_outcome(lua_State* L, const Task& task,
+                                           const Scheduler& scheduler) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, task.result_ref());
+  if (task.outcome() != Task::Outcome::kReturned) {
+    lua_rawgeti(L, -1, 1);
+    Error error = read_error(L, -1);
+    lua_pop(L, 2);
+    if (!scheduler.last_traceback().empty()) error.hint = scheduler.last_traceback();
+    return error;
+  }
+  Outcome outcome;
+  lua_rawgeti(L, -1, 1);
+  outcome.exit_code = static_cast<int>(lua_tointeger(L, -1));
+  lua_rawgeti(L, -2, 2);
+  std::size_t size = 0;
+  if (const char* text = lua_tolstring(L, -1, &size)) outcome.envelope.assign(text, size);
+  lua_pop(L, 3);
+  return outcome;
+}
+
+Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
+                                    const std::shared_ptr<Task>& task) {
+  scheduler.pump();
+  bool cancelled = false;
+  while (!task->done() && !scheduler.killed()) {
+    if (!cancelled && cancel_asked_.load(std::memory_order_acquire)) {
+      cancelled = true;
+      Error error;
+      error.kind = ErrorKind::kCancelled;
+      error.message = "cancelled by the user";
+      scheduler.cancel(*scheduler.root(), std::move(error));
+      scheduler.pump();
+      continue;
+    }
+    // The wake-up handle alone does not keep the loop: with nothing pending no task can go on.
+    if (!loop_.run_once() && !cancel_asked_.load() && !scheduler.has_ready()) {
+      Error error;
+      error.message = "the script waits for something that can never happen";
+      error.hint = "every task of it waits for another one";
+      return error;
+    }
+    scheduler.pump();
+  }
+  if (scheduler.killed()) {
+    Error error;
+    error.kind = ErrorKind::kLimit;
+    error.message = scheduler.kill_reason();
+    return error;
+  }
+  return read_outcome(state.main(), *task, scheduler);
+}
+
+Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state,
+                                         const std::string& reason) {
+  if (services.run) services.run->keeper.reset();
+  state.revive();
+  Scheduler scheduler(state, loop_);
+  lua_State* L = state.main();
+  lua_settop(L, 0);
+  lua_gc(L, LUA_GCCOLLECT);
+  if (!push_entry(L, "killed")) return read_error(L, -1);
+  lua_pushlstring(L, reason.data(), reason.size());
+  auto task = scheduler.start_main(1);
+  return drive(state, scheduler, task);
+}
+
+Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
+  cancel_asked_.store(false);
+  LuaState state({options_.lua_memory_bytes, options_.lua_run_ms});
+  Services services(clock_, loop_, options_.environment);
+  services.working_directory = options_.directory;
+  services.keeper_program = options_.moonlet_program;
+  services.print = options_.print;
+  lua_State* L = state.main();
+  Services::set(L, services);
+  open_sandbox(L);
+  open_modules(L);
+  std::string reason;
+  Result<Outcome> outcome = Error{};
+  {
+    Scheduler scheduler(state, loop_);
+    if (!push_entry(L, "main")) return read_error(L, -1);
+    push_words(L, words);
+    auto task = scheduler.start_main(1);
+    outcome = drive(state, scheduler, task);
+    if (scheduler.killed()) reason = scheduler.kill_reason();
+  }
+  if (!reason.empty()) outcome = end_killed(services, state, reason);
+  services.drop_run();
+  return outcome;
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Result<Engine> Engine::open(EngineOptions options) {
+  if (options.environment.empty()) {
+    for (char** entry = environ; *entry != nullptr; ++entry) options.environment.push_back(*entry);
+  }
+  const std::string asked = options.directory.empty() ? "." : options.directory;
+  options.directory = absolute(asked);
+  if (options.directory.empty()) return Error::from_errno(errno, "open the folder", asked);
+  if (options.moonlet_program.empty()) options.moonlet_program = find_moonlet();
+  try {
+    return Engine(std::make_unique<Impl>(std::move(options)));
+  } catch (const std::exception& e) {
+    Error error;
+    error.message = std::string("cannot open an engine: ") + e.what();
+    return error;
+  }
+}
+
+Result<Outcome> Engine::command(const std::vector<std::string>& words) {
+  try {
+    return impl_->command(words);
+  } catch (const std::exception& e) {
+    Error error;
+    error.message = std::string("the engine failed: ") + e.what();
+    return error;
+  }
+}
+
+Result<Outcome> Engine::run(const std::string& preset, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{"run", preset};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return command(words);
+}
+
+void Engine::cancel() { impl_->cancel(); }
+
+}  // namespace moonlet

@@ -1,0 +1,67 @@
+// The engine: moonlet inside a C++ program. An Engine runs presets and scripts, one at a time; a
+// program may open several. It owns a keeper process a run and no process-wide state: it installs
+// no signal handler, changes neither directory nor environment, and becomes nobody's subreaper.
+// One engine belongs to one thread, cancel() apart.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/result.h"
+
+namespace moonlet {
+
+struct EngineOptions {
+  /// The repository (or folder) to work in; empty is the process's working directory.
+  std::string directory;
+  /// The environment, "NAME=value" each, that children get their part of; empty is the process's.
+  std::vector<std::string> environment;
+  /// The `moonlet` executable, which is also the keeper; empty looks beside this program, then in
+  /// PATH.
+  std::string moonlet_program;
+  /// Memory that the Lua side of one run may use, in bytes.
+  std::size_t lua_memory_bytes = std::size_t{256} << 20;
+  /// How long Lua may run without waiting for anything, in milliseconds; 0 is without limit.
+  std::int64_t lua_run_ms = 10'000;
+  /// Called with what a command prints: stream 1 is the result, 2 is for a person to read. Without
+  /// it nothing is printed.
+  std::function<void(int stream, std::string_view text)> print;
+};
+
+/// What a command came to.
+struct Outcome {
+  int exit_code = 0;     ///< 0 ok, 1 failed, 2 usage, 3 needs-human, 4 degraded, 5 budget, …
+  std::string envelope;  ///< the JSON envelope: ok, command, run, result, error
+};
+
+class Engine {
+ public:
+  /// kInvalid when the directory does not exist or the moonlet program is not found.
+  static Result<Engine> open(EngineOptions options = {});
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  /// Runs one command line, as `moonlet` would: {"run", "precommit-classifier"}. Returns when
+  /// everything has ended. What a run came to is in the outcome; an Error means that there was no
+  /// outcome at all.
+  Result<Outcome> command(const std::vector<std::string>& words);
+
+  /// run() of a preset (a name or a path of a Lua file) with its arguments: {"--need", "2"}.
+  Result<Outcome> run(const std::string& preset, const std::vector<std::string>& arguments = {});
+
+  /// Ends the running command as if the user had asked: its children are ended and it returns with
+  /// the verdict `cancelled`. Safe from any thread and from a signal handler; does nothing while no
+  /// command runs.
+  void cancel();
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,26 @@
+#include "lua/lib.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr luaL_Reg kLibraries[] = {
+    {"task", luaopen_core_task},       {"json", luaopen_core_json},
+    {"text", luaopen_core_text},       {"clock", luaopen_core_clock},
+    {"file", luaopen_core_file},       {"run", luaopen_core_run},
+    {"process", luaopen_core_process}, {"event", luaopen_core_event},
+    {"system", luaopen_core_system},   {"script", luaopen_core_script},
+};
+
+}  // namespace
+
+void push_core(lua_State* L) {
+  lua_newtable(L);
+  for (const luaL_Reg& library : kLibraries) {
+    lua_pushcfunction(L, library.func);
+    lua_call(L, 0, 1);
+    lua_setfield(L, -2, library.name);
+  }
+}
+
+}  // namespace moonlet

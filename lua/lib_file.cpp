@@ -1,0 +1,177 @@
+// core.file: reading files beneath a directory that was opened once. What a user or a model named
+// is data here: a file that cannot be read gives nil and an error table.
+#include <optional>
+#include <string>
+
+#include "host/artifact/jail.h"
+#include "host/artifact/manifest.h"
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/lib.h"
+#include "lua/lib_file.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
+constexpr std::size_t kMostEntries = 1'000'000;
+
+using DirBox = std::optional<Dir>;
+
+const char* kind_name(EntryKind kind) {
+  switch (kind) {
+    case EntryKind::kFile:
+      return "file";
+    case EntryKind::kDir:
+      return "directory";
+    case EntryKind::kLink:
+      return "link";
+    case EntryKind::kOther:
+      return "special file";
+  }
+  return "special file";
+}
+
+std::string_view check_path(lua_State* L, int index) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, index, &size);
+  return {data, size};
+}
+
+int push_failure(lua_State* L, const Error& error) {
+  lua_pushnil(L);
+  push_error(L, error);
+  return 2;
+}
+
+/// root(path) -> dir, or nil and an error
+int file_root(lua_State* L) {
+  const std::string_view path = check_path(L, 1);
+  auto& opened = push_box<std::optional<Result<Dir>>>(L);
+  opened = Dir::open(std::string(path));
+  if (!opened->ok()) return push_failure(L, opened->error());
+  push_box<DirBox>(L) = std::move(**opened);
+  return 1;
+}
+
+/// read(dir, path, cap) -> text, nil, cut, size; or nil and an error
+int file_read(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  const lua_Integer cap = luaL_checkinteger(L, 3);
+  luaL_argcheck(L, cap >= 0 && cap <= kLargestRead, 3, "0 to 256 MB expected");
+  auto& read = push_box<Result<FileBytes>>(L, Error{});
+  read = dir.read_file(path, static_cast<std::size_t>(cap));
+  if (!read) return push_failure(L, read.error());
+  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
+  read->bytes = {};  // the collector may come late
+  lua_pushnil(L);
+  lua_pushboolean(L, read->cut);
+  lua_pushinteger(L, static_cast<lua_Integer>(read->size));
+  return 4;
+}
+
+/// stat(dir, path) -> {type, size, mode}, or nil and an error. A path that ends in a link is
+/// followed as far as the directory allows.
+int file_stat(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  auto& info = push_box<Result<FileInfo>>(L, Error{});
+  info = dir.stat(path);
+  if (!info) return push_failure(L, info.error());
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, kind_name(info->kind));
+  lua_setfield(L, -2, "type");
+  lua_pushinteger(L, static_cast<lua_Integer>(info->size));
+  lua_setfield(L, -2, "size");
+  lua_pushinteger(L, info->mode);
+  lua_setfield(L, -2, "mode");
+  return 1;
+}
+
+/// list(dir, path) -> { {name, type}, … } sorted bytewise, or nil and an error
+int file_list(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  auto& listing = push_box<Result<Listing>>(L, Error{});
+  listing = dir.list(path, kMostEntries);
+  if (!listing) return push_failure(L, listing.error());
+  lua_createtable(L, static_cast<int>(listing->entries.size()), 0);
+  lua_Integer count = 0;
+  for (const Entry& entry : listing->entries) {
+    lua_createtable(L, 0, 2);
+    lua_pushlstring(L, entry.name.data(), entry.name.size());
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, kind_name(entry.kind));
+    lua_setfield(L, -2, "type");
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
+  lua_createtable(L, 0, 6);
+  lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, "text");
+  lua_pushlstring(L, entry.sha256.data(), entry.sha256.size());
+  lua_setfield(L, -2, "sha256");
+  lua_pushinteger(L, static_cast<lua_Integer>(entry.bytes));
+  lua_setfield(L, -2, "bytes");
+  lua_pushinteger(L, static_cast<lua_Integer>(entry.kept));
+  lua_setfield(L, -2, "kept");
+  lua_pushboolean(L, entry.cut);
+  lua_setfield(L, -2, "cut");
+  lua_pushboolean(L, entry.binary);
+  lua_setfield(L, -2, "binary");
+  return 1;
+}
+
+/// load(dir, path, cap) -> {text, sha256, bytes, kept, cut, binary}, or nil and why: a file as
+/// an input of an agent, read once
+int file_load(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  const lua_Integer cap = luaL_checkinteger(L, 3);
+  auto& entry = push_box<InputEntry>(L);
+  auto& text = push_box<std::string>(L);
+  entry.path = path;
+  text = load_file(entry, dir, static_cast<std::size_t>(cap));
+  if (!entry.error.empty()) {
+    lua_pushnil(L);
+    lua_pushlstring(L, entry.error.data(), entry.error.size());
+    return 2;
+  }
+  return push_input(L, entry, text);
+}
+
+/// take(text, cap) -> the same of a text that is at hand
+int file_take(lua_State* L) {
+  const std::string_view given = check_path(L, 1);
+  const lua_Integer cap = luaL_checkinteger(L, 2);
+  auto& entry = push_box<InputEntry>(L);
+  auto& text = push_box<std::string>(L);
+  text = take_text(entry, given, static_cast<std::size_t>(cap));
+  return push_input(L, entry, text);
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"load", guard<file_load>}, {"take", guard<file_take>}, {"root", guard<file_root>},
+    {"read", guard<file_read>}, {"stat", guard<file_stat>}, {"list", guard<file_list>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+const Dir& check_dir(lua_State* L, int index) {
+  DirBox* box = to_box<DirBox>(L, index);
+  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "directory expected");
+  return **box;
+}
+
+int luaopen_core_file(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,12 @@
+// What other primitives share with core.file. Loop thread only.
+#pragma once
+
+#include "host/artifact/jail.h"
+#include "lua/lua_api.h"
+
+namespace moonlet {
+
+/// The directory handle at `index`; raises for anything else.
+const Dir& check_dir(lua_State* L, int index);
+
+}  // namespace moonlet

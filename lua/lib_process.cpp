@@ -1,0 +1,218 @@
+// core.process: one child of the run, from its start to the end of its tree.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/process/keeper_client.h"
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/lib.h"
+#include "lua/run.h"
+#include "lua/scheduler.h"
+#include "lua/services.h"
+
+namespace moonlet {
+
+namespace {
+
+std::string_view field_text(lua_State* L, const char* key) {
+  std::string_view text;
+  if (lua_getfield(L, 1, key) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // the table keeps it alive
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+std::int64_t field_integer(lua_State* L, const char* key, std::int64_t otherwise) {
+  lua_getfield(L, 1, key);
+  const std::int64_t value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : otherwise;
+  lua_pop(L, 1);
+  return value;
+}
+
+bool field_flag(lua_State* L, const char* key) {
+  lua_getfield(L, 1, key);
+  const bool value = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return value;
+}
+
+void field_list(lua_State* L, const char* key, std::vector<std::string>& list) {
+  if (lua_getfield(L, 1, key) == LUA_TTABLE) {
+    const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, -1));
+    list.reserve(static_cast<std::size_t>(count));
+    for (lua_Integer i = 1; i <= count; ++i) {
+      if (lua_rawgeti(L, -1, i) == LUA_TSTRING) {
+        std::size_t size = 0;
+        const char* data = lua_tolstring(L, -1, &size);
+        list.emplace_back(data, size);
+      }
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
+/// What a call is made of, in a box, so that nothing leaks when Lua raises.
+struct Call {
+  ChildSpec spec;
+  Fd input;
+};
+
+OutputSpec output_of(lua_State* L, const char* file_key, std::uint64_t cap) {
+  const std::string_view file = field_text(L, file_key);
+  if (file.empty()) return OutputSpec::to_inline(cap == 0 ? 1 : cap);
+  return OutputSpec::to_file(std::string(file), cap);
+}
+
+void read_call(lua_State* L, Call& call) {
+  ChildSpec& spec = call.spec;
+  spec.step = field_text(L, "step");
+  spec.cwd = field_text(L, "cwd");
+  field_list(L, "argv", spec.argv);
+  field_list(L, "env", spec.env);
+  const auto cap = static_cast<std::uint64_t>(field_integer(L, "cap", 1 << 20));
+  spec.out = output_of(L, "stdout_file", cap);
+  spec.err = output_of(L, "stderr_file", cap);
+  spec.wall_ms = field_integer(L, "wall", 0);
+  spec.idle_ms = field_integer(L, "idle", 0);
+  spec.durable = field_flag(L, "durable");
+  spec.own_cgroup = field_flag(L, "own_group");
+}
+
+/// A file without a name that holds `text`: the child reads it at its own pace, or not at all, and
+/// nobody has to pump.
+Result<Fd> input_file(const Run& run, std::string_view text) {
+  const Dir& dir = run.dir->dir();
+  const std::string name = ".stdin-" + std::to_string(reinterpret_cast<std::uintptr_t>(&text));
+  Fd file(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (file.get() < 0) return Error::from_errno(errno, "create the standard input in", dir.path());
+  unlinkat(dir.fd(), name.c_str(), 0);
+  while (!text.empty()) {
+    const ssize_t wrote = write(file.get(), text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return Error::from_errno(errno, "write the standard input in", dir.path());
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  if (lseek(file.get(), 0, SEEK_SET) != 0) return Error::from_errno(errno, "rewind", dir.path());
+  return file;
+}
+
+Result<void> open_input(const Run& run, std::string_view text, bool has_text, std::string_view file,
+                        Fd& input) {
+  if (!has_text && file.empty()) return {};
+  auto opened = has_text ? input_file(run, text) : run.agent->open_read(file);
+  if (!opened) return opened.error();
+  input = std::move(*opened);
+  return {};
+}
+
+Result<std::shared_ptr<Operation>> start_child(Services& services, Run& run, Call& call) {
+  auto keeper = run.keep(services);
+  if (!keeper) return keeper.error();
+  if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
+  std::shared_ptr<Operation> child = (*keeper)->spawn(std::move(call.spec));
+  call.input = Fd();
+  return child;
+}
+
+void set_number(lua_State* L, const char* key, std::int64_t value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+void set_flag(lua_State* L, const char* key, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, key);
+}
+
+void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)[5]) {
+  lua_pushlstring(L, stream.text.data(), stream.text.size());
+  lua_setfield(L, -2, keys[0]);
+  set_number(L, keys[1], static_cast<std::int64_t>(stream.total));
+  set_number(L, keys[2], static_cast<std::int64_t>(stream.kept));
+  set_flag(L, keys[3], stream.cut);
+  if (stream.write_errno != 0) {
+    lua_pushstring(L, strerror(stream.write_errno));
+    lua_setfield(L, -2, keys[4]);
+  }
+}
+
+int push_exit(lua_State* L, Operation& operation) {
+  ChildExit& exit = static_cast<ChildOperation&>(operation).exit();
+  lua_createtable(L, 0, 20);
+  const std::string_view why = to_string(exit.why);
+  lua_pushlstring(L, why.data(), why.size());
+  lua_setfield(L, -2, "why");
+  set_number(L, "code", exit.code);
+  set_number(L, "signal", exit.signal);
+  set_number(L, "duration_ms", exit.duration_ms);
+  set_number(L, "cpu_ms", exit.cpu_ms);
+  set_number(L, "max_rss_kb", exit.max_rss_kb);
+  set_number(L, "stragglers", exit.stragglers);
+  set_flag(L, "drained", exit.drained);
+  push_stream(L, exit.out,
+              {"stdout", "stdout_total", "stdout_kept", "stdout_cut", "stdout_write_error"});
+  push_stream(L, exit.err,
+              {"stderr", "stderr_total", "stderr_kept", "stderr_cut", "stderr_write_error"});
+  exit.out.text = {};
+  exit.err.text = {};
+  if (exit.why == ChildExit::Why::kLost || exit.why == ChildExit::Why::kNotStarted) {
+    push_error(L, exit.error);
+    lua_setfield(L, -2, "error");
+  }
+  return 1;
+}
+
+/// run{step, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall, idle,
+/// durable, own_group} -> exit. Waits until the whole tree is gone. Files are beneath `.agent`.
+int process_run(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  Run& run = check_run(L);
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, push_exit);
+  Call& call = push_box<Call>(L);
+  auto& failure = push_box<Error>(L);
+  read_call(L, call);
+  lua_getfield(L, 1, "stdin");
+  const bool has_text = lua_type(L, -1) == LUA_TSTRING;
+  std::size_t size = 0;
+  const char* text = has_text ? lua_tolstring(L, -1, &size) : nullptr;
+  bool failed = false;
+  {
+    auto opened = open_input(run, {text, size}, has_text, field_text(L, "stdin_file"), call.input);
+    if (!opened) {
+      failed = true;
+      failure = opened.error();
+    } else if (auto started = start_child(Services::of(L), run, call); started.ok()) {
+      pending.operation = std::move(*started);
+    } else {
+      failed = true;
+      failure = started.error();
+    }
+  }
+  if (failed) return raise_error(L, failure);
+  lua_settop(L, 2);  // the box of the await is at 2
+  return scheduler.await(L);
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"run", guard<process_run>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_process(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,398 @@
+// core.run: the directories of the run that is being driven, and what other runs left behind.
+#include "host/artifact/manifest.h"
+#include "host/artifact/sidecar.h"
+#include "host/base/id.h"
+#include "host/process/sweep.h"
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/lib.h"
+#include "lua/lib_file.h"
+#include "lua/run.h"
+#include "lua/services.h"
+
+namespace moonlet {
+
+namespace {
+
+std::string_view check_text(lua_State* L, int index) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, index, &size);
+  return {data, size};
+}
+
+using HomeBox = std::optional<Home>;
+
+Home& check_home(lua_State* L, int index) {
+  HomeBox* box = to_box<HomeBox>(L, index);
+  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "home expected");
+  return **box;
+}
+
+void set_text(lua_State* L, const char* key, const std::string& text) {
+  lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, key);
+}
+
+/// home(folder) -> {handle, top, agent_path, git}: finds it, writes nothing. Raises for a folder
+/// that is not there and for a damaged repository.
+int run_home(lua_State* L) {
+  const std::string_view folder = check_text(L, 1);
+  HomeBox& home = push_box<HomeBox>(L);
+  auto& failure = push_box<Error>(L);
+  if (auto found = Home::find(std::string(folder)); found.ok()) {
+    home = std::move(*found);
+  } else {
+    failure = found.error();
+  }
+  if (!home) return raise_error(L, failure);
+  lua_createtable(L, 0, 5);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "handle");
+  auto& agent_path = push_box<std::string>(L);
+  agent_path = home->root() + "/.agent";
+  lua_pop(L, 1);
+  set_text(L, "top", home->work_tree());
+  set_text(L, "agent_path", agent_path);
+  lua_pushboolean(L, !home->git().top.empty());
+  lua_setfield(L, -2, "git");
+  return 1;
+}
+
+/// Everything create() does that may fail, without touching Lua.
+Result<void> create_run(Services& services, Home& home, std::string_view task_id,
+                        std::string_view preset, std::string_view prepared_run) {
+  auto agent = home.make();
+  if (!agent) return agent.error();
+  auto run = std::make_unique<Run>();
+  run->agent = *agent;
+  Runs runs(**agent);
+  if (prepared_run.empty()) {
+    // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
+    run->task_id = task_id.empty() ? Sidecar::default_id(preset, services.clock.wall_ms())
+                                   : std::string(task_id);
+    auto sidecar = Sidecar::create(**agent, run->task_id);
+    if (!sidecar) return sidecar.error();
+    auto created = runs.create();
+    if (!created) {
+      (void)(*agent)->remove_tree("sidecars/" + run->task_id);
+      return created.error();
+    }
+    run->dir = std::move(*created);
+  } else {
+    auto opened = runs.open(prepared_run);
+    if (!opened) return opened.error();
+    run->dir = std::move(*opened);
+    run->task_id = task_id;
+    if (auto marked = runs.mark_live(run->dir->id()); !marked) return marked;
+  }
+  auto lock = run->dir->lock();
+  if (!lock) return lock.error();
+  run->lock = std::move(*lock);
+  services.run = std::move(run);
+  return {};
+}
+
+/// create{home, task_id?, preset, prepared_run?} -> {id, task_id, sidecar}
+int run_create(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "home");
+  lua_getfield(L, 1, "task_id");
+  lua_getfield(L, 1, "preset");
+  lua_getfield(L, 1, "prepared_run");
+  Home& home = check_home(L, 2);
+  const std::string_view task_id = lua_isnil(L, 3) ? std::string_view{} : check_text(L, 3);
+  const std::string_view preset = check_text(L, 4);
+  const std::string_view prepared = lua_isnil(L, 5) ? std::string_view{} : check_text(L, 5);
+  Services& services = Services::of(L);
+  if (services.run) luaL_error(L, "a run is being driven already");
+  auto& created = push_box<Result<void>>(L);
+  created = create_run(services, home, task_id, preset, prepared);
+  if (!created) return raise_error(L, created.error());
+  auto& sidecar = push_box<std::string>(L);
+  sidecar = "sidecars/" + services.run->task_id;
+  lua_createtable(L, 0, 4);
+  set_text(L, "id", services.run->dir->id());
+  set_text(L, "task_id", services.run->task_id);
+  set_text(L, "sidecar", sidecar);
+  set_text(L, "warning", home.warning());
+  return 1;
+}
+
+/// write_run(text): run.json, durably
+int run_write_run(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view text = check_text(L, 1);
+  auto& written = push_box<Result<void>>(L);
+  written =
+      run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  if (!written) return raise_error(L, written.error());
+  return 0;
+}
+
+/// write(path, text): a file beneath `.agent`, redacted, whole and durable
+int run_write(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  const std::string_view text = check_text(L, 2);
+  auto& written = push_box<Result<void>>(L);
+  written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
+  if (!written) return raise_error(L, written.error());
+  return 0;
+}
+
+/// read(path, cap) -> text, nil, cut; or nil and an error
+int run_read(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  const lua_Integer cap = luaL_checkinteger(L, 2);
+  auto& read = push_box<Result<FileBytes>>(L, Error{});
+  read = run.agent->read_file(path, static_cast<std::size_t>(cap));
+  if (!read) {
+    lua_pushnil(L);
+    push_error(L, read.error());
+    return 2;
+  }
+  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
+  read->bytes = {};
+  lua_pushnil(L);
+  lua_pushboolean(L, read->cut);
+  return 3;
+}
+
+/// make_dirs(path): a folder beneath `.agent`
+int run_make_dirs(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  auto& made = push_box<Result<void>>(L);
+  made = run.agent->make_dirs(path, Durable::kYes);
+  if (!made) return raise_error(L, made.error());
+  return 0;
+}
+
+/// redact(text) -> text
+int run_redact(lua_State* L) {
+  check_run(L);
+  const std::string_view text = check_text(L, 1);
+  if (Services::of(L).redactor.empty()) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  auto& redacted = push_box<std::string>(L);
+  redacted = Services::of(L).redactor.apply(text);
+  lua_pushlstring(L, redacted.data(), redacted.size());
+  return 1;
+}
+
+/// step_name(key) -> the folder name of a step
+int run_step_name(lua_State* L) {
+  const std::string_view key = check_text(L, 1);
+  auto& name = push_box<std::string>(L);
+  name = Sidecar::step_name(key);
+  lua_pushlstring(L, name.data(), name.size());
+  return 1;
+}
+
+/// end_children(): ends what still runs and the keeper with it
+int run_end_children(lua_State* L) {
+  if (Run* run = Services::of(L).run.get()) run->keeper.reset();
+  return 0;
+}
+
+/// finish(): the run is over; its lock is released
+int run_finish(lua_State* L) {
+  Services& services = Services::of(L);
+  if (!services.run) return 0;
+  (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
+  services.drop_run();
+  return 0;
+}
+
+/// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
+int run_sweep(lua_State* L) {
+  Home& home = check_home(L, 1);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  auto& agent = push_box<Result<const Dir*>>(L, Error{});
+  agent = home.existing();
+  if (!agent.ok() || *agent == nullptr) {
+    lua_settop(L, 2);
+    return 1;
+  }
+  auto& live = push_box<Result<std::vector<std::string>>>(L, Error{});
+  live = Runs(**agent).live();
+  auto& killed = push_box<std::vector<std::pair<std::string, int>>>(L);
+  if (live.ok()) {
+    for (const std::string& id : *live) {
+      auto run = Runs(**agent).open(id);
+      if (!run) continue;
+      auto lock = run->lock();
+      if (!lock) continue;  // somebody drives it
+      auto swept = sweep(run->dir().fd());
+      if (!swept) continue;
+      (void)Runs(**agent).mark_finished(id);
+      killed.emplace_back(id, static_cast<int>(swept->killed.size()));
+    }
+  }
+  lua_Integer count = 0;
+  for (const auto& [id, number] : killed) {
+    lua_createtable(L, 0, 2);
+    lua_pushlstring(L, id.data(), id.size());
+    lua_setfield(L, -2, "run");
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, "killed");
+    lua_rawseti(L, 2, ++count);
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every process that lives
+int run_live(lua_State* L) {
+  Home& home = check_home(L, 1);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  auto& children = push_box<std::vector<std::pair<std::string, LiveProcess>>>(L);
+  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
+    if (auto live = Runs(**agent).live(); live.ok()) {
+      for (const std::string& id : *live) {
+        auto run = Runs(**agent).open(id);
+        if (!run) continue;
+        auto listed = list_live(run->dir().fd());
+        if (!listed) continue;
+        for (LiveProcess& child : *listed) children.emplace_back(id, std::move(child));
+      }
+    }
+  }
+  lua_Integer count = 0;
+  for (const auto& [id, child] : children) {
+    lua_createtable(L, 0, 6);
+    set_text(L, "run", id);
+    set_text(L, "step", child.step);
+    lua_pushinteger(L, child.info.pid);
+    lua_setfield(L, -2, "pid");
+    lua_pushinteger(L, child.age_ms);
+    lua_setfield(L, -2, "age_ms");
+    lua_pushboolean(L, child.main);
+    lua_setfield(L, -2, "main");
+    if (child.deadline_ms > 0) {
+      lua_pushinteger(L, child.deadline_ms);
+      lua_setfield(L, -2, "deadline_ms");
+    }
+    lua_rawseti(L, 2, ++count);
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+std::string_view entry_text(lua_State* L, int entry, const char* key) {
+  std::string_view text;
+  if (lua_getfield(L, entry, key) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // the entry keeps it alive
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+InputKind kind_from(std::string_view name) {
+  for (InputKind kind : {InputKind::kFile, InputKind::kGlob, InputKind::kCmd, InputKind::kDiff}) {
+    if (to_string(kind) == name) return kind;
+  }
+  return InputKind::kText;
+}
+
+void read_entry(lua_State* L, int entry, InputEntry& out) {
+  out.spec = entry_text(L, entry, "spec");
+  out.kind = kind_from(entry_text(L, entry, "kind"));
+  out.path = entry_text(L, entry, "path");
+  out.sha256 = entry_text(L, entry, "sha256");
+  out.error = entry_text(L, entry, "error");
+  lua_getfield(L, entry, "bytes");
+  lua_getfield(L, entry, "kept");
+  lua_getfield(L, entry, "cut");
+  lua_getfield(L, entry, "binary");
+  out.bytes = static_cast<std::uint64_t>(lua_tointeger(L, -4));
+  out.kept = static_cast<std::uint64_t>(lua_tointeger(L, -3));
+  out.cut = lua_toboolean(L, -2) != 0;
+  out.binary = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 4);
+}
+
+/// manifest(list of inputs) -> the text of input-manifest.md
+int run_manifest(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  auto& manifest = push_box<Manifest>(L);
+  auto& entry = push_box<InputEntry>(L);
+  const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, 1));
+  for (lua_Integer i = 1; i <= count; ++i) {
+    lua_rawgeti(L, 1, i);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    read_entry(L, lua_gettop(L), entry);
+    manifest.add(std::move(entry));
+    lua_pop(L, 1);
+  }
+  auto& text = push_box<std::string>(L);
+  text = manifest.markdown();
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// check_id(text, what): raises unless it has the form of an id
+int run_check_id(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  const std::string_view what = check_text(L, 2);
+  auto& checked = push_box<Result<void>>(L);
+  checked = check_id(text, what);
+  if (!checked) return raise_error(L, checked.error());
+  return 0;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"home", guard<run_home>},
+    {"create", guard<run_create>},
+    {"write_run", guard<run_write_run>},
+    {"write", guard<run_write>},
+    {"read", guard<run_read>},
+    {"make_dirs", guard<run_make_dirs>},
+    {"redact", guard<run_redact>},
+    {"step_name", guard<run_step_name>},
+    {"end_children", guard<run_end_children>},
+    {"finish", guard<run_finish>},
+    {"sweep", guard<run_sweep>},
+    {"live", guard<run_live>},
+    {"manifest", guard<run_manifest>},
+    {"check_id", guard<run_check_id>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+Result<Keeper*> Run::keep(Services& services) {
+  if (!keeper) {
+    KeeperOptions options;
+    options.program = services.keeper_program;
+    options.run_dir_fd = dir->dir().fd();
+    options.output_dir_fd = agent->fd();
+    options.run_id = dir->id();
+    auto started = Keeper::start(services.loop, std::move(options));
+    if (!started) return started.error();
+    keeper = std::move(*started);
+  }
+  return keeper.get();
+}
+
+Run& check_run(lua_State* L) {
+  Services& services = Services::of(L);
+  if (!services.run) luaL_error(L, "no run is being driven");
+  return *services.run;
+}
+
+int luaopen_core_run(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,97 @@
+// The moonlet executable: the keeper command, the version, and everything else by the engine.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "host/process/keeper.h"
+#include "moonlet/engine.h"
+
+namespace {
+
+moonlet::Engine* engine_to_cancel = nullptr;
+
+/// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
+/// host go, ends what is left.
+void on_signal(int signal) {
+  static volatile sig_atomic_t seen = 0;
+  if (seen != 0) _exit(128 + signal);
+  seen = 1;
+  if (engine_to_cancel != nullptr) engine_to_cancel->cancel();
+}
+
+void watch_signals(moonlet::Engine& engine) {
+  engine_to_cancel = &engine;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    // A command that was started with nohup, or in the background of a script, stays deaf to it.
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    sigaction(signal, &action, nullptr);
+  }
+  signal(SIGPIPE, SIG_IGN);
+}
+
+int lost_output = 0;  // the errno of the first write of the result that failed
+
+void print(int stream, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote =
+        write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      // A reader that went away has seen enough; anything else would pass a cut result as whole.
+      if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;
+      return;
+    }
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+int report(const moonlet::Error& error) {
+  std::fprintf(stderr, "moonlet: %s\n", error.message.c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+  return 1;
+}
+
+/// A descriptor 0, 1 or 2 that was closed would be taken by the next file that is opened.
+void fill_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) (void)!open("/dev/null", O_RDWR);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && (std::strcmp(argv[1], "--version") == 0 || std::strcmp(argv[1], "-V") == 0)) {
+    std::printf("moonlet %s\n", MOONLET_VERSION);
+    return 0;
+  }
+  if (argc >= 2 && std::strcmp(argv[1], "keeper") == 0) {
+    return moonlet::keeper_main(argc - 2, argv + 2);
+  }
+  fill_standard_descriptors();
+  moonlet::EngineOptions options;
+  options.print = print;
+  auto engine = moonlet::Engine::open(std::move(options));
+  if (!engine) return report(engine.error());
+  watch_signals(*engine);
+  auto outcome = engine->command({argv + 1, argv + argc});
+  engine_to_cancel = nullptr;
+  if (!outcome) return report(outcome.error());
+  if (lost_output != 0) {
+    std::fprintf(stderr,
+                 "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
+                 std::strerror(lost_output));
+    return outcome->exit_code == 0 ? 1 : outcome->exit_code;
+  }
+  return outcome->exit_code;
+}

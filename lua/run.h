@@ -1,0 +1,37 @@
+// Run: the run that an engine drives at the moment, as its primitives see it: where it writes, what
+// is redacted, who keeps its children. The services own it; loop thread only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/artifact/home.h"
+#include "host/artifact/run_dir.h"
+#include "host/base/result.h"
+#include "host/process/keeper_client.h"
+#include "host/telemetry/sink.h"
+#include "lua/lua_api.h"
+
+namespace moonlet {
+
+struct Services;
+
+struct Run {
+  const Dir* agent = nullptr;  ///< `.agent`; belongs to a Home that Lua holds
+  std::optional<RunDir> dir;
+  std::optional<RunLock> lock;
+  std::string task_id;
+  std::unique_ptr<Keeper> keeper;  ///< started with the first child
+
+  Fd events_file;
+  std::unique_ptr<JsonlSink> events;  ///< into events_file
+
+  /// The keeper, started if need be.
+  Result<Keeper*> keep(Services& services);
+};
+
+/// The run; raises when none is driven.
+Run& check_run(lua_State* L);
+
+}  // namespace moonlet

@@ -1,0 +1,60 @@
+#include "lua/services.h"
+
+#include "lua/run.h"
+
+namespace moonlet {
+
+namespace {
+const char kServicesKey = 0;
+}
+
+Services::Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in)
+    : clock(clock_in),
+      loop(loop_in),
+      environment(std::move(environment_in)),
+      redactor({}, environment),
+      bus(std::make_unique<Bus>(redactor, clock)) {}
+
+Services::~Services() { drop_run(); }
+
+void Services::show(std::function<void(const Event&)> fn) {
+  if (display_) bus->remove(*display_);
+  display_.reset();
+  if (!fn) return;
+  display_ = std::make_unique<CallbackSink>(std::move(fn));
+  bus->add(*display_);
+}
+
+void Services::drop_run() {
+  if (!run) return;
+  run->keeper.reset();
+  if (run->events) {
+    run->events->flush(1000);
+    bus->remove(*run->events);
+  }
+  run.reset();
+}
+
+Services& Services::of(lua_State* L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &kServicesKey);
+  auto* self = static_cast<Services*>(lua_touserdata(L, -1));
+  lua_pop(L, 1);
+  return *self;
+}
+
+void Services::set(lua_State* L, Services& services) {
+  lua_pushlightuserdata(L, &services);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &kServicesKey);
+}
+
+const char* Services::env(std::string_view name) const {
+  for (const std::string& entry : environment) {
+    if (entry.size() > name.size() && entry[name.size()] == '=' &&
+        entry.compare(0, name.size(), name) == 0) {
+      return entry.c_str() + name.size() + 1;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace moonlet

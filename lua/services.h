@@ -1,0 +1,50 @@
+// Services: what the primitives of one command work on. The engine owns them; bound functions
+// borrow them through of(). Loop thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/clock.h"
+#include "host/base/loop.h"
+#include "host/telemetry/redact.h"
+#include "host/telemetry/sink.h"
+#include "lua/lua_api.h"
+
+namespace moonlet {
+
+struct Run;  // lua/run.h: the run that is being driven
+
+struct Services {
+  const Clock& clock;
+  Loop& loop;
+  const std::vector<std::string> environment;  ///< "NAME=value", as the engine was given it
+  const Redactor redactor;                     ///< of the secrets in the environment
+  std::string working_directory;               ///< absolute
+  std::string keeper_program;                  ///< the executable that has the `keeper` command
+  /// Where the result of a command (1) and what a person reads beside it (2) go.
+  std::function<void(int stream, std::string_view text)> print;
+  std::unique_ptr<Bus> bus;
+  std::unique_ptr<Run> run;
+
+  Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
+  ~Services();
+
+  /// Hands every event to `fn` from now on, in place of the one before; nullptr to nobody.
+  void show(std::function<void(const Event&)> fn);
+  /// Lets the run go: its keeper ends, its lock is released.
+  void drop_run();
+
+  static Services& of(lua_State* L);
+  static void set(lua_State* L, Services& services);
+  /// The value of an environment variable; nullptr when it is not set.
+  const char* env(std::string_view name) const;
+
+ private:
+  std::unique_ptr<CallbackSink> display_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,30 @@
+// Lua values to JSON and back. Integers stay integers, null is a value of its own, and a table
+// knows whether it was an array: an empty table is an object unless it was marked. Loop thread
+// only.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "lua/lua_api.h"
+
+namespace moonlet {
+
+/// How deep a value may nest, and how many values it may hold.
+constexpr int kMaxValueDepth = 64;
+constexpr std::size_t kMaxValueNodes = 2'000'000;
+
+/// Registers the metatable of arrays; called once a state.
+void open_values(lua_State* L);
+
+/// Pushes `value`; may raise for want of memory, so `value` lives in a box or outlives the call.
+void push_value(lua_State* L, const nlohmann::json& value);
+
+/// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for what
+/// JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access only.
+void read_value(lua_State* L, int index, nlohmann::json& out);
+
+/// The metatable that marks a table as an array, pushed.
+void push_array_metatable(lua_State* L);
+bool is_marked_array(lua_State* L, int index);
+
+}  // namespace moonlet

@@ -1,0 +1,155 @@
+--- Typed arguments of presets: declared once, parsed from the command line, shown by --help.
+local record = require "moonlet.record"
+
+local M = {}
+
+---@class moonlet.Arg
+---@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"
+---@field default any
+---@field help string?
+---@field choices string[]?
+---@field min number?
+---@field max number?
+---@field required boolean?
+
+local fields = {
+  default = "any", help = "string", choices = "list", min = "number", max = "number",
+  required = "boolean",
+}
+
+local function declare(kind)
+  return function(options)
+    options = record.check(options or {}, fields, "m.arg." .. kind)
+    local arg = { type = kind }
+    for key, value in pairs(options) do arg[key] = value end
+    if arg.default ~= nil then arg.default = M.convert(arg, arg.default, "default") end
+    return arg
+  end
+end
+
+--- Text. Options: default, help, choices, required.
+---@type fun(options?: table): moonlet.Arg
+M.string = declare "string"
+--- A whole number. Options: default, help, min, max, required.
+---@type fun(options?: table): moonlet.Arg
+M.integer = declare "integer"
+--- A number. Options: default, help, min, max, required.
+---@type fun(options?: table): moonlet.Arg
+M.number = declare "number"
+--- A switch: --name or --no-name. Options: default, help.
+---@type fun(options?: table): moonlet.Arg
+M.boolean = declare "boolean"
+--- Texts, comma separated or given again and again. Options: default, help, choices, min, max.
+---@type fun(options?: table): moonlet.Arg
+M.list = declare "list"
+--- "8m" or seconds; reaches the preset as it was written. Options: default, help, required.
+---@type fun(options?: table): moonlet.Arg
+M.duration = declare "duration"
+
+local function check_choice(arg, value, name)
+  if not arg.choices then return value end
+  for _, choice in ipairs(arg.choices) do
+    if choice == value then return value end
+  end
+  error(record.invalid(("--%s cannot be '%s'"):format(name, value),
+    record.suggest(value, { table.unpack(arg.choices) })), 0)
+end
+
+local function check_range(arg, number, name, noun)
+  if arg.min and number < arg.min then
+    error(record.invalid(("--%s must be at least %s%s"):format(name, arg.min, noun)), 0)
+  end
+  if arg.max and number > arg.max then
+    error(record.invalid(("--%s must be at most %s%s"):format(name, arg.max, noun)), 0)
+  end
+  return number
+end
+
+local function wrong(name, value, wanted)
+  error(record.invalid(("--%s must be %s, not '%s'"):format(name, wanted, tostring(value))), 0)
+end
+
+local convert = {}
+
+function convert.string(arg, value, name)
+  if type(value) ~= "string" then wrong(name, value, "text") end
+  return check_choice(arg, value, name)
+end
+
+function convert.integer(arg, value, name)
+  local number = math.tointeger(tonumber(value))
+  if not number then wrong(name, value, "a whole number") end
+  return check_range(arg, number, name, "")
+end
+
+function convert.number(arg, value, name)
+  local number = tonumber(value)
+  if not number or number ~= number or math.abs(number) == math.huge then
+    wrong(name, value, "a number")
+  end
+  return check_range(arg, number, name, "")
+end
+
+function convert.boolean(_, value, name)
+  if value == true or value == "true" or value == "yes" or value == "1" then return true end
+  if value == false or value == "false" or value == "no" or value == "0" then return false end
+  wrong(name, value, "true or false")
+end
+
+function convert.list(arg, value, name)
+  local list = {}
+  if type(value) == "string" then
+    for item in value:gmatch("[^,]+") do
+      item = item:match("^%s*(.-)%s*$")
+      if item ~= "" then list[#list + 1] = item end
+    end
+  elseif type(value) == "table" then
+    for _, item in ipairs(value) do list[#list + 1] = item end
+  else
+    wrong(name, value, "a list")
+  end
+  for _, item in ipairs(list) do
+    if type(item) ~= "string" then wrong(name, item, "a list of texts") end
+    check_choice(arg, item, name)
+  end
+  check_range(arg, #list, name, " items long")
+  return list
+end
+
+function convert.duration(_, value, name)
+  require("moonlet.duration").ms(value, "--" .. name)
+  return value
+end
+
+--- The value of an argument from text of the command line or from Lua. Raises `invalid`.
+---@param arg moonlet.Arg
+---@param value any
+---@param name string
+---@return any
+function M.convert(arg, value, name)
+  return convert[arg.type](arg, value, name)
+end
+
+--- Fills in defaults; raises for a missing required argument.
+---@param declared table<string, moonlet.Arg>
+---@param given table<string, any>
+---@return table<string, any>
+function M.complete(declared, given)
+  local values = {}
+  for name, arg in pairs(declared) do
+    local value = given[name]
+    if value == nil then
+      value = arg.default
+      if type(value) == "table" then value = { table.unpack(value) } end
+    end
+    if value == nil and arg.required then
+      error(record.invalid(("--%s is required"):format(name), arg.help), 0)
+    end
+    if value == nil and arg.type == "boolean" then value = false end
+    if value == nil and arg.type == "list" then value = {} end
+    values[name] = value
+  end
+  return values
+end
+
+return M

@@ -1,0 +1,109 @@
+--- Globs as people write them: * and ? within a name, ** across folders, [a-z] and {a,b}.
+local M = {}
+
+local specials = "[%^%$%(%)%%%.%[%]%*%+%-%?]"
+
+--- Expands {a,b} alternatives, at most 64 of them.
+local function alternatives(pattern, list)
+  local before, body, after = pattern:match("^(.-){([^{}]*)}(.*)$")
+  if not before or #list > 64 then
+    list[#list + 1] = pattern
+    return list
+  end
+  for item in (body .. ","):gmatch("([^,]*),") do alternatives(before .. item .. after, list) end
+  return list
+end
+
+local function bracket(glob, i)
+  local close = glob:find("]", i + 2, true)
+  if not close then return nil end
+  local body = glob:sub(i + 1, close - 1):gsub("%%", "%%%%"):gsub("^!", "^")
+  return "[" .. body:gsub("%[", "%%[") .. "]", close
+end
+
+--- The Lua pattern of one name of a glob (without "/").
+local function segment_pattern(glob)
+  local parts, i = { "^" }, 1
+  while i <= #glob do
+    local c = glob:sub(i, i)
+    local class, close
+    if c == "[" then class, close = bracket(glob, i) end
+    if c == "*" then
+      if parts[#parts] ~= ".*" then parts[#parts + 1] = ".*" end
+    elseif c == "?" then
+      parts[#parts + 1] = "."
+    elseif class then
+      parts[#parts + 1] = class
+      i = close
+    else
+      parts[#parts + 1] = c:gsub(specials, "%%%0")
+    end
+    i = i + 1
+  end
+  parts[#parts + 1] = "$"
+  return table.concat(parts)
+end
+
+local function match_segments(patterns, p, names, n)
+  while p <= #patterns do
+    if patterns[p] == "**" then
+      for skip = n, #names + 1 do
+        if match_segments(patterns, p + 1, names, skip) then return true end
+      end
+      return false
+    end
+    local name = names[n]
+    if not name or not name:find(patterns[p]) then return false end
+    if name:sub(1, 1) == "." and patterns[p]:sub(1, 3) == "^.*" then return false end
+    p, n = p + 1, n + 1
+  end
+  return n == #names + 1
+end
+
+local function segments(text)
+  local list = {}
+  for name in text:gmatch("[^/]+") do list[#list + 1] = name end
+  return list
+end
+
+--- Compiles a glob into a function that tells whether a relative path matches.
+---@param glob string
+---@return fun(path: string): boolean
+function M.compile(glob)
+  local all = {}
+  for _, one in ipairs(alternatives(glob:gsub("^%./", ""), {})) do
+    local patterns = segments(one)
+    for i, name in ipairs(patterns) do
+      if name ~= "**" then patterns[i] = segment_pattern(name) end
+    end
+    all[#all + 1] = patterns
+  end
+  return function(path)
+    local names = segments(path)
+    for _, patterns in ipairs(all) do
+      if match_segments(patterns, 1, names, 1) then return true end
+    end
+    return false
+  end
+end
+
+--- True when the text has a character that only globs use.
+---@param text string
+---@return boolean
+function M.is_glob(text)
+  return text:find("[%*%?%[{]") ~= nil
+end
+
+--- The folder that a glob cannot leave: the names before its first special character.
+---@param glob string
+---@return string
+function M.root(glob)
+  local root = {}
+  for name in glob:gsub("^%./", ""):gmatch("([^/]+)/") do
+    if M.is_glob(name) then break end
+    root[#root + 1] = name
+  end
+  return table.concat(root, "/")
+end
+
+return M

@@ -1,0 +1,114 @@
+--- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
+--- decision.md, the manifest of inputs.
+local M = {}
+
+local null = core.json.null
+
+M.no_usage = "Token usage: unavailable from ephemeral run output."
+
+--- Text in a fence that no line of it can close.
+---@param text string
+---@param language string?
+---@return string
+function M.fence(text, language)
+  local longest = 2
+  for run in text:gmatch("`+") do longest = math.max(longest, #run) end
+  local fence = ("`"):rep(longest + 1)
+  return ("%s%s\n%s\n%s"):format(fence, language or "", (text:gsub("\n$", "")), fence)
+end
+
+local function or_null(value)
+  if value == nil then return null end
+  return value
+end
+
+--- exit.json: how the process ended, and what was cut.
+function M.exit_record(exit)
+  return {
+    version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
+    signal = exit.signal ~= 0 and exit.signal or null,
+    duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,
+    drained = exit.drained, stragglers = exit.stragglers,
+    stdout = { total = exit.stdout_total, kept = exit.stdout_kept, cut = exit.stdout_cut,
+      write_error = or_null(exit.stdout_write_error) },
+    stderr = { total = exit.stderr_total, kept = exit.stderr_kept, cut = exit.stderr_cut,
+      write_error = or_null(exit.stderr_write_error) },
+    error = or_null(exit.error and exit.error.message),
+  }
+end
+
+local sandbox_of = { rules = "none: no process is started",
+  command = "none: the program has the rights of the user" }
+
+local function model_record(run, step, call, runner, result)
+  local exit = result.exit
+  return {
+    version = 1, task_id = run.task_id, run = run.id, step = step.key, preset = run.preset_name,
+    title = or_null(run.options.title), phase = or_null(run.options.phase),
+    task_type = or_null(run.options.task_type), agent_role = or_null(call.role or run.options.agent_role),
+    runner = runner.name, model = or_null(call.model or run.model),
+    command = exit and core.json.array(exit.argv) or null,
+    sandbox = sandbox_of[runner.name],
+    started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
+    status = result.status, error = or_null(result.error and result.error.message),
+    attempts = core.json.array(result.attempts or {}),
+    usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
+      reasoning_output_tokens = null, total_tokens = null, cost_usd = null },
+    usage_note = M.no_usage,
+  }
+end
+
+local function model_text(model)
+  local lines = { "# How this was made", "" }
+  local function add(label, value)
+    if value ~= nil and value ~= null then lines[#lines + 1] = ("- %s: %s"):format(label, tostring(value)) end
+  end
+  add("Run", model.run .. " (" .. model.task_id .. ")")
+  add("Preset", model.preset)
+  add("Step", model.step)
+  add("Runner", model.runner)
+  add("Model", model.model)
+  add("Sandbox", model.sandbox)
+  add("Started", model.started_at)
+  add("Took", model.duration_ms .. " ms")
+  add("Status", model.status)
+  add("Error", model.error ~= null and core.text.printable(model.error) or nil)
+  if model.command ~= null then
+    local words = {}
+    for i, word in ipairs(model.command) do words[i] = core.text.printable(word, 200) end
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = M.fence(table.concat(words, "\n"), "text")
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = M.no_usage
+  if model.runner == "rules" then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "Answered by the preset's own rules: no model was used and nothing was spent."
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Writes model.json and model.md of an agent call.
+function M.write_agent(run, dir, step, call, runner, result)
+  local model = model_record(run, step, call, runner, result)
+  run.write_artifact(dir .. "/model.json", core.json.encode(model, 2) .. "\n")
+  run.write_artifact(dir .. "/model.md", model_text(model))
+end
+
+--- The form that decision.md is until somebody decides.
+---@param run table
+---@return string
+function M.decision_form(run)
+  return ([[
+# Decision
+
+Open. Nobody has decided yet what to do with this result.
+
+- Run: %s (%s)
+- Preset: %s
+- Decision: <!-- take, take with changes, or leave -->
+- Why:
+]]):format(run.id, run.task_id, run.preset_name)
+end
+
+return M

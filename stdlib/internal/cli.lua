@@ -1,0 +1,110 @@
+--- The command line: finds the verb, prints what it came to, gives the exit code.
+local options = require "moonlet.internal.options"
+local record = require "moonlet.record"
+local run_module = require "moonlet.internal.run"
+
+local M = {}
+
+local verbs = {
+  run = { module = "moonlet.internal.cli.run", help = "run a preset, a Lua file or a script" },
+  preset = { module = "moonlet.internal.cli.preset", help = "list and show presets" },
+  ps = { module = "moonlet.internal.cli.ps", help = "every live child with run, step, age and deadline" },
+  doctor = { module = "moonlet.internal.cli.doctor", help = "check this machine and repository" },
+}
+
+--- How the result is wanted, as far as it is known: errors need it before options are parsed.
+local output = { json = false, events = false }
+
+local function usage_text()
+  local names, lines = {}, {}
+  for name in pairs(verbs) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do lines[#lines + 1] = ("  %-8s %s"):format(name, verbs[name].help) end
+  return table.concat({
+    "moonlet runs Lua presets that put coding agents to work.", "",
+    "usage: moonlet COMMAND [ARGUMENTS]", "", table.concat(lines, "\n"), "",
+    "moonlet COMMAND --help tells more; moonlet --version prints the version.", "",
+  }, "\n")
+end
+
+--- "moonlet: what", the place and the remedy, safe for a terminal.
+local function error_text(err)
+  local lines = { "moonlet: " .. core.text.printable(err.message, 2000) }
+  if err.at ~= core.json.null and err.at and not err.message:find(err.at, 1, true) then
+    lines[#lines + 1] = "  at: " .. core.text.printable(err.at)
+  end
+  if err.hint ~= core.json.null and err.hint and err.hint ~= "" then
+    lines[#lines + 1] = "  " .. core.text.printable(err.hint, 2000)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Prints an envelope in the wanted form. `text` is what a person reads.
+local function present(envelope, text)
+  if output.json or output.events then
+    core.system.print(1, core.json.encode(envelope) .. "\n")
+    return
+  end
+  if envelope.error ~= core.json.null then core.system.print(2, error_text(envelope.error)) end
+  if text and text ~= "" then
+    core.system.print(1, core.text.strip(text))
+  end
+end
+
+local function failure(command, err)
+  local code = 1
+  if type(err) == "table" and (err.usage or rawget(err, "kind") == "invalid") then code = 2 end
+  if type(err) == "table" and rawget(err, "kind") == "cancelled" then code = 130 end
+  return { ok = false, command = command, run = core.json.null, result = core.json.null,
+    error = run_module.error_record(err) }, code
+end
+
+local function dispatch(words)
+  local name = words[1]
+  if name == nil or name == "help" or name == "--help" or name == "-h" then
+    core.system.print(name == nil and 2 or 1, usage_text())
+    return nil, name == nil and 2 or 0
+  end
+  local verb = verbs[name]
+  if not verb then
+    local names = {}
+    for known in pairs(verbs) do names[#names + 1] = known end
+    error(options.usage(("there is no command '%s'"):format(core.text.printable(name, 60)),
+      record.suggest(name, names)), 0)
+  end
+  return require(verb.module).main(words, output)
+end
+
+--- Runs one command line. Returns the exit code and the envelope as text.
+---@param words string[]
+---@return integer exit_code, string envelope
+function M.main(words)
+  for _, word in ipairs(words) do
+    if word == "--" then break end
+    output.json = output.json or word == "--json"
+    output.events = output.events or word == "--events"
+  end
+  local ok, envelope, code, text = pcall(dispatch, words)
+  if not ok then
+    envelope, code = failure(words[1] or "", envelope)
+    text = nil
+  end
+  if envelope == nil then return code, "null" end
+  present(envelope, text)
+  return code, core.json.encode(envelope)
+end
+
+--- Ends what was running when Lua was killed for its time or memory. Called by the engine with the
+--- reason, in place of the main task.
+---@param message string
+---@return integer exit_code, string envelope
+function M.killed(message)
+  local err = { kind = "limit", message = message,
+    hint = "the script does too much by itself: let it wait for something, or do less" }
+  local envelope, code = run_module.killed(err)
+  if not envelope then envelope, code = failure("run", err) end
+  present(envelope)
+  return code, core.json.encode(envelope)
+end
+
+return M

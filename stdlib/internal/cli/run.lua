@@ -1,0 +1,320 @@
+--- `moonlet run`: everything that can be refused is refused before anything is written.
+local options = require "moonlet.internal.options"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local arg = require "moonlet.arg"
+local presets = require "moonlet.internal.presets"
+local grants = require "moonlet.internal.grants"
+local runners = require "moonlet.internal.runners"
+local inputs = require "moonlet.internal.inputs"
+local run_module = require "moonlet.internal.run"
+require "moonlet.internal.ctx"
+
+local M = {}
+
+local known = {
+  ["repo"] = { value = "DIR", help = "the repository or folder to work in (default: here)" },
+  ["title"] = { value = "TEXT", help = "a title for the record" },
+  ["phase"] = { value = "NAME", help = "the phase of the work, for the record" },
+  ["task-type"] = { value = "NAME", help = "the type of the task, for the record" },
+  ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
+  ["runner"] = { value = "R", help = "rules (no model), or 'command:PROGRAM ARG…'" },
+  ["model"] = { value = "NAME", help = "the model, for the record of the runner" },
+  ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
+  ["input"] = { value = "SPEC", many = true,
+    help = "what may be inspected: file:, glob:, cmd:, diff:, or the obvious one" },
+  ["budget"] = { value = "wall=TIME", many = true, help = "limits of the run" },
+  ["limit"] = { value = "N", help = "how many agents or commands at once (default 8)" },
+  ["allow"] = { value = "GRANT", many = true,
+    help = "needs, agents, all, run=PROGRAM,…, read=DIR, write=DIR, env=NAME" },
+  ["dry-run"] = { help = "make the prompts and the record; start no agent" },
+  ["prepared"] = { value = "ID", help = "run what --dry-run prepared" },
+  ["reason"] = { value = "TEXT", help = "why this run is made, for the record" },
+  ["json"] = { help = "print one JSON envelope and nothing else" },
+  ["events"] = { help = "print events as JSON lines while they happen" },
+  ["help"] = { help = "this text; with a preset also its arguments" },
+}
+
+local default_limit = 8
+
+local function preset_options(preset)
+  local all = {}
+  for name, option in pairs(known) do all[name] = option end
+  for name, declared in pairs(preset.args) do
+    local option_name = name:gsub("_", "-")
+    if known[option_name] then
+      error(record.invalid(("preset %s: the argument '%s' is an option of moonlet run already"):format(
+        preset.name, name), "give it another name"), 0)
+    end
+    local parts = { declared.help or "" }
+    if declared.choices then parts[#parts + 1] = "one of " .. table.concat(declared.choices, ", ") end
+    if declared.required then parts[#parts + 1] = "required" end
+    local default = declared.default
+    if type(default) == "table" then default = table.concat(default, ",") end
+    if default ~= nil and default ~= "" then parts[#parts + 1] = "default " .. tostring(default) end
+    all[option_name] = {
+      value = declared.type ~= "boolean" and declared.type:upper() or nil,
+      many = declared.type == "list", help = table.concat(parts, "; "):gsub("^; ", ""), arg = name,
+    }
+  end
+  return all
+end
+
+local function help_text(preset, all)
+  local own, common = {}, {}
+  for name, option in pairs(all) do
+    if option.arg then own[name] = option else common[name] = option end
+  end
+  local lines
+  if preset then
+    lines = { preset.summary, "", ("usage: moonlet run %s [arguments] [options]"):format(preset.name), "" }
+    if next(own) then
+      lines[#lines + 1] = "arguments:\n" .. options.help(own) .. "\n"
+    end
+  else
+    lines = { "usage: moonlet run PRESET | FILE.lua [arguments] [options]", "" }
+  end
+  lines[#lines + 1] = "options:\n" .. options.help(common) .. "\n"
+  return table.concat(lines, "\n")
+end
+
+--- The first word that is no option names what to run. Values of options are skipped.
+local function find_target(words)
+  local i = 2
+  while i <= #words do
+    local word = words[i]
+    if word == "--" then return words[i + 1], i + 1 end
+    if word:sub(1, 1) ~= "-" or word == "-" then return word, i end
+    local name = word:match("^%-%-([^=]+)$")
+    if name and known[name] and known[name].value then i = i + 1 end
+    i = i + 1
+  end
+end
+
+local function without(words, index)
+  local rest = {}
+  for i = 2, #words do
+    if i ~= index then rest[#rest + 1] = words[i] end
+  end
+  return rest
+end
+
+local function preset_args(preset, found, all)
+  local given = {}
+  for option_name, option in pairs(all) do
+    local value = found[option_name]
+    if option.arg and value ~= nil then
+      local declared = preset.args[option.arg]
+      if type(value) == "table" then value = table.concat(value, ",") end
+      given[option.arg] = arg.convert(declared, value, option_name)
+    end
+  end
+  return arg.complete(preset.args, given)
+end
+
+local function parse_budget(list, preset)
+  local budget = {}
+  for key, value in pairs(preset and preset.budget or {}) do budget[key] = value end
+  for _, text in ipairs(list or {}) do
+    for item in text:gmatch("[^,]+") do
+      local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
+      if key ~= "wall" then
+        error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
+          "write --budget wall=20m"), 0)
+      end
+      duration.ms(value, "--budget wall")
+      budget.wall = value
+    end
+  end
+  return budget
+end
+
+local function check_needs(preset, home)
+  local needs = preset.needs
+  if needs.repository and not home.git then
+    error(record.invalid(("%s is not a git repository, and preset %s works on one"):format(home.top,
+      preset.name), "run it inside a repository, or name one with --repo DIR", home.top), 0)
+  end
+  for _, program in ipairs(needs.programs or {}) do
+    if not core.system.find_program(program) then
+      error(record.invalid(("preset %s needs the program '%s', which is not in PATH"):format(
+        preset.name, program), "install it, or put its folder into PATH"), 0)
+    end
+  end
+end
+
+local function ask_for_needs(preset, wanted)
+  local lines = grants.describe(wanted)
+  local text = "    " .. table.concat(lines, "\n    ")
+  error({ kind = "denied", usage = true,
+    message = ("preset %s asks for rights that were not given: %s"):format(preset.name,
+      table.concat(lines, "; ")),
+    hint = "read it, then say --allow needs", at = text and nil }, 0)
+end
+
+--- What the run may do: built-in presets what they declare, others what was allowed.
+local function resolve_grants(source, preset, allow)
+  local given, accepted = grants.empty(), false
+  for _, text in ipairs(allow or {}) do
+    if grants.parse(given, text) then accepted = true end
+  end
+  if not preset then
+    if accepted then
+      error(options.usage("--allow needs is for presets; a script declares nothing",
+        "name what it may do: --allow run=git"), 0)
+    end
+    return given
+  end
+  if given.all then return given end
+  local wanted = grants.from_needs(preset.needs)
+  if not source.builtin and not accepted and #grants.describe(wanted) > 0 then
+    ask_for_needs(preset, wanted)
+  end
+  for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
+  return wanted
+end
+
+local function whole_number(text, name)
+  local number = math.tointeger(tonumber(text))
+  if not number or number < 1 or number > 10000 then
+    error(options.usage(("--%s must be a whole number from 1 to 10000, not '%s'"):format(name,
+      core.text.printable(text, 40))), 0)
+  end
+  return number
+end
+
+local function find_prepared(home, id, name)
+  core.run.check_id(id, "task id")
+  local root = core.file.root(home.agent_path)
+  local text = root and core.file.read(root, "sidecars/" .. id .. "/model.json", 1 << 20)
+  local ok, model = pcall(core.json.decode, text or "")
+  if not ok or type(model) ~= "table" or model.status ~= "prepared" or type(model.run) ~= "string" then
+    error(record.invalid(("nothing is prepared under '%s'"):format(id),
+      "prepare it with --dry-run --task-id " .. id), 0)
+  end
+  if model.preset ~= name then
+    error(record.invalid(("'%s' was prepared for preset %s, not %s"):format(id, model.preset, name)), 0)
+  end
+  local record_text = core.file.read(root, "runs/" .. model.run .. "/run.json", 8 << 20)
+  local read, before = pcall(core.json.decode, record_text or "")
+  return { id = id, run = model.run, record = read and before or {} }
+end
+
+local function plan_of(words, output)
+  local target, index = find_target(words)
+  if not target then
+    local found = options.parse(words, known, 2)
+    if found.help then return nil, help_text(nil, known) end
+    error(options.usage("run what?", "name a preset (moonlet preset list) or a Lua file"), 0)
+  end
+  local rest = without(words, index)
+  local repo
+  for i, word in ipairs(rest) do
+    repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and rest[i + 1]) or repo
+  end
+  local folder = repo or core.system.cwd()
+  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
+  local home = core.run.home(folder)
+  local root, root_error = core.file.root(home.top)
+  if not root then error(root_error, 0) end
+  home.root = root
+
+  local source = presets.find(home, target)
+  local script_args = {}
+  local preset, resume = presets.open(source, script_args)
+  local all = preset and preset_options(preset) or known
+  local found, positional = options.parse(rest, all)
+  if found.help then return nil, help_text(preset, all) end
+  if preset and #positional > 0 then
+    error(options.usage(("preset %s takes no argument '%s'"):format(preset.name,
+      core.text.printable(positional[1], 60)), "its arguments are named: moonlet run "
+        .. preset.name .. " --help"), 0)
+  end
+  for i, word in ipairs(positional) do script_args[i] = word end
+
+  local plan = { home = home, source = source, preset = preset, resume = resume, options = {} }
+  plan.name = preset and preset.name or source.name
+  if found.prepared then plan.prepared = find_prepared(home, found.prepared, plan.name) end
+  local before = plan.prepared and plan.prepared.record or {}
+  plan.args = preset and preset_args(preset, found, all) or core.json.array(script_args)
+  plan.runner_spec = found.runner or before.runner or "rules"
+  plan.runner = runners.parse(plan.runner_spec)
+  plan.budget = parse_budget(found.budget, preset)
+  plan.limit = found.limit and whole_number(found.limit, "limit") or default_limit
+  plan.grants = resolve_grants(source, preset, found.allow)
+  if found["task-id"] then core.run.check_id(found["task-id"], "task id") end
+  if found["task-id"] and found.prepared then
+    error(options.usage("--task-id and --prepared exclude each other"), 0)
+  end
+  plan.task_id = found["task-id"]
+  if preset then check_needs(preset, home) end
+  plan.inputs = inputs.prepare(home, found.input or {})
+  plan.options = {
+    title = found.title, phase = found.phase, task_type = found["task-type"], model = found.model,
+    agent_role = found["agent-role"], reason = found.reason,
+    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
+  }
+  output.json, output.events = found.json or false, found.events or false
+  return plan
+end
+
+local function report(run, envelope)
+  local lines = {}
+  local findings = run.findings
+  if findings and findings ~= "" then
+    lines[#lines + 1] = findings:gsub("\n*$", "\n")
+  elseif envelope.result ~= core.json.null then
+    local result = envelope.result
+    lines[#lines + 1] = type(result) == "string" and result or core.json.encode(result, 2) .. "\n"
+  end
+  local asks = not run.preset or run.preset.needs.agents
+  local by = asks and (run.runner_name == "rules" and "rules, no model, nothing spent, "
+    or run.runner_name .. ", ") or ""
+  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by,
+    duration.text(run.duration_ms))
+  if run.verdict == "degraded" then
+    for _, item in ipairs(run.degraded) do
+      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
+    end
+  end
+  if run.runner_name == "rules" and run.preset and run.preset.needs.agents then
+    for name in pairs(runners.installed()) do
+      lines[#lines + 1] = ("  %s is installed: --runner 'command:%s …' asks it instead of the rules"):format(name, name)
+    end
+  end
+  lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function tell_of_swept(home)
+  for _, swept in ipairs(core.run.sweep(home.handle)) do
+    if swept.killed > 0 then
+      core.event.emit("warning", nil, { text = ("%s was left by a dead host: %d of its processes were ended")
+        :format(swept.run, swept.killed) })
+    end
+  end
+end
+
+--- moonlet run …
+---@param words string[]
+---@param output {json: boolean, events: boolean}
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local plan, help = plan_of(words, output)
+  if not plan then
+    core.system.print(1, help)
+    return nil, 0
+  end
+  core.event.display(output.events and "events" or output.json and "none" or "plain")
+  tell_of_swept(plan.home)
+  local run = run_module.create(plan)
+  local envelope, code
+  if plan.options.dry_run then
+    envelope, code = run_module.dry_run(run)
+  else
+    envelope, code = run_module.execute(run)
+  end
+  return envelope, code, report(run, envelope)
+end
+
+return M

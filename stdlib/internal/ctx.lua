@@ -1,0 +1,124 @@
+--- The verbs of ctx. Everything that acts hangs off ctx; options are the last argument and a closed
+--- record.
+local state_of = require "moonlet.internal.state"
+local scope = require "moonlet.internal.scope"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local grants = require "moonlet.internal.grants"
+
+---@class moonlet.Ctx
+---@field repo string      the top of the work tree, or the working directory
+---@field runner string    the name of the run's runner
+---@field model string?    the model that was asked for
+---@field task_id string
+---@field run_id string
+---@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
+local verbs = state_of.verbs
+
+verbs.scope = scope.scope
+verbs.spawn = scope.spawn
+verbs.finally = scope.finally
+verbs.parallel = scope.parallel
+verbs.pipeline = scope.pipeline
+
+--- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal = }.
+---@param call table
+---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean}
+function verbs:exec(call)
+  return require("moonlet.internal.exec").exec(self, call)
+end
+
+--- Gives a prompt to an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
+---@param call table
+---@return {text: string, data: any, attempts: table[]?, dir: string}
+function verbs:agent(call)
+  return require("moonlet.internal.agent").agent(self, call)
+end
+
+--- Says what the run is at; `planned` is how many steps are to come in this phase.
+---@param name string
+---@param planned integer?
+function verbs:phase(name, planned)
+  state_of.of(self).run.emit("phase", { name = tostring(name), planned = planned })
+end
+
+--- A line for the person who watches.
+---@param text string
+function verbs:log(text)
+  state_of.of(self).run.emit("log", { text = tostring(text) })
+end
+
+--- Waits: ctx:sleep("2s").
+---@param time string|number
+function verbs:sleep(time)
+  state_of.of(self)
+  core.task.sleep(duration.ms(time, "ctx:sleep"))
+end
+
+--- Milliseconds since 1970.
+---@return integer
+function verbs:now()
+  state_of.of(self)
+  return core.clock.wall()
+end
+
+--- A random integer between `low` and `high` (or 1 and `low`), or without arguments a number in [0, 1).
+---@param low integer?
+---@param high integer?
+---@return number
+function verbs:random(low, high)
+  state_of.of(self)
+  local bits = tonumber(core.clock.random_hex(7), 16) >> 3
+  if low == nil then return bits / (1 << 53) end
+  if high == nil then low, high = 1, low end
+  if math.type(low) ~= "integer" or math.type(high) ~= "integer" or low > high
+    or high - low >= 1 << 53 or high - low < 0 then
+    error(record.invalid("ctx:random needs whole numbers, the smaller one first"), 0)
+  end
+  return low + bits % (high - low + 1)
+end
+
+--- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error
+--- table when it cannot be read; the third result tells whether it was cut.
+---@param path string
+---@param options {cap: integer?}?
+---@return string? text, table? err, boolean? cut
+function verbs:read(path, options)
+  local run = state_of.of(self).run
+  options = record.check(options or {}, { cap = "integer" }, "ctx:read")
+  grants.check_read(run.grants, path)
+  return core.file.read(run.home.root, path, options.cap or 1 << 20)
+end
+
+--- The entries of a folder of the repository: { {name, type}, … }, sorted; nil and an error table.
+---@param path string
+---@return table[]? entries, table? err
+function verbs:list(path)
+  local run = state_of.of(self).run
+  grants.check_read(run.grants, path)
+  return core.file.list(run.home.root, path)
+end
+
+local host_files = {
+  ["prompt.md"] = true, ["input-manifest.md"] = true, ["output.md"] = true, ["decision.md"] = true,
+  ["model.md"] = true, ["model.json"] = true, ["events.jsonl"] = true, ["stdout.log"] = true,
+  ["stderr.log"] = true, ["exit.json"] = true, out = true, steps = true,
+}
+
+--- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
+---@param name string
+---@param text string
+function verbs:write(name, text)
+  local run = state_of.of(self).run
+  if type(name) ~= "string" or type(text) ~= "string" then
+    error(record.invalid("ctx:write needs a name and a text"), 0)
+  end
+  if not name:match("^[%w_][%w_.-]*$") or host_files[name] then
+    error(record.invalid(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
+      "give a plain file name that the host does not use itself, such as findings.md"), 0)
+  end
+  core.task.check()
+  run.write_artifact(run.sidecar .. "/" .. name, text)
+end
+
+return verbs

@@ -1,0 +1,130 @@
+--- ctx:exec: runs a program and gives back what came of it. A program that ran and failed is data;
+--- one that cannot run raises.
+local state_of = require "moonlet.internal.state"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local grants = require "moonlet.internal.grants"
+
+local M = {}
+
+local fields = {
+  argv = "list", cwd = "string", env = "table", stdin = "string", timeout = "duration",
+  cap = "integer", journal = "boolean", name = "string",
+}
+local default_timeout_ms = 10 * 60 * 1000
+local default_cap = 1 << 20
+local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` tells
+
+--- Programs that change the world outside: they always need a person (a gate).
+local function irreversible(argv)
+  local program = (argv[1]:match("[^/]+$") or argv[1])
+  if program ~= "git" then return nil end
+  local i = 2
+  while argv[i] do
+    local word = argv[i]
+    if word == "-c" or word == "-C" or word == "--git-dir" or word == "--work-tree"
+      or word == "--namespace" or word == "--exec-path" or word == "--config-env" then
+      i = i + 2
+    elseif word:sub(1, 1) == "-" then
+      i = i + 1
+    else
+      if word == "push" then return "git push" end
+      if word ~= "tag" then return nil end
+      for j = i + 1, #argv do
+        local option = argv[j]
+        if option == "-l" or option == "--list" or option:match("^%-%-contains")
+          or option:match("^%-%-points%-at") or option:match("^%-n%d*$") or option:match("^%-%-sort") then
+          return nil
+        end
+      end
+      return argv[i + 1] and "git tag" or nil
+    end
+  end
+  return nil
+end
+
+local function arguments(call)
+  local argv = call.argv
+  if not argv then
+    argv = {}
+    for i, word in ipairs(call) do argv[i] = word end
+  elseif call[1] ~= nil then
+    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
+  end
+  local copy = {}
+  for i, word in ipairs(argv) do
+    if math.type(word) then word = tostring(word) end
+    if type(word) ~= "string" then
+      error(record.invalid(("ctx:exec: argument %d is a %s, not text"):format(i, type(word))), 0)
+    end
+    if word:find("\0", 1, true) then
+      error(record.invalid(("ctx:exec: argument %d holds a NUL byte"):format(i),
+        "pass such data by stdin or a file"), 0)
+    end
+    copy[i] = word
+  end
+  if not copy[1] or copy[1] == "" then
+    error(record.invalid("ctx:exec needs a program", 'ctx:exec{ "git", "status" }'), 0)
+  end
+  return copy
+end
+
+--- Checks and completes a call. Numbered keys are the arguments, the rest is a closed record.
+local function prepare(call)
+  if type(call) ~= "table" then
+    error(record.invalid("ctx:exec needs a table", 'ctx:exec{ "git", "status" }'), 0)
+  end
+  local options = {}
+  for key, value in pairs(call) do
+    if math.type(key) ~= "integer" then options[key] = value end
+  end
+  record.check(options, fields, "ctx:exec")
+  local cap = options.cap or default_cap
+  if cap < 0 then error(record.invalid("ctx:exec: cap must not be negative"), 0) end
+  return arguments(call), options, math.min(cap, largest_cap)
+end
+
+--- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
+function M.exec(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  local argv, options, cap = prepare(call)
+  grants.check_program(run.grants, argv[1])
+  local what = irreversible(argv)
+  if what then
+    error({ kind = "denied", message = ("'%s' needs a person's decision"):format(what),
+      hint = "a preset never pushes or tags; do it yourself after reading the result" }, 0)
+  end
+  local step = options.journal ~= false
+    and run.begin_step(state_of.key(state, options.name or "exec"), "exec") or nil
+  local exit = core.process.run {
+    step = step and step.key or state.path .. "/exec",
+    argv = argv,
+    env = run.child_environment(options.env),
+    cwd = run.resolve_cwd(options.cwd),
+    stdin = options.stdin,
+    cap = cap,
+    wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms,
+    durable = step ~= nil,
+  }
+  if exit.why == "not_started" or exit.why == "lost" then
+    if step then run.end_step(step, "failed", { error = exit.error }) end
+    error(exit.error, 0)
+  end
+  if exit.why == "wall" then
+    local err = { kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
+      duration.text(options.timeout and duration.ms(options.timeout) or default_timeout_ms)) }
+    if step then run.end_step(step, "failed", { error = err }) end
+    error(err, 0)
+  end
+  if step then
+    -- A program that ran has done its step: what its exit code means is for the script to say.
+    run.end_step(step, "ok", { exit_code = exit.code })
+  end
+  return {
+    code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
+    stderr = exit.stderr, cut = exit.stdout_cut or exit.stderr_cut,
+  }
+end
+
+return M

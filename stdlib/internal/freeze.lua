@@ -1,0 +1,49 @@
+--- Read-only views of modules for scripts: a script gets the functions, never the tables that the
+--- host itself works with. Plain data (a schema, a list) is handed out as a copy.
+local M = {}
+
+local views = setmetatable({}, { __mode = "k" })
+
+local function refuse()
+  error({ kind = "denied", message = "the standard library is read-only",
+    hint = "keep functions of your own in a table of your own" }, 0)
+end
+
+local function is_data(value, depth)
+  if getmetatable(value) ~= nil and not core.json.is_array(value) then return false end
+  for _, item in next, value do
+    if type(item) == "function" then return false end
+    if type(item) == "table" and (depth > 32 or not is_data(item, depth + 1)) then return false end
+  end
+  return true
+end
+
+local function copy(value)
+  local result = {}
+  for key, item in next, value do
+    result[key] = type(item) == "table" and copy(item) or item
+  end
+  return core.json.is_array(value) and core.json.array(result) or result
+end
+
+--- A view of `module` through which nothing can be changed.
+---@param module table
+---@return table
+function M.view(module)
+  local view = views[module]
+  if view then return view end
+  view = setmetatable({}, {
+    __index = function(_, key)
+      local value = module[key]
+      if type(value) ~= "table" then return value end
+      if is_data(value, 0) then return copy(value) end
+      return M.view(value)
+    end,
+    __newindex = refuse,
+    __metatable = false,
+  })
+  views[module] = view
+  return view
+end
+
+return M

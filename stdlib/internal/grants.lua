@@ -1,0 +1,134 @@
+--- What a script may do: programs to run, files to read and write, variables to see, agents to
+--- start. Built-in presets are accepted as they are; others need `--allow`.
+local record = require "moonlet.record"
+
+local M = {}
+
+---@class moonlet.Grants
+---@field all boolean
+---@field agents boolean
+---@field run table<string, boolean>
+---@field read string[]
+---@field write string[]
+---@field env table<string, boolean>
+
+local kinds = { run = true, read = true, write = true, env = true }
+
+local function empty()
+  return { all = false, agents = false, run = {}, read = {}, write = {}, env = {} }
+end
+
+--- What a preset declares in `needs`, as grants.
+---@param needs table
+---@return moonlet.Grants
+function M.from_needs(needs)
+  local grants = empty()
+  for _, program in ipairs(needs.programs or {}) do grants.run[program] = true end
+  for _, name in ipairs(needs.env or {}) do grants.env[name] = true end
+  for _, path in ipairs(needs.read or {}) do table.insert(grants.read, path) end
+  for _, path in ipairs(needs.write or {}) do table.insert(grants.write, path) end
+  grants.agents = needs.agents == true
+  return grants
+end
+
+--- Parses one --allow value into `grants`: all, needs, agents, run=a,b, read=DIR, write=DIR, env=NAME.
+--- Returns true when it was "needs".
+---@param grants moonlet.Grants
+---@param text string
+---@return boolean
+function M.parse(grants, text)
+  if text == "all" then grants.all = true return false end
+  if text == "agents" then grants.agents = true return false end
+  if text == "needs" then return true end
+  local kind, list = text:match("^(%l+)=(.+)$")
+  if not kind or not kinds[kind] then
+    error(record.invalid(("--allow '%s' is not understood"):format(text),
+      "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME"), 0)
+  end
+  for item in list:gmatch("[^,]+") do
+    if kind == "read" or kind == "write" then
+      table.insert(grants[kind], item)
+    else
+      grants[kind][item] = true
+    end
+  end
+  return false
+end
+
+M.empty = empty
+
+--- One line per thing that is asked for.
+---@param grants moonlet.Grants
+---@return string[]
+function M.describe(grants)
+  local function sorted(set)
+    local names = {}
+    for name in pairs(set) do names[#names + 1] = name end
+    table.sort(names)
+    return names
+  end
+  if grants.all then return { "everything" } end
+  local lines = {}
+  local function add(label, names)
+    if #names > 0 then lines[#lines + 1] = label .. " " .. table.concat(names, ", ") end
+  end
+  add("run", sorted(grants.run))
+  add("read", grants.read)
+  add("write", grants.write)
+  add("see the variables", sorted(grants.env))
+  if grants.agents then lines[#lines + 1] = "start agents" end
+  return lines
+end
+
+local function denied(message, hint)
+  error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
+end
+
+--- Raises unless the program may be started.
+---@param grants moonlet.Grants
+---@param program string
+function M.check_program(grants, program)
+  if grants.all or grants.run[program] then return end
+  local base = program:match("[^/]+$") or program
+  denied(("not granted: run %s"):format(program),
+    ("declare it in needs.programs, or give --allow run=%s"):format(base))
+end
+
+---@param grants moonlet.Grants
+function M.check_agents(grants)
+  if grants.all or grants.agents then return end
+  denied("not granted: start agents", "declare needs = { agents = true }, or give --allow agents")
+end
+
+---@param grants moonlet.Grants
+---@param name string
+function M.check_env(grants, name)
+  if grants.all or grants.env[name] then return end
+  denied(("not granted: the variable %s"):format(name),
+    ("declare it in needs.env, or give --allow env=%s"):format(name))
+end
+
+local function normal(path)
+  path = path:gsub("/+", "/"):gsub("^%./", ""):gsub("/%.$", ""):gsub("/$", "")
+  return path == "." and "" or path
+end
+
+local function covered(list, path)
+  path = normal(path)
+  for _, allowed in ipairs(list) do
+    local prefix = normal(allowed)
+    if prefix == "" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
+  end
+  return false
+end
+
+--- Raises unless the path (relative to the repository) may be read.
+---@param grants moonlet.Grants
+---@param path string
+function M.check_read(grants, path)
+  if grants.all or covered(grants.read, path) then return end
+  denied(("not granted: read %s"):format(path),
+    "declare its folder in needs.read, or give --allow read=DIR")
+end
+
+return M

@@ -1,0 +1,321 @@
+--- One run of a preset or script: its directories, its steps, its verdict, and the record of it.
+local scope = require "moonlet.internal.scope"
+local artifacts = require "moonlet.internal.artifacts"
+local inputs_module = require "moonlet.internal.inputs"
+local duration = require "moonlet.duration"
+local record = require "moonlet.record"
+
+local M = {}
+
+local null = core.json.null
+
+--- What a child sees of the environment beside what it is granted.
+local plain_env = {
+  "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
+  "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+}
+
+local exit_codes = {
+  ok = 0, failed = 1, ["needs-human"] = 3, degraded = 4, budget = 5, blocked = 6, quota = 75,
+  cancelled = 130,
+}
+
+--- The run that is being driven, for the engine to end when Lua itself was killed.
+M.current = nil
+
+local function or_null(value)
+  if value == nil then return null end
+  return value
+end
+
+local function error_record(err)
+  if err == nil then return null end
+  if type(err) ~= "table" then
+    local at, message = tostring(err):match("^(.-:%d+): (.*)$")
+    err = { kind = "failed", message = message or tostring(err), at = at }
+  end
+  local kind, message = rawget(err, "kind"), rawget(err, "message")
+  return {
+    kind = type(kind) == "string" and kind or "failed",
+    message = type(message) == "string" and message or "an error without a message was raised",
+    hint = or_null(rawget(err, "hint")), at = or_null(rawget(err, "at")),
+  }
+end
+M.error_record = error_record
+
+local function verdict_of(run, ok, err)
+  if ok then return #run.degraded > 0 and "degraded" or "ok" end
+  local kind = type(err) == "table" and rawget(err, "kind")
+  if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
+  return "failed"
+end
+
+local function step_records(run)
+  local list = {}
+  for i, step in ipairs(run.steps) do
+    list[i] = {
+      key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
+      cached = false, duration_ms = or_null(step.duration_ms), usage = null,
+      error = error_record(step.error),
+    }
+  end
+  return core.json.array(list)
+end
+
+--- The `run` object of the envelope.
+local function run_record(run)
+  return {
+    id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
+    model = or_null(run.model), verdict = or_null(run.verdict),
+    exit_code = run.verdict and exit_codes[run.verdict] or null,
+    started_at = core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
+    dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
+    steps = step_records(run),
+    usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
+      reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null },
+    validation = core.json.array {}, review = { state = "none", reviewed_by = null, note = null },
+    files_changed = core.json.array {},
+  }
+end
+
+--- run.json: what the run was started with, and, once it has ended, what it came to.
+local function write_run_file(run)
+  local grants = {}
+  for _, line in ipairs(require("moonlet.internal.grants").describe(run.grants)) do
+    grants[#grants + 1] = line
+  end
+  core.run.write_run(core.json.encode({
+    version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
+    origin = run.source.origin, preset_sha256 = core.text.sha256(run.source.text),
+    args = run.args, runner = run.runner_spec, model = or_null(run.model),
+    options = run.options, budget = run.budget, grants = core.json.array(grants), limit = run.limit,
+    sidecar = run.sidecar, started_at = core.clock.iso(run.started_wall),
+    moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
+    degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
+    verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
+    error = error_record(run.error), steps = run.verdict and step_records(run) or null,
+  }, 2) .. "\n")
+end
+
+local function add_paths(run)
+  function run.absolute(path) return run.home.agent_path .. "/" .. path end
+  function run.write_artifact(path, text)
+    if path == run.sidecar .. "/findings.md" then run.findings = text end
+    core.run.write(path, text)
+  end
+  function run.read_artifact(path, cap) return core.run.read(path, cap) end
+  function run.input_list() return run.inputs end
+  function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
+
+  --- A directory for an agent call. The first call of the run's own body gets the sidecar itself,
+  --- every other one its own under steps/.
+  function run.agent_directory(top_level, key)
+    if top_level and not run.root_taken then
+      run.root_taken = true
+      core.run.make_dirs(run.sidecar .. "/out")
+      return run.sidecar
+    end
+    local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
+    core.run.make_dirs(dir .. "/out")
+    return dir
+  end
+
+  function run.resolve_cwd(cwd)
+    if not cwd then return run.top end
+    if cwd:sub(1, 1) == "/" then return cwd end
+    return run.top .. "/" .. cwd
+  end
+end
+
+local function add_environment(run)
+  --- The environment of a child: the plain variables, those granted by name, and `extra`.
+  function run.child_environment(extra, names)
+    local env = {}
+    for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
+    for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
+    for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
+    for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
+    for name, value in pairs(extra or {}) do
+      if type(name) ~= "string" or name == "" or name:find("[=%z]") then
+        error(record.invalid("env: names of variables are texts without '='"), 0)
+      end
+      if value == false then
+        env[name] = nil
+      elseif type(value) ~= "string" and not math.type(value) then
+        error(record.invalid(("env.%s must be text"):format(name)), 0)
+      else
+        env[name] = tostring(value)
+      end
+    end
+    local list = {}
+    for name, value in pairs(env) do
+      if value:find("\0", 1, true) then
+        error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
+      end
+      list[#list + 1] = name .. "=" .. value
+    end
+    table.sort(list)
+    return list
+  end
+end
+
+local function add_steps(run)
+  function run.begin_step(key, kind, runner)
+    if run.step_keys[key] then
+      error({ kind = "failed", message = ("two steps have the key '%s'"):format(key) }, 0)
+    end
+    local step = { key = key, kind = kind, runner = runner, status = "running",
+      started_wall = core.clock.wall(), started = core.clock.monotonic() }
+    run.step_keys[key] = true
+    run.steps[#run.steps + 1] = step
+    core.event.emit("step.started", key, { kind = kind, runner = runner })
+    return step
+  end
+
+  function run.end_step(step, status, outcome)
+    step.status = status
+    step.error = outcome.error
+    step.duration_ms = core.clock.monotonic() - step.started
+    core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
+      duration_ms = step.duration_ms, exit_code = outcome.exit_code,
+      error = type(outcome.error) == "table" and outcome.error.message or outcome.error })
+  end
+
+  function run.note_degraded(path, succeeded, total, lost)
+    local names = {}
+    for i, item in ipairs(lost) do
+      names[i] = { key = item.key, error = error_record(item.error) }
+    end
+    run.degraded[#run.degraded + 1] = { at = path, succeeded = succeeded, total = total,
+      lost = core.json.array(names) }
+    core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
+  end
+end
+
+--- Creates the directories of a run. Everything that can be refused was checked before.
+---@param plan table what the command line came to (internal/cli/run.lua)
+---@return table run
+function M.create(plan)
+  local run = {
+    home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
+    preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
+    runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
+    model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
+    limit = plan.limit, inputs = plan.inputs, resume = plan.resume,
+    steps = {}, step_keys = {}, degraded = {},
+    started_wall = core.clock.wall(), started = core.clock.monotonic(),
+  }
+  add_paths(run)
+  add_environment(run)
+  add_steps(run)
+  local created = core.run.create {
+    home = plan.home.handle, task_id = plan.prepared and plan.prepared.id or plan.task_id, preset = run.preset_name,
+    prepared_run = plan.prepared and plan.prepared.run,
+  }
+  run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
+  M.current = run
+  write_run_file(run)
+  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+  core.event.start(run.sidecar .. "/events.jsonl")
+  core.event.emit("run.started", nil, { preset = run.preset_name, runner = run.runner_name,
+    task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  return run
+end
+
+--- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
+local function finish(run, ok, result)
+  run.error = not ok and result or nil
+  run.verdict = verdict_of(run, ok, result)
+  run.duration_ms = core.clock.monotonic() - run.started
+  core.run.end_children()
+  for _, step in ipairs(run.steps) do
+    if step.status == "running" then run.end_step(step, "cancelled", {}) end
+  end
+  if ok and result ~= nil then
+    local encoded, text = pcall(core.json.encode, result, 2)
+    if not encoded then
+      run.verdict, run.error = "failed", text
+    else
+      run.result = result
+      if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
+    end
+  end
+  write_run_file(run)
+  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = exit_codes[run.verdict],
+    duration_ms = run.duration_ms, error = run.error and error_record(run.error).message or nil,
+    message = run.error and error_record(run.error).message or nil })
+  core.run.finish()
+  M.current = nil
+  return {
+    ok = run.verdict == "ok", command = "run", run = run_record(run),
+    result = run.result == nil and null or run.result, error = error_record(run.error),
+  }, exit_codes[run.verdict]
+end
+
+--- Runs the preset or script in the scope of the run.
+local function run_body(run)
+  local wall = run.budget.wall and duration.ms(run.budget.wall, "budget.wall")
+  return pcall(scope.body, run, "", {
+    timeout = wall, timeout_kind = "budget",
+    what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
+  }, function(ctx)
+    inputs_module.complete(run, run.inputs)
+    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+    if run.preset then return run.preset.run(ctx, run.args) end
+    return run.resume(ctx)
+  end)
+end
+
+--- Lets the run go, whatever state its record is in.
+local function abandon()
+  core.run.end_children()
+  core.run.finish()
+  M.current = nil
+end
+
+--- Runs a created run to its end. Returns the envelope and the exit code.
+---@param run table
+---@return table envelope, integer exit_code
+function M.execute(run)
+  local ok, result = run_body(run)
+  local recorded, envelope, code = pcall(finish, run, ok, result)
+  if recorded then return envelope, code end
+  abandon()
+  error(envelope, 0)
+end
+
+--- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
+---@param run table
+---@return table envelope, integer exit_code
+function M.dry_run(run)
+  run.dry = true
+  local ok, result = run_body(run)
+  if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
+    local recorded, envelope, code = pcall(finish, run, ok, result)
+    if recorded then return envelope, code end
+    abandon()
+    error(envelope, 0)
+  end
+  core.run.end_children()
+  run.duration_ms = core.clock.monotonic() - run.started
+  run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
+    version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name,
+    runner = run.runner_name, model = or_null(run.model), status = "prepared" }, 2) .. "\n")
+  core.event.emit("log", nil, { text = ("%d agent calls are prepared"):format(run.prompts or 0) })
+  local envelope = { ok = true, command = "run", run = run_record(run), error = null,
+    result = { prepared = run.task_id, agents = run.prompts or 0 } }
+  core.run.finish()
+  M.current = nil
+  return envelope, 0
+end
+
+--- Ends the current run after Lua was killed for what it used.
+---@param err table
+---@return table? envelope, integer? exit_code
+function M.killed(err)
+  if not M.current then return nil end
+  return finish(M.current, false, err)
+end
+
+return M

@@ -1,0 +1,258 @@
+--- Structured concurrency: a scope is a function body; it returns only when every child ended. The
+--- first failure nobody observed cancels the siblings.
+local state_of = require "moonlet.internal.state"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local task = core.task
+
+local M = {}
+
+local finally_ms = 10000
+
+--- Kinds that no quorum and no settle may turn into data: they end the whole.
+local fatal = { cancelled = true, budget = true, limit = true }
+
+local function kind_of(err)
+  return type(err) == "table" and rawget(err, "kind") or "failed"
+end
+
+local function run_finalizers(state)
+  if #state.finalizers == 0 then return nil end
+  local shield = task.open_scope { timeout = finally_ms, shield = true, what = "ctx:finally" }
+  local first
+  for i = #state.finalizers, 1, -1 do
+    local ok, err = pcall(state.finalizers[i])
+    if not ok then first = first or err end
+  end
+  task.wait_scope(shield)
+  task.close_scope(shield)
+  return first
+end
+
+--- Runs `fn(ctx)` as a scope of its own inside the running task and returns what it returned.
+---@param run table
+---@param path string the key prefix
+---@param options {timeout: integer?, what: string?, timeout_kind: string?}
+---@param fn fun(ctx: moonlet.Ctx, ...): any
+function M.body(run, path, options, fn, ...)
+  local scope = task.open_scope {
+    timeout = options.timeout, what = options.what, kind = options.timeout_kind,
+  }
+  local state = { run = run, scope = scope, path = path }
+  local ctx = state_of.new(state)
+  local results = table.pack(pcall(fn, ctx, ...))
+  if not results[1] then task.cancel_scope(scope, results[2]) end
+  task.wait_scope(scope)
+  local cleanup_error = run_finalizers(state)
+  state.open = false
+  local own = task.scope_error(scope)
+  task.close_scope(scope)
+  if not results[1] then error(results[2], 0) end
+  if state.failure then error(state.failure, 0) end
+  if own then error(own, 0) end
+  if cleanup_error then error(cleanup_error, 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+--- ctx:scope(opts, fn): opts = { timeout = duration, name = text }.
+function M.scope(ctx, options, fn)
+  if type(options) == "function" then options, fn = {}, options end
+  record.check(options, { timeout = "duration", name = "string" }, "ctx:scope")
+  if type(fn) ~= "function" then
+    error(record.invalid("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)"), 0)
+  end
+  local state = state_of.of(ctx)
+  local name = options.name or "scope"
+  local key = state_of.key(state, name)
+  local timeout = options.timeout and duration.ms(options.timeout, "timeout")
+  return M.body(state.run, key, { timeout = timeout, what = key }, fn)
+end
+
+local Handle = {}
+Handle.__index = Handle
+Handle.__metatable = false
+Handle.__name = "task"
+
+local handles = setmetatable({}, { __mode = "k" })
+
+--- Waits for the task and returns what it returned, or raises what it raised.
+function Handle:join()
+  local ref = handles[self]
+  task.watch(ref, 1)
+  local waited, why = pcall(task.join, ref)
+  task.watch(ref, -1)
+  if not waited then error(why, 0) end
+  local outcome = table.pack(task.outcome(ref))
+  if not outcome[1] then error(outcome[2], 0) end
+  return table.unpack(outcome, 2, outcome.n)
+end
+
+--- ctx:spawn(fn, …): runs fn(ctx, …) beside the body. Returns a handle with join().
+function M.spawn(ctx, fn, ...)
+  if type(fn) ~= "function" then error(record.invalid("ctx:spawn needs a function"), 0) end
+  local state = state_of.of(ctx)
+  task.check()
+  local key = state_of.key(state, "spawn")
+  local ref
+  ref = task.spawn(state.scope, function(...)
+    local results = table.pack(pcall(M.body, state.run, key, {}, fn, ...))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    if task.watch(ref, 0) == 0 then
+      state.failure = state.failure or results[2]
+      task.cancel_scope(state.scope, results[2])
+    end
+    error(results[2], 0)
+  end, ...)
+  local handle = setmetatable({}, Handle)
+  handles[handle] = ref
+  return handle
+end
+
+--- ctx:finally(fn): runs when the body has ended, however it ended.
+function M.finally(ctx, fn)
+  if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
+  local state = state_of.of(ctx)
+  state.finalizers[#state.finalizers + 1] = fn
+end
+
+local parallel_fields = {
+  limit = "integer", need = "integer", settle = "boolean", key = "callable", name = "string",
+  timeout = "duration",
+}
+
+local function branch_keys(items, options)
+  local keys, seen = {}, {}
+  for i, item in ipairs(items) do
+    local key = options.key and options.key(item) or i
+    if type(key) ~= "string" and math.type(key) ~= "integer" then
+      error(record.invalid("opts.key must give a text or a whole number"), 0)
+    end
+    key = tostring(key)
+    if seen[key] then
+      error(record.invalid(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ"), 0)
+    end
+    seen[key] = true
+    keys[i] = key
+  end
+  return keys
+end
+
+local function quorum_error(succeeded, need, total, first)
+  return {
+    kind = "quorum",
+    message = ("%d of %d succeeded, %d were needed; the first failure: %s"):format(succeeded, total,
+      need, type(first) == "table" and tostring(first.message) or tostring(first)),
+    cause = first,
+  }
+end
+
+--- Runs the branches inside the open scope of `state`; outcomes[i] = {ok, value}.
+local function run_branches(state, items, keys, limit, fn, on_failure)
+  local outcomes, next_index = {}, 1
+  local function worker()
+    while next_index <= #items do
+      local i = next_index
+      next_index = i + 1
+      local path = state.path .. "/" .. keys[i]
+      local results = table.pack(pcall(M.body, state.run, path, {}, fn, items[i], i))
+      outcomes[i] = { ok = results[1], value = results[2] }
+      if not results[1] then on_failure(i, results[2]) end
+    end
+  end
+  for _ = 1, math.min(limit, #items) do task.spawn(state.scope, worker) end
+  task.wait_scope(state.scope)
+  task.check()
+  return outcomes
+end
+
+local function collect(outcomes, keys, settle)
+  local values, lost = {}, {}
+  for i = 1, #keys do
+    local outcome = outcomes[i]
+    if settle then
+      values[i] = { ok = outcome.ok, key = keys[i], value = outcome.ok and outcome.value or nil,
+        error = not outcome.ok and outcome.value or nil }
+    elseif outcome.ok then
+      local value = outcome.value
+      if value == nil then value = core.json.null end
+      values[#values + 1] = value
+    end
+    if not outcome.ok then
+      lost[#lost + 1] = { index = i, key = keys[i], error = outcome.value }
+    end
+  end
+  return values, lost
+end
+
+--- ctx:parallel(items, fn, opts): calls fn(ctx, item, index) for each item, side by side. Returns
+--- the results in the order of the items, and a list of what was lost. opts: limit (how many at
+--- once), need (how many must succeed; without it the first failure ends all), settle (outcomes as
+--- data), key (item -> name of the branch), name, timeout.
+function M.parallel(ctx, items, fn, options)
+  options = record.check(options or {}, parallel_fields, "ctx:parallel")
+  if type(items) ~= "table" or type(fn) ~= "function" then
+    error(record.invalid("ctx:parallel needs a list and a function"), 0)
+  end
+  local state = state_of.of(ctx)
+  local need, total = options.need, #items
+  if options.limit and options.limit < 1 then error(record.invalid("limit must be at least 1"), 0) end
+  if need and (need < 0 or need > total) then
+    error(record.invalid(("need is %d, but there are %d items"):format(need, total)), 0)
+  end
+  local keys = branch_keys(items, options)
+  local limit = options.limit or state.run.limit
+  local path = state_of.key(state, options.name or "parallel")
+  local timeout = options.timeout and duration.ms(options.timeout, "timeout")
+  local tolerant = need ~= nil or options.settle
+  local failed, first = 0, nil
+
+  local outcomes = M.body(state.run, path, { timeout = timeout, what = path }, function(inner)
+    local own = state_of.of(inner)
+    local prepared
+    local done = run_branches(own, items, keys, limit, fn, function(_, err)
+      -- A dry run stops each branch at its agent; the others are to get there too.
+      if kind_of(err) == "prepared" then
+        prepared = err
+        return
+      end
+      failed, first = failed + 1, first or err
+      if fatal[kind_of(err)] or not tolerant then
+        own.failure = own.failure or err
+        task.cancel_scope(own.scope, err)
+      elseif need and total - failed < need then
+        own.failure = own.failure or quorum_error(total - failed, need, total, first)
+        task.cancel_scope(own.scope, own.failure)
+      end
+    end)
+    if prepared then error(prepared, 0) end
+    return done
+  end)
+  local values, lost = collect(outcomes, keys, options.settle)
+  if #lost > 0 and need then state.run.note_degraded(path, total - #lost, total, lost) end
+  return values, lost
+end
+
+--- ctx:pipeline(items, stage…[, opts]): each item flows through the stages by itself, without a
+--- barrier between them. A stage is fn(ctx, value, item).
+function M.pipeline(ctx, items, ...)
+  local stages = { ... }
+  local options = {}
+  if type(stages[#stages]) == "table" then options = table.remove(stages) end
+  if #stages == 0 then error(record.invalid("ctx:pipeline needs at least one stage"), 0) end
+  for i, stage in ipairs(stages) do
+    if type(stage) ~= "function" then
+      error(record.invalid(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage))), 0)
+    end
+  end
+  options.name = options.name or "pipeline"
+  return M.parallel(ctx, items, function(branch, item)
+    local value = item
+    local state = state_of.of(branch)
+    for i, stage in ipairs(stages) do
+      value = M.body(state.run, state_of.key(state, "stage" .. i), {}, stage, value, item)
+    end
+    return value
+  end, options)
+end
+
+return M

@@ -1,0 +1,89 @@
+--- What the host keeps about each ctx. Scripts hold the ctx, which is an empty table to them; the
+--- state behind it is only reachable from here.
+local M = {}
+
+---@class moonlet.State
+---@field run table          the run (internal/run.lua)
+---@field scope any          the cancel scope of this body
+---@field path string        the key prefix of this body: "" or "parallel/2"
+---@field counts table       name -> how often this body used it
+---@field finalizers function[]
+---@field failure any        what a spawned task raised first
+---@field open boolean
+
+local states = setmetatable({}, { __mode = "k" })
+
+--- The class of ctx: internal/ctx.lua fills it with the verbs.
+M.verbs = {}
+
+local metatable = {
+  __index = function(ctx, key)
+    local verb = M.verbs[key]
+    if verb then return verb end
+    local getter = M.getters[key]
+    if getter then return getter(M.of(ctx)) end
+    local names = {}
+    for name in pairs(M.verbs) do names[#names + 1] = name end
+    for name in pairs(M.getters) do names[#names + 1] = name end
+    local record = require "moonlet.record"
+    error(record.invalid(("ctx has no '%s'"):format(tostring(key)),
+      record.suggest(tostring(key), names)), 0)
+  end,
+  __newindex = function()
+    error({ kind = "denied", message = "ctx is read-only" }, 0)
+  end,
+  __name = "ctx",
+  __metatable = false,
+}
+
+--- Fields of ctx that are read, not called.
+M.getters = {
+  repo = function(state) return state.run.top end,
+  runner = function(state) return state.run.runner_name end,
+  model = function(state) return state.run.model end,
+  task_id = function(state) return state.run.task_id end,
+  run_id = function(state) return state.run.id end,
+  inputs = function(state) return state.run.input_list() end,
+}
+
+--- A new ctx for a body.
+---@param state moonlet.State
+---@return moonlet.Ctx
+function M.new(state)
+  local ctx = setmetatable({}, metatable)
+  state.counts = {}
+  state.finalizers = {}
+  state.open = true
+  states[ctx] = state
+  return ctx
+end
+
+--- The state of a ctx; raises for anything else, and for a ctx whose body has ended.
+---@param ctx moonlet.Ctx
+---@return moonlet.State
+function M.of(ctx)
+  local state = states[ctx]
+  if not state then
+    error({ kind = "invalid", message = "a ctx was expected",
+      hint = "call verbs with a colon: ctx:exec{…}, not ctx.exec{…}" }, 0)
+  end
+  if not state.open then
+    error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
+      hint = "use the ctx that the function was given" }, 0)
+  end
+  return state
+end
+
+--- The key of the next step called `name` in this body: its path, the name, and from the second
+--- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
+---@param state moonlet.State
+---@param name string
+---@return string
+function M.key(state, name)
+  local count = (state.counts[name] or 0) + 1
+  state.counts[name] = count
+  local own = count == 1 and name or ("%s#%d"):format(name, count)
+  return state.path == "" and own or state.path .. "/" .. own
+end
+
+return M

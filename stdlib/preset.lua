@@ -1,0 +1,84 @@
+--- What a preset is: a closed record with a `run` function. Declaring one starts nothing.
+local record = require "moonlet.record"
+
+local M = {}
+
+---@class moonlet.Preset
+---@field name string
+---@field summary string
+---@field args table<string, moonlet.Arg>
+---@field needs table
+---@field budget table
+---@field run fun(ctx: moonlet.Ctx, args: table): any
+
+local fields = {
+  name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
+  run = "callable!",
+}
+local needs_fields = {
+  programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
+  env = "list",
+}
+local budget_fields = {
+  tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
+}
+local arg_types = {
+  string = true, integer = true, number = true, boolean = true, list = true, duration = true,
+}
+
+local declared = setmetatable({}, { __mode = "k" })
+
+local function check_args(args, name)
+  for key, arg in pairs(args) do
+    if type(key) ~= "string" or not key:match("^%l[%l%d_]*$") then
+      error(record.invalid(("preset %s: argument name '%s' is malformed"):format(name, tostring(key)),
+        "use lower-case letters, digits and _"), 0)
+    end
+    if type(arg) ~= "table" or not arg_types[arg.type] then
+      error(record.invalid(("preset %s: args.%s is not declared with m.arg"):format(name, key),
+        "write args = { " .. key .. " = m.arg.string { … } }"), 0)
+    end
+  end
+end
+
+--- Declares a preset; a script returns the result.
+---@param spec table
+---@return moonlet.Preset
+function M.preset(spec)
+  record.check(spec, fields, "preset")
+  if not spec.name:match("^%l[%l%d-]*$") or #spec.name > 40 then
+    error(record.invalid(("preset name '%s' is malformed"):format(spec.name),
+      "use at most 40 lower-case letters, digits and -"), 0)
+  end
+  local preset = {
+    name = spec.name, summary = spec.summary, run = spec.run,
+    args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
+  }
+  record.check(preset.needs, needs_fields, "needs")
+  for _, list in ipairs { "programs", "read", "write", "env" } do
+    for _, item in ipairs(preset.needs[list] or {}) do
+      if type(item) ~= "string" then
+        error(record.invalid(("needs.%s must be a list of texts"):format(list)), 0)
+      end
+    end
+  end
+  record.check(preset.budget, budget_fields, "budget")
+  for key, value in pairs(preset.budget) do
+    if type(value) == "number" and not (value > 0 and value < math.huge) then
+      error(record.invalid(("budget.%s must be a positive number"):format(key)), 0)
+    end
+  end
+  if preset.budget.wall then require("moonlet.duration").ms(preset.budget.wall, "budget.wall") end
+  check_args(preset.args, preset.name)
+  declared[preset] = true
+  return preset
+end
+
+--- True for what M.preset returned.
+---@param value any
+---@return boolean
+function M.is(value)
+  return type(value) == "table" and declared[value] == true
+end
+
+return M

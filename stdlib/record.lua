@@ -1,0 +1,112 @@
+--- Closed records: tables whose keys are known. A wrong key is an error that names the near one.
+local M = {}
+
+--- Edit distance with transpositions, given up beyond `limit`.
+local function distance(a, b, limit)
+  if math.abs(#a - #b) > limit then return limit + 1 end
+  local before, previous = {}, {}
+  for j = 0, #b do previous[j] = j end
+  for i = 1, #a do
+    local current = { [0] = i }
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + cost)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        best = math.min(best, before[j - 2] + 1)
+      end
+      current[j] = best
+    end
+    before, previous = previous, current
+  end
+  return previous[#b]
+end
+
+--- The name in `names` that `name` most likely meant, or nil.
+---@param name string
+---@param names string[]
+---@return string?
+function M.nearest(name, names)
+  if #name > 64 then return nil end
+  local limit = math.max(1, #name // 3)
+  local best, best_distance
+  for _, candidate in ipairs(names) do
+    local d = distance(name:lower(), candidate:lower(), limit)
+    if candidate:sub(1, #name) == name and #name >= 3 then d = math.min(d, 1) end
+    if d <= limit and (not best_distance or d < best_distance) then
+      best, best_distance = candidate, d
+    end
+  end
+  return best
+end
+
+--- " did you mean 'x'?" or a list of what there is.
+---@param name string
+---@param names string[]
+---@return string
+function M.suggest(name, names)
+  table.sort(names)
+  local near = M.nearest(name, names)
+  if near then return ("did you mean '%s'?"):format(near) end
+  if #names == 0 then return "there is none" end
+  return "known are: " .. table.concat(names, ", ", 1, math.min(#names, 24))
+end
+
+--- An error table of kind `invalid`.
+---@param message string
+---@param hint string?
+---@param at string?
+---@return table
+function M.invalid(message, hint, at)
+  return { kind = "invalid", message = message, hint = hint, at = at or core.text.place() }
+end
+
+local function type_name(value)
+  if math.type(value) == "integer" then return "integer" end
+  return type(value)
+end
+
+local accepts = {
+  any = function() return true end,
+  duration = function(v) return type(v) == "string" or type(v) == "number" end,
+  integer = function(v) return math.type(v) == "integer" end,
+  list = function(v) return type(v) == "table" end,
+  callable = function(v) return type(v) == "function" end,
+}
+
+--- Checks `value` against `fields` (name -> type name, a trailing "!" means required). Types are
+--- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
+---@param value table
+---@param fields table<string, string>
+---@param what string how messages call the record
+---@return table value
+function M.check(value, fields, what)
+  if type(value) ~= "table" then
+    error(M.invalid(("%s must be a table, not a %s"):format(what, type(value))), 0)
+  end
+  for key, given in pairs(value) do
+    local wanted = fields[key]
+    if not wanted then
+      local names = {}
+      for name in pairs(fields) do names[#names + 1] = name end
+      error(M.invalid(("%s has no key '%s'"):format(what, tostring(key)),
+        M.suggest(tostring(key), names)), 0)
+    end
+    local fits = false
+    for option in wanted:gsub("!", ""):gmatch("[^|]+") do
+      local test = accepts[option]
+      fits = fits or (test and test(given)) or type(given) == option
+    end
+    if not fits then
+      error(M.invalid(("%s.%s must be a %s, not a %s"):format(what, key,
+        (wanted:gsub("!", ""):gsub("|", " or ")), type_name(given))), 0)
+    end
+  end
+  for name, wanted in pairs(fields) do
+    if wanted:sub(-1) == "!" and value[name] == nil then
+      error(M.invalid(("%s needs '%s'"):format(what, name)), 0)
+    end
+  end
+  return value
+end
+
+return M

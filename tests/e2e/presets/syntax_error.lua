@@ -1,0 +1,5 @@
+local m = require "moonlet"
+return m.preset {
+  name = "broken"
+  summary = "A comma is missing above.",
+}

@@ -1,0 +1,309 @@
+#!/usr/bin/env bash
+# Runs the end-to-end cases, a folder each, several at a time, and ends with its count.
+#   run.sh [--build DIR] [--filter WORD] [--jobs N] [--keep] [CASE…]
+# A case folder holds
+#   cmd      a bash snippet, run in the case's working directory; $MOONLET is the executable (also on
+#            PATH as `moonlet`), $AGENTS the fake agents, $PRESETS the presets for cases, $TOOLS
+#            helpers such as json_get, $CASE the case folder. Required.
+#   exit     the expected exit code (0 without the file)
+#   out      the expected standard output, with placeholders: <DIR> the working directory, <TMP> the
+#            directory that holds it, <ID> a task id, <RUN> a run id, <TIME> an ISO time, <NUM> a number,
+#            <HEX> hex digits, <*> anything within a line; a line <...> stands for any number of lines
+#   err      texts that standard error must contain, one a line; `!text` must not occur
+#   check    a bash snippet run afterwards; $OUT and $ERR are the captured files; it prints what is
+#            wrong and fails
+#   setup    a bash snippet run before cmd, in the working directory too
+#   nogit    an empty file: the working directory is not a git repository
+#   clean    an empty file: cmd must leave the working directory as setup left it (.git apart)
+#   needs    what the case needs, one a line: root, user, linux, soak, release (the release build),
+#            normal (no sanitizer), program NAME; else it is skipped
+#   limit    the time that cmd may take, in seconds (60)
+# After each case no process may be left, two seconds later, that belongs to it: all of them carry
+# the case's directory in their environment (PATH), working directory or executable.
+set -uo pipefail
+
+e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+root=${e2e%/tests/e2e}
+build=$root/build/release
+filter=
+jobs=4
+keep=
+only=
+names=()
+
+die() {
+  printf 'e2e: %s\n' "$*" >&2
+  exit 1
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --build) build=$(cd "$2" && pwd -P) && shift ;;
+    --filter) filter=$2 && shift ;;
+    --jobs) jobs=$2 && shift ;;
+    --keep) keep=1 ;;
+    --one) only=$2 && shift ;;
+    -*) die "unknown option $1" ;;
+    *) names+=("$1") ;;
+  esac
+  shift
+done
+
+# --- matching output ---------------------------------------------------------------------------------
+# Turns one expected line into an extended regular expression.
+to_regex() {
+  local text=$1
+  text=$(sed -e 's/[][\\.*^$+?(){}|]/\\&/g' <<<"$text")
+  text=${text//'<\*>'/.*}
+  text=${text//<ID>/[A-Za-z0-9][A-Za-z0-9._-]*}
+  text=${text//<RUN>/R-[0-9][0-9][0-9]+}
+  text=${text//<TIME>/[0-9]+-[0-9][0-9]-[0-9][0-9]T[0-9:.]+Z}
+  text=${text//<NUM>/[0-9]+(\\.[0-9]+)?}
+  text=${text//<HEX>/[0-9a-f]+}
+  text=${text//<DIR>/$(sed -e 's/[][\\.*^$+?(){}|]/\\&/g' <<<"$work")}
+  text=${text//<TMP>/$(sed -e 's/[][\\.*^$+?(){}|]/\\&/g' <<<"$tmp")}
+  printf '^%s$' "$text"
+}
+
+# match_from I J: whether actual lines from J on match the expected ones from I on.
+match_from() {
+  local i=$1 j=$2
+  while [ "$i" -lt ${#patterns[@]} ]; do
+    if [ "${patterns[i]}" = '^<\.\.\.>$' ]; then
+      for ((; j <= ${#actual[@]}; j++)); do
+        if match_from $((i + 1)) "$j"; then return 0; fi
+      done
+      return 1
+    fi
+    if [ "$j" -ge ${#actual[@]} ] || ! [[ ${actual[j]} =~ ${patterns[i]} ]]; then return 1; fi
+    i=$((i + 1))
+    j=$((j + 1))
+  done
+  [ "$j" -eq ${#actual[@]} ]
+}
+
+matches() {
+  local patterns=() actual=() line
+  while IFS= read -r line || [ -n "$line" ]; do patterns+=("$(to_regex "$line")"); done <"$1"
+  while IFS= read -r line || [ -n "$line" ]; do actual+=("$line"); done <"$2"
+  match_from 0 0
+}
+
+# --- what is left ------------------------------------------------------------------------------------
+# Prints the ids of processes that belong to the case (this script's own apart).
+leftovers() {
+  local entry pid
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/}
+    if [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ]; then continue; fi
+    if [[ $(readlink "$entry/cwd" 2>/dev/null) == "$tmp"* ]] ||
+      [[ $(readlink "$entry/exe" 2>/dev/null) == "$tmp"* ]] ||
+      grep -qsF -- "$tmp" "$entry/environ" || grep -qsF -- "$tmp" "$entry/cmdline"; then
+      printf '%s\n' "$pid"
+    fi
+  done 2>/dev/null
+}
+
+no_leftovers() {
+  [ -d /proc/self ] || return 0
+  local pid left
+  # A grep or readlink of the scan itself never stays; two seconds are what the contract allows.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    left=$(leftovers)
+    if [ -z "$left" ]; then return 0; fi
+    sleep 0.2
+  done
+  printf 'processes are left two seconds after the command:\n'
+  for pid in $left; do
+    printf '  %s: %s\n' "$pid" "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
+    kill -9 "$pid" 2>/dev/null
+  done
+  return 1
+}
+
+snapshot() { (cd "$work" && find . -path ./.git -prune -o -print | LC_ALL=C sort); }
+
+# --- one case ----------------------------------------------------------------------------------------
+unmet_need() {
+  local need
+  while read -r need; do
+    case $need in
+      '' | '#'*) ;;
+      root) [ "$(id -u)" -eq 0 ] || { echo "needs root" && return; } ;;
+      user) [ "$(id -u)" -ne 0 ] || { echo "needs a plain user" && return; } ;;
+      linux) [ "$(uname -s)" = Linux ] || { echo "needs Linux" && return; } ;;
+      release) [ "${build##*/}" = release ] || { echo "needs the release build" && return; } ;;
+      soak) [ -n "${MOONLET_SOAK:-}" ] || { echo "runs with --soak" && return; } ;;
+      normal)
+        ! grep -qs '^MOONLET_SANITIZE:STRING=.' "$build/CMakeCache.txt" ||
+          { echo "needs a build without sanitizers" && return; }
+        ;;
+      'program '*)
+        command -v "${need#program }" >/dev/null 2>&1 ||
+          { echo "needs ${need#program }" && return; }
+        ;;
+      *) echo "unknown word in needs: $need" && return ;;
+    esac
+  done <"$1"
+}
+
+run_snippet() {
+  (cd "$work" && exec timeout -k 5 "$2" bash -uo pipefail "$1")
+}
+
+prepare_work() {
+  mkdir -p "$tmp/home" "$tmp/bin" "$tmp/work"
+  ln -s "$build/moonlet" "$tmp/bin/moonlet"
+  cp -R "$agents" "$tmp/agents"
+  printf '[user]\n\tname = Case\n\temail = case@localhost\n[init]\n\tdefaultBranch = main\n' \
+    >"$tmp/home/.gitconfig"
+  if ! [ -e "$CASE/nogit" ]; then
+    (
+      cd "$work" && git init -q && printf '# A repository\n' >README.md && git add README.md &&
+        git commit -q -m 'Start'
+    )
+  fi
+}
+
+# Runs the case in folder $CASE; prints what is wrong with it.
+verify_case() {
+  local want=0 limit=60 status line before=
+  prepare_work || { echo "the working directory could not be made" && return; }
+  if [ -e "$CASE/setup" ]; then
+    run_snippet "$CASE/setup" 120 >"$tmp/setup.log" 2>&1 </dev/null ||
+      { echo "setup failed:" && cat "$tmp/setup.log" && return; }
+  fi
+  if [ -e "$CASE/exit" ]; then want=$(<"$CASE/exit"); fi
+  if [ -e "$CASE/limit" ]; then limit=$(<"$CASE/limit"); fi
+  if [ -e "$CASE/clean" ]; then before=$(snapshot); fi
+
+  run_snippet "$CASE/cmd" "$limit" >"$OUT" 2>"$ERR" </dev/null
+  status=$?
+  if [ "$status" -ne "$want" ]; then
+    if [ "$status" -eq 124 ]; then echo "cmd took longer than $limit s"; fi
+    echo "exit code $status instead of $want"
+    head -c 2000 "$ERR"
+  fi
+  if [ -e "$CASE/out" ] && ! matches "$CASE/out" "$OUT"; then
+    echo "standard output differs (- expected, + seen):"
+    diff -u "$CASE/out" "$OUT" | tail -n +3 | head -n 60
+  fi
+  if [ -e "$CASE/err" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+      if [ -z "$line" ]; then continue; fi
+      if [ "${line:0:1}" = '!' ]; then
+        ! grep -qF -- "${line:1}" "$ERR" || echo "standard error contains: ${line:1}"
+      elif ! grep -qF -- "$line" "$ERR"; then
+        echo "standard error lacks: $line"
+        sed 's/^/  | /' "$ERR" | head -c 2000
+      fi
+    done <"$CASE/err"
+  fi
+  if [ -e "$CASE/check" ]; then
+    run_snippet "$CASE/check" 60 >"$tmp/check.log" 2>&1 </dev/null ||
+      { echo "check failed:" && cat "$tmp/check.log"; }
+  fi
+  if [ -e "$CASE/clean" ]; then
+    diff <(printf '%s\n' "$before") <(snapshot) >"$tmp/clean.log" ||
+      { echo "files are left:" && cat "$tmp/clean.log"; }
+  fi
+  no_leftovers
+}
+
+run_one() {
+  local reason problems
+  CASE=$e2e/$1
+  if ! [ -e "$CASE/cmd" ]; then
+    printf 'FAILED: e2e: %s\n    there is no such case: %s/cmd\n' "$1" "$CASE"
+    return
+  fi
+  if [ -e "$CASE/needs" ]; then
+    reason=$(unmet_need "$CASE/needs")
+    if [ -n "$reason" ]; then
+      printf 'skipped: e2e: %s: %s\n' "$1" "$reason"
+      return
+    fi
+  fi
+  # Short, because socket paths have 108 bytes; without symbolic links, to compare with getcwd.
+  tmp=$(cd "$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")" && pwd -P) || return
+  work=$tmp/work
+  OUT=$tmp/out
+  ERR=$tmp/err
+  local TZ=UTC
+  export CASE OUT ERR TZ LC_ALL=C.UTF-8 TERM=dumb HOME="$tmp/home" TMPDIR="$tmp"
+  export PATH="$tmp/bin:$PATH" MOONLET="$build/moonlet" ROOT="$root"
+  export AGENTS="$tmp/agents" TOOLS="$tools" PRESETS="$e2e/presets"
+  export GIT_CONFIG_NOSYSTEM=1
+  unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" MOONLET_SOAK_DIR
+  problems=$(verify_case 2>&1)
+  if [ -n "$problems" ]; then
+    printf 'FAILED: e2e: %s\n%s\n' "$1" "$(sed 's/^/    /' <<<"$problems" | head -n 80)"
+    if [ -n "$keep" ]; then printf '    kept: %s\n' "$tmp"; fi
+  else
+    printf 'ok: %s\n' "$1"
+  fi
+  if [ -z "$keep" ]; then
+    chmod -R u+rwx "$tmp" 2>/dev/null
+    rm -rf "$tmp"
+  fi
+}
+
+# --- all of them -------------------------------------------------------------------------------------
+# Builds the fake agents and tools that are programs, when their source is newer.
+build_helpers() {
+  local source target failed=0
+  mkdir -p "$agents" "$tools"
+  for source in "$e2e"/agents/*; do
+    target=$agents/$(basename "${source%.c}")
+    if [ "$target" -nt "$source" ]; then continue; fi
+    case $source in
+      *.c) ${CC:-cc} -O1 -Wall -Wextra -o "$target" "$source" || failed=1 ;;
+      *) cp "$source" "$target" && chmod +x "$target" && touch "$target" || failed=1 ;;
+    esac
+  done
+  for source in "$e2e"/tools/*.cpp; do
+    target=$tools/$(basename "${source%.cpp}")
+    if [ "$target" -nt "$source" ]; then continue; fi
+    ${CXX:-c++} -std=c++20 -O1 -o "$target" "$source" || failed=1
+  done
+  return $failed
+}
+
+agents=$build/e2e/agents
+tools=$build/e2e/tools
+if [ -n "$only" ]; then
+  run_one "$only"
+  exit 0
+fi
+
+[ -x "$build/moonlet" ] || die "there is no $build/moonlet; build it first (tests/run.sh does)"
+build_helpers || die "the fake agents could not be built"
+if [ ${#names[@]} -eq 0 ]; then
+  for folder in "$e2e"/*/; do
+    name=$(basename "$folder")
+    if [ -e "$folder/cmd" ] && { [ -z "$filter" ] || [[ $name == *"$filter"* ]]; }; then
+      names+=("$name")
+    fi
+  done
+fi
+
+results=$(mktemp "${TMPDIR:-/tmp}/e2e-results.XXXXXX") || exit 1
+trap 'rm -f "$results"' EXIT
+if [ ${#names[@]} -gt 0 ]; then
+  printf '%s\0' "${names[@]}" |
+    xargs -0 -n 1 -P "$jobs" "${BASH_SOURCE[0]}" --build "$build" ${keep:+--keep} --one >"$results"
+fi
+grep -v '^ok: ' "$results"
+passed=$(grep -c '^ok: ' "$results")
+failed=$(grep -c '^FAILED: e2e: ' "$results")
+skipped=$(grep -c '^skipped: e2e: ' "$results")
+# A case that did not even report is not a passed one.
+lost=$((${#names[@]} - passed - failed - skipped))
+if [ "$lost" -ne 0 ]; then
+  printf 'FAILED: e2e: %s cases gave no result\n' "$lost"
+  failed=$((failed + lost))
+fi
+line="$passed passed, $failed failed"
+if [ "$skipped" -gt 0 ]; then line+=", $skipped skipped"; fi
+printf '%s\n' "$line"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,72 @@
+// A folder of its own for a test, removed afterwards; and children for what would disturb the test
+// process (limits, mounts, kills).
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace moonlet::test {
+
+class Scratch {
+ public:
+  Scratch() : Scratch(std::filesystem::temp_directory_path().string()) {}
+  explicit Scratch(const std::string& below) {
+    std::string name = below + "/moonlet-test-XXXXXX";
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& rel) const { return path_ + "/" + rel; }
+
+ private:
+  std::string path_;
+};
+
+/// A folder in memory where there is one: for tests that make thousands of durable files.
+inline std::string memory_folder() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                         : std::filesystem::temp_directory_path().string();
+}
+
+inline std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void spit(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+inline std::size_t entries_in(const std::string& path) {
+  std::size_t count = 0;
+  for (auto it = std::filesystem::directory_iterator(path); it != std::filesystem::end(it); ++it) {
+    ++count;
+  }
+  return count;
+}
+
+/// Runs `fn` in a child and returns what it returned (0 to 99), or 1000 + the signal.
+template <typename Fn>
+int in_child(Fn fn) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(fn());
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+}  // namespace moonlet::test

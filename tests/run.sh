@@ -1,0 +1,282 @@
+#!/usr/bin/env bash
+# Sets up, builds, runs every test, and ends with one line: N passed, N failed[, N skipped].
+#   --soak           the long tests in full (they run short by default)
+#   --asan, --tsan   the same tests under AddressSanitizer and UBSan, or ThreadSanitizer
+#   --preset NAME    another preset of CMakePresets.json: debug, clang, lua-c++
+#   --filter WORD    only tests whose name contains WORD
+# Needs no terminal and no network when everything is installed. Exit 0 when nothing failed.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=examples/setup.sh
+. "$root/examples/setup.sh"
+
+preset=release
+filter=
+passed=0
+failed=0
+skipped=0
+scratch=
+
+usage() {
+  sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --soak) export MOONLET_SOAK=1 ;;
+    --asan) preset=asan ;;
+    --tsan) preset=tsan ;;
+    --preset | --filter)
+      if [ $# -lt 2 ]; then die "$1 needs a value; see --help"; fi
+      if [ "$1" = --preset ]; then preset=$2; else filter=$2; fi
+      shift
+      ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) die "unknown option $1; there are --soak, --asan, --tsan, --preset NAME and --filter WORD" ;;
+  esac
+  shift
+done
+
+# Whatever ends this script, the last line tells what came of it.
+finish() {
+  local status=$?
+  if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
+  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  if [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
+    say "no test ran"
+    status=1
+  fi
+  local line="$passed passed, $failed failed"
+  if [ "$skipped" -gt 0 ]; then line+=", $skipped skipped"; fi
+  printf '%s\n' "$line"
+  if [ "$failed" -gt 0 ] && [ "$status" -eq 0 ]; then status=1; fi
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+wanted() { [ -z "$filter" ] || [[ $1 == *"$filter"* ]]; }
+pass() { passed=$((passed + 1)); }
+skip() {
+  skipped=$((skipped + 1))
+  printf 'skipped: %s: %s\n' "$1" "$2"
+}
+fail() {
+  failed=$((failed + 1))
+  printf 'FAILED: %s\n' "$1"
+  if [ $# -gt 1 ]; then sed 's/^/    /' "$2" | head -n 60; fi
+}
+
+# check NAME COMMAND…: one test that is one command.
+check() {
+  local name=$1
+  shift
+  wanted "$name" || return 0
+  if "$@" >"$scratch/check.log" 2>&1; then pass; else fail "$name" "$scratch/check.log"; fi
+}
+
+# --- Catch2 programs, counted by test case from the XML report --------------------------------------
+# Prints one line a test case: "pass NAME" or "FAIL NAME", and after a failure what was expected,
+# indented. A case that never reported its result (the program crashed in it) is a failure too.
+read_report() {
+  awk '
+    function plain(text) {
+      gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&quot;/, "\"", text)
+      gsub(/&apos;/, "\047", text); gsub(/&amp;/, "\\&", text)
+      return text
+    }
+    function attribute(line, key,   at) {
+      at = index(line, " " key "=\"")
+      if (!at) return ""
+      line = substr(line, at + length(key) + 3)
+      return plain(substr(line, 1, index(line, "\"") - 1))
+    }
+    function close_case(verdict) {
+      if (name == "") return
+      print verdict " " name
+      if (verdict == "FAIL") printf "%s", detail
+      name = ""
+    }
+    /<TestCase / { close_case("FAIL"); name = attribute($0, "name"); detail = ""; next }
+    /<OverallResult success="true"/ { close_case("pass"); next }
+    /<OverallResult success="false"/ { close_case("FAIL"); next }
+    /<Expression success="false"/ {
+      detail = detail "    " attribute($0, "filename") ":" attribute($0, "line") "\n"; open = 1; next
+    }
+    /<(Failure|Exception|FatalErrorCondition) / {
+      detail = detail "    " attribute($0, "filename") ":" attribute($0, "line") "\n"; open = 1; next
+    }
+    /<\/(Expression|Failure|Exception|FatalErrorCondition)>/ { open = 0; next }
+    open && !/<\/?(Original|Expanded)>/ {
+      sub(/^ +/, ""); detail = detail "      " plain($0) "\n"
+    }
+    END { close_case("FAIL") }
+  ' "$1"
+}
+
+run_catch() {
+  local program=$1 name status limit cases=0 bad=0 line
+  shift
+  name=${program##*/}
+  limit=900
+  if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
+  local command=("$@" "$program" -r xml -o "$scratch/report.xml")
+  if [ -n "$filter" ]; then command+=("*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"); fi
+  : >"$scratch/report.xml"
+  (cd "$root" && timeout -k 10 "$limit" "${command[@]}") >"$scratch/catch.log" 2>&1 </dev/null
+  status=$?
+  while IFS= read -r line; do
+    case $line in
+      'pass '*)
+        pass
+        cases=$((cases + 1))
+        ;;
+      'FAIL '*)
+        failed=$((failed + 1))
+        cases=$((cases + 1))
+        bad=$((bad + 1))
+        printf 'FAILED: %s: %s\n' "$name" "${line#FAIL }"
+        ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done < <(read_report "$scratch/report.xml")
+  # A sanitizer's report, a crash outside a case, or the time limit shows only in the exit code.
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && ! { [ -n "$filter" ] && [ "$cases" -eq 0 ]; }; then
+    fail "$name ended with exit code $status after $cases test cases" "$scratch/catch.log"
+  elif [ "$bad" -gt 0 ]; then
+    sed 's/^/    /' "$scratch/catch.log" | head -n 60
+  elif [ "$cases" -eq 0 ] && [ -z "$filter" ]; then
+    fail "$name ran no test case" "$scratch/catch.log"
+  fi
+}
+
+run_unit_tests() {
+  local launcher=() programs=() program
+  # gcc's ThreadSanitizer cannot place its shadow under the address randomization of new kernels.
+  if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
+  while IFS= read -r program; do programs+=("$program"); done < <(
+    find "$build/tests" -type f -name '*_tests' -perm -u+x | sort
+  )
+  if [ ${#programs[@]} -eq 0 ]; then
+    fail "no test program was built in $build/tests"
+    return
+  fi
+  for program in "${programs[@]}"; do
+    say "${program#"$root"/}"
+    run_catch "$program" ${launcher[@]+"${launcher[@]}"}
+  done
+}
+
+# --- programs that count for themselves: they end with "N passed, N failed[, N skipped]" ------------
+run_counting() {
+  local name=$1 status last
+  shift
+  say "$name"
+  "$@" >"$scratch/counting.log" 2>&1 </dev/null
+  status=$?
+  grep -v -E '^[0-9]+ passed, [0-9]+ failed' "$scratch/counting.log"
+  last=$(tail -n 1 "$scratch/counting.log")
+  if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+    failed=$((failed + BASH_REMATCH[2]))
+    skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+    if [ "$status" -ne 0 ] && [ "${BASH_REMATCH[2]}" -eq 0 ]; then
+      fail "$name ended with exit code $status"
+    fi
+  else
+    fail "$name ended without its count (exit code $status)"
+  fi
+}
+
+# --- presets: programs that print "ok NAME" or "FAIL NAME: why" for each case ----------------------
+run_preset_cases() {
+  local program name status line cases
+  for program in "$root"/tests/presets/*/run.sh; do
+    if ! [ -e "$program" ]; then continue; fi
+    name=tests/presets/$(basename "$(dirname "$program")")
+    say "$name"
+    "$program" "$build/moonlet" ${filter:+"$filter"} >"$scratch/cases.log" 2>"$scratch/cases.err" </dev/null
+    status=$?
+    cases=0
+    while IFS= read -r line; do
+      case $line in
+        'ok '*)
+          pass
+          cases=$((cases + 1))
+          ;;
+        'FAIL '*)
+          failed=$((failed + 1))
+          cases=$((cases + 1))
+          status=0
+          printf 'FAILED: %s: %s\n' "$name" "${line#FAIL }"
+          ;;
+      esac
+    done <"$scratch/cases.log"
+    if [ "$status" -ne 0 ] || { [ "$cases" -eq 0 ] && [ -z "$filter" ]; }; then
+      fail "$name ended with exit code $status after $cases cases" "$scratch/cases.err"
+    fi
+  done
+}
+
+# --- the house rules ---------------------------------------------------------------------------------
+host_knows_no_lua() {
+  ! grep -rnE '#[[:space:]]*include[[:space:]]*[<"]([^">]*/)?(lua\.h|lauxlib\.h|lualib\.h|lua\.hpp)[>"]|#[[:space:]]*include[[:space:]]*"lua/' \
+    "$root/host"
+}
+
+formatted() {
+  (cd "$root" && find . -path ./build -prune -o \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) \
+    -type f -print | sort | xargs clang-format --dry-run -Werror)
+}
+
+linted_lua() {
+  local folders=() folder
+  for folder in stdlib presets; do
+    if [ -d "$root/$folder" ]; then folders+=("$folder"); fi
+  done
+  (cd "$root" && luacheck -q --no-color "${folders[@]}")
+}
+
+# The scripts that name bash in their first line; the others are parts of one.
+linted_shell() {
+  (cd "$root" && grep -rlE '^#!.*bash' .ci examples tests --include=run --include='*.sh' | sort |
+    xargs shellcheck -x --severity=warning)
+}
+
+run_house_rules() {
+  check "host/ includes nothing of Lua" host_knows_no_lua
+  # Other versions of clang-format lay the same code out differently.
+  if [[ $(clang-format --version 2>/dev/null) == *"version 14."* ]]; then
+    check "clang-format" formatted
+  elif wanted clang-format; then
+    skip clang-format "clang-format 14 is not installed"
+  fi
+  if ! [ -d "$root/stdlib" ] && ! [ -d "$root/presets" ]; then
+    :
+  elif command -v luacheck >/dev/null 2>&1; then
+    check "luacheck" linted_lua
+  elif wanted luacheck; then
+    skip luacheck "luacheck is not installed"
+  fi
+  if command -v shellcheck >/dev/null 2>&1; then
+    check "shellcheck" linted_shell
+  elif wanted shellcheck; then
+    skip shellcheck "shellcheck is not installed"
+  fi
+}
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-tests.XXXXXX") || exit 1
+moonlet_install_needs tests
+moonlet_build "$preset"
+build=$root/build/$preset
+
+run_house_rules
+run_unit_tests
+run_preset_cases
+run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
+exit 0
