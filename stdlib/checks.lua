@@ -11,6 +11,9 @@ local concat = table.concat
 
 local M = {}
 
+---The readers of makefiles, justfiles, Taskfiles, CI files and loose JSON.
+M.read = read
+
 ---@class moonlet.checks.Check
 ---@field kind string     typecheck, lint, test, build or custom
 ---@field command string  a shell line

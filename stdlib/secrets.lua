@@ -82,15 +82,24 @@ end
 local PLACEHOLDERS = {
   "example", "sample", "placeholder", "changeme", "change_me", "change-me", "replace", "redacted", "dummy", "fake",
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
-  "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "abcdef", "123456789", "deadbeef", "todo", "lorem",
-  "process.env", "os.environ", "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
+  "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
+  "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
 }
+
+-- What people type to fill a place; in code it is a key all the same.
+local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
 ---Whether a value only stands in for a secret.
 ---@param value string
+---@param context string? "docs" and "test" know more such values than code does
 ---@return boolean
-function M.placeholder(value)
+function M.placeholder(value, context)
   local text = lower(value)
+  if context == "docs" or context == "test" then
+    for i = 1, #FILLERS do
+      if find(text, FILLERS[i], 1, true) then return true end
+    end
+  end
   for i = 1, #PLACEHOLDERS do
     if find(text, PLACEHOLDERS[i], 1, true) then return true end
   end
@@ -152,7 +161,7 @@ end
 local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
 
 local function blank(value, context)
-  if context ~= "code" then return M.placeholder(value) end
+  if context ~= "code" then return M.placeholder(value, context) end
   local text = lower(value)
   for i = 1, #BLANKS do
     if find(text, BLANKS[i], 1, true) then return true end
@@ -229,10 +238,11 @@ local function assigned(window, loose, called)
   if value then return value, from end
 end
 
-local function looks_random(value, least_size, least_entropy)
-  if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") or M.placeholder(value) then
-    return false
-  end
+local function looks_random(value, least_size, least_entropy, context)
+  if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") then return false end
+  -- An AWS secret has this length and alphabet; its published example counts where code uses it.
+  local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
+  if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
   -- A URL, a path, a version or a dotted name is not a password.
   if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
@@ -245,7 +255,8 @@ end
 local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do
-    if #piece > 10 or (password and find(piece, "%a") and find(piece, "%d")) then return false end
+    local mixed = find(piece, "%a") and find(piece, "%d")
+    if #piece > 10 or find(piece, "^%d%d%d%d%d") or (password and mixed) then return false end
   end
   return true
 end
@@ -271,7 +282,10 @@ local function assignments(text, hits, limit, opts)
       local password = find(key, "pass", 1, true) or key == "_pwd"
       -- A tokenizer is no token.
       if key == "token" and find(window, "^i[sz]") then value = nil end
-      if value and looks_random(value, least_size, least_entropy) and not identifier(value, password) then
+      -- A word chosen by a person is shorter than an issued one, where it is plainly assigned.
+      local short = password and not called and opts.context ~= "docs"
+      local size, entropy = short and 7 or least_size, short and 2.5 or least_entropy
+      if value and looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
         local from = after + offset - 1
         local kind = password and "hard-coded password" or "hard-coded secret"
         add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)

@@ -188,7 +188,7 @@ local function base_finding(file, state)
   if d.kind == "config" or d.kind == "lock" then return { level = "code", why = "configuration", path = file.path } end
   if d.kind == "data" then return { level = "code", why = "data", path = file.path } end
   if d.kind == "unknown" then return { level = "code", why = "file of an unknown kind", path = file.path } end
-  return { level = "code", why = "code", path = file.path }
+  return { level = "code", why = "source code", path = file.path }
 end
 
 local function judge(ctx, file, state, add)
