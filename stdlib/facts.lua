@@ -226,13 +226,17 @@ end
 -- Secrets of one file's diff: noted in the part; the text comes back fit to be shown.
 local function cleaned(part, path, chunk)
   part.secrets = {}
-  local hits = secrets.scan(chunk, scan_options(paths.describe(path)))
+  local hits, all = secrets.scan(chunk, scan_options(paths.describe(path)))
   local offsets = {}
   for i = 1, #hits do offsets[i] = hits[i].from end
   for i, place in ipairs(locate(chunk, offsets)) do
     if place.mark == "+" then part.secrets[#part.secrets + 1] = { kind = hits[i].kind, line = place.line } end
   end
   local what, maybe = secrets.name(path)
+  -- Where they are too many to be taken out one by one, all of it is kept back.
+  if not all then
+    what, maybe, part.cut = "too much that looks like secrets", false, true
+  end
   if what and not (maybe and #hits == 0) then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
     return format("%s[withheld: %s]\n", head, what)

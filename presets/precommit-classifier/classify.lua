@@ -98,6 +98,12 @@ local function shape_findings(ctx, file, add, state)
   local special = file.symlink or file.submodule or file.nested
   if file.mode_change and not special then risk("file mode (" .. file.mode_change .. ")") end
   if file.large then risk "very large file" end
+  for _, part in ipairs(file.parts) do
+    if part.cut and not file.large then
+      risk "too long to be looked at whole"
+      break
+    end
+  end
   if file.unread and not file.withheld and not special then
     risk("could not be read (" .. git.show_path(file.unread, 80) .. ")")
   end

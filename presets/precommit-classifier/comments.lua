@@ -131,6 +131,8 @@ end
 local function states_of(lines, lang)
   local before, code, state = {}, {}, ""
   for i, line in ipairs(lines) do
+    -- Nobody writes comments into lines of such length, and patterns would take too long over them.
+    if #line > 4000 then return nil end
     before[i] = state
     state, code[i] = scan_line(line, state, lang)
     for _, pattern in ipairs(lang.nests or {}) do
