@@ -112,7 +112,15 @@ end
 local function starts_word(text, from) return from == 1 or not find(text, "^[%w_]", from - 1) end
 local function ends_word(text, to) return not find(text, "^[%w_]", to + 1) end
 
--- Forms that providers publish: {lead, pattern of the whole, kind, least entropy}
+-- Words joined by dashes are a name, however long.
+local function has_long_run(value)
+  for run in string.gmatch(value, "%w+") do
+    if #run >= 16 and find(run, "%d") then return true end
+  end
+  return false
+end
+
+-- Forms that providers publish: {lead, pattern of the whole, kind, least entropy, least and greatest length, a test}
 local FORMS = {
   { "AKIA", "^AKIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
   { "ASIA", "^ASIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
@@ -134,7 +142,7 @@ local FORMS = {
   { "AIza", "^AIza[%w_%-]+", "Google API key", 3.4, 39, 39 },
   { "GOCSPX-", "^GOCSPX%-[%w_%-]+", "Google client secret", 3, 30, 60 },
   { "ya29.", "^ya29%.[%w_%-]+", "Google access token", 3.4, 40, 2048 },
-  { "sk-", "^sk%-[%w_%-]+", "API key", 3.5, 35, 255 },
+  { "sk-", "^sk%-[%w_%-]+", "API key", 3.5, 35, 255, has_long_run },
   { "npm_", "^npm_%w+", "npm token", 3.2, 40, 40 },
   { "pypi-AgE", "^pypi%-AgE[%w_%-]+", "PyPI token", 3.5, 60, 2048 },
   { "hf_", "^hf_%w+", "Hugging Face token", 3.4, 37, 40 },
@@ -176,7 +184,7 @@ local function known_forms(text, hits, limit, context)
       local size = value and #value or 0
       if size >= form[5] and size <= form[6] and ends_word(text, at + size - 1)
         and not blank(value, context) and M.entropy(sub(value, #form[1] + 1)) >= form[4]
-        and (context == "code" or form[1] ~= "eyJ") then
+        and (context == "code" or form[1] ~= "eyJ") and (not form[7] or form[7](value)) then
         add(hits, at, at + size - 1, form[3])
       end
       at = find(text, form[1], at + math.max(size, 1), true)
