@@ -133,7 +133,8 @@ local none = {
   'password = os.environ["PASSWORD"]', "token = tokenizer.next()", 'API_KEY = "your-api-key-1"', "max_tokens = 4096",
   'if s.startswith("-----BEGIN PRIVATE KEY-----"):', "-----BEGIN PRIVATE KEY-----\n...\n", 'secret = "${VAULT_1}"',
   'password_encryption = "scram-sha-256"', 'TOKEN_KEY = "auth_token_v2"', 'url = "http://user:password@localhost/"',
-  "run sk-learn-implementation-of-something-very-long-name-1", 'names = ["tokens", "symbol2label"]', "def test_password_reset_2():", 'password = "xxxxxxxx1"', '"token": "<token1>"',
+  "run sk-learn-implementation-of-something-very-long-name-1",
+  'names = ["tokens", "symbol2label"]', "def test_password_reset_2():", 'password = "xxxxxxxx1"', '"token": "<token1>"',
 }
 for _, text in ipairs(none) do is(#secrets.scan(text), 0, "no secret: " .. text:sub(1, 30)) end
 is(#secrets.scan("AKIAIOSFODNN7EXAMPLE", { context = "docs" }), 0, "a published example in a page")
