@@ -58,11 +58,13 @@ run_case() {
 }
 
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-for dir in "$work"/cases/*/; do
+shopt -s nullglob
+cases=("$work"/cases/*/)
+[ ${#cases[@]} -gt 0 ] || { echo "no case has such a name" >&2; exit 2; }
+for dir in "${cases[@]}"; do
   while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
   run_case "${dir%/}" >>"$work/told" &
 done
 wait
-[ -e "$work/told" ] || { echo "no case has such a name" >&2; exit 2; }
 cat "$work/told"
 ! grep -q '^FAIL' "$work/told"
