@@ -1,6 +1,7 @@
-# Builds the repository that most cases begin with: a bit of everything, committed.
+# shellcheck shell=bash disable=SC2016
+# Run with -e. Builds the repository that most cases begin with: a bit of everything, committed.
 git init -q -b main "$1"
-cd "$1"
+cd "$1" || exit 1
 mkdir -p docs src/auth src/hooks src/locales tests tests/fixtures skills/alpha/templates skills/alpha/scripts skills/beta \
   skills/_shared .github/workflows migrations lib assets
 printf '# Project\n\nWhat it is for.\n' >README.md

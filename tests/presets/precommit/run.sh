@@ -29,23 +29,22 @@ state_of() {
   (cd "$1" && find . \( -name .git -o -name .agent \) -prune -o ! -type d -printf '%p %s %m %T@ %l\n' | sort)
 }
 
-for dir in "$work"/cases/*/; do
-  dir=${dir%/}
+run_case() {
+  local dir=$1 at name words runner start
   if [ -e "$dir/bare-start" ]; then
     mkdir "$dir/repo"
   else
     cp -R "$work/base" "$dir/repo"
   fi
-  # A case says where it ends up, for repositories that are not where they were begun.
   (cd "$dir/repo" && CASE=$dir bash -eu -o pipefail "$dir/setup.sh" >"$dir/setup.log" 2>&1)
   echo $? >"$dir/setup.code"
   at=$dir/repo
   [ -e "$dir/where" ] && at=$(cat "$dir/where")
   mapfile -t words <"$dir/args"
-  state_of "$at" >"$dir/before"
-  start=$(date +%s%N)
   runner=rules
   [ -e "$dir/agent.sh" ] && runner="command:bash $dir/agent.sh"
+  state_of "$at" >"$dir/before"
+  start=$(date +%s%N)
   (cd "$at" && "$moonlet" run precommit-classifier --runner "$runner" --json "${words[@]}" \
     >"$dir/out.json" 2>"$dir/err.txt" </dev/null)
   echo $? >"$dir/code"
@@ -55,5 +54,17 @@ for dir in "$work"/cases/*/; do
   done <"$dir/absent"
   state_of "$at" >"$dir/after"
   python3 "$here/check.py" compare "$dir"
-done | tee "$work/told"
+  rm -rf "$dir/repo"
+}
+
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+shopt -s nullglob
+cases=("$work"/cases/*/)
+[ ${#cases[@]} -gt 0 ] || { echo "no case has such a name" >&2; exit 2; }
+for dir in "${cases[@]}"; do
+  while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+  run_case "${dir%/}" >>"$work/told" &
+done
+wait
+cat "$work/told"
 ! grep -q '^FAIL' "$work/told"
