@@ -173,7 +173,8 @@ Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state,
 
 Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   cancel_asked_.store(false);
-  LuaState state({options_.lua_memory_bytes, options_.lua_run_ms});
+  LuaState state({options_.lua_memory_bytes, options_.lua_run_ms, options_.interrupt_signal,
+                  options_.on_stuck});
   Services services(clock_, loop_, options_.environment);
   services.working_directory = options_.directory;
   services.keeper_program = options_.moonlet_program;
@@ -236,5 +237,7 @@ Result<Outcome> Engine::run(const std::string& preset, const std::vector<std::st
 }
 
 void Engine::cancel() { impl_->cancel(); }
+
+void Engine::on_interrupt(int signal) { LuaState::on_signal(signal); }
 
 }  // namespace moonlet
