@@ -23,9 +23,9 @@ const char kNumbersKey = 0;
 constexpr std::size_t kLongestLine = 16 << 10;
 
 /// Functions of the base library that a script may have as they are.
-constexpr const char* kPlain[] = {"assert", "error",    "getmetatable", "ipairs", "pcall",
-                                  "xpcall", "rawequal", "rawlen",       "select", "tonumber",
-                                  "type"};
+constexpr const char* kPlain[] = {"assert", "error",    "getmetatable", "ipairs",
+                                  "pcall",  "xpcall",   "rawequal",     "rawlen",
+                                  "select", "tonumber", "type"};
 
 int script_tostring(lua_State* L) {
   luaL_checkany(L, 1);
@@ -194,9 +194,11 @@ lua_Integer object_number(lua_State* L, int index) {
 const char* push_text_of(lua_State* L, int index, std::size_t* size) {
   index = lua_absindex(L, index);
   const int type = lua_type(L, index);
-  if (type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN || type == LUA_TNIL) {
-    return luaL_tolstring(L, index, size);
+  if (type == LUA_TSTRING || type == LUA_TNUMBER) {
+    lua_pushvalue(L, index);
+    return lua_tolstring(L, -1, size);
   }
+  if (type == LUA_TBOOLEAN || type == LUA_TNIL) return luaL_tolstring(L, index, size);
   luaL_checkstack(L, 4, "text of a value");
   if (luaL_getmetafield(L, index, "__tostring") != LUA_TNIL) {
     lua_pushvalue(L, index);

@@ -19,7 +19,7 @@ constexpr const char kDead[] = "cannot resume dead coroutine";
 lua_State* check_coroutine(lua_State* L, int index) {
   lua_State* co = lua_tothread(L, index);
   luaL_argexpected(L, co != nullptr, index, "coroutine");
-  if (Scheduler::of(L).is_task_thread(co)) {
+  if (LuaState::of(L).is_task(co)) {
     luaL_argerror(L, index, "a coroutine of the script's own expected");
   }
   return co;
@@ -37,22 +37,28 @@ Status status_of(lua_State* L, lua_State* co) {
   if (L == co) return Status::kRunning;
   if (awaits(co)) return Status::kNormal;
   switch (lua_status(co)) {
-    case LUA_YIELD: return Status::kSuspended;
+    case LUA_YIELD:
+      return Status::kSuspended;
     case LUA_OK: {
       lua_Debug frame;
       if (lua_getstack(co, 0, &frame)) return Status::kNormal;
       return lua_gettop(co) == 0 ? Status::kDead : Status::kSuspended;
     }
-    default: return Status::kDead;
+    default:
+      return Status::kDead;
   }
 }
 
 const char* to_text(Status status) {
   switch (status) {
-    case Status::kRunning: return "running";
-    case Status::kSuspended: return "suspended";
-    case Status::kNormal: return "normal";
-    case Status::kDead: break;
+    case Status::kRunning:
+      return "running";
+    case Status::kSuspended:
+      return "suspended";
+    case Status::kNormal:
+      return "normal";
+    case Status::kDead:
+      break;
   }
   return "dead";
 }
@@ -155,7 +161,7 @@ int script_wrap(lua_State* L) {
 
 int script_yield(lua_State* L) {
   LuaState::poll(L);
-  if (Scheduler::of(L).is_task_thread(L)) {
+  if (LuaState::of(L).is_task(L)) {
     return raise(L, ErrorKind::kInvalid, "coroutine.yield outside of a coroutine of the script's",
                  "to wait, call ctx:sleep or another verb of ctx");
   }
@@ -172,12 +178,12 @@ int script_status(lua_State* L) {
 int script_isyieldable(lua_State* L) {
   lua_State* co = lua_isnone(L, 1) ? L : lua_tothread(L, 1);
   luaL_argexpected(L, co != nullptr, 1, "coroutine");
-  lua_pushboolean(L, lua_isyieldable(co) && !Scheduler::of(L).is_task_thread(co));
+  lua_pushboolean(L, lua_isyieldable(co) && !LuaState::of(L).is_task(co));
   return 1;
 }
 
 int script_running(lua_State* L) {
-  const bool task = Scheduler::of(L).is_task_thread(L);
+  const bool task = LuaState::of(L).is_task(L);
   if (task) {
     lua_pushnil(L);  // the coroutine of a task is not handed out
   } else {
@@ -206,10 +212,14 @@ int script_close(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"create", guard<script_create>},   {"resume", guard<script_resume>},
-    {"wrap", guard<script_wrap>},       {"yield", guard<script_yield>},
-    {"status", guard<script_status>},   {"isyieldable", guard<script_isyieldable>},
-    {"running", guard<script_running>}, {"close", guard<script_close>},
+    {"create", guard<script_create>},
+    {"resume", guard<script_resume>},
+    {"wrap", guard<script_wrap>},
+    {"yield", guard<script_yield>},
+    {"status", guard<script_status>},
+    {"isyieldable", guard<script_isyieldable>},
+    {"running", guard<script_running>},
+    {"close", guard<script_close>},
     {nullptr, nullptr},
 };
 

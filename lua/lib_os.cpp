@@ -16,7 +16,8 @@ namespace moonlet {
 
 namespace {
 
-// --- os ----------------------------------------------------------------------------------------------
+// --- os
+// ----------------------------------------------------------------------------------------------
 
 constexpr std::int64_t kDay = 86400;
 // From year -9999 to 9999 or a little more: what the formats can show.
@@ -116,35 +117,82 @@ bool format_part(char c, const Moment& m, std::int64_t time, char* out, std::siz
                   static_cast<long long>(d));
   };
   switch (c) {
-    case '%': std::snprintf(out, size, "%%"); break;
-    case 'Y': number("%04lld", m.year); break;
-    case 'y': number("%02lld", ((m.year % 100) + 100) % 100); break;
-    case 'm': number("%02lld", m.month); break;
-    case 'd': number("%02lld", m.day); break;
-    case 'H': number("%02lld", m.hour); break;
-    case 'I': number("%02lld", (m.hour + 11) % 12 + 1); break;
-    case 'M': number("%02lld", m.minute); break;
-    case 'S': number("%02lld", m.second); break;
-    case 'j': number("%03lld", m.yearday + 1); break;
-    case 'w': number("%lld", m.weekday); break;
-    case 's': number("%lld", time); break;
-    case 'p': std::snprintf(out, size, m.hour < 12 ? "AM" : "PM"); break;
-    case 'Z': std::snprintf(out, size, "UTC"); break;
-    case 'z': std::snprintf(out, size, "+0000"); break;
-    case 'a': std::snprintf(out, size, "%.3s", kDays[weekday]); break;
-    case 'A': std::snprintf(out, size, "%s", kDays[weekday]); break;
-    case 'b': std::snprintf(out, size, "%.3s", kMonths[month]); break;
-    case 'B': std::snprintf(out, size, "%s", kMonths[month]); break;
-    case 'F': triple("%04lld-%02lld-%02lld", m.year, m.month, m.day); break;
-    case 'T': case 'X': triple("%02lld:%02lld:%02lld", m.hour, m.minute, m.second); break;
-    case 'D': case 'x': triple("%02lld/%02lld/%02lld", m.month, m.day, ((m.year % 100) + 100) % 100); break;
+    case '%':
+      std::snprintf(out, size, "%%");
+      break;
+    case 'Y':
+      number("%04lld", m.year);
+      break;
+    case 'y':
+      number("%02lld", ((m.year % 100) + 100) % 100);
+      break;
+    case 'm':
+      number("%02lld", m.month);
+      break;
+    case 'd':
+      number("%02lld", m.day);
+      break;
+    case 'H':
+      number("%02lld", m.hour);
+      break;
+    case 'I':
+      number("%02lld", (m.hour + 11) % 12 + 1);
+      break;
+    case 'M':
+      number("%02lld", m.minute);
+      break;
+    case 'S':
+      number("%02lld", m.second);
+      break;
+    case 'j':
+      number("%03lld", m.yearday + 1);
+      break;
+    case 'w':
+      number("%lld", m.weekday);
+      break;
+    case 's':
+      number("%lld", time);
+      break;
+    case 'p':
+      std::snprintf(out, size, m.hour < 12 ? "AM" : "PM");
+      break;
+    case 'Z':
+      std::snprintf(out, size, "UTC");
+      break;
+    case 'z':
+      std::snprintf(out, size, "+0000");
+      break;
+    case 'a':
+      std::snprintf(out, size, "%.3s", kDays[weekday]);
+      break;
+    case 'A':
+      std::snprintf(out, size, "%s", kDays[weekday]);
+      break;
+    case 'b':
+      std::snprintf(out, size, "%.3s", kMonths[month]);
+      break;
+    case 'B':
+      std::snprintf(out, size, "%s", kMonths[month]);
+      break;
+    case 'F':
+      triple("%04lld-%02lld-%02lld", m.year, m.month, m.day);
+      break;
+    case 'T':
+    case 'X':
+      triple("%02lld:%02lld:%02lld", m.hour, m.minute, m.second);
+      break;
+    case 'D':
+    case 'x':
+      triple("%02lld/%02lld/%02lld", m.month, m.day, ((m.year % 100) + 100) % 100);
+      break;
     case 'c':
       std::snprintf(out, size, "%.3s %.3s %2lld %02lld:%02lld:%02lld %lld", kDays[weekday],
                     kMonths[month], static_cast<long long>(m.day), static_cast<long long>(m.hour),
                     static_cast<long long>(m.minute), static_cast<long long>(m.second),
                     static_cast<long long>(m.year));
       break;
-    default: return false;
+    default:
+      return false;
   }
   return true;
 }
@@ -196,7 +244,8 @@ int os_date(lua_State* L) {
   return 1;
 }
 
-// --- debug -------------------------------------------------------------------------------------------
+// --- debug
+// -------------------------------------------------------------------------------------------
 
 /// traceback([coroutine,] [message [, level]])
 int debug_traceback(lua_State* L) {
@@ -213,7 +262,8 @@ int debug_traceback(lua_State* L) {
   return 1;
 }
 
-// --- utf8 --------------------------------------------------------------------------------------------
+// --- utf8
+// --------------------------------------------------------------------------------------------
 
 constexpr std::size_t kLongestText = std::size_t{16} << 20;
 
@@ -226,8 +276,10 @@ int utf8_bounded(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-constexpr luaL_Reg kOs[] = {
-    {"time", guard<os_time>}, {"clock", guard<os_clock>}, {"date", guard<os_date>}, {nullptr, nullptr}};
+constexpr luaL_Reg kOs[] = {{"time", guard<os_time>},
+                            {"clock", guard<os_clock>},
+                            {"date", guard<os_date>},
+                            {nullptr, nullptr}};
 
 }  // namespace
 

@@ -16,9 +16,15 @@ namespace moonlet {
 namespace {
 
 const char kTraversalsKey = 0;
+const char kOrdersKey = 0;
 
 constexpr int kFewKeys = 200;  // they fit into the upvalues of the iterator
 constexpr int kFixedUpvalues = 4;
+constexpr std::size_t kMostRemembered = 20'000;  // keys of a table whose order is remembered
+
+// Beside the keys, their table holds what it was made from.
+constexpr lua_Integer kPrintPlace = -1;
+constexpr lua_Integer kBeforePlace = -2;
 
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
@@ -46,8 +52,7 @@ bool less(const Key& a, const Key& b) {
   if (!a_number || !b_number) {
     if (a.rank != b.rank) return a.rank < b.rank;
     if (a.rank == Rank::kOther) return a.integer < b.integer;
-    const int order =
-        std::memcmp(a.text.data, b.text.data, std::min(a.text.size, b.text.size));
+    const int order = std::memcmp(a.text.data, b.text.data, std::min(a.text.size, b.text.size));
     return order != 0 ? order < 0 : a.text.size < b.text.size;
   }
   if (a.rank == Rank::kInteger) {
@@ -104,7 +109,23 @@ void sort_keys(lua_State* L, Key* keys, Key* spare, std::size_t count) {
 struct Shape {
   lua_Integer run = 0;
   std::size_t others = 0;
+  lua_Unsigned print = 0;  // of the others, in whatever order they come
 };
+
+/// Tells one key from another while the same table is looked at: texts by their place in memory.
+lua_Unsigned fingerprint(lua_State* L) {
+  lua_Unsigned bits = reinterpret_cast<std::uintptr_t>(lua_topointer(L, -1));
+  if (lua_type(L, -1) == LUA_TNUMBER) {
+    const lua_Number number = lua_tonumber(L, -1);
+    if (lua_isinteger(L, -1)) {
+      bits = static_cast<lua_Unsigned>(lua_tointeger(L, -1));
+    } else {
+      std::memcpy(&bits, &number, sizeof bits);
+    }
+  }
+  bits = (bits ^ (bits >> 31)) * 0x9e3779b97f4a7c15u + static_cast<lua_Unsigned>(lua_type(L, -1));
+  return (bits ^ (bits >> 29)) * 0xbf58476d1ce4e5b9u;
+}
 
 /// Counts the keys of the table at `table`. Up to kFewKeys of the others are left on the stack;
 /// when there are more, none is.
@@ -119,11 +140,14 @@ Shape survey(lua_State* L, int table) {
     lua_pop(L, 1);
     if (lua_isinteger(L, -1) && lua_tointeger(L, -1) == shape.run + 1) {
       ++shape.run;
-    } else if (++shape.others <= kFewKeys) {
-      lua_pushvalue(L, -1);  // one stays, the other is for lua_next
-    } else if (shape.others == kFewKeys + 1) {
-      lua_replace(L, base + 1);
-      lua_settop(L, base + 1);
+    } else {
+      shape.print += fingerprint(L);
+      if (++shape.others <= kFewKeys) {
+        lua_pushvalue(L, -1);  // one stays, the other is for lua_next
+      } else if (shape.others == kFewKeys + 1) {
+        lua_replace(L, base + 1);
+        lua_settop(L, base + 1);
+      }
     }
   }
   return shape;
@@ -181,6 +205,23 @@ int step_own(lua_State* L) {
   return step_in(L, lua_upvalueindex(5), kFixedUpvalues + 2);
 }
 
+/// The case of a small record: upvalue 1 is the place, the keys are the upvalues behind it.
+int step_record(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  int at = static_cast<int>(lua_tointeger(L, lua_upvalueindex(1)));
+  lua_settop(L, 1);
+  do {
+    ++at;
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(at + 1));
+    if (lua_isnil(L, -1)) return 1;
+    lua_pushvalue(L, -1);
+  } while (lua_rawget(L, 1) == LUA_TNIL);
+  lua_pushinteger(L, at);
+  lua_replace(L, lua_upvalueindex(1));
+  return 2;
+}
+
 /// The fast case: nothing but a run, and the last key is all the place there is.
 int step_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -199,13 +240,15 @@ int step_run(lua_State* L) {
 }
 
 bool breaks_run(const Key& key, lua_Integer run) {
-  return key.rank == Key::Rank::kFloat && key.number > 1 && key.number < static_cast<lua_Number>(run);
+  return key.rank == Key::Rank::kFloat && key.number > 1 &&
+         key.number < static_cast<lua_Number>(run);
 }
 
 std::size_t count_before_run(const Key* keys, std::size_t count) {
   std::size_t before = 0;
-  while (before < count && ((keys[before].rank == Key::Rank::kInteger && keys[before].integer < 1) ||
-                            (keys[before].rank == Key::Rank::kFloat && keys[before].number < 1))) {
+  while (before < count &&
+         ((keys[before].rank == Key::Rank::kInteger && keys[before].integer < 1) ||
+          (keys[before].rank == Key::Rank::kFloat && keys[before].number < 1))) {
     ++before;
   }
   return before;
@@ -230,6 +273,12 @@ bool push_few(lua_State* L, int base, const Shape& shape, int own_table) {
   }
   std::sort(keys, keys + count, less);
   luaL_checkstack(L, static_cast<int>(count) + 8, "pairs");
+  if (shape.run == 0 && own_table == 0) {
+    lua_pushinteger(L, 0);
+    for (std::uint32_t i = 0; i < count; ++i) lua_pushvalue(L, static_cast<int>(keys[i].place));
+    lua_pushcclosure(L, guard<step_record>, 1 + static_cast<int>(count));
+    return true;
+  }
   push_fixed_upvalues(L, count_before_run(keys, count), shape.run);
   lua_pushnil(L);
   if (own_table != 0) lua_pushvalue(L, own_table);
@@ -270,8 +319,51 @@ std::size_t push_sorted_keys(lua_State* L, int table, lua_Integer run, std::size
   return before;
 }
 
+/// Pushes a table with weak keys that the registry keeps.
+void push_cache(lua_State* L, const char* key) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+/// push_sorted_keys, or what it gave the last time when the table still has the same keys.
+std::size_t push_known_keys(lua_State* L, int table, const Shape& shape) {
+  if (shape.others > kMostRemembered) return push_sorted_keys(L, table, shape.run, shape.others);
+  push_cache(L, &kOrdersKey);
+  const auto print = static_cast<lua_Integer>(shape.print + static_cast<lua_Unsigned>(shape.run));
+  lua_pushvalue(L, table);
+  if (lua_rawget(L, -2) == LUA_TTABLE) {
+    lua_rawgeti(L, -1, kPrintPlace);
+    lua_rawgeti(L, -2, kBeforePlace);
+    const bool same = lua_tointeger(L, -2) == print && lua_rawlen(L, -3) == shape.others;
+    const auto before = static_cast<std::size_t>(lua_tointeger(L, -1));
+    lua_pop(L, 2);
+    if (same) {
+      lua_remove(L, -2);
+      return before;
+    }
+  }
+  lua_pop(L, 1);
+  const std::size_t before = push_sorted_keys(L, table, shape.run, shape.others);
+  lua_pushinteger(L, print);
+  lua_rawseti(L, -2, kPrintPlace);
+  lua_pushinteger(L, static_cast<lua_Integer>(before));
+  lua_rawseti(L, -2, kBeforePlace);
+  lua_pushvalue(L, table);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, -4);
+  lua_remove(L, -2);
+  return before;
+}
+
 void push_many(lua_State* L, int table, Shape shape, int own_table) {
-  std::size_t before = push_sorted_keys(L, table, shape.run, shape.others);
+  std::size_t before = push_known_keys(L, table, shape);
   if (shape.run > 0) {
     // A float in the run: rare enough to take all keys one by one.
     bool broken = false;
@@ -317,7 +409,8 @@ void push_iterator(lua_State* L, int table, int own_table) {
 
 int return_three(lua_State*, int, lua_KContext) { return 3; }
 
-// --- next --------------------------------------------------------------------------------------------
+// --- next
+// --------------------------------------------------------------------------------------------
 
 /// The least key; nil when the table is empty.
 int first_key(lua_State* L) {
@@ -343,19 +436,6 @@ int first_key(lua_State* L) {
   lua_pushvalue(L, 2);
   lua_rawget(L, 1);
   return 2;
-}
-
-/// Pushes the table of traversals: table -> its keys in order, [0] = the place of the last one.
-void push_traversals(lua_State* L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kTraversalsKey) == LUA_TTABLE) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
 }
 
 /// The place in the sorted keys at `keys` of the first one that is not below the key at 2.
@@ -443,13 +523,13 @@ int ordered_next(lua_State* L) {
   lua_settop(L, 2);
   luaL_checkstack(L, 16, "next");
   if (lua_isnil(L, 2)) {
-    push_traversals(L);
+    push_cache(L, &kTraversalsKey);
     lua_pushvalue(L, 1);
     lua_pushnil(L);
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // 3
+  push_cache(L, &kTraversalsKey);  // 3: table -> its keys in order, [0] = the place of the last one
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

@@ -19,6 +19,8 @@ constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
 constexpr lua_Integer kMostCached = 256;
 
+constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs little
+
 const char kPatternsKey = 0;
 
 std::string_view check_text(lua_State* L, int index) {
@@ -39,7 +41,8 @@ bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset
   return true;
 }
 
-// --- find, match, gmatch, gsub -----------------------------------------------------------------------
+// --- find, match, gmatch, gsub
+// -----------------------------------------------------------------------
 
 /// Pushes the pattern at `index` in its readable form; recent ones are remembered.
 const Pattern& push_pattern(lua_State* L, int index) {
@@ -74,9 +77,21 @@ const Pattern& push_pattern(lua_State* L, int index) {
 bool is_plain(std::string_view pattern) {
   return std::none_of(pattern.begin(), pattern.end(), [](char c) {
     switch (c) {
-      case '^': case '$': case '*': case '+': case '?': case '.':
-      case '(': case ')': case '[': case ']': case '%': case '-': return true;
-      default: return false;
+      case '^':
+      case '$':
+      case '*':
+      case '+':
+      case '?':
+      case '.':
+      case '(':
+      case ')':
+      case '[':
+      case ']':
+      case '%':
+      case '-':
+        return true;
+      default:
+        return false;
     }
   });
 }
@@ -85,6 +100,7 @@ bool is_plain(std::string_view pattern) {
 std::size_t find_plain(lua_State* L, std::string_view text, std::string_view needle) {
   if (needle.empty()) return 0;
   if (needle.size() > text.size()) return std::string_view::npos;
+  if (needle.size() <= kShortNeedle && text.size() <= kChunk) return text.find(needle);
   // Windows that overlap by the needle, so that a long text is searched in parts.
   const std::size_t window = std::max(std::size_t{4} << 20, 4 * needle.size());
   for (std::size_t from = 0; from + needle.size() <= text.size(); from += window) {
@@ -92,7 +108,8 @@ std::size_t find_plain(lua_State* L, std::string_view text, std::string_view nee
     const void* found = needle.size() == 1
                             ? std::memchr(part.data(), needle[0], part.size())
                             : memmem(part.data(), part.size(), needle.data(), needle.size());
-    if (found != nullptr) return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (found != nullptr)
+      return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
     LuaState::poll(L);
   }
   return std::string_view::npos;
@@ -196,7 +213,8 @@ void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
     if (c == '%') {
       luaL_addchar(&buffer, '%');
     } else if (c == '0') {
-      luaL_addlstring(&buffer, match.begin(), static_cast<std::size_t>(match.end() - match.begin()));
+      luaL_addlstring(&buffer, match.begin(),
+                      static_cast<std::size_t>(match.end() - match.begin()));
     } else if (c >= '1' && c <= '9') {
       const int index = c - '1';
       if (index >= match.count(true)) {
@@ -223,7 +241,9 @@ bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
       match.push_capture(0);
       lua_gettable(L, 3);
       break;
-    default: add_template(L, buffer, match); return true;
+    default:
+      add_template(L, buffer, match);
+      return true;
   }
   const auto size = static_cast<std::size_t>(match.end() - match.begin());
   if (!lua_toboolean(L, -1)) {
@@ -241,10 +261,9 @@ int string_gsub(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   check_text(L, 2);
   const int type = lua_type(L, 3);
-  luaL_argexpected(L,
-                   type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TTABLE ||
-                       type == LUA_TFUNCTION,
-                   3, "string/function/table");
+  luaL_argexpected(
+      L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TTABLE || type == LUA_TFUNCTION,
+      3, "string/function/table");
   const lua_Integer most = luaL_optinteger(L, 4, static_cast<lua_Integer>(text.size()) + 1);
   lua_settop(L, 3);
   const Pattern& pattern = push_pattern(L, 2);
@@ -279,7 +298,8 @@ int string_gsub(lua_State* L) {
   return 2;
 }
 
-// --- format ------------------------------------------------------------------------------------------
+// --- format
+// ------------------------------------------------------------------------------------------
 
 /// Puts the text of argument `index` in its place: Lua's own %s would show addresses.
 void make_text(lua_State* L, int index) {
@@ -301,7 +321,8 @@ int string_format(lua_State* L) {
       ++at;
       continue;
     }
-    while (at < form.size() && std::strchr("-+ #0123456789.", form[at]) != nullptr && form[at] != '\0') {
+    while (at < form.size() && std::strchr("-+ #0123456789.", form[at]) != nullptr &&
+           form[at] != '\0') {
       ++at;
     }
     if (at == form.size()) break;
@@ -315,7 +336,8 @@ int string_format(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-// --- whole texts -------------------------------------------------------------------------------------
+// --- whole texts
+// -------------------------------------------------------------------------------------
 
 /// rep(text, count [, separator])
 int string_rep(lua_State* L) {
@@ -383,7 +405,8 @@ int string_reverse(lua_State* L) {
   return convert(L, [](std::string_view text, std::size_t i) { return text[text.size() - 1 - i]; });
 }
 
-// --- pack --------------------------------------------------------------------------------------------
+// --- pack
+// --------------------------------------------------------------------------------------------
 
 /// pack, packsize and unpack are Lua's own (upvalue 1) behind a look at the format: it may be long,
 /// and "c1000000000" pads byte by byte.
@@ -405,10 +428,14 @@ int checked_pack(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"find", guard<string_find>},       {"match", guard<string_match>},
-    {"gmatch", guard<string_gmatch>},   {"gsub", guard<string_gsub>},
-    {"rep", guard<string_rep>},         {"lower", guard<string_lower>},
-    {"upper", guard<string_upper>},     {"reverse", guard<string_reverse>},
+    {"find", guard<string_find>},
+    {"match", guard<string_match>},
+    {"gmatch", guard<string_gmatch>},
+    {"gsub", guard<string_gsub>},
+    {"rep", guard<string_rep>},
+    {"lower", guard<string_lower>},
+    {"upper", guard<string_upper>},
+    {"reverse", guard<string_reverse>},
     {nullptr, nullptr},
 };
 

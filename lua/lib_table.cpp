@@ -82,7 +82,8 @@ int table_move(lua_State* L) {
   const lua_Integer to = luaL_checkinteger(L, 4);
   check_writable(L, into);
   if (last >= first) {
-    const lua_Unsigned count = static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first) + 1;
+    const lua_Unsigned count =
+        static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first) + 1;
     luaL_argcheck(L, count != 0 && count <= static_cast<lua_Unsigned>(kMostElements), 3,
                   "too many elements to move");
     const auto number = static_cast<lua_Integer>(count);
@@ -141,7 +142,8 @@ int table_unpack(lua_State* L) {
   return number;
 }
 
-// --- sort --------------------------------------------------------------------------------------------
+// --- sort
+// --------------------------------------------------------------------------------------------
 
 /// Sorts `count` places by merging, with `less(a, b)` on places. Stable; safe with any answers, and
 /// `less` may leave by an error. `order` and `spare` are memory of Lua's.
@@ -176,10 +178,10 @@ Content content_of(lua_State* L, lua_Integer count) {
   for (lua_Integer i = 1; i <= count; ++i) {
     poll_at(L, i);
     const int type = lua_rawgeti(L, 1, i);
-    const Content content = type == LUA_TSTRING     ? Content::kTexts
-                            : type != LUA_TNUMBER   ? Content::kMixed
-                            : lua_isinteger(L, -1)  ? Content::kIntegers
-                                                    : Content::kFloats;
+    const Content content = type == LUA_TSTRING    ? Content::kTexts
+                            : type != LUA_TNUMBER  ? Content::kMixed
+                            : lua_isinteger(L, -1) ? Content::kIntegers
+                                                   : Content::kFloats;
     lua_pop(L, 1);
     if (content == Content::kMixed || (i > 1 && content != found)) return Content::kMixed;
     found = content;
@@ -287,10 +289,18 @@ int table_sort(lua_State* L) {
   for (lua_Integer i = 0; i < count; ++i) order[i] = static_cast<std::uint32_t>(i);
   Sorting sorting{L, count, order, order + count};
   switch (content) {
-    case Content::kIntegers: sort_integers(sorting); break;
-    case Content::kFloats: sort_floats(sorting); break;
-    case Content::kTexts: sort_texts(sorting); break;
-    case Content::kMixed: sort_values(sorting, 3); break;
+    case Content::kIntegers:
+      sort_integers(sorting);
+      break;
+    case Content::kFloats:
+      sort_floats(sorting);
+      break;
+    case Content::kTexts:
+      sort_texts(sorting);
+      break;
+    case Content::kMixed:
+      sort_values(sorting, 3);
+      break;
   }
   for (lua_Integer i = 0; i < count; ++i) {
     poll_at(L, i);
@@ -301,9 +311,12 @@ int table_sort(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"insert", guard<table_insert>}, {"remove", guard<table_remove>},
-    {"move", guard<table_move>},     {"concat", guard<table_concat>},
-    {"unpack", guard<table_unpack>}, {"sort", guard<table_sort>},
+    {"insert", guard<table_insert>},
+    {"remove", guard<table_remove>},
+    {"move", guard<table_move>},
+    {"concat", guard<table_concat>},
+    {"unpack", guard<table_unpack>},
+    {"sort", guard<table_sort>},
     {nullptr, nullptr},
 };
 

@@ -22,25 +22,50 @@ constexpr std::int64_t kMostSteps = 100'000'000;
 
 unsigned char to_byte(char c) { return static_cast<unsigned char>(c); }
 
-bool in_range(unsigned char c, char low, char high) { return c >= to_byte(low) && c <= to_byte(high); }
+bool in_range(unsigned char c, char low, char high) {
+  return c >= to_byte(low) && c <= to_byte(high);
+}
 
 /// The classes of the C locale, whatever the program's locale is. False when `name` is no class.
 bool class_has(char name, unsigned char c, bool& has) {
   const bool upper = in_range(c, 'A', 'Z'), lower = in_range(c, 'a', 'z');
   const bool digit = in_range(c, '0', '9'), print = c > ' ' && c < 0x7f;
   switch (name | 0x20) {
-    case 'a': has = upper || lower; break;
-    case 'c': has = c < ' ' || c == 0x7f; break;
-    case 'd': has = digit; break;
-    case 'g': has = print; break;
-    case 'l': has = lower; break;
-    case 'p': has = print && !upper && !lower && !digit; break;
-    case 's': has = c == ' ' || in_range(c, '\t', '\r'); break;
-    case 'u': has = upper; break;
-    case 'w': has = upper || lower || digit; break;
-    case 'x': has = digit || in_range(c, 'A', 'F') || in_range(c, 'a', 'f'); break;
-    case 'z': has = c == 0; break;
-    default: return false;
+    case 'a':
+      has = upper || lower;
+      break;
+    case 'c':
+      has = c < ' ' || c == 0x7f;
+      break;
+    case 'd':
+      has = digit;
+      break;
+    case 'g':
+      has = print;
+      break;
+    case 'l':
+      has = lower;
+      break;
+    case 'p':
+      has = print && !upper && !lower && !digit;
+      break;
+    case 's':
+      has = c == ' ' || in_range(c, '\t', '\r');
+      break;
+    case 'u':
+      has = upper;
+      break;
+    case 'w':
+      has = upper || lower || digit;
+      break;
+    case 'x':
+      has = digit || in_range(c, 'A', 'F') || in_range(c, 'a', 'f');
+      break;
+    case 'z':
+      has = c == 0;
+      break;
+    default:
+      return false;
   }
   if (name < 'a') has = !has;
   return true;
@@ -191,14 +216,21 @@ class Reader {
   void read_quantifier(Item& item) {
     if (at_ == end_) return;
     switch (*at_) {
-      case '?': item.kind = Kind::kOptional; break;
-      case '*': item.kind = Kind::kStar; break;
+      case '?':
+        item.kind = Kind::kOptional;
+        break;
+      case '*':
+        item.kind = Kind::kStar;
+        break;
       case '+':
         item.kind = Kind::kStar;
         item.least = 1;
         break;
-      case '-': item.kind = Kind::kLazy; break;
-      default: return;
+      case '-':
+        item.kind = Kind::kLazy;
+        break;
+      default:
+        return;
     }
     ++nesting_;
     ++at_;
@@ -295,7 +327,8 @@ const Pattern& Pattern::push(lua_State* L, const char* text, std::size_t size, b
   reader.fill(items, sets);
   reader.read(pattern);
   for (Item* item = items; item->kind != Kind::kEnd; ++item) {
-    if (item->kind == Kind::kStar || item->kind == Kind::kLazy) item->exclusive = is_exclusive(item);
+    if (item->kind == Kind::kStar || item->kind == Kind::kLazy)
+      item->exclusive = is_exclusive(item);
   }
   pattern.items = items;
   const Item* first = skip_captures(items);
@@ -303,7 +336,8 @@ const Pattern& Pattern::push(lua_State* L, const char* text, std::size_t size, b
   return *new (memory) Pattern(pattern);
 }
 
-// --- the matcher -------------------------------------------------------------------------------------
+// --- the matcher
+// -------------------------------------------------------------------------------------
 
 Match::Match(lua_State* L, const Pattern& pattern, const char* text, std::size_t size)
     : L_(L),
@@ -382,7 +416,8 @@ const char* Match::run(const char* s, const Item* item) {
   for (;; ++item) {
     step();
     switch (item->kind) {
-      case Kind::kEnd: return s;
+      case Kind::kEnd:
+        return s;
       case Kind::kEndOfText:
         if (s != text_end_) return nullptr;
         break;
@@ -407,11 +442,15 @@ const char* Match::run(const char* s, const Item* item) {
         if (!more) return s;
         break;
       }
-      case Kind::kOpen: captures_[item->number].start = s; break;
+      case Kind::kOpen:
+        captures_[item->number].start = s;
+        break;
       case Kind::kClose:
         captures_[item->number].size = s - captures_[item->number].start;
         break;
-      case Kind::kPosition: captures_[item->number] = {s, kPositionCapture}; break;
+      case Kind::kPosition:
+        captures_[item->number] = {s, kPositionCapture};
+        break;
       case Kind::kBalance:
         s = balance(s, *item);
         if (s == nullptr) return nullptr;

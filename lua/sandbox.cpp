@@ -18,7 +18,8 @@ const char kModuleEnvironmentKey[2] = {};
 
 constexpr std::size_t kLongestChunk = std::size_t{1} << 20;
 
-// --- load --------------------------------------------------------------------------------------------
+// --- load
+// --------------------------------------------------------------------------------------------
 
 struct Source {
   const char* at;
@@ -83,7 +84,8 @@ int script_load(lua_State* L) {
   return 2;
 }
 
-// --- views -------------------------------------------------------------------------------------------
+// --- views
+// -------------------------------------------------------------------------------------------
 
 int refuse_write(lua_State* L) {
   return raise(L, ErrorKind::kDenied, "the libraries are read-only",
@@ -100,7 +102,8 @@ int view_pairs(lua_State* L) {
   return 3;
 }
 
-// --- environments ------------------------------------------------------------------------------------
+// --- environments
+// ------------------------------------------------------------------------------------
 
 void open_global(lua_State* L, const char* name, lua_CFunction open) {
   lua_pushcfunction(L, open);
@@ -134,11 +137,11 @@ void open_math(lua_State* L) {
   lua_setglobal(L, "math");
 }
 
+/// Nobody can get hold of the table behind the methods of strings, so it needs no view.
 void protect_strings(lua_State* L) {
   lua_pushliteral(L, "");
   lua_getmetatable(L, -1);
   lua_getglobal(L, "string");
-  push_frozen_view(L);
   lua_setfield(L, -2, "__index");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");

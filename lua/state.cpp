@@ -54,7 +54,8 @@ LuaState::~LuaState() {
   watchdog_.join();
 }
 
-// --- memory ------------------------------------------------------------------------------------------
+// --- memory
+// ------------------------------------------------------------------------------------------
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
@@ -94,7 +95,8 @@ bool LuaState::may_grow(std::size_t bytes) {
   return false;
 }
 
-// --- the kill ----------------------------------------------------------------------------------------
+// --- the kill
+// ----------------------------------------------------------------------------------------
 
 /// Makes the running coroutine look at the kill at its next instruction. lua_sethook may be called
 /// between any two instructions of the thread that runs Lua, from a signal handler too.
@@ -136,7 +138,8 @@ std::string LuaState::killed() const {
     case kMemory:
       return "the script used more than " + std::to_string(limits_.memory_bytes >> 20) +
              " MB of memory";
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -151,13 +154,16 @@ void LuaState::revive() {
   }
 }
 
-// --- running -----------------------------------------------------------------------------------------
+// --- running
+// -----------------------------------------------------------------------------------------
 
 int LuaState::run(lua_State* task, int nargs, int* nresults) {
   arm();
   LuaState* outer = current_state.exchange(this, std::memory_order_relaxed);
   running_.store(task, std::memory_order_relaxed);
+  task_ = task;
   const int status = lua_resume(task, L_, nargs, nresults);
+  task_ = nullptr;
   running_.store(nullptr, std::memory_order_relaxed);
   current_state.store(outer, std::memory_order_relaxed);
   disarm();
@@ -182,7 +188,8 @@ int LuaState::close(lua_State* co) {
   return status;
 }
 
-// --- the watchdog ------------------------------------------------------------------------------------
+// --- the watchdog
+// ------------------------------------------------------------------------------------
 
 void LuaState::arm() {
   if (armed_depth_ > 0) {

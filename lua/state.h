@@ -49,6 +49,9 @@ class LuaState {
   /// Ends a coroutine and runs what it has to close, with the watchdog armed.
   int close(lua_State* co);
 
+  /// True for the coroutine of the running task, which is no coroutine of the script's.
+  bool is_task(const lua_State* co) const { return co == task_; }
+
   /// For loops and entries of bound functions: does not return when Lua was killed. The caller owns
   /// no C++ object.
   static void poll(lua_State* L) {
@@ -90,6 +93,7 @@ class LuaState {
   std::size_t refused_ = 0;  // the growth that was refused last
   bool closing_ = false;
   int armed_depth_ = 0;
+  const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
   // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
   std::atomic<lua_State*> running_{nullptr};
