@@ -23,9 +23,28 @@ const char kNumbersKey = 0;
 constexpr std::size_t kLongestLine = 16 << 10;
 
 /// Functions of the base library that a script may have as they are.
-constexpr const char* kPlain[] = {"assert", "error",    "getmetatable", "ipairs",
-                                  "pcall",  "xpcall",   "rawequal",     "rawlen",
-                                  "select", "tonumber", "type"};
+constexpr const char* kPlain[] = {"assert",   "error",  "getmetatable", "ipairs",   "pcall",
+                                  "rawequal", "rawlen", "select",       "tonumber", "type"};
+
+/// The message handler of an xpcall; upvalue 1 is the script's. After a kill that one is left out:
+/// an error that a hook raised calls it with hooks switched off, and then nothing could stop it.
+int handle_message(lua_State* L) {
+  lua_settop(L, 1);
+  if (LuaState::of(L).is_killed()) return 1;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/// xpcall(f, handler, …): Lua's own (upvalue 1) with the handler above between.
+int script_xpcall(lua_State* L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_pushvalue(L, 2);
+  lua_pushcclosure(L, guard<handle_message>, 1);
+  lua_replace(L, 2);
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
 
 int script_tostring(lua_State* L) {
   luaL_checkany(L, 1);
@@ -223,6 +242,9 @@ int luaopen_sandbox_base(lua_State* L) {
     lua_setfield(L, -2, name);
   }
   luaL_setfuncs(L, kFunctions, 0);
+  lua_getglobal(L, "xpcall");
+  lua_pushcclosure(L, guard<script_xpcall>, 1);
+  lua_setfield(L, -2, "xpcall");
   lua_pushliteral(L, "Lua 5.4");
   lua_setfield(L, -2, "_VERSION");
   return 1;

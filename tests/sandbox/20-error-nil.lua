@@ -1,0 +1,3 @@
+-- Row 20: nil as an error still has a text.
+-- expect: error failed nil
+error(nil)

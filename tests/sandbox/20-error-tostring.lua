@@ -1,0 +1,3 @@
+-- Row 20: an error object whose text never comes; the host does not ask for it.
+-- expect: error failed without a message
+error(setmetatable({}, { __tostring = function() while true do end end, __name = 5, __index = error }))
