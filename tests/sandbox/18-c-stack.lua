@@ -4,7 +4,7 @@ local count = 0
 local function overflows(f)
   local ok, err = pcall(f)
   assert(not ok, "no error")
-  local text = type(err) == "table" and err.message or tostring(err)
+  local text = tostring(type(err) == "table" and err.message or err):gsub("^.*%.lua:%d+: ", "")
   assert(text:find("overflow") or text:find("too deep") or text:find("too complex") or text:find("nest") or text:find("too long")
     or text:find("error in error handling"), text)
   assert(#text < 4096)

@@ -28,7 +28,7 @@ local second = {}
 for name in pairs(large) do second[#second + 1] = name end
 large.newer, large[first[1]] = 1, nil
 for name in pairs(large) do second[#second + 1] = name end
-assert(#second == 10000 and second[1] == first[1] and second[5001] == first[2] and second[10000] == "newer")
+assert(#second == 10000 and second[1] == first[1] and second[5001] == "newer" and second[5002] == first[2])
 local list = {}
 for i = 1, 1000 do list[i] = i end
 list[500], list[1000] = nil, nil
