@@ -233,7 +233,8 @@ int script_close(lua_State* L) {
   return 2;
 }
 
-// --- for the host's own coroutines around scripts ------------------------------------------------------
+// --- for the host's own coroutines around scripts
+// ------------------------------------------------------
 
 int finish_drive(lua_State* L, lua_State* co, int count) {
   if (count == 0) {
@@ -241,7 +242,7 @@ int finish_drive(lua_State* L, lua_State* co, int count) {
     return 1;
   }
   if (!lua_toboolean(L, -count)) close_failed(L, co);
-  const char* how = !lua_toboolean(L, -count)         ? "failed"
+  const char* how = !lua_toboolean(L, -count)     ? "failed"
                     : lua_status(co) == LUA_YIELD ? "yielded"
                                                   : "ended";
   lua_pushstring(L, how);
@@ -249,8 +250,9 @@ int finish_drive(lua_State* L, lua_State* co, int count) {
   return count;
 }
 
-/// drive(coroutine) -> "ended" and its results, "failed" and the error, "yielded" and the values, or
-/// "waits" when it called wait_outside, in it or in any coroutine of its own. Goes on after that.
+/// drive(coroutine) -> "ended" and its results, "failed" and the error, "yielded" and the values,
+/// or "waits" when it called wait_outside, in it or in any coroutine of its own. Goes on after
+/// that.
 int drive(lua_State* L) {
   lua_State* co = check_coroutine(L, 1);
   lua_settop(L, 1);

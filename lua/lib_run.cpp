@@ -124,7 +124,8 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written = run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  written =
+      run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -171,7 +172,7 @@ int run_make_dirs(lua_State* L) {
 
 /// redact(text) -> text
 int run_redact(lua_State* L) {
-  Run& run = check_run(L);
+  check_run(L);
   const std::string_view text = check_text(L, 1);
   if (Services::of(L).redactor.empty()) {
     lua_settop(L, 1);
@@ -374,6 +375,7 @@ Result<Keeper*> Run::keep(Services& services) {
     KeeperOptions options;
     options.program = services.keeper_program;
     options.run_dir_fd = dir->dir().fd();
+    options.output_dir_fd = agent->fd();
     options.run_id = dir->id();
     auto started = Keeper::start(services.loop, std::move(options));
     if (!started) return started.error();

@@ -69,14 +69,15 @@ end
 local function join(dir, name) return dir == "" and name or dir .. "/" .. name end
 
 local function make_survey(ctx, facts)
-  local there, cache, files = {}, {}, {}
+  local there, cache, files, folders = {}, {}, {}, {}
   for _, path in ipairs(facts.survey or {}) do there[path] = true end
   for i, file in ipairs(facts.files) do
     local deleted = file.status == "deleted" and not file.untracked
     there[file.path] = not deleted or nil
     if file.old_path and file.status == "renamed" then there[file.old_path] = nil end
-    files[i] = { path = file.path, d = file.d or paths.describe(file.path), deleted = deleted, nested = file.nested,
-      submodule = file.submodule, symlink = file.symlink }
+    local d = file.d or paths.describe(file.path, folders)
+    files[i] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
+      symlink = file.symlink }
   end
   local s = { files = files, checks = {}, ctx = ctx }
 
@@ -95,15 +96,29 @@ local function make_survey(ctx, facts)
     end
   end
 
-  function s.nearest(dir, names)
+  -- Asked for each file, with few lists of names and few folders, so each answer is kept.
+  local function remembered(search)
+    local answers = {}
+    return function(dir, names)
+      local known = answers[names]
+      if not known then
+        known = {}
+        answers[names] = known
+      end
+      if known[dir] == nil then known[dir] = { search(dir, names) } end
+      return known[dir][1], known[dir][2]
+    end
+  end
+
+  s.nearest = remembered(function(dir, names)
     while dir do
       local path = look(dir, names)
       if path then return dir, path end
       dir = parent(dir)
     end
-  end
+  end)
 
-  function s.topmost(dir, names)
+  s.topmost = remembered(function(dir, names)
     local best, best_path
     while dir do
       local path = look(dir, names)
@@ -111,7 +126,7 @@ local function make_survey(ctx, facts)
       dir = parent(dir)
     end
     return best, best_path
-  end
+  end)
 
   return s
 end
@@ -174,14 +189,28 @@ local SCRIPTS = { "tests/run.sh", "test/run.sh", "test.sh", "tests.sh", "run-tes
 
 local function has_kind(s, kinds)
   for _, check in ipairs(s.checks) do
-    if kinds[check.kind] and sub(check.command, 1, 9) ~= "git diff " then return true end
+    if kinds[check.kind] then return true end
   end
   return false
 end
 
+local INERT = {}
+for word in string.gmatch([[.gitignore .gitattributes .editorconfig .gitlab-ci.yml .mailmap .dockerignore .npmignore
+  .gitmodules .pre-commit-config.yaml codeowners .git-blame-ignore-revs .env .env.example]], "%S+") do
+  INERT[word] = true
+end
+
+---Files that neither a build nor a test of the product reads, so that changing them asks for none.
+---@param path string
+---@return boolean
+function M.inert(path)
+  local _, name = paths.split(path)
+  return sub(path, 1, 8) == ".github/" or INERT[lower(name)] == true
+end
+
 local function any_code(s)
   for _, file in ipairs(s.files) do
-    local kind = file.d.kind
+    local kind = M.inert(file.path) and "inert" or file.d.kind
     if kind == "code" or kind == "config" or kind == "lock" or kind == "unknown" then return true end
   end
   return false
@@ -248,7 +277,7 @@ function M.find(ctx, facts)
   require("moonlet.checks.ecosystems").run(s, M)
   if any_code(s) then hints(s, facts) end
   require("moonlet.checks.syntax").run(s, M, has_kind(s, { test = true, build = true, typecheck = true, lint = true }))
-  if #s.checks == 0 or not has_kind(s, { lint = true, custom = true }) then diff_check(facts, s) end
+  if #s.checks == 0 then diff_check(facts, s) end
   drop_covered(s)
   table.sort(s.checks, function(a, b)
     if RANK[a.kind] ~= RANK[b.kind] then return RANK[a.kind] < RANK[b.kind] end

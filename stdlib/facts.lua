@@ -225,8 +225,7 @@ end
 -- Secrets of one file's diff: noted in the part; the text comes back fit to be shown.
 local function cleaned(part, path, chunk)
   part.secrets = {}
-  local d = paths.describe(path)
-  local hits = secrets.scan(chunk, scan_options(d))
+  local hits = secrets.scan(chunk, scan_options(paths.describe(path)))
   local offsets = {}
   for i = 1, #hits do offsets[i] = hits[i].from end
   for i, place in ipairs(locate(chunk, offsets)) do
@@ -427,7 +426,7 @@ end
 local function prepare(ctx, target, opts)
   local calls = { git.config_call() }
   if opts.survey then
-    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 67108864, journal = opts.journal } }
+    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 33554432, journal = opts.journal } }
   end
   local survey_at, resolve_at = opts.survey and 2, nil
   local call = resolve_call(target)

@@ -28,7 +28,7 @@ namespace {
 constexpr std::int64_t kGuardLimitMs = 30000;
 
 struct Arguments {
-  int run_dir_fd = -1, host_fd = -1;
+  int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
   std::string run_id;
   bool cgroups = true;
 };
@@ -53,13 +53,15 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       if (!parse_fd(value, arguments.run_dir_fd)) return false;
     } else if (name == "--socket") {
       if (!parse_fd(value, arguments.host_fd)) return false;
+    } else if (name == "--output") {
+      if (!parse_fd(value, arguments.output_dir_fd)) return false;
     } else if (name == "--run") {
       arguments.run_id = value;
     } else {
       return false;
     }
   }
-  return arguments.run_dir_fd >= 0 && arguments.host_fd >= 0;
+  return arguments.run_dir_fd >= 0 && arguments.host_fd >= 0 && arguments.output_dir_fd >= 0;
 }
 
 int refuse(int host_fd, const Error& error) {
@@ -118,8 +120,9 @@ int keeper_main(int argc, char** argv) {
     return write(STDERR_FILENO, kText, sizeof kText - 1) < 0 ? 2 : 2;
   }
   // Ours are known by number; what else a careless host let slip through its exec is nobody's here.
-  if (arguments.run_dir_fd == 3 && arguments.host_fd == 4) close_inherited_fds(5);
-  for (int fd : {arguments.run_dir_fd, arguments.host_fd}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  const auto given = {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd};
+  if (std::max(given) == 5) close_inherited_fds(6);
+  for (int fd : given) fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (fchdir(arguments.run_dir_fd) != 0) {
     return refuse(arguments.host_fd, Error::from_errno(errno, "enter the run's directory"));
   }
@@ -133,6 +136,7 @@ int keeper_main(int argc, char** argv) {
 
   WorkerSetup setup;
   setup.run_dir_fd = arguments.run_dir_fd;
+  setup.output_dir_fd = arguments.output_dir_fd;
   setup.host_fd = arguments.host_fd;
   setup.log_fd = *log_fd;
   setup.guard_fd = alive[0];

@@ -12,6 +12,7 @@ namespace moonlet {
 
 struct WorkerSetup {
   int run_dir_fd = -1;
+  int output_dir_fd = -1;
   int host_fd = -1;   ///< the socket to the host; taken over
   int log_fd = -1;    ///< of open_keeper_log(), locked
   int guard_fd = -1;  ///< reads end of file when the guard is gone

@@ -133,7 +133,9 @@ void check_end(const Header& header, const json& envelope) {
   const std::string message = envelope["error"]["message"];
   if (header.end == "killed") {
     CHECK(envelope["error"]["kind"] == "limit");
-    const char* what = header.kind == "memory" ? "MB of memory" : header.kind == "time" ? "ms without" : "more than";
+    const char* what = header.kind == "memory" ? "MB of memory"
+                       : header.kind == "time" ? "ms without"
+                                               : "more than";
     CHECK(message.find(what) != std::string::npos);
     if (envelope["run"].is_object()) CHECK(envelope["run"]["verdict"] == "failed");
   } else {

@@ -27,8 +27,8 @@ struct EngineOptions {
   /// How long Lua may run without waiting for anything, in milliseconds; 0 is without limit.
   std::int64_t lua_run_ms = 10'000;
   /// A signal that reaches Lua when its time is up. The program must have installed
-  /// Engine::on_interrupt as its handler, with SA_RESTART. 0 is none: Lua then looks at the clock by
-  /// itself, which makes tight loops take twice as long.
+  /// Engine::on_interrupt as its handler, with SA_RESTART. 0 is none: Lua then looks at the clock
+  /// by itself, which makes tight loops take twice as long.
   int interrupt_signal = 0;
   /// Called once, on another thread, when Lua could not be stopped within a second after a limit:
   /// command() will not return before Lua does. Everything that matters is on disk; a program that
@@ -66,7 +66,8 @@ class Engine {
   /// command runs.
   void cancel();
 
-  /// The handler of EngineOptions::interrupt_signal. It does nothing while no Lua runs on the thread.
+  /// The handler of EngineOptions::interrupt_signal. It does nothing while no Lua runs on the
+  /// thread.
   static void on_interrupt(int signal);
 
  private:
