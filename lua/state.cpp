@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <new>
@@ -110,8 +111,22 @@ void LuaState::on_signal(int) {
   if (state != nullptr && state->is_killed()) state->hurry();
 }
 
+/// Keeps the innermost line of a script's own text ("@" before the name of its source).
+void LuaState::note_place(lua_State* L) {
+  if (killed_at_[0] != '\0') return;
+  constexpr int kDeepest = 100;
+  lua_Debug frame;
+  for (int level = 0; level < kDeepest && lua_getstack(L, level, &frame); ++level) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
+    std::snprintf(killed_at_, sizeof killed_at_, "%s:%d", frame.short_src, frame.currentline);
+    return;
+  }
+}
+
 void LuaState::count_hook(lua_State* L, lua_Debug*) {
   if (!of(L).is_killed()) return;
+  of(L).note_place(L);
   // A yield cannot be caught by pcall. Where none is possible the error comes back at every
   // instruction until the code has unwound.
   if (lua_isyieldable(L)) {
@@ -122,6 +137,7 @@ void LuaState::count_hook(lua_State* L, lua_Debug*) {
 }
 
 void LuaState::die(lua_State* L) {
+  of(L).note_place(L);
   if (lua_isyieldable(L)) lua_yield(L, 0);
   lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
   raise(L, ErrorKind::kLimit,
@@ -146,6 +162,7 @@ std::string LuaState::killed() const {
 void LuaState::revive() {
   cap_ = std::max(cap_, used_) + 4 * kReserve;
   refused_ = 0;
+  killed_at_[0] = '\0';
   kill_.store(kNone, std::memory_order_relaxed);
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);

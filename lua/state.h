@@ -61,6 +61,9 @@ class LuaState {
   /// Why Lua was killed: empty while it is well.
   std::string killed() const;
 
+  /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
+  const char* killed_at() const { return killed_at_; }
+
   /// After a kill: lets Lua run again, for the host's own last words. Every task of before must
   /// have been dropped, for a killed coroutine is never resumed.
   void revive();
@@ -81,6 +84,7 @@ class LuaState {
   void tick(std::int64_t deadline, std::int64_t now, std::int64_t late);
   bool may_grow(std::size_t bytes);
   void hurry();
+  void note_place(lua_State* L);
   [[noreturn]] static void die(lua_State* L);
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
   static void count_hook(lua_State* L, lua_Debug*);
@@ -93,6 +97,7 @@ class LuaState {
   std::size_t refused_ = 0;  // the growth that was refused last
   bool closing_ = false;
   int armed_depth_ = 0;
+  char killed_at_[LUA_IDSIZE + 16] = "";
   const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
   // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
