@@ -1,6 +1,7 @@
 #include "lua/sandbox.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "lua/error.h"
 #include "lua/guard.h"
@@ -35,6 +36,20 @@ const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   *size = static_cast<std::size_t>(std::min(kPiece, source.end - source.at));
   source.at += *size;
   return piece;
+}
+
+/// Lua's parser resolves jumps one by one, in time that grows with their square, and cannot be ended
+/// while it does so. No honest chunk has this many.
+bool has_many_jumps(std::string_view text) {
+  constexpr std::size_t kMost = 8000;
+  std::size_t count = 0;
+  for (std::string_view word : {"goto", "break"}) {
+    for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at)) {
+      if (++count > kMost) return true;
+      at += word.size();
+    }
+  }
+  return false;
 }
 
 /// Pushes what the reader function at 1 gives, as one text.
@@ -249,6 +264,11 @@ bool load_text(lua_State* L, const char* text, std::size_t size, const char* chu
   if (size > kLongestChunk) {
     lua_pop(L, 1);
     lua_pushliteral(L, "chunk longer than 1 MB");
+    return false;
+  }
+  if (has_many_jumps({text, size})) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "chunk with too many jumps (goto, break)");
     return false;
   }
   Source source{text, text + size};
