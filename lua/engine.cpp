@@ -95,7 +95,7 @@ class Engine::Impl {
 
  private:
   Result<Outcome> drive(LuaState& state, Scheduler& scheduler, const std::shared_ptr<Task>& task);
-  Result<Outcome> end_killed(Services& services, LuaState& state, const std::string& reason);
+  Result<Outcome> end_killed(Services& services, LuaState& state);
   Result<Outcome> read_outcome(lua_State* L, const Task& task, const Scheduler& scheduler);
 
   EngineOptions options_;
@@ -125,6 +125,15 @@ Result<Outcome> Engine::Impl::read_outcome(lua_State* L, const Task& task,
   return outcome;
 }
 
+/// Why and where Lua was killed.
+Error kill_error(const LuaState& state) {
+  Error error;
+  error.kind = ErrorKind::kLimit;
+  error.message = state.killed();
+  error.at = state.killed_at();
+  return error;
+}
+
 Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
                                     const std::shared_ptr<Task>& task) {
   scheduler.pump();
@@ -149,16 +158,14 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
     scheduler.pump();
   }
   if (scheduler.killed()) {
-    Error error;
-    error.kind = ErrorKind::kLimit;
-    error.message = scheduler.kill_reason();
-    return error;
+    return kill_error(state);
   }
   return read_outcome(state.main(), *task, scheduler);
 }
 
-Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state,
-                                         const std::string& reason) {
+/// The host's last words about a run whose Lua was killed. Its coroutines are never resumed.
+Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state) {
+  const Error killed = kill_error(state);
   if (services.run) services.run->keeper.reset();
   state.revive();
   Scheduler scheduler(state, loop_);
@@ -166,14 +173,16 @@ Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state,
   lua_settop(L, 0);
   lua_gc(L, LUA_GCCOLLECT);
   if (!push_entry(L, "killed")) return read_error(L, -1);
-  lua_pushlstring(L, reason.data(), reason.size());
-  auto task = scheduler.start_main(1);
+  lua_pushlstring(L, killed.message.data(), killed.message.size());
+  lua_pushlstring(L, killed.at.data(), killed.at.size());
+  auto task = scheduler.start_main(2);
   return drive(state, scheduler, task);
 }
 
 Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   cancel_asked_.store(false);
-  LuaState state({options_.lua_memory_bytes, options_.lua_run_ms});
+  LuaState state({options_.lua_memory_bytes, options_.lua_run_ms, options_.interrupt_signal,
+                  options_.on_stuck});
   Services services(clock_, loop_, options_.environment);
   services.working_directory = options_.directory;
   services.keeper_program = options_.moonlet_program;
@@ -182,7 +191,6 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   Services::set(L, services);
   open_sandbox(L);
   open_modules(L);
-  std::string reason;
   Result<Outcome> outcome = Error{};
   {
     Scheduler scheduler(state, loop_);
@@ -190,9 +198,8 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
     push_words(L, words);
     auto task = scheduler.start_main(1);
     outcome = drive(state, scheduler, task);
-    if (scheduler.killed()) reason = scheduler.kill_reason();
   }
-  if (!reason.empty()) outcome = end_killed(services, state, reason);
+  if (state.is_killed()) outcome = end_killed(services, state);
   services.drop_run();
   return outcome;
 }
@@ -236,5 +243,7 @@ Result<Outcome> Engine::run(const std::string& preset, const std::vector<std::st
 }
 
 void Engine::cancel() { impl_->cancel(); }
+
+void Engine::on_interrupt(int signal) { LuaState::on_signal(signal); }
 
 }  // namespace moonlet

@@ -16,6 +16,7 @@ int luaopen_core_process(lua_State* L);
 int luaopen_core_event(lua_State* L);
 int luaopen_core_system(lua_State* L);
 int luaopen_core_script(lua_State* L);
+int luaopen_core_coroutine(lua_State* L);
 
 /// Pushes the table `core` with all of the above opened as fields.
 void push_core(lua_State* L);

@@ -68,6 +68,12 @@ int event_emit(lua_State* L) {
   std::size_t size = 0;
   const char* step = luaL_optlstring(L, 2, "", &size);
   luaL_checktype(L, 3, LUA_TTABLE);
+  if (*type == EventType::kLog || *type == EventType::kPhase) {
+    const char* key = *type == EventType::kLog ? "text" : "name";
+    const bool text = lua_getfield(L, 3, key) == LUA_TSTRING;
+    count_output(L, text ? lua_rawlen(L, -1) : 0);
+    lua_pop(L, 1);
+  }
   Event& event = push_box<Event>(L);
   event.type = *type;
   event.step.assign(step, size);

@@ -17,7 +17,10 @@ int json_decode(lua_State* L) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 1, &size);
   auto& parsed = push_box<Result<nlohmann::json>>(L, Error{});
-  parsed = parse_json({text, size});
+  JsonLimits limits;
+  limits.max_bytes = kMaxValueBytes;
+  limits.max_values = kMaxValueNodes;
+  parsed = parse_json({text, size}, limits);
   if (!parsed) return raise_error(L, parsed.error());
   push_value(L, *parsed);
   return 1;

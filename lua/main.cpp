@@ -39,6 +39,37 @@ void watch_signals(moonlet::Engine& engine) {
   signal(SIGPIPE, SIG_IGN);
 }
 
+/// Sanitizers hold signals back while a thread makes no call, as a loop of Lua does not.
+#if defined(__SANITIZE_THREAD__)
+constexpr int kInterruptSignal = 0;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr int kInterruptSignal = 0;
+#else
+constexpr int kInterruptSignal = SIGURG;
+#endif
+#else
+constexpr int kInterruptSignal = SIGURG;  // ignored by default, so a stray one does no harm
+#endif
+
+/// How Lua's time limit reaches code that makes no call.
+void install_interrupt() {
+  if (kInterruptSignal == 0) return;
+  struct sigaction action {};
+  action.sa_handler = moonlet::Engine::on_interrupt;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(kInterruptSignal, &action, nullptr);
+}
+
+/// The last resort. The keeper and the files hold everything that matters.
+[[noreturn]] void end_stuck_host(const std::string& why) {
+  const std::string line =
+      "moonlet: " + why + ", and it could not be stopped: the host ends itself\n";
+  (void)!write(STDERR_FILENO, line.data(), line.size());
+  _exit(1);
+}
+
 int lost_output = 0;  // the errno of the first write of the result that failed
 
 void print(int stream, std::string_view text) {
@@ -81,6 +112,9 @@ int main(int argc, char** argv) {
   fill_standard_descriptors();
   moonlet::EngineOptions options;
   options.print = print;
+  options.interrupt_signal = kInterruptSignal;
+  options.on_stuck = end_stuck_host;
+  install_interrupt();
   auto engine = moonlet::Engine::open(std::move(options));
   if (!engine) return report(engine.error());
   watch_signals(*engine);

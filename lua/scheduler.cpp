@@ -63,6 +63,8 @@ Scheduler::~Scheduler() {
       task->waiting_for_->on_complete([] {});
       task->waiting_for_->cancel();
     }
+    // Its coroutine is never resumed: what only it holds is garbage from now on.
+    luaL_unref(L_, LUA_REGISTRYINDEX, std::exchange(task->thread_ref_, LUA_NOREF));
   }
 }
 
@@ -117,6 +119,7 @@ void Scheduler::resume(const std::shared_ptr<Task>& task) {
   lua_State* thread = lua_tothread(L_, -1);
   lua_pop(L_, 1);  // the registry holds it
   if (const Error* error = task->scope_->pending_error(); error != nullptr && !task->started_) {
+    lua_settop(thread, 0);
     push_error(thread, *error);
     finish(task, thread, LUA_ERRRUN, 1);
     return;
@@ -126,7 +129,7 @@ void Scheduler::resume(const std::shared_ptr<Task>& task) {
   task->waiting_for_.reset();
   running_ = task;
   int nresults = 0;
-  const int status = state_.timed([&] { return lua_resume(thread, L_, nargs, &nresults); });
+  const int status = state_.run(thread, nargs, &nresults);
   running_.reset();
   if (killed()) return;
   if (status == LUA_YIELD && is_await(thread, nresults)) {
@@ -139,6 +142,7 @@ void Scheduler::resume(const std::shared_ptr<Task>& task) {
 void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int status,
                        int nresults) {
   lua_checkstack(L_, 4);
+  lua_checkstack(thread, 4);
   if (status == LUA_OK) {
     task->outcome_ = Task::Outcome::kReturned;
     lua_createtable(thread, nresults, 1);
@@ -162,7 +166,7 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
   }
   lua_xmove(thread, L_, 1);
   task->result_ref_ = luaL_ref(L_, LUA_REGISTRYINDEX);
-  lua_resetthread(thread);
+  state_.close(thread);  // runs what a script left to be closed
   luaL_unref(L_, LUA_REGISTRYINDEX, task->thread_ref_);
   task->thread_ref_ = LUA_NOREF;
   tasks_.erase(std::find(tasks_.begin(), tasks_.end(), task));

@@ -1,5 +1,6 @@
 #include "lua/services.h"
 
+#include "lua/error.h"
 #include "lua/run.h"
 
 namespace moonlet {
@@ -55,6 +56,17 @@ const char* Services::env(std::string_view name) const {
     }
   }
   return nullptr;
+}
+
+void count_output(lua_State* L, std::size_t bytes) {
+  constexpr std::size_t kMost = std::size_t{8} << 20;
+  constexpr std::size_t kOverhead = 64;  // an empty line is a record too
+  Services& services = Services::of(L);
+  if (services.logged_bytes > kMost) {
+    raise(L, ErrorKind::kLimit, "the script logged more than 8 MB",
+          "write what is long to an artifact: ctx:write(name, text)");
+  }
+  services.logged_bytes += bytes + kOverhead;
 }
 
 }  // namespace moonlet

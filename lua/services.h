@@ -29,6 +29,7 @@ struct Services {
   std::function<void(int stream, std::string_view text)> print;
   std::unique_ptr<Bus> bus;
   std::unique_ptr<Run> run;
+  std::size_t logged_bytes = 0;  ///< what scripts have printed and logged so far
 
   Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
   ~Services();
@@ -46,5 +47,8 @@ struct Services {
  private:
   std::unique_ptr<CallbackSink> display_;
 };
+
+/// Counts what a script says; raises `limit` when it says too much.
+void count_output(lua_State* L, std::size_t bytes);
 
 }  // namespace moonlet

@@ -1,16 +1,28 @@
 #include "lua/state.h"
 
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <new>
+
+#include "lua/error.h"
 
 namespace moonlet {
 
 namespace {
 
 constexpr int kHookCount = 1000;
-constexpr auto kTick = std::chrono::milliseconds(20);
+constexpr std::int64_t kTickNs = 20'000'000;
+constexpr int kStuckTicks = 50;
+constexpr std::int64_t kExpired = -1;
 // Beyond the cap, so that error messages and cleanup still find memory after a kill.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
+
+// Whose Lua runs on this thread, for the signal handler.
+thread_local std::atomic<LuaState*> current_state{nullptr};
 
 std::int64_t steady_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -18,16 +30,16 @@ std::int64_t steady_ns() {
       .count();
 }
 
-LuaState* owner(lua_State* L) { return *static_cast<LuaState**>(lua_getextraspace(L)); }
-
 }  // namespace
 
-LuaState::LuaState(const LuaLimits& limits) : limits_(limits) {
+LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memory_bytes) {
   L_ = lua_newstate(&LuaState::allocate, this);
   if (L_ == nullptr) throw std::bad_alloc();
   *static_cast<LuaState**>(lua_getextraspace(L_)) = this;
   // Hooks are per thread and copied to new ones, so this one reaches every coroutine.
-  lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
+  if (limits_.interrupt_signal == 0) {
+    lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
+  }
 }
 
 LuaState::~LuaState() {
@@ -43,6 +55,9 @@ LuaState::~LuaState() {
   watchdog_.join();
 }
 
+// --- memory
+// ------------------------------------------------------------------------------------------
+
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
   if (block == nullptr) old_size = 0;  // then it tells the kind of the object
@@ -51,87 +66,84 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::siz
     std::free(block);
     return nullptr;
   }
-  if (new_size > old_size && !state->closing_ && !state->may_grow(new_size - old_size)) {
-    return nullptr;
-  }
+  if (new_size > old_size && !state->may_grow(new_size - old_size)) return nullptr;
   void* moved = std::realloc(block, new_size);
-  if (moved != nullptr) state->used_ += new_size - old_size;
+  if (moved == nullptr) return nullptr;
+  state->used_ += new_size - old_size;
+  state->peak_ = std::max(state->peak_, state->used_);
   return moved;
 }
 
 bool LuaState::may_grow(std::size_t bytes) {
-  const bool killed = kill_.load(std::memory_order_relaxed) != kNone;
-  if (!killed && used_ + bytes <= limits_.memory_bytes) {
+  // The host's own work between two tasks runs outside of any protected call: a refusal there would
+  // end the process, and it needs little.
+  if (closing_ || armed_depth_ == 0) return true;
+  const bool killed = is_killed();
+  if (killed) hurry();
+  if (used_ + bytes <= cap_) {
     refused_ = 0;
     return true;
   }
-  if (killed) return bytes <= kReserve / 4 && used_ + bytes <= limits_.memory_bytes + kReserve;
+  if (killed) return bytes <= kReserve / 4 && used_ + bytes <= cap_ + kReserve;
   // Lua collects all garbage after a refusal and asks again at once: the second refusal of the same
   // request is a real shortage. It is sticky, because a script may catch a plain memory error.
   if (refused_ == bytes) {
     int none = kNone;
     kill_.compare_exchange_strong(none, kMemory);
+    hurry();
   }
   refused_ = bytes;
   return false;
 }
 
+// --- the kill
+// ----------------------------------------------------------------------------------------
+
+/// Makes the running coroutine look at the kill at its next instruction. lua_sethook may be called
+/// between any two instructions of the thread that runs Lua, from a signal handler too.
+void LuaState::hurry() {
+  lua_State* running = running_.load(std::memory_order_relaxed);
+  if (running != nullptr) lua_sethook(running, &LuaState::count_hook, LUA_MASKCOUNT, 1);
+}
+
+void LuaState::on_signal(int) {
+  LuaState* state = current_state.load(std::memory_order_relaxed);
+  if (state != nullptr && state->is_killed()) state->hurry();
+}
+
+/// Keeps the innermost line of a script's own text ("@" before the name of its source).
+void LuaState::note_place(lua_State* L) {
+  if (killed_at_[0] != '\0') return;
+  constexpr int kDeepest = 100;
+  lua_Debug frame;
+  for (int level = 0; level < kDeepest && lua_getstack(L, level, &frame); ++level) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
+    std::snprintf(killed_at_, sizeof killed_at_, "%s:%d", frame.short_src, frame.currentline);
+    return;
+  }
+}
+
 void LuaState::count_hook(lua_State* L, lua_Debug*) {
-  LuaState* state = owner(L);
-  if (state->kill_.load(std::memory_order_relaxed) == kNone) return;
+  if (!of(L).is_killed()) return;
+  of(L).note_place(L);
   // A yield cannot be caught by pcall. Where none is possible the error comes back at every
   // instruction until the code has unwound.
   if (lua_isyieldable(L)) {
     lua_yield(L, 0);
     return;
   }
+  die(L);
+}
+
+void LuaState::die(lua_State* L) {
+  of(L).note_place(L);
+  if (lua_isyieldable(L)) lua_yield(L, 0);
   lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
-  luaL_error(L, "%s",
-             state->kill_.load() == kMemory ? "Lua used more memory than it may"
-                                            : "Lua ran longer than it may");
-}
-
-void LuaState::arm() {
-  if (armed_depth_++ > 0 || limits_.run_ms == 0) return;
-  deadline_.store(steady_ns() + limits_.run_ms * 1'000'000, std::memory_order_relaxed);
-  std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
-  if (!watchdog_.joinable()) {
-    watching_ = true;
-    watchdog_ = std::thread([this] { watch(); });
-    return;
-  }
-  lock.lock();
-  if (watching_) return;
-  watching_ = true;
-  lock.unlock();
-  changed_.notify_one();
-}
-
-void LuaState::disarm() {
-  if (--armed_depth_ == 0) deadline_.store(0, std::memory_order_relaxed);
-}
-
-void LuaState::watch() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (!stop_) {
-    const std::int64_t deadline = deadline_.load(std::memory_order_relaxed);
-    if (deadline == 0) {
-      watching_ = false;
-      changed_.wait(lock, [this] { return stop_ || watching_; });
-      continue;
-    }
-    if (steady_ns() >= deadline) {
-      int none = kNone;
-      kill_.compare_exchange_strong(none, kTime);
-    }
-    changed_.wait_for(lock, kTick, [this] { return stop_; });
-  }
-}
-
-void LuaState::revive() {
-  limits_.memory_bytes += 4 * kReserve;
-  refused_ = 0;
-  kill_.store(kNone, std::memory_order_relaxed);
+  raise(L, ErrorKind::kLimit,
+        of(L).kill_.load() == kMemory ? "Lua used more memory than it may"
+                                      : "Lua ran longer than it may");
+  std::abort();  // not reached: raise does not return
 }
 
 std::string LuaState::killed() const {
@@ -145,6 +157,117 @@ std::string LuaState::killed() const {
     default:
       return {};
   }
+}
+
+void LuaState::revive() {
+  cap_ = std::max(cap_, used_) + 4 * kReserve;
+  refused_ = 0;
+  killed_at_[0] = '\0';
+  kill_.store(kNone, std::memory_order_relaxed);
+  if (limits_.interrupt_signal == 0) {
+    lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
+  } else {
+    lua_sethook(L_, nullptr, 0, 0);
+  }
+}
+
+// --- running
+// -----------------------------------------------------------------------------------------
+
+int LuaState::run(lua_State* task, int nargs, int* nresults) {
+  arm();
+  LuaState* outer = current_state.exchange(this, std::memory_order_relaxed);
+  running_.store(task, std::memory_order_relaxed);
+  task_ = task;
+  const int status = lua_resume(task, L_, nargs, nresults);
+  task_ = nullptr;
+  running_.store(nullptr, std::memory_order_relaxed);
+  current_state.store(outer, std::memory_order_relaxed);
+  disarm();
+  return status;
+}
+
+int LuaState::resume(lua_State* co, lua_State* from, int nargs, int* nresults) {
+  running_.store(co, std::memory_order_relaxed);
+  const int status = lua_resume(co, from, nargs, nresults);
+  running_.store(from, std::memory_order_relaxed);
+  return status;
+}
+
+int LuaState::close(lua_State* co) {
+  arm();
+  LuaState* outer = current_state.exchange(this, std::memory_order_relaxed);
+  lua_State* before = running_.exchange(co, std::memory_order_relaxed);
+  const int status = lua_resetthread(co);
+  running_.store(before, std::memory_order_relaxed);
+  current_state.store(outer, std::memory_order_relaxed);
+  disarm();
+  return status;
+}
+
+// --- the watchdog
+// ------------------------------------------------------------------------------------
+
+void LuaState::arm() {
+  if (armed_depth_ > 0) {
+    ++armed_depth_;
+    return;
+  }
+  if (limits_.run_ms == 0) {
+    ++armed_depth_;
+    return;
+  }
+  deadline_.store(steady_ns() + limits_.run_ms * 1'000'000);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    lua_thread_ = pthread_self();
+    if (!watchdog_.joinable()) watchdog_ = std::thread([this] { watch(); });
+    ++armed_depth_;
+    if (watching_) return;
+    watching_ = true;
+  }
+  changed_.notify_one();
+}
+
+void LuaState::disarm() {
+  if (--armed_depth_ == 0) deadline_.store(0);
+}
+
+void LuaState::watch() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  std::int64_t expected = steady_ns();
+  while (!stop_) {
+    const std::int64_t deadline = deadline_.load();
+    if (deadline == 0) {
+      overdue_ticks_ = 0;
+      watching_ = false;
+      changed_.wait(lock, [this] { return stop_ || watching_; });
+      expected = steady_ns();
+      continue;
+    }
+    const std::int64_t now = steady_ns();
+    tick(deadline, now, now - expected);
+    const std::int64_t left = deadline > now ? std::min(kTickNs, deadline - now) : kTickNs;
+    expected = now + left;
+    changed_.wait_for(lock, std::chrono::nanoseconds(left), [this] { return stop_; });
+  }
+}
+
+/// `late`: how much later than asked for the watchdog woke up.
+void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
+  if (deadline != kExpired && !is_killed()) {
+    overdue_ticks_ = 0;
+    if (late > 1'000'000'000) {  // the whole process was stopped: that is not Lua's time
+      deadline_.compare_exchange_strong(deadline, deadline + late);
+      return;
+    }
+    // Only when the code that this deadline was for still runs.
+    if (now < deadline || !deadline_.compare_exchange_strong(deadline, kExpired)) return;
+    int none = kNone;
+    kill_.compare_exchange_strong(none, kTime);
+  }
+  if (limits_.interrupt_signal != 0) pthread_kill(lua_thread_, limits_.interrupt_signal);
+  if (++overdue_ticks_ == kStuckTicks && limits_.on_stuck) limits_.on_stuck(killed());
 }
 
 }  // namespace moonlet

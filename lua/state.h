@@ -3,11 +3,14 @@
 // runs any more, pcall or not. Loop thread only, but for the watchdog thread, which sets one flag.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -19,6 +22,11 @@ namespace moonlet {
 struct LuaLimits {
   std::size_t memory_bytes = std::size_t{256} << 20;
   std::int64_t run_ms = 10'000;  ///< of Lua without an await; 0 = no limit
+  /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
+  /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
+  int interrupt_signal = 0;
+  /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
+  std::function<void(const std::string& why)> on_stuck;
 };
 
 class LuaState {
@@ -28,47 +36,76 @@ class LuaState {
   LuaState(const LuaState&) = delete;
   LuaState& operator=(const LuaState&) = delete;
 
+  /// The owner of any coroutine of a state.
+  static LuaState& of(lua_State* L) { return **static_cast<LuaState**>(lua_getextraspace(L)); }
+
   lua_State* main() { return L_; }
 
-  /// Runs `enter` (which calls lua_resume or lua_pcall) with the watchdog armed.
-  template <typename F>
-  auto timed(F&& enter) {
-    Armed armed(*this);
-    return enter();
+  /// lua_resume of a task, with the watchdog armed. Called outside of Lua.
+  int run(lua_State* task, int nargs, int* nresults);
+  /// lua_resume of a coroutine from inside a bound function of `from`. Look at killed() afterwards:
+  /// poll() is the one way to go on.
+  int resume(lua_State* co, lua_State* from, int nargs, int* nresults);
+  /// Ends a coroutine and runs what it has to close, with the watchdog armed.
+  int close(lua_State* co);
+
+  /// True for the coroutine of the running task, which is no coroutine of the script's.
+  bool is_task(const lua_State* co) const { return co == task_; }
+
+  /// For loops and entries of bound functions: does not return when Lua was killed. The caller owns
+  /// no C++ object.
+  static void poll(lua_State* L) {
+    if (of(L).is_killed()) die(L);
   }
+  bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
+  /// Why Lua was killed: empty while it is well.
+  std::string killed() const;
+
+  /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
+  const char* killed_at() const { return killed_at_; }
 
   /// After a kill: lets Lua run again, for the host's own last words. Every task of before must
   /// have been dropped, for a killed coroutine is never resumed.
   void revive();
-  /// Why Lua was killed: empty while it is well.
-  std::string killed() const;
+
   std::size_t memory_used() const { return used_; }
+  std::size_t memory_peak() const { return peak_; }
+  std::size_t memory_cap() const { return limits_.memory_bytes; }
+
+  /// The handler of LuaLimits::interrupt_signal.
+  static void on_signal(int signal);
 
  private:
   enum Kill : int { kNone = 0, kTime = 1, kMemory = 2 };
 
-  struct Armed {
-    explicit Armed(LuaState& state) : state_(state) { state_.arm(); }
-    ~Armed() { state_.disarm(); }
-    LuaState& state_;
-  };
-
   void arm();
   void disarm();
   void watch();
+  void tick(std::int64_t deadline, std::int64_t now, std::int64_t late);
   bool may_grow(std::size_t bytes);
+  void hurry();
+  void note_place(lua_State* L);
+  [[noreturn]] static void die(lua_State* L);
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
   static void count_hook(lua_State* L, lua_Debug*);
 
-  LuaLimits limits_;
+  const LuaLimits limits_;
   lua_State* L_ = nullptr;
+  std::size_t cap_;
   std::size_t used_ = 0;
+  std::size_t peak_ = 0;
   std::size_t refused_ = 0;  // the growth that was refused last
   bool closing_ = false;
   int armed_depth_ = 0;
+  char killed_at_[LUA_IDSIZE + 16] = "";
+  const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
-  // The moment (steady, ns) after which Lua is killed; 0 while none runs.
+  // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
+  std::atomic<lua_State*> running_{nullptr};
+  // The moment (steady, ns) after which Lua is killed; 0 while none runs; kExpired once it fell.
   std::atomic<std::int64_t> deadline_{0};
+  pthread_t lua_thread_{};  // guarded by mutex_
+  int overdue_ticks_ = 0;   // the watchdog's own
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lua/error.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -20,14 +21,22 @@ void push_string(lua_State* L, const std::string& text) {
 struct Reader {
   lua_State* L;
   std::size_t nodes = 0;
+  std::size_t bytes = 0;
+  std::size_t polled = 0;
 
   void refuse(const char* why) {
     raise(L, ErrorKind::kInvalid, lua_pushfstring(L, "not a JSON value: %s", why));
   }
 
+  void count(std::size_t size) {
+    bytes += size;
+    if (bytes > kMaxValueBytes) refuse("it holds more than 16 MB of text");
+    if ((++polled & 0xfff) == 0) LuaState::poll(L);
+  }
+
   void read(int index, json& out, int depth) {
     if (depth > kMaxValueDepth) refuse("it nests deeper than 64 levels, or contains itself");
-    if (++nodes > kMaxValueNodes) refuse("it holds more than 2,000,000 values");
+    if (++nodes > kMaxValueNodes) refuse("it holds more than 1,000,000 values");
     switch (lua_type(L, index)) {
       case LUA_TNIL:
         out = nullptr;
@@ -41,6 +50,7 @@ struct Reader {
       case LUA_TSTRING: {
         std::size_t size = 0;
         const char* data = lua_tolstring(L, index, &size);
+        count(size);
         out = json::string_t(data, size);
         break;
       }
@@ -105,6 +115,7 @@ struct Reader {
       }
       std::size_t size = 0;
       const char* key = lua_tolstring(L, -2, &size);
+      count(size);
       json& slot = out[std::string(key, size)];  // no temporary may live when read() raises
       read(lua_gettop(L), slot, depth + 1);
       lua_pop(L, 1);

@@ -9,9 +9,11 @@
 
 namespace moonlet {
 
-/// How deep a value may nest, and how many values it may hold.
+/// How deep a value may nest, how many values and how many bytes of text it may hold. Outside of
+/// Lua no allocator caps it.
 constexpr int kMaxValueDepth = 64;
-constexpr std::size_t kMaxValueNodes = 2'000'000;
+constexpr std::size_t kMaxValueNodes = 1'000'000;
+constexpr std::size_t kMaxValueBytes = std::size_t{16} << 20;
 
 /// Registers the metatable of arrays; called once a state.
 void open_values(lua_State* L);

@@ -95,11 +95,12 @@ function M.main(words)
 end
 
 --- Ends what was running when Lua was killed for its time or memory. Called by the engine with the
---- reason, in place of the main task.
+--- reason and the line of the script, in place of the main task.
 ---@param message string
+---@param at string
 ---@return integer exit_code, string envelope
-function M.killed(message)
-  local err = { kind = "limit", message = message,
+function M.killed(message, at)
+  local err = { kind = "limit", message = message, at = at ~= "" and at or nil,
     hint = "the script does too much by itself: let it wait for something, or do less" }
   local envelope, code = run_module.killed(err)
   if not envelope then envelope, code = failure("run", err) end

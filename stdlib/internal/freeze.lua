@@ -11,7 +11,7 @@ end
 
 local function is_data(value, depth)
   if getmetatable(value) ~= nil and not core.json.is_array(value) then return false end
-  for _, item in next, value do
+  for _, item in pairs(value) do
     if type(item) == "function" then return false end
     if type(item) == "table" and (depth > 32 or not is_data(item, depth + 1)) then return false end
   end
@@ -20,10 +20,16 @@ end
 
 local function copy(value)
   local result = {}
-  for key, item in next, value do
+  for key, item in pairs(value) do
     result[key] = type(item) == "table" and copy(item) or item
   end
   return core.json.is_array(value) and core.json.array(result) or result
+end
+
+local function shown(value)
+  if type(value) ~= "table" then return value end
+  if is_data(value, 0) then return copy(value) end
+  return M.view(value)
 end
 
 --- A view of `module` through which nothing can be changed.
@@ -33,13 +39,17 @@ function M.view(module)
   local view = views[module]
   if view then return view end
   view = setmetatable({}, {
-    __index = function(_, key)
-      local value = module[key]
-      if type(value) ~= "table" then return value end
-      if is_data(value, 0) then return copy(value) end
-      return M.view(value)
-    end,
+    __index = function(_, key) return shown(module[key]) end,
     __newindex = refuse,
+    __pairs = function(self)
+      local step = pairs(module)
+      local at
+      return function()
+        local value
+        at, value = step(module, at)
+        return at, shown(value)
+      end, self, nil
+    end,
     __metatable = false,
   })
   views[module] = view

@@ -211,33 +211,37 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
---- Runs a source until it returns or asks for `ctx`. Gives the preset it returned; or, for a script,
---- a function that goes on with it: resume(ctx) -> what the script returned.
+--- Runs a source until it returns or asks for `ctx`, be it in a coroutine of its own. Gives the
+--- preset it returned; or, for a script, a function that goes on with it: resume(ctx) -> what the
+--- script returned.
 ---@param source moonlet.Source
 ---@param args string[]? what a script sees as `args`
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
   local globals = { m = script_m(source), args = args or {} }
   globals.require = script_require(source, globals)
-  local wants_ctx = {}
+  local current
   local chunk = M.load(source.origin, source.text, globals, function(key)
-    if key == "ctx" then return coroutine.yield(wants_ctx) end
+    if key ~= "ctx" then return nil end
+    if not current then core.coroutine.wait_outside() end
+    return current
   end)
   local script = coroutine.create(chunk)
-  local ok, value = coroutine.resume(script)
-  if not ok then evaluation_error(source, value) end
-  if preset_module.is(value) then return value end
-  local finished, result = coroutine.status(script) == "dead", value
-  if not finished and value ~= wants_ctx then
-    error(record.invalid(source.origin .. " yields outside of any coroutine", nil, source.origin), 0)
+  local how, value = core.coroutine.drive(script)
+  if how == "failed" then evaluation_error(source, value) end
+  local function refuse_yield()
+    error(record.invalid(source.origin .. " yields outside of any coroutine",
+      "to wait, call ctx:sleep or another verb of ctx", source.origin), 0)
   end
+  if how == "yielded" then refuse_yield() end
+  if preset_module.is(value) then return value end
   return nil, function(ctx)
-    if finished then return result end
-    while true do
-      local resumed, outcome = coroutine.resume(script, ctx)
-      if not resumed then error(outcome, 0) end
-      if coroutine.status(script) == "dead" then return outcome end
-    end
+    if how == "ended" then return value end
+    current = ctx
+    local ended, result = core.coroutine.drive(script)
+    if ended == "failed" then error(result, 0) end
+    if ended == "yielded" then refuse_yield() end
+    return result
   end
 end
 

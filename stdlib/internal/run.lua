@@ -34,11 +34,16 @@ local function error_record(err)
     local at, message = tostring(err):match("^(.-:%d+): (.*)$")
     err = { kind = "failed", message = message or tostring(err), at = at }
   end
-  local kind, message = rawget(err, "kind"), rawget(err, "message")
+  -- A script may raise any table: what is no text is left out.
+  local function text(key, otherwise)
+    local value = rawget(err, key)
+    if type(value) ~= "string" then return otherwise end
+    return core.text.cut(value, 4096)
+  end
   return {
-    kind = type(kind) == "string" and kind or "failed",
-    message = type(message) == "string" and message or "an error without a message was raised",
-    hint = or_null(rawget(err, "hint")), at = or_null(rawget(err, "at")),
+    kind = text("kind", "failed"),
+    message = text("message", "an error without a message was raised"),
+    hint = text("hint", null), at = text("at", null),
   }
 end
 M.error_record = error_record
@@ -225,7 +230,8 @@ end
 
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
-  run.error = not ok and result or nil
+  run.error = nil
+  if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
   run.verdict = verdict_of(run, ok, result)
   run.duration_ms = core.clock.monotonic() - run.started
   core.run.end_children()

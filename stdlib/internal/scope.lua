@@ -69,9 +69,13 @@ function M.scope(ctx, options, fn)
 end
 
 local Handle = {}
-Handle.__index = Handle
-Handle.__metatable = false
-Handle.__name = "task"
+-- Apart from the methods: a script that got hold of its own metatable could give it a finalizer.
+local handle_metatable = {
+  __index = Handle,
+  __newindex = function() error({ kind = "denied", message = "a task handle is read-only" }, 0) end,
+  __metatable = false,
+  __name = "task",
+}
 
 local handles = setmetatable({}, { __mode = "k" })
 
@@ -103,7 +107,7 @@ function M.spawn(ctx, fn, ...)
     end
     error(results[2], 0)
   end, ...)
-  local handle = setmetatable({}, Handle)
+  local handle = setmetatable({}, handle_metatable)
   handles[handle] = ref
   return handle
 end

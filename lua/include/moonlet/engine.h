@@ -26,6 +26,14 @@ struct EngineOptions {
   std::size_t lua_memory_bytes = std::size_t{256} << 20;
   /// How long Lua may run without waiting for anything, in milliseconds; 0 is without limit.
   std::int64_t lua_run_ms = 10'000;
+  /// A signal that reaches Lua when its time is up. The program must have installed
+  /// Engine::on_interrupt as its handler, with SA_RESTART. 0 is none: Lua then looks at the clock
+  /// by itself, which makes tight loops take twice as long.
+  int interrupt_signal = 0;
+  /// Called once, on another thread, when Lua could not be stopped within a second after a limit:
+  /// command() will not return before Lua does. Everything that matters is on disk; a program that
+  /// can end itself may do so.
+  std::function<void(const std::string& why)> on_stuck;
   /// Called with what a command prints: stream 1 is the result, 2 is for a person to read. Without
   /// it nothing is printed.
   std::function<void(int stream, std::string_view text)> print;
@@ -57,6 +65,10 @@ class Engine {
   /// the verdict `cancelled`. Safe from any thread and from a signal handler; does nothing while no
   /// command runs.
   void cancel();
+
+  /// The handler of EngineOptions::interrupt_signal. It does nothing while no Lua runs on the
+  /// thread.
+  static void on_interrupt(int signal);
 
  private:
   class Impl;

@@ -1,0 +1,8 @@
+-- Row 2: a chunk has a size cap, whole or in pieces; the cap is an error that can be handled.
+-- expect: result capped
+local f, why = load(("x = 1 "):rep(200000))
+assert(f == nil and why:find("1 MB", 1, true))
+local piece = ("x = 1 "):rep(1000)
+local ok, message = pcall(load, function() return piece end)
+assert(not ok and message:find("1 MB", 1, true))
+return "capped"

@@ -1,0 +1,11 @@
+-- Row 6: the handle of a task shows its methods and nothing behind them.
+-- expect: result sealed
+local h = ctx:spawn(function() return 5 end)
+assert(h.__index == nil and h.__metatable == nil and h.__gc == nil and h.__name == nil)
+local ok, err = pcall(function() h.join = 1 end)
+assert(not ok and err.kind == "denied")
+assert(getmetatable(h) == false)
+assert(not pcall(h.join, {}) and not pcall(h.join, ctx) and not pcall(h.join, nil))
+assert(not pcall(h.join, setmetatable({}, { __index = h })))
+assert(h:join() == 5)
+return "sealed"

@@ -1,0 +1,5 @@
+-- Row 7: a __pairs and an iterator that never end.
+-- expect: killed time
+-- limits: time=200
+local t = setmetatable({}, { __pairs = function() return function() return 1 end end })
+while true do pcall(function() for _ in pairs(t) do end end) end

@@ -1,0 +1,10 @@
+-- Row 12: the same, tried again and again.
+-- expect: killed time
+-- limits: time=200
+local text = ("a"):rep(4000)
+while true do
+  pcall(string.find, text, ".-.-.-.-b")
+  pcall(string.match, text, "(.-)(.-)(.-)%1%2%3b")
+  pcall(string.gsub, text, "a*a*a*a*b", "")
+  pcall(function() for _ in text:gmatch(".-.-.-.-b") do end end)
+end

@@ -1,0 +1,6 @@
+-- Row 14: an order that never answers.
+-- expect: killed time
+-- limits: time=200
+while true do
+  pcall(table.sort, { 3, 2, 1 }, function() while true do pcall(error) end end)
+end

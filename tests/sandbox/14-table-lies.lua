@@ -1,0 +1,25 @@
+-- Row 14: lengths that lie, ranges without end: the table functions look at the table itself.
+-- expect: result raw
+local function fails(why, f, ...)
+  local ok, message = pcall(f, ...)
+  assert(not ok and tostring(message):find(why, 1, true), message)
+end
+local liar = setmetatable({ "a" }, { __len = function() return math.maxinteger end, __index = function() return "x" end })
+assert(table.concat(liar) == "a")
+assert(select("#", table.unpack(liar)) == 1)
+table.insert(liar, "b")
+assert(rawlen(liar) == 2 and table.remove(liar) == "b")
+table.sort(liar)
+fails("too many", table.move, {}, 1, math.maxinteger, 2)
+fails("too many", table.move, {}, math.mininteger, math.maxinteger, 1)
+fails("wrap around", table.move, {}, 1, 10, math.maxinteger - 2)
+fails("too many results", table.unpack, {}, 1, 1e8)
+fails("too many results", table.unpack, {}, math.mininteger, math.maxinteger)
+assert(select("#", table.unpack({}, math.maxinteger, math.maxinteger)) == 1)
+assert(table.concat({}, "x", math.maxinteger, math.mininteger) == "")
+fails("invalid value", table.concat, {}, "x", 1, math.maxinteger)
+fails("position out of bounds", table.insert, {}, 5, 1)
+fails("position out of bounds", table.remove, { 1, 2 }, 7)
+local t = table.move({ 1, 2, 3, 4, 5 }, 1, 4, 2)
+assert(table.concat(t, ",") == "1,1,2,3,4")
+return "raw"

@@ -1,0 +1,8 @@
+-- Row 16: the collector is nobody's to stop or to tune; how much memory is used is told roughly.
+-- expect: result count
+for _, what in ipairs { "stop", "restart", "collect", "step", "incremental", "generational", "setpause", "isrunning", "x" } do
+  local ok, err = pcall(collectgarbage, what)
+  assert(not ok and err.kind == "denied", what)
+end
+assert(math.type(collectgarbage("count")) == "integer" and collectgarbage() % 1024 == 0)
+return "count"

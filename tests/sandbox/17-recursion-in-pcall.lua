@@ -1,0 +1,5 @@
+-- Row 17: the same, over and over.
+-- expect: killed time
+-- limits: time=200
+local function deep(n) return 1 + deep(n + 1) end
+while true do pcall(deep, 1) end

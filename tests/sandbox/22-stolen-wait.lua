@@ -1,0 +1,16 @@
+-- Row 22: a coroutine that waits for the host belongs to the task that waits in it: nobody else may
+-- resume or close it.
+-- expect: result kept 1
+local co = coroutine.create(function() ctx:sleep(0.05) return "kept" end)
+local result
+local first = ctx:spawn(function() local ok, value = coroutine.resume(co) result = value return ok end)
+local second = ctx:spawn(function(c)
+  c:sleep(0.01)
+  assert(coroutine.status(co) == "normal")
+  local ok, why = coroutine.resume(co)
+  assert(ok == false and why:find("non%-suspended"), why)
+  assert(not pcall(coroutine.close, co))
+  return 1
+end)
+assert(first:join() == true)
+return result .. " " .. second:join()

@@ -1,0 +1,21 @@
+-- Row 24: nothing of io and package; of os what the clock says.
+-- expect: result absent
+assert(io == nil and package == nil and dofile == nil and loadfile == nil and loadstring == nil)
+local names = {}
+for name in pairs(os) do names[#names + 1] = name end
+assert(table.concat(names, " ") == "clock date time")
+for _, name in ipairs { "exit", "execute", "remove", "rename", "tmpname", "getenv", "setlocale", "difftime" } do
+  assert(os[name] == nil, name)
+end
+assert(math.type(os.time()) == "integer" and os.time() > 1.6e9 and os.clock() >= 0)
+assert(os.time { year = 2000, month = 1, day = 1, hour = 0 } == 946684800)
+assert(os.time { year = 2024, month = 14, day = -3 } == os.time { year = 2025, month = 1, day = 28 })
+assert(os.date("!%Y-%m-%dT%H:%M:%SZ", 951782400) == "2000-02-29T00:00:00Z")
+assert(os.date("%c", 0) == "Thu Jan  1 00:00:00 1970" and os.date("%F %T", -1) == "1969-12-31 23:59:59")
+local t = os.date("*t", 86400 * 365)
+assert(t.year == 1971 and t.month == 1 and t.day == 1 and t.yday == 1 and t.wday == 6 and t.isdst == false)
+assert(not pcall(os.date, "%Q") and not pcall(os.date, "%") and not pcall(os.date, "%Ey"))
+assert(not pcall(os.date, "%Y", math.maxinteger) and not pcall(os.date, "%Y", math.mininteger))
+assert(not pcall(os.time, { year = math.maxinteger, month = 1, day = 1 }) and not pcall(os.time, { year = 2000 }))
+assert(not pcall(os.date, ("x"):rep(2000)))
+return "absent"

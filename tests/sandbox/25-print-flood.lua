@@ -1,0 +1,4 @@
+-- Row 25: what a script may say is bounded.
+-- expect: error limit logged more than
+-- limits: time=60000
+while true do print(("x"):rep(100000)) end

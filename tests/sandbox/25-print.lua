@@ -1,0 +1,9 @@
+-- Row 25: print is a line of the log, and does not touch what the command prints; there is no warn.
+-- expect: result quiet
+assert(warn == nil)
+print("a line of print", 1, nil, true, { } ~= nil)
+print()
+print(("x"):rep(1 << 20))
+print("\27[2J\0\r\n")
+assert(not pcall(print, setmetatable({}, { __tostring = function() return 1 end })) or true)
+return "quiet"

@@ -1,0 +1,6 @@
+-- Row 31: nor may it be negative or infinite.
+-- expect: error invalid budget
+for _, bad in ipairs { -1, 0, math.huge, -math.huge, 0 / 0 } do
+  assert(not pcall(m.preset, { name = "x", summary = "x", budget = { tokens = bad }, run = function() end }), bad)
+end
+return m.preset { name = "x", summary = "x", budget = { wall = "-5m" }, run = function() end }

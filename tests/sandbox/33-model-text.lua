@@ -1,0 +1,8 @@
+-- Row 33: what a model says is data. Code in an answer stays a text, also where data was asked for.
+-- expect: result os.execute("x")
+local answer = ctx:agent { prompt = "hello", rules = function() return 'os.execute("x")' end }
+local ok, err = pcall(function()
+  return ctx:agent { name = "data", prompt = "hello", returns = { type = "array" }, rules = function() return "load('x')" end }
+end)
+assert(not ok and type(err) == "table")
+return answer.text
