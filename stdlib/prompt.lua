@@ -21,7 +21,8 @@ local M = {}
 ---@field privacy string|string[]?   more than the standing rule
 ---@field lens string|string[]?      what to look at it for
 ---@field steps string|string[]?     how to go about it
----@field pack table?                {goal, non_goals, constraints, pointers, decisions, success}: what cannot be inferred
+---@field pack table?                what cannot be inferred: goal, non_goals, constraints, pointers, decisions,
+---                                 success
 ---@field facts string|table?        facts as text, or of `facts.git`
 ---@field data table[]?              {label, text, limit}: material from outside, fenced
 ---@field role string?               the agent's role, where it has one
@@ -68,8 +69,8 @@ function M.clean(text)
     result = concat(parts)
   end
   result = gsub(result, "\r\n", "\n")
-  if find(result, "[%z\1-\8\11-\31\127]") then
-    result = gsub(result, "[%z\1-\8\11-\31\127]", function(char) return format("\\x%02x", byte(char)) end)
+  if find(result, "[\0-\8\11-\31\127]") then
+    result = gsub(result, "[\0-\8\11-\31\127]", function(char) return format("\\x%02x", byte(char)) end)
   end
   return result
 end
