@@ -272,8 +272,8 @@ local function births(text, low, add)
       if find(word, "^turn") then
         gap, date = match(window, "^(%s+)(%d%d)%f[%D]")
         -- A person turns forty; a page turns too, but not into a number after a name.
-        if not find(sub(text, math.max(1, at - 24), at - 1), "[%u]%l+%s$") and not find(sub(low, 1, at), "%f[%a]s?he%s$")
-        then
+        if not find(sub(text, math.max(1, at - 24), at - 1), "[%u]%l+%s$")
+          and not find(sub(low, math.max(1, at - 4), at - 1), "%f[%a]s?he%s$") then
           date = nil
         end
       end
