@@ -1,6 +1,7 @@
 --- Finds what is private in a text, and takes it out: credentials, and data about people (addresses of mail, post and
 --- machines, telephone numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
---- A finding says where and of what kind, never what. Nothing finds all of it: this lessens what leaves, no more, and it
+--- A finding says where and of what kind, never what. Nothing finds all of it: this lessens what leaves, no more,
+--- and it
 --- errs towards leaving a line out.
 
 local credentials = require "moonlet.privacy.credentials"

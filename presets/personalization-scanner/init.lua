@@ -119,7 +119,8 @@ local function privacy_note(item)
   else
     notes[1] = "Nothing private was found in it."
   end
-  if item.unit and item.unit.kind == "chat" then notes[#notes + 1] = "It comes from a conversation: do not quote that." end
+  if item.unit and item.unit.kind == "chat" then notes[#notes + 1] =
+    "It comes from a conversation: do not quote that." end
   if item.unsafe then notes[#notes + 1] = "It takes a safeguard away: a person decides." end
   return table.concat(notes, " ")
 end
@@ -203,7 +204,8 @@ local function statements_of(answer, sentences, names, outcome)
     local class = m.privacy.holds(item.text, { names = names })
     local found = {}
     for _, place in ipairs(item.evidence) do
-      local known = place:match("^(.-:%d+)") and places[place:match("^(.*:%d+)") or place] or places[place:match("^(.-:%d+)") or ""]
+      local known = place:match("^(.-:%d+)") and places[place:match("^(.*:%d+)") or place]
+        or places[place:match("^(.-:%d+)") or ""]
       if known then found[#found + 1] = known.place end
     end
     if class then
@@ -215,9 +217,11 @@ local function statements_of(answer, sentences, names, outcome)
       local private = function(text) return m.privacy.holds(text, { names = names }) ~= nil end
       for i, place in ipairs(found) do
         list[#list + 1] = { text = normal_text(item.text), confidence = math.min(0.95, item.confidence), place = place,
-          unit = places[place], marks = {}, scope = item.scope, target = not private(item.target) and item.target or nil,
+          unit = places[place], marks = {}, scope = item.scope, target = not private(item.target) and item.target
+            or nil,
           privacy = not private(item.privacy) and normal_text(item.privacy) or nil, first = i == 1,
-          negative = (low:find("^avoid") or low:find("not ", 1, true) or low:find("never ", 1, true)) and true or false }
+          negative = (low:find("^avoid") or low:find("not ", 1, true) or low:find("never ", 1, true)) and true
+            or false }
       end
     end
   end
@@ -226,7 +230,8 @@ end
 
 return m.preset {
   name = "personalization-scanner",
-  summary = "Finds standing preferences in the inputs that are listed, as candidates for memory, without anything private.",
+  summary =
+    "Finds standing preferences in the inputs that are listed, as candidates for memory, without anything private.",
   needs = { agents = true },
   budget = { tokens = 200000, wall = "15m" },
 

@@ -6,10 +6,14 @@ local find, gsub, lower, sub = string.find, string.gsub, string.lower, string.su
 local M = {}
 
 local STOP = {}
-for word in string.gmatch([[a an the of to in on at for and or with without by from as is are be it its this that these those
-  all any every each do does not no never always please use used using keep kept make sure prefer preferred avoid run wanted
-  should must may can will we our us you your i rather than instead over only when whenever before after if unless while so
-  too also again more most very just there here what which who nobody somebody anybody user than but them they their]], "%S+") do
+for word in string.gmatch([[a an the of to in on at for and or with without by from as is are be it its this that
+  these those
+  all any every each do does not no never always please use used using keep kept make sure prefer preferred avoid run
+  wanted
+  should must may can will we our us you your i rather than instead over only when whenever before after if unless
+  while so
+  too also again more most very just there here what which who nobody somebody anybody user than but them they
+  their]], "%S+") do
   STOP[word] = true
 end
 
@@ -140,7 +144,8 @@ function M.merge(statements)
       if against(items[i], items[j]) then
         conflicts = conflicts + 1
         items[i].conflict, items[j].conflict = items[j], items[i]
-        items[i].confidence, items[j].confidence = math.min(0.4, items[i].confidence), math.min(0.4, items[j].confidence)
+        items[i].confidence, items[j].confidence = math.min(0.4, items[i].confidence), math.min(0.4,
+          items[j].confidence)
       end
     end
   end

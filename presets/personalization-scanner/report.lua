@@ -37,7 +37,8 @@ end
 ---@return string
 function M.markdown(preferences, outcome, runner)
   local lines = { "# Preferences to consider", "" }
-  lines[#lines + 1] = ("%d candidates from %d inputs, by %s. Nothing was written to any memory: what is taken over, and where,"
+  lines[#lines + 1] =
+    ("%d candidates from %d inputs, by %s. Nothing was written to any memory: what is taken over, and where,"
     .. " is for the main agent to decide."):format(#preferences, outcome.inputs,
     runner == "rules" and "rules without a model" or "the runner " .. runner)
   for _, scope in ipairs { "user", "project", "repository", "tool" } do
@@ -49,7 +50,8 @@ function M.markdown(preferences, outcome, runner)
       end
     end
     if #rows > 0 then
-      lines[#lines + 1] = ("\n## %s\n\n| preference | confidence | seen at | suggested place | privacy |\n|---|---|---|---|---|")
+      lines[#lines + 1] =
+        ("\n## %s\n\n| preference | confidence | seen at | suggested place | privacy |\n|---|---|---|---|---|")
         :format(scope)
       for _, row in ipairs(rows) do lines[#lines + 1] = row end
     end

@@ -6,168 +6,13 @@ local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, st
 
 local M = {}
 
-local text_cap = 220
 local sentence_cap = 1000
 
-local function any(text, patterns)
-  for i = 1, #patterns do
-    if find(text, patterns[i]) then return true end
-  end
-  return false
-end
-
--- Code and quoted speech become single marks, so that no word in them counts.
-local function veil(text)
-  local kept = {}
-  local function keep(piece)
-    kept[#kept + 1] = piece
-    return "\1" .. #kept .. "\2"
-  end
-  text = gsub(text, "``?[^`]+``?", keep)
-  text = gsub(text, "“.-”", keep)
-  text = gsub(text, "%f[%S\"]\"[^\"]*\"", function(piece) return keep(piece) end)
-  return text, kept
-end
-
-local function unveil(text, kept)
-  for _ = 1, 3 do
-    text = gsub(text, "\1(%d+)\2", function(number) return kept[tonumber(number)] or "" end)
-  end
-  return text
-end
-
-local function plain(text)
-  text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
-  text = gsub(text, "%*%*", "")
-  text = gsub(gsub(text, "%f[%w%*]%*(%w[^%*]*)%*", "%1"), "%f[%w_]__(%w[^_]*)__", "%1")
-  text = gsub(gsub(text, "\226\128\153", "'"), "\226\128\152", "'")
-  text = gsub(text, "%s+", " ")
-  return match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
-end
-
-local function first_word(low)
-  return match(low, "^([%l][%l'%-]*)")
-end
-
--- Whether a text begins like an order.
-local function is_order(low)
-  local word, rest = match(low, "^(%l[%l%-]*)(.*)$")
-  if not word then return false end
-  if not W.verbs[word] and not W.verbs[match(word, "^(%l+)%-") or ""] then return false end
-  if find(rest, "^:") or find(rest, "^,") then return false end
-  if W.nouns_too[word] then
-    -- "Error messages must", "report is": here it is a noun.
-    local second, third = match(rest, "^%s+(%l+)%s*(%l*)")
-    local finite = " is are was were has have had must should shall may can will does did need needs "
-    if second and find(finite, " " .. second .. " ", 1, true) then return false end
-    if third and third ~= "" and find(finite, " " .. third .. " ", 1, true) and not find(" the a an it ", " " .. second .. " ", 1, true)
-    then
-      return false
-    end
-  end
-  return rest == "" or find(rest, "^%s") ~= nil
-end
-
-local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]were%f[%A]", "%f[%a]has%f[%A]",
-  "%f[%a]had%f[%A]", "%f[%a]will%f[%A]", "%f[%a]can%f[%A]", "%f[%a]did%f[%A]", "%f[%a]does%f[%A]", "%f[%a]noticed",
-  "%f[%a]said%f[%A]", "%f[%a]found%f[%A]", "%f[%a]failed%f[%A]" }
-
-local function words_in(text)
-  return select(2, gsub(text, "%S+", ""))
-end
-
-local TAILS = { "%s+from now on$", "%s+from here on$", "%s+in future$", "%s+in the future$", "%s+next time$", "%s+going forward$",
-  ",?%s+please$", ",?%s+thanks$", ",?%s+thank you$", "%s+again$", "%s+too$", "%s+as well$", "%s+though$", ",?%s+ok$",
-  "%s+all the same$", "%s+without being told$" }
-local REASONS = { ",?%s+because%s.*$", ",%s+since%s.*$", ",%s+so that%s.*$", ",%s+they%s.*$", ",%s+it%s.*$", ",%s+as it%s.*$",
-  ",%s+as they%s.*$", ";%s+otherwise%s.*$", ",%s+otherwise%s.*$", "%s+\226\128[\147\148]%s.*$", "%s+%-%s.*$", ",%s+which%s.*$",
-  ",%s+that is%s.*$", ",%s+this%s.*$", "%s+%(see%s.*$", ",%s+the form%s.*$" }
-
--- Cuts reasons and courtesies off the end.
-local function trimmed(text)
-  text = gsub(text, "[%.!%?,;:%s]+$", "")
-  for _ = 1, 3 do
-    local low = lower(text)
-    for i = 1, #REASONS do
-      local at = find(low, REASONS[i])
-      -- A reason comes last; what is short before it would be nothing.
-      if at and at > 12 then
-        text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
-      end
-    end
-    for i = 1, #TAILS do
-      local at = find(low, TAILS[i])
-      if at and at > 3 then
-        text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
-      end
-    end
-    text = gsub(text, "[%.!,;:%s]+$", "")
-  end
-  return text
-end
-
-local function third_person(verb)
-  if verb == "have" then return "has" end
-  if verb == "am" or verb == "'m" then return "is" end
-  if find(verb, "[sxz]$") or find(verb, "[cs]h$") or verb == "do" or verb == "go" then return verb .. "es" end
-  return verb .. "s"
-end
-
--- Who speaks is told as "the user".
-local function impersonal(text)
-  text = gsub(text, "%f[%a]I'm%f[%A]", "the user is")
-  text = gsub(text, "%f[%a]I'd%f[%A]", "the user would")
-  text = gsub(text, "%f[%a]I've%f[%A]", "the user has")
-  text = gsub(text, "%f[%a][Ii] (%l+)", function(verb)
-    if W.verbs[verb] or verb == "have" or verb == "am" or verb == "do" then return "the user " .. third_person(verb) end
-    return "the user " .. verb
-  end)
-  text = gsub(text, "%f[%a]me%f[%A]", "the user")
-  text = gsub(text, "%f[%a]my%f[%A]", "the user's")
-  text = gsub(text, "%f[%a]mine%f[%A]", "the user's")
-  return text
-end
-
-local function capital(text)
-  return (gsub(text, "^%l", string.upper))
-end
-
-local function finish(text, kept)
-  text = impersonal(trimmed(text))
-  text = unveil(text, kept)
-  if #text > text_cap then
-    local cut = match(sub(text, 1, text_cap), "^(.*)[;,]%s") or match(sub(text, 1, text_cap), "^(.*)%s") or sub(text, 1, 0)
-    text = cut
-  end
-  return (gsub(capital(text), "%s+$", ""))
-end
-
--- Strips what stands in front; notes what it says about how firmly something is meant.
-local function without_lead(text, marks)
-  for _ = 1, 6 do
-    local low, changed = lower(text), false
-    for i = 1, #W.lead_ins do
-      local _, last = find(low, W.lead_ins[i][1])
-      if last and last < #text then
-        text, changed = sub(text, last + 1), true
-        if W.lead_ins[i][2] then marks[W.lead_ins[i][2]] = true end
-        break
-      end
-    end
-    if not changed then return text end
-  end
-  return text
-end
-
--- {A over B} of a contrast, or nil.
-local function contrast(text)
-  local low = lower(text)
-  for _, pattern in ipairs { "^(.-)%s+over%s+()", "^(.-)%s+rather than%s+()", "^(.-)%s+instead of%s+()", "^(.-),%s+not%s+()",
-    "^(.-)%s+better than%s+()", "^(.-),%s+never%s+()", "^(.-)%s+to%s+()" } do
-    local a, at = match(low, pattern)
-    if a and #a > 1 and at <= #text then return sub(text, 1, #a), sub(text, at) end
-  end
-end
+local wording = require "wording"
+local any, veil, unveil, plain = wording.any, wording.veil, wording.unveil, wording.plain
+local first_word, is_order, words_in, trimmed = wording.first_word, wording.is_order, wording.words_in, wording.trimmed
+local capital, finish, without_lead, contrast = wording.capital, wording.finish, wording.without_lead, wording.contrast
+local FINITE = wording.finite
 
 local forms = {}
 
@@ -231,9 +76,12 @@ function forms.no(text, low, marks, unit)
     return
   end
   local body = sub(low, rest)
-  if words_in(body) > 12 or any(body, FINITE) or find(body, "^%l+ed%f[%A]") or find(body, "^%l+ %l+ed%f[%A]") then return end
-  if any(body, { "^longer", "^answer", "^need", "^idea", "^one%f[%A]", "^change", "^problem", "^worr", "^issue", "^news",
-    "^comment", "^rush", "^objection", "^doubt", "^way%f[%A]", "^reply", "^remark", "^action", "^decision", "^show" }) then
+  if words_in(body) > 12 or any(body, FINITE) or find(body, "^%l+ed%f[%A]") or find(body,
+    "^%l+ %l+ed%f[%A]") then return end
+  if any(body, { "^longer", "^answer", "^need", "^idea", "^one%f[%A]", "^change", "^problem", "^worr", "^issue",
+    "^news",
+    "^comment", "^rush", "^objection", "^doubt", "^way%f[%A]", "^reply", "^remark", "^action", "^decision",
+      "^show" }) then
     return
   end
   marks.negative, marks.strong = true, true
@@ -257,15 +105,21 @@ end
 
 -- {lead, what becomes of it}
 local WISHES = {
-  { "i like ", "like" }, { "i love ", "like" }, { "i really like ", "like" }, { "i'd like ", "want" }, { "i would like ", "want" },
-  { "i want ", "want" }, { "i need ", "want" }, { "i expect ", "want" }, { "i insist on ", "want" }, { "the user likes ", "like" },
-  { "the user wants ", "want" }, { "the user expects ", "want" }, { "the user asked for ", "once" }, { "user likes ", "like" },
-  { "user wants ", "want" }, { "user expects ", "want" }, { "likes ", "like" }, { "loves ", "like" }, { "wants ", "want" },
-  { "expects ", "want" }, { "insists on ", "want" }, { "we like ", "like" }, { "we want ", "want" }, { "we expect ", "want" },
+  { "i like ", "like" }, { "i love ", "like" }, { "i really like ", "like" }, { "i'd like ", "want" },
+    { "i would like ", "want" },
+  { "i want ", "want" }, { "i need ", "want" }, { "i expect ", "want" }, { "i insist on ", "want" },
+    { "the user likes ", "like" },
+  { "the user wants ", "want" }, { "the user expects ", "want" }, { "the user asked for ", "once" }, { "user likes ",
+    "like" },
+  { "user wants ", "want" }, { "user expects ", "want" }, { "likes ", "like" }, { "loves ", "like" }, { "wants ",
+    "want" },
+  { "expects ", "want" }, { "insists on ", "want" }, { "we like ", "like" }, { "we want ", "want" }, { "we expect ",
+    "want" },
   { "we insist on ", "want" }, { "i hate ", "hate" }, { "i dislike ", "hate" }, { "i don't like ", "hate" },
   { "i do not like ", "hate" }, { "i don't want ", "hate" }, { "i do not want ", "hate" }, { "i can't stand ", "hate" },
   { "i don't need ", "hate" }, { "i do not need ", "hate" }, { "we don't like ", "hate" }, { "we don't want ", "hate" },
-  { "we do not want ", "hate" }, { "we do not like ", "hate" }, { "the user hates ", "hate" }, { "the user dislikes ", "hate" },
+  { "we do not want ", "hate" }, { "we do not like ", "hate" }, { "the user hates ", "hate" },
+    { "the user dislikes ", "hate" },
   { "the user does not like ", "hate" }, { "the user doesn't like ", "hate" }, { "the user does not want ", "hate" },
   { "the user doesn't want ", "hate" }, { "hates ", "hate" }, { "dislikes ", "hate" }, { "does not like ", "hate" },
   { "doesn't like ", "hate" }, { "does not want ", "hate" }, { "doesn't want ", "hate" }, { "user dislikes ", "hate" },
@@ -277,13 +131,15 @@ function forms.wish(text, low, marks, unit)
   for i = 1, #WISHES do
     local lead, sense = WISHES[i][1], WISHES[i][2]
     if sub(low, 1, #lead) == lead then
-      local subject = match(lead, "^i[ ']") or match(lead, "^we[ ']") or match(lead, "^the user") or match(lead, "^user")
+      local subject = match(lead, "^i[ ']") or match(lead, "^we[ ']") or match(lead, "^the user") or match(lead,
+        "^user")
       -- Without a subject it is a note about somebody.
       if not subject and not (unit.kind == "memory" and unit.list) then return end
       local body = trimmed(sub(text, #lead + 1))
       local body_low = lower(body)
       if find(subject or "", "^we") and find(body_low, "^to ") and not any(body_low, W.general) then return end
-      if sense == "once" or find(body_low, "^to [bk][en][eo]?w? ") and sense == "want" and not any(body_low, W.general) then
+      if sense == "once" or find(body_low, "^to [bk][en][eo]?w? ") and sense == "want" and not any(body_low,
+        W.general) then
         return
       end
       if find(subject or "", "^i") or find(subject or "", "user") or not subject then marks.user = true end
@@ -309,9 +165,12 @@ function forms.wish(text, low, marks, unit)
   end
 end
 
-local NOT_SUBJECTS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]", "^she%f[%A]",
-  "^i%f[%A]", "^there%f[%A]", "^one%f[%A]", "^somebody", "^someone", "^who", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
-  "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ", "^some " }
+local NOT_SUBJECTS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]",
+  "^she%f[%A]",
+  "^i%f[%A]", "^there%f[%A]", "^one%f[%A]", "^somebody", "^someone", "^who", "^what", "^which", "^you%f[%A]",
+    "^we%f[%A]",
+  "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ",
+    "^some " }
 
 local function normative_kind(unit)
   return unit.kind == "instructions" or unit.kind == "decision" or unit.kind == "review" or unit.kind == "memory"
@@ -334,9 +193,11 @@ function forms.norm(text, low, marks, unit)
     end
   end
   if not subject or any(subject, NOT_SUBJECTS) or any(subject, FINITE) then return end
-  if find(sub(low, rest), "^not have to") or find(sub(low, rest), "^have%s+%l+ed") or find(sub(low, rest), "^be worth") then return end
+  if find(sub(low, rest), "^not have to") or find(sub(low, rest), "^have%s+%l+ed") or find(sub(low, rest),
+    "^be worth") then return end
   if not plural(subject) and not (unit.kind == "instructions" or unit.kind == "decision") then return end
-  if (modal == "have to" or modal == "need to" or modal == "are to" or modal == "is to") and not normative_kind(unit) then return end
+  if (modal == "have to" or modal == "need to" or modal == "are to"
+    or modal == "is to") and not normative_kind(unit) then return end
   if find(modal, "not") or find(modal, "never") then marks.negative = true end
   if find(modal, "must") then marks.strong = true else marks.should = true end
   return made(marks.negative and "dont" or "do", text)
@@ -351,7 +212,8 @@ function forms.ruled(text, low, marks, unit)
     marks.strong = true
     return made("do", text)
   end
-  if any(verdict, { "^forbidden", "^prohibited", "^banned", "^not allowed", "^disallowed", "^discouraged", "^off.limits",
+  if any(verdict, { "^forbidden", "^prohibited", "^banned", "^not allowed", "^disallowed", "^discouraged",
+    "^off.limits",
     "^not permitted", "^unwelcome", "^not welcome", "^not acceptable", "^taboo", "^not accepted", "^a no%-go" }) then
     marks.strong, marks.negative = true, true
     return made("dont", text)
@@ -377,10 +239,14 @@ function forms.ruled(text, low, marks, unit)
     end
   end
   -- Reviews are read-only, without exception. Curves are always shown on a log scale.
-  local holds = find(verdict, "^always ") or find(verdict, "^never ") or find(verdict, "without exception") or find(verdict, "^only ")
-  local made_so = find(verdict, "^stored ") or find(verdict, "^named ") or find(verdict, "^written ") or find(verdict, "^kept ")
-    or find(verdict, "^documented ") or find(verdict, "^reviewed ") or find(verdict, "^squashed") or find(verdict, "^formatted ")
-  if plural(subject) and ((holds and normative_kind(unit)) or (made_so and (unit.kind == "instructions" or unit.kind == "decision"))
+  local holds = find(verdict, "^always ") or find(verdict, "^never ") or find(verdict, "without exception")
+    or find(verdict, "^only ")
+  local made_so = find(verdict, "^stored ") or find(verdict, "^named ") or find(verdict, "^written ")
+    or find(verdict, "^kept ")
+    or find(verdict, "^documented ") or find(verdict, "^reviewed ") or find(verdict, "^squashed") or find(verdict,
+      "^formatted ")
+  if plural(subject) and ((holds and normative_kind(unit)) or (made_so and (unit.kind == "instructions"
+    or unit.kind == "decision"))
     or marks.norm) then
     if find(verdict, "^never ") or find(verdict, "^not ") then marks.negative = true end
     marks.habit = not holds or nil
@@ -388,13 +254,16 @@ function forms.ruled(text, low, marks, unit)
   end
 end
 
-local SETTLED = { " belong in ", " belong to ", " belongs in ", " go in ", " go into ", " go to ", " go under ", " follow ",
-  " live in ", " live under ", " use ", " start with ", " end with ", " come first", " gets a ", " get a ", " needs a ", " gets ",
+local SETTLED = { " belong in ", " belong to ", " belongs in ", " go in ", " go into ", " go to ", " go under ",
+  " follow ",
+  " live in ", " live under ", " use ", " start with ", " end with ", " come first", " gets a ", " get a ",
+    " needs a ", " gets ",
   " carries ", " needs ", " require ", " requires ", " say ", " keep ", " take " }
 
 -- What things do where a rule is followed: "Imports go in three groups".
 function forms.settled(text, low, marks, unit)
-  if not (normative_kind(unit) or unit.kind == "log" or (unit.list and find(lower(unit.heading or ""), "lesson"))) then return end
+  if not (normative_kind(unit) or unit.kind == "log" or (unit.list and find(lower(unit.heading or ""),
+    "lesson"))) then return end
   local at, verb
   for i = 1, #SETTLED do
     local from = find(low, SETTLED[i], 1, true)
@@ -402,7 +271,8 @@ function forms.settled(text, low, marks, unit)
   end
   if not at then return end
   local subject = sub(low, 1, at - 1)
-  if any(subject, NOT_SUBJECTS) or words_in(subject) > 9 or any(subject, { "^the ", "^our ", "^her ", "^his ", "^a ", "^an " }) then
+  if any(subject, NOT_SUBJECTS) or words_in(subject) > 9 or any(subject, { "^the ", "^our ", "^her ", "^his ", "^a ",
+    "^an " }) then
     return
   end
   local each = any(subject, { "^every ", "^each ", "^all ", "^any ", "^anything " })
@@ -423,16 +293,20 @@ end
 
 -- "We use X": a habit that somebody chose.
 function forms.habit(text, low, marks, unit)
-  local rest = match(low, "^we now%s+()") or match(low, "^we only%s+()") or match(low, "^we also%s+()") or match(low, "^we%s+()")
+  local rest = match(low, "^we now%s+()") or match(low, "^we only%s+()") or match(low, "^we also%s+()") or match(low,
+    "^we%s+()")
     or match(low, "^this project%s+()uses%s") or match(low, "^the project%s+()uses%s")
     or match(low, "^this repository%s+()uses%s")
   if not rest or unit.kind == "chat" then return end
   local body, body_low = sub(text, rest), sub(low, rest)
   body, body_low = gsub(body, "^uses ", "use "), gsub(body_low, "^uses ", "use ")
   local word = first_word(body_low)
-  if not word or not W.verbs[word] or find(" need want have get look like think try make ", " " .. word .. " ", 1, true) then return end
-  if find(body_low, "^read ") or find(body_low, "^put ") or find(body_low, "^set ") or find(body_low, "^cut ") then return end
-  local firm = find(low, "^we now") or find(low, "^we only") or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")
+  if not word or not W.verbs[word] or find(" need want have get look like think try make ", " " .. word .. " ", 1,
+    true) then return end
+  if find(body_low, "^read ") or find(body_low, "^put ") or find(body_low, "^set ") or find(body_low,
+    "^cut ") then return end
+  local firm = find(low, "^we now") or find(low, "^we only") or any(body_low, W.general) or find(body_low,
+    "%f[%a]for%f[%A]")
   if not normative_kind(unit) and not firm then return end
   marks.habit = true
   return made("do", capital(body))
@@ -459,18 +333,21 @@ function forms.bare(text, low, marks, unit)
   if not a then a, b = match(low, "^(.-)%s+over%s+()") end
   if not a then a, b = match(low, "^(.-)%s+instead of%s+()") end
   local placed = unit.list or unit.kind == "instructions" or unit.kind == "chat" or unit.kind == "memory"
-  if a and placed and not find(a, "%f[%a]%l+ed%f[%A]") and words_in(a) <= 8 and not is_order(a) and unit.kind ~= "decision"
+  if a and placed and not find(a, "%f[%a]%l+ed%f[%A]") and words_in(a) <= 8 and not is_order(a)
+    and unit.kind ~= "decision"
     and unit.kind ~= "log" and not find(low, "^[%l]+%s+[%l]+s%s+the%s") then
     return made("prefer", ("Prefer %s over %s"):format(sub(text, 1, #a), sub(text, b)), sub(text, 1, #a), sub(text, b))
   end
   local asked = marks.request or find(lower(unit.text), "please%W*$")
-  if asked and any(low, { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^smaller ", "^simpler ", "^in %l+%W*$",
+  if asked and any(low, { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^smaller ", "^simpler ",
+    "^in %l+%W*$",
     "^in %l+,? please" }) then
     return made("do", find(low, "^in ") and "Answer " .. text or "Wanted: " .. text)
   end
   -- Four spaces in Python, tabs in Makefiles.
   if unit.kind == "instructions" and unit.list and any(low, { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes",
-    "^single quotes", "^lower case ", "^snake.case ", "^camelcase ", "^%d+ columns", "^two spaces", "^%d+ spaces" }) then
+    "^single quotes", "^lower case ", "^snake.case ", "^camelcase ", "^%d+ columns", "^two spaces",
+      "^%d+ spaces" }) then
     return made("do", text)
   end
 end
@@ -482,7 +359,8 @@ local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "
 function forms.order(text, low, marks, unit)
   if not is_order(low) then return end
   local word = first_word(low)
-  local general = any(low, W.general) or marks.strong or marks.general or marks.condition or marks.label or marks.decided
+  local general = any(low, W.general) or marks.strong or marks.general or marks.condition or marks.label
+    or marks.decided
     or any(low, IDIOMS)
   local bare = match(word, "^%l+")
   if unit.task and not marks.strong then return end
@@ -494,14 +372,19 @@ function forms.order(text, low, marks, unit)
   elseif not general and not marks.should then
     if not W.standing[bare] then return end
     if unit.kind == "notes" or unit.kind == "review" or unit.kind == "decision" or unit.kind == "log" then return end
-    if unit.kind == "chat" and not (W.standing[bare] and (marks.correction or find(low, "%f[%a]%l+s%f[%A]"))) then return end
-  elseif unit.kind == "notes" and not marks.strong and not marks.decided and not marks.condition and not W.standing[bare]
-    and not any(low, { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default", "instead of",
-      "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least", "at most" }) then
+    if unit.kind == "chat" and not (W.standing[bare] and (marks.correction or find(low,
+      "%f[%a]%l+s%f[%A]"))) then return end
+  elseif unit.kind == "notes" and not marks.strong and not marks.decided and not marks.condition
+    and not W.standing[bare]
+    and not any(low, { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default",
+      "instead of",
+      "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least",
+        "at most" }) then
     return
   end
   if marks.question and not any(low, W.general) then return end
-  if find(low, "^be%s") and not any(low, IDIOMS) and not find(low, "^be %l+ with ") and unit.kind ~= "instructions" then return end
+  if find(low, "^be%s") and not any(low, IDIOMS) and not find(low,
+    "^be %l+ with ") and unit.kind ~= "instructions" then return end
   return made("do", text)
 end
 
@@ -521,7 +404,8 @@ function forms.meaning(text, low, marks)
   return made("do", ("Understand %s as %s"):format(word, trimmed(sub(text, meant))))
 end
 
-local ORDER = { "meaning", "prefer", "wish", "never", "always", "dont", "avoid", "no", "only", "topic", "order", "norm", "ruled",
+local ORDER = { "meaning", "prefer", "wish", "never", "always", "dont", "avoid", "no", "only", "topic", "order",
+  "norm", "ruled",
   "settled", "habit", "bare" }
 
 local function try_forms(text, marks, unit)
@@ -586,7 +470,8 @@ function M.read(unit)
   local result
   if marks.wish then
     local a, b = contrast(trimmed(text))
-    result = a and b and made("prefer", ("Preferred: %s, rather than %s"):format(a, b), a, b) or made("do", "Wanted: " .. text)
+    result = a and b and made("prefer", ("Preferred: %s, rather than %s"):format(a, b), a, b) or made("do",
+      "Wanted: " .. text)
     marks.preference, marks.user = true, true
   elseif marks.ensure then
     result = made("do", "Make sure that " .. text)
@@ -619,7 +504,8 @@ end
 ---@return boolean
 function M.is_order(text)
   local low = lower(text)
-  return is_order(low) and not find(low, "%f[%a]it%f[%A]") and not find(low, "%f[%a]them%f[%A]") and not find(low, "instead%W*$")
+  return is_order(low) and not find(low, "%f[%a]it%f[%A]") and not find(low, "%f[%a]them%f[%A]") and not find(low,
+    "instead%W*$")
 end
 
 return M

@@ -17,7 +17,8 @@ local function set(text)
 end
 
 local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "copilot%-instructions", "cursorrules$",
-  "windsurfrules$", "clinerules$", "%.cursor/", "convention", "contributing", "guideline", "style[%w_%-]*%.[mrt][dsx]t?$",
+  "windsurfrules$", "clinerules$", "%.cursor/", "convention", "contributing", "guideline",
+    "style[%w_%-]*%.[mrt][dsx]t?$",
   "rules%.mdc?$", "skill%.md$", "playbook", "house[-_]rules" }
 
 ---What kind of document an input is: instructions, memory, decision, review, chat, log, notes; nil where it holds

@@ -6,7 +6,8 @@ local M = {}
 
 local STREETS = { "street", "avenue", "road", "lane", "drive", "boulevard", "court", "square", "terrace", "crescent",
   "close", "way", "place", "gardens", "st", "ave", "rd", "blvd", "ln", "dr" }
-local STREET_ENDS = { "strasse", "straße", "str.", "str", "gasse", "allee", "platz", "weg", "damm", "ufer", "gata", "gatan",
+local STREET_ENDS = { "strasse", "straße", "str.", "str", "gasse", "allee", "platz", "weg", "damm", "ufer", "gata",
+  "gatan",
   "vej", "straat", "laan" }
 
 -- After a street: flat, postcode, town.
@@ -26,7 +27,8 @@ local function addresses(text, low, add)
     while at do
       local to = at + #word - 1
       -- 27 Juniper Crescent, but not "3 steps. The way".
-      if find(sub(text, at, at), "%u") and find(sub(text, at - 1, at - 1), "%s") and not find(sub(text, to + 1, to + 1), "[%w_]")
+      if find(sub(text, at, at), "%u") and find(sub(text, at - 1, at - 1), "%s") and not find(sub(text, to + 1,
+        to + 1), "[%w_]")
       then
         local start = math.max(1, at - 48)
         local head = match(sub(text, start, at - 1), "%f[%w]%d+%a?,?%s+%u[%a\128-\255'%.%-]*%s+$")
@@ -63,7 +65,8 @@ local function addresses(text, low, add)
   for from, code, to in string.gmatch(text, "()%f[%w](%u%u?%d[%u%d]?%s%d%u%u)%f[%W]()") do
     if #code >= 6 then add(from, to - 1, "postal address") end
   end
-  for from, to in string.gmatch(text, "()%f[%a]%u%l+,%s+%u%u%s+%d%d%d%d%d%f[%D]()") do add(from, to - 1, "postal address") end
+  for from, to in string.gmatch(text, "()%f[%a]%u%l+,%s+%u%u%s+%d%d%d%d%d%f[%D]()") do add(from, to - 1,
+    "postal address") end
   for from, to in string.gmatch(text, "()%f[%w]%u?%u?%-?%d%d%d%d%d%s+%u%l%l%l+%f[%W]()") do
     if find(sub(text, from, from), "%u") or find(sub(text, from - 2, from - 1), ",%s") then
       add(from, to - 1, "postal address")
@@ -74,13 +77,15 @@ local function addresses(text, low, add)
 end
 
 -- Said of a person and of nothing else.
-local TOLD = { "diabetic", "epileptic", "asthmatic", "dyslexic", "dyslexia", "autistic", "adhd", "pregnan", "miscarriage",
+local TOLD = { "diabetic", "epileptic", "asthmatic", "dyslexic", "dyslexia", "autistic", "adhd", "pregnan",
+  "miscarriage",
   "sick leave", "maternity leave", "paternity leave", "parental leave", "medical leave", "surgery", "chemotherapy",
   "on medication", "antidepressant", "diagnosed with", "allergic to", "my therapist", "my doctor", "wheelchair",
   "hiv positive", "hiv-positive", "in rehab", "burnout", "bipolar", "schizophren", "is colour-blind", "is color-blind",
   "am colour-blind", "am color-blind", "is colour blind", "is color blind", "am colour blind", "am color blind",
   "i'm colour", "i'm color", "hearing aid", "is deaf", "am deaf", "is blind", "am blind", "low vision", "carpal tunnel",
-  "my wife", "my husband", "my son", "my daughter", "my kids", "my children", "my child", "my girlfriend", "my boyfriend",
+  "my wife", "my husband", "my son", "my daughter", "my kids", "my children", "my child", "my girlfriend",
+    "my boyfriend",
   "my mother", "my father", "my ex", "his wife", "her husband", "their divorce", "getting divorced", "is divorced",
   "my salary", "his salary", "her salary", "earns ", "my religion", "is gay", "is lesbian", "is muslim", "is jewish",
   "is catholic", "votes for", "trade union member", "my home address", "my address is", "home address", "anschrift:",
@@ -89,7 +94,8 @@ local TOLD = { "diabetic", "epileptic", "asthmatic", "dyslexic", "dyslexia", "au
 
 -- These are also names of data and of other things; near them must be somebody.
 local NEAR = { "diabetes", "cancer", "tumour", "tumor", "depression", "migraine", "insulin", "lithium", "hospital",
-  "asthma", "epilepsy", "therapy", "medication", "illness", "disease", "operation on", "injury", "anxiety", "disability",
+  "asthma", "epilepsy", "therapy", "medication", "illness", "disease", "operation on", "injury", "anxiety",
+    "disability",
   "prescription", "allergy", "allergies", "fever", "covid", "operated", "stroke", "heart attack", "clinic", "divorce",
   "unwell", "is ill", "sick", "flu ", "insomnia", "sober", "hernia", "arthritis", "panic attack" }
 
@@ -115,7 +121,8 @@ local function states(low, add)
         if find(word, " $") or find(word, "with$") or find(word, "to$") then
           tail = tail .. (match(sub(low, to + 1 + #tail, to + 40), "^%s?[%a\128-\255]+") or "")
         end
-        add(at - (lead and #lead or 0), to + #tail, find(word, "^my ") and "family or health" or "personal circumstances")
+        add(at - (lead and #lead or 0), to + #tail, find(word, "^my ") and "family or health"
+          or "personal circumstances")
       end
       at = find(low, word, to + 1, true)
     end

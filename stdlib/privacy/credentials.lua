@@ -1,4 +1,5 @@
---- Credentials as people write them down: beside the published forms that moonlet.secrets knows, what follows words such
+--- Credentials as people write them down: beside the published forms that moonlet.secrets knows, what follows words
+--- such
 --- as "password is", and strings that look drawn at random. Errs towards finding: a line too many is left out.
 
 local secrets = require "moonlet.secrets"
@@ -97,7 +98,8 @@ local function random_words(text, add)
   end
 end
 
-local QUERY = set "token key secret sig signature access_token api_key apikey auth password passwd pwd client_secret code"
+local QUERY =
+  set "token key secret sig signature access_token api_key apikey auth password passwd pwd client_secret code"
 
 local function urls(text, add)
   local at = find(text, "://", 1, true)
@@ -128,7 +130,8 @@ end
 
 -- {word, group}: pass takes nearly anything, code takes digits, token needs something that is no word.
 local WORDS = {
-  { "password", "pass" }, { "passwd", "pass" }, { "passphrase", "pass" }, { "passcode", "pass" }, { "passwort", "pass" },
+  { "password", "pass" }, { "passwd", "pass" }, { "passphrase", "pass" }, { "passcode", "pass" }, { "passwort",
+    "pass" },
   { "kennwort", "pass" }, { "pwd", "pass" }, { "pin", "code" }, { "door code", "code" }, { "door", "code" },
   { "alarm code", "code" }, { "access code", "code" }, { "gate code", "code" }, { "security code", "code" },
   { "recovery code", "pass" }, { "backup code", "pass" }, { "otp", "code" }, { "cvv", "code" }, { "cvc", "code" },
@@ -139,7 +142,8 @@ local WORDS = {
 }
 
 -- What a sentence about passwords says instead of one.
-local DESCRIBES = set [[required optional string none null nil true false empty hidden text the a an in from see stored
+local DESCRIBES = set [[required optional string none null nil true false empty hidden text the a an in from see
+  stored
   ask set your rotated change changed never must should prompt env environment variable file yes no unknown it is are
   not always to of and or for by with on at if when plain hashed encrypted redacted omitted here there this that only
   being kept read sent passed taken given used needed wrong expired valid invalid missing correct different masked str
@@ -208,7 +212,8 @@ local function value_after(window)
   return found
 end
 
-local FUNCTION = set [[is must the be to a an of in on for and or should will can not may are was it this that with by from
+local FUNCTION = set [[is must the be to a an of in on for and or should will can not may are was it this that with
+  by from
   at as if when then before after every each you we i do does use used need needs has have please per]]
 
 -- Several plain words to the end of the line: a passphrase, if none of them makes a sentence of it.

@@ -12,65 +12,101 @@ local function set(text)
 end
 
 -- Common given names of many countries, without those that are also words, months, tools or algorithms.
-local GIVEN = set [[Aaron Abdul Abdullah Abigail Adrian Agnes Agnieszka Ahmed Aisha Akira Alan Albert Alejandro Aleksandra
-  Alessandro Alessandra Alexander Alexandra Alexei Alexey Alice Alicia Alina Alison Allison Alvaro Amanda Amelie Amina Amir
-  Amit Amy Ana Anastasia Anders Andrea Andreas Andrei Andres Andrew Andrey Andrzej Aneta Angela Angelika Anil Anita Anja
-  Anjali Anke Ann Anna Anne Annette Annika Anthony Antje Antoine Anton Antonio Anton Anya Arash Ariel Arjun Arnaud Arthur
+local GIVEN = set [[Aaron Abdul Abdullah Abigail Adrian Agnes Agnieszka Ahmed Aisha Akira Alan Albert Alejandro
+  Aleksandra
+  Alessandro Alessandra Alexander Alexandra Alexei Alexey Alice Alicia Alina Alison Allison Alvaro Amanda Amelie
+  Amina Amir
+  Amit Amy Ana Anastasia Anders Andrea Andreas Andrei Andres Andrew Andrey Andrzej Aneta Angela Angelika Anil Anita
+  Anja
+  Anjali Anke Ann Anna Anne Annette Annika Anthony Antje Antoine Anton Antonio Anton Anya Arash Ariel Arjun Arnaud
+  Arthur
   Arturo Ashok Asif Astrid Aurelie Ayesha Barbara Bartosz Beate Beatrice Beatriz Ben Benedikt Benjamin Benoit Bernard
-  Bernd Bettina Birgit Birgitte Bjorn Bogdan Boris Brandon Brenda Brian Bridget Bruno Camila Carina Carla Carlos Carmen
-  Carol Carolina Caroline Carsten Catherine Cecilia Cecile Celine Charlotte Chiara Chidi Chloe Christa Christina Christine
-  Christophe Christopher Chukwu Cindy Claire Clara Claudia Claudio Conor Cornelia Cristina Cynthia Dagmar Damien Daniel
-  Daniela Danielle Dariusz David Deborah Deepak Deepika Denis Dennis Derek Diana Diego Dieter Dimitri Dirk Dmitri Dmitry
+  Bernd Bettina Birgit Birgitte Bjorn Bogdan Boris Brandon Brenda Brian Bridget Bruno Camila Carina Carla Carlos
+  Carmen
+  Carol Carolina Caroline Carsten Catherine Cecilia Cecile Celine Charlotte Chiara Chidi Chloe Christa Christina
+  Christine
+  Christophe Christopher Chukwu Cindy Claire Clara Claudia Claudio Conor Cornelia Cristina Cynthia Dagmar Damien
+  Daniel
+  Daniela Danielle Dariusz David Deborah Deepak Deepika Denis Dennis Derek Diana Diego Dieter Dimitri Dirk Dmitri
+  Dmitry
   Dominik Dominique Donald Donna Doris Dorothea Dorota Douglas Eduardo Edward Ekaterina Elena Eleonora Elif Elisabeth
   Elizabeth Elke Ellen Emil Emilia Emily Emma Emmanuel Enrique Erik Erika Ernst Esther Eugene Eva Evelyn Fabian Fabio
   Farah Fatima Federico Felipe Felix Fernanda Fernando Filip Florence Florian Francesca Francesco Francisco Francois
-  Franziska Frederic Frederik Friedrich Fumiko Gabriel Gabriela Gabriele Gary George Georg Gerald Gerhard Giovanni Gisela
+  Franziska Frederic Frederik Friedrich Fumiko Gabriel Gabriela Gabriele Gary George Georg Gerald Gerhard Giovanni
+  Gisela
   Giulia Giuseppe Gonzalo Gordon Graham Greg Gregor Gregory Grzegorz Guillaume Gunther Gustavo Hannah Hanna Hannes
   Hans Harald Haruka Hassan Heather Heidi Heike Heiko Heinrich Heinz Helen Helena Helga Helmut Hendrik Henri Henrik
   Henrike Henry Herbert Hermann Hideo Hilde Hiroshi Holger Hubert Ian Ibrahim Ignacio Igor Ines Inga Inge Ingeborg
-  Ingrid Irene Irina Isabel Isabella Isabelle Ismail Ivan Ivana Jacek Jacob Jacqueline Jacques Jakob Jakub James Jamie   Jana Jane Janet Janina Jason Javier Jean Jeffrey Jennifer Jens Jeremy Jerome Jessica Jian Jim Joachim Joan Joanna
-  Joao Jochen Joel Johan Johanna Johannes John Jon Jonas Jonathan Jordi Jorg Jorge Jose Josef Joseph Joshua Juan Juanita
+  Ingrid Irene Irina Isabel Isabella Isabelle Ismail Ivan Ivana Jacek Jacob Jacqueline Jacques Jakob Jakub James
+  Jamie   Jana Jane Janet Janina Jason Javier Jean Jeffrey Jennifer Jens Jeremy Jerome Jessica Jian Jim Joachim Joan
+  Joanna
+  Joao Jochen Joel Johan Johanna Johannes John Jon Jonas Jonathan Jordi Jorg Jorge Jose Josef Joseph Joshua Juan
+  Juanita
   Judith Jules Julian Juliane Julie Julien Juliette Jurgen Justin Justyna Kamal Kamil Karen Karin Karl Karla Karolina
   Karsten Katarina Katarzyna Kate Katerina Katharina Katherine Kathleen Kathrin Katja Katrin Kavita Keiko Keith Kelly
-  Kenji Kenneth Kerstin Kevin Khalid Kimberly Kirsten Klaus Konrad Konstantin Krishna Kristen Kristin Kristina Krzysztof
-  Kumar Kurt Kwame Kyle Kwabena Lars Larissa Latoya Laura Lauren Laurent Lea Lena Leon Leonardo Leonie Liam Linda Lindsay
+  Kenji Kenneth Kerstin Kevin Khalid Kimberly Kirsten Klaus Konrad Konstantin Krishna Kristen Kristin Kristina
+  Krzysztof
+  Kumar Kurt Kwame Kyle Kwabena Lars Larissa Latoya Laura Lauren Laurent Lea Lena Leon Leonardo Leonie Liam Linda
+  Lindsay
   Lisa Liu Lorenzo Louis Louise Luca Lucas Lucia Luciana Lucy Ludwig Luis Luisa Lukas Luke Lydia Magda Magdalena
-  Mahmoud Maike Malgorzata Malik Manfred Manuel Manuela Marc Marcel Marcela Marcin Marco Marcus Marek Margaret Margarete
+  Mahmoud Maike Malgorzata Malik Manfred Manuel Manuela Marc Marcel Marcela Marcin Marco Marcus Marek Margaret
+  Margarete
   Margarita Marguerite Maria Mariam Mariana Marie Marina Mario Marion Marius Marjan Markus Marlene Marta Martha Martin
   Martina Mary Maryam Mateusz Mathias Mathieu Matteo Matthew Matthias Maurice Mauricio Maximilian Mehmet Mei Melanie
   Melissa Michael Michaela Michal Michel Michele Michelle Miguel Mihai Mike Mikhail Milena Minh Miriam Mohamed
-  Mohammad Mohammed Monica Monika Monique Moritz Muhammad Mustafa Nadia Nadine Nancy Naomi Natalia Natalie Natasha Neha
+  Mohammad Mohammed Monica Monika Monique Moritz Muhammad Mustafa Nadia Nadine Nancy Naomi Natalia Natalie Natasha
+  Neha
   Nicholas Nick Nicola Nicolas Nicole Niels Nikhil Nikita Nikolai Nikolaus Nils Nina Noah Noemi Nora Norbert Nuria Ola
   Olaf Ole Oleg Oleksandr Olga Oliver Olivia Olivier Olga Oluwaseun Omar Oscar Osman Oswald Otto Pablo Pamela Paolo
-  Patrice Patricia Patrick Paul Paula Pauline Pavel Pawel Pedro Peggy Peter Petra Philip Philipp Philippe Phillip Pierre
+  Patrice Patricia Patrick Paul Paula Pauline Pavel Pawel Pedro Peggy Peter Petra Philip Philipp Philippe Phillip
+  Pierre
   Piotr Prakash Pranav Preeti Priya Priyanka Rachel Radek Rafael Rahul Raj Rajesh Ralf Ramesh Ramon Raquel Rashid Raul
-  Ravi Rebecca Reinhard Renate Renata Rene Ricardo Richard Rita Robert Roberto Rodrigo Roger Roland Rolf   Ronald Ronja Rosalind Rosa Rosemary Rosie Roxana Rudolf Rui Ruth Ryan Sabine Sabrina Salma Samantha Samir Samuel
-  Sandeep Sandra Sanjay Santiago Sara Sarah Sasha Satoshi Scott Sean Sebastian Serge Sergei Sergey Sergio Shane Shannon
-  Sharon Sheila Shirley Shreya Sigrid Silke Silvia Simon Simone Sofia Sofie Soren Sonia Sonja Sophia Sophie Stefan Stefania
-  Stefanie Steffen Stephan Stephanie Stephen Steve Steven Stuart Sunita Susan Susanne Suzanne Sven Svetlana Sylvia Sylvie
-  Takashi Takeshi Tamara Tanja Tanya Tariq Tatiana Tatjana Ted Terry Theodor Theresa Thomas Thorsten Tiffany Tim Timothy Tina
-  Tobias Todd Tom Tomas Tomasz Tony Torsten Tracy Ulrich Ulrike Umar Ursula Usha Uwe Valentin Valentina Valerie Vanessa
+  Ravi Rebecca Reinhard Renate Renata Rene Ricardo Richard Rita Robert Roberto Rodrigo Roger Roland Rolf   Ronald
+  Ronja Rosalind Rosa Rosemary Rosie Roxana Rudolf Rui Ruth Ryan Sabine Sabrina Salma Samantha Samir Samuel
+  Sandeep Sandra Sanjay Santiago Sara Sarah Sasha Satoshi Scott Sean Sebastian Serge Sergei Sergey Sergio Shane
+  Shannon
+  Sharon Sheila Shirley Shreya Sigrid Silke Silvia Simon Simone Sofia Sofie Soren Sonia Sonja Sophia Sophie Stefan
+  Stefania
+  Stefanie Steffen Stephan Stephanie Stephen Steve Steven Stuart Sunita Susan Susanne Suzanne Sven Svetlana Sylvia
+  Sylvie
+  Takashi Takeshi Tamara Tanja Tanya Tariq Tatiana Tatjana Ted Terry Theodor Theresa Thomas Thorsten Tiffany Tim
+  Timothy Tina
+  Tobias Todd Tom Tomas Tomasz Tony Torsten Tracy Ulrich Ulrike Umar Ursula Usha Uwe Valentin Valentina Valerie
+  Vanessa
   Vera Veronica Veronika Victor Vijay Vikram Viktor Viktoria Vincent Vincenzo Vladimir Volker Walter Wei Wendy Werner
   Wiebke Wilhelm William Wojciech Wolfgang Xavier Xiao Yan Yannick Yasmin Yolanda Youssef Yuki Yuri Yusuf Yves Yvonne
-  Zainab Zbigniew Zoe Zofia Zuzana Bob Jonas Lucía José María André René Zoë Chloé Jörg Jürgen Günther Björn Sören Łukasz
+  Zainab Zbigniew Zoe Zofia Zuzana Bob Jonas Lucía José María André René Zoë Chloé Jörg Jürgen Günther Björn Sören
+  Łukasz
   Chidinma Ngozi Chinedu Emeka Ifeoma Amara Olumide Adebayo Thabo Sipho Nomvula Wanjiru Kofi Akosua Hiroko Yoko Naoko
   Ming Xin Jing Hui Nguyen Linh Thanh Siti Budi Dewi Rohan Ananya Ishaan Aditi Arun Suresh Lakshmi Meera Siobhan Niamh
   Aoife Eoin Ciara Gareth Rhys Sigurd Ingvild Torbjorn Eero Aino Juhani Pekka Mika Laszlo Zoltan Istvan Katalin]]
 
 -- Capitalised words that stand where a name could, and are none.
-local NOT_NAMES = set [[The This That These Those There All Both Team Everyone Everybody World Folks You Your We Our It Its
-  User Users Assistant Human System Agent Agents Claude Codex Gemini Copilot Cursor Anthropic OpenAI Google GitHub GitLab Git
-  Gitea Slack Jira Docker Redis Postgres Kubernetes Python Rust Ruby Java Lua Go Perl Swift Jenkins Apache Microsoft Amazon
-  Azure Apple Meta Visual Red Open Linux Windows Ubuntu Debian Fedora Android Chrome Firefox Safari Mozilla Oracle Intel
-  Nvidia Make Cargo Ninja Bazel Maven Gradle Node React Angular Vue Django Flask Rails Laravel Spring Terraform Ansible
-  Helm Vault Consul Kafka Spark Hadoop Elastic Grafana Prometheus Sentry Datadog Zarr Monday Tuesday Wednesday Thursday
-  Friday Saturday Sunday January February March April May June July August September October November December Bot Admin
-  Root Support Security Sales Info Release Main Master Board Group Committee Office Department Lab Labs Inc Ltd GmbH Corp
-  University Institute Foundation Project Service Server Note Warning Error Todo Fixme Yes No Please Never Always Do Don
-  Use Run See Read Write Keep Add Fix Remove Update Check Pull Push Merge Request Code Test Tests Build Deploy API CLI CI
+local NOT_NAMES = set [[The This That These Those There All Both Team Everyone Everybody World Folks You Your We Our
+  It Its
+  User Users Assistant Human System Agent Agents Claude Codex Gemini Copilot Cursor Anthropic OpenAI Google GitHub
+  GitLab Git
+  Gitea Slack Jira Docker Redis Postgres Kubernetes Python Rust Ruby Java Lua Go Perl Swift Jenkins Apache Microsoft
+  Amazon
+  Azure Apple Meta Visual Red Open Linux Windows Ubuntu Debian Fedora Android Chrome Firefox Safari Mozilla Oracle
+  Intel
+  Nvidia Make Cargo Ninja Bazel Maven Gradle Node React Angular Vue Django Flask Rails Laravel Spring Terraform
+  Ansible
+  Helm Vault Consul Kafka Spark Hadoop Elastic Grafana Prometheus Sentry Datadog Zarr Monday Tuesday Wednesday
+  Thursday
+  Friday Saturday Sunday January February March April May June July August September October November December Bot
+  Admin
+  Root Support Security Sales Info Release Main Master Board Group Committee Office Department Lab Labs Inc Ltd GmbH
+  Corp
+  University Institute Foundation Project Service Server Note Warning Error Todo Fixme Yes No Please Never Always Do
+  Don
+  Use Run See Read Write Keep Add Fix Remove Update Check Pull Push Merge Request Code Test Tests Build Deploy API
+  CLI CI
   README Markdown English German French Spanish Italian Portuguese Chinese Japanese European American British New York
-  San Los North South East West Street Road None Unknown Nobody Someone Anybody Author Reviewer Maintainer Editor Owner
-  Sincerely Regards Cheers Best Kind Thanks Thank Dear Hello Hi Hey Good Great Opus Sonnet Haiku Fable Dependabot Renovate
+  San Los North South East West Street Road None Unknown Nobody Someone Anybody Author Reviewer Maintainer Editor
+  Owner
+  Sincerely Regards Cheers Best Kind Thanks Thank Dear Hello Hi Hey Good Great Opus Sonnet Haiku Fable Dependabot
+  Renovate
   Will Can May Mark Grace Rose Hope Faith Art Bill Max Rob Jack Chase Drew Dean Grant Frank Miles Gene Summer Dawn]]
 
 local LETTER = "[%a\128-\255]"
@@ -94,7 +130,8 @@ local function name_at(text, most)
     if not word or not (is_name_word(word) or find(word, "^%u$")) then
       -- van der Berg, de la Cruz
       local particle = #words > 0 and match(text, "^(%l%l%l?) ", pos)
-      if not particle or not find(" van von de del der den la le da di dos bin al el zu ", " " .. particle .. " ", 1, true)
+      if not particle or not find(" van von de del der den la le da di dos bin al el zu ", " " .. particle .. " ", 1,
+        true)
       then
         break
       end
@@ -108,9 +145,12 @@ local function name_at(text, most)
   return words
 end
 
-local HEADS = set [[from to cc bcc author authors committer reviewer reviewers name present attendees participants assignee
-  owner contact maintainer maintainers patient client customer interviewee presenter moderator signed-off-by co-authored-by
-  reviewed-by acked-by tested-by reported-by suggested-by approved-by committed-by helped-by requested-by sender recipient
+local HEADS = set [[from to cc bcc author authors committer reviewer reviewers name present attendees participants
+  assignee
+  owner contact maintainer maintainers patient client customer interviewee presenter moderator signed-off-by
+  co-authored-by
+  reviewed-by acked-by tested-by reported-by suggested-by approved-by committed-by helped-by requested-by sender
+  recipient
   assigned attendee caller applicant employee tenant driver guardian spouse facilitator scribe regrets absent]]
 
 local function add_words(found, words, text, base)
@@ -154,7 +194,8 @@ end
 
 local CLOSINGS = { "regards", "cheers", "best", "best wishes", "sincerely", "yours", "yours sincerely", "thanks",
   "many thanks", "thank you", "kind regards", "best regards", "warm regards", "mit freundlichen grüßen", "viele grüße",
-  "liebe grüße", "beste grüße", "gruß", "cordialement", "saludos", "um abraço", "all the best", "yours truly", "take care" }
+  "liebe grüße", "beste grüße", "gruß", "cordialement", "saludos", "um abraço", "all the best", "yours truly",
+    "take care" }
 local CLOSES = {}
 for _, closing in ipairs(CLOSINGS) do CLOSES[closing] = true end
 
@@ -189,9 +230,11 @@ local INTRODUCED = { { "my name is ", 1 }, { "my name's ", 1 }, { "call me ", 1 
   { "thanks to ", 1 }, { "by ", 2 }, { "contact ", 2 }, { "contacted ", 1 }, { "e-mail ", 2 }, { "email ", 2 },
   { "met ", 2 }, { "colleague ", 1 }, { "maintainers, ", 2 }, { "maintainer ", 2 }, { "patient ", 1 }, { "named ", 2 } }
 -- What follows these is left out, but is too often no name to look for it elsewhere.
-local WEAK = { ["by "] = true, ["named "] = true, ["contact "] = true, ["hey "] = true, ["tell "] = true, ["told "] = true,
+local WEAK = { ["by "] = true, ["named "] = true, ["contact "] = true, ["hey "] = true, ["tell "] = true,
+  ["told "] = true,
   ["e-mail "] = true, ["email "] = true }
-local NEEDS_CAPITAL = { ["mr "] = true, ["ms "] = true, ["dr "] = true, ["prof "] = true, ["miss "] = true, ["herr "] = true,
+local NEEDS_CAPITAL = { ["mr "] = true, ["ms "] = true, ["dr "] = true, ["prof "] = true, ["miss "] = true,
+  ["herr "] = true,
   ["frau "] = true, ["mrs "] = true }
 
 local function introduced(text, low, found, spans)
@@ -225,7 +268,8 @@ end
 local function given(text, found, spans)
   for from, word in string.gmatch(text, "()(" .. UPPER .. LETTER .. "+)") do
     local before = sub(text, from - 1, from - 1)
-    if GIVEN[word] and not find(before, "[%w_%.%-/@\\`]") and not find(sub(text, from + #word, from + #word), "[%w_/`%(]") then
+    if GIVEN[word] and not find(before, "[%w_%.%-/@\\`]") and not find(sub(text, from + #word, from + #word),
+      "[%w_/`%(]") then
       local words = name_at(sub(text, from, from + 80), 4)
       if #words == 0 then words = { { 1, #word, word } } end
       spans[#spans + 1] = add_words(found, words, "name", from)
@@ -234,13 +278,18 @@ local function given(text, found, spans)
 end
 
 -- Words after @ that are no people.
-local TAGS = set [[param return returns throws see since deprecated override dataclass property staticmethod classmethod
-  media import keyframes font-face include mixin supports charset test pytest before after beforeeach aftereach component
-  injectable input output everyone here channel all team inheritdoc author version type typedef field class alias nullable
-  notnull autowired bean entity table column id getter setter data builder value field private public protected internal
+local TAGS = set [[param return returns throws see since deprecated override dataclass property staticmethod
+  classmethod
+  media import keyframes font-face include mixin supports charset test pytest before after beforeeach aftereach
+  component
+  injectable input output everyone here channel all team inheritdoc author version type typedef field class alias
+  nullable
+  notnull autowired bean entity table column id getter setter data builder value field private public protected
+  internal
   latest next main master head staging production prod dev types babel angular vue react nestjs nuxt sveltejs eslint
   typescript-eslint storybook testing-library deprecated todo fixme note brief file example default readonly enum
-  interface template tparam ingroup defgroup cache lru_cache abstractmethod wraps contextmanager fixture parametrize mock
+  interface template tparam ingroup defgroup cache lru_cache abstractmethod wraps contextmanager fixture parametrize
+  mock
   patch app router task command group option argument codex claude copilot gemini dependabot renovate cursor]]
 
 local function handles(text, low, add)
@@ -268,7 +317,8 @@ local function handles(text, low, add)
       from = find(low, word, after, true)
     end
   end
-  for _, site in ipairs { "linkedin.com/in/", "twitter.com/", "//x.com/", "t.me/", "instagram.com/", "facebook.com/" } do
+  for _, site in ipairs { "linkedin.com/in/", "twitter.com/", "//x.com/", "t.me/", "instagram.com/",
+    "facebook.com/" } do
     local from = find(low, site, 1, true)
     while from do
       local name = match(sub(text, from + #site, from + #site + 60), "^[%w_%.%-]+")
@@ -279,7 +329,8 @@ local function handles(text, low, add)
 end
 
 local ANYONE = set [[user users runner ubuntu node app vscode root me you yourname username name someone somebody git
-  circleci vagrant ec2-user pi docker build builder ci admin shared public default guest jovyan linuxbrew deploy gitpod
+  circleci vagrant ec2-user pi docker build builder ci admin shared public default guest jovyan linuxbrew deploy
+  gitpod
   codespace runneradmin coder developer dev agent worker www www-data nobody example test tester homebrew postgres]]
 
 local function homes(text, low, add)

@@ -12,7 +12,8 @@ local function set(text)
 end
 
 -- What stands after the last dot of a file, not of a mail address.
-local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc cpp hpp
+local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc
+  cpp hpp
   java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf cfg]]
 local NOBODY = set "git hg svn noreply no-reply donotreply do-not-reply"
 
@@ -105,9 +106,8 @@ local function digit_runs(text, low, add)
   while true do
     local at = find(text, "%d", pos)
     if not at then return end
-    local from = at
     local lead = match(sub(text, math.max(1, at - 2), at - 1), "%+?%(?$")
-    from = at - #lead
+    local from = at - #lead
     local run = match(sub(text, from, from + 48), "^%+?%(?%d[%d%s%-%.%(%)/\194\160]*")
     -- Only a number that begins with + may go on in the next line.
     if sub(run, 1, 1) ~= "+" then run = match(run, "^[^\n]*") end
@@ -200,7 +200,8 @@ local function machines(text, low, add)
       and not find(sub(text, to, to), "[%w_]") then
       if find(token, "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") then
         add(from, to - 1, "hardware address")
-      elseif (find(token, "^[23]%x%x%x?:") or find(token, "^f[cde]%x%x:")) and (colons >= 4 or find(token, "::", 1, true))
+      elseif (find(token, "^[23]%x%x%x?:") or find(token, "^f[cde]%x%x:")) and (colons >= 4 or find(token, "::", 1,
+        true))
         and colons <= 8 then
         add(from, to - 1, "IP address")
       end
@@ -216,7 +217,8 @@ local NUMBERED = { "social security", "ssn", "passport", "driver's license", "dr
   "medical record", "patient id", "patient n", "employee id", "employee n", "staff id", "staff n", "personnel n",
   "personalnummer", "student id", "student n", "matriculation", "matrikelnummer", "customer n", "customer id",
   "account n", "account:", "sort code", "routing n", "policy n", "license plate", "licence plate", "number plate",
-  "kennzeichen", "imei", "visa n", "membership n", "residence permit", "green card", "reisepass", "pesel", "curp", "dni" }
+  "kennzeichen", "imei", "visa n", "membership n", "residence permit", "green card", "reisepass", "pesel", "curp",
+    "dni" }
 
 local function official(text, low, add)
   for i = 1, #NUMBERED do
@@ -253,7 +255,8 @@ local function official(text, low, add)
   end
 end
 
-local BORN = { "born", "date of birth", "dob", "d.o.b", "birthday", "birthdate", "birth date", "geburtsdatum", "geboren",
+local BORN = { "born", "date of birth", "dob", "d.o.b", "birthday", "birthdate", "birth date", "geburtsdatum",
+  "geboren",
   "geburtstag", "geb. ", "née le", "né le", "nacido", "nacida", "fecha de nacimiento", "date de naissance", "turns",
   "turned", "turning" }
 
@@ -287,7 +290,8 @@ local function births(text, low, add)
 end
 
 local function coordinates(text, add)
-  for from, lat, lon, to in string.gmatch(text, "()%f[%d%-](%-?%d%d?%.%d%d%d%d+)°?%s?[NS]?,%s?(%-?%d%d?%d?%.%d%d%d%d+)()") do
+  for from, lat, lon, to in string.gmatch(text,
+    "()%f[%d%-](%-?%d%d?%.%d%d%d%d+)°?%s?[NS]?,%s?(%-?%d%d?%d?%.%d%d%d%d+)()") do
     if math.abs(tonumber(lat)) <= 90 and math.abs(tonumber(lon)) <= 180 then add(from, to - 1, "place on the map") end
   end
 end
