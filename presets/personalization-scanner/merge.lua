@@ -77,7 +77,8 @@ local function against(a, b)
   return a.negative ~= b.negative and both >= 0.8 and shared >= 2
 end
 
-local BASE = { instructions = 0.1, memory = 0.05, chat = 0.05, log = 0, decision = 0, review = 0, notes = -0.05 }
+local BASE = { instructions = 0.1, guide = 0, memory = 0.05, chat = 0.05, log = 0, decision = 0, review = 0,
+  notes = -0.05 }
 
 ---How sure one statement is, from how it is said and where.
 ---@param marks table

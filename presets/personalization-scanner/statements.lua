@@ -28,7 +28,7 @@ function forms.never(text, low, marks)
   if not word or W.idle[word] or find(word, "ed$") or find(word, "s$") and not W.verbs[word] then return end
   if find(" mind again been was is a the before ", " " .. word .. " ", 1, true) then return end
   if not W.verbs[word] and not find(order, "^%l+%s+%l") then return end
-  marks.strong = true
+  marks.strong, marks.negative = true, true
   return made("dont", "Never " .. sub(text, rest))
 end
 
@@ -46,6 +46,7 @@ function forms.dont(text, low, marks)
       local rest = sub(text, #lead + 1)
       rest = gsub(rest, "^ever ", "")
       local word = first_word(lower(rest))
+      if find(lower(rest), "^take %l+ personally") then return end
       if not word or W.idle[word] or not is_order(lower(rest)) and not find(lower(rest), "^%l+%s") then return end
       if find(lead, "^we ") then
         if not W.verbs[word] then return end
@@ -64,7 +65,7 @@ function forms.avoid(text, low, marks)
     rest = match(low, "^stop%s+()%l+ing%f[%A]") or match(low, "^quit%s+()%l+ing%f[%A]") or match(low, "^no more%s+()%l")
       or match(low, "^enough with the%s+()%l")
   end
-  if not rest then return end
+  if not rest or find(sub(low, rest), "^by ") then return end
   marks.negative, marks.strong = true, true
   return made("dont", "Avoid " .. sub(text, rest))
 end
@@ -172,8 +173,10 @@ local NOT_SUBJECTS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]"
   "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ",
     "^some " }
 
+local NORMATIVE = { instructions = true, guide = true, decision = true, review = true, memory = true }
+
 local function normative_kind(unit)
-  return unit.kind == "instructions" or unit.kind == "decision" or unit.kind == "review" or unit.kind == "memory"
+  return NORMATIVE[unit.kind] == true
 end
 
 -- A subject that stands for many: every test, all spectra, no mock, tests.
@@ -185,7 +188,7 @@ end
 
 function forms.norm(text, low, marks, unit)
   local subject, modal, rest = nil, nil, nil
-  for _, word in ipairs { "must not", "must never", "should not", "should never", "may not", "must", "should", "shall",
+  for _, word in ipairs { "must not", "must never", "should not", "should never", "must", "should", "shall",
     "need to", "needs to", "have to", "has to", "ought to", "are to", "is to", "mustn't", "shouldn't" } do
     local a, at = match(low, "^(.-)%s+" .. word .. "%s+()")
     if a and not find(a, ",") and words_in(a) <= 8 and (not subject or #a < #subject) then
@@ -193,8 +196,13 @@ function forms.norm(text, low, marks, unit)
     end
   end
   if not subject or any(subject, NOT_SUBJECTS) or any(subject, FINITE) then return end
-  if find(sub(low, rest), "^not have to") or find(sub(low, rest), "^have%s+%l+ed") or find(sub(low, rest),
-    "^be worth") then return end
+  if find(subject, ":") or find(subject, "%f[%a]th[ai][ts]$") or find(subject, "%f[%a]it$") then return end
+  local what = sub(low, rest)
+  if any(what, { "^not have to", "^have%s+%l+ed", "^be worth", "^be able", "^then be ", "^now be ", "^be available",
+    "^look like",
+    "^see ", "^give you", "^help", "^suffice", "^work%f[%A]" }) then
+    return
+  end
   if not plural(subject) and not (unit.kind == "instructions" or unit.kind == "decision") then return end
   if (modal == "have to" or modal == "need to" or modal == "are to"
     or modal == "is to") and not normative_kind(unit) then return end
@@ -207,6 +215,7 @@ function forms.ruled(text, low, marks, unit)
   local subject, verdict = match(low, "^(.-)%s+[ia][sr]e?%s+(.+)$")
   if not subject or any(subject, NOT_SUBJECTS) or words_in(subject) > 9 then return end
   verdict = gsub(verdict, "^strictly%s+", "")
+  if find(verdict, "^required to ") or find(verdict, "^required for %l+ing ") then return end
   if any(verdict, { "^preferred", "^required", "^mandatory", "^compulsory", "^obligatory", "^the default" }) then
     if not normative_kind(unit) then return end
     marks.strong = true
@@ -293,18 +302,16 @@ end
 
 -- "We use X": a habit that somebody chose.
 function forms.habit(text, low, marks, unit)
-  local rest = match(low, "^we now%s+()") or match(low, "^we only%s+()") or match(low, "^we also%s+()") or match(low,
-    "^we%s+()")
-    or match(low, "^this project%s+()uses%s") or match(low, "^the project%s+()uses%s")
-    or match(low, "^this repository%s+()uses%s")
+  local rest
+  for _, lead in ipairs { "^we now%s+()", "^we only%s+()", "^we also%s+()", "^we%s+()", "^this project%s+()uses%s",
+    "^the project%s+()uses%s", "^this repository%s+()uses%s" } do
+    rest = rest or match(low, lead)
+  end
   if not rest or unit.kind == "chat" then return end
-  local body, body_low = sub(text, rest), sub(low, rest)
-  body, body_low = gsub(body, "^uses ", "use "), gsub(body_low, "^uses ", "use ")
+  local body, body_low = gsub(sub(text, rest), "^uses ", "use "), gsub(sub(low, rest), "^uses ", "use ")
   local word = first_word(body_low)
-  if not word or not W.verbs[word] or find(" need want have get look like think try make ", " " .. word .. " ", 1,
-    true) then return end
-  if find(body_low, "^read ") or find(body_low, "^put ") or find(body_low, "^set ") or find(body_low,
-    "^cut ") then return end
+  -- Some of these read as past just as well, and some say nothing about a habit.
+  if not word or not W.verbs[word] or W.no_habits[word] then return end
   local firm = find(low, "^we now") or find(low, "^we only") or any(body_low, W.general) or find(body_low,
     "%f[%a]for%f[%A]")
   if not normative_kind(unit) and not firm then return end
@@ -328,28 +335,21 @@ end
 
 -- "Four spaces, not tabs", "Shorter answers please".
 function forms.bare(text, low, marks, unit)
-  if any(low, FINITE) or words_in(low) > 16 then return end
+  if any(low, FINITE) or any(low, NOT_SUBJECTS) or words_in(low) > 16 or find(low, "%f[%a]should%f[%A]") then return end
   local a, b = match(low, "^(.-),%s+not%s+()")
   if not a then a, b = match(low, "^(.-)%s+over%s+()") end
   if not a then a, b = match(low, "^(.-)%s+instead of%s+()") end
-  local placed = unit.list or unit.kind == "instructions" or unit.kind == "chat" or unit.kind == "memory"
-  if a and placed and not find(a, "%f[%a]%l+ed%f[%A]") and words_in(a) <= 8 and not is_order(a)
-    and unit.kind ~= "decision"
-    and unit.kind ~= "log" and not find(low, "^[%l]+%s+[%l]+s%s+the%s") then
+  local placed = unit.list and unit.kind ~= "decision" and unit.kind ~= "log" or unit.kind == "instructions"
+    or unit.kind == "chat" or unit.kind == "memory"
+  if a and placed and words_in(a) <= 5 and not find(a, "%f[%a]%l+ed%f[%A]") and not find(a, "^[ait][nh]?[eo]? ")
+    and not is_order(a) then
     return made("prefer", ("Prefer %s over %s"):format(sub(text, 1, #a), sub(text, b)), sub(text, 1, #a), sub(text, b))
   end
-  local asked = marks.request or find(lower(unit.text), "please%W*$")
-  if asked and any(low, { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^smaller ", "^simpler ",
-    "^in %l+%W*$",
-    "^in %l+,? please" }) then
+  if (marks.request or find(lower(unit.text), "please%W*$")) and any(low, W.comparatives) then
     return made("do", find(low, "^in ") and "Answer " .. text or "Wanted: " .. text)
   end
   -- Four spaces in Python, tabs in Makefiles.
-  if unit.kind == "instructions" and unit.list and any(low, { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes",
-    "^single quotes", "^lower case ", "^snake.case ", "^camelcase ", "^%d+ columns", "^two spaces",
-      "^%d+ spaces" }) then
-    return made("do", text)
-  end
+  if unit.kind == "instructions" and unit.list and any(low, W.layouts) then return made("do", text) end
 end
 
 local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "^be short", "^be direct", "^be honest",
@@ -357,34 +357,27 @@ local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "
   "^cite your sources", "^keep it " }
 
 function forms.order(text, low, marks, unit)
-  if not is_order(low) then return end
-  local word = first_word(low)
-  local general = any(low, W.general) or marks.strong or marks.general or marks.condition or marks.label
-    or marks.decided
-    or any(low, IDIOMS)
-  local bare = match(word, "^%l+")
-  if unit.task and not marks.strong then return end
-  if unit.ordered and W.steps[bare] and not general then return end
-  if unit.kind == "instructions" then
-    if W.steps[bare] and not general and not unit.list and not marks.should and not marks.request then return end
-  elseif marks.nit then
-    return
+  if not is_order(low) or unit.task and not marks.strong then return end
+  local verb = match(first_word(low), "^%l+")
+  local kind = unit.kind
+  if find(low, "^note that ") or find(low, "^note \1") then return end
+  local firm = marks.strong or marks.decided or marks.condition or marks.label
+  local general = firm or marks.general or any(low, W.general) or any(low, IDIOMS)
+  local asked = marks.should or marks.request
+  if unit.ordered and W.steps[verb] and not general then return end
+  if marks.nit or marks.question and not any(low, W.general) then return end
+  if verb == "be" and kind ~= "instructions" and not any(low, IDIOMS) and not find(low, "^be %l+ with ") then return end
+  if kind == "instructions" then
+    if W.steps[verb] and not general and not unit.list and not asked then return end
+    if words_in(low) < 3 and not any(low, IDIOMS) then return end
   elseif not general and not marks.should then
-    if not W.standing[bare] then return end
-    if unit.kind == "notes" or unit.kind == "review" or unit.kind == "decision" or unit.kind == "log" then return end
-    if unit.kind == "chat" and not (W.standing[bare] and (marks.correction or find(low,
-      "%f[%a]%l+s%f[%A]"))) then return end
-  elseif unit.kind == "notes" and not marks.strong and not marks.decided and not marks.condition
-    and not W.standing[bare]
-    and not any(low, { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default",
-      "instead of",
-      "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least",
-        "at most" }) then
+    local lasting = kind == "memory" or kind == "guide" and W.standing[verb]
+      or kind == "chat" and (marks.correction or find(low, "%f[%a]%l+s%f[%A]") or find(low, " when ") or find(low,
+        " in %l+ when"))
+    if not W.standing[verb] or not lasting then return end
+  elseif kind == "notes" and not firm and not W.standing[verb] and not any(low, W.lasting) then
     return
   end
-  if marks.question and not any(low, W.general) then return end
-  if find(low, "^be%s") and not any(low, IDIOMS) and not find(low,
-    "^be %l+ with ") and unit.kind ~= "instructions" then return end
   return made("do", text)
 end
 
@@ -425,7 +418,8 @@ local function with_condition(text, marks, unit)
   if not word or not find(" " .. CONDITIONS .. " ", " " .. word .. " ", 1, true) then return end
   local clause, main = match(text, "^([^,]+),%s+(.+)$")
   if not clause or words_in(clause) > 14 then return end
-  marks.condition = true
+  -- A guide is full of "if you have a question".
+  marks.condition = unit.kind ~= "guide" or word ~= "if" or nil
   main = without_lead(main, marks)
   local result = try_forms(main, marks, unit)
   if result then
@@ -434,6 +428,13 @@ local function with_condition(text, marks, unit)
     result.text = ("%s %s%s"):format(body, lower(sub(clause, 1, 1)) .. sub(clause, 2), tail or "")
     return result
   end
+end
+
+-- "From now on, sidecars propose wording as a diff"
+local function rules_all(text)
+  local low = lower(text)
+  local _, verb = match(low, "^(%l+s)%s+(%l+)%f[%A]")
+  return verb ~= nil and W.verbs[verb] ~= nil and not any(low, FINITE)
 end
 
 local function blocked(low, unit)
@@ -456,7 +457,7 @@ function M.read(unit)
   local text, kept = veil(unit.text)
   text = plain(text)
   local low = lower(text)
-  if #text < 8 or not find(low, "%l") then return nil end
+  if #text < 8 or not find(low, "%l") or find(text, "^%(") then return nil end
   for _, phrase in ipairs(W.injected) do
     if find(lower(unit.text), phrase, 1, true) then return nil, true end
   end
@@ -487,7 +488,7 @@ function M.read(unit)
       local main = match(text, ",%s+so%s+(%l.+)$")
       if main and is_order(lower(main)) then result = forms.order(main, lower(main), marks, unit) end
     end
-    if not result and marks.norm then result = made("do", text) end
+    if not result and (marks.norm or marks.strong and rules_all(text)) then result = made("do", text) end
   end
   if not result then return nil end
   result.text = finish(result.text, kept)

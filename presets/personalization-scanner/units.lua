@@ -17,11 +17,12 @@ local function set(text)
 end
 
 local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "copilot%-instructions", "cursorrules$",
-  "windsurfrules$", "clinerules$", "%.cursor/", "convention", "contributing", "guideline",
+  "windsurfrules$", "clinerules$", "%.cursor/", "convention", "guideline",
     "style[%w_%-]*%.[mrt][dsx]t?$",
   "rules%.mdc?$", "skill%.md$", "playbook", "house[-_]rules" }
 
----What kind of document an input is: instructions, memory, decision, review, chat, log, notes; nil where it holds
+---What kind of document an input is: instructions, guide, memory, decision, review, chat, log, notes; nil where it
+---holds
 ---no prose.
 ---@param path string
 ---@param text string
@@ -32,6 +33,7 @@ function M.kind(path, text)
   for _, pattern in ipairs(INSTRUCTIONS) do
     if find(low, pattern) then return "instructions" end
   end
+  if find(low, "contributing") or find(low, "hacking%.") then return "guide" end
   if find(low, "%.jsonl?$") then return find(text, '"%a+"%s*:') and "chat" or nil end
   local first = sub(text, 1, 4000)
   if find("\n" .. first, "\ncommit %x%x%x%x%x%x%x+") or find(low, "git[-_ ]log") or find(name, "^commits") then

@@ -24,7 +24,9 @@ local function veil(text)
   end
   text = gsub(text, "``?[^`]+``?", keep)
   text = gsub(text, "“.-”", keep)
-  text = gsub(text, "%f[%S\"]\"[^\"]*\"", function(piece) return keep(piece) end)
+  text = gsub(text, '"[^"]+"', keep)
+  -- A quotation that goes on in the next sentence.
+  text = gsub(text, '"[^"]*$', keep)
   return text, kept
 end
 
@@ -122,7 +124,8 @@ local function impersonal(text)
   text = gsub(text, "%f[%a]I'd%f[%A]", "the user would")
   text = gsub(text, "%f[%a]I've%f[%A]", "the user has")
   text = gsub(text, "%f[%a][Ii] (%l+)", function(verb)
-    if W.verbs[verb] or verb == "have" or verb == "am" or verb == "do" then return "the user " .. third_person(verb) end
+    if W.verbs[verb] or verb == "have" or verb == "am" or verb == "do" or verb == "like"
+      or verb == "want" then return "the user " .. third_person(verb) end
     return "the user " .. verb
   end)
   text = gsub(text, "%f[%a]me%f[%A]", "the user")

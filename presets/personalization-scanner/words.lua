@@ -119,6 +119,19 @@ M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A
     "%f[%a]no more than",
   "%f[%a]without being told", "%f[%a]from here on", "%f[%a]without exception" }
 
+-- The same, for texts that mostly tell what to do once.
+M.lasting = { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default", "instead of",
+  "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least", "at most" }
+
+M.no_habits = set [[need want have get look like think try make recommend require suggest note hold ask believe hope
+  read
+  put set cut thank]]
+
+M.comparatives = { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^smaller ", "^simpler ", "^in %l+%W*$",
+  "^in %l+,? please" }
+M.layouts = { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes", "^single quotes", "^lower case ", "^snake.case ",
+  "^camelcase ", "^%d+ columns", "^%d+ spaces" }
+
 -- Words in front of what counts: {pattern, mark}
 M.lead_ins = {
   { "^please,?%s+", "request" }, { "^pls%s+", "request" }, { "^ok[ay]*[,%.]?%s+" }, { "^so,?%s+" }, { "^and%s+" },
