@@ -16,7 +16,7 @@ end
 
 --- Modules that load when first used.
 local lazy = {
-  checks = true, duration = true, facts = true, git = true, prompt = true, record = true,
+  checks = true, duration = true, facts = true, git = true, privacy = true, prompt = true, record = true,
 }
 
 return setmetatable(M, {

@@ -1,0 +1,273 @@
+local m = require "moonlet"
+local units = require "units"
+local statements = require "statements"
+local placing = require "placing"
+local merge = require "merge"
+local report = require "report"
+local W = require "words"
+
+local most_preferences = 300
+local prompt_cap = 200000
+
+local SCOPES = { "user", "project", "repository", "tool" }
+
+local schema = {
+  type = "object",
+  additionalProperties = false,
+  required = { "preferences" },
+  properties = {
+    preferences = {
+      type = "array",
+      items = {
+        type = "object",
+        additionalProperties = false,
+        required = { "text", "scope", "confidence", "evidence", "target", "privacy" },
+        properties = {
+          text = { type = "string", minLength = 1, maxLength = 400 },
+          scope = { enum = SCOPES },
+          confidence = { type = "number", minimum = 0, maximum = 1 },
+          evidence = { type = "array", minItems = 1, items = { type = "string", minLength = 1, maxLength = 300 } },
+          target = { type = "string", minLength = 1, maxLength = 300 },
+          privacy = { type = "string", minLength = 1, maxLength = 400 },
+        },
+      },
+    },
+  },
+}
+
+--- What the inputs hold: sentences with their places, and the names that occur in any of them.
+local function read_inputs(inputs, outcome)
+  local texts, segments = {}, {}
+  for _, input in ipairs(inputs) do
+    texts[#texts + 1] = input.text
+    local found, why = units.segments(input)
+    for _, segment in ipairs(found) do segments[#segments + 1] = segment end
+    if why then outcome.skipped[#outcome.skipped + 1] = { path = input.path, why = why } end
+    if input.cut then outcome.cut[#outcome.cut + 1] = input.path end
+  end
+  local names, sentences = m.privacy.names(texts), {}
+  for _, segment in ipairs(segments) do
+    -- A path can hold a name as well as a text can.
+    local shown = m.privacy.holds(segment.path, { names = names }) and "input" or segment.path
+    for _, unit in ipairs(units.units(segment, names)) do
+      unit.place = ("%s:%d"):format(shown, unit.line)
+      sentences[#sentences + 1] = unit
+    end
+  end
+  return sentences, names
+end
+
+-- What is left of a sentence when what is private stands before its last semicolon.
+local function unprivate(unit, names)
+  local rest = unit.text:match(";%s+([^;]+)$")
+  if rest and statements.is_order(rest) and not m.privacy.holds(rest, { names = names }) then
+    local copy = {}
+    for key, value in pairs(unit) do copy[key] = value end
+    copy.text, copy.class = rest, nil
+    return copy
+  end
+end
+
+local function statement_of(found, unit)
+  local stands_in
+  if unit.kind == "instructions" and unit.place:sub(1, 6) ~= "input:" then
+    stands_in = { path = unit.path, heading = unit.heading }
+  end
+  return { text = found.text, a = found.a, b = found.b, negative = found.marks.negative or false, marks = found.marks,
+    place = unit.place, unit = unit, confidence = merge.confidence(found.marks, unit), stands_in = stands_in }
+end
+
+--- The statements of all sentences; counts those that are left out.
+local function gather(sentences, names, outcome)
+  local list = {}
+  for _, unit in ipairs(sentences) do
+    local found, injected = statements.read(unit)
+    if injected then outcome.injected = outcome.injected + 1 end
+    local class = unit.class
+    if found and class then
+      local rest = unprivate(unit, names)
+      local again = rest and statements.read(rest)
+      if again then
+        list[#list + 1] = statement_of(again, rest)
+      else
+        outcome.dropped[class] = outcome.dropped[class] + 1
+      end
+    elseif found then
+      class = m.privacy.holds(found.text, { names = names })
+      if class then
+        outcome.dropped[class] = outcome.dropped[class] + 1
+      else
+        list[#list + 1] = statement_of(found, unit)
+      end
+    end
+  end
+  return list
+end
+
+local function loosens(text)
+  local low = text:lower()
+  for _, pattern in ipairs(W.unsafe) do
+    if low:find(pattern) then return true end
+  end
+  return false
+end
+
+local function privacy_note(item)
+  local notes = {}
+  if item.scope == "user" then
+    notes[1] = "About one person: keep it out of memory that the repository shares."
+  else
+    notes[1] = "Nothing private was found in it."
+  end
+  if item.unit and item.unit.kind == "chat" then notes[#notes + 1] =
+    "It comes from a conversation: do not quote that." end
+  if item.unsafe then notes[#notes + 1] = "It takes a safeguard away: a person decides." end
+  return table.concat(notes, " ")
+end
+
+--- Preferences in the form that is promised, from statements.
+local function preferences_of(list, memory, outcome)
+  local items, conflicts = merge.merge(list)
+  outcome.conflicts = outcome.conflicts + conflicts
+  local result = {}
+  for i, item in ipairs(items) do
+    if i > most_preferences then break end
+    item.scope = item.scope or placing.scope(item.text, item.marks, item.unit)
+    item.unsafe = loosens(item.text)
+    if item.unsafe then item.confidence = math.min(item.confidence, 0.35) end
+    result[i] = {
+      text = item.text, scope = item.scope, confidence = math.floor(item.confidence * 100 + 0.5) / 100,
+      evidence = m.array(item.evidence), target = item.target or placing.target(item, memory),
+      privacy = item.privacy or privacy_note(item),
+    }
+  end
+  return m.array(result)
+end
+
+--- The sentences of each input, numbered as in their files, without those that hold something private.
+local function material(sentences)
+  local order, by_path = {}, {}
+  for _, unit in ipairs(sentences) do
+    if unit.speaker ~= "other" then
+      local path = unit.place:match("^(.*):%d+$")
+      if not by_path[path] then
+        by_path[path] = {}
+        order[#order + 1] = path
+      end
+      local text = unit.class and "[left out: private]" or unit.text
+      table.insert(by_path[path], ("%d: %s"):format(unit.line, text))
+    end
+  end
+  return order, by_path
+end
+
+local function prompt_data(ctx, sentences, outcome)
+  local order, by_path = material(sentences)
+  local data, left = {}, prompt_cap
+  for _, path in ipairs(order) do
+    local text = table.concat(by_path[path], "\n")
+    if ctx.runner == "rules" then
+      -- No model is asked, so nothing of the inputs needs to be copied.
+      text = ("[%d sentences; they are put in when an agent is asked: --runner]"):format(#by_path[path])
+    elseif #text > left then
+      outcome.cut[#outcome.cut + 1] = path
+      text = text:sub(1, math.max(0, left)) .. "\n[cut: the material is too large for one task]"
+    end
+    left = left - #text
+    data[#data + 1] = { label = path, text = text, limit = prompt_cap }
+    if left <= 0 then break end
+  end
+  return data
+end
+
+local function prompt_of(ctx, sentences, outcome)
+  local text = m.prompt.sections(m.asset "prompt.md")
+  return m.prompt.compose {
+    task = text.task, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
+    edits = false, output = text.output, escalate = text.escalate, privacy = text.privacy,
+    data = prompt_data(ctx, sentences, outcome),
+  }
+end
+
+local function normal_text(text)
+  text = text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+  if #text > 240 then text = text:sub(1, 240):match("^(.*)%s") or text:sub(1, 240) end
+  if not text:find("[%.!%?]$") then text = text .. "." end
+  return text
+end
+
+--- An agent's answer, as statements: only with places that were listed, and filtered once more.
+local function statements_of(answer, sentences, names, outcome)
+  local places, list = {}, {}
+  for _, unit in ipairs(sentences) do places[unit.place] = unit end
+  for _, item in ipairs(answer.preferences) do
+    local class = m.privacy.holds(item.text, { names = names })
+    local found = {}
+    for _, place in ipairs(item.evidence) do
+      local known = place:match("^(.-:%d+)") and places[place:match("^(.*:%d+)") or place]
+        or places[place:match("^(.-:%d+)") or ""]
+      if known then found[#found + 1] = known.place end
+    end
+    if class then
+      outcome.dropped[class] = outcome.dropped[class] + 1
+    elseif #found == 0 then
+      outcome.unfounded = outcome.unfounded + 1
+    else
+      local low = item.text:lower()
+      local private = function(text) return m.privacy.holds(text, { names = names }) ~= nil end
+      for i, place in ipairs(found) do
+        list[#list + 1] = { text = normal_text(item.text), confidence = math.min(0.95, item.confidence), place = place,
+          unit = places[place], marks = {}, scope = item.scope, target = not private(item.target) and item.target
+            or nil,
+          privacy = not private(item.privacy) and normal_text(item.privacy) or nil, first = i == 1,
+          negative = (low:find("^avoid") or low:find("not ", 1, true) or low:find("never ", 1, true)) and true
+            or false }
+      end
+    end
+  end
+  return list
+end
+
+return m.preset {
+  name = "personalization-scanner",
+  summary =
+    "Finds standing preferences in the inputs that are listed, as candidates for memory, without anything private.",
+  needs = { agents = true },
+  budget = { tokens = 200000, wall = "15m" },
+
+  run = function(ctx)
+    if #ctx.inputs == 0 then
+      error({ kind = "invalid", message = "personalization-scanner reads only what is listed, and nothing is",
+        hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'" }, 0)
+    end
+    local outcome = { inputs = #ctx.inputs, dropped = { secret = 0, personal = 0 }, injected = 0, unfounded = 0,
+      conflicts = 0, skipped = {}, cut = {} }
+    ctx:phase("read", #ctx.inputs)
+    local sentences, names = read_inputs(ctx.inputs, outcome)
+    local paths = {}
+    for i, input in ipairs(ctx.inputs) do paths[i] = input.path end
+    local memory = placing.memory(paths)
+
+    ctx:phase("scan", 1)
+    local answer = ctx:agent {
+      name = "scan",
+      prompt = prompt_of(ctx, sentences, outcome),
+      returns = schema,
+      rules = function()
+        return { preferences = preferences_of(gather(sentences, names, outcome), memory, outcome) }
+      end,
+    }.data
+    local preferences = answer.preferences
+    if ctx.runner ~= "rules" then
+      preferences = preferences_of(statements_of(answer, sentences, names, outcome), memory, outcome)
+    end
+    local result = { preferences = preferences, dropped = outcome.dropped }
+    ctx:write("findings.json", report.json(result))
+    ctx:write("findings.md", report.markdown(preferences, outcome, ctx.runner))
+    if outcome.dropped.secret + outcome.dropped.personal > 0 then
+      ctx:log(("%d candidates were left out for a secret, %d for something personal"):format(outcome.dropped.secret,
+        outcome.dropped.personal))
+    end
+    return result
+  end,
+}

@@ -1,0 +1,194 @@
+--- How sentences are taken apart and put into a normal form: code and quotations veiled, courtesies and reasons cut
+--- off, who speaks told as "the user".
+local W = require "words"
+
+local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
+
+local M = {}
+
+local text_cap = 220
+
+local function any(text, patterns)
+  for i = 1, #patterns do
+    if find(text, patterns[i]) then return true end
+  end
+  return false
+end
+
+-- Code and quoted speech become single marks, so that no word in them counts.
+local function veil(text)
+  local kept = {}
+  local function keep(piece)
+    kept[#kept + 1] = piece
+    return "\1" .. #kept .. "\2"
+  end
+  text = gsub(text, "``?[^`]+``?", keep)
+  text = gsub(text, "“.-”", keep)
+  text = gsub(text, '"[^"]+"', keep)
+  -- A quotation that goes on in the next sentence.
+  text = gsub(text, '"[^"]*$', keep)
+  return text, kept
+end
+
+local function unveil(text, kept)
+  for _ = 1, 3 do
+    text = gsub(text, "\1(%d+)\2", function(number) return kept[tonumber(number)] or "" end)
+  end
+  return text
+end
+
+local function plain(text)
+  text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
+  text = gsub(text, "%*%*", "")
+  text = gsub(gsub(text, "%f[%w%*]%*(%w[^%*]*)%*", "%1"), "%f[%w_]__(%w[^_]*)__", "%1")
+  text = gsub(gsub(text, "\226\128\153", "'"), "\226\128\152", "'")
+  text = gsub(text, "%s+", " ")
+  return match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
+end
+
+local function first_word(low)
+  return match(low, "^([%l][%l'%-]*)")
+end
+
+-- Whether a text begins like an order.
+local function is_order(low)
+  local word, rest = match(low, "^(%l[%l%-]*)(.*)$")
+  if not word then return false end
+  if not W.verbs[word] and not W.verbs[match(word, "^(%l+)%-") or ""] then return false end
+  if find(rest, "^:") or find(rest, "^,") then return false end
+  if W.nouns_too[word] then
+    -- "Error messages must", "report is": here it is a noun.
+    local second, third = match(rest, "^%s+(%l+)%s*(%l*)")
+    local finite = " is are was were has have had must should shall may can will does did need needs "
+    if second and find(finite, " " .. second .. " ", 1, true) then return false end
+    if third and third ~= "" and find(finite, " " .. third .. " ", 1, true) and not find(" the a an it ",
+      " " .. second .. " ", 1, true)
+    then
+      return false
+    end
+  end
+  return rest == "" or find(rest, "^%s") ~= nil
+end
+
+local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]were%f[%A]", "%f[%a]has%f[%A]",
+  "%f[%a]had%f[%A]", "%f[%a]will%f[%A]", "%f[%a]can%f[%A]", "%f[%a]did%f[%A]", "%f[%a]does%f[%A]", "%f[%a]noticed",
+  "%f[%a]said%f[%A]", "%f[%a]found%f[%A]", "%f[%a]failed%f[%A]" }
+
+local function words_in(text)
+  return select(2, gsub(text, "%S+", ""))
+end
+
+local TAILS = { "%s+from now on$", "%s+from here on$", "%s+in future$", "%s+in the future$", "%s+next time$",
+  "%s+going forward$",
+  ",?%s+please$", ",?%s+thanks$", ",?%s+thank you$", "%s+again$", "%s+too$", "%s+as well$", "%s+though$", ",?%s+ok$",
+  "%s+all the same$", "%s+without being told$" }
+local REASONS = { ",?%s+because%s.*$", ",%s+since%s.*$", ",%s+so that%s.*$", ",%s+they%s.*$", ",%s+it%s.*$",
+  ",%s+as it%s.*$",
+  ",%s+as they%s.*$", ";%s+otherwise%s.*$", ",%s+otherwise%s.*$", "%s+\226\128[\147\148]%s.*$", "%s+%-%s.*$",
+    ",%s+which%s.*$",
+  ",%s+that is%s.*$", ",%s+this%s.*$", "%s+%(see%s.*$", ",%s+the form%s.*$" }
+
+-- Cuts reasons and courtesies off the end.
+local function trimmed(text)
+  text = gsub(text, "[%.!%?,;:%s]+$", "")
+  for _ = 1, 3 do
+    local low = lower(text)
+    for i = 1, #REASONS do
+      local at = find(low, REASONS[i])
+      -- A reason comes last; what is short before it would be nothing.
+      if at and at > 12 then
+        text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
+      end
+    end
+    for i = 1, #TAILS do
+      local at = find(low, TAILS[i])
+      if at and at > 3 then
+        text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
+      end
+    end
+    text = gsub(text, "[%.!,;:%s]+$", "")
+  end
+  return text
+end
+
+local function third_person(verb)
+  if verb == "have" then return "has" end
+  if verb == "am" or verb == "'m" then return "is" end
+  if find(verb, "[sxz]$") or find(verb, "[cs]h$") or verb == "do" or verb == "go" then return verb .. "es" end
+  return verb .. "s"
+end
+
+-- Who speaks is told as "the user".
+local function impersonal(text)
+  text = gsub(text, "%f[%a]I'm%f[%A]", "the user is")
+  text = gsub(text, "%f[%a]I'd%f[%A]", "the user would")
+  text = gsub(text, "%f[%a]I've%f[%A]", "the user has")
+  text = gsub(text, "%f[%a][Ii] (%l+)", function(verb)
+    if W.verbs[verb] or verb == "have" or verb == "am" or verb == "do" or verb == "like"
+      or verb == "want" then return "the user " .. third_person(verb) end
+    return "the user " .. verb
+  end)
+  text = gsub(text, "%f[%a]me%f[%A]", "the user")
+  text = gsub(text, "%f[%a]my%f[%A]", "the user's")
+  text = gsub(text, "%f[%a]mine%f[%A]", "the user's")
+  return text
+end
+
+local function capital(text)
+  return (gsub(text, "^%l", string.upper))
+end
+
+local function finish(text, kept)
+  text = impersonal(trimmed(text))
+  text = unveil(text, kept)
+  if #text > text_cap then
+    local cut = match(sub(text, 1, text_cap), "^(.*)[;,]%s") or match(sub(text, 1, text_cap), "^(.*)%s") or sub(text,
+      1, 0)
+    text = cut
+  end
+  return (gsub(capital(text), "%s+$", ""))
+end
+
+-- Strips what stands in front; notes what it says about how firmly something is meant.
+local function without_lead(text, marks)
+  for _ = 1, 6 do
+    local low, changed = lower(text), false
+    for i = 1, #W.lead_ins do
+      local _, last = find(low, W.lead_ins[i][1])
+      if last and last < #text then
+        text, changed = sub(text, last + 1), true
+        if W.lead_ins[i][2] then marks[W.lead_ins[i][2]] = true end
+        break
+      end
+    end
+    if not changed then return text end
+  end
+  return text
+end
+
+-- {A over B} of a contrast, or nil.
+local function contrast(text)
+  local low = lower(text)
+  for _, pattern in ipairs { "^(.-)%s+over%s+()", "^(.-)%s+rather than%s+()", "^(.-)%s+instead of%s+()",
+    "^(.-),%s+not%s+()",
+    "^(.-)%s+better than%s+()", "^(.-),%s+never%s+()", "^(.-)%s+to%s+()" } do
+    local a, at = match(low, pattern)
+    if a and #a > 1 and at <= #text then return sub(text, 1, #a), sub(text, at) end
+  end
+end
+
+M.any = any
+M.veil = veil
+M.unveil = unveil
+M.plain = plain
+M.first_word = first_word
+M.is_order = is_order
+M.words_in = words_in
+M.trimmed = trimmed
+M.capital = capital
+M.finish = finish
+M.without_lead = without_lead
+M.contrast = contrast
+M.finite = FINITE
+
+return M

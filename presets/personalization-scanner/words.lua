@@ -1,0 +1,212 @@
+--- The word lists that tell a standing wish from a step, a story or a guess.
+local M = {}
+
+local function set(text)
+  local result = {}
+  for word in string.gmatch(text, "%S+") do result[word] = true end
+  return result
+end
+
+-- What an order can begin with.
+M.verbs = set [[accept account acknowledge act add address adopt aim align alphabetise alphabetize analyse analyze
+  annotate
+  annotate announce answer append apply approve argue arrange ask assert assign assume attach author automate avoid
+  back
+  base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture carry catch
+  centralise change check choose chunk cite clarify clean clear close collect comment commit communicate compare
+  compile
+  complete compress compute confirm connect consider consult contain continue convert copy correct count cover create
+  credit cut debug declare default defer define delegate delete deliver deploy deprecate derive describe design diff
+  disable discard discuss display document double-check draft draw drop edit email embed emit enable encode end
+  enforce
+  escalate escape estimate evaluate examine exclude execute exit expand expect explain export expose express extend
+  extract factor fail favor favour feed fetch file fill filter find finish fix flag flatten focus fold follow force
+  format
+  freeze generate get give go group guard handle help hide highlight hold honor honour host identify ignore implement
+  import
+  include indent inform inherit initialise initialize inject inline insert inspect install instrument interpolate
+  introduce
+  invoke isolate justify keep label land leave let limit link lint list load localise localize lock log look lower
+  lowercase
+  maintain make manage mark match measure mention merge migrate minimise minimize mock modify modularise monitor
+  mount move
+  mutate name narrow nest normalise normalize note notify number obey offer omit open optimise optimize order organise
+  organize override pack pad page parse pass patch paste pause persist phrase pick pin ping place plan plot point poll
+  port post prefer prefix prepare present preserve prevent print prioritise prioritize process produce profile propose
+  protect prove provide publish pull push put query quote raise randomise read rebase rebuild recommend record redact
+  reduce refactor refer reference refuse register regenerate reject rely remember remind remove rename render repeat
+  replace reply report reproduce request require reset resolve respect respond restart restore restrict retain retry
+  return reuse revert review rewrite roll round route run sanitise sanitize save say scale scan schedule search seed
+  select
+  send separate serialise serialize set share ship show sign simplify skip snapshot sort spell speak specify split
+  squash stage start state stay stick stop store stream structure submit subscribe suffix suggest sum summarise
+  summarize
+  support suppress surface swallow switch sync tag take talk target tell terminate test think tie time touch track
+  train translate treat trim trust try turn type underline undo unify update upgrade upload use validate verify
+  version
+  wait warn watch wrap write zip zoom squash-merge cherry-pick re-run rerun fast-forward force-push]]
+
+-- Nouns as often as orders; the next word decides.
+M.nouns_too = set [[account address answer batch benchmark cache call change check comment commit copy count cover
+  default
+  design diff display document draft drop edit email end estimate exit export file filter fix focus format group guard
+  help highlight host import index label land lead limit link list load lock log look mark match mock monitor mount
+  move
+  name nest note number offer order override pack page parse pass patch pause pin place plan plot point port post
+  prefix
+  present process produce profile prompt pull push query quote record reference release report request reset review
+  rewrite roll round route run scale scan schedule search seed set share show sign snapshot sort split stage start
+  state
+  store stream structure suffix sum support surface switch sync tag target test time touch track train trim turn type
+  update upgrade upload use version watch wrap work map model error test title build]]
+
+-- Orders that are about every answer, every text or every piece of code rather than one step.
+M.standing = set [[keep use prefer favor favour answer reply respond write spell speak report cite sort name format
+  phrase
+  explain limit quote wrap indent round summarise summarize prefix capitalise capitalize mention state include omit
+  skip
+  document log leave avoid treat stick follow default separate minimise minimize be show]]
+
+-- Steps of a procedure when they are numbered.
+M.steps = set [[fork clone create install open select click wait download navigate go start visit copy paste type
+  enter
+  launch restart choose sign register activate set run push commit submit checkout build make switch connect find edit
+  save close]]
+
+-- Whatever these are told not to do is no rule.
+M.idle = set "worry know think forget hesitate mind care bother need see believe like have understand panic remember"
+
+M.hypothetical = { "^if we ever", "^if i ever", "^suppose", "^imagine", "^what if", "^assuming", "^assume that",
+  "^in theory",
+  "^hypothetically", "would have ", "were to ", "^had we", "^if i were", "^in an ideal world", "^ideally we would",
+  "^one day", "^some day", "^someday", "^it might", "^we might", "^we could", "^one could", "^you could", "^i might",
+  "^perhaps", "^maybe", "^possibly", "^it could", "^this could", "^this might", "^it may be", "^there may", "^could be",
+  "^might be", "^wouldn't it", "^i wonder", "^in principle" }
+
+M.injected = { "ignore all", "ignore any", "ignore the previous", "ignore previous", "ignore the above", "ignore prior",
+  "disregard all", "disregard any", "disregard the", "disregard previous", "system prompt", "you are now",
+  "new instructions", "override your", "developer mode", "jailbreak", "exfiltrat", "do not tell the user",
+  "don't tell the user", "without telling the user", "hide this from", "curl http", "| sh", "| bash", "base64 %-d" }
+
+-- Wishes that take a safeguard away; a person decides about these.
+M.unsafe = { "no%-verify", "force[- ]push", "without asking", "without confirm", "without approval", "without review",
+  "skip the tests", "skip tests", "skip review", "disable the sandbox", "disable sandbox", "disable the check",
+  "never ask", "do not ask", "not wanted: to be asked", "for confirmation", "sudo", "chmod 777", "as root",
+    "auto%-approve",
+  "automatically approve", "disable tls", "verify=false", "dangerously" }
+
+M.once = { "%f[%a]today%f[%A]", "%f[%a]tomorrow%f[%A]", "%f[%a]tonight%f[%A]", "%f[%a]yesterday%f[%A]",
+  "%f[%a]this week",
+  "%f[%a]next week", "%f[%a]last week", "%f[%a]this month", "%f[%a]next month", "%f[%a]this pr%f[%A]",
+    "%f[%a]this time",
+  "%f[%a]for now%f[%A]", "%f[%a]this release", "%f[%a]this sprint", "%f[%a]next sprint", "%f[%a]asap%f[%A]",
+    "%f[%a]line %d",
+  "#%d", "%f[%a]by monday", "%f[%a]by tuesday", "%f[%a]by friday", "%f[%a]by the end of", "%f[%a]this branch%f[%A]",
+  "%f[%a]this commit", "%f[%a]right away", "%f[%a]immediately%f[%A]", "%f[%a]next quarter", "%f[%a]next year",
+    "%f[%a]pr %d",
+  "%f[%a]issue %d", "%f[%a]this afternoon", "%f[%a]this morning", "%f[%a]right now%f[%A]" }
+
+-- What makes a sentence hold for more than one case.
+M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]",
+  "%f[%a]all%f[%A]",
+  "%f[%a]any%f[%A]", "%f[%a]by default", "%f[%a]from now on", "%f[%a]in future", "%f[%a]in the future",
+    "%f[%a]going forward",
+  "%f[%a]next time", "%f[%a]whenever%f[%A]", "%f[%a]consistently", "%f[%a]everywhere", "%f[%a]throughout",
+    "%f[%a]unless%f[%A]",
+  "%f[%a]in general", "%f[%a]generally", "%f[%a]as a rule", "%f[%a]only%f[%A]", "%f[%a]at least%f[%A]",
+    "%f[%a]at most%f[%A]",
+  "%f[%a]instead of%f[%A]", "%f[%a]rather than%f[%A]", ", not ", "%f[%a]everything", "%f[%a]anything",
+    "%f[%a]no more than",
+  "%f[%a]without being told", "%f[%a]from here on", "%f[%a]without exception" }
+
+-- The same, for texts that mostly tell what to do once.
+M.lasting = { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default", "instead of",
+  "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least", "at most" }
+
+M.no_habits = set [[need want have get look like think try make recommend require suggest note hold ask believe hope
+  read
+  put set cut thank]]
+
+M.comparatives = { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^smaller ", "^simpler ", "^in %l+%W*$",
+  "^in %l+,? please" }
+M.layouts = { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes", "^single quotes", "^lower case ", "^snake.case ",
+  "^camelcase ", "^%d+ columns", "^%d+ spaces" }
+
+-- Words in front of what counts: {pattern, mark}
+M.lead_ins = {
+  { "^please,?%s+", "request" }, { "^pls%s+", "request" }, { "^ok[ay]*[,%.]?%s+" }, { "^so,?%s+" }, { "^and%s+" },
+  { "^but%s+" }, { "^also,?%s+" }, { "^then%s+" }, { "^now,?%s+" }, { "^hey,?%s+" }, { "^yes,?%s+" }, { "^no,%s+",
+    "correction" },
+  { "^well,?%s+" }, { "^just%s+" }, { "^really,?%s+" }, { "^one more thing[:,]%s+" }, { "^again[:,]%s+", "correction" },
+  { "^as i wrote[^:,]*[:,]%s+", "correction" }, { "^as i said[^:,]*[:,]%s+", "correction" },
+  { "^as mentioned[^:,]*[:,]%s+", "correction" }, { "^like i said[^:,]*[:,]%s+", "correction" },
+  { "^i told you[^:,]*[:,]%s+", "correction" }, { "^once more[:,]%s+", "correction" },
+  { "^from now on,?%s+", "strong" }, { "^from here on,?%s+", "strong" }, { "^going forward,?%s+", "strong" },
+  { "^in future [%l]+,%s+", "strong" }, { "^in the future,?%s+", "strong" }, { "^in future,?%s+", "strong" },
+  { "^next time,?%s+", "strong" }, { "^as a rule,?%s+", "strong" }, { "^in general,?%s+", "general" },
+  { "^generally,?%s+", "general" }, { "^by default,?%s+", "general" }, { "^usually,?%s+", "hedge" },
+  { "^if possible,?%s+", "hedge" }, { "^where possible,?%s+", "hedge" }, { "^ideally,?%s+", "hedge" },
+  { "^remember to%s+", "strong" }, { "^remember:%s+" }, { "^remember,%s+" }, { "^do not forget to%s+", "strong" },
+  { "^don't forget to%s+", "strong" }, { "^important:%s+", "strong" }, { "^note:%s+" }, { "^nb:%s+" }, { "^nit:%s+",
+    "nit" },
+  { "^rule:%s+", "label" }, { "^preference:%s+", "label" }, { "^convention:%s+", "label" }, { "^policy:%s+", "label" },
+  { "^guideline:%s+", "label" }, { "^directive:%s+", "label" }, { "^constraint:%s+", "label" }, { "^lesson:%s+",
+    "label" },
+  { "^lesson learned:%s+", "label" }, { "^learned:%s+", "label" }, { "^reminder:%s+", "label" }, { "^correction:%s+",
+    "label" },
+  { "^note to self:%s+", "label" }, { "^standing decision:%s+", "label" }, { "^takeaway:%s+", "label" },
+  { "^feedback:%s+", "label" }, { "^request:%s+", "request" }, { "^why:%s+" }, { "^reason:%s+" }, { "^good:%s+" },
+  { "^decision:%s+" }, { "^decided:%s+", "decided" }, { "^agreed:%s+", "decided" },
+  { "^we also decided to%s+", "decided" }, { "^we decided to%s+", "decided" }, { "^we have decided to%s+", "decided" },
+  { "^we agreed to%s+", "decided" }, { "^we also agreed to%s+", "decided" }, { "^it was decided to%s+", "decided" },
+  { "^we agreed that%s+", "norm" }, { "^we decided that%s+", "norm" }, { "^we also decided that%s+", "norm" },
+  { "^it was agreed that%s+", "norm" }, { "^we have agreed that%s+", "norm" },
+  { "^make sure you%s+", "strong" }, { "^make sure to%s+", "strong" }, { "^be sure to%s+", "strong" },
+  { "^be sure that%s+", "ensure" }, { "^make sure that%s+", "ensure" }, { "^make sure%s+", "ensure" },
+  { "^ensure that%s+", "ensure" }, { "^ensure%s+", "ensure" }, { "^see to it that%s+", "ensure" }, { "^try to%s+",
+    "hedge" },
+  { "^could you please%s+", "question" }, { "^can you please%s+", "question" }, { "^would you please%s+", "question" },
+  { "^could you%s+", "question" }, { "^can you%s+", "question" }, { "^would you%s+", "question" },
+  { "^would be great if you could%s+", "request" }, { "^it would be great if you could%s+", "request" },
+  { "^it would be nice if you could%s+", "request" }, { "^would be nice if you could%s+", "request" },
+  { "^it would help if you%s+", "request" }, { "^i'd like you to%s+", "request" }, { "^i would like you to%s+",
+    "request" },
+  { "^i want you to%s+", "request" }, { "^i need you to%s+", "request" }, { "^i expect you to%s+", "request" },
+  { "^the user wants you to%s+", "request" }, { "^the user asked to%s+", "request" }, { "^the user wants to%s+",
+    "wanted" },
+  { "^the user asked me to%s+", "request" }, { "^the user asked us to%s+", "request" }, { "^user asked to%s+",
+    "request" },
+  { "^you should%s+", "should" }, { "^you must%s+", "strong" }, { "^you need to%s+", "should" }, { "^you have to%s+",
+    "should" },
+  { "^you are expected to%s+", "should" }, { "^agents should%s+", "should" }, { "^agents must%s+", "strong" },
+  { "^the agent should%s+", "should" }, { "^the agent must%s+", "strong" }, { "^sidecars should%s+", "should" },
+  { "^sidecars must%s+", "strong" }, { "^it is important to%s+", "strong" }, { "^we should%s+", "should" },
+  { "^we must%s+", "strong" }, { "^we always%s+", "always" }, { "^we never%s+", "never" }, { "^i always%s+", "always" },
+  { "^i'd appreciate it if%s+", "wish" }, { "^i would appreciate it if%s+", "wish" }, { "^it would help if%s+",
+    "wish" },
+  { "^it would be great if%s+", "wish" }, { "^would be great if%s+", "wish" }, { "^it would be nice if%s+", "wish" },
+}
+
+-- What a label says that what follows is no rule.
+M.no_rule_labels = set [[done next blocked todo fixme status context run preset date author reviewer present subject
+  to from
+  rejected alternatives considered background timeline result results example examples question questions answer
+  attendees
+  title summary symptom cause impact owner due link links see source tested not-tested risk risks commands usage
+  warning
+  error output input actions action revert fix docs feat chore refactor perf test style build ci options]]
+
+-- Under these headings stands what was thought of, not what was decided.
+M.no_rule_headings = { "^context", "^background", "^alternatives", "^options", "^considered", "^rejected",
+  "^examples?$",
+  "^example", "^obsolete", "^deprecated", "^superseded", "^timeline", "^history", "^old ", "^changelog", "^todo",
+    "^to do",
+  "^next steps", "^open questions", "^acknowledg", "^what happened" }
+
+-- Before a colon, what a rule is about.
+M.topics = set [[language indentation indent quotes tone style commits branches encoding units timezone spelling
+  formatter
+  linter editor shell imports naming tests logging dates citations figures plots headings captions errors comments
+  docstrings dependencies seeds types format output answers reports defaults locale currency tables jobs lists]]
+
+return M
