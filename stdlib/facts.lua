@@ -322,28 +322,36 @@ local function add_section(facts, name, result)
   end
 end
 
--- An untracked file that cannot be read: the listing of its folder tells a link from a pipe.
-local function note_unreadable(ctx, file, cache, err)
-  local dir, name = paths.split(file.path)
-  if cache[dir] == nil then cache[dir] = ctx:list(dir == "" and "." or dir) or false end
-  for _, entry in ipairs(cache[dir] or {}) do
-    if entry.name == name and find(entry.type or "", "link", 1, true) then file.symlink = true end
+-- What an untracked path is. Reading would follow a link, and a link is a change of its own kind.
+local function entry_type(ctx, path, cache)
+  local dir, name = paths.split(path)
+  local types = cache[dir]
+  if not types then
+    types = {}
+    for _, entry in ipairs(ctx:list(dir == "" and "." or dir) or {}) do types[entry.name] = entry.type end
+    cache[dir] = types
   end
-  file.unread = file.symlink and "a symbolic link" or type(err) == "table" and err.message or "it cannot be read"
+  return types[name]
 end
 
 local function read_untracked(ctx, file, room, shown, cache)
   local what, maybe = secrets.name(file.path)
   local part = { section = "untracked", status = "added", added = 0, deleted = 0, binary = false, hunks = {},
     secrets = {} }
+  if entry_type(ctx, file.path, cache) == "link" then
+    file.symlink = true
+    sum_part(file, part)
+    return 0
+  end
   if what and not maybe then
+    file.withheld = true
     file.unread = "withheld: " .. what
     sum_part(file, part)
     return 0
   end
   local text, err, cut = ctx:read(file.path, { cap = room })
   if not text then
-    note_unreadable(ctx, file, cache, err)
+    file.unread = type(err) == "table" and err.message or "it cannot be read"
   elseif find(sub(text, 1, 8000), "\0", 1, true) then
     part.binary = true
     file.magic = sub(text, 1, 16)

@@ -102,9 +102,8 @@ end
 function M.first_line(stderr)
   local line = match(stderr or "", "^%s*([^\n]*)") or ""
   line = gsub(gsub(line, "^fatal: ", ""), "^error: ", "")
-  line = gsub(line, "%c", "?")
   if line == "" then return "git said nothing" end
-  return sub(line, 1, 300)
+  return M.show_path(line)
 end
 
 ---What a failed git command means for the user: an error table to raise.

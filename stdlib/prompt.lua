@@ -21,7 +21,8 @@ local M = {}
 ---@field privacy string|string[]?   more than the standing rule
 ---@field lens string|string[]?      what to look at it for
 ---@field steps string|string[]?     how to go about it
----@field pack table?                {goal, non_goals, constraints, pointers, decisions, success}: what cannot be inferred
+---@field pack table?                what cannot be inferred: goal, non_goals, constraints, pointers, decisions,
+---                                 success
 ---@field facts string|table?        facts as text, or of `facts.git`
 ---@field data table[]?              {label, text, limit}: material from outside, fenced
 ---@field role string?               the agent's role, where it has one

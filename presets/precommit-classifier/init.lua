@@ -1,0 +1,149 @@
+local m = require "moonlet"
+local classify = require "classify"
+local report = require "report"
+
+local KINDS = { "typecheck", "lint", "test", "build", "custom" }
+
+local schema = {
+  type = "object",
+  additionalProperties = false,
+  required = { "path", "reasons", "validation", "reinstall" },
+  properties = {
+    path = { enum = { "fast", "skill", "code", "risk" } },
+    reasons = { type = "array", items = { type = "string" } },
+    validation = {
+      type = "array",
+      items = {
+        type = "object",
+        additionalProperties = false,
+        required = { "kind", "command" },
+        properties = { kind = { enum = KINDS }, command = { type = "string" } },
+      },
+    },
+    reinstall = {
+      type = "object",
+      additionalProperties = false,
+      required = { "needed", "skills" },
+      properties = { needed = { type = "boolean" }, skills = { type = "array", items = { type = "string" } } },
+    },
+  },
+}
+
+local function validation_of(checks, path)
+  local list = {}
+  for _, check in ipairs(checks) do
+    -- On the Fast Path nothing runs, so nothing needs a build or its tests.
+    if path ~= "fast" or check.kind == "lint" or check.kind == "custom" or check.why == "mkdocs.yml" then
+      list[#list + 1] = { kind = check.kind, command = check.line }
+    end
+  end
+  return m.array(list)
+end
+
+local function result_of(verdict, checks)
+  return {
+    path = verdict.path,
+    reasons = m.array(verdict.reasons),
+    validation = validation_of(checks, verdict.path),
+    reinstall = { needed = verdict.skills.needed, skills = m.array(verdict.skills.names) },
+  }
+end
+
+local function findings_text(verdict)
+  local lines = {}
+  for _, reason in ipairs(verdict.reasons) do lines[#lines + 1] = reason end
+  for i, finding in ipairs(verdict.findings) do
+    if finding.hard and i <= 100 then
+      lines[#lines + 1] = ("hard: %s: %s"):format(finding.why, m.git.show_path(finding.path or "", 120))
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+local function prompt_of(facts, verdict, result)
+  local text = m.prompt.sections(m.asset "prompt.md")
+  return m.prompt.compose {
+    task = text.task, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
+    edits = false, output = text.output, escalate = text.escalate,
+    facts = m.facts.text(facts, { files = 400 }),
+    data = {
+      { label = "what the rules found; their answer would be " .. verdict.path, text = findings_text(verdict) },
+      { label = "the checks to choose from, as JSON", text = m.json.encode(result.validation) },
+      { label = "skills to install again by the rules, as JSON", text = m.json.encode(result.reinstall) },
+      { label = "the diff, with secrets taken out", text = facts.diff, limit = 80000 },
+    },
+  }
+end
+
+local function clean_reason(text)
+  return m.git.show_path((text:gsub("%s+", " ")), 400)
+end
+
+-- An agent may be more careful than the rules, choose among the checks that were found, and lower what is a matter of
+-- judgement. It never lowers a hard finding, invents a command, or forgets a skill that is stale.
+local function merge(verdict, ruled, answer, checks)
+  local path = classify.more_careful(answer.path, verdict.floor)
+  local reasons = {}
+  if path ~= answer.path then
+    reasons[1] = ("%s: kept by a hard finding; the agent said %s"):format(path, answer.path)
+    for _, finding in ipairs(verdict.findings) do
+      if finding.hard and #reasons < 6 then
+        reasons[#reasons + 1] = ("%s: %s: %s"):format(path, finding.why, m.git.show_path(finding.path or "", 120))
+      end
+    end
+  end
+  for i, reason in ipairs(answer.reasons) do
+    if i <= 20 then reasons[#reasons + 1] = clean_reason(reason) end
+  end
+  if #reasons == 0 then reasons[1] = path .. ": the agent gave no reason" end
+  local wanted, known = {}, {}
+  for _, check in ipairs(answer.validation) do wanted[check.command] = true end
+  local list = {}
+  for _, check in ipairs(checks) do
+    known[check.line] = true
+    if wanted[check.line] then list[#list + 1] = { kind = check.kind, command = check.line } end
+  end
+  local invented = 0
+  for _, check in ipairs(answer.validation) do
+    if not known[check.command] then invented = invented + 1 end
+  end
+  if invented > 0 then
+    reasons[#reasons + 1] = ("note: %d commands were left out that the repository does not declare"):format(invented)
+  end
+  -- A careful path without a single check is an oversight where there are checks.
+  if #list == 0 and path ~= "fast" then list = validation_of(checks, path) end
+  return { path = path, reasons = m.array(reasons), validation = m.array(list), reinstall = ruled.reinstall }
+end
+
+return m.preset {
+  name = "precommit-classifier",
+  summary = "Says which path a change should take before it is committed, with the fewest checks that fit it.",
+  args = {
+    target = m.arg.string {
+      default = "",
+      help = "what to classify: all that is not committed (default), staged, a commit, A..B, or a path",
+    },
+  },
+  needs = { programs = { "git" }, repository = true, agents = true, read = { "." }, write = {} },
+  budget = { tokens = 120000, wall = "10m" },
+
+  run = function(ctx, args)
+    ctx:phase("facts", 1)
+    local facts = m.facts.git(ctx, args.target, { survey = m.checks.wanted })
+    local verdict = classify.classify(ctx, facts)
+    local checks = m.checks.find(ctx, facts)
+    for _, check in ipairs(checks) do check.line = m.checks.line(check) end
+    local ruled = result_of(verdict, checks)
+
+    ctx:phase("classify", 1)
+    local answer = ctx:agent {
+      name = "classify",
+      prompt = prompt_of(facts, verdict, ruled),
+      returns = schema,
+      rules = function() return ruled end,
+    }.data
+    local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, checks)
+    ctx:write("findings.md", report.markdown(result, facts, checks, ctx.runner))
+    return result
+  end,
+}

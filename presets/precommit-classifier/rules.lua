@@ -1,0 +1,212 @@
+--- What a path's name says about the care that a change to it needs. Each rule gives a short reason or nothing.
+--- Documentation is never caught by a name: a page about authentication is a page.
+
+local paths = require "moonlet.paths"
+
+local find, lower, match, sub = string.find, string.lower, string.match, string.sub
+
+local M = {}
+
+local function set(text)
+  local result = {}
+  for word in string.gmatch(text, "%S+") do result[word] = true end
+  return result
+end
+
+local function has_dir(path, name) return find("/" .. lower(path), "/" .. name .. "/", 1, true) ~= nil end
+
+local CI_NAMES = set [[.gitlab-ci.yml jenkinsfile azure-pipelines.yml azure-pipelines.yaml .travis.yml appveyor.yml
+  .appveyor.yml .drone.yml bitbucket-pipelines.yml cloudbuild.yaml cloudbuild.yml .goreleaser.yml .goreleaser.yaml
+  .cirrus.yml codemagic.yaml buildspec.yml .woodpecker.yml release.config.js release.config.cjs release.config.mjs
+  .releaserc .releaserc.json .releaserc.yml .releaserc.js release-please-config.json wercker.yml netlify.toml
+  vercel.json fastfile dangerfile .release-it.json lerna-publish.json]]
+local CI_DIRS = { ".github/workflows", ".github/actions", ".circleci", ".buildkite", ".tekton", ".woodpecker",
+  ".gitlab/ci", ".ci", "fastlane", ".azure-pipelines", ".semaphore", ".changeset/config" }
+local RELEASE = set "release releases deploy deployment publish rollout rollback promote"
+local SCRIPT_DIRS = set "scripts script bin tools ci build hack ops deploy release .ci"
+
+local function ci(d)
+  if CI_NAMES[lower(d.name)] then return "CI or release workflow" end
+  for _, dir in ipairs(CI_DIRS) do
+    if has_dir(d.path, dir) then return "CI or release workflow" end
+  end
+  local at_script = d.dir == "" or SCRIPT_DIRS[lower(match(d.dir, "([^/]*)$"))] or d.language == "shell"
+  if d.kind == "code" and at_script and not d.test then
+    local words = paths.words(d.stem)
+    for word in pairs(words) do
+      if RELEASE[word] then return "script that releases or deploys" end
+    end
+  end
+end
+
+local INFRA_NAMES = set [[docker-compose.yml docker-compose.yaml compose.yml compose.yaml procfile fly.toml app.yaml
+  vagrantfile skaffold.yaml skaffold.yml tiltfile kustomization.yaml kustomization.yml chart.yaml serverless.yml
+  serverless.yaml nginx.conf cdk.json pulumi.yaml samconfig.toml template.yaml render.yaml terragrunt.hcl ansible.cfg
+  caddyfile haproxy.cfg dockerfile containerfile wrangler.toml helmfile.yaml]]
+local INFRA_DIRS = { "k8s", "kubernetes", "helm", "charts", "terraform", "ansible", "kustomize", "cloudformation",
+  "argocd", "infra", "infrastructure" }
+local INFRA_EXT = set "tf tfvars hcl service socket timer"
+
+local function infrastructure(d)
+  local low = lower(d.name)
+  if d.language == "docker" or find(low, "^docker%-compose") or INFRA_NAMES[low] or INFRA_EXT[d.ext] then
+    return "infrastructure or container"
+  end
+  if d.kind == "config" or d.language == "template" or d.language == "shell" then
+    for _, dir in ipairs(INFRA_DIRS) do
+      if has_dir(d.path, dir) then return "infrastructure or container" end
+    end
+  end
+end
+
+local GIT_HOOKS = set [[pre-commit pre-push commit-msg prepare-commit-msg post-commit post-merge post-checkout
+  pre-rebase post-rewrite pre-receive post-receive update pre-merge-commit applypatch-msg pre-applypatch]]
+
+local function hooks(d)
+  local low, path = lower(d.name), lower(d.path)
+  if has_dir(path, ".husky") or has_dir(path, ".githooks") or has_dir(path, ".git-hooks") or has_dir(path, "git-hooks")
+    or find(low, "^%.?lefthook") or low == ".pre-commit-config.yaml" or low == ".pre-commit-hooks.yaml"
+    or (GIT_HOOKS[low] and has_dir(path, "hooks")) or find(low, "^%.?lint%-?staged")
+    or low == ".overcommit.yml" then
+    return "hook that runs on its own"
+  end
+  if has_dir(path, ".claude/hooks") or find(path, "%.claude/settings[%w.]*%.json$") or low == ".mcp.json"
+    or find(path, "%.codex/config%.toml$") or find(path, "%.gemini/settings%.json$") or low == "opencode.json"
+    or has_dir(path, ".vscode") and (low == "tasks.json" or low == "launch.json")
+    or find(path, "%.devcontainer/") or low == "devcontainer.json" then
+    return "what tools and agents may run on their own"
+  end
+end
+
+local function license(d)
+  local low = lower(d.name)
+  if find(lower(d.path), "^licenses/") then return "license" end
+  local stem = match(low, "^(%l+)")
+  if (stem == "license" or stem == "licence" or stem == "copying" or stem == "unlicense" or stem == "patents")
+    and (low == stem or d.kind == "docs" or (d.kind ~= "code" and d.kind ~= "config" and find(low, "^%l+[-.]"))) then
+    return "license"
+  end
+end
+
+local AUTH = set [[auth authn authz authentication authorization authenticator authorizer authenticate authorize oauth
+  oauth2 oidc openid saml sso login signin logout password passwords passwd credential credentials permission
+  permissions
+  rbac acl acls jwt jwts crypto cryptography encryption encrypt encryptor decrypt decryption cipher ciphers keychain
+  keystore keyring csrf xsrf cors mfa totp sudoers iam privilege privileges webauthn passkey passkeys ldap kerberos tls
+  ssl x509 security secrets codeowners]]
+local LOCALES = { "locales", "locale", "i18n", "lang", "translations", "l10n" }
+local NO_LOGIC = set "css html template"
+
+local function auth(d)
+  if lower(d.name) == "codeowners" then return "who must review" end
+  if (d.kind ~= "code" and d.kind ~= "config") or d.generated or NO_LOGIC[d.language or ""] then return nil end
+  for _, dir in ipairs(LOCALES) do
+    if has_dir(d.path, dir) then return nil end
+  end
+  local words = paths.words_of(d)
+  for word in pairs(words) do
+    if AUTH[word] then return "authentication, permissions or cryptography" end
+  end
+  if words.access and words.control then return "authentication, permissions or cryptography" end
+end
+
+local MIGRATION_WORDS = set "migration migrations migrate migrator alembic flyway liquibase"
+local SCHEMA_NAMES = set "schema.rb structure.sql schema.sql schema.prisma init.sql schema.ddl"
+
+local function migration(d)
+  local low = lower(d.name)
+  if SCHEMA_NAMES[low] or d.language == "prisma" or find(low, "^v%d[%d_.]*__.*%.sql$") or d.ext == "ddl" then
+    return "database schema or migration"
+  end
+  if d.kind == "code" or d.kind == "config" then
+    local words = paths.words_of(d)
+    for word in pairs(words) do
+      if MIGRATION_WORDS[word] then return "database schema or migration" end
+    end
+  end
+end
+
+local SOURCES = set [[.npmrc .yarnrc .yarnrc.yml pip.conf nuget.config gradle-wrapper.properties gradle-wrapper.jar
+  .bazelrc .pnpmfile.cjs maven-wrapper.properties]]
+
+local function sources(d)
+  local low = lower(d.name)
+  if SOURCES[low] or find(lower(d.path), "%.cargo/config") or find(lower(d.path), "%.mvn/") then
+    return "where dependencies come from"
+  end
+end
+
+---Instructions that agents read, beside skills.
+---@param path string
+---@return boolean
+function M.agent_text(path)
+  local low = lower(path)
+  return find(low, "^%.claude/commands/") ~= nil or find(low, "^%.claude/agents/") ~= nil
+    or find(low, "^%.codex/prompts/") ~= nil or find(low, "^%.gemini/commands/") ~= nil
+    or find(low, "^%.cursor/rules/") ~= nil or find(low, "^%.opencode/") ~= nil
+    or find(low, "^%.github/prompts/") ~= nil
+end
+
+---The reasons that a path's name alone gives for the Risk Path.
+---@param d moonlet.paths.Description
+---@return string[]
+function M.of_name(d)
+  local reasons = {}
+  local function add(reason)
+    if reason then reasons[#reasons + 1] = reason end
+  end
+  add(license(d))
+  if d.kind == "docs" or d.kind == "asset" or M.agent_text(d.path) then return reasons end
+  add(ci(d))
+  add(hooks(d))
+  if d.test or d.fixture then return reasons end
+  add(sources(d))
+  add(infrastructure(d))
+  if #reasons == 0 then add(auth(d)) end
+  if #reasons == 0 then add(migration(d)) end
+  return reasons
+end
+
+-- Calls and settings that decide who may do what; matched against changed lines in lower case.
+local SIGNALS = { "verify=false", "insecureskipverify", "rejectunauthorized", "check_password", "verify_password",
+  "checkpassword", "set_password", "bcrypt", "scrypt(", "argon2", "pbkdf2", "hmac.new", "createhmac", "createcipher",
+  "jwt.sign", "jwt.verify", "jwt.decode", "jwt.encode", "login_required", "permission_required", "@preauthorize",
+  "@rolesallowed", "has_permission", "haspermission", "check_permission", "checkpermission", "permission_classes",
+  "csrf_exempt", "allowany", "seteuid(", "setuid(", "chmod 777", "0o777", "access-control-allow-origin", "aes.new",
+  "cipher.getinstance", "evp_encrypt", "evp_decrypt", "ssl_ctx_", "is_superuser", "authenticate(", "authorize(",
+  "isauthenticated", "is_authenticated", "row level security", "grant all", "nopasswd" }
+
+local function is_comment(text)
+  return find(text, "^%s*[#*]") or find(text, "^%s*//") or find(text, "^%s*%-%-")
+end
+
+---Whether a changed line decides about access, in a file whose name does not say so.
+---@param text string
+---@return boolean
+function M.access_line(text)
+  if #text > 2000 then text = sub(text, 1, 2000) end
+  local low = lower(text)
+  for i = 1, #SIGNALS do
+    if find(low, SIGNALS[i], 1, true) then return not is_comment(text) end
+  end
+  return false
+end
+
+---Whether a changed line of SQL changes a schema or rewrites data.
+---@param text string
+---@return boolean
+function M.schema_line(text)
+  local low = lower(match(text, "^%s*(.-)$") or "")
+  return find(low, "^create ") ~= nil or find(low, "^alter ") ~= nil or find(low, "^drop ") ~= nil
+    or find(low, "^truncate ") ~= nil or find(low, "^rename ") ~= nil or find(low, "^delete from ") ~= nil
+    or find(low, "^update ") ~= nil or find(low, "^grant ") ~= nil or find(low, "^revoke ") ~= nil
+end
+
+---Whether a changed line of package.json runs something when packages are installed.
+---@param text string
+---@return boolean
+function M.install_script(text)
+  return find(text, '^%s*"p?r?e?p?o?s?t?install"%s*:') ~= nil or find(text, '^%s*"prepare"%s*:') ~= nil
+end
+
+return M
