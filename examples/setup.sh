@@ -12,7 +12,7 @@ die() {
 # One thing a line: how to see that it is there, then its package for apt, dnf, pacman and brew.
 # A check is `cmd:` (any one of these programs) or `inc:` (any one of these headers). Headers and
 # programs are asked for, not packages, so a library built by hand counts too and the check is the
-# same on every system.
+# same on every system. With `tests` also what only the tests need.
 moonlet_needs() {
   cat <<'NEEDS'
 cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -
@@ -26,6 +26,11 @@ inc:re2/re2.h                                libre2-dev          re2-devel   re2
 inc:sha2.h                                   libmd-dev           libmd-devel libmd          libmd
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
+  if [ "${1:-}" = tests ]; then
+    cat <<'NEEDS'
+cmd:python3                                  python3             python3     python         python
+NEEDS
+  fi
 }
 
 moonlet_include_dirs() {
@@ -58,8 +63,8 @@ moonlet_has() {
   return 1
 }
 
-# Installs what is missing with apt; elsewhere names the packages and stops. Starts no package
-# manager when nothing is missing.
+# moonlet_install_needs [tests]: installs what is missing (for the tests too) with apt; elsewhere
+# names the packages and stops. Starts no package manager when nothing is missing.
 moonlet_install_needs() {
   local include_dirs=() missing=() checks=() dir check apt dnf pacman brew
   while IFS= read -r dir; do include_dirs+=("$dir"); done < <(moonlet_include_dirs)
@@ -71,7 +76,7 @@ moonlet_install_needs() {
     dnf_names+=("$dnf")
     pacman_names+=("$pacman")
     if [ "$brew" != - ]; then brew_names+=("$brew"); fi
-  done < <(moonlet_needs)
+  done < <(moonlet_needs "${1:-}")
   if [ ${#missing[@]} -eq 0 ]; then return 0; fi
 
   if ! command -v apt-get >/dev/null 2>&1; then
@@ -109,7 +114,7 @@ moonlet_apt_install() {
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null 2>&1; then
-      die "missing, and neither root nor sudo is here to install them: $*;" \
+      die "packages are missing, and without root or sudo they cannot be installed;" \
         "have an administrator run: apt-get install $*"
     fi
     as_root=(sudo)

@@ -171,7 +171,7 @@ int run_make_dirs(lua_State* L) {
 
 /// redact(text) -> text
 int run_redact(lua_State* L) {
-  Run& run = check_run(L);
+  check_run(L);
   const std::string_view text = check_text(L, 1);
   if (Services::of(L).redactor.empty()) {
     lua_settop(L, 1);
@@ -374,6 +374,7 @@ Result<Keeper*> Run::keep(Services& services) {
     KeeperOptions options;
     options.program = services.keeper_program;
     options.run_dir_fd = dir->dir().fd();
+    options.output_dir_fd = agent->fd();
     options.run_id = dir->id();
     auto started = Keeper::start(services.loop, std::move(options));
     if (!started) return started.error();

@@ -193,6 +193,36 @@ run_counting() {
   fi
 }
 
+# --- presets: programs that print "ok NAME" or "FAIL NAME: why" for each case ----------------------
+run_preset_cases() {
+  local program name status line cases
+  for program in "$root"/tests/presets/*/run.sh; do
+    if ! [ -e "$program" ]; then continue; fi
+    name=tests/presets/$(basename "$(dirname "$program")")
+    say "$name"
+    "$program" "$build/moonlet" ${filter:+"$filter"} >"$scratch/cases.log" 2>"$scratch/cases.err" </dev/null
+    status=$?
+    cases=0
+    while IFS= read -r line; do
+      case $line in
+        'ok '*)
+          pass
+          cases=$((cases + 1))
+          ;;
+        'FAIL '*)
+          failed=$((failed + 1))
+          cases=$((cases + 1))
+          status=0
+          printf 'FAILED: %s: %s\n' "$name" "${line#FAIL }"
+          ;;
+      esac
+    done <"$scratch/cases.log"
+    if [ "$status" -ne 0 ] || { [ "$cases" -eq 0 ] && [ -z "$filter" ]; }; then
+      fail "$name ended with exit code $status after $cases cases" "$scratch/cases.err"
+    fi
+  done
+}
+
 # --- the house rules ---------------------------------------------------------------------------------
 host_knows_no_lua() {
   ! grep -rnE '#[[:space:]]*include[[:space:]]*[<"]([^">]*/)?(lua\.h|lauxlib\.h|lualib\.h|lua\.hpp)[>"]|#[[:space:]]*include[[:space:]]*"lua/' \
@@ -240,11 +270,12 @@ run_house_rules() {
 }
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-tests.XXXXXX") || exit 1
-moonlet_install_needs
+moonlet_install_needs tests
 moonlet_build "$preset"
 build=$root/build/$preset
 
 run_house_rules
 run_unit_tests
+run_preset_cases
 run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 exit 0

@@ -105,6 +105,13 @@ bool Channel::attach(std::size_t frame_at, int fd) {
   return true;
 }
 
+void Channel::discard() {
+  out_.clear();
+  sent_ = 0;
+  for (const auto& attachment : attached_) close(attachment.fd);
+  attached_.clear();
+}
+
 bool Channel::flush() {
   while (sent_ < out_.size()) {
     // A descriptor travels with the first byte of its frame, which begins a message of its own.

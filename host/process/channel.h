@@ -40,6 +40,8 @@ class Channel {
   bool attach(std::size_t frame_at, int fd);
   /// Sends what it can without blocking. False when the peer is gone.
   bool flush();
+  /// Forgets what was not sent: the peer is gone.
+  void discard();
   bool pending() const { return sent_ < out_.size(); }
   std::size_t pending_bytes() const { return out_.size() - sent_; }
 

@@ -18,14 +18,14 @@ namespace moonlet {
 struct OutputSpec {
   enum class Target {
     kInline,  ///< the bytes come back in ChildExit
-    kFile,    ///< a file under the run directory, created or emptied
+    kFile,    ///< a file under the keeper's output directory, created or emptied
     kNull,    ///< /dev/null: nothing is read, nothing is counted
   };
   static constexpr std::uint64_t kDefaultInlineCap = 1 << 20;
   static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
 
   Target target = Target::kInline;
-  std::string path;       ///< kFile: relative to the run directory; its folder must exist
+  std::string path;       ///< kFile: relative to that directory; its folder must exist
   std::uint64_t cap = 0;  ///< bytes kept (head and tail); 0 is the default of the target
 
   static OutputSpec to_inline(std::uint64_t cap = 0) { return {Target::kInline, {}, cap}; }

@@ -49,7 +49,8 @@ class ChildOperation final : public Operation {
 struct KeeperOptions {
   std::string program;  ///< the executable that calls keeper_main(); absolute
   std::vector<std::string> prefix_args{"keeper"};
-  int run_dir_fd = -1;  ///< the run's (or session's) directory; duplicated
+  int run_dir_fd = -1;     ///< the run's (or session's) directory; duplicated
+  int output_dir_fd = -1;  ///< where OutputSpec::path begins; borrowed by start(); -1: the same
   std::string run_id;   ///< for keeper.log and `moonlet ps`
   bool cgroups = true;  ///< false: never make a cgroup, even where it could be done
 };

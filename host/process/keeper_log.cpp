@@ -201,7 +201,7 @@ int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
 
 Result<void> KeeperLogWriter::flush(bool durable) {
   std::size_t written = 0;
-  int number = waiting_.empty() ? 0 : write_lines(waiting_, written);
+  int number = waiting_.empty() && !torn_ ? 0 : write_lines(waiting_, written);
   waiting_.erase(0, written);
   if (number != 0 && waiting_.size() > kBacklogLimit) {
     std::size_t cut = waiting_.find('\n', waiting_.size() - kBacklogLimit);

@@ -185,6 +185,16 @@ Error describe(const Shared& shared) {
 
 }  // namespace
 
+bool make_output_pipe(int& read_end, int& write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  // The other end stays blocking: it becomes the child's stdout.
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  read_end = ends[0];
+  write_end = ends[1];
+  return true;
+}
+
 SpawnResult spawn(const SpawnRequest& request) {
   Sources sources(request.fds);
   if (sources.error() != 0) {

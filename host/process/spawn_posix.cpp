@@ -61,6 +61,16 @@ class Preparation {
 
 }  // namespace
 
+bool make_output_pipe(int& read_end, int& write_end) {
+  int ends[2];
+  if (pipe(ends) != 0) return false;
+  for (int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  read_end = ends[0];
+  write_end = ends[1];
+  return true;
+}
+
 SpawnResult spawn(const SpawnRequest& request) {
   // posix_spawn reports one number for all that it did; what can be told apart is asked before.
   struct stat st {};

@@ -70,19 +70,17 @@ Brand brand_for(std::string_view token, std::uint32_t step) {
   return {std::uint64_t{1} << 61 | value, std::uint64_t{1} << 62 | value};
 }
 
-std::vector<TreeMember> find_tree(
-    const std::vector<ProcessInfo>& processes, pid_t self,
-    const std::unordered_map<pid_t, std::uint32_t>& mains,
-    const std::function<std::uint32_t(const ProcessInfo&)>& attribute) {
+std::vector<TreeMember> find_tree(const std::vector<ProcessInfo>& processes, pid_t self,
+                                  const TreeOwners& owners) {
   std::unordered_multimap<pid_t, const ProcessInfo*> by_parent;
   by_parent.reserve(processes.size());
   for (const auto& process : processes) by_parent.emplace(process.ppid, &process);
 
   std::vector<TreeMember> members;
   std::unordered_set<pid_t> seen{self};
-  auto step_of = [&](pid_t pid) {
-    auto main = mains.find(pid);
-    return main == mains.end() ? 0 : main->second;
+  auto step_of = [](const std::unordered_map<pid_t, std::uint32_t>& steps, pid_t pid) {
+    auto step = steps.find(pid);
+    return step == steps.end() ? 0 : step->second;
   };
   auto add_children = [&](pid_t parent, std::uint32_t step) {
     auto [first, last] = by_parent.equal_range(parent);
@@ -91,11 +89,11 @@ std::vector<TreeMember> find_tree(
       if (!seen.insert(info.pid).second) continue;
       TreeMember member{info, step, false};
       if (parent == self) {
-        member.step = step_of(info.pid);
+        member.step = step_of(owners.mains, info.pid);
         member.orphan = member.step == 0;
-        if (member.step == 0) member.step = step_of(info.sid);
-        if (member.step == 0) member.step = step_of(info.pgid);
-        if (member.step == 0) member.step = attribute(info);
+        if (member.step == 0) member.step = step_of(owners.groups, info.sid);
+        if (member.step == 0) member.step = step_of(owners.groups, info.pgid);
+        if (member.step == 0 && owners.attribute) member.step = owners.attribute(info);
       }
       members.push_back(member);
     }
@@ -107,12 +105,10 @@ std::vector<TreeMember> find_tree(
   return members;
 }
 
-bool signal_process(const ProcessInfo& info, int signal) {
+bool same_process(const ProcessInfo& info) {
   ProcessInfo now;
-  if (!read_process(info.pid, now) || now.zombie ||
-      std::abs(now.born_ms - info.born_ms) > birth_tolerance_ms())
-    return false;
-  return kill(info.pid, signal) == 0;
+  return read_process(info.pid, now) && !now.zombie &&
+         std::abs(now.born_ms - info.born_ms) <= birth_tolerance_ms();
 }
 
 std::size_t end_all_descendants(std::int64_t limit_ms) {
@@ -120,7 +116,7 @@ std::size_t end_all_descendants(std::int64_t limit_ms) {
   const pid_t self = getpid();
   int pause_ms = 0;
   while (true) {
-    auto members = find_tree(list_processes(), self, {}, [](const ProcessInfo&) { return 0u; });
+    auto members = find_tree(list_processes(), self, {});
     std::size_t alive = 0;
     for (const auto& member : members) {
       if (member.info.zombie) continue;

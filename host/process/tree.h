@@ -75,14 +75,20 @@ struct TreeMember {
   bool orphan = false;     ///< a direct child of ours that we did not start
 };
 
-/// All that descends from `self`, parents before children. `mains` maps the main process of a step
-/// to its number, also of steps whose main process has ended; `attribute` is asked for each orphan
-/// that shares no session or group with one of them.
-std::vector<TreeMember> find_tree(
-    const std::vector<ProcessInfo>& processes, pid_t self,
-    const std::unordered_map<pid_t, std::uint32_t>& mains,
-    const std::function<std::uint32_t(const ProcessInfo&)>& attribute);
+/// Which processes are known by number.
+struct TreeOwners {
+  std::unordered_map<pid_t, std::uint32_t> mains;   ///< main processes that live, to their step
+  std::unordered_map<pid_t, std::uint32_t> groups;  ///< sessions and groups of steps, to their step
+  /// Asked for each orphan that is in none of the groups; 0 is nobody's.
+  std::function<std::uint32_t(const ProcessInfo&)> attribute;
+};
 
+/// All that descends from `self`, parents before children.
+std::vector<TreeMember> find_tree(const std::vector<ProcessInfo>& processes, pid_t self,
+                                  const TreeOwners& owners);
+
+/// True while the pid of `info` means the process that it described, and that has not ended.
+bool same_process(const ProcessInfo& info);
 /// Sends `signal` to the process that `info` described, unless its pid has come to mean another.
 /// False when it is gone already.
 bool signal_process(const ProcessInfo& info, int signal);

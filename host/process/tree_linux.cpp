@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -175,6 +177,15 @@ bool list_own_children(std::vector<pid_t>& pids) {
     pids.push_back(static_cast<pid_t>(pid));
   }
   return got == 0;
+}
+
+bool signal_process(const ProcessInfo& info, int signal) {
+  // What is held by a descriptor keeps its identity between the check and the signal.
+  int fd = static_cast<int>(syscall(SYS_pidfd_open, info.pid, 0u));
+  if (fd < 0) return errno == ENOSYS && same_process(info) && kill(info.pid, signal) == 0;
+  bool sent = same_process(info) && syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0u) == 0;
+  close(fd);
+  return sent;
 }
 
 std::int64_t birth_tolerance_ms() { return 0; }

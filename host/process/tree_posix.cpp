@@ -2,6 +2,7 @@
 // pid reaches it), and where `ps` is installed what it lists.
 #if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
 
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 
@@ -65,6 +66,10 @@ bool read_process(pid_t pid, ProcessInfo& info) {
 pid_t newest_pid() { return 0; }
 pid_t pid_limit() { return 0; }
 bool list_own_children(std::vector<pid_t>&) { return false; }
+bool signal_process(const ProcessInfo& info, int signal) {
+  return same_process(info) && kill(info.pid, signal) == 0;
+}
+
 std::int64_t birth_tolerance_ms() { return 2000; }
 int brand_resource() { return -1; }
 bool read_mark(pid_t, std::string_view, std::uint32_t&) { return false; }

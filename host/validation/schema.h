@@ -44,7 +44,7 @@ struct SchemaError {
 struct ValidationReport {
   bool ok = true;
   std::vector<SchemaError> errors;  ///< at most max_errors; never empty when !ok
-  bool more_errors = false;         ///< max_errors was reached
+  bool more_errors = false;         ///< there is more to say than max_errors allows
   bool limit_hit = false;           ///< a limit ended the validation: the value is not known good
 };
 

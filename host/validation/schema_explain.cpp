@@ -322,11 +322,14 @@ ValidationReport evaluate(const Program& program, const json& instance) {
     report.errors.push_back(limit_error(reason_of(judge, program.limits)));
   }
   if (report.ok || report.limit_hit) return report;
+  // One more than is told, to know whether there are more.
+  const auto most = std::max<std::size_t>(program.limits.max_errors, 1);
   Evaluator explainer(program);
-  Sink sink(std::max<std::size_t>(program.limits.max_errors, 1));
+  Sink sink(most + 1);
   explainer.check(*program.root, instance, root, &sink);
   report.errors = std::move(sink.errors());
-  report.more_errors = explainer.stopped() || sink.full();
+  report.more_errors = explainer.stopped() || report.errors.size() > most;
+  if (report.errors.size() > most) report.errors.resize(most);
   if (report.errors.empty()) {
     report.errors.push_back(
         limit_error("the value does not fit the schema, but to say why takes "

@@ -41,6 +41,10 @@ constexpr Keyword kKeywords[] = {
     {"else", Shape::kOne},
 };
 
+bool is_meta(std::string_view uri) {
+  return uri == kMetaUri || uri == "https://json-schema.org/draft-07/schema";
+}
+
 bool is_schema(const json& value) { return value.is_object() || value.is_boolean(); }
 
 bool is_reference(const json& object) {
@@ -216,8 +220,7 @@ Result<const Place*> Index::resolve(const std::string& reference, const Place& f
   const auto [document, fragment] = split_fragment(full);
   auto resource = resources_.find(document);
   if (resource == resources_.end()) {
-    const bool secure = document.starts_with("https:");
-    if (document.substr(secure ? 5 : 4) != kMetaUri.substr(4)) {
+    if (!is_meta(document)) {
       return schema_error(from, "$ref",
                           "it refers to another document, " + show_text(std::string(document)),
                           ErrorKind::kInvalid,

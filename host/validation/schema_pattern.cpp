@@ -24,9 +24,8 @@ Error wrong(std::string message, std::string hint) {
 
 std::string reason_of(const re2::RE2& program) {
   if (program.error_code() == re2::RE2::ErrorPatternTooLarge) return "it is too large";
-  std::string reason = program.error();
-  const auto& part = program.error_arg();
-  if (!part.empty() && part.size() < 60) reason += " (in its translation to RE2)";
+  // What follows the colon quotes the translation, which its author never saw.
+  const auto reason = program.error().substr(0, program.error().find(": "));
   return reason;
 }
 

@@ -19,6 +19,7 @@ struct Agent {
   Dir dir;
   Runs runs;
   Agent() : dir(make(scratch)), runs(dir) {}
+  explicit Agent(const std::string& below) : scratch(below), dir(make(scratch)), runs(dir) {}
   static Dir make(const Scratch& scratch) {
     auto dir = Dir::open(scratch.path());
     (void)dir->make_dirs("runs");
@@ -82,7 +83,7 @@ TEST_CASE("a hint that is lost, low, high or rubbish gives no id twice") {
 }
 
 TEST_CASE("eight processes that make 200 runs each make 1600") {
-  Agent agent;
+  Agent agent(memory_folder());
   std::vector<pid_t> children;
   for (int i = 0; i < 8; ++i) {
     const pid_t child = ::fork();

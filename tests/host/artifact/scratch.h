@@ -16,8 +16,9 @@ namespace moonlet::test {
 
 class Scratch {
  public:
-  Scratch() {
-    std::string name = std::filesystem::temp_directory_path() / "moonlet-test-XXXXXX";
+  Scratch() : Scratch(std::filesystem::temp_directory_path().string()) {}
+  explicit Scratch(const std::string& below) {
+    std::string name = below + "/moonlet-test-XXXXXX";
     path_ = ::mkdtemp(name.data());
   }
   ~Scratch() {
@@ -33,6 +34,12 @@ class Scratch {
  private:
   std::string path_;
 };
+
+/// A folder in memory where there is one: for tests that make thousands of durable files.
+inline std::string memory_folder() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                         : std::filesystem::temp_directory_path().string();
+}
 
 inline std::string slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -51,7 +51,8 @@ void run_group(const std::string& file, const json& group, Counts& counts) {
     }
     ++counts.failed;
     FAIL_CHECK(file << ": " << description << ": " << test["description"] << ": "
-                    << json_text(test["data"]) << "\n" << to_text(report));
+                    << json_text(test["data"]) << "\n"
+                    << to_text(report));
   }
 }
 
@@ -59,7 +60,8 @@ void run_group(const std::string& file, const json& group, Counts& counts) {
 
 TEST_CASE("the public draft-07 suite passes") {
   const char* chosen = std::getenv("MOONLET_SCHEMA_SUITE");
-  const fs::path root = chosen != nullptr ? chosen : MOONLET_TEST_DATA "/json-schema-test-suite/draft7";
+  const fs::path root =
+      chosen != nullptr ? chosen : MOONLET_TEST_DATA "/json-schema-test-suite/draft7";
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());

@@ -1,0 +1,68 @@
+// keeper.sock: where later commands ask a keeper what lives and have it end something. Any process
+// of the same user may connect; none can hold the worker up: requests are small, answers are
+// bounded, and whoever does not read is hung up on. Owns the socket file. Worker thread.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/base/result.h"
+#include "host/process/channel.h"
+#include "host/process/protocol.h"
+
+namespace moonlet {
+
+inline constexpr const char* kKeeperSocketName = "keeper.sock";
+
+class ControlServer {
+ public:
+  struct Handlers {
+    std::function<HelloFrame()> hello;
+    std::function<std::vector<LiveChildFrame>()> live;
+    std::function<void(std::uint32_t)> cancel;
+    std::function<void()> shutdown;
+  };
+  ControlServer(uv_loop_t* loop, Handlers handlers);
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  /// Makes keeper.sock in the current directory, in place of one that a dead keeper left. A failure
+  /// leaves the keeper without it, which costs only those commands.
+  Result<void> listen();
+  /// Removes the socket file and hangs up on everybody.
+  void close();
+
+ private:
+  struct Peer {
+    ControlServer* server = nullptr;
+    std::unique_ptr<Channel> channel;
+    uv_poll_t poll{};
+    bool greeted = false;
+    bool closing = false;
+  };
+
+  void accept_all();
+  void serve(Peer& peer);
+  bool answer(Peer& peer, const Frame& frame);
+  void hang_up(Peer& peer);
+
+  uv_loop_t* loop_;
+  Handlers handlers_;
+  int fd_ = -1;
+  uv_poll_t* listening_ = nullptr;
+  std::list<Peer*> open_;
+};
+
+/// For the commands: blocking, at most a few seconds each. kInvalid when no keeper listens there.
+Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd);
+Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
+Result<void> keeper_shutdown(int run_dir_fd);
+
+}  // namespace moonlet

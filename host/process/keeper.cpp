@@ -1,0 +1,179 @@
+#include "host/process/keeper.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "host/base/clock.h"
+#include "host/base/id.h"
+#include "host/process/adoption.h"
+#include "host/process/cgroup.h"
+#include "host/process/channel.h"
+#include "host/process/control.h"
+#include "host/process/tree.h"
+#include "host/process/worker.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::int64_t kGuardLimitMs = 30000;
+
+struct Arguments {
+  int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
+  std::string run_id;
+  bool cgroups = true;
+};
+
+bool parse_fd(const char* text, int& fd) {
+  const char* end = text + std::strlen(text);
+  auto parsed = std::from_chars(text, end, fd);
+  return parsed.ec == std::errc() && parsed.ptr == end && fd > 2 && fcntl(fd, F_GETFD) >= 0;
+}
+
+bool parse(int argc, char** argv, Arguments& arguments) {
+  for (int i = 0; i < argc; ++i) {
+    std::string_view name = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+    if (name == "--no-cgroups") {
+      arguments.cgroups = false;
+      continue;
+    }
+    if (value == nullptr) return false;
+    ++i;
+    if (name == "--dir") {
+      if (!parse_fd(value, arguments.run_dir_fd)) return false;
+    } else if (name == "--socket") {
+      if (!parse_fd(value, arguments.host_fd)) return false;
+    } else if (name == "--output") {
+      if (!parse_fd(value, arguments.output_dir_fd)) return false;
+    } else if (name == "--run") {
+      arguments.run_id = value;
+    } else {
+      return false;
+    }
+  }
+  return arguments.run_dir_fd >= 0 && arguments.host_fd >= 0 && arguments.output_dir_fd >= 0;
+}
+
+int refuse(int host_fd, const Error& error) {
+  Channel host(host_fd, kHostFrameLimit, false);
+  encode(host.out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+  encode_refused(host.out(), error);
+  host.flush();
+  return 1;
+}
+
+// What the worker was not able to record any more.
+void record_losses(int run_dir_fd, int log_fd) {
+  auto keepers = read_keeper_log(run_dir_fd, true);
+  KeeperLogWriter log(log_fd);
+  log.mark_torn();
+  const std::int64_t now = SystemClock().wall_ms();
+  if (keepers && !keepers->empty()) {
+    for (const auto& [number, child] : keepers->back().children) {
+      if (child.state == LoggedChild::State::kIntent) continue;
+      log.add(lost_line(number, "worker died", now));
+    }
+  }
+  log.add(end_line("worker died", now));
+  (void)log.flush(true);
+}
+
+int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::string& cgroup) {
+  set_process_name("moonlet-guard");
+  int status = 0;
+  pid_t ended;
+  while ((ended = waitpid(-1, &status, 0)) != worker) {
+    if (ended < 0 && errno != EINTR) break;
+  }
+  const bool died = ended != worker || !WIFEXITED(status);
+  if (died) kill_cgroup(cgroup);
+  end_all_descendants(kGuardLimitMs);
+  if (died) {
+    record_losses(arguments.run_dir_fd, log_fd);
+    unlink(kKeeperSocketName);
+  }
+  remove_cgroup(cgroup);
+  return died ? 1 : WEXITSTATUS(status);
+}
+
+std::int64_t born_of(pid_t pid) {
+  ProcessInfo info;
+  return read_process(pid, info) ? info.born_ms : boot_clock_ms();
+}
+
+}  // namespace
+
+int keeper_main(int argc, char** argv) {
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    static constexpr char kText[] = "moonlet keeper is started by moonlet itself\n";
+    return write(STDERR_FILENO, kText, sizeof kText - 1) < 0 ? 2 : 2;
+  }
+  // Ours are known by number; what else a careless host let slip through its exec is nobody's here.
+  const auto given = {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd};
+  if (std::max(given) == 5) close_inherited_fds(6);
+  for (int fd : given) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (fchdir(arguments.run_dir_fd) != 0) {
+    return refuse(arguments.host_fd, Error::from_errno(errno, "enter the run's directory"));
+  }
+  auto log_fd = open_keeper_log(arguments.run_dir_fd, true);
+  if (!log_fd) return refuse(arguments.host_fd, log_fd.error());
+  int alive[2];
+  if (pipe(alive) != 0) {
+    return refuse(arguments.host_fd, Error::from_errno(errno, "make a pipe"));
+  }
+  for (int fd : alive) fcntl(fd, F_SETFD, FD_CLOEXEC);
+
+  WorkerSetup setup;
+  setup.run_dir_fd = arguments.run_dir_fd;
+  setup.output_dir_fd = arguments.output_dir_fd;
+  setup.host_fd = arguments.host_fd;
+  setup.log_fd = *log_fd;
+  setup.guard_fd = alive[0];
+  setup.record.version = MOONLET_VERSION;
+  setup.record.run_id = arguments.run_id;
+  setup.record.token = random_hex(8);
+  setup.record.boot_id = boot_id();
+  setup.record.guard_pid = getpid();
+  setup.record.guard_born_ms = born_of(getpid());
+  if (arguments.cgroups) setup.record.cgroup = make_run_cgroup(setup.record.token);
+  if (const char* mark = std::getenv(kMarkName.data())) setup.outer_mark = mark;
+
+  become_subreaper();
+  std::string& cgroup = setup.record.cgroup;
+  pid_t worker = cgroup.empty() ? -1 : fork_into_cgroup(cgroup);
+  const bool joins = worker < 0;
+  if (worker < 0) worker = fork();
+  if (worker < 0) {
+    remove_cgroup(cgroup);
+    return refuse(arguments.host_fd, Error::from_errno(errno, "start the keeper's worker"));
+  }
+  if (worker == 0) {
+    close(alive[1]);
+    if (joins && !cgroup.empty() && !join_cgroup(cgroup)) {
+      remove_cgroup(cgroup);
+      cgroup.clear();
+    }
+    set_process_name("moonlet-keeper");
+    become_subreaper();
+    setup.record.worker_pid = getpid();
+    setup.record.worker_born_ms = born_of(getpid());
+    _exit(run_worker(std::move(setup)));
+  }
+  // The host must see the end of the worker, so nobody else may hold its socket.
+  close(arguments.host_fd);
+  close(alive[0]);
+  return guard(worker, arguments, *log_fd, cgroup);
+}
+
+}  // namespace moonlet

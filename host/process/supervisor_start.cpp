@@ -1,0 +1,249 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "host/process/cgroup.h"
+#include "host/process/spawn.h"
+#include "host/process/supervisor.h"
+
+namespace moonlet {
+
+namespace {
+
+// Enough to share one write and one sync, few enough that exits are not kept waiting.
+constexpr std::size_t kBatch = 16;
+
+constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
+// What the worker handles or ignores; keeper_main() has put all others back to their default.
+constexpr std::uint64_t kOurSignals =
+    bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGPIPE) | bit(SIGXFSZ);
+
+std::vector<char*> pointers(std::string& strings, std::uint32_t count, std::size_t more) {
+  std::vector<char*> list;
+  list.reserve(count + more + 1);
+  for (std::size_t at = 0; at < strings.size(); at = strings.find('\0', at) + 1) {
+    list.push_back(strings.data() + at);
+  }
+  return list;
+}
+
+bool is_named(const char* entry, std::string_view name) {
+  std::string_view text(entry);
+  return text.size() > name.size() && text.substr(0, name.size()) == name &&
+         text[name.size()] == '=';
+}
+
+// The descriptor limit that we were started with, for programs that cannot bear a greater one.
+const rlimit& inherited_file_limit() {
+  static const rlimit limit = [] {
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    rlimit raised = before;
+    raised.rlim_cur = raised.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &raised);
+    return before;
+  }();
+  return limit;
+}
+
+std::vector<std::pair<int, rlimit>> child_limits(const std::string& token, std::uint32_t number) {
+  std::vector<std::pair<int, rlimit>> limits;
+  const rlimit& files = inherited_file_limit();
+  if (files.rlim_cur != files.rlim_max) limits.emplace_back(RLIMIT_NOFILE, files);
+  rlimit time{};
+  if (brand_resource() < 0 || getrlimit(brand_resource(), &time) != 0) return limits;
+  Brand brand = brand_for(token, number);
+  // Inside a step of another moonlet the hard limit is that one's mark, and stays.
+  bool nested = time.rlim_max != RLIM_INFINITY;
+  if (nested && time.rlim_max < brand.soft) return limits;
+  limits.emplace_back(brand_resource(), rlimit{brand.soft, nested ? time.rlim_max : brand.hard});
+  return limits;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& listener,
+                       Identity identity)
+    : loop_(loop),
+      log_(log),
+      listener_(listener),
+      identity_(std::move(identity)),
+      null_(open("/dev/null", O_RDWR | O_CLOEXEC)) {
+  inherited_file_limit();
+}
+
+void Supervisor::start(StartFrame frame, int stdin_fd) {
+  Queued queued{std::move(frame), Fd(stdin_fd)};
+  std::uint32_t number = queued.frame.number;
+  bool taken = number == 0 || steps_.count(number) != 0 ||
+               std::any_of(queue_.begin(), queue_.end(),
+                           [&](const Queued& other) { return other.frame.number == number; });
+  // Not told: an answer would complete the child that rightly has the number.
+  if (!taken) queue_.push_back(std::move(queued));
+}
+
+bool Supervisor::commit() {
+  std::size_t count = std::min(queue_.size(), kBatch);
+  if (count == 0) return false;
+  std::string intents;
+  bool durable = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const StartFrame& frame = queue_[i].frame;
+    intents += intent_line(frame.number, frame.spec.step, frame.argv);
+    durable = durable || frame.spec.durable;
+  }
+  auto recorded = log_.append(intents, durable);
+  for (; count > 0; --count) {
+    Queued queued = std::move(queue_.front());
+    queue_.pop_front();
+    if (!recorded && queued.frame.spec.durable) {
+      Error error = recorded.error();
+      error.message += "; '" + queued.frame.spec.step + "' was not started";
+      not_started(queued.frame.number, std::move(error), true);
+    } else {
+      launch(queued);
+    }
+  }
+  return !queue_.empty();
+}
+
+void Supervisor::not_started(std::uint32_t number, Error error, bool durable) {
+  ChildExit exit;
+  exit.why = ChildExit::Why::kNotStarted;
+  exit.error = std::move(error);
+  log_.add(exit_line(number, exit, loop_.clock().wall_ms()));
+  listener_.exited(number, std::move(exit), durable);
+}
+
+std::shared_ptr<const Redactor> Supervisor::redactor_for(const std::vector<Secret>& secrets) {
+  if (secrets.empty()) return nullptr;
+  auto same = [](const Secret& a, const Secret& b) {
+    return a.name == b.name && a.value == b.value;
+  };
+  if (!redactor_ || !std::equal(secrets.begin(), secrets.end(), redactor_secrets_.begin(),
+                                redactor_secrets_.end(), same)) {
+    redactor_ = std::make_shared<const Redactor>(secrets, std::vector<std::string>{});
+    redactor_secrets_ = secrets;
+  }
+  return redactor_;
+}
+
+Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]) {
+  auto redactor = redactor_for(spec.secrets);
+  struct Part {
+    const OutputSpec& spec;
+    Stream& stream;
+    Capture& capture;
+  } parts[2] = {{spec.out, step.out, step.out_capture}, {spec.err, step.err, step.err_capture}};
+  const std::uint32_t number = step.number;
+  for (int i = 0; i < 2; ++i) {
+    Part& part = parts[i];
+    if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) return opened;
+    if (part.spec.target == OutputSpec::Target::kNull) continue;
+    part.capture.redact(redactor);
+    int read_end = -1;
+    if (!make_output_pipe(read_end, ends[i])) return Error::from_errno(errno, "make a pipe");
+    part.stream.start(loop_.raw(), read_end, [this, number] { readable(number); });
+  }
+  return {};
+}
+
+void Supervisor::launch(Queued& queued) {
+  StartFrame& frame = queued.frame;
+  ChildSpec& spec = frame.spec;
+  auto owned = std::make_unique<Step>();
+  Step& step = *owned;
+  step.number = frame.number;
+  step.durable = spec.durable;
+
+  std::vector<char*> argv = pointers(frame.argv, frame.argc, 0);
+  argv.push_back(nullptr);
+  std::vector<char*> env = pointers(frame.env, frame.envc, 1);
+  env.erase(std::remove_if(env.begin(), env.end(),
+                           [](char* entry) { return is_named(entry, kMarkName); }),
+            env.end());
+  std::string mark =
+      std::string(kMarkName) + "=" + mark_value(identity_.token, step.number, identity_.outer_mark);
+  env.push_back(mark.data());
+  env.push_back(nullptr);
+
+  const char* path_variable = nullptr;
+  for (const char* entry : env) {
+    if (entry == nullptr || !is_named(entry, "PATH")) continue;
+    path_variable = entry + 5;
+    break;
+  }
+  auto program = find_program(argv[0], path_variable, spec.cwd);
+  if (!program) return not_started(step.number, program.error(), step.durable);
+
+  int ends[2] = {-1, -1};
+  auto opened = open_streams(step, spec, ends);
+  Fd write_ends[2] = {Fd(ends[0]), Fd(ends[1])};
+  if (!opened) return not_started(step.number, opened.error(), step.durable);
+  Fd cgroup_procs;
+  if (spec.own_cgroup) {
+    step.cgroup = make_step_cgroup(identity_.cgroup, step.number);
+    if (!step.cgroup.empty()) cgroup_procs = Fd(open_cgroup_procs(step.cgroup));
+  }
+
+  step.started = step.last_output = now();
+  step.started_unix = loop_.clock().wall_ms();
+  step.born_ms = boot_clock_ms();
+  StartLine line = start_line(step.number, spec.step, step.born_ms, step.started_unix,
+                              spec.wall_ms > 0 ? step.started_unix + spec.wall_ms : 0);
+  SpawnRequest request;
+  request.path = program->c_str();
+  request.argv = argv.data();
+  request.envp = env.data();
+  request.cwd = spec.cwd.empty() ? nullptr : spec.cwd.c_str();
+  request.fds = {queued.stdin_fd ? queued.stdin_fd.get() : null_.get(),
+                 write_ends[0] ? write_ends[0].get() : null_.get(),
+                 write_ends[1] ? write_ends[1].get() : null_.get()};
+  request.die_with_parent = true;
+  request.cgroup_procs_fd = cgroup_procs.get();
+  request.limits = child_limits(identity_.token, step.number);
+  request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
+  request.reset_signals = kOurSignals;
+  // A torn line must not swallow the record that the child itself writes.
+  if (auto flushed = log_.flush(false); !flushed && step.durable) {
+    return not_started(step.number, flushed.error(), true);
+  }
+
+  SpawnResult result = spawn(request);
+  if (auto* failure = std::get_if<SpawnFailure>(&result)) {
+    spawned_ += failure->pid != 0 ? 1 : 0;
+    if (failure->torn) log_.mark_torn();
+    remove_cgroup(step.cgroup);
+    return not_started(step.number, std::move(failure->error), step.durable);
+  }
+  const Spawned& spawned = std::get<Spawned>(result);
+  if (spawned.torn) log_.mark_torn();
+  if (!spawned.recorded) log_.add(line.prefix + std::to_string(spawned.pid) + line.suffix);
+  step.pid = spawned.pid;
+  step.spawned_as = ++spawned_;
+  step.name = std::move(spec.step);
+  step.wall_ms = spec.wall_ms;
+  step.idle_ms = spec.idle_ms;
+  step.grace_ms = std::max<std::int64_t>(spec.grace_ms, 0);
+  step.drain_ms = std::max<std::int64_t>(spec.drain_ms, 0);
+  mains_.emplace(step.pid, &step);
+  steps_.emplace(step.number, std::move(owned));
+  arm(step);
+  listener_.started(step.number, step.pid);
+}
+
+std::vector<LiveChildFrame> Supervisor::list_live() const {
+  std::vector<LiveChildFrame> live;
+  for (const auto& [number, step] : steps_) {
+    live.push_back({number, step->pid, step->name, step->started_unix,
+                    step->wall_ms > 0 ? step->started_unix + step->wall_ms : 0});
+  }
+  std::sort(live.begin(), live.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  return live;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# Measures moonlet against a bare C loop and the tools people use for the same work.
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory …]
+# Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
+# that of the bare loop in the same round, and the table shows the median of these ratios with the
+# least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
+# Absolute figures hold on one machine on one day: quote ratios. Not part of the tests.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck source=examples/setup.sh
+. "$root/examples/setup.sh"
+here=$root/tests/bench
+build=$root/build/release
+tools=$build/tests/bench
+rounds=7
+quick=
+suites=()
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=1 rounds=3 ;;
+    --rounds) rounds=${2:?--rounds needs a number} && shift ;;
+    spawn | sleep | parent | capture | startup | memory) suites+=("$1") ;;
+    *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
+  esac
+  shift
+done
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory); fi
+
+moonlet_install_needs
+moonlet_build release moonlet bench
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-bench.XXXXXX") || exit 1
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+ulimit -n "$(ulimit -Hn)"
+
+# The interpreter itself, not a wrapper that looks for it first.
+python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
+bare=$tools/bare_loop
+keeper=$tools/keeper_loop
+moonlet=$build/moonlet
+
+# contender NAME COMMAND…: one line of the table to come; the first is the limit.
+contender() {
+  names+=("$1")
+  shift
+  commands+=("$(printf '%q ' "$@")")
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+begin() {
+  names=()
+  commands=()
+  printf '\n%s\n' "$1"
+}
+
+# Runs every contender in turn and prints the table. $1 is the number of tasks for CPU a task (0:
+# none), $2 a folder to make afresh before each command.
+race() {
+  local tasks=$1 folder=${2:-} round i start end
+  : >"times"
+  for ((round = 0; round <= rounds; round++)); do
+    for i in "${!names[@]}"; do
+      if [ -n "$folder" ]; then rm -rf "$folder" && mkdir "$folder"; fi
+      start=$EPOCHREALTIME
+      if ! eval "${commands[i]}" >/dev/null 2>error.log </dev/null; then
+        if [ "$round" -eq 0 ]; then
+          say "${names[i]} failed: $(head -n 1 error.log)"
+        fi
+        echo "$round $i -1 0" >>"times"
+        continue
+      fi
+      end=$EPOCHREALTIME
+      echo "$round $i $start $end" | tr , . >>"times"
+    done
+  done
+  : >meters
+  if [ "$tasks" -gt 0 ]; then
+    for i in "${!names[@]}"; do
+      if eval "$tools/meter one ${commands[i]}" >/dev/null 2>&1 </dev/null; then
+        echo "$i $(cat one)" >>meters
+      fi
+    done
+  fi
+  printf '%s\n' "${names[@]}" >names
+  awk -v tasks="$tasks" '
+    function median(list, n,   i, j, t) {
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && list[j] < list[j - 1]; j--) {
+          t = list[j]; list[j] = list[j - 1]; list[j - 1] = t
+        }
+      return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
+    }
+    FILENAME == "names" { name[count++] = $0; next }
+    FILENAME == "meters" { cpu[$1] = $2; pss[$1] = $3; rss[$1] = $4; next }
+    $1 == 0 || $3 < 0 { next }
+    { took[$1, $2] = $4 - $3; if ($1 > rounds) rounds = $1 }
+    END {
+      printf "  %-34s %9s %8s %8s %8s", "", "seconds", "x limit", "min", "max"
+      if (tasks > 0) printf " %12s %9s %9s", "CPU us/task", "PSS KB", "RSS KB"
+      printf "\n"
+      for (i = 0; i < count; i++) {
+        n = 0
+        for (r = 1; r <= rounds; r++)
+          if ((r, i) in took && (r, 0) in took) {
+            ++n; seconds[n] = took[r, i]; ratio[n] = took[r, i] / took[r, 0]
+          }
+        if (n == 0) { printf "  %-34s    failed\n", name[i]; continue }
+        middle = median(ratio, n)
+        printf "  %-34s %9.3f %8.2f %8.2f %8.2f", name[i], median(seconds, n), middle, ratio[1],
+          ratio[n]
+        if (tasks > 0 && i in cpu) printf " %12.0f %9d %9d", cpu[i] / tasks, pss[i], rss[i]
+        printf "\n"
+      }
+    }' names meters times
+}
+
+lua_spawn() {
+  contender "$1" "$moonlet" run "$here/spawn.lua" --repo "$scratch" --count "$2" --width "$3" --argv "$4" --limit "$3" --allow needs
+}
+
+suite_spawn() {
+  local count=2000 width=64
+  if [ -n "$quick" ]; then count=500; fi
+  begin "spawn: $count x /bin/true, $width in flight, both streams captured"
+  contender "bare C loop (the limit)" "$bare" -n "$count" -w "$width" /bin/true
+  contender "moonlet, C++ (Keeper)" "$keeper" -n "$count" -w "$width" /bin/true
+  contender "moonlet, C++, durable records" "$keeper" -d -n "$count" -w "$width" /bin/true
+  lua_spawn "moonlet, Lua (ctx:exec)" "$count" "$width" /bin/true
+  contender "xargs -P (captures nothing)" \
+    bash -c "seq $count | xargs -P $width -n 1 /bin/true"
+  if [ -n "$python" ]; then
+    contender "python asyncio" "$python" "$here/contend_asyncio.py" "$count" "$width" /bin/true
+  fi
+  if have node; then
+    contender "node child_process" node "$here/contend_node.js" "$count" "$width" /bin/true
+  fi
+  if have parallel && [ -z "$quick" ]; then
+    contender "GNU parallel" bash -c "seq $count | parallel --will-cite -j $width -N0 /bin/true"
+  fi
+  race "$count"
+}
+
+suite_sleep() {
+  local count=1000
+  if [ -n "$quick" ]; then count=200; fi
+  begin "fan-out: $count children that sleep 1 s, all at once"
+  contender "bare C loop (the limit)" "$bare" -n "$count" -w "$count" sleep 1
+  contender "moonlet, C++ (Keeper)" "$keeper" -n "$count" -w "$count" sleep 1
+  lua_spawn "moonlet, Lua (ctx:exec)" "$count" "$count" sleep,1
+  contender "xargs -P (captures nothing)" \
+    bash -c "yes 1 | head -n $count | xargs -P $count -n 1 sleep"
+  if [ -n "$python" ]; then
+    contender "python asyncio" "$python" "$here/contend_asyncio.py" "$count" "$count" sleep 1
+  fi
+  if have node; then
+    contender "node child_process" node "$here/contend_node.js" "$count" "$count" sleep 1
+  fi
+  race "$count"
+  growth "$count"
+}
+
+# Memory a child: what the peak grows by from ten children to $1, divided by their difference.
+growth() {
+  local program few many
+  for program in "$bare" "$keeper" "$moonlet"; do
+    few=$(peak_with "$program" 10)
+    many=$(peak_with "$program" "$1")
+    if [ -n "$few" ] && [ -n "$many" ]; then
+      awk -v few="$few" -v many="$many" -v n="$1" -v name="$(basename "$program")" \
+        'BEGIN { printf "  %-34s %.2f KB of PSS a child\n", name, (many - few) / (n - 10) }'
+    fi
+  done
+}
+
+peak_with() {
+  if [ "$1" = "$moonlet" ]; then
+    "$tools/meter" one "$moonlet" run "$here/spawn.lua" --repo "$scratch" --count "$2" --width "$2" \
+      --argv sleep,1 --limit "$2" --allow needs >/dev/null 2>&1 </dev/null || return
+  else
+    "$tools/meter" one "$1" -n "$2" -w "$2" sleep 1 >/dev/null 2>&1 </dev/null || return
+  fi
+  cut -d ' ' -f 2 one
+}
+
+suite_parent() {
+  local count=2000 width=64
+  if [ -n "$quick" ]; then count=500; fi
+  begin "a 500 MB parent: $count x /bin/true, $width in flight (the limit here is the 2 MB host)"
+  contender "moonlet, C++, 2 MB" "$keeper" -n "$count" -w "$width" -m 2 /bin/true
+  contender "moonlet, C++, 500 MB" "$keeper" -n "$count" -w "$width" -m 500 /bin/true
+  contender "bare C loop, 2 MB" "$bare" -n "$count" -w "$width" -m 2 /bin/true
+  contender "bare C loop, 500 MB" "$bare" -n "$count" -w "$width" -m 500 /bin/true
+  race 0
+}
+
+suite_capture() {
+  local bytes=1000000000
+  if [ -n "$quick" ]; then bytes=200000000; fi
+  begin "capture: $((bytes / 1000000)) MB of lines from a pipe to a file"
+  contender "bare C loop, lines and scan (limit)" "$tools/bare_capture" -l run/captured "$tools/produce" $bytes
+  contender "bare C loop, bytes alone" "$tools/bare_capture" run/captured "$tools/produce" $bytes
+  contender "moonlet, C++ (Keeper), scan" "$keeper" -l -c run "$tools/produce" $bytes
+  contender "moonlet, C++ (Keeper)" "$keeper" -c run "$tools/produce" $bytes
+  race 0 run
+}
+
+suite_startup() {
+  local times=101
+  if [ -n "$quick" ]; then times=21; fi
+  printf '\nstart-up, ms (%s times each, in turn)\n' $times
+  local programs=(/bin/true "$moonlet --version" "$moonlet preset list")
+  if have lua5.4; then programs+=("lua5.4 -v"); fi
+  if [ -n "$python" ]; then programs+=("$python -c pass"); fi
+  if have node; then programs+=("node -e 0"); fi
+  "$tools/startup" $times "${programs[@]}" | sed "s|$build/||; s/^/  /"
+}
+
+suite_memory() {
+  printf '\nmemory while 64 agents run (host, guard and worker)\n'
+  if "$tools/meter" one "$moonlet" run "$here/agents.lua" --repo "$scratch" --count 64 --limit 64 --allow needs \
+    --runner "command:sleep 3" >/dev/null 2>error.log </dev/null; then
+    awk '{ printf "  PSS %d KB, RSS %d KB in %d processes; CPU %.0f ms\n", $2, $3, $4, $1 / 1000 }' one
+  else
+    say "the run failed: $(head -n 1 error.log)"
+  fi
+}
+
+printf '%s, %s cores, %s rounds\n' "$(uname -sr)" "$(nproc)" "$rounds"
+for suite in "${suites[@]}"; do "suite_$suite"; done
