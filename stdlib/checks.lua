@@ -69,14 +69,15 @@ end
 local function join(dir, name) return dir == "" and name or dir .. "/" .. name end
 
 local function make_survey(ctx, facts)
-  local there, cache, files = {}, {}, {}
+  local there, cache, files, folders = {}, {}, {}, {}
   for _, path in ipairs(facts.survey or {}) do there[path] = true end
   for i, file in ipairs(facts.files) do
     local deleted = file.status == "deleted" and not file.untracked
     there[file.path] = not deleted or nil
     if file.old_path and file.status == "renamed" then there[file.old_path] = nil end
-    files[i] = { path = file.path, d = file.d or paths.describe(file.path), deleted = deleted, nested = file.nested,
-      submodule = file.submodule, symlink = file.symlink }
+    local d = file.d or paths.describe(file.path, folders)
+    files[i] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
+      symlink = file.symlink }
   end
   local s = { files = files, checks = {}, ctx = ctx }
 
@@ -95,15 +96,29 @@ local function make_survey(ctx, facts)
     end
   end
 
-  function s.nearest(dir, names)
+  -- Asked for each file, with few lists of names and few folders, so each answer is kept.
+  local function remembered(search)
+    local answers = {}
+    return function(dir, names)
+      local known = answers[names]
+      if not known then
+        known = {}
+        answers[names] = known
+      end
+      if known[dir] == nil then known[dir] = { search(dir, names) } end
+      return known[dir][1], known[dir][2]
+    end
+  end
+
+  s.nearest = remembered(function(dir, names)
     while dir do
       local path = look(dir, names)
       if path then return dir, path end
       dir = parent(dir)
     end
-  end
+  end)
 
-  function s.topmost(dir, names)
+  s.topmost = remembered(function(dir, names)
     local best, best_path
     while dir do
       local path = look(dir, names)
@@ -111,7 +126,7 @@ local function make_survey(ctx, facts)
       dir = parent(dir)
     end
     return best, best_path
-  end
+  end)
 
   return s
 end
@@ -174,7 +189,7 @@ local SCRIPTS = { "tests/run.sh", "test/run.sh", "test.sh", "tests.sh", "run-tes
 
 local function has_kind(s, kinds)
   for _, check in ipairs(s.checks) do
-    if kinds[check.kind] and sub(check.command, 1, 9) ~= "git diff " then return true end
+    if kinds[check.kind] then return true end
   end
   return false
 end
@@ -248,7 +263,7 @@ function M.find(ctx, facts)
   require("moonlet.checks.ecosystems").run(s, M)
   if any_code(s) then hints(s, facts) end
   require("moonlet.checks.syntax").run(s, M, has_kind(s, { test = true, build = true, typecheck = true, lint = true }))
-  if #s.checks == 0 or not has_kind(s, { lint = true, custom = true }) then diff_check(facts, s) end
+  if #s.checks == 0 then diff_check(facts, s) end
   drop_covered(s)
   table.sort(s.checks, function(a, b)
     if RANK[a.kind] ~= RANK[b.kind] then return RANK[a.kind] < RANK[b.kind] end

@@ -225,8 +225,7 @@ end
 -- Secrets of one file's diff: noted in the part; the text comes back fit to be shown.
 local function cleaned(part, path, chunk)
   part.secrets = {}
-  local d = paths.describe(path)
-  local hits = secrets.scan(chunk, scan_options(d))
+  local hits = secrets.scan(chunk, scan_options(paths.describe(path)))
   local offsets = {}
   for i = 1, #hits do offsets[i] = hits[i].from end
   for i, place in ipairs(locate(chunk, offsets)) do

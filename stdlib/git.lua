@@ -529,7 +529,7 @@ function M.new_file_diff(path, text)
   local quoted = sub(name, 1, 1) == '"'
   local function with(prefix) return quoted and '"' .. prefix .. sub(name, 2) or prefix .. name end
   -- The last line may lack its newline, and matching it together with the others would be quadratic.
-  local whole = match(text, ".*\n()") or 1
+  local whole = match(text, "^.*\n()") or 1
   local tail = sub(text, whole)
   local lines, count = gsub(sub(text, 1, whole - 1), "[^\n]*\n", "+%0")
   if tail ~= "" then

@@ -114,22 +114,34 @@ end
 ---@return string?
 function M.lock(name) return LOCKS[lower(name)] end
 
-local function is_test(low, dirs)
-  if find(low, "^test[_.-]") or find(low, "[_.-]tests?%.[%w]+$") or find(low, "[_.-]spec%.[%w]+$")
-    or find(low, "[_.-]tests?%.[%w]+%.[%w]+$") or low == "conftest.py" or find(low, "[_.-]cy%.[jt]sx?$") then
-    return true
-  end
-  for dir in string.gmatch(dirs, "[^/]+") do
-    if TEST_DIRS[dir] or FIXTURE_DIRS[dir] then return true end
-  end
-  return false
-end
-
 local function any_dir(dirs, wanted)
   for dir in string.gmatch(dirs, "[^/]+") do
     if wanted[dir] then return true end
   end
   return false
+end
+
+-- What a folder says about all that is in it; a change seldom has many folders.
+local function describe_dir(dir, cache)
+  local known = cache[dir]
+  if not known then
+    local dirs = lower(dir)
+    known = {
+      test = any_dir(dirs, TEST_DIRS), fixture = any_dir(dirs, FIXTURE_DIRS), vendor = any_dir(dirs, VENDOR_DIRS),
+      docs = any_dir(dirs, DOC_DIRS),
+    }
+    cache[dir] = known
+  end
+  return known
+end
+
+-- By the name alone.
+local function is_test(low, name)
+  if find(low, "^test[_.-]") or find(low, "[_.-]tests?%.[%w]+$") or find(low, "[_.-]spec%.[%w]+$")
+    or find(low, "[_.-]tests?%.[%w]+%.[%w]+$") or low == "conftest.py" or find(low, "[_.-]cy%.[jt]sx?$") then
+    return true
+  end
+  return find(name, "%l%d*Tests?%.%a+$") ~= nil or find(name, "^Test%u.*%.%a+$") ~= nil
 end
 
 local function read_by_tools(low)
@@ -145,24 +157,25 @@ local function docs_name(low, stem, ext)
 end
 
 ---@param path string
+---@param cache table? kept between calls for many paths of the same folders
 ---@return moonlet.paths.Description
-function M.describe(path)
+function M.describe(path, cache)
   local dir, name = M.split(path)
-  local low, dirs = lower(name), lower(dir)
+  local low, folder = lower(name), describe_dir(dir, cache or {})
   local stem, ext = match(low, "^(.+)%.([^.]+)$")
   stem, ext = stem or low, ext or ""
   local d = { path = path, dir = dir, name = name, stem = stem, ext = ext }
-  d.fixture = any_dir(dirs, FIXTURE_DIRS)
-  d.test = is_test(low, dirs) or (find(name, "%l%d*Tests?%.%a+$") ~= nil) or (find(name, "^Test%u.*%.%a+$") ~= nil)
-  d.generated = any_dir(dirs, VENDOR_DIRS) or find(low, "%.min%.[jc]ss?$") ~= nil or ext == "map" or ext == "snap"
+  d.fixture = folder.fixture
+  d.test = folder.test or folder.fixture or is_test(low, name)
+  d.generated = folder.vendor or find(low, "%.min%.[jc]ss?$") ~= nil or ext == "map" or ext == "snap"
     or find(low, "[._]pb%.[%w]+$") ~= nil or find(low, "_pb2%.py$") ~= nil or find(low, "%.generated%.") ~= nil
-  d.in_docs = any_dir(dirs, DOC_DIRS)
+  d.in_docs = folder.docs
   local docker = find(low, "^dockerfile") or find(low, "^containerfile") or ext == "dockerfile"
   if LOCKS[low] then
     d.kind, d.language, d.generated = "lock", LOCKS[low], true
   elseif docs_name(low, stem, ext) then
     -- Plain text among tests is what they read or expect; prose about tests is prose.
-    d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and any_dir(dirs, TEST_DIRS))
+    d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
     if d.test and not DOCS_NAME[stem] then d.kind = "data" end
     if d.kind == "docs" then d.test = false end
   elseif read_by_tools(low) then

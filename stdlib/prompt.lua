@@ -69,8 +69,8 @@ function M.clean(text)
     result = concat(parts)
   end
   result = gsub(result, "\r\n", "\n")
-  if find(result, "[%z\1-\8\11-\31\127]") then
-    result = gsub(result, "[%z\1-\8\11-\31\127]", function(char) return format("\\x%02x", byte(char)) end)
+  if find(result, "[\0-\8\11-\31\127]") then
+    result = gsub(result, "[\0-\8\11-\31\127]", function(char) return format("\\x%02x", byte(char)) end)
   end
   return result
 end

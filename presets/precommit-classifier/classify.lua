@@ -213,7 +213,8 @@ local function judge(ctx, file, state, add)
         add { level = "risk", why = why .. ", renamed", path = file.path }
       end
     end
-    if #state.findings == before then content_findings(file, add) end
+    -- So many files are on the Risk Path whatever their lines say.
+    if #state.findings == before and not state.big then content_findings(file, add) end
   end
   local base = base_finding(file, state)
   if base.level == "code" then state.code_seen = true end
@@ -282,9 +283,10 @@ end
 ---@param facts moonlet.facts.Git with `survey`
 ---@return precommit.Verdict
 function M.classify(ctx, facts)
-  for _, file in ipairs(facts.files) do file.d = paths.describe(file.path) end
-  local state = { findings = {}, comments = { reads = COMMENT_READS }, asset_reads = ASSET_READS, code_seen = false,
-    skills = skills.find(ctx, facts) }
+  local folders = {}
+  for _, file in ipairs(facts.files) do file.d = paths.describe(file.path, folders) end
+  local state = { findings = {}, big = #facts.files > MANY_FILES, comments = { reads = COMMENT_READS },
+    asset_reads = ASSET_READS, code_seen = false, skills = skills.find(ctx, facts) }
   local function add(finding) state.findings[#state.findings + 1] = finding end
   for _, file in ipairs(facts.files) do judge(ctx, file, state, add) end
   note_lost_tests(facts, add)

@@ -34,6 +34,14 @@ local function set(list)
   return result
 end
 
+-- name -> the ecosystem and which half of its pair it is
+local KNOWN = {}
+for _, kind in ipairs(ORDER) do
+  for half = 1, 2 do
+    for _, name in ipairs(PAIRS[kind][half]) do KNOWN[lower(name)] = { kind, half } end
+  end
+end
+
 -- Keys of manifests whose values look like versions and name no dependency.
 local OWN_KEYS = set { "version", "name", "description", "license", "edition", "rust-version", "node", "npm", "pnpm",
   "yarn", "engines", "packageManager", "main", "types", "homepage", "repository", "authors", "readme", "keywords",
@@ -116,16 +124,11 @@ end
 function M.unpaired(facts)
   local found, by_kind = {}, {}
   for _, file in ipairs(facts.files) do
-    local _, name = paths.split(file.path)
-    for _, kind in ipairs(ORDER) do
-      for half = 1, 2 do
-        for _, known in ipairs(PAIRS[kind][half]) do
-          if lower(known) == lower(name) and not file.d.fixture and not find(file.path, "node_modules/", 1, true) then
-            by_kind[kind] = by_kind[kind] or { {}, {} }
-            table.insert(by_kind[kind][half], file)
-          end
-        end
-      end
+    local known = KNOWN[lower(file.d.name)]
+    if known and not file.d.fixture and not find(file.path, "node_modules/", 1, true) then
+      local kind, half = known[1], known[2]
+      by_kind[kind] = by_kind[kind] or { {}, {} }
+      table.insert(by_kind[kind][half], file)
     end
   end
   for _, kind in ipairs(ORDER) do

@@ -15,6 +15,26 @@ end
 
 local function has_dir(path, name) return find("/" .. lower(path), "/" .. name .. "/", 1, true) ~= nil end
 
+-- Whether a folder is or lies in one of several; few folders are asked about for many files.
+local function in_any(d, list)
+  local known = list.known
+  if known == nil or list.count > 2000 then
+    known, list.count = {}, 0
+    list.known = known
+  end
+  if known[d.dir] == nil then
+    list.count = list.count + 1
+    known[d.dir] = false
+    for i = 1, #list do
+      if has_dir(d.dir .. "/", list[i]) then
+        known[d.dir] = true
+        break
+      end
+    end
+  end
+  return known[d.dir]
+end
+
 local CI_NAMES = set [[.gitlab-ci.yml jenkinsfile azure-pipelines.yml azure-pipelines.yaml .travis.yml appveyor.yml
   .appveyor.yml .drone.yml bitbucket-pipelines.yml cloudbuild.yaml cloudbuild.yml .goreleaser.yml .goreleaser.yaml
   .cirrus.yml codemagic.yaml buildspec.yml .woodpecker.yml release.config.js release.config.cjs release.config.mjs
@@ -27,9 +47,7 @@ local SCRIPT_DIRS = set "scripts script bin tools ci build hack ops deploy relea
 
 local function ci(d)
   if CI_NAMES[lower(d.name)] then return "CI or release workflow" end
-  for _, dir in ipairs(CI_DIRS) do
-    if has_dir(d.path, dir) then return "CI or release workflow" end
-  end
+  if in_any(d, CI_DIRS) then return "CI or release workflow" end
   local at_script = d.dir == "" or SCRIPT_DIRS[lower(match(d.dir, "([^/]*)$"))] or d.language == "shell"
   if d.kind == "code" and at_script and not d.test then
     local words = paths.words(d.stem)
@@ -52,28 +70,30 @@ local function infrastructure(d)
   if d.language == "docker" or find(low, "^docker%-compose") or INFRA_NAMES[low] or INFRA_EXT[d.ext] then
     return "infrastructure or container"
   end
-  if d.kind == "config" or d.language == "template" or d.language == "shell" then
-    for _, dir in ipairs(INFRA_DIRS) do
-      if has_dir(d.path, dir) then return "infrastructure or container" end
-    end
+  if (d.kind == "config" or d.language == "template" or d.language == "shell") and in_any(d, INFRA_DIRS) then
+    return "infrastructure or container"
   end
 end
 
 local GIT_HOOKS = set [[pre-commit pre-push commit-msg prepare-commit-msg post-commit post-merge post-checkout
   pre-rebase post-rewrite pre-receive post-receive update pre-merge-commit applypatch-msg pre-applypatch]]
 
+local HOOK_DIRS = { ".husky", ".githooks", ".git-hooks", "git-hooks" }
+local HOOK_NAMES = set [[.pre-commit-config.yaml .pre-commit-hooks.yaml .overcommit.yml lefthook.yml lefthook.yaml
+  .lefthook.yml .lefthook.yaml .lintstagedrc .lintstagedrc.json lint-staged.config.js lint-staged.config.mjs]]
+local TOOL_DIRS = { ".claude/hooks", ".devcontainer" }
+-- name -> the folder it has to be in, if any
+local TOOL_NAMES = { [".mcp.json"] = "", ["opencode.json"] = "", ["devcontainer.json"] = "",
+  ["settings.json"] = { ".claude", ".gemini" }, ["settings.local.json"] = { ".claude" }, ["config.toml"] = { ".codex" },
+  ["tasks.json"] = { ".vscode" }, ["launch.json"] = { ".vscode" } }
+
 local function hooks(d)
-  local low, path = lower(d.name), lower(d.path)
-  if has_dir(path, ".husky") or has_dir(path, ".githooks") or has_dir(path, ".git-hooks") or has_dir(path, "git-hooks")
-    or find(low, "^%.?lefthook") or low == ".pre-commit-config.yaml" or low == ".pre-commit-hooks.yaml"
-    or (GIT_HOOKS[low] and has_dir(path, "hooks")) or find(low, "^%.?lint%-?staged")
-    or low == ".overcommit.yml" then
+  local low = lower(d.name)
+  if HOOK_NAMES[low] or in_any(d, HOOK_DIRS) or (GIT_HOOKS[low] and has_dir(d.path, "hooks")) then
     return "hook that runs on its own"
   end
-  if has_dir(path, ".claude/hooks") or find(path, "%.claude/settings[%w.]*%.json$") or low == ".mcp.json"
-    or find(path, "%.codex/config%.toml$") or find(path, "%.gemini/settings%.json$") or low == "opencode.json"
-    or has_dir(path, ".vscode") and (low == "tasks.json" or low == "launch.json")
-    or find(path, "%.devcontainer/") or low == "devcontainer.json" then
+  local home = TOOL_NAMES[low]
+  if home == "" or (home and in_any(d, home)) or in_any(d, TOOL_DIRS) then
     return "what tools and agents may run on their own"
   end
 end
@@ -100,9 +120,7 @@ local NO_LOGIC = set "css html template"
 local function auth(d)
   if lower(d.name) == "codeowners" then return "who must review" end
   if (d.kind ~= "code" and d.kind ~= "config") or d.generated or NO_LOGIC[d.language or ""] then return nil end
-  for _, dir in ipairs(LOCALES) do
-    if has_dir(d.path, dir) then return nil end
-  end
+  if in_any(d, LOCALES) then return nil end
   local words = paths.words_of(d)
   for word in pairs(words) do
     if AUTH[word] then return "authentication, permissions or cryptography" end
@@ -129,9 +147,11 @@ end
 local SOURCES = set [[.npmrc .yarnrc .yarnrc.yml pip.conf nuget.config gradle-wrapper.properties gradle-wrapper.jar
   .bazelrc .pnpmfile.cjs maven-wrapper.properties]]
 
+local SOURCE_DIRS = { ".cargo", ".mvn" }
+
 local function sources(d)
   local low = lower(d.name)
-  if SOURCES[low] or find(lower(d.path), "%.cargo/config") or find(lower(d.path), "%.mvn/") then
+  if SOURCES[low] or in_any(d, SOURCE_DIRS) then
     return "where dependencies come from"
   end
 end

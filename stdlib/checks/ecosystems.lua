@@ -308,6 +308,12 @@ local MANIFESTS = {
   ["pipfile.lock"] = "python", ["gradle.properties"] = "java",
 }
 
+for _, home in ipairs(HOMES) do
+  local languages = {}
+  for language in string.gmatch(home[1], "%S+") do languages[#languages + 1] = language end
+  home.languages = languages
+end
+
 local function by_root(s, files, home)
   local groups, order = {}, {}
   for _, file in ipairs(files) do
@@ -340,15 +346,15 @@ local TARGETS = {
   build = { "build", "all", "compile" },
 }
 
--- Targets of make, just or task in the nearest folder that has such a file.
-local function task_runner(s, dir)
-  local at, path = s.nearest(dir, { "justfile", "Justfile", ".justfile", "Taskfile.yml", "Taskfile.yaml", "GNUmakefile",
-    "makefile", "Makefile" })
-  if not path then return nil end
+local RUNNERS = { "justfile", "Justfile", ".justfile", "Taskfile.yml", "Taskfile.yaml", "GNUmakefile", "makefile",
+  "Makefile" }
+
+-- The program and the targets that a file of make, just or task has.
+local function targets_of(s, path)
   local text, low = s.text(path) or "", lower(path)
-  if find(low, "justfile$") then return at, path, "just ", read.just_recipes(text) end
-  if find(low, "taskfile%.ya?ml$") then return at, path, "task ", read.task_names(text) end
-  return at, path, "make ", read.make_targets(text)
+  if find(low, "justfile$") then return "just ", read.just_recipes(text) end
+  if find(low, "taskfile%.ya?ml$") then return "task ", read.task_names(text) end
+  return "make ", read.make_targets(text)
 end
 
 local COMPILED = { c = true, cpp = true, objc = true, asm = true, make = true, fortran = true }
@@ -356,9 +362,10 @@ local COMPILED = { c = true, cpp = true, objc = true, asm = true, make = true, f
 local function run_targets(s, files, covered)
   local seen = {}
   for _, file in ipairs(files) do
-    local at, path, program, names = task_runner(s, file.d.dir)
+    local at, path = s.nearest(file.d.dir, RUNNERS)
     if at and not seen[path] then
       seen[path] = true
+      local program, names = targets_of(s, path)
       local found, tested = false, false
       for _, kind in ipairs { "typecheck", "lint", "test", "build" } do
         local wanted = not covered[kind] and not (kind == "build" and (tested or covered.test))
@@ -446,9 +453,11 @@ end
 local function skill_targets(s, files)
   for _, file in ipairs(files) do
     if file.d.name == "SKILL.md" then
-      local at, path, program, names = task_runner(s, file.d.dir)
-      for _, name in ipairs(at and { "validate-skills", "check-skills", "lint-skills", "validate" } or {}) do
-        if names[name] then
+      local at, path = s.nearest(file.d.dir, RUNNERS)
+      local program, names
+      if at then program, names = targets_of(s, path) end
+      for _, name in ipairs { "validate-skills", "check-skills", "lint-skills", "validate" } do
+        if names and names[name] then
           s.emit("custom", program .. name, match(path, "([^/]*)$"), at)
           break
         end
@@ -478,11 +487,19 @@ function M.run(s, checks)
   if #code == 0 then return end
   local before = #s.checks
   local taken = node.run(s, checks, code)
+  local by_language = {}
+  for _, file in ipairs(code) do
+    local language = file.language
+    if language and not taken[file] then
+      by_language[language] = by_language[language] or {}
+      table.insert(by_language[language], file)
+    end
+  end
   for _, home in ipairs(HOMES) do
     local files = {}
-    for _, file in ipairs(code) do
-      if not taken[file] and file.language and find(" " .. home[1] .. " ", " " .. file.language .. " ", 1, true) then
-        files[#files + 1] = file
+    for _, language in ipairs(home.languages) do
+      for _, file in ipairs(by_language[language] or {}) do
+        if not taken[file] then files[#files + 1] = file end
       end
     end
     local groups, order = by_root(s, files, home)

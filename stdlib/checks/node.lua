@@ -12,6 +12,8 @@ local LANGUAGES = { javascript = true, typescript = true, vue = true, svelte = t
 local TYPED = { typescript = true, vue = true, svelte = true, astro = true }
 local MANIFEST = { ["package.json"] = true, ["deno.json"] = true, ["deno.jsonc"] = true }
 
+local MANIFESTS = { "package.json", "deno.json", "deno.jsonc" }
+
 local SCRIPTS = {
   typecheck = { "typecheck", "type-check", "check-types", "check:types", "types:check", "tsc", "types" },
   lint = { "lint:check", "lint:ci", "lint", "eslint", "lint:js", "lint:ts", "check:lint" },
@@ -158,7 +160,7 @@ function M.run(s, _, files)
     local name = file.d.name
     if LANGUAGES[file.language] or MANIFEST[name] or find(name, "^tsconfig") or find(name, "^%.?eslint")
       or find(name, "^biome%.json") or find(name, "^%.prettierrc") then
-      local dir, path = s.nearest(file.d.dir, { "package.json", "deno.json", "deno.jsonc" })
+      local dir, path = s.nearest(file.d.dir, MANIFESTS)
       if dir then
         if not groups[path] then
           groups[path] = { dir = dir }

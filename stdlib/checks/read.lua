@@ -38,12 +38,22 @@ function M.texts(value)
   return result
 end
 
+-- The lines of a text that a person may have written; patterns would take too long over the others.
+local function lines_of(text)
+  local next_line = gmatch(text, "[^\n]+")
+  return function()
+    local line = next_line()
+    while line and #line > 1000 do line = next_line() end
+    return line
+  end
+end
+
 ---Targets of a makefile by name.
 ---@param text string
 ---@return table<string, boolean>
 function M.make_targets(text)
   local targets = {}
-  for line in gmatch(text, "[^\n]+") do
+  for line in lines_of(text) do
     local names, after = match(line, "^([%w_./ -]+):(.?)")
     if names and after ~= "=" and sub(names, 1, 1) ~= "." then
       for name in gmatch(names, "%S+") do targets[name] = true end
@@ -57,7 +67,7 @@ end
 ---@return table<string, boolean>
 function M.just_recipes(text)
   local recipes = {}
-  for line in gmatch(text, "[^\n]+") do
+  for line in lines_of(text) do
     local name, parameters, after = match(line, "^@?([%w][%w_-]*)([^:=\n]*):(.?)")
     if name and after ~= "=" and not find(parameters, "%w") then recipes[name] = true end
     name, parameters = match(line, "^@?([%w][%w_-]*)%s+([^\n]-):%s*$")
@@ -71,7 +81,7 @@ end
 ---@return table<string, boolean>
 function M.task_names(text)
   local names, inside = {}, false
-  for line in gmatch(text, "[^\n]+") do
+  for line in lines_of(text) do
     if find(line, "^tasks:") then
       inside = true
     elseif find(line, "^%S") then
@@ -132,7 +142,7 @@ function M.ci_commands(text)
     local kind = ci_kind(line)
     if kind and git.shell_word(line) then found[#found + 1] = { kind = kind, command = line } end
   end
-  for line in gmatch(text, "[^\n]+") do
+  for line in lines_of(text) do
     local indent = #match(line, "^ *")
     if block and indent > block then
       take(gsub(line, "^%s*%-%s+", ""))

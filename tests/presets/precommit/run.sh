@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Runs the precommit-classifier over many small repositories and compares what it says.
+#   run.sh MOONLET [NAME…]     all cases, or those whose name contains one of the words
+# Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a case failed. Needs git and python3.
+# The cases stand in cases.txt; how to write one is told there.
+set -u
+[ $# -ge 1 ] || { echo "usage: $0 MOONLET [NAME...]" >&2; exit 2; }
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+moonlet=$1
+case $moonlet in
+  */*) moonlet=$(cd "$(dirname "$moonlet")" && pwd)/$(basename "$moonlet") ;;
+esac
+shift
+work=$(mktemp -d "${TMPDIR:-/tmp}/precommit.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_AUTHOR_NAME=tester GIT_AUTHOR_EMAIL=t@example.org GIT_AUTHOR_DATE='2024-01-01T00:00:00Z'
+export GIT_COMMITTER_NAME=tester GIT_COMMITTER_EMAIL=t@example.org GIT_COMMITTER_DATE='2024-01-01T00:00:00Z'
+export HOME=$work/home XDG_CONFIG_HOME=$work/home/.config LC_ALL=C
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+mkdir -p "$work/home" "$work/cases"
+python3 "$here/check.py" split "$here/cases.txt" "$work/cases" "$@" || exit 2
+(cd "$work" && bash -eu "$here/base.sh" "$work/base") || { echo "FAIL base repository"; exit 1; }
+
+for dir in "$work"/cases/*/; do
+  dir=${dir%/}
+  if [ -e "$dir/bare-start" ]; then
+    mkdir "$dir/repo"
+  else
+    cp -R "$work/base" "$dir/repo"
+  fi
+  # A case says where it ends up, for repositories that are not where they were begun.
+  (cd "$dir/repo" && CASE=$dir bash -eu -o pipefail "$dir/setup.sh" >"$dir/setup.log" 2>&1)
+  echo $? >"$dir/setup.code"
+  at=$dir/repo
+  [ -e "$dir/where" ] && at=$(cat "$dir/where")
+  mapfile -t words <"$dir/args"
+  git -C "$at" status --porcelain -z >"$dir/before" 2>/dev/null
+  # Reading the state by hand may itself do what a case says the preset must not.
+  rm -f "$dir/pwned"
+  start=$(date +%s%N)
+  (cd "$at" && "$moonlet" run precommit-classifier --runner rules --json "${words[@]}" \
+    >"$dir/out.json" 2>"$dir/err.txt" </dev/null)
+  echo $? >"$dir/code"
+  echo $(( ($(date +%s%N) - start) / 1000000 )) >"$dir/ms"
+  while read -r name; do
+    [ -e "$dir/$name" ] && echo "$name" >>"$dir/appeared"
+  done <"$dir/absent"
+  git -C "$at" status --porcelain -z >"$dir/after" 2>/dev/null
+  python3 "$here/check.py" compare "$dir"
+done | tee "$work/told"
+! grep -q '^FAIL' "$work/told"
