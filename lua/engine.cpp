@@ -10,12 +10,12 @@
 
 #include "lua/error.h"
 #include "lua/guard.h"
+#include "lua/run.h"
 #include "lua/sandbox.h"
 #include "lua/scheduler.h"
 #include "lua/script.h"
 #include "lua/services.h"
 #include "lua/state.h"
-#include "lua/run.h"
 
 extern char** environ;
 

@@ -118,13 +118,15 @@ int script_yield(lua_State* L) {
 const char* status_of(lua_State* L, lua_State* co) {
   if (L == co) return "running";
   switch (lua_status(co)) {
-    case LUA_YIELD: return "suspended";
+    case LUA_YIELD:
+      return "suspended";
     case LUA_OK: {
       lua_Debug frame;
       if (lua_getstack(co, 0, &frame)) return "normal";
       return lua_gettop(co) == 0 ? "dead" : "suspended";
     }
-    default: return "dead";
+    default:
+      return "dead";
   }
 }
 
@@ -167,10 +169,14 @@ int script_close(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"create", guard<script_create>},   {"resume", guard<script_resume>},
-    {"wrap", guard<script_wrap>},       {"yield", guard<script_yield>},
-    {"status", guard<script_status>},   {"isyieldable", guard<script_isyieldable>},
-    {"running", guard<script_running>}, {"close", guard<script_close>},
+    {"create", guard<script_create>},
+    {"resume", guard<script_resume>},
+    {"wrap", guard<script_wrap>},
+    {"yield", guard<script_yield>},
+    {"status", guard<script_status>},
+    {"isyieldable", guard<script_isyieldable>},
+    {"running", guard<script_running>},
+    {"close", guard<script_close>},
     {nullptr, nullptr},
 };
 

@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "host/artifact/digest.h"
 #include "host/artifact/jail.h"
+#include "host/artifact/manifest.h"
 #include "lua/error.h"
 #include "lua/guard.h"
 #include "lua/lib.h"
@@ -21,10 +21,14 @@ using DirBox = std::optional<Dir>;
 
 const char* kind_name(EntryKind kind) {
   switch (kind) {
-    case EntryKind::kFile: return "file";
-    case EntryKind::kDir: return "directory";
-    case EntryKind::kLink: return "link";
-    case EntryKind::kOther: return "special file";
+    case EntryKind::kFile:
+      return "file";
+    case EntryKind::kDir:
+      return "directory";
+    case EntryKind::kLink:
+      return "link";
+    case EntryKind::kOther:
+      return "special file";
   }
   return "special file";
 }
@@ -106,24 +110,55 @@ int file_list(lua_State* L) {
   return 1;
 }
 
-/// digest(dir, path) -> {sha256, bytes}, or nil and an error
-int file_digest(lua_State* L) {
-  const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
-  auto& digest = push_box<Result<FileDigest>>(L, Error{});
-  digest = digest_file(dir, path, UINT64_MAX);
-  if (!digest) return push_failure(L, digest.error());
-  lua_createtable(L, 0, 2);
-  lua_pushlstring(L, digest->sha256.data(), digest->sha256.size());
+int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
+  lua_createtable(L, 0, 6);
+  lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, "text");
+  lua_pushlstring(L, entry.sha256.data(), entry.sha256.size());
   lua_setfield(L, -2, "sha256");
-  lua_pushinteger(L, static_cast<lua_Integer>(digest->bytes));
+  lua_pushinteger(L, static_cast<lua_Integer>(entry.bytes));
   lua_setfield(L, -2, "bytes");
+  lua_pushinteger(L, static_cast<lua_Integer>(entry.kept));
+  lua_setfield(L, -2, "kept");
+  lua_pushboolean(L, entry.cut);
+  lua_setfield(L, -2, "cut");
+  lua_pushboolean(L, entry.binary);
+  lua_setfield(L, -2, "binary");
   return 1;
 }
 
+/// load(dir, path, cap) -> {text, sha256, bytes, kept, cut, binary}, or nil and why: a file as
+/// an input of an agent, read once
+int file_load(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  const lua_Integer cap = luaL_checkinteger(L, 3);
+  auto& entry = push_box<InputEntry>(L);
+  auto& text = push_box<std::string>(L);
+  entry.path = path;
+  text = load_file(entry, dir, static_cast<std::size_t>(cap));
+  if (!entry.error.empty()) {
+    lua_pushnil(L);
+    lua_pushlstring(L, entry.error.data(), entry.error.size());
+    return 2;
+  }
+  return push_input(L, entry, text);
+}
+
+/// take(text, cap) -> the same of a text that is at hand
+int file_take(lua_State* L) {
+  const std::string_view given = check_path(L, 1);
+  const lua_Integer cap = luaL_checkinteger(L, 2);
+  auto& entry = push_box<InputEntry>(L);
+  auto& text = push_box<std::string>(L);
+  text = take_text(entry, given, static_cast<std::size_t>(cap));
+  return push_input(L, entry, text);
+}
+
 constexpr luaL_Reg kFunctions[] = {
-    {"root", guard<file_root>}, {"read", guard<file_read>},     {"stat", guard<file_stat>},
-    {"list", guard<file_list>}, {"digest", guard<file_digest>}, {nullptr, nullptr},
+    {"load", guard<file_load>}, {"take", guard<file_take>}, {"root", guard<file_root>},
+    {"read", guard<file_read>}, {"stat", guard<file_stat>}, {"list", guard<file_list>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

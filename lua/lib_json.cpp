@@ -78,12 +78,9 @@ int json_is_array(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"decode", guard<json_decode>},
-    {"encode", guard<json_encode>},
-    {"validate", guard<json_validate>},
-    {"array", guard<json_array>},
-    {"is_array", guard<json_is_array>},
-    {nullptr, nullptr},
+    {"decode", guard<json_decode>},     {"encode", guard<json_encode>},
+    {"validate", guard<json_validate>}, {"array", guard<json_array>},
+    {"is_array", guard<json_is_array>}, {nullptr, nullptr},
 };
 
 }  // namespace

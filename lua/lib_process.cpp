@@ -104,8 +104,8 @@ Result<Fd> input_file(const Run& run, std::string_view text) {
   return file;
 }
 
-Result<void> open_input(const Run& run, std::string_view text, bool has_text,
-                        std::string_view file, Fd& input) {
+Result<void> open_input(const Run& run, std::string_view text, bool has_text, std::string_view file,
+                        Fd& input) {
   if (!has_text && file.empty()) return {};
   auto opened = has_text ? input_file(run, text) : run.agent->open_read(file);
   if (!opened) return opened.error();

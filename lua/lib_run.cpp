@@ -124,7 +124,8 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written = run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  written =
+      run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }

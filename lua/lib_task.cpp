@@ -115,7 +115,9 @@ int push_outcome(lua_State* L, Task& task) {
 }
 
 /// outcome(task) -> nothing while it runs, true and its results, or false and what it raised
-int task_outcome(lua_State* L) { return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected")); }
+int task_outcome(lua_State* L) {
+  return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected"));
+}
 
 /// join(task): waits for its end; read the result with outcome()
 int task_join(lua_State* L) {

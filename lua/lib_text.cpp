@@ -82,11 +82,29 @@ int text_sha256(lua_State* L) {
   return push_string(L, digest);
 }
 
+/// place() -> "file:line" of the script that is running, innermost first; nothing in the standard
+/// library itself. For errors that a script's author is to find.
+int text_place(lua_State* L) {
+  lua_Debug frame;
+  for (int level = 1; lua_getstack(L, level, &frame); ++level) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
+    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+    return 1;
+  }
+  return 0;
+}
+
 constexpr luaL_Reg kFunctions[] = {
-    {"is_utf8", guard<text_is_utf8>}, {"is_binary", guard<text_is_binary>},
-    {"clean", guard<text_clean>},     {"cut", guard<text_cut>},
-    {"strip", guard<text_strip>},     {"printable", guard<text_printable>},
-    {"sha256", guard<text_sha256>},   {nullptr, nullptr},
+    {"is_utf8", guard<text_is_utf8>},
+    {"is_binary", guard<text_is_binary>},
+    {"clean", guard<text_clean>},
+    {"cut", guard<text_cut>},
+    {"strip", guard<text_strip>},
+    {"printable", guard<text_printable>},
+    {"sha256", guard<text_sha256>},
+    {"place", guard<text_place>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

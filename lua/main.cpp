@@ -16,8 +16,8 @@ namespace {
 
 moonlet::Engine* engine_to_cancel = nullptr;
 
-/// The first signal asks the run to end; a second one does not wait. The keeper, which sees its host
-/// go, ends what is left.
+/// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
+/// host go, ends what is left.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) _exit(128 + signal);
@@ -39,11 +39,18 @@ void watch_signals(moonlet::Engine& engine) {
   signal(SIGPIPE, SIG_IGN);
 }
 
+int lost_output = 0;  // the errno of the first write of the result that failed
+
 void print(int stream, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t wrote = write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
+    const ssize_t wrote =
+        write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return;  // whoever read is gone; the record is in the files
+    if (wrote < 0) {
+      // A reader that went away has seen enough; anything else would pass a cut result as whole.
+      if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;
+      return;
+    }
     text.remove_prefix(static_cast<std::size_t>(wrote));
   }
 }
@@ -80,5 +87,11 @@ int main(int argc, char** argv) {
   auto outcome = engine->command({argv + 1, argv + argc});
   engine_to_cancel = nullptr;
   if (!outcome) return report(outcome.error());
+  if (lost_output != 0) {
+    std::fprintf(stderr,
+                 "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
+                 std::strerror(lost_output));
+    return outcome->exit_code == 0 ? 1 : outcome->exit_code;
+  }
   return outcome->exit_code;
 }

@@ -16,10 +16,9 @@ const char kScriptLibrariesKey = 0;
 const char kModuleEnvironmentKey[2] = {};
 
 /// Functions of the base library that a script may have as they are.
-constexpr const char* kPlainBase[] = {"assert",   "error",  "ipairs",   "next",   "pcall",
-                                      "xpcall",   "select", "tonumber", "type",   "rawequal",
-                                      "rawlen",   "rawget", "pairs",    "rawset", "tostring",
-                                      "getmetatable"};
+constexpr const char* kPlainBase[] = {
+    "assert", "error",    "ipairs", "next",   "pcall", "xpcall", "select",   "tonumber",
+    "type",   "rawequal", "rawlen", "rawget", "pairs", "rawset", "tostring", "getmetatable"};
 
 void open_library(lua_State* L, const char* name, lua_CFunction open) {
   luaL_requiref(L, name, open, 1);
@@ -63,7 +62,8 @@ int safe_load(lua_State* L) {
       lua_call(L, 0, 1);
       std::size_t piece = 0;
       if (lua_isnil(L, -1)) break;
-      if (lua_type(L, -1) != LUA_TSTRING) return luaL_error(L, "reader function must return a string");
+      if (lua_type(L, -1) != LUA_TSTRING)
+        return luaL_error(L, "reader function must return a string");
       lua_tolstring(L, -1, &piece);
       if (piece == 0) break;
       size += piece;

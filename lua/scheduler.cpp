@@ -23,8 +23,7 @@ class IdleOperation final : public Operation {
   void start_cancel() override {}
 };
 
-class SleepOperation final : public Operation,
-                             public std::enable_shared_from_this<SleepOperation> {
+class SleepOperation final : public Operation, public std::enable_shared_from_this<SleepOperation> {
  public:
   explicit SleepOperation(Loop& loop) : loop_(loop) {}
   void start(std::int64_t ms) {
@@ -127,8 +126,7 @@ void Scheduler::resume(const std::shared_ptr<Task>& task) {
   task->waiting_for_.reset();
   running_ = task;
   int nresults = 0;
-  const int status =
-      state_.timed([&] { return lua_resume(thread, L_, nargs, &nresults); });
+  const int status = state_.timed([&] { return lua_resume(thread, L_, nargs, &nresults); });
   running_.reset();
   if (killed()) return;
   if (status == LUA_YIELD && is_await(thread, nresults)) {
@@ -242,17 +240,18 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
   running_->scope_ = scope;
   if (timeout_ms) {
     std::weak_ptr<CancelScope> weak = scope;
-    scope->deadline_ = loop_.after(*timeout_ms, [this, weak, what = std::string(what), kind, ms = *timeout_ms] {
-      auto late = weak.lock();
-      if (!late) return;
-      late->deadline_.reset();
-      Error error;
-      error.kind = kind;
-      error.message = kind == ErrorKind::kBudget
-                          ? what + " is used up"
-                          : what + " took longer than " + std::to_string(ms) + " ms";
-      cancel(*late, std::move(error));
-    });
+    scope->deadline_ =
+        loop_.after(*timeout_ms, [this, weak, what = std::string(what), kind, ms = *timeout_ms] {
+          auto late = weak.lock();
+          if (!late) return;
+          late->deadline_.reset();
+          Error error;
+          error.kind = kind;
+          error.message = kind == ErrorKind::kBudget
+                              ? what + " is used up"
+                              : what + " took longer than " + std::to_string(ms) + " ms";
+          cancel(*late, std::move(error));
+        });
   }
   return scope;
 }

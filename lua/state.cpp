@@ -86,8 +86,9 @@ void LuaState::count_hook(lua_State* L, lua_Debug*) {
     return;
   }
   lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
-  luaL_error(L, "%s", state->kill_.load() == kMemory ? "Lua used more memory than it may"
-                                                     : "Lua ran longer than it may");
+  luaL_error(L, "%s",
+             state->kill_.load() == kMemory ? "Lua used more memory than it may"
+                                            : "Lua ran longer than it may");
 }
 
 void LuaState::arm() {
@@ -141,7 +142,8 @@ std::string LuaState::killed() const {
     case kMemory:
       return "the script used more than " + std::to_string(limits_.memory_bytes >> 20) +
              " MB of memory";
-    default: return {};
+    default:
+      return {};
   }
 }
 

@@ -29,23 +29,32 @@ struct Reader {
     if (depth > kMaxValueDepth) refuse("it nests deeper than 64 levels, or contains itself");
     if (++nodes > kMaxValueNodes) refuse("it holds more than 2,000,000 values");
     switch (lua_type(L, index)) {
-      case LUA_TNIL: out = nullptr; break;
-      case LUA_TBOOLEAN: out = lua_toboolean(L, index) != 0; break;
-      case LUA_TNUMBER: read_number(index, out); break;
+      case LUA_TNIL:
+        out = nullptr;
+        break;
+      case LUA_TBOOLEAN:
+        out = lua_toboolean(L, index) != 0;
+        break;
+      case LUA_TNUMBER:
+        read_number(index, out);
+        break;
       case LUA_TSTRING: {
         std::size_t size = 0;
         const char* data = lua_tolstring(L, index, &size);
         out = json::string_t(data, size);
         break;
       }
-      case LUA_TTABLE: read_table(index, out, depth); break;
+      case LUA_TTABLE:
+        read_table(index, out, depth);
+        break;
       case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(L, index) == nullptr) {
           out = nullptr;
           break;
         }
         [[fallthrough]];
-      default: refuse(lua_pushfstring(L, "it holds a %s", luaL_typename(L, index)));
+      default:
+        refuse(lua_pushfstring(L, "it holds a %s", luaL_typename(L, index)));
     }
   }
 
@@ -125,8 +134,12 @@ bool is_marked_array(lua_State* L, int index) {
 void push_value(lua_State* L, const json& value) {
   luaL_checkstack(L, 8, "value too deep");
   switch (value.type()) {
-    case json::value_t::boolean: lua_pushboolean(L, value.get<bool>()); break;
-    case json::value_t::number_integer: lua_pushinteger(L, value.get<std::int64_t>()); break;
+    case json::value_t::boolean:
+      lua_pushboolean(L, value.get<bool>());
+      break;
+    case json::value_t::number_integer:
+      lua_pushinteger(L, value.get<std::int64_t>());
+      break;
     case json::value_t::number_unsigned:
       if (value.get<std::uint64_t>() > static_cast<std::uint64_t>(LUA_MAXINTEGER)) {
         lua_pushnumber(L, value.get<double>());
@@ -134,8 +147,12 @@ void push_value(lua_State* L, const json& value) {
         lua_pushinteger(L, value.get<std::int64_t>());
       }
       break;
-    case json::value_t::number_float: lua_pushnumber(L, value.get<double>()); break;
-    case json::value_t::string: push_string(L, value.get_ref<const std::string&>()); break;
+    case json::value_t::number_float:
+      lua_pushnumber(L, value.get<double>());
+      break;
+    case json::value_t::string:
+      push_string(L, value.get_ref<const std::string&>());
+      break;
     case json::value_t::array: {
       lua_createtable(L, static_cast<int>(value.size()), 0);
       luaL_setmetatable(L, kArrayMetatable);
@@ -154,7 +171,8 @@ void push_value(lua_State* L, const json& value) {
         lua_rawset(L, -3);
       }
       break;
-    default: lua_pushlightuserdata(L, nullptr);  // null
+    default:
+      lua_pushlightuserdata(L, nullptr);  // null
   }
 }
 

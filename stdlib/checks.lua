@@ -194,9 +194,23 @@ local function has_kind(s, kinds)
   return false
 end
 
+local INERT = {}
+for word in string.gmatch([[.gitignore .gitattributes .editorconfig .gitlab-ci.yml .mailmap .dockerignore .npmignore
+  .gitmodules .pre-commit-config.yaml codeowners .git-blame-ignore-revs .env .env.example]], "%S+") do
+  INERT[word] = true
+end
+
+---Files that neither a build nor a test of the product reads, so that changing them asks for none.
+---@param path string
+---@return boolean
+function M.inert(path)
+  local _, name = paths.split(path)
+  return sub(path, 1, 8) == ".github/" or INERT[lower(name)] == true
+end
+
 local function any_code(s)
   for _, file in ipairs(s.files) do
-    local kind = file.d.kind
+    local kind = M.inert(file.path) and "inert" or file.d.kind
     if kind == "code" or kind == "config" or kind == "lock" or kind == "unknown" then return true end
   end
   return false

@@ -426,7 +426,7 @@ end
 local function prepare(ctx, target, opts)
   local calls = { git.config_call() }
   if opts.survey then
-    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 67108864, journal = opts.journal } }
+    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 33554432, journal = opts.journal } }
   end
   local survey_at, resolve_at = opts.survey and 2, nil
   local call = resolve_call(target)

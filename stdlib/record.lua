@@ -57,7 +57,7 @@ end
 ---@param at string?
 ---@return table
 function M.invalid(message, hint, at)
-  return { kind = "invalid", message = message, hint = hint, at = at }
+  return { kind = "invalid", message = message, hint = hint, at = at or core.text.place() }
 end
 
 local function type_name(value)

@@ -213,9 +213,9 @@ local function private_keys(text, hits, limit)
 end
 
 -- The value assigned to the name that ends before `at`: quoted, or to the end of the line in configuration.
-local function assigned(window, loose)
+local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
-    or match(window, "^[%w_%-]*[\"']?%s*,%s*([\"'].*)$")
+    or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))
   if not rest then return nil end
   local from = #window - #rest + 1
   local quote = match(rest, "^[\"'`]")
@@ -242,10 +242,10 @@ local function looks_random(value, least_size, least_entropy)
 end
 
 -- Short lower-case words joined by dashes or underscores: the name of something, not a secret.
-local function identifier(value)
+local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do
-    if #piece > 10 then return false end
+    if #piece > 10 or (password and find(piece, "%a") and find(piece, "%d")) then return false end
   end
   return true
 end
@@ -261,7 +261,9 @@ local function assignments(text, hits, limit, opts)
       local after = at + #key
       local line_end = find(text, "\n", after, true) or #text + 1
       local window = sub(text, after, math.min(line_end - 1, after + 1200))
-      local value, offset = assigned(window, opts.loose)
+      -- put("password", "…") assigns too; a list of names does not.
+      local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
+      local value, offset = assigned(window, opts.loose, called)
       if value and key == "authorization" then
         local skip, bare = match(value, "^(%a+%s+)(%S+)$")
         value, offset = bare, offset + #(skip or "")
@@ -269,7 +271,7 @@ local function assignments(text, hits, limit, opts)
       local password = find(key, "pass", 1, true) or key == "_pwd"
       -- A tokenizer is no token.
       if key == "token" and find(window, "^i[sz]") then value = nil end
-      if value and looks_random(value, least_size, least_entropy) and (password or not identifier(value)) then
+      if value and looks_random(value, least_size, least_entropy) and not identifier(value, password) then
         local from = after + offset - 1
         local kind = password and "hard-coded password" or "hard-coded secret"
         add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)

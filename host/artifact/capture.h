@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ class Capture {
   Result<void> open(int dir_fd, const OutputSpec& spec);
   /// Secrets are replaced before a byte is kept. Before the first feed().
   void redact(std::shared_ptr<const Redactor> redactor);
+
+  /// Also gives every byte to `tap` once it is redacted, before it is kept; what the cap cuts too.
+  void tap(std::function<void(std::string_view)> tap) { tap_ = std::move(tap); }
 
   /// Takes the next bytes. Errors of writing are kept for finish(); nothing is told here.
   void feed(std::string_view bytes);
@@ -56,6 +60,7 @@ class Capture {
   std::shared_ptr<const Redactor> redactor_;
   std::unique_ptr<StreamRedactor> stream_;
   std::string settled_;
+  std::function<void(std::string_view)> tap_;
 };
 
 }  // namespace moonlet

@@ -27,8 +27,8 @@ struct InputEntry {
   std::string error;  ///< why it is missing; empty when all is well
 };
 
-/// Files above this are not read at all.
-constexpr std::uint64_t kLargestInput = std::uint64_t{1} << 30;
+/// Files above this are refused: an agent reads text, and nobody reads that much of it.
+constexpr std::uint64_t kLargestInput = std::uint64_t{64} << 20;
 
 /// Takes a text that is at hand: fills bytes, kept, sha256, cut and binary, and returns what the
 /// prompt gets: the text, valid UTF-8, at most `cap` bytes of it (of binary data a note).

@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <unordered_map>
@@ -74,7 +76,8 @@ Result<Started> start_process(const KeeperOptions& options) {
 
   std::vector<std::string> words{options.program};
   words.insert(words.end(), options.prefix_args.begin(), options.prefix_args.end());
-  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"}) words.emplace_back(word);
+  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"})
+    words.emplace_back(word);
   words.push_back(options.run_id);
   if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
   std::vector<char*> argv;
@@ -86,8 +89,8 @@ Result<Started> start_process(const KeeperOptions& options) {
   request.path = options.program.c_str();
   request.argv = argv.data();
   request.envp = env.data();
-  request.fds = {null.get(), null.get(), null.get(), options.run_dir_fd, theirs.get(),
-                 options.output_dir_fd};
+  request.fds = {null.get(),         null.get(),   null.get(),
+                 options.run_dir_fd, theirs.get(), options.output_dir_fd};
   SpawnResult result = spawn(request);
   if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
   return Started{std::move(ours), std::get<Spawned>(result).pid};
@@ -98,7 +101,7 @@ Result<Started> start_process(const KeeperOptions& options) {
 // Shared with the operations, which may outlive the Keeper.
 class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
  public:
-  KeeperLink(Loop& loop, Started started, Fd run_dir);
+  KeeperLink(Loop& loop, Started started, Fd run_dir, std::string program);
   ~KeeperLink();
   KeeperLink(const KeeperLink&) = delete;
   KeeperLink& operator=(const KeeperLink&) = delete;
@@ -128,6 +131,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   Loop& loop_;
   Channel channel_;
   Fd run_dir_;
+  std::string program_;
   pid_t guard_;
   int guard_status_ = 0;
   uv_poll_t* poll_;
@@ -143,10 +147,11 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
 };
 
-KeeperLink::KeeperLink(Loop& loop, Started started, Fd run_dir)
+KeeperLink::KeeperLink(Loop& loop, Started started, Fd run_dir, std::string program)
     : loop_(loop),
       channel_(started.socket.release(), kWorkerFrameLimit, false),
       run_dir_(std::move(run_dir)),
+      program_(std::move(program)),
       guard_(started.guard),
       poll_(new uv_poll_t{}),
       prepare_(new uv_prepare_t{}) {
@@ -324,7 +329,7 @@ bool KeeperLink::take(const Frame& frame) {
       auto found = operations_.find(marker->number);
       if (found == operations_.end()) return true;
       auto operation = found->second;
-      if (operation->on_marker) operation->on_marker(marker->json);
+      if (operation->on_marker) operation->on_marker(marker->marker);
       return true;
     }
     case FrameType::kExit: {
@@ -370,15 +375,15 @@ bool KeeperLink::reap_guard() {
   if (guard_ == 0) return true;
   pid_t reaped = waitpid(guard_, &guard_status_, WNOHANG);
   if (reaped == 0 || (reaped < 0 && errno == EINTR)) return false;
-  // ECHILD: the program around us reaps every child; then the guard has ended as well.
-  if (reaped < 0) guard_status_ = 0;
+  // ECHILD: the program around us reaps every child; then how the guard ended is not known.
+  if (reaped < 0) guard_status_ = SIGKILL;
   guard_ = 0;
   return true;
 }
 
 void KeeperLink::settle_losses() {
   // An end that was not the guard's own may have left somebody behind.
-  if (!WIFEXITED(guard_status_) || !operations_.empty()) (void)sweep(run_dir_.get());
+  if (!WIFEXITED(guard_status_)) (void)sweep(run_dir_.get());
   finish_all();
 }
 
@@ -389,6 +394,12 @@ void KeeperLink::finish_all() {
     exit.pid = first->second->pid_;
     if (refused_ && exit.pid == 0) {
       exit.error = refusal_;
+    } else if (token_.empty()) {
+      // It greets before it takes anything in.
+      exit.error = Error{ErrorKind::kFailed,
+                         "the keeper process ended before it was ready",
+                         "run `moonlet doctor`; is " + program_ + " the right program?",
+                         {}};
     } else {
       exit.why = ChildExit::Why::kLost;
       exit.error = Error{ErrorKind::kLost,
@@ -454,7 +465,8 @@ Result<std::unique_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options)
   if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
   auto started = start_process(options);
   if (!started) return started.error();
-  auto link = std::make_shared<KeeperLink>(loop, std::move(*started), std::move(run_dir));
+  auto link =
+      std::make_shared<KeeperLink>(loop, std::move(*started), std::move(run_dir), options.program);
   return std::unique_ptr<Keeper>(new Keeper(std::move(link)));
 }
 

@@ -13,6 +13,7 @@
 #include "host/base/operation.h"
 #include "host/base/result.h"
 #include "host/process/child.h"
+#include "host/validation/marker.h"
 
 namespace moonlet {
 
@@ -32,8 +33,9 @@ class ChildOperation final : public Operation {
   /// Called with the bytes both streams brought so far, at most about twenty times a second; what
   /// was told is already in the files. A child that ends at once never calls it.
   std::function<void(std::int64_t bytes)> on_output;
-  /// With ChildSpec.watch_markers: one marker of stdout as it happens (see validation/marker.h).
-  std::function<void(const std::string& json)> on_marker;
+  /// With ChildSpec.watch_markers: each marker of stdout as it happens, the last before completion.
+  /// About a megabyte of them a child; what comes after that is in the captured stream only.
+  std::function<void(const Marker& marker)> on_marker;
 
  private:
   friend class KeeperLink;
@@ -51,8 +53,8 @@ struct KeeperOptions {
   std::vector<std::string> prefix_args{"keeper"};
   int run_dir_fd = -1;     ///< the run's (or session's) directory; duplicated
   int output_dir_fd = -1;  ///< where OutputSpec::path begins; borrowed by start(); -1: the same
-  std::string run_id;   ///< for keeper.log and `moonlet ps`
-  bool cgroups = true;  ///< false: never make a cgroup, even where it could be done
+  std::string run_id;      ///< for keeper.log and `moonlet ps`
+  bool cgroups = true;     ///< false: never make a cgroup, even where it could be done
 };
 
 class Keeper {

@@ -229,10 +229,22 @@ void encode_number(std::string& out, FrameType type, std::uint32_t number, std::
   put(out, value);
 }
 
-void encode_marker(std::string& out, std::uint32_t number, std::string_view json) {
+void encode_marker(std::string& out, std::uint32_t number, const Marker& marker) {
   Opened frame(out, FrameType::kMarker);
   put(out, number);
-  put(out, json);
+  put(out, static_cast<std::uint8_t>(marker.kind));
+  put(out, std::string_view(marker.text));
+  put(out, static_cast<std::uint32_t>(marker.options.size()));
+  for (const auto& option : marker.options) put(out, std::string_view(option));
+  put(out, static_cast<std::uint32_t>(marker.files.size()));
+  for (const auto& file : marker.files) {
+    put(out, std::string_view(file.path));
+    put(out, std::string_view(file.change));
+  }
+  put(out, static_cast<std::uint8_t>(marker.iterations.has_value()));
+  put(out, marker.iterations.value_or(0));
+  put(out, marker.line);
+  put(out, static_cast<std::uint8_t>(marker.cut));
 }
 
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit) {
@@ -340,8 +352,24 @@ std::optional<NumberFrame> decode_number(std::string_view body) {
 std::optional<MarkerFrame> decode_marker(std::string_view body) {
   Fields in(body);
   MarkerFrame frame;
+  Marker& marker = frame.marker;
   frame.number = in.take<std::uint32_t>();
-  frame.json = in.text();
+  auto kind = in.take<std::uint8_t>();
+  if (kind > static_cast<std::uint8_t>(MarkerKind::kComplete)) in.fail();
+  marker.kind = static_cast<MarkerKind>(kind);
+  marker.text = in.text();
+  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
+    marker.options.push_back(in.text());
+  }
+  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
+    std::string path = in.text();
+    marker.files.push_back({std::move(path), in.text()});
+  }
+  const bool counted = in.flag();
+  auto iterations = in.take<std::uint64_t>();
+  if (counted) marker.iterations = iterations;
+  marker.line = in.take<std::uint64_t>();
+  marker.cut = in.flag();
   return whole(in, std::move(frame));
 }
 

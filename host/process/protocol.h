@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/process/child.h"
+#include "host/validation/marker.h"
 
 namespace moonlet {
 
@@ -67,7 +68,7 @@ void encode(std::string& out, const HelloFrame& hello);
 /// Refuses what no exec can take: a NUL byte, an empty argv, more than a frame holds.
 Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
 void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
-void encode_marker(std::string& out, std::uint32_t number, std::string_view json);
+void encode_marker(std::string& out, std::uint32_t number, const Marker& marker);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
 void encode(std::string& out, const std::vector<LiveChildFrame>& live);
 void encode_refused(std::string& out, const Error& error);
@@ -92,7 +93,7 @@ struct NumberFrame {
 std::optional<NumberFrame> decode_number(std::string_view body);
 struct MarkerFrame {
   std::uint32_t number = 0;
-  std::string json;
+  Marker marker;
 };
 std::optional<MarkerFrame> decode_marker(std::string_view body);
 struct ExitFrame {

@@ -19,22 +19,24 @@ char* shared_buffer() {
 
 }  // namespace
 
-void Stream::start(uv_loop_t* loop, int fd, std::function<void()> readable) {
+bool Stream::start(Poller& poller, int fd, std::uint64_t key) {
   fd_ = fd;
-  poll_ = new Poll;
-  poll_->readable = std::move(readable);
-  poll_->handle.data = poll_;
-  uv_poll_init(loop, &poll_->handle, fd);
-  uv_poll_start(&poll_->handle, UV_READABLE | UV_DISCONNECT,
-                [](uv_poll_t* handle, int, int) { static_cast<Poll*>(handle->data)->readable(); });
+  if (poller.add(fd, key)) {
+    poller_ = &poller;
+    return true;
+  }
+  int number = errno;
+  close();
+  errno = number;
+  return false;
 }
 
-std::size_t Stream::drain(std::size_t limit, const std::function<void(std::string_view)>& sink) {
+std::size_t Stream::drain(std::size_t limit, Capture& capture) {
   std::size_t total = 0;
   while (fd_ >= 0 && total < limit) {
     ssize_t got = read(fd_, shared_buffer(), kBufferSize);
     if (got > 0) {
-      sink({shared_buffer(), static_cast<std::size_t>(got)});
+      capture.feed({shared_buffer(), static_cast<std::size_t>(got)});
       total += static_cast<std::size_t>(got);
     } else if (got < 0 && errno == EINTR) {
       continue;
@@ -49,10 +51,7 @@ std::size_t Stream::drain(std::size_t limit, const std::function<void(std::strin
 
 void Stream::close() {
   if (fd_ < 0) return;
-  // libuv forgets the descriptor before it is closed: a child between clone and exec may hold it.
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_->handle),
-           [](uv_handle_t* handle) { delete static_cast<Poll*>(handle->data); });
-  poll_ = nullptr;
+  if (poller_ != nullptr) poller_->remove(fd_);
   ::close(fd_);
   fd_ = -1;
 }

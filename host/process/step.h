@@ -3,22 +3,20 @@
 // and reads. Worker thread.
 #pragma once
 
-#include <uv.h>
-
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_set>
 
 #include "host/artifact/capture.h"
 #include "host/base/loop.h"
 #include "host/process/child.h"
+#include "host/process/poller.h"
+#include "host/validation/marker.h"
 
 namespace moonlet {
 
-/// The reading end of one pipe. After close() it lives until libuv has let go of it, on its own.
+/// The reading end of one pipe.
 class Stream {
  public:
   Stream() = default;
@@ -26,20 +24,16 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Takes over `fd`. `readable` is called when something can be read or the end has come.
-  void start(uv_loop_t* loop, int fd, std::function<void()> readable);
+  /// Takes over `fd` and has it watched under `key`. False with errno; then it is closed.
+  bool start(Poller& poller, int fd, std::uint64_t key);
   bool is_open() const { return fd_ >= 0; }
-  /// Feeds what is there, up to `limit` bytes, to `sink`; closes at the end. Returns the bytes
-  /// read.
-  std::size_t drain(std::size_t limit, const std::function<void(std::string_view)>& sink);
+  /// Feeds what is there, up to about `limit` bytes, to `capture`; closes at the end. Returns the
+  /// bytes read.
+  std::size_t drain(std::size_t limit, Capture& capture);
   void close();
 
  private:
-  struct Poll {
-    uv_poll_t handle{};
-    std::function<void()> readable;
-  };
-  Poll* poll_ = nullptr;
+  Poller* poller_ = nullptr;
   int fd_ = -1;
 };
 
@@ -69,6 +63,8 @@ struct Step {
   Loop::TimerId timer{};
 
   Stream out, err;
+  std::unique_ptr<MarkerScanner> markers;  ///< of stdout; before the capture that feeds it
+  std::size_t marker_bytes = 0;            ///< told so far
   Capture out_capture, err_capture;
   std::uint64_t reported = 0;  ///< bytes told to the host
   bool noisy = false;          ///< waits to be told

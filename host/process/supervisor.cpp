@@ -47,7 +47,7 @@ void Supervisor::end_all(std::int64_t grace_ms) {
   }
 }
 
-void Supervisor::attend() {
+void Supervisor::children_ended() {
   reap();
   look(false);
 }
@@ -57,8 +57,8 @@ void Supervisor::attend() {
 
 void Supervisor::drain(Step& step) {
   std::size_t bytes = 0;
-  bytes += step.out.drain(kReadTurn, [&](std::string_view part) { step.out_capture.feed(part); });
-  bytes += step.err.drain(kReadTurn, [&](std::string_view part) { step.err_capture.feed(part); });
+  bytes += step.out.drain(kReadTurn, step.out_capture);
+  bytes += step.err.drain(kReadTurn, step.err_capture);
   if (bytes == 0) return;
   step.last_output = now();
   if (step.noisy || step.ended) return;
@@ -82,7 +82,8 @@ void Supervisor::report_output() {
   }
 }
 
-void Supervisor::readable(std::uint32_t number) {
+void Supervisor::readable(std::uint64_t key) {
+  const auto number = static_cast<std::uint32_t>(key);
   auto found = steps_.find(number);
   if (found == steps_.end()) return;
   Step& step = *found->second;
@@ -177,6 +178,7 @@ void Supervisor::complete(Step& step) {
   step.err.close();
   step.exit.out = step.out_capture.finish();
   step.exit.err = step.err_capture.finish();
+  if (step.markers) step.markers->finish();
   step.exit.pid = step.pid;
   if (step.left_behind && step.asked) {
     step.exit.stragglers = static_cast<int>(step.asked->size());

@@ -26,6 +26,7 @@ class SupervisorListener {
   virtual ~SupervisorListener() = default;
   virtual void started(std::uint32_t number, pid_t pid) = 0;
   virtual void output(std::uint32_t number, std::uint64_t bytes) = 0;
+  virtual void marker(std::uint32_t number, const Marker& marker) = 0;
   /// Its exit record waits in the log until the next flush; tell nobody before.
   virtual void exited(std::uint32_t number, ChildExit exit, bool durable) = 0;
 };
@@ -53,9 +54,6 @@ class Supervisor {
   /// Asks everything to end: TERM, at most `grace_ms`, KILL.
   void end_all(std::int64_t grace_ms);
 
-  /// Call on SIGCHLD: reaps, and looks after the trees of those that ended.
-  void attend();
-
   std::size_t live() const { return steps_.size() + queue_.size(); }
   std::vector<LiveChildFrame> list_live() const;
 
@@ -78,13 +76,14 @@ class Supervisor {
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
   // watching
-  void readable(std::uint32_t number);
+  void readable(std::uint64_t key);
   void drain(Step& step);
   void arm(Step& step);
   void on_timer(std::uint32_t number);
   void report_output();
 
   // ending: supervisor_end.cpp
+  void children_ended();
   bool reap();
   void main_ended(Step& step, int status, const struct rusage& usage);
   void settle_clean(std::vector<std::uint32_t>& numbers);
@@ -108,6 +107,7 @@ class Supervisor {
   SupervisorListener& listener_;
   Identity identity_;
   Fd null_;
+  Poller poller_;
   std::deque<Queued> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
   std::unordered_map<pid_t, Step*> mains_;  // of those whose main process was not reaped

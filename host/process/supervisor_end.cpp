@@ -215,6 +215,10 @@ void Supervisor::judge(Step& step, const Members& members, bool settled) {
       return complete(step);
     }
   }
+  if (step.ended && others && !step.reaped_logged) {
+    step.reaped_logged = true;
+    log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
+  }
   if (!step.ended) {
     if (step.phase != Phase::kTerm) return;
     ask_to_end(step, members);
@@ -231,8 +235,9 @@ void Supervisor::judge(Step& step, const Members& members, bool settled) {
     case Phase::kRunning:
     case Phase::kDraining:
       if (!step.streams_open()) {
-        begin_end(step, Reason::kStraggler, std::min(step.grace_ms, kStragglerGraceMs));
-      } else if (step.phase == Phase::kRunning) {
+        return begin_end(step, Reason::kStraggler, std::min(step.grace_ms, kStragglerGraceMs));
+      }
+      if (step.phase == Phase::kRunning) {
         step.phase = Phase::kDraining;
         step.phase_deadline = now() + step.drain_ms;
         arm(step);
@@ -244,11 +249,7 @@ void Supervisor::judge(Step& step, const Members& members, bool settled) {
     case Phase::kKill:
       return;
   }
-  if (step.phase != Phase::kKill) unsettled_.erase(step.number);
-  if (!step.reaped_logged) {
-    step.reaped_logged = true;
-    log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
-  }
+  unsettled_.erase(step.number);
 }
 
 void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
@@ -294,7 +295,8 @@ void Supervisor::kill_tree(Step& step, const Members& members) {
   if (!step.cgroup.empty()) kill_cgroup(step.cgroup);
   if (!step.ended) kill(-step.pid, SIGKILL);
   for (const TreeMember* member : members) {
-    if (step.asked) step.asked->insert(member->info.pid);
+    if (!step.asked) step.asked = std::make_unique<std::unordered_set<pid_t>>();
+    step.asked->insert(member->info.pid);
     if (!signal_process(member->info, SIGKILL)) continue;
     // It is alive, so the group is still the step's: one signal ends those that fork faster than we
     // can look.

@@ -21,6 +21,15 @@ constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1
 constexpr std::uint64_t kOurSignals =
     bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGPIPE) | bit(SIGXFSZ);
 
+constexpr std::size_t kMarkerBudget = 1u << 20;
+
+std::size_t size_of(const Marker& marker) {
+  std::size_t size = 64 + marker.text.size();
+  for (const auto& option : marker.options) size += 8 + option.size();
+  for (const auto& file : marker.files) size += 16 + file.path.size() + file.change.size();
+  return size;
+}
+
 std::vector<char*> pointers(std::string& strings, std::uint32_t count, std::size_t more) {
   std::vector<char*> list;
   list.reserve(count + more + 1);
@@ -53,11 +62,14 @@ std::vector<std::pair<int, rlimit>> child_limits(const std::string& token, std::
   std::vector<std::pair<int, rlimit>> limits;
   const rlimit& files = inherited_file_limit();
   if (files.rlim_cur != files.rlim_max) limits.emplace_back(RLIMIT_NOFILE, files);
-  rlimit time{};
-  if (brand_resource() < 0 || getrlimit(brand_resource(), &time) != 0) return limits;
+  static const rlimit time = [] {
+    rlimit inherited{0, 0};
+    if (brand_resource() >= 0) getrlimit(brand_resource(), &inherited);
+    return inherited;
+  }();
   Brand brand = brand_for(token, number);
   // Inside a step of another moonlet the hard limit is that one's mark, and stays.
-  bool nested = time.rlim_max != RLIM_INFINITY;
+  const bool nested = time.rlim_max != RLIM_INFINITY;
   if (nested && time.rlim_max < brand.soft) return limits;
   limits.emplace_back(brand_resource(), rlimit{brand.soft, nested ? time.rlim_max : brand.hard});
   return limits;
@@ -71,7 +83,9 @@ Supervisor::Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& lis
       log_(log),
       listener_(listener),
       identity_(std::move(identity)),
-      null_(open("/dev/null", O_RDWR | O_CLOEXEC)) {
+      null_(open("/dev/null", O_RDWR | O_CLOEXEC)),
+      poller_(loop.raw(),
+              {[this](std::uint64_t key) { readable(key); }, [this] { children_ended(); }}) {
   inherited_file_limit();
 }
 
@@ -138,7 +152,6 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
     Stream& stream;
     Capture& capture;
   } parts[2] = {{spec.out, step.out, step.out_capture}, {spec.err, step.err, step.err_capture}};
-  const std::uint32_t number = step.number;
   for (int i = 0; i < 2; ++i) {
     Part& part = parts[i];
     if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) return opened;
@@ -146,7 +159,18 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
     part.capture.redact(redactor);
     int read_end = -1;
     if (!make_output_pipe(read_end, ends[i])) return Error::from_errno(errno, "make a pipe");
-    part.stream.start(loop_.raw(), read_end, [this, number] { readable(number); });
+    if (!part.stream.start(poller_, read_end, step.number)) {
+      return Error::from_errno(errno, "watch a pipe");
+    }
+  }
+  if (spec.watch_markers && step.out.is_open()) {
+    step.markers = std::make_unique<MarkerScanner>([this, &step](const Marker& marker) {
+      // Their author may be hostile, and the host slow.
+      step.marker_bytes += size_of(marker);
+      if (step.marker_bytes <= kMarkerBudget) listener_.marker(step.number, marker);
+    });
+    step.out_capture.tap(
+        [scanner = step.markers.get()](std::string_view bytes) { scanner->feed(bytes); });
   }
   return {};
 }

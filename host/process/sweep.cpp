@@ -51,11 +51,9 @@ class Finder {
     for (const auto& process : processes_) {
       if (process.zombie || process.pid <= 1 || process.pid == self || is_keeper(process)) continue;
       std::uint32_t number = 0;
-      bool main = is_main(process, number);
-      if (main || in_cgroup_.count(process.pid) != 0 ||
-          read_mark(process.pid, keeper_.record.token, number)) {
-        add(process, number, main);
-      }
+      const bool main = is_main(process, number);
+      const bool marked = main || read_mark(process.pid, keeper_.record.token, number);
+      if (marked || in_cgroup_.count(process.pid) != 0) add(process, number, main);
     }
     return std::move(found_);
   }

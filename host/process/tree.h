@@ -32,8 +32,6 @@ bool read_process(pid_t pid, ProcessInfo& info);
 std::vector<ProcessInfo> list_processes();
 /// The process that was made most lately anywhere on the machine; 0 where that is not told.
 pid_t newest_pid();
-/// One past the greatest pid; 0 where that is not told.
-pid_t pid_limit();
 /// Our own children, into `pids`. False where the kernel does not list them.
 bool list_own_children(std::vector<pid_t>& pids);
 

@@ -145,17 +145,14 @@ std::vector<ProcessInfo> list_processes() {
 }
 
 pid_t newest_pid() {
+  // Asked with every child that ends, so the file stays open.
+  static const int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
   char text[128];
-  ssize_t size = read_small("/proc/loadavg", text, sizeof text);
+  ssize_t size = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
   if (size <= 0) return 0;
+  text[size] = '\0';
   const char* last = std::strrchr(text, ' ');
   return last == nullptr ? 0 : static_cast<pid_t>(std::strtol(last, nullptr, 10));
-}
-
-pid_t pid_limit() {
-  char text[32];
-  if (read_small("/proc/sys/kernel/pid_max", text, sizeof text) <= 0) return 0;
-  return static_cast<pid_t>(std::strtol(text, nullptr, 10));
 }
 
 bool list_own_children(std::vector<pid_t>& pids) {

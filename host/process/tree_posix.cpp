@@ -64,7 +64,6 @@ bool read_process(pid_t pid, ProcessInfo& info) {
 }
 
 pid_t newest_pid() { return 0; }
-pid_t pid_limit() { return 0; }
 bool list_own_children(std::vector<pid_t>&) { return false; }
 bool signal_process(const ProcessInfo& info, int signal) {
   return same_process(info) && kill(info.pid, signal) == 0;

@@ -35,6 +35,9 @@ class Worker final : public SupervisorListener {
   void output(std::uint32_t number, std::uint64_t bytes) override {
     encode_number(told_, FrameType::kOutput, number, static_cast<std::int64_t>(bytes));
   }
+  void marker(std::uint32_t number, const Marker& marker) override {
+    encode_marker(told_, number, marker);
+  }
   void exited(std::uint32_t number, ChildExit exit, bool durable) override {
     encode_exit(told_, number, exit);
     durable_ = durable_ || durable;
@@ -66,7 +69,7 @@ class Worker final : public SupervisorListener {
   Supervisor supervisor_;
   ControlServer control_;
   uv_poll_t host_poll_{}, guard_poll_{};
-  uv_signal_t child_signal_{}, end_signals_[3] = {};
+  uv_signal_t end_signals_[3] = {};
   uv_prepare_t prepare_{};
   uv_idle_t more_{};
   std::string told_;  // frames that wait for the log
@@ -95,8 +98,6 @@ Worker::Worker(WorkerSetup setup)
     uv_poll_stop(poll);
     of(poll->data).end("guard died", 0);
   });
-  watch_signal(child_signal_, SIGCHLD,
-               [](uv_signal_t* signal, int) { of(signal->data).supervisor_.attend(); });
   const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
   for (int i = 0; i < 3; ++i) {
     watch_signal(end_signals_[i], numbers[i], [](uv_signal_t* signal, int) {
@@ -113,7 +114,6 @@ Worker::~Worker() {
   control_.close();
   close_handle(host_poll_);
   close_handle(guard_poll_);
-  close_handle(child_signal_);
   for (auto& signal : end_signals_) close_handle(signal);
   close_handle(prepare_);
   close_handle(more_);
@@ -170,10 +170,9 @@ void Worker::host_poll() {
     uv_poll_stop(&host_poll_);
     return;
   }
-  uv_poll_start(&host_poll_, events,
-                [](uv_poll_t* poll, int status, int ready) {
-                  of(poll->data).host_ready(status, ready);
-                });
+  uv_poll_start(&host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
+    of(poll->data).host_ready(status, ready);
+  });
 }
 
 void Worker::host_ready(int status, int events) {

@@ -233,8 +233,7 @@ bool MarkerScanner::marker_line(std::string_view text, bool cut) {
     if (cut) tail = cut_end(tail, tail.size() - 3);
     pending_ = Marker();
     pending_.kind = name.kind;
-    pending_.text = trimmed_line(
-        cut ? cut_end(tail, tail.size() - std::min<std::size_t>(tail.size(), 3)) : tail);
+    pending_.text = trimmed_line(tail);
     pending_.line = lines_;
     pending_.cut = cut;
     blank_ = false;

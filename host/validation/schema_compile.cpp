@@ -41,7 +41,9 @@ class Compiler {
     // Nodes are made when they are first spoken of and filled in here: no recursion.
     for (std::size_t i = 0; i < open_.size() && !error_; ++i) fill(*open_[i]);
     if (error_) return *error_;
-    return check_circles(program_);
+    if (auto checked = check_circles(program_); !checked) return checked;
+    for (auto& node : program_.nodes) find_kinds(node);
+    return {};
   }
 
  private:
@@ -97,6 +99,17 @@ class Compiler {
     finish_array(node);
     if (node.combined && node.combined->condition == nullptr) {
       node.combined->consequence = node.combined->alternative = nullptr;
+    }
+  }
+
+  static void find_kinds(Node& node) {
+    if (!node.object) return;
+    for (const auto& [key, property] : node.object->properties) {
+      const Node* target = property;
+      while (target->ref != nullptr) target = target->ref;
+      if (target->constant != nullptr || target->enumeration) {
+        node.object->kinds.emplace_back(key, target);
+      }
     }
   }
 

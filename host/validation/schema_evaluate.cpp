@@ -1,7 +1,7 @@
 #include "host/validation/schema_evaluate.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdlib>
 
 #include "host/validation/json.h"
 #include "host/validation/schema_error.h"
@@ -51,7 +51,11 @@ bool Evaluator::check(const Node& named, const json& value, const Path& path, Si
     return false;
   }
   ++depth_;
-  const bool ok = check_rules({*node, value, path, sink});
+  const Subject subject{*node, value, path, sink};
+  const bool has_choice =
+      node->combined && !(node->combined->any_of.empty() && node->combined->one_of.empty());
+  const bool ok = has_choice && sink == nullptr && temporaries_ == 0 ? check_choice(subject)
+                                                                     : check_rules(subject);
   --depth_;
   return ok;
 }
@@ -68,6 +72,14 @@ bool Evaluator::check_rules(const Subject& subject) {
   if (node.array && subject.value.is_array()) ok = check_array(subject);
   if (node.object && subject.value.is_object()) ok = check_object(subject);
   if (node.combined && goes_on(ok, subject)) ok &= check_combined(subject);
+  return ok;
+}
+
+bool Evaluator::check_choice(const Subject& subject) {
+  const auto key = std::pair(&subject.node, &subject.value);
+  if (const auto known = choices_.find(key); known != choices_.end()) return known->second;
+  const bool ok = check_rules(subject);
+  if (!stopped() && budget_.spend(8)) choices_.emplace(key, ok);
   return ok;
 }
 
@@ -108,11 +120,16 @@ bool Evaluator::check_number(const Subject& subject) {
   if (rules.exclusive_maximum != nullptr && compare_numbers(value, *rules.exclusive_maximum) >= 0) {
     ok = bound_fault(subject, "exclusiveMaximum", "less than ", *rules.exclusive_maximum);
   }
-  if (rules.multiple_of != nullptr && budget_.spend(20) &&
-      !is_multiple(as_decimal(value), rules.divisor)) {
+  if (rules.multiple_of != nullptr && !check_multiple(value, rules.divisor)) {
     ok = bound_fault(subject, "multipleOf", "a multiple of ", *rules.multiple_of);
   }
   return ok;
+}
+
+bool Evaluator::check_multiple(const json& value, const Decimal& divisor) {
+  const auto decimal = as_decimal(value);
+  const auto digits = static_cast<std::uint64_t>(std::abs(decimal.exponent - divisor.exponent));
+  return budget_.spend(10 + digits) && is_multiple(decimal, divisor);
 }
 
 bool Evaluator::check_string(const Subject& subject) {
@@ -229,6 +246,9 @@ bool Evaluator::check_members(const Subject& subject) {
   const auto& rules = *subject.node.object;
   if (rules.properties.empty() && rules.patterns.empty() && rules.additional == nullptr)
     return true;
+  if (subject.sink == nullptr && !check_kinds(subject.node, subject.value, subject.path)) {
+    return false;
+  }
   bool ok = true;
   const auto& object = subject.value.get_ref<const json::object_t&>();
   for (const auto& [key, value] : object) {
@@ -236,6 +256,18 @@ bool Evaluator::check_members(const Subject& subject) {
     ok &= check_member(subject, key, value);
   }
   return ok;
+}
+
+bool Evaluator::check_kinds(const Node& node, const json& value, const Path& path) {
+  if (!node.object || !value.is_object()) return true;
+  const auto& object = value.get_ref<const json::object_t&>();
+  for (const auto& [key, kind] : node.object->kinds) {
+    if (!budget_.spend(1)) return false;
+    const auto found = object.find(key);
+    if (found == object.end()) continue;
+    if (!check_value({*kind, found->second, path, nullptr})) return false;
+  }
+  return true;
 }
 
 bool Evaluator::check_member(const Subject& subject, const std::string& key, const json& value) {
@@ -264,10 +296,11 @@ bool Evaluator::check_names(const Subject& subject) {
     if (!goes_on(ok, subject) || !budget_.spend(2 + key.size() / 64)) return false;
     const json name(key);
     Sink sink(2);
-    if (check(*subject.node.object->names, name, subject.path,
-              subject.sink != nullptr ? &sink : nullptr)) {
-      continue;
-    }
+    ++temporaries_;
+    const bool fits_name = check(*subject.node.object->names, name, subject.path,
+                                 subject.sink != nullptr ? &sink : nullptr);
+    --temporaries_;
+    if (fits_name) continue;
     ok = name_fault(subject, key, std::move(sink.errors()));
   }
   return ok;

@@ -1,8 +1,10 @@
 // Asking a compiled schema about a value. First only whether it fits, stopping at the first
-// fault; only when it does not, once more to say why. Both runs have the same budget.
+// fault; only when it does not, once more to say why, with half the budget of the first.
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/validation/schema_node.h"
@@ -38,8 +40,7 @@ class Sink {
 
 class Evaluator {
  public:
-  explicit Evaluator(const Program& program)
-      : limits_(program.limits), budget_(limits_.max_steps) {}
+  Evaluator(const SchemaLimits& limits, std::uint64_t steps) : limits_(limits), budget_(steps) {}
 
   /// True when `value` fits. Without a sink it stops at the first fault. Means nothing when
   /// stopped() then.
@@ -59,8 +60,10 @@ class Evaluator {
   };
 
   bool check_rules(const Subject& subject);
+  bool check_choice(const Subject& subject);
   bool check_value(const Subject& subject);
   bool check_number(const Subject& subject);
+  bool check_multiple(const nlohmann::json& value, const Decimal& divisor);
   bool check_string(const Subject& subject);
   bool check_text(const Subject& subject, const StringRules& rules, const std::string& text);
   bool check_array(const Subject& subject);
@@ -69,6 +72,7 @@ class Evaluator {
   bool check_object(const Subject& subject);
   bool check_members(const Subject& subject);
   bool check_member(const Subject& subject, const std::string& key, const nlohmann::json& value);
+  bool check_kinds(const Node& node, const nlohmann::json& value, const Path& path);
   bool check_names(const Subject& subject);
   bool check_required(const Subject& subject);
   bool check_dependencies(const Subject& subject);
@@ -99,6 +103,14 @@ class Evaluator {
   bool needs_fault(const Subject& subject, std::string_view key,
                    const std::vector<std::string_view>& missing);
   bool name_fault(const Subject& subject, const std::string& key, std::vector<SchemaError> causes);
+  void keep_right_kind(const Subject& subject, const std::vector<const Node*>& branches,
+                       std::vector<std::size_t>& candidates);
+  struct Branch {
+    std::size_t index;
+    std::vector<SchemaError> errors;
+  };
+  Branch closest_branch(const Subject& subject, const std::vector<const Node*>& branches,
+                        const std::vector<std::size_t>& candidates);
   bool branch_fault(const Subject& subject, const std::vector<const Node*>& branches,
                     std::string_view keyword);
   bool several_fault(const Subject& subject, const std::vector<std::size_t>& matching);
@@ -107,8 +119,12 @@ class Evaluator {
 
   const SchemaLimits& limits_;
   Budget budget_;
+  /// Which values fit which schemas with alternatives: without it nested ones take for ever.
+  std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
+  std::size_t temporaries_ = 0;  ///< the value at hand is none of the instance's
   std::size_t depth_ = 0;
   bool too_deep_ = false;
+  std::size_t told_branches_ = 0;  ///< alternatives around this one that are being explained
 };
 
 }  // namespace moonlet::schema

@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kSentence = 60;   // steps that writing one takes
 constexpr std::size_t kBranchErrors = 6;  // told of a branch
+constexpr std::size_t kToldBranches = 3;  // alternatives within alternatives
 constexpr std::size_t kCandidates = 200;  // names that a wrong one is compared with
 
 const Node& target_of(const Node& node) {
@@ -212,6 +213,39 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
   return fault(subject, "propertyNames", rest);
 }
 
+// Of branches that a property tells apart, only the one that it names is worth explaining.
+void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const Node*>& branches,
+                                std::vector<std::size_t>& candidates) {
+  std::vector<std::size_t> right;
+  for (const auto i : candidates) {
+    if (check_kinds(target_of(*branches[i]), subject.value, subject.path)) right.push_back(i);
+  }
+  if (!right.empty()) candidates = std::move(right);
+}
+
+// Looking for it may take half of what is left, so that the rest can still be said.
+Evaluator::Branch Evaluator::closest_branch(const Subject& subject,
+                                            const std::vector<const Node*>& branches,
+                                            const std::vector<std::size_t>& candidates) {
+  std::size_t depth = 0;
+  for (const Path* at = &subject.path; at->parent != nullptr; at = at->parent) ++depth;
+  const auto left = budget_.left();
+  budget_ = Budget(left / 2);
+  Branch closest{candidates.front(), {}};
+  for (const auto i : candidates) {
+    Sink sink(kBranchErrors);
+    check(*branches[i], subject.value, subject.path, &sink);
+    if (stopped()) break;
+    if (closest.errors.empty() ||
+        Distance(sink.errors(), depth).rank() < Distance(closest.errors, depth).rank()) {
+      closest = {i, std::move(sink.errors())};
+    }
+  }
+  budget_ = Budget(left - left / 2 + budget_.left());
+  too_deep_ = false;
+  return closest;
+}
+
 bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Node*>& branches,
                              std::string_view keyword) {
   const TypeSet type = type_of(subject.value);
@@ -223,38 +257,35 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
     types = static_cast<TypeSet>(types | branch.types);
     if (branch.types & type) candidates.push_back(i);
   }
+  const auto viable = candidates.size();
+  keep_right_kind(subject, branches, candidates);
   if (candidates.empty()) {
     return fault(subject, keyword,
                  types == 0
                      ? "is not allowed here"
                      : "expected " + type_names(types) + unquoted_hint(subject.value, types));
   }
-  std::size_t depth = 0;
-  for (const Path* at = &subject.path; at->parent != nullptr; at = at->parent) ++depth;
-  std::vector<SchemaError> closest;
-  std::size_t chosen = candidates.front();
-  for (const auto i : candidates) {
-    Sink sink(kBranchErrors);
-    check(*branches[i], subject.value, subject.path, &sink);
-    if (stopped() || sink.errors().empty()) break;
-    if (closest.empty() ||
-        Distance(sink.errors(), depth).rank() < Distance(closest, depth).rank()) {
-      closest = std::move(sink.errors());
-      chosen = i;
-    }
+  Branch closest{candidates.front(), {}};
+  if (told_branches_ < kToldBranches) {
+    ++told_branches_;
+    closest = closest_branch(subject, branches, candidates);
+    --told_branches_;
   }
   // With one branch of the right type there is nothing to choose from.
-  if (candidates.size() == 1 && !closest.empty()) {
-    for (auto& error : closest) subject.sink->add(std::move(error));
+  if (viable == 1 && !closest.errors.empty()) {
+    for (auto& error : closest.errors) subject.sink->add(std::move(error));
     return false;
   }
   const auto size = subject.sink->errors().size();
-  fault(subject, keyword,
-        "is " + show(subject.value) + ", none of the " + std::to_string(branches.size()) +
-            " allowed forms; the closest is form " + std::to_string(chosen + 1) +
-            title_of(*branches[chosen]));
+  std::string rest = "is " + show(subject.value) + ", none of the " +
+                     std::to_string(branches.size()) + " allowed forms";
+  if (!closest.errors.empty()) {
+    rest += "; the closest is form " + std::to_string(closest.index + 1) +
+            title_of(*branches[closest.index]);
+  }
+  fault(subject, keyword, rest);
   if (subject.sink->errors().size() > size) {
-    subject.sink->errors().back().causes = std::move(closest);
+    subject.sink->errors().back().causes = std::move(closest.errors);
   }
   return false;
 }
@@ -314,7 +345,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
     return report;
   }
   const Path root;
-  Evaluator judge(program);
+  Evaluator judge(program.limits, program.limits.max_steps);
   report.ok = judge.check(*program.root, instance, root, nullptr);
   report.limit_hit = judge.stopped();
   if (report.limit_hit) {
@@ -324,7 +355,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
   if (report.ok || report.limit_hit) return report;
   // One more than is told, to know whether there are more.
   const auto most = std::max<std::size_t>(program.limits.max_errors, 1);
-  Evaluator explainer(program);
+  Evaluator explainer(program.limits, program.limits.max_steps / 2);
   Sink sink(most + 1);
   explainer.check(*program.root, instance, root, &sink);
   report.errors = std::move(sink.errors());

@@ -81,6 +81,8 @@ struct Dependency {
 struct ObjectRules {
   std::uint64_t min_properties = 0, max_properties = UINT64_MAX;
   std::map<std::string_view, const Node*> properties;
+  /// Those of them with a "const" or "enum": they tell alternatives apart, cheaply.
+  std::vector<std::pair<std::string, const Node*>> kinds;
   std::vector<std::pair<const Pattern*, const Node*>> patterns;
   const Node* additional = nullptr;
   const Node* names = nullptr;

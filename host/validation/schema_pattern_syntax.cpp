@@ -1,10 +1,11 @@
 #include "host/validation/schema_pattern_syntax.h"
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 namespace moonlet::schema {
 namespace {
@@ -94,6 +95,7 @@ class Translator {
 
   Result<Translation> run() {
     while (at_ < source_.size() && !error_) step();
+    if (open_groups_ > 0) fail("a group '(' is never closed");
     if (error_) return Error{ErrorKind::kInvalid, *error_, "", ""};
     return Translation{std::move(out_), std::move(unsupported_)};
   }
@@ -141,6 +143,7 @@ class Translator {
   }
 
   void step() {
+    const bool after_atom = std::exchange(after_atom_, true);
     switch (peek()) {
       case '\\':
         ++at_;
@@ -150,7 +153,12 @@ class Translator {
         return char_class();
       case '(':
         ++at_;
+        ++open_groups_;
+        after_atom_ = false;
         return group();
+      case ')':
+        if (open_groups_-- == 0) return fail("a ')' closes no group");
+        break;
       case '.':
         ++at_;
         out_ += kNoLineEnd;
@@ -158,21 +166,29 @@ class Translator {
       case '*':
       case '+':
       case '?':
+        return quantifier(after_atom, std::string(1, source_[at_++]));
+      case '{':
+        return braces(after_atom);
       case '|':
-      case ')':
       case '^':
       case '$':
-        out_ += source_[at_++];
-        return;
-      case '{':
-        return braces();
+        after_atom_ = false;
+        break;
       default:
         return emit(next_char());
     }
+    out_ += source_[at_++];
+  }
+
+  void quantifier(bool after_atom, const std::string& text) {
+    if (!after_atom) return fail("a quantifier has nothing before it to repeat");
+    out_ += text;
+    if (take("?")) out_ += '?';
+    after_atom_ = false;
   }
 
   // `{` that starts no quantifier is a plain character in web browsers; RE2 agrees.
-  void braces() {
+  void braces(bool after_atom) {
     std::size_t end = at_ + 1, digits = 0;
     const auto number = [&] {
       std::uint64_t value = 0;
@@ -184,26 +200,23 @@ class Translator {
       return value;
     };
     const auto least = number();
-    bool quantifier = digits > 0;
+    bool complete = digits > 0;
     std::uint64_t most = least;
-    if (quantifier && end < source_.size() && source_[end] == ',') {
+    if (complete && end < source_.size() && source_[end] == ',') {
       ++end;
       most = number();
       if (digits == 0) most = least;
     }
-    quantifier = quantifier && end < source_.size() && source_[end] == '}';
-    if (!quantifier) {
+    complete = complete && end < source_.size() && source_[end] == '}';
+    if (!complete) {
       ++at_;
       return emit('{');
     }
     if (most < least) return fail("a quantifier has its numbers out of order");
-    if (most > 1000) {
-      no_support("a repetition of more than 1000; use minLength and maxLength");
-      out_ += '*';
-    } else {
-      out_ += source_.substr(at_, end + 1 - at_);
-    }
+    const std::string text(source_.substr(at_, end + 1 - at_));
     at_ = end + 1;
+    if (most > 1000) no_support("a repetition of more than 1000; use minLength and maxLength");
+    quantifier(after_atom, most > 1000 ? "*" : text);
   }
 
   void group() {
@@ -244,6 +257,7 @@ class Translator {
     if (c == 'b' || c == 'B') {
       out_ += std::string("\\") + c;
       ++at_;
+      after_atom_ = false;
     } else if (c == 'k') {
       ++at_;
       if (!take("<") || !group_name()) return fail("\\k takes the name of a group, \\k<name>");
@@ -299,8 +313,7 @@ class Translator {
          {"General_Category=", "gc=", "Script=", "sc=", "Script_Extensions=", "scx="}) {
       if (name.starts_with(lead)) name.remove_prefix(std::strlen(lead));
     }
-    const bool is_script =
-        name.size() < full.size() && full[0] == 'S' ? true : full.starts_with("sc");
+    const bool is_script = name.size() < full.size() && (full[0] == 'S' || full[0] == 's');
     if (name == "ASCII" || name == "Any") {
       const std::string last = name == "Any" ? hex(kLast) : "\\x{7f}";
       if (!negated) return "\\x{0}-" + last;
@@ -476,6 +489,8 @@ class Translator {
   std::size_t at_ = 0;
   std::string out_;
   std::string unsupported_;
+  std::size_t open_groups_ = 0;
+  bool after_atom_ = false;  // what stands before may be repeated
   std::optional<std::string> error_;
 };
 

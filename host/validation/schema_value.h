@@ -28,6 +28,7 @@ class Budget {
     return !exhausted_;
   }
   bool exhausted() const { return exhausted_; }
+  std::uint64_t left() const { return left_; }
 
  private:
   std::uint64_t left_;

@@ -120,7 +120,7 @@ end
 
 -- Whether a file outside of every skill is a part that skills share: "all", the skills that use it, or nil.
 local function shared_by(ctx, path, order, parents)
-  if is_listing(path) or (is_installer(path) and installs_skills(ctx, path, order)) then return "all" end
+  if is_installer(path) and installs_skills(ctx, path, order) then return "all" end
   local d = paths.describe(path)
   if in_collection(path, parents) then
     -- A page about the collection is installed by nobody.
@@ -131,6 +131,20 @@ local function shared_by(ctx, path, order, parents)
   local users = mentioned_by(ctx, path, order)
   if #users > 1 then return "all" end
   return users[1] and users or nil
+end
+
+-- The skills that the changed lines of a listing name; all of them where it changed as a whole.
+local function listed(file, order)
+  local named = {}
+  for _, root in ipairs(order) do
+    for _, part in ipairs(file.parts) do
+      for _, _, text in git.changed_lines(part) do
+        local _, stop = find(text, root, 1, true)
+        if root ~= "" and stop and not find(text, "^[%w_-]", stop + 1) then named[#named + 1] = root end
+      end
+    end
+  end
+  return #named > 0 and named or "all"
 end
 
 ---@class precommit.Skills
@@ -149,14 +163,14 @@ function M.find(ctx, facts)
   local result = { of = {}, shared = {}, needed = false, names = {}, why = {} }
   if #order == 0 then return result end
   local parents, changed, everything, looked = collections(order), {}, nil, 0
-  local function touch(path)
+  local function touch(path, file)
     local root = root_of(path, roots)
     if root then
       result.of[path], changed[root] = root, true
       return
     end
     looked = looked + 1
-    local shared = looked <= 500 and shared_by(ctx, path, order, parents)
+    local shared = looked <= 500 and (is_listing(path) and listed(file, order) or shared_by(ctx, path, order, parents))
     if not shared then return end
     result.shared[path] = true
     if shared == "all" then
@@ -166,8 +180,8 @@ function M.find(ctx, facts)
     end
   end
   for _, file in ipairs(facts.files) do
-    touch(file.path)
-    if file.old_path and file.status == "renamed" then touch(file.old_path) end
+    touch(file.path, file)
+    if file.old_path and file.status == "renamed" then touch(file.old_path, file) end
   end
   table.sort(order)
   for _, root in ipairs(order) do

@@ -31,7 +31,7 @@ local function in_language(files, ...)
   local wanted, result = { ... }, {}
   for _, file in ipairs(files) do
     for i = 1, #wanted do
-      if file.d.language == wanted[i] then result[#result + 1] = file end
+      if file.d.language == wanted[i] and file.d.kind ~= "lock" then result[#result + 1] = file end
     end
   end
   return result
@@ -512,13 +512,19 @@ function M.run(s, checks)
   others(s, checks, code)
   local left = {}
   for _, file in ipairs(code) do
-    if not taken[file] then left[#left + 1] = file end
+    if not taken[file] and not checks.inert(file.path) then left[#left + 1] = file end
   end
   -- Files of an ecosystem that declares no tests of its own may still be tested by a target.
   local covered = kinds_of(s, before)
   if #left > 0 and not covered.test then run_targets(s, left, {}) end
   covered = kinds_of(s, before)
-  if not covered.test or not covered.lint then run_targets(s, code, covered) end
+  if not covered.test or not covered.lint then
+    local live = {}
+    for _, file in ipairs(code) do
+      if not checks.inert(file.path) then live[#live + 1] = file end
+    end
+    run_targets(s, live, covered)
+  end
 end
 
 return M

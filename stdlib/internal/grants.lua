@@ -81,7 +81,7 @@ function M.describe(grants)
 end
 
 local function denied(message, hint)
-  error({ kind = "denied", message = message, hint = hint }, 0)
+  error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
 end
 
 --- Raises unless the program may be started.

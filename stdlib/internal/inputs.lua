@@ -6,7 +6,6 @@ local command = require "moonlet.internal.runner.command"
 local M = {}
 
 local text_cap = 128 * 1024
-local file_limit = 64 << 20
 local match_limit = 500
 local walk_limit = 200000
 
@@ -18,26 +17,18 @@ end
 local function read_file(home, spec, path, strict)
   local info, err = core.file.stat(home.root, path)
   if not info then file_error(spec, err) end
-  if info.type ~= "file" then
+  if info.type ~= "file" and info.type ~= "link" then
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
-  if info.size > file_limit then
-    file_error(spec, { message = ("%s is %d MB large; at most %d MB are read"):format(path,
-      info.size >> 20, file_limit >> 20), hint = "give the part that matters, by cmd: for instance" })
-  end
-  local digest, digest_err = core.file.digest(home.root, path)
-  if not digest then file_error(spec, digest_err) end
-  local text, read_err = core.file.read(home.root, path, text_cap)
-  if not text then file_error(spec, read_err) end
-  local binary = core.text.is_binary(text)
-  if binary and strict then
+  local input, why = core.file.load(home.root, path, text_cap)
+  if not input then file_error(spec, { message = why, hint = "name a text file of the repository" }) end
+  if input.binary and strict then
     file_error(spec, { message = path .. " is binary; agents are given text",
       hint = "convert it first, by cmd: for instance" })
   end
-  local kept = binary and "" or core.text.clean(text)
-  return { spec = spec, kind = "file", path = path, bytes = info.size, sha256 = digest.sha256,
-    text = kept, kept = #kept, cut = info.size > #text, binary = binary }
+  input.spec, input.kind, input.path = spec, "file", path
+  return input
 end
 
 local function expand_glob(home, spec, pattern)
@@ -83,6 +74,10 @@ local function classify(home, spec)
   if glob.is_glob(spec) and not spec:find("%s") then
     local found = expand_glob(home, spec, spec)
     if #found > 0 then return "glob", spec, found end
+  end
+  if spec:sub(1, 1) == "/" or spec:sub(1, 3) == "../" then
+    file_error(spec, { message = "an input lies inside the repository",
+      hint = "write its path relative to " .. home.top .. ", or copy it there" })
   end
   local words = command.split(spec)
   if #words == 1 or not core.system.find_program(words[1]) then
@@ -141,10 +136,8 @@ function M.complete(run, inputs)
         error({ kind = "failed", at = input.spec, message = ("--input %s ended with exit code %d: %s"):format(
           input.spec, exit.code, core.text.printable(exit.stderr, 300)) }, 0)
       end
-      local text = core.text.clean(exit.stdout)
-      input.bytes, input.sha256 = exit.stdout_total, core.text.sha256(exit.stdout)
-      input.text = core.text.cut(text, text_cap)
-      input.kept, input.cut, input.binary = #input.text, exit.stdout_cut or #text > text_cap, false
+      for key, value in pairs(core.file.take(exit.stdout, text_cap)) do input[key] = value end
+      input.bytes, input.cut = exit.stdout_total, input.cut or exit.stdout_cut
       input.path = table.concat(input.argv, " ")
     end
   end

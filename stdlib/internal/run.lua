@@ -229,6 +229,9 @@ local function finish(run, ok, result)
   run.verdict = verdict_of(run, ok, result)
   run.duration_ms = core.clock.monotonic() - run.started
   core.run.end_children()
+  for _, step in ipairs(run.steps) do
+    if step.status == "running" then run.end_step(step, "cancelled", {}) end
+  end
   if ok and result ~= nil then
     local encoded, text = pcall(core.json.encode, result, 2)
     if not encoded then

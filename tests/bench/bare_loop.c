@@ -1,6 +1,8 @@
 // The limit that the others are compared with: starts a command N times, W at once, with
 // posix_spawn, waits with pidfds and epoll, and reads both of its streams through pipes.
-//   bare_loop -n N -w W [-m MB] COMMAND ARG…      -m: be a process of MB megabytes meanwhile
+//   bare_loop -n N -w W [-m MB] COMMAND ARG…
+// With -m it is a process of MB megabytes meanwhile, and prints the seconds that the work took,
+// without those that it took to grow.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -105,6 +108,12 @@ static void handle(struct source* source) {
   slot->captured += kept;
 }
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 int main(int argc, char** argv) {
   long width = 64, megabytes = 0;
   int option;
@@ -128,6 +137,7 @@ int main(int argc, char** argv) {
     if (ballast == NULL) die("malloc");
     memset(ballast, 1, (size_t)megabytes << 20);
   }
+  double start_time = now();
   poller = epoll_create1(EPOLL_CLOEXEC);
   struct slot* slots = calloc((size_t)width, sizeof *slots);
   if (poller < 0 || slots == NULL) die("start");
@@ -138,5 +148,6 @@ int main(int argc, char** argv) {
     if (count < 0 && errno != EINTR) die("epoll_wait");
     for (int i = 0; i < count; ++i) handle(events[i].data.ptr);
   }
+  if (megabytes > 0) printf("elapsed %.6f\n", now() - start_time);
   return failed > 0;
 }

@@ -1,10 +1,13 @@
 // The same work as bare_loop and bare_capture, through the host's Keeper.
-//   keeper_loop -n N -w W [-m MB] [-d] COMMAND ARG…      -d: with durable records
-//   keeper_loop -c DIR [-l] COMMAND ARG…    -c: capture to DIR/captured, -l: scan for markers
+//   keeper_loop -n N -w W [-m MB] [-d] COMMAND ARG…     -d: with durable records
+//   keeper_loop -c DIR [-l] COMMAND ARG…                capture to DIR/captured; -l: scan for
+//   markers
+// With -m it prints the seconds that the work took, as bare_loop does.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -134,6 +137,7 @@ int run_bench(const Work& work) {
   int run_dir = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   SystemClock clock;
   bool fine = false;
+  const auto start = std::chrono::steady_clock::now();
   {
     Loop loop(clock);
     KeeperOptions options;
@@ -147,6 +151,8 @@ int run_bench(const Work& work) {
       std::fprintf(stderr, "%s\n", keeper.error().message.c_str());
     }
   }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  if (work.megabytes > 0) std::printf("elapsed %.6f\n", took.count());
   close(run_dir);
   // What was captured stays: to remove a gigabyte takes its time, and is not part of the work.
   if (work.capture.empty()) std::filesystem::remove_all(directory);

@@ -9,7 +9,7 @@ return m.preset {
     width = m.arg.integer { default = 64, min = 1, help = "how many at once" },
     argv = m.arg.list { default = { "/bin/true" }, help = "the command" },
   },
-  needs = { programs = { "true", "sleep" } },
+  needs = { programs = { "/bin/true", "sleep" } },
   run = function(ctx, args)
     local items = {}
     for i = 1, args.count do items[i] = i end

@@ -58,11 +58,16 @@ int main(int argc, char** argv) {
   }
   for (int p = 0; p < programs; ++p) {
     double* mine = took + p * rounds;
+    // The path of the program is of no interest.
+    const char* blank = strchr(argv[2 + p], ' ');
+    size_t program = blank ? (size_t)(blank - argv[2 + p]) : strlen(argv[2 + p]);
+    const char* name = argv[2 + p] + program;
+    while (name > argv[2 + p] && name[-1] != '/') --name;
     qsort(mine, (size_t)rounds, sizeof *mine, by_value);
     if (mine[0] < 0) {
-      printf("%-44s failed\n", argv[2 + p]);
+      printf("%-36s failed\n", name);
     } else {
-      printf("%-44s median %7.2f   min %7.2f   max %7.2f\n", argv[2 + p], mine[rounds / 2], mine[0],
+      printf("%-36s median %7.2f   min %7.2f   max %7.2f\n", name, mine[rounds / 2], mine[0],
              mine[rounds - 1]);
     }
   }

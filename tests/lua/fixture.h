@@ -9,11 +9,11 @@
 #include "host/base/clock.h"
 #include "host/base/loop.h"
 #include "lua/error.h"
+#include "lua/run.h"
 #include "lua/sandbox.h"
 #include "lua/scheduler.h"
 #include "lua/script.h"
 #include "lua/services.h"
-#include "lua/run.h"
 #include "lua/state.h"
 
 namespace moonlet {
@@ -28,8 +28,8 @@ class LuaFixture {
     open_modules(state.main());
   }
 
-  /// Runs `text` with the environment of an internal module. Returns its results as text, "," between
-  /// them; or "error: …".
+  /// Runs `text` with the environment of an internal module. Returns its results as text, ","
+  /// between them; or "error: …".
   std::string run(const std::string& text) {
     lua_State* L = state.main();
     Scheduler scheduler(state, loop);

@@ -26,12 +26,13 @@ TEST_CASE("a task returns what its function returned") {
   CHECK(run("error('plain')") == "error: failed: plain");
   CHECK(run("error({kind = 'denied', message = 'no'})") == "error: denied: no");
   CHECK(run("error(nil)") == "error: failed: a nil value was raised as an error");
-  CHECK(run("error(setmetatable({}, {__tostring = function() error('x') end}))").find("error:") == 0);
+  CHECK(run("error(setmetatable({}, {__tostring = function() error('x') end}))").find("error:") ==
+        0);
 }
 
 TEST_CASE("sleep waits by the clock") {
-  CHECK(run("local t = core.clock.monotonic(); core.task.sleep(1500); return core.clock.monotonic() - t") ==
-        "1500");
+  CHECK(run("local t = core.clock.monotonic(); core.task.sleep(1500); return "
+            "core.clock.monotonic() - t") == "1500");
 }
 
 TEST_CASE("tasks run side by side and a scope waits for all of them") {
@@ -238,7 +239,8 @@ TEST_CASE("a script that takes all memory is killed, whatever it catches") {
   LuaLimits limits;
   limits.memory_bytes = std::size_t{16} << 20;
   LuaFixture lua(limits);
-  CHECK(lua.run("local t = {} while true do pcall(function() while true do t[#t + 1] = ('x'):rep(1000) .. #t end end) end")
+  CHECK(lua.run("local t = {} while true do pcall(function() while true do t[#t + 1] = "
+                "('x'):rep(1000) .. #t end end) end")
             .find("killed: the script used more than 16 MB") == 0);
   CHECK(lua.state.memory_used() < (std::size_t{18} << 20));
 }

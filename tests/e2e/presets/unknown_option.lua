@@ -5,6 +5,8 @@ return m.preset {
   summary = "Misspells an option of ctx:agent.",
   needs = { agents = true },
   run = function(ctx)
-    return ctx:agent { name = "one", promt = "Say hello.", rules = function() return "x" end }
+    -- No tail call: it would leave no line to name.
+    local answer = ctx:agent { name = "one", promt = "Say hello.", rules = function() return "x" end }
+    return answer.text
   end,
 }

@@ -325,9 +325,7 @@ TEST_CASE("work is limited by steps, never by the stack") {
   json schema = {{"$ref", "#/definitions/d0"}};
   for (int i = 0; i < 30; ++i) {
     const auto next = json{{"$ref", "#/definitions/d" + std::to_string(i + 1)}};
-    schema["definitions"]["d" + std::to_string(i)] = {
-        {"oneOf",
-         json::array({{{"allOf", json::array({next})}}, {{"allOf", json::array({next})}}})}};
+    schema["definitions"]["d" + std::to_string(i)] = {{"allOf", json::array({next, next})}};
   }
   schema["definitions"]["d30"] = {{"type", "integer"}};
   auto report = Schema::compile(schema)->validate(json(1));
@@ -351,6 +349,38 @@ TEST_CASE("work is limited by steps, never by the stack") {
   CHECK_FALSE(pattern.validate(json(std::string(60'000, 'a') + "!")).limit_hit);
   CHECK(pattern.validate(json(std::string(60'000, 'a'))).ok);
   CHECK(pattern.validate(json(std::string(std::size_t{100} << 20, 'a'))).limit_hit);
+}
+
+TEST_CASE("nested alternatives are decided once for each value") {
+  // Every level has two branches that only differ at the innermost value.
+  const auto schema = compiled(R"({"anyOf": [
+      {"type": "array", "items": {"$ref": "#"}, "maxItems": 1},
+      {"type": "array", "items": {"$ref": "#"}, "minItems": 1},
+      {"type": "string"}]})");
+  CHECK_FALSE(schema.validate(nested(100)).limit_hit);
+  const auto closest = schema.validate(nested(100));
+  CHECK_FALSE(closest.ok);
+  CHECK(contains(to_text(closest), "the closest is form"));
+
+  const auto tree = compiled(R"({"oneOf": [
+      {"properties": {"kind": {"const": "a"}, "children": {"items": {"$ref": "#"}}}},
+      {"properties": {"kind": {"const": "b"}, "children": {"items": {"$ref": "#"}}}},
+      {"properties": {"kind": {"const": "c"}, "children": {"items": {"$ref": "#"}}}}],
+      "required": ["kind"]})");
+  CHECK(tree.validate(json{{"kind", "b"}}).ok);
+  json deep = {{"kind", "x"}};
+  for (int i = 0; i < 12; ++i) deep = {{"kind", "a"}, {"children", json::array({deep})}};
+  const auto report = tree.validate(deep);
+  CHECK_FALSE(report.ok);
+  CHECK_FALSE(report.limit_hit);
+  CHECK(contains(to_text(report), "kind is \"x\"; expected \"a\""));
+}
+
+TEST_CASE("alternatives for the names of properties are decided for each name") {
+  const auto schema =
+      compiled(R"({"propertyNames": {"anyOf": [{"enum": ["b"]}, {"maxLength": 1}]}})");
+  CHECK(schema.validate(json{{"a", 1}, {"b", 1}}).ok);
+  CHECK_FALSE(schema.validate(json{{"a", 1}, {"bb", 1}, {"c", 1}}).ok);
 }
 
 TEST_CASE("large arrays are checked for doubles in one pass") {

@@ -22,6 +22,13 @@ mkdir -p "$work/home" "$work/cases"
 python3 "$here/check.py" split "$here/cases.txt" "$work/cases" "$@" || exit 2
 (cd "$work" && bash -eu "$here/base.sh" "$work/base") || { echo "FAIL base repository"; exit 1; }
 
+# What the preset must leave alone: files, index, references. Read without anything that a configuration could start.
+state_of() {
+  git -C "$1" -c core.fsmonitor=false ls-files -sz 2>/dev/null
+  git -C "$1" for-each-ref 2>/dev/null
+  (cd "$1" && find . \( -name .git -o -name .agent \) -prune -o ! -type d -printf '%p %s %m %T@ %l\n' | sort)
+}
+
 for dir in "$work"/cases/*/; do
   dir=${dir%/}
   if [ -e "$dir/bare-start" ]; then
@@ -35,18 +42,18 @@ for dir in "$work"/cases/*/; do
   at=$dir/repo
   [ -e "$dir/where" ] && at=$(cat "$dir/where")
   mapfile -t words <"$dir/args"
-  git -C "$at" status --porcelain -z >"$dir/before" 2>/dev/null
-  # Reading the state by hand may itself do what a case says the preset must not.
-  rm -f "$dir/pwned"
+  state_of "$at" >"$dir/before"
   start=$(date +%s%N)
-  (cd "$at" && "$moonlet" run precommit-classifier --runner rules --json "${words[@]}" \
+  runner=rules
+  [ -e "$dir/agent.sh" ] && runner="command:bash $dir/agent.sh"
+  (cd "$at" && "$moonlet" run precommit-classifier --runner "$runner" --json "${words[@]}" \
     >"$dir/out.json" 2>"$dir/err.txt" </dev/null)
   echo $? >"$dir/code"
   echo $(( ($(date +%s%N) - start) / 1000000 )) >"$dir/ms"
   while read -r name; do
     [ -e "$dir/$name" ] && echo "$name" >>"$dir/appeared"
   done <"$dir/absent"
-  git -C "$at" status --porcelain -z >"$dir/after" 2>/dev/null
+  state_of "$at" >"$dir/after"
   python3 "$here/check.py" compare "$dir"
 done | tee "$work/told"
 ! grep -q '^FAIL' "$work/told"

@@ -1,0 +1,37 @@
+// Tells when one of many pipes can be read, and when a child has ended: what the worker waits for
+// most, at the price of two system calls a pipe where libuv's own handles take ten. Owns its place
+// in the loop, not the descriptors. Worker thread; one for a process, because of the child signal.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace moonlet {
+
+class Poller {
+ public:
+  struct Handlers {
+    /// Something can be read, or the end has come. A key may be told once more after remove().
+    std::function<void(std::uint64_t key)> readable;
+    /// At least one child has ended since this was last called.
+    std::function<void()> child_ended;
+  };
+  Poller(uv_loop_t* loop, Handlers handlers);
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  /// Watches `fd` until remove(). False with errno.
+  bool add(int fd, std::uint64_t key);
+  /// Before `fd` is closed: a child between clone and exec may hold it open.
+  void remove(int fd);
+
+ private:
+  struct State;
+  State* state_;
+};
+
+}  // namespace moonlet

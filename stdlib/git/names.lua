@@ -1,0 +1,94 @@
+--- Names of files for people, shells and models. A path is a string of bytes: it may hold newlines, quotes, invalid
+--- UTF-8, or characters that nobody sees.
+
+local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
+  string.sub
+local concat = table.concat
+
+local M = {}
+
+-- Zero-width, bidirectional and line-separating code points make a name look like another one.
+local function invisible(code)
+  return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0xfeff
+    or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
+    or (code >= 0x2060 and code <= 0x2069) or (code >= 0xe0000 and code <= 0xe007f)
+end
+
+local NAMED = { [7] = "\\a", [8] = "\\b", [9] = "\\t", [10] = "\\n", [11] = "\\v", [12] = "\\f", [13] = "\\r" }
+
+local function octal(text)
+  return (gsub(text, ".", function(char)
+    return NAMED[byte(char)] or format("\\%03o", byte(char))
+  end))
+end
+
+---A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. Where
+---that takes a change the result stands in double quotes with C escapes, as git itself writes such names.
+---@param path string
+---@param limit integer? longest result in bytes, default 300
+---@return string
+function M.show_path(path, limit)
+  limit = limit or 300
+  local shown = path
+  if find(path, '[^%w%._/%-+=@ ,:%%~#]') then
+    local parts, changed, pos = {}, find(path, '["\\]') ~= nil, 1
+    while pos <= #path do
+      local good = utf8.len(path, pos)
+      local stop = good and #path or select(2, utf8.len(path, pos)) - 1
+      for _, code in utf8.codes(sub(path, pos, stop)) do
+        if code == 34 or code == 92 then
+          parts[#parts + 1] = "\\" .. utf8.char(code)
+        elseif invisible(code) then
+          parts[#parts + 1], changed = octal(utf8.char(code)), true
+        else
+          parts[#parts + 1] = utf8.char(code)
+        end
+      end
+      if good then break end
+      parts[#parts + 1], changed = octal(sub(path, stop + 1, stop + 1)), true
+      pos = stop + 2
+    end
+    if changed then shown = '"' .. concat(parts) .. '"' end
+  end
+  if #shown > limit then
+    local keep = limit - 3
+    while keep > 1 and (byte(shown, keep + 1) or 0) & 0xC0 == 0x80 do keep = keep - 1 end
+    shown = sub(shown, 1, keep) .. "..."
+  end
+  return shown
+end
+
+-- Whether a text can stand in a command line that people read: valid UTF-8, nothing invisible.
+local function plain(text)
+  if not utf8.len(text) then return false end
+  for _, code in utf8.codes(text) do
+    if invisible(code) then return false end
+  end
+  return true
+end
+
+---A path as one word of a shell command, or nil where a shell line cannot carry it as readable text.
+---@param path string
+---@return string?
+function M.shell_word(path)
+  if not plain(path) or path == "" then return nil end
+  if sub(path, 1, 1) == "-" then path = "./" .. path end
+  if find(path, "^[%w%._/%-+=@,:%%]+$") then return path end
+  return "'" .. gsub(path, "'", "'\\''") .. "'"
+end
+
+local ESCAPES = { a = "\a", b = "\b", t = "\t", n = "\n", v = "\v", f = "\f", r = "\r" }
+
+---Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
+---@param text string
+---@return string
+function M.unquote(text)
+  local inner = match(text, '^"(.*)"$')
+  if not inner then return text end
+  return (gsub(inner, "\\(.)([0-7]?[0-7]?)", function(char, digits)
+    if find(char, "[0-3]") and #digits == 2 then return string.char(tonumber(char .. digits, 8)) end
+    return (ESCAPES[char] or char) .. digits
+  end))
+end
+
+return M

@@ -1,0 +1,217 @@
+// Children that do not want to end, and what they leave: the run goes on within its limits, and
+// nobody is left. Each with the run's cgroup and without it.
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "host/process/cgroup.h"
+#include "host/process/tree.h"
+#include "tests/catch.h"
+#include "tests/host/process/keeper_fixture.h"
+
+using namespace moonlet;
+using namespace moonlet::test;
+using Why = ChildExit::Why;
+
+namespace {
+
+// Everything in these tests that has to be waited out.
+ChildSpec hurried(ChildSpec spec) {
+  spec.grace_ms = 200;
+  spec.drain_ms = 200;
+  return spec;
+}
+
+std::size_t open_fds(pid_t pid) {
+  std::size_t count = 0;
+  DIR* folder = opendir(("/proc/" + std::to_string(pid) + "/fd").c_str());
+  while (folder != nullptr && readdir(folder) != nullptr) ++count;
+  if (folder != nullptr) closedir(folder);
+  return count;
+}
+
+std::size_t zombies_of(pid_t parent) {
+  std::size_t count = 0;
+  for (const auto& process : list_processes()) count += process.zombie && process.ppid == parent;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a wall-clock limit ends every tree", "[process]") {
+  const bool cgroups = GENERATE(true, false);
+  Run run(cgroups);
+  for (const char* name : {"rest", "stubborn", "family", "stop", "storm", "flood", "threads"}) {
+    ChildSpec spec = hurried(run.act(name));
+    spec.wall_ms = 300;
+    spec.out = OutputSpec::to_inline(1000);
+    const ChildExit& exit = run.run(spec);
+    INFO(name << (cgroups ? " with" : " without") << " cgroups");
+    CHECK(exit.why == Why::kWall);
+    CHECK(exit.out.text.size() <= 1100);
+    CHECK(processes_with(run.folder.tag()).empty());
+  }
+}
+
+TEST_CASE("what only a TERM was needed for does not wait for the KILL", "[process]") {
+  Run run;
+  ChildSpec spec = run.act("rest");
+  spec.wall_ms = 50;
+  spec.grace_ms = 1000000;
+  const ChildExit& exit = run.run(spec);
+  CHECK(exit.why == Why::kWall);
+  CHECK(exit.signal == SIGTERM);
+}
+
+TEST_CASE("an idle limit ends who is silent, and spares who speaks", "[process]") {
+  Run run;
+  ChildSpec spec = hurried(run.act("stubborn"));
+  spec.idle_ms = 200;
+  CHECK(run.run(spec).why == Why::kIdle);
+  spec.argv = {"sh", "-c", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.2; done"};
+  spec.idle_ms = 900;
+  const ChildExit& exit = run.run(spec);
+  CHECK(exit.why == Why::kExited);
+  CHECK(exit.out.text == "1\n2\n3\n4\n5\n6\n");
+}
+
+TEST_CASE("a cancel ends the tree, before and after the start", "[process]") {
+  Run run;
+  auto at_once = run.spawn(hurried(run.act("family")));
+  at_once->cancel();
+  CHECK(run.wait(at_once).why == Why::kCancelled);
+  auto later = run.spawn(hurried(run.act("family")));
+  REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() >= 3; }));
+  later->cancel();
+  later->cancel();
+  CHECK(run.wait(later).why == Why::kCancelled);
+  CHECK(processes_with(run.folder.tag()).empty());
+}
+
+TEST_CASE("a daemon that a child left ends with it", "[process]") {
+  const bool cgroups = GENERATE(true, false);
+  Run run(cgroups);
+  for (const char* name : {"daemon", "daemon_bare", "holder", "holder_daemon"}) {
+    const ChildExit& exit = run.run(hurried(run.act(name)));
+    INFO(name << (cgroups ? " with" : " without") << " cgroups");
+    CHECK(exit.why == Why::kExited);
+    CHECK(exit.code == 0);
+    CHECK(exit.stragglers == 1);
+    CHECK(exit.drained == (std::string(name).find("holder") == std::string::npos));
+    CHECK(processes_with(run.folder.tag()).empty());
+  }
+}
+
+TEST_CASE("a daemon of one step does not end with another's", "[process]") {
+  Run run(false);
+  // Each resting parent has its own daemon, stripped of its environment.
+  auto first = run.spawn(hurried(run.act("family")));
+  auto second = run.spawn(hurried(run.act("family")));
+  REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 6; }));
+  first->cancel();
+  run.wait(first);
+  CHECK(processes_with(run.folder.tag()).size() == 3);
+  second->cancel();
+  run.wait(second);
+}
+
+TEST_CASE("what a child's child writes late is still its output", "[process]") {
+  Run run;
+  ChildSpec spec = run.act("late_writer");
+  const ChildExit& exit = run.run(spec);
+  CHECK(exit.out.text == "early\nlate\n");
+  CHECK(exit.drained);
+  CHECK(exit.stragglers == 0);
+}
+
+TEST_CASE("a chain of forks loses", "[process]") {
+  const bool cgroups = GENERATE(true, false);
+  Run run(cgroups);
+  for (const char* name : {"chain", "chain_sessions", "chain_fast"}) {
+    ChildSpec spec = hurried(run.act(name));
+    spec.out = OutputSpec::to_null();
+    spec.err = OutputSpec::to_null();
+    const ChildExit& exit = run.run(spec);
+    INFO(name << (cgroups ? " with" : " without") << " cgroups");
+    CHECK(exit.why == Why::kExited);
+    CHECK(exit.error.message == "");
+    CHECK(processes_with(run.folder.tag()).empty());
+  }
+}
+
+TEST_CASE("a flood is drained and capped while others work", "[process]") {
+  Run run;
+  ChildSpec spec = hurried(run.act("flood", "err"));
+  spec.wall_ms = 500;
+  spec.err = OutputSpec::to_file("err.log", 100000);
+  auto flood = run.spawn(spec);
+  for (int i = 0; i < 5; ++i) CHECK(run.run(run.act("bytes", "10")).out.text.size() == 10);
+  const ChildExit& exit = run.wait(flood);
+  CHECK(exit.err.total > exit.err.kept);
+  CHECK(exit.err.kept == 100000);
+  CHECK(run.folder.read("err.log").size() < 100100);
+}
+
+TEST_CASE("a step's own cgroup goes with it", "[process]") {
+  if (own_cgroup().empty()) return;
+  Run run;
+  ChildSpec spec = hurried(run.act("chain_fast"));
+  spec.own_cgroup = true;
+  spec.argv = {"sh", "-c", "cat /proc/self/cgroup"};
+  const ChildExit& exit = run.run(spec);
+  CHECK(exit.out.text.find("moonlet-" + run.keeper->token() + "/step-1") != std::string::npos);
+  spec.argv = run.act("chain_fast").argv;
+  run.run(spec);
+  std::string cgroup = own_cgroup() + "/moonlet-" + run.keeper->token();
+  CHECK(access(cgroup.c_str(), F_OK) == 0);
+  CHECK(access((cgroup + "/step-1").c_str(), F_OK) != 0);
+  CHECK(access((cgroup + "/step-2").c_str(), F_OK) != 0);
+  run.keeper.reset();
+  CHECK(access(cgroup.c_str(), F_OK) != 0);
+}
+
+TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[process]") {
+  Run run;
+  run.run(run.act("bytes", "1"));
+  const pid_t worker = run.worker(), guard = run.guard();
+  const std::size_t worker_fds = open_fds(worker), host_fds = open_fds(getpid());
+  const char* names[] = {"daemon", "daemon_bare", "holder",   "crash",
+                         "bytes",  "nothing",     "stubborn", "chain"};
+  const int count = soak() ? 600 : 120;
+  std::vector<std::shared_ptr<ChildOperation>> operations;
+  for (int i = 0; i < count; ++i) {
+    ChildSpec spec = hurried(run.act(names[i % 8], "100"));
+    spec.drain_ms = 50;
+    spec.grace_ms = 50;
+    spec.wall_ms = 2000;
+    if (i % 9 == 0) spec.argv = {"moonlet-no-such-program"};
+    if (i % 8 == 6) spec.wall_ms = 100;
+    operations.push_back(run.spawn(spec));
+    if (i % 64 == 63) run.wait(operations.back());
+  }
+  for (const auto& operation : operations) run.wait(operation);
+  CHECK(processes_with(run.folder.tag()).empty());
+  CHECK(zombies_of(worker) == 0);
+  CHECK(zombies_of(guard) == 0);
+  CHECK(zombies_of(getpid()) == 0);
+  CHECK(open_fds(worker) == worker_fds);
+  CHECK(open_fds(getpid()) == host_fds);
+}
+
+TEST_CASE("nobody is left when the keeper is let go with children running", "[process]") {
+  const bool cgroups = GENERATE(true, false);
+  Run run(cgroups);
+  std::vector<std::shared_ptr<ChildOperation>> operations;
+  for (const char* name : {"family", "stubborn", "storm", "daemon_bare", "holder_daemon"}) {
+    ChildSpec spec = run.act(name);
+    spec.drain_ms = 100000;
+    operations.push_back(run.spawn(spec));
+  }
+  REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() >= 5; }));
+  run.keeper.reset();
+  for (const auto& operation : operations) CHECK(operation->done());
+  CHECK(processes_with(run.folder.tag()).empty());
+}

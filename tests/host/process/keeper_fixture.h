@@ -1,0 +1,69 @@
+// For tests that need a keeper and real children: a run directory, a loop, and eyes of its own on
+// what lives, by command line alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/process/keeper_client.h"
+
+namespace moonlet::test {
+
+/// Polls until `done` or the deadline; true when done.
+bool wait_for(const std::function<bool()>& done, int limit_ms = 10000);
+
+/// Living processes whose command line has `tag`.
+std::vector<pid_t> processes_with(const std::string& tag);
+
+/// True in the long form of the tests.
+bool soak();
+
+class RunFolder {
+ public:
+  RunFolder();
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  int fd() const { return fd_; }
+  /// Unlike any other text on the machine; stands in the command line of every child.
+  const std::string& tag() const { return tag_; }
+  std::string read(const std::string& name) const;
+
+ private:
+  std::string path_, tag_;
+  int fd_;
+};
+
+/// A keeper in a fresh run directory.
+class Run {
+ public:
+  explicit Run(bool cgroups = true);
+  ~Run();
+
+  ChildSpec act(const std::string& name, const std::string& argument = {}) const;
+  std::shared_ptr<ChildOperation> spawn(ChildSpec spec) { return keeper->spawn(std::move(spec)); }
+  /// Runs the loop until the operation has completed; fails the test after a minute.
+  const ChildExit& wait(const std::shared_ptr<ChildOperation>& operation);
+  const ChildExit& run(ChildSpec spec) {
+    last_ = spawn(std::move(spec));
+    return wait(last_);
+  }
+  /// Runs the loop until `done`.
+  bool until(const std::function<bool()>& done, int limit_ms = 10000);
+  pid_t guard() const;
+  pid_t worker() const;
+
+  RunFolder folder;
+  SystemClock clock;
+  Loop loop{clock};
+  std::unique_ptr<Keeper> keeper;
+
+ private:
+  std::shared_ptr<ChildOperation> last_;
+};
+
+}  // namespace moonlet::test
