@@ -11,6 +11,9 @@ local concat = table.concat
 
 local M = {}
 
+---The readers of makefiles, justfiles, Taskfiles, CI files and loose JSON.
+M.read = read
+
 ---@class moonlet.checks.Check
 ---@field kind string     typecheck, lint, test, build or custom
 ---@field command string  a shell line
@@ -25,6 +28,7 @@ local M = {}
 ---@field topmost fun(dir: string, names: string[]): string?, string?
 ---@field emit fun(check: table)
 
+local MOST = 40
 local RANK = { typecheck = 2, lint = 3, custom = 4, build = 5, test = 6 }
 
 -- Names that are worth listing from the index: whatever an ecosystem may ask for.
@@ -283,8 +287,13 @@ function M.find(ctx, facts)
     if RANK[a.kind] ~= RANK[b.kind] then return RANK[a.kind] < RANK[b.kind] end
     return a.order < b.order
   end)
-  for _, check in ipairs(s.checks) do check.order = nil end
-  return s.checks
+  local few = {}
+  -- A change all over a repository of many packages would need them all; then the first stand for the rest.
+  for i, check in ipairs(s.checks) do
+    check.order = nil
+    if i <= MOST then few[i] = check end
+  end
+  return few
 end
 
 ---A check as one shell line that works from the top of the work tree.

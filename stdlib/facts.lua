@@ -154,7 +154,7 @@ local function calls_for(target, env, opts)
   local tracked_only = target.kind ~= "worktree" and target.kind ~= "path"
   local calls = { status = other(joined(status, {
     tracked_only and "--untracked-files=no" or "--untracked-files=all",
-  }, spec), 50331648) }
+  }, spec), 33554432) }
   if target.kind == "worktree" or target.kind == "path" then
     calls.staged = diff({ "--cached" }, spec)
     calls.unstaged = diff({ "--ours" }, spec)
@@ -171,10 +171,11 @@ local function calls_for(target, env, opts)
   if target.kind == "path" then
     calls.paths = other(joined({ "ls-files", "-z", "--cached", "--others", "--exclude-standard" }, spec), 4194304)
   end
+  if opts.survey then calls.survey = other({ "ls-files", "-z", "--cached" }, 33554432) end
   return calls
 end
 
-local ORDER = { "status", "staged", "unstaged", "range", "log", "paths" }
+local ORDER = { "status", "staged", "unstaged", "range", "log", "paths", "survey" }
 
 local function run_calls(ctx, calls)
   local names, list, results = {}, {}, {}
@@ -225,13 +226,17 @@ end
 -- Secrets of one file's diff: noted in the part; the text comes back fit to be shown.
 local function cleaned(part, path, chunk)
   part.secrets = {}
-  local hits = secrets.scan(chunk, scan_options(paths.describe(path)))
+  local hits, all = secrets.scan(chunk, scan_options(paths.describe(path)))
   local offsets = {}
   for i = 1, #hits do offsets[i] = hits[i].from end
   for i, place in ipairs(locate(chunk, offsets)) do
     if place.mark == "+" then part.secrets[#part.secrets + 1] = { kind = hits[i].kind, line = place.line } end
   end
   local what, maybe = secrets.name(path)
+  -- Where they are too many to be taken out one by one, all of it is kept back.
+  if not all then
+    what, maybe, part.cut = "too much that looks like secrets", false, true
+  end
   if what and not (maybe and #hits == 0) then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
     return format("%s[withheld: %s]\n", head, what)
@@ -373,7 +378,7 @@ local function add_untracked(ctx, facts, opts)
     if file.untracked and not file.nested then
       if left <= 0 or room <= 0 then
         skipped = skipped + 1
-        file.unread = "too many new files"
+        file.skipped = true
       else
         left = left - 1
         room = room - read_untracked(ctx, file, math.min(each, room), shown, cache)
@@ -422,25 +427,16 @@ local function pick(result, wanted)
   return found
 end
 
--- Before anything is read: which filters to switch off, which files to list, what the target names.
-local function prepare(ctx, target, opts)
-  local calls = { git.config_call() }
-  if opts.survey then
-    calls[#calls + 1] = { { "ls-files", "-z", "--cached" }, { cap = 33554432, journal = opts.journal } }
-  end
-  local survey_at, resolve_at = opts.survey and 2, nil
-  local call = resolve_call(target)
-  if call then
-    resolve_at = #calls + 1
-    calls[resolve_at] = call
-  end
+-- Before anything is read: which filters to switch off, and what the target names.
+local function prepare(ctx, target)
+  local calls = { git.config_call(), resolve_call(target) }
   local results = git.run_all(ctx, calls)
   local env, settings = git.read_config(results[1])
-  if resolve_at then
-    if results[resolve_at].code ~= 0 then error(git.failure(results[resolve_at], "look up the target"), 0) end
-    resolve(target, results[resolve_at])
+  if calls[2] then
+    if results[2].code ~= 0 then error(git.failure(results[2], "look up the target"), 0) end
+    resolve(target, results[2])
   end
-  return env, settings, survey_at and pick(results[survey_at], opts.survey)
+  return env, settings
 end
 
 local function check_path(ctx, facts, target)
@@ -465,7 +461,7 @@ end
 function M.git(ctx, target, opts)
   opts = opts or {}
   target = read_target(target)
-  local env, settings, survey = prepare(ctx, target, opts)
+  local env, settings = prepare(ctx, target)
   local results = run_calls(ctx, calls_for(target, env, opts))
   if results.status.code ~= 0 then error(git.failure(results.status, "read the state of the work tree"), 0) end
 
@@ -473,7 +469,7 @@ function M.git(ctx, target, opts)
   local facts = {
     target = target, branch = status.branch, detached = status.detached, head = status.head,
     upstream = status.upstream, ahead = status.ahead, behind = status.behind, sparse = settings.sparse,
-    files = {}, by_path = {}, sections = {}, notes = {}, survey = survey, cut = false,
+    files = {}, by_path = {}, sections = {}, notes = {}, cut = false,
   }
   facts.state, facts.shallow = git.state(ctx)
   if results.status.cut then
@@ -504,6 +500,7 @@ function M.git(ctx, target, opts)
   end
   if target.kind == "worktree" or target.kind == "path" then add_untracked(ctx, facts, opts) end
   if results.log then add_log(facts, results.log) end
+  if results.survey then facts.survey = pick(results.survey, opts.survey) end
   if results.paths then facts.paths = split_zero(results.paths.stdout or "") end
   check_path(ctx, facts, target)
   if target.root and facts.shallow then

@@ -136,6 +136,7 @@ end
 ---@param calls table[] each {args, opts}
 ---@return table[]
 function M.run_all(ctx, calls)
+  if #calls == 1 then return { M.run(ctx, calls[1][1], calls[1][2]) } end
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
@@ -219,11 +220,11 @@ function M.read_config(result)
   return env, settings
 end
 
----The call whose result `M.read_config` reads.
+---The call whose result `M.read_config` reads. It is looked at anew by every run, for it guards that run.
 ---@return table
 function M.config_call()
   return { { "config", "--includes", "--show-scope", "-z", "--get-regexp",
-    "^(filter\\..*|core\\.sparsecheckout)$" } }
+    "^(filter\\..*|core\\.sparsecheckout)$" }, { journal = false } }
 end
 
 return M

@@ -82,15 +82,24 @@ end
 local PLACEHOLDERS = {
   "example", "sample", "placeholder", "changeme", "change_me", "change-me", "replace", "redacted", "dummy", "fake",
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
-  "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "abcdef", "123456789", "deadbeef", "todo", "lorem",
-  "process.env", "os.environ", "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
+  "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
+  "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
 }
+
+-- What people type to fill a place; in code it is a key all the same.
+local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
 ---Whether a value only stands in for a secret.
 ---@param value string
+---@param context string? "docs" and "test" know more such values than code does
 ---@return boolean
-function M.placeholder(value)
+function M.placeholder(value, context)
   local text = lower(value)
+  if context == "docs" or context == "test" then
+    for i = 1, #FILLERS do
+      if find(text, FILLERS[i], 1, true) then return true end
+    end
+  end
   for i = 1, #PLACEHOLDERS do
     if find(text, PLACEHOLDERS[i], 1, true) then return true end
   end
@@ -99,13 +108,19 @@ function M.placeholder(value)
   return text == first:rep(#text) or (#text % 4 == 0 and text == sub(text, 1, 4):rep(#text // 4))
 end
 
--- Whether text[from..to] stands alone, and is not the middle of a longer word.
-local function bounded(text, from, to)
-  local before, after = sub(text, from - 1, from - 1), sub(text, to + 1, to + 1)
-  return not find(before, "[%w_]") and not find(after, "[%w_]")
+-- Whether a place is the start, or the end, of a word.
+local function starts_word(text, from) return from == 1 or not find(text, "^[%w_]", from - 1) end
+local function ends_word(text, to) return not find(text, "^[%w_]", to + 1) end
+
+-- Words joined by dashes are a name, however long.
+local function has_long_run(value)
+  for run in string.gmatch(value, "%w+") do
+    if #run >= 16 and find(run, "%d") then return true end
+  end
+  return false
 end
 
--- Forms that providers publish: {lead, pattern of the whole, kind, least entropy}
+-- Forms that providers publish: {lead, pattern of the whole, kind, least entropy, least and greatest length, a test}
 local FORMS = {
   { "AKIA", "^AKIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
   { "ASIA", "^ASIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
@@ -127,7 +142,7 @@ local FORMS = {
   { "AIza", "^AIza[%w_%-]+", "Google API key", 3.4, 39, 39 },
   { "GOCSPX-", "^GOCSPX%-[%w_%-]+", "Google client secret", 3, 30, 60 },
   { "ya29.", "^ya29%.[%w_%-]+", "Google access token", 3.4, 40, 2048 },
-  { "sk-", "^sk%-[%w_%-]+", "API key", 3.5, 35, 255 },
+  { "sk-", "^sk%-[%w_%-]+", "API key", 3.5, 35, 255, has_long_run },
   { "npm_", "^npm_%w+", "npm token", 3.2, 40, 40 },
   { "pypi-AgE", "^pypi%-AgE[%w_%-]+", "PyPI token", 3.5, 60, 2048 },
   { "hf_", "^hf_%w+", "Hugging Face token", 3.4, 37, 40 },
@@ -152,7 +167,7 @@ end
 local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
 
 local function blank(value, context)
-  if context ~= "code" then return M.placeholder(value) end
+  if context ~= "code" then return M.placeholder(value, context) end
   local text = lower(value)
   for i = 1, #BLANKS do
     if find(text, BLANKS[i], 1, true) then return true end
@@ -165,11 +180,11 @@ local function known_forms(text, hits, limit, context)
     local form = FORMS[i]
     local at = find(text, form[1], 1, true)
     while at and #hits < limit do
-      local value = match(sub(text, at, at + form[6]), form[2])
+      local value = starts_word(text, at) and match(sub(text, at, at + form[6]), form[2])
       local size = value and #value or 0
-      if size >= form[5] and size <= form[6] and bounded(text, at, at + size - 1)
+      if size >= form[5] and size <= form[6] and ends_word(text, at + size - 1)
         and not blank(value, context) and M.entropy(sub(value, #form[1] + 1)) >= form[4]
-        and (context == "code" or form[1] ~= "eyJ") then
+        and (context == "code" or form[1] ~= "eyJ") and (not form[7] or form[7](value)) then
         add(hits, at, at + size - 1, form[3])
       end
       at = find(text, form[1], at + math.max(size, 1), true)
@@ -202,8 +217,8 @@ local function private_keys(text, hits, limit)
       local inline = find(tail, "^\\n[%w+/=]") ~= nil
       local random = #body >= 40 and M.entropy(body) > 3
       if (inline and #body >= 16) or random or (alone and #body >= 4 and not blank(body, "code")) then
-        local _, close = find(text, "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-", after)
-        if not close or close - at > 16384 then close = inline and line_end - 1 or math.min(#text, after + 4096) end
+        local _, size = find(sub(text, after, after + 16384), "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
+        local close = size and after + size - 1 or inline and line_end - 1 or math.min(#text, after + 4096)
         add(hits, at, close, "private key")
         stop = close
       end
@@ -229,10 +244,11 @@ local function assigned(window, loose, called)
   if value then return value, from end
 end
 
-local function looks_random(value, least_size, least_entropy)
-  if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") or M.placeholder(value) then
-    return false
-  end
+local function looks_random(value, least_size, least_entropy, context)
+  if #value < least_size or find(value, "%s") or find(value, "^[%w_.]+%(") then return false end
+  -- An AWS secret has this length and alphabet; its published example counts where code uses it.
+  local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
+  if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
   -- A URL, a path, a version or a dotted name is not a password.
   if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
@@ -245,40 +261,54 @@ end
 local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do
-    if #piece > 10 or (password and find(piece, "%a") and find(piece, "%d")) then return false end
+    local mixed = find(piece, "%a") and find(piece, "%d")
+    if #piece > 10 or find(piece, "^%d%d%d%d%d") or (password and mixed) then return false end
   end
   return true
 end
 
+-- The value that a key's name is given, and where it begins; looked for in a short stretch first, for most names of
+-- secrets are given none.
+local function value_of(text, low, at, after, opts)
+  local near = sub(low, after, after + 48)
+  if not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
+  opts.looks = opts.looks - 1
+  -- put("password", "…") assigns too; a list of names does not.
+  local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
+  local line_end = find(text, "\n", after, true) or #text + 1
+  local value, offset = assigned(sub(text, after, math.min(line_end - 1, after + 600)), opts.loose, called)
+  if not value then return nil end
+  return value, after + offset - 1, called
+end
+
+-- What the hits of one key's name are.
+local function key_hits(text, low, key, hits, limit, opts)
+  local docs = opts.context == "docs"
+  local password = find(key, "pass", 1, true) or key == "_pwd"
+  local at = find(low, key, 1, true)
+  while at and #hits < limit and opts.looks > 0 do
+    local after = at + #key
+    local value, from, called = value_of(text, low, at, after, opts)
+    if value and key == "authorization" then
+      local skip, bare = match(value, "^(%a+%s+)(%S+)$")
+      value, from = bare, from + #(skip or "")
+    end
+    -- A tokenizer is no token.
+    if key == "token" and find(sub(low, after, after + 1), "^i[sz]") then value = nil end
+    -- A word chosen by a person is shorter than an issued one, where it is plainly assigned.
+    local short = password and not called and not docs
+    local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
+    if value and looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
+      local kind = password and "hard-coded password" or "hard-coded secret"
+      add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)
+    end
+    at = find(low, key, after, true)
+  end
+end
+
 local function assignments(text, hits, limit, opts)
   local low = lower(text)
-  local least_size, least_entropy = 10, 2.9
-  if opts.context == "docs" then least_size, least_entropy = 20, 3.6 end
-  for i = 1, #KEYS do
-    local key = KEYS[i]
-    local at = find(low, key, 1, true)
-    while at and #hits < limit do
-      local after = at + #key
-      local line_end = find(text, "\n", after, true) or #text + 1
-      local window = sub(text, after, math.min(line_end - 1, after + 1200))
-      -- put("password", "…") assigns too; a list of names does not.
-      local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
-      local value, offset = assigned(window, opts.loose, called)
-      if value and key == "authorization" then
-        local skip, bare = match(value, "^(%a+%s+)(%S+)$")
-        value, offset = bare, offset + #(skip or "")
-      end
-      local password = find(key, "pass", 1, true) or key == "_pwd"
-      -- A tokenizer is no token.
-      if key == "token" and find(window, "^i[sz]") then value = nil end
-      if value and looks_random(value, least_size, least_entropy) and not identifier(value, password) then
-        local from = after + offset - 1
-        local kind = password and "hard-coded password" or "hard-coded secret"
-        add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)
-      end
-      at = find(low, key, after, true)
-    end
-  end
+  for i = 1, #KEYS do key_hits(text, low, KEYS[i], hits, limit, opts) end
 end
 
 local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
@@ -299,12 +329,14 @@ end
 
 ---Finds credentials in a text. The hits come in order and do not overlap.
 ---@param text string
----@param opts table? {context = "code"|"docs"|"test"|"generated", loose = unquoted values count, limit = 200}
+---@param options table? {context = "code"|"docs"|"test"|"generated", loose = unquoted values count, limit = 200}
 ---@return moonlet.secrets.Hit[]
-function M.scan(text, opts)
-  opts = opts or {}
-  local hits, limit = {}, opts.limit or 200
-  known_forms(text, hits, limit, opts.context or "code")
+---@return boolean all false where the text holds so much that looks like secrets that the search was given up
+function M.scan(text, options)
+  options = options or {}
+  local opts = { context = options.context or "code", loose = options.loose, looks = 20000 }
+  local hits, limit = {}, options.limit or 200
+  known_forms(text, hits, limit, opts.context)
   private_keys(text, hits, limit)
   if opts.context ~= "test" and opts.context ~= "generated" then
     assignments(text, hits, limit, opts)
@@ -321,7 +353,7 @@ function M.scan(text, opts)
       last = hits[i].to
     end
   end
-  return kept
+  return kept, opts.looks > 0 and #hits < limit
 end
 
 ---The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.

@@ -98,6 +98,12 @@ local function shape_findings(ctx, file, add, state)
   local special = file.symlink or file.submodule or file.nested
   if file.mode_change and not special then risk("file mode (" .. file.mode_change .. ")") end
   if file.large then risk "very large file" end
+  for _, part in ipairs(file.parts) do
+    if part.cut and not file.large then
+      risk "too long to be looked at whole"
+      break
+    end
+  end
   if file.unread and not file.withheld and not special then
     risk("could not be read (" .. git.show_path(file.unread, 80) .. ")")
   end
@@ -188,7 +194,7 @@ local function base_finding(file, state)
   if d.kind == "config" or d.kind == "lock" then return { level = "code", why = "configuration", path = file.path } end
   if d.kind == "data" then return { level = "code", why = "data", path = file.path } end
   if d.kind == "unknown" then return { level = "code", why = "file of an unknown kind", path = file.path } end
-  return { level = "code", why = "code", path = file.path }
+  return { level = "code", why = "source code", path = file.path }
 end
 
 local function judge(ctx, file, state, add)

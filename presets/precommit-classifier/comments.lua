@@ -19,25 +19,30 @@ end
 local C = { line = { "//" }, block = { "/*", "*/" }, quotes = "\"'" }
 local HASH = { line = { "#" }, quotes = "\"'" }
 local TRIPLE = { '"""', "'''" }
+-- nests: what shows that a text holds code which holds such text again, or runs on; only a parser can tell then
+local BACKTICK = { multi = { "`" }, nests = { "%${[^}]*`", "%${[^}]*$" } }
+local NESTED_TRIPLE = { "%${[^}]*\"", "%${[^}]*$" }
 
 -- Languages whose plain quotes run over lines in ways that take a parser are left out on purpose.
 local LANGUAGES = {
   c = C, cpp = like(C, { refuse = { 'R"' } }), objc = C, proto = C, solidity = C, prisma = C,
   csharp = like(C, { refuse = { '@"', '"""' } }), java = like(C, { multi = { '"""' } }),
-  kotlin = like(C, { multi = { '"""' } }), scala = like(C, { multi = { '"""' } }),
-  swift = like(C, { multi = { '"""' } }), dart = like(C, { multi = TRIPLE }), go = like(C, { multi = { "`" } }),
-  javascript = like(C, { multi = { "`" } }), typescript = like(C, { multi = { "`" } }),
+  kotlin = like(C, { multi = { '"""' }, nests = NESTED_TRIPLE }),
+  scala = like(C, { multi = { '"""' }, nests = NESTED_TRIPLE }),
+  swift = like(C, { multi = { '"""' }, nests = { "\\%([^)]*\"", "\\%([^)]*$" } }),
+  dart = like(C, { multi = TRIPLE, nests = { "%${[^}]*['\"]", "%${[^}]*$" } }),
+  go = like(C, { multi = { "`" } }), javascript = like(C, BACKTICK), typescript = like(C, BACKTICK),
   rust = like(C, { quotes = "", multi = { '"' }, refuse = { 'r#"', 'r"', "'\"'", "///", "//!" } }),
   css = { block = { "/*", "*/" }, quotes = "\"'" },
   html = { block = { "<!--", "-->" }, quotes = "", refuse = { "<!--[if", "<script", "<style" } },
-  python = like(HASH, { multi = TRIPLE, continues = true }),
-  shell = like(HASH, { quotes = "", multi = { '"', "'" }, refuse = { "<<" }, continues = true }),
+  python = like(HASH, { multi = TRIPLE }),
+  shell = like(HASH, { quotes = "", multi = { '"', "'" }, refuse = { "<<" } }),
   terraform = like(HASH, { line = { "#", "//" }, block = { "/*", "*/" }, refuse = { "<<" } }),
   yaml = { line = { "#" }, quotes = "", yaml = true }, toml = like(HASH, { multi = TRIPLE }),
   ini = { line = { "#", ";" }, quotes = "", only_start = true },
-  make = { line = { "#" }, quotes = "", continues = true, only_start = true },
+  make = { line = { "#" }, quotes = "", only_start = true },
   cmake = { line = { "#" }, quotes = "", multi = { '"' }, refuse = { "[[", "[=" } },
-  docker = { line = { "#" }, quotes = "", refuse = { "<<" }, continues = true, only_start = true },
+  docker = { line = { "#" }, quotes = "", refuse = { "<<" }, only_start = true },
   lua = { line = { "--" }, block = { "--[[", "]]" }, quotes = "\"'", pair = { "[[", "]]" }, refuse = { "[=" } },
   sql = { line = { "--" }, block = { "/*", "*/" }, quotes = "", multi = { "'", '"' }, refuse = { "$$" } },
   haskell = { line = { "--" }, block = { "{-", "-}" }, quotes = '"' },
@@ -49,7 +54,8 @@ local OBEYED = { "#!", "go:", "+build", "nolint", "noqa", "type:", "pylint", "pr
   "check=", "tools-version", "nosec", "noinspection", "#include", "//export", "@jsx", "@flow", "webpack", "clang-",
   "nosonar", "mypy", "isort", "fmt:", "fmt off", "yapf", "coverage", "pyright", "luacheck", "stylua", "@generated",
   "doctest", ">>>", "@vite", "c8 ", "biome", "deno-", "v8 ", "sourcery", "codeql", "checkov", "trivy", "tfsec",
-  "@type", "@import", "dependabot", "renovate", "$schema", "yaml-language", "license", "copyright", "spdx" }
+  "@type", "@import", "dependabot", "renovate", "$schema", "yaml-language", "/*!", "/*+", "license", "copyright",
+  "spdx" }
 
 local function obeyed(text)
   local low = lower(text)
@@ -123,15 +129,18 @@ end
 
 -- The state before each line of a file and which lines are code, or nil where the file does not end as it should.
 local function states_of(lines, lang)
-  local before, code, state, continued = {}, {}, "", false
+  local before, code, state = {}, {}, ""
   for i, line in ipairs(lines) do
+    -- Nobody writes comments into lines of such length, and patterns would take too long over them.
+    if #line > 4000 then return nil end
     before[i] = state
     state, code[i] = scan_line(line, state, lang)
-    -- A comment after a continued line is part of that line in some languages and not in others.
-    if lang.continues and sub(line, -1) == "\\" then continued = true end
+    for _, pattern in ipairs(lang.nests or {}) do
+      if find(line, pattern) then return nil end
+    end
   end
   before[#lines + 1] = state
-  if state ~= "" or continued then return nil end
+  if state ~= "" then return nil end
   return before, code
 end
 
@@ -151,7 +160,9 @@ local function refused(text, lang)
 end
 
 -- One run of changed lines: the new ones are comments, the old ones were, and both leave the same state behind.
-local function run_is_comment(run, line, before, code, lang)
+local function run_is_comment(run, line, lines, before, code, lang)
+  -- A comment after a continued line ends it, or is part of it.
+  if sub(lines[line - 1] or "", -1) == "\\" then return false end
   for i = line, line + run.added - 1 do
     if code[i] then return false end
   end
@@ -165,12 +176,12 @@ local function run_is_comment(run, line, before, code, lang)
   return state == before[line + run.added]
 end
 
-local function hunk_is_comment(hunk, before, code, lang)
+local function hunk_is_comment(hunk, lines, before, code, lang)
   local line = hunk.new_count == 0 and hunk.new_start + 1 or hunk.new_start
   local run = { added = 0, removed = {} }
   local function close()
     if run.added == 0 and #run.removed == 0 then return true end
-    local ok = run_is_comment(run, line, before, code, lang)
+    local ok = run_is_comment(run, line, lines, before, code, lang)
     line = line + run.added
     run = { added = 0, removed = {} }
     return ok
@@ -220,10 +231,11 @@ function M.only(ctx, file, budget)
   local text, _, cut = ctx:read(file.path, { cap = 131072 })
   if not text or cut then return false end
   if refused(text, lang) then return false end
-  local before, code = states_of(split_lines(text), lang)
+  local lines = split_lines(text)
+  local before, code = states_of(lines, lang)
   if not before then return false end
   for _, hunk in ipairs(part.hunks) do
-    if not hunk_is_comment(hunk, before, code, lang) then return false end
+    if not hunk_is_comment(hunk, lines, before, code, lang) then return false end
   end
   return true
 end

@@ -86,11 +86,14 @@ local function collections(order)
 end
 
 -- The skills whose SKILL.md names a file.
-local function mentioned_by(ctx, path, order)
+local function mentioned_by(ctx, path, order, pages)
   local users = {}
   for i, root in ipairs(order) do
     if i > 64 then break end
-    local text = ctx:read(root == "" and "SKILL.md" or root .. "/SKILL.md", { cap = 65536 })
+    if pages[root] == nil then
+      pages[root] = ctx:read(root == "" and "SKILL.md" or root .. "/SKILL.md", { cap = 65536 }) or false
+    end
+    local text = pages[root]
     -- A skill that has such a file of its own means that one.
     if text and find(text, path, 1, true) and not ctx:read(root .. "/" .. path, { cap = 1 }) then
       users[#users + 1] = root
@@ -119,7 +122,7 @@ local function installs_skills(ctx, path, order)
 end
 
 -- Whether a file outside of every skill is a part that skills share: "all", the skills that use it, or nil.
-local function shared_by(ctx, path, order, parents)
+local function shared_by(ctx, path, order, parents, pages)
   if is_installer(path) and installs_skills(ctx, path, order) then return "all" end
   local d = paths.describe(path)
   if in_collection(path, parents) then
@@ -128,7 +131,7 @@ local function shared_by(ctx, path, order, parents)
     return not d.test and "all" or nil
   end
   if not SHARED_DIRS[match(path, "^([^/]+)/") or ""] then return nil end
-  local users = mentioned_by(ctx, path, order)
+  local users = mentioned_by(ctx, path, order, pages)
   if #users > 1 then return "all" end
   return users[1] and users or nil
 end
@@ -162,7 +165,7 @@ function M.find(ctx, facts)
   local roots, order, gone = survey_roots(ctx, facts)
   local result = { of = {}, shared = {}, needed = false, names = {}, why = {} }
   if #order == 0 then return result end
-  local parents, changed, everything, looked = collections(order), {}, nil, 0
+  local parents, changed, everything, looked, pages = collections(order), {}, nil, 0, {}
   local function touch(path, file)
     local root = root_of(path, roots)
     if root then
@@ -170,7 +173,8 @@ function M.find(ctx, facts)
       return
     end
     looked = looked + 1
-    local shared = looked <= 500 and (is_listing(path) and listed(file, order) or shared_by(ctx, path, order, parents))
+    local shared = looked <= 500
+      and (is_listing(path) and listed(file, order) or shared_by(ctx, path, order, parents, pages))
     if not shared then return end
     result.shared[path] = true
     if shared == "all" then
