@@ -187,123 +187,17 @@ end
 ---@return table<string, table>
 function M.catalog() return load_catalog().rules end
 
--- Completing the facts ---------------------------------------------------------------------------
+---What is to be reviewed, with all that rules want to know of it: the change, the tree it was made in, and the new
+---text of its files. For a path or glob the files themselves are reviewed, every line of them.
+---@param ctx moonlet.Ctx
+---@param target string as for `m.facts.git`
+---@return moonlet.facts.Git
+function M.facts(ctx, target) return require("moonlet.rules.gather").facts(ctx, target) end
 
-local gather_bytes = 16 << 20
-local text_bytes = 1 << 20
-
--- Reads blobs in one call: specs are "COMMIT:path" or ":path".
-local function read_blobs(ctx, prefix, wanted, journal)
-  local specs, order_of = {}, {}
-  for _, path in ipairs(wanted) do
-    if not find(path, "[\r\n]") then
-      specs[#specs + 1] = prefix .. path
-      order_of[#order_of + 1] = path
-    end
-  end
-  if #specs == 0 then return {} end
-  local result = git.run(ctx, { "cat-file", "--batch" }, {
-    stdin = table.concat(specs, "\n") .. "\n", cap = gather_bytes, journal = journal })
-  local texts, pos, out = {}, 1, result.stdout or ""
-  for _, path in ipairs(order_of) do
-    local stop = find(out, "\n", pos, true)
-    if not stop then break end
-    local head = sub(out, pos, stop - 1)
-    local size = tonumber(match(head, "^%x+ blob (%d+)$"))
-    pos = stop + 1
-    if size then
-      if pos + size - 1 > #out then break end
-      if size <= text_bytes then texts[path] = sub(out, pos, pos + size - 1) end
-      pos = pos + size + 1
-    elseif match(head, "^%x+ %a+ (%d+)$") then
-      pos = pos + tonumber(match(head, "(%d+)$")) + 1
-    end
-  end
-  return texts
-end
-
-local function split_zero(text)
-  local list = {}
-  for path in string.gmatch(text or "", "([^%z]+)%z") do list[#list + 1] = path end
-  return list
-end
-
-local function wanted_texts(facts)
-  local list = {}
-  for _, file in ipairs(facts.files) do
-    if not file.binary and not file.submodule and not file.symlink and file.status ~= "deleted" and #file.parts > 0 then
-      list[#list + 1] = file.path
-    end
-  end
-  return list
-end
-
----Adds to facts what rules want to know beyond the diff: all paths of the tree that was reviewed, and the new text
----of the changed files. Reads only; changes `facts`.
+---Completes facts of `m.facts.git` in the same way. Reads only; changes `facts`.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
----@param opts {journal: boolean?}?
 ---@return moonlet.facts.Git
-function M.gather(ctx, facts, opts)
-  local journal = opts and opts.journal
-  local target = facts.target
-  local list_call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
-  if target.kind == "commit" or target.kind == "range" then
-    list_call = { "ls-tree", "-r", "-z", "--name-only", "--full-tree", target.head }
-  elseif target.kind == "staged" then
-    list_call = { "ls-files", "-z", "--cached" }
-  end
-  local listed = git.run(ctx, list_call, { cap = 64 << 20, journal = journal })
-  if listed.code == 0 and not listed.cut then facts.tree = split_zero(listed.stdout) end
-  local wanted = wanted_texts(facts)
-  if target.kind == "commit" or target.kind == "range" then
-    facts.texts = read_blobs(ctx, target.head .. ":", wanted, journal)
-  elseif target.kind == "staged" then
-    facts.texts = read_blobs(ctx, ":0:", wanted, journal)
-  else
-    local room = gather_bytes
-    facts.texts = {}
-    for _, path in ipairs(wanted) do
-      if room > 0 then
-        local text, _, cut = ctx:read(path, { cap = text_bytes })
-        if text and not cut and not find(sub(text, 1, 8000), "\0", 1, true) then
-          facts.texts[path] = text
-          room = room - #text
-        end
-      end
-    end
-  end
-  return facts
-end
-
----Facts about files as they are, whole, for the review of a document or of code that did not change: every line counts.
----@param ctx moonlet.Ctx
----@param facts moonlet.facts.Git of a path target
----@return moonlet.facts.Git
-function M.whole_files(ctx, facts)
-  local files, room, left, unread = {}, gather_bytes, 500, 0
-  facts.texts = {}
-  for _, path in ipairs(facts.paths or {}) do
-    local text, _, cut
-    if room > 0 and left > 0 then text, _, cut = ctx:read(path, { cap = text_bytes }) end
-    if text and not find(sub(text, 1, 8000), "\0", 1, true) then
-      room, left = room - #text, left - 1
-      local parsed = git.parse_diff(git.new_file_diff(path, text))[1]
-      local part = { section = "file", status = "added", added = 0, deleted = 0, binary = false, hunks = parsed.hunks,
-        secrets = {}, cut = cut or nil }
-      part.added = parsed.hunks[1] and parsed.hunks[1].new_count or 0
-      files[#files + 1] = { path = path, status = "reviewed", added = part.added, deleted = 0, parts = { part },
-        binary = false }
-      if not cut then facts.texts[path] = text end
-    else
-      unread = unread + 1
-    end
-  end
-  if unread > 0 then
-    facts.notes[#facts.notes + 1] = format("%d files were not read: binary, unreadable or too many", unread)
-  end
-  facts.files, facts.whole_files = files, true
-  return facts
-end
+function M.gather(ctx, facts) return require("moonlet.rules.gather").complete(ctx, facts) end
 
 return M

@@ -89,6 +89,29 @@ local function assignment(view, n, line, report)
   end
 end
 
+-- for i in range(len(x)) with x[i + 1] in its body and nothing that stops before the end.
+local function next_one(view, n, line, report)
+  local var, list = match(line.code, "for%s+([%w_]+)%s+in%s+range%(%s*len%(([%w_.]+)%)%s*%)%s*:")
+  if not var then return end
+  local width = V.indent(line.code)
+  local ahead = gsub(list, "%.", "%%.") .. "%[%s*" .. var .. "%s*%+%s*1%s*%]"
+  for i = n + 1, n + 12 do
+    local later = view.lines[i]
+    if not later then return end
+    if find(later.code, "%S") then
+      if V.indent(later.code) <= width or find(later.code, "%f[%w_]if%f[^%w_]") or find(later.code, "%f[%w_]try%f[^%w_]")
+        or find(later.code, "%f[%w_]while%f[^%w_]") or find(later.code, "%f[%w_]break%f[^%w_]") then
+        return
+      end
+      if find(later.code, ahead) then
+        report("off-by-one", view, later.added and i or n,
+          format("In the last round %s[%s + 1] is one past the end.", list, var))
+        return
+      end
+    end
+  end
+end
+
 -- Object mappers and data frames give == None a meaning.
 local MAPPED = { "filter", "where", "select", "query", "case(", "and_(", "or_(", ".c.", "df", "column", "having",
   "series", "frame" }
@@ -141,6 +164,7 @@ local function python_logic(view, n, line, report)
       end
     end
   end
+  next_one(view, n, line, report)
   local list = match(code, "%f[%w_]([%w_.]+)%[%s*len%(%s*[%w_.]+%s*%)%s*%]")
   if list and list == match(code, "%f[%w_][%w_.]+%[%s*len%(%s*([%w_.]+)%s*%)%s*%]")
     and not find(code, "%[%s*len%(%s*[%w_.]+%s*%)%s*%]%s*=[^=]") then

@@ -214,8 +214,9 @@ local function evaluation(view, n, line, report)
       report("code-from-text", view, n, "Text is run as code: whoever writes the text runs what they like.")
     end
   elseif JS[view.language] then
-    local at = find(code, "%f[%w_.$]eval%s*%(%s*[^\"'%s)]") or find(code, "%f[%w_.]new%s+Function%s*%(%s*[^)]")
-    if at and not find(text, "\\(%s*[\"'][^\"']*[\"']%s*%)") then
+    local at = find(code, "%f[%w_.$]eval%s*%(%s*[^%s)]") or find(code, "%f[%w_.]new%s+Function%s*%(%s*[^)]")
+    -- A fixed text is as safe as the code around it.
+    if at and not find(code, "^%a+%s*%(%s*[\"'`]\1*[\"'`]%s*%)", at) and not find(code, "^new%s+Function%s*%([\"'`\1,%s]*%)", at) then
       report("code-from-text", view, n, "Text is run as code: whoever writes the text runs what they like.",
         { severity = "medium" })
     end

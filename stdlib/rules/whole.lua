@@ -63,10 +63,19 @@ local function section_of(view, n, toml)
   return nil
 end
 
+-- Whether a line only got or lost the comma at its end.
+local function only_comma(view, text)
+  local bare = string.gsub(text, "%s*,%s*$", "")
+  for _, line in ipairs(view.removed) do
+    if string.gsub(line.text, "%s*,%s*$", "") == bare then return true end
+  end
+  return false
+end
+
 local function declares(view, manifest)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    if find(line.text, manifest.line) and not line.moved then
+    if find(line.text, manifest.line) and not line.moved and not only_comma(view, line.text) then
       local key = match(line.text, "^%s*\"([^\"]+)\"")
       if not (key and NOT_VERSIONS[key]) then
         if manifest.section then
