@@ -28,6 +28,18 @@ local function internal(view)
   return find(view.d.name, "^_[^_]") ~= nil
 end
 
+-- Modules of JavaScript export for each other too; what lies deep below the entry of a package is seldom its interface.
+local function deep(view)
+  if view.language ~= "javascript" and view.language ~= "typescript" then return false end
+  if find(view.d.name, "^index%.") or find(view.d.name, "^mod%.") or find(view.d.name, "^main%.") then return false end
+  local dir = gsub(view.d.dir, "^packages/[^/]+/?", "")
+  local depth = 0
+  for part in string.gmatch(dir, "[^/]+") do
+    if part ~= "src" and part ~= "lib" then depth = depth + 1 end
+  end
+  return depth > 1
+end
+
 -- The public name that a line defines, and what kind of thing it is.
 local function defined(view, text)
   local language = view.language
@@ -118,7 +130,8 @@ end
 local function names_removed(change, report)
   local words = added_words(change)
   for _, view in ipairs(change.views) do
-    if view.production and not view.script and not internal(view) and not (view.language == "go" and find(view.path, "^cmd/")) then
+    if view.production and not view.script and not internal(view) and not deep(view)
+      and not (view.language == "go" and find(view.path, "^cmd/")) then
       local gone, kinds, deprecated = {}, {}, {}
       for index, line in ipairs(view.removed) do
         local name, kind = defined(view, line.text)
@@ -306,7 +319,7 @@ function M.change(change, report)
   interfaces(change, report)
   for _, view in ipairs(change.views) do
     if not view.test and not view.example then
-      if view.production and not view.script and not internal(view) then signatures(view, report) end
+      if view.production and not view.script and not internal(view) and not deep(view) then signatures(view, report) end
       least_versions(view, report)
     end
   end

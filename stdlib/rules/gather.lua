@@ -132,7 +132,18 @@ local function whole_files(ctx, facts, list)
   return facts
 end
 
----Adds `tree` and `texts` to facts; for a path target puts the files themselves in the place of their changes.
+-- What the commits say that they do.
+local function subjects(ctx, facts, at)
+  local list = {}
+  for _, commit in ipairs(facts.commits or {}) do list[#list + 1] = commit.subject end
+  if #list == 0 and facts.target.kind == "commit" then
+    local result = git.run(ctx, { "log", "--no-show-signature", "--no-color", "-1", "--format=%s", at, "--" })
+    if result.code == 0 then list[1] = match(result.stdout, "^[^\n]*") end
+  end
+  return list
+end
+
+---Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git
@@ -150,6 +161,7 @@ function M.complete(ctx, facts)
   if target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
   local wanted = changed_texts(facts)
   if at then
+    facts.subjects = subjects(ctx, facts, at)
     facts.texts = read_blobs(ctx, at .. ":", wanted)
   elseif target.kind == "staged" then
     facts.texts = read_blobs(ctx, ":0:", wanted)

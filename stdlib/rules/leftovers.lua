@@ -28,7 +28,6 @@ local JS = { javascript = true, typescript = true, vue = true, svelte = true, as
 local STOPS = {
   { "javascript", "^%s*debugger%s*;?%s*$", "A debugger statement" },
   { "python", "%f[%w_]pdb%.set_trace%(", "A breakpoint (pdb.set_trace)" },
-  { "python", "^%s*import%s+i?pu?db%s*;?", "An import of a debugger" },
   { "python", "%f[%w_]i?pu?db%.set_trace%(", "A breakpoint" },
   { "python", "^%s*breakpoint%(%)", "A breakpoint" },
   { "ruby", "%f[%w_]binding%.pry%f[^%w_]", "A breakpoint (binding.pry)" },
@@ -100,7 +99,8 @@ local function console_log(view, n, line, report)
   local code = line.code
   if find(code, "%f[%w_.]console%.debug%(") or find(code, "^%s*console%.log%(") or find(code, "[;{]%s*console%.log%(") then
     local before = V.previous_code(view, n, 2)
-    -- What prints under a flag is a feature.
+    -- Outside of any function this is a program that prints; under a flag it is a feature.
+    if view.whole and not V.function_around(view, n) then return end
     if before and find(lower(before.code), "if%s*%(.*[vdb][eb][rbu][bug]") then return end
     report("debug-print", view, n, "console.log was left in code that is not a script.")
   end
@@ -208,7 +208,7 @@ function M.file(view, report)
       if code_file and find(line.code, "%S") and line.inside ~= "string" then
         for _, stop in ipairs(STOPS) do
           if stop[1] == family and find(line.code, stop[2]) then
-            report("breakpoint", view, n, stop[3] .. " was left in the code.", { loud = true })
+            report("breakpoint", view, n, stop[3] .. " was left in the code.")
             break
           end
         end

@@ -389,8 +389,8 @@ function M.file(view, report)
       if view.d.kind == "code" and not view.test then
         queries(view, n, line, report)
         weaknesses(view, n, line, report)
-        html(view, n, line, report)
         if not view.example then
+          html(view, n, line, report)
           if view.language == "python" then python_commands(view, n, line, report) end
           other_commands(view, n, line, report)
           evaluation(view, n, line, report)

@@ -47,26 +47,6 @@ local function loop_around(view, n)
   return nil
 end
 
--- The line of the function that line n stands in.
-local function function_around(view, n)
-  local indent = V.indent(view.lines[n].code)
-  for i = n - 1, math.max(1, n - 150), -1 do
-    local line = view.lines[i]
-    if not line then return nil end
-    if find(line.code, "%S") and not line.inside then
-      local width = V.indent(line.code)
-      if width < indent then
-        if find(line.code, "%f[%w_]def%f[^%w_]") or find(line.code, "%f[%w_]func%f[^%w_]") or find(line.code, "%f[%w_]function%f[^%w_]")
-          or find(line.code, "=>%s*{?%s*$") then
-          return line
-        end
-        indent = width
-      end
-    end
-  end
-  return nil
-end
-
 local function python(view, n, line, report)
   local code = line.code
   if find(code, "%f[%w_.]re%.compile%(%s*r?[\"']") and loop_around(view, n) then
@@ -78,7 +58,7 @@ local function python(view, n, line, report)
     end
   end
   if find(code, "^%s*time%.sleep%(") or find(code, "%f[%w_]requests%.[gpdh][eouae][tsela][tdt]?e?%(") then
-    local around = function_around(view, n)
+    local around = V.function_around(view, n)
     if around and find(around.code, "%f[%w_]async%s+def") then
       report("blocked-loop", view, n, "The call blocks: while it waits, nothing else in the event loop runs.")
       return
@@ -134,7 +114,7 @@ local function javascript(view, n, line, report)
   end
   for _, name in ipairs(SYNC) do
     if find(code, "%f[%w_]" .. name .. "%(") then
-      local around = function_around(view, n)
+      local around = V.function_around(view, n)
       if around and find(around.code, "%f[%w_]async%f[^%w_]") and not view.script then
         report("blocked-loop", view, n, format("%s blocks: while it works, nothing else in the event loop runs.", name), { severity = "low" })
       end

@@ -298,4 +298,28 @@ function M.indent(text)
   return width
 end
 
+--- The line that begins the function that line n stands in; nil where there is none, or where that is not known.
+---@param view moonlet.rules.View
+---@param n integer
+---@return moonlet.rules.Text?
+function M.function_around(view, n)
+  local indent = M.indent(view.lines[n].code)
+  for i = n - 1, math.max(1, n - 150), -1 do
+    local line = view.lines[i]
+    if not line then return nil end
+    if find(line.code, "%S") and not line.inside then
+      local width = M.indent(line.code)
+      if width < indent then
+        local code = line.code
+        if find(code, "%f[%w_]def%f[^%w_]") or find(code, "%f[%w_]func%f[^%w_]") or find(code, "%f[%w_]function%f[^%w_]")
+          or find(code, "=>%s*{?%s*$") or find(code, "^%s+[%w_#]+%s*%(.*%)[^;=]*{%s*$") and not find(code, "^%s*[ifws][fohw][ri]?[lt]?[ec]?h?%s*%(") then
+          return line
+        end
+        indent = width
+      end
+    end
+  end
+  return nil
+end
+
 return M

@@ -2,9 +2,10 @@
 
 local paths = require "moonlet.paths"
 local git = require "moonlet.git"
+local source = require "moonlet.rules.source"
 local V = require "moonlet.rules.view"
 
-local find, format, lower, match = string.find, string.format, string.lower, string.match
+local find, format, lower, match, sub = string.find, string.format, string.lower, string.match, string.sub
 
 local M = {}
 
@@ -144,57 +145,103 @@ local function manifests(change, report)
   end
 end
 
--- Lines that do something: no comments, imports, brackets or declarations of types.
-local function substance(view)
+local NOTHING = { "^%s*import%s", "^%s*from%s", "^%s*#include", "^%s*use%s", "^%s*package%s", "^%s*export%s+%*", "^%s*export%s*{",
+  "^%s*export%s+type%s", "^%s*require", "^%s*interface%s", "^%s*@[%w_.]+%s*$", "^%s*[%w_]+%s*:%s*[%w_|%[%]]+[,;]?%s*$", "^%s*type%s" }
+
+-- Whether code does something: no import, no bracket, no declaration of a type.
+local function works(code)
+  if not find(code, "%w") then return false end
+  for _, pattern in ipairs(NOTHING) do
+    if find(code, pattern) then return false end
+  end
+  return true
+end
+
+local function bare(code) return (string.gsub(code, "%s+", "")) end
+
+-- How many lines of work a file gained: what only lost a comment or moved does not count.
+local function gained(view)
+  local texts, old, old_count = {}, {}, 0
+  for i, line in ipairs(view.removed) do texts[i] = sub(line.text, 1, 2000) end
+  for _, line in ipairs(source.lex(texts, view.language)) do
+    if works(line.code) then
+      old_count = old_count + 1
+      old[bare(line.code)] = true
+    end
+  end
   local count = 0
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    local code = line.code
-    if not line.moved and find(code, "%w") and line.inside == nil and not find(code, "^%s*import%s") and not find(code, "^%s*from%s")
-      and not find(code, "^%s*#include") and not find(code, "^%s*use%s") and not find(code, "^%s*package%s") and not find(code, "^%s*export%s+%*")
-      and not find(code, "^%s*export%s*{") and not find(code, "^%s*export%s+type%s") and not find(code, "^%s*require") then
-      count = count + 1
+    if line.inside == nil and works(line.code) then
+      if old[bare(line.code)] then old_count = old_count - 1 else count = count + 1 end
     end
   end
-  return count
+  return count, count - math.max(0, old_count)
 end
 
 local NO_TESTS = { css = true, html = true, docker = true, make = true, cmake = true, starlark = true, terraform = true, proto = true,
   sql = true, meson = true, ninja = true, nix = true, mdx = true, template = true, shell = true, batch = true, graphql = true,
   groovy = true, notebook = true }
 
+-- Words with which people announce that nothing is to behave otherwise.
+local NEUTRAL = { "^refactor", "^chore", "^style", "^docs?[:(%s]", "^perf", "^build[:(]", "^ci[:(]", "^tests?[:(]", "^revert", "^bump", "^lint",
+  "^format", "^rename", "^types?[:(]", "^typo", "^simplify", "^clean", "^move%s", "^remove%s", "^release", "^update%s", "^merge%s",
+  "refactor", "clean ?ups?", "typing", "formatting", "no functional change", "^reformat", "^upgrade", "^deps", "^drop%s", "^inline%s" }
+
+local function announced_neutral(facts)
+  local subjects = facts.subjects or {}
+  if #subjects == 0 then return false end
+  for _, subject in ipairs(subjects) do
+    local neutral = false
+    for _, pattern in ipairs(NEUTRAL) do
+      if find(lower(subject), pattern) then neutral = true end
+    end
+    if not neutral then return false end
+  end
+  return true
+end
+
+-- A test, what a test reads, or anything else whose path says that it has to do with tests.
+local function about_tests(view)
+  local path = lower(view.path)
+  return view.test or (view.d.kind ~= "docs" and (find(path, "test", 1, true) or find(path, "%f[%a]specs?%f[^%a]") or find(path, "fixture", 1, true)
+    or find(path, "snapshot", 1, true) or find(path, "%f[%a]e2e%f[^%a]") or find(path, "golden", 1, true))) or false
+end
+
 local function tests_missing(change, report)
-  local lines, tested, first, files, most = 0, false, nil, {}, 0
+  if announced_neutral(change.facts) then return end
+  local lines, net, first, files, most = 0, 0, nil, {}, 0
   for _, view in ipairs(change.views) do
-    if view.test then tested = true end
+    if about_tests(view) then return end
     if view.production and not view.script and not NO_TESTS[view.language] and view.status ~= "deleted" and not find(view.path, "%.d%.ts$")
       and not find(lower(view.d.name), "config") and not view.d.in_docs then
-      local count = substance(view)
+      local count, more = gained(view)
       if count > 0 then
-        lines = lines + count
+        lines, net = lines + count, net + more
         files[#files + 1] = git.show_path(view.path, 120)
         if count > most then first, most = view, count end
       end
       for _, n in ipairs(view.added) do
         local text = view.lines[n].text
-        if find(text, "#%[%w*:?:?test%]") or find(text, "#%[cfg%(test%)%]") or find(text, "^%s*>>> ") then tested = true end
+        if find(text, "#%[%w*:?:?test%]") or find(text, "#%[cfg%(test%)%]") or find(text, "^%s*>>> ") then return end
       end
     end
   end
-  if tested or lines < 8 or not first then return end
-  local language = first.language
+  if lines < 8 or net < 8 or not first then return end
+  local language = V.family(first.language)
   local has_tests = false
   for _, path in ipairs(change.tree_list or {}) do
     local d = paths.describe(path)
-    if d.test and d.kind == "code" and not d.generated and V.family(d.language) == V.family(language) then
+    if d.test and d.kind == "code" and not d.generated and V.family(d.language) == language then
       has_tests = true
       break
     end
   end
   if not has_tests then return end
-  report("code-without-tests", nil, nil, format("%d lines of code in %d files changed, and no test did.", lines, #files), {
-    evidence = table.concat(files, "\n", 1, math.min(#files, 10)), severity = lines >= 60 and "medium" or "low",
-    confidence = lines >= 25 and 0.8 or 0.65,
+  report("code-without-tests", nil, nil, format("%d lines of new code in %d %s, and no test was added or changed.", lines, #files,
+    #files == 1 and "file" or "files"), {
+    evidence = table.concat(files, "\n", 1, math.min(#files, 10)), severity = net >= 60 and "medium" or "low",
+    confidence = net >= 25 and 0.8 or 0.65,
   })
 end
 
