@@ -5,11 +5,11 @@ namespace moonlet {
 namespace {
 
 constexpr luaL_Reg kLibraries[] = {
-    {"task", luaopen_core_task},       {"json", luaopen_core_json},
-    {"text", luaopen_core_text},       {"clock", luaopen_core_clock},
-    {"file", luaopen_core_file},       {"run", luaopen_core_run},
-    {"process", luaopen_core_process}, {"event", luaopen_core_event},
-    {"system", luaopen_core_system},   {"script", luaopen_core_script},
+    {"task", luaopen_core_task},           {"json", luaopen_core_json},
+    {"text", luaopen_core_text},           {"clock", luaopen_core_clock},
+    {"file", luaopen_core_file},           {"run", luaopen_core_run},
+    {"process", luaopen_core_process},     {"event", luaopen_core_event},
+    {"system", luaopen_core_system},       {"script", luaopen_core_script},
     {"coroutine", luaopen_core_coroutine},
 };
 

@@ -38,8 +38,8 @@ const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   return piece;
 }
 
-/// Lua's parser resolves jumps one by one, in time that grows with their square, and cannot be ended
-/// while it does so. No honest chunk has this many.
+/// Lua's parser resolves jumps one by one, in time that grows with their square, and cannot be
+/// ended while it does so. No honest chunk has this many.
 bool has_many_jumps(std::string_view text) {
   constexpr std::size_t kMost = 8000;
   std::size_t count = 0;

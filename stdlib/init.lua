@@ -16,7 +16,8 @@ end
 
 --- Modules that load when first used.
 local lazy = {
-  checks = true, duration = true, facts = true, git = true, privacy = true, prompt = true, record = true,
+  checks = true, duration = true, facts = true, findings = true, git = true, merge = true,
+  privacy = true, prompt = true, record = true, rules = true,
 }
 
 return setmetatable(M, {

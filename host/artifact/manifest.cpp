@@ -12,7 +12,8 @@ namespace moonlet {
 
 namespace {
 
-constexpr const char* kTooLarge = "larger than 64 MiB: give the part that matters, by cmd: for instance";
+constexpr const char* kTooLarge =
+    "larger than 64 MiB: give the part that matters, by cmd: for instance";
 
 std::string binary_note(std::uint64_t bytes) {
   return "[binary data, " + std::to_string(bytes) + " bytes, not shown]\n";

@@ -34,7 +34,8 @@ void Loop::arm() {
     uv_timer_stop(&wake_);
     return;
   }
-  std::int64_t wait = std::max<std::int64_t>(timers_.begin()->first.first - clock_.monotonic_ms(), 0);
+  std::int64_t wait =
+      std::max<std::int64_t>(timers_.begin()->first.first - clock_.monotonic_ms(), 0);
   // Without this libuv counts from its cached time, which lies in the past after a long callback.
   uv_update_time(&loop_);
   uv_timer_start(
@@ -56,8 +57,6 @@ void Loop::fire_due() {
   arm();
 }
 
-bool Loop::run_once(bool wait) {
-  return uv_run(&loop_, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
-}
+bool Loop::run_once(bool wait) { return uv_run(&loop_, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0; }
 
 }  // namespace moonlet

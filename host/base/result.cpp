@@ -7,17 +7,28 @@ namespace moonlet {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalid: return "invalid";
-    case ErrorKind::kDenied: return "denied";
-    case ErrorKind::kLimit: return "limit";
-    case ErrorKind::kTimeout: return "timeout";
-    case ErrorKind::kCancelled: return "cancelled";
-    case ErrorKind::kBudget: return "budget";
-    case ErrorKind::kQuota: return "quota";
-    case ErrorKind::kQuorum: return "quorum";
-    case ErrorKind::kRejected: return "rejected";
-    case ErrorKind::kLost: return "lost";
-    case ErrorKind::kFailed: return "failed";
+    case ErrorKind::kInvalid:
+      return "invalid";
+    case ErrorKind::kDenied:
+      return "denied";
+    case ErrorKind::kLimit:
+      return "limit";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kBudget:
+      return "budget";
+    case ErrorKind::kQuota:
+      return "quota";
+    case ErrorKind::kQuorum:
+      return "quorum";
+    case ErrorKind::kRejected:
+      return "rejected";
+    case ErrorKind::kLost:
+      return "lost";
+    case ErrorKind::kFailed:
+      return "failed";
   }
   return "failed";
 }

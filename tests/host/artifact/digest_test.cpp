@@ -11,4 +11,3 @@ TEST_CASE("digests agree with the published ones") {
   for (int i = 0; i < 1000; ++i) sha.update(std::string(1000, 'a'));
   CHECK(sha.hex() == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
-

@@ -1,0 +1,422 @@
+--- Findings of reviews: what an agent is asked to return, how what it returns is made uniform, and
+--- how the outcome is shown. Every text in a finding comes from outside: it is bounded here, and
+--- nothing in it can break out of the Markdown that it is put into.
+
+local byte, find, format, gsub = string.byte, string.find, string.format, string.gsub
+local lower, match, rep, sub = string.lower, string.match, string.rep, string.sub
+local concat = table.concat
+
+local M = {}
+
+---@class moonlet.Finding
+---@field id string              where it came from: the review's name and its number in that review
+---@field file string?           relative to the top of the work tree; nil for the change as a whole
+---@field line integer?
+---@field severity "critical"|"high"|"medium"|"low"|"info"
+---@field lens string
+---@field runner string?
+---@field rule string?           the deterministic rule that found it
+---@field claim string           one sentence: what is wrong
+---@field evidence string        what was seen
+---@field fix string             what to do about it
+---@field confidence number      0..1
+---@field corroborated_by string[]
+---@field status "open"|"refuted"|"unverified"
+---@field reason string?         why it is refuted or unverified
+---@field merged_from moonlet.Finding[]
+
+local null = core.json.null
+
+--- The severities, the gravest first.
+M.severities = { "critical", "high", "medium", "low", "info" }
+
+local RANK = {}
+for i, name in ipairs(M.severities) do RANK[name] = #M.severities - i + 1 end
+
+local SHORT = { type = { "string", "null" }, maxLength = 20000 }
+
+--- What a reviewer returns. Lenient where meaning can be kept (a line as "12-14", "major" for high):
+--- `normalise` makes it uniform, and a repair round costs more than a little tolerance.
+M.schema = {
+  type = "object",
+  required = { "findings" },
+  properties = {
+    findings = {
+      type = "array",
+      maxItems = 10000,
+      items = {
+        type = "object",
+        required = { "claim", "severity" },
+        properties = {
+          file = { type = { "string", "null" }, maxLength = 4096 },
+          line = { type = { "integer", "string", "null" } },
+          severity = { type = "string", minLength = 1, maxLength = 40 },
+          lens = { type = { "string", "null" }, maxLength = 200 },
+          claim = { type = "string", minLength = 1, maxLength = 20000 },
+          evidence = SHORT,
+          fix = SHORT,
+          confidence = { type = { "number", "string", "null" } },
+          corroborated_by = { type = { "array", "null" }, items = { type = "string" } },
+          status = { type = { "string", "null" }, maxLength = 40 },
+        },
+      },
+    },
+  },
+}
+
+--- How a prompt tells a reviewer what to return.
+M.form = [[
+One JSON object and nothing else:
+{"findings": [{"file": "path from the top of the repository", "line": 12, "severity": "high",
+"claim": "...", "evidence": "...", "fix": "...", "confidence": 0.8, "status": "open"}]}
+- severity: critical (data loss, a security hole, broken for all), high (broken for some), medium
+  (will cause trouble), low (worth a change), info (worth knowing).
+- claim: one sentence that says what is wrong, and for whom. evidence: what you saw and where, quoted
+  briefly, never a secret. fix: what to change, in one or two sentences.
+- line is in the new version of the file; null where no one line is meant; file is null for the
+  change as a whole.
+- confidence: from 0 to 1, how sure you are. Leave out what you would not defend.
+- status: "open"; "unverified" where you could not check it; "refuted" where you checked and it does
+  not hold, and others should not report it again.
+An empty list is a good answer where there is nothing to report.]]
+
+local SEVERITY_WORDS = {
+  critical = "critical", blocker = "critical", blocking = "critical", fatal = "critical",
+  severe = "critical", p0 = "critical", s0 = "critical", crit = "critical", emergency = "critical",
+  high = "high", major = "high", error = "high", important = "high", p1 = "high", s1 = "high",
+  serious = "high", must = "high",
+  medium = "medium", moderate = "medium", warning = "medium", warn = "medium", normal = "medium",
+  p2 = "medium", s2 = "medium", med = "medium", should = "medium", mid = "medium",
+  low = "low", minor = "low", p3 = "low", s3 = "low", trivial = "low", nit = "low", style = "low",
+  could = "low", small = "low", suggestion = "low", nitpick = "low", cosmetic = "low",
+  info = "info", note = "info", p4 = "info", informational = "info", information = "info",
+  notice = "info", hint = "info", none = "info", praise = "info", question = "info",
+}
+
+--- The severity that a word means; "medium" for a word that nobody knows.
+---@param word any
+---@return string
+function M.severity(word)
+  if type(word) == "number" then word = "p" .. format("%d", math.max(0, math.min(4, word // 1))) end
+  if type(word) ~= "string" then return "medium" end
+  for token in string.gmatch(lower(sub(word, 1, 100)), "%w+") do
+    if SEVERITY_WORDS[token] then return SEVERITY_WORDS[token] end
+  end
+  return "medium"
+end
+
+--- 5 for critical to 1 for info.
+---@param severity string
+---@return integer
+function M.rank(severity) return RANK[severity] or RANK.medium end
+
+-- Controls, and code points that make a text look like another one.
+local function unseen(code)
+  return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c or code == 0xfeff
+    or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
+    or (code >= 0x2060 and code <= 0x206f) or (code >= 0xfff9 and code <= 0xfffb)
+    or (code >= 0xe0000 and code <= 0xe0fff)
+end
+
+local function escape_codes(text)
+  local parts = {}
+  for _, code in utf8.codes(text) do
+    if code == 9 or code == 10 or not unseen(code) then
+      parts[#parts + 1] = utf8.char(code)
+    else
+      parts[#parts + 1] = format("\\u{%x}", code)
+    end
+  end
+  return concat(parts)
+end
+
+--- Text as people may see it: valid UTF-8; tabs and line breaks stay, everything else that cannot be
+--- seen is written out.
+---@param text string
+---@return string
+function M.visible(text)
+  if not find(text, "[^\9\10\32-\126]") then return text end
+  text = gsub(gsub(core.text.clean(text), "\r\n", "\n"), "\r", "\n")
+  return escape_codes(text)
+end
+
+local function cut(text, cap)
+  if #text <= cap then return text end
+  local stop = cap - 3
+  while stop > 1 and (byte(text, stop + 1) or 0) & 0xC0 == 0x80 do stop = stop - 1 end
+  return sub(text, 1, stop) .. "..."
+end
+
+--- The text, cut at a whole character where it is longer than `cap` bytes.
+M.clip = cut
+
+local function trim(text) return match(text, "^%s*(.-)%s*$") end
+
+-- Trimmed from the ends first, so that a huge run of spaces costs one pass.
+local function words(value, cap)
+  if type(value) == "number" or type(value) == "boolean" then value = tostring(value) end
+  if type(value) ~= "string" then return "" end
+  local from = find(value, "%S")
+  if not from then return "" end
+  return trim(cut(M.visible(sub(value, from, from + cap * 2)), cap))
+end
+
+local function one_line(value, cap) return (gsub(words(value, cap), "%s+", " ")) end
+
+local function given(value)
+  if value == nil or value == null then return nil end
+  return value
+end
+
+local function whole(value)
+  local number = math.tointeger(value)
+  if number and number >= 1 and number <= 2147483647 then return number end
+  return nil
+end
+
+local function line_of(value)
+  value = given(value)
+  if type(value) == "number" then return value == value and whole(value) or nil end
+  if type(value) ~= "string" then return nil end
+  local digits = match(sub(value, 1, 200), "%d+")
+  return digits and #digits <= 10 and whole(tonumber(digits)) or nil
+end
+
+-- Takes "." and ".." out; nil where the path leaves the tree.
+local function flatten(path)
+  local parts = {}
+  for part in string.gmatch(path, "[^/]+") do
+    if part == ".." then
+      if #parts == 0 then return nil end
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return concat(parts, "/")
+end
+
+--- A path as reviewers write it, made relative to `root`; and the line, where the path carried one.
+---@param value any
+---@param root string? absolute path of the work tree
+---@param known table<string, boolean>? the paths that there are
+---@return string? path
+---@return integer? line
+function M.path(value, root, known)
+  value = given(value)
+  if type(value) ~= "string" then return nil end
+  if known and known[value] then return value, nil end
+  local path = trim(sub(value, 1, 4096))
+  path = match(path, "^`+([^`]*)`+$") or match(path, '^"(.*)"$') or match(path, "^'(.*)'$") or path
+  path = gsub(path, "^file://", "")
+  if not find(path, "/", 1, true) and find(path, "\\", 1, true) then path = gsub(path, "\\", "/") end
+  local line
+  local bare, at = match(path, "^(.-)[:#]L?(%d+)[%d:,L–-]*$")
+  if bare and bare ~= "" and not (known and known[path]) then
+    path, line = bare, line_of(at)
+  end
+  if root and #root > 1 and sub(path, 1, #root + 1) == root .. "/" then path = sub(path, #root + 2) end
+  if path == "" or path == "." or path == "/dev/null" then return nil, line end
+  if sub(path, 1, 1) ~= "/" then path = flatten(path) or path end
+  if known and not known[path] then
+    local inner = match(path, "^[ab]/(.+)$")
+    if inner and known[inner] then path = inner end
+  end
+  if path == "" then return nil, line end
+  return path, line
+end
+
+local CONFIDENCE_WORDS = {
+  certain = 0.95, sure = 0.9, ["very high"] = 0.95, high = 0.85, medium = 0.6, moderate = 0.6, low = 0.35,
+  ["very low"] = 0.15, none = 0.1,
+}
+
+local function confidence_of(value, fallback)
+  value = given(value)
+  if type(value) == "string" then
+    local text = lower(trim(sub(value, 1, 40)))
+    local percent = match(text, "^([%d.]+)%s*%%$")
+    value = percent and (tonumber(percent) or -100) / 100 or CONFIDENCE_WORDS[text] or tonumber(text)
+  end
+  if type(value) ~= "number" or value ~= value or value < 0 then return fallback end
+  -- 85 means 85 of 100; 1.5 means nothing.
+  if value > 1 and value <= 100 then value = value >= 2 and value / 100 or 1 end
+  if value > 1 then return fallback end
+  return value + 0.0
+end
+
+local STATUS = {
+  refuted = "refuted", rejected = "refuted", ["false"] = "refuted", ["false positive"] = "refuted",
+  false_positive = "refuted", ["false-positive"] = "refuted", invalid = "refuted", disproved = "refuted",
+  unverified = "unverified", unconfirmed = "unverified", unclear = "unverified", unsure = "unverified",
+  uncertain = "unverified", unknown = "unverified",
+}
+
+--- One finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
+---@param raw any
+---@param opts table {id, lens, runner, root, known}
+---@return moonlet.Finding
+function M.normalise(raw, opts)
+  local fields = type(raw) == "table" and raw or { claim = raw }
+  local function get(name) return given(rawget(fields, name)) end
+  local path, line = M.path(get "file" or get "path", opts.root, opts.known)
+  local claim = one_line(get "claim" or get "title" or get "message", 2000)
+  local evidence = words(get "evidence", 4000)
+  local lens = one_line(get "lens", 80)
+  local status = get "status"
+  local rule = get "rule"
+  return {
+    id = opts.id,
+    file = path,
+    line = line_of(get "line") or line,
+    severity = M.severity(get "severity"),
+    lens = lens ~= "" and lens or opts.lens or "review",
+    runner = opts.runner,
+    rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,
+    claim = claim ~= "" and claim or "(no claim was given)",
+    evidence = evidence,
+    fix = words(get "fix", 4000),
+    confidence = confidence_of(get "confidence", evidence ~= "" and 0.5 or 0.3),
+    status = type(status) == "string" and STATUS[lower(trim(sub(status, 1, 40)))] or "open",
+    reason = one_line(get "reason", 400) ~= "" and one_line(get "reason", 400) or nil,
+  }
+end
+
+-- Markdown ---------------------------------------------------------------------------------------
+
+--- One line of text that means nothing to Markdown, in a table cell too.
+---@param text string
+---@param cap integer?
+---@return string
+function M.inline(text, cap)
+  local line = gsub(trim(M.visible(cut(text, (cap or 2000) * 4))), "%s+", " ")
+  line = gsub(cut(line, cap or 2000), "[\\`*_{}%[%]<>|#~!&$@]", {
+    ["<"] = "&lt;", [">"] = "&gt;", ["&"] = "&amp;", ["|"] = "&#124;", ["@"] = "&#64;",
+    ["\\"] = "\\\\", ["`"] = "\\`", ["*"] = "\\*", ["_"] = "\\_", ["{"] = "\\{", ["}"] = "\\}",
+    ["["] = "\\[", ["]"] = "\\]", ["#"] = "\\#", ["~"] = "\\~", ["!"] = "\\!", ["$"] = "\\$",
+  })
+  -- A bare address would become a link to wherever the text wants the reader to go.
+  line = gsub(line, "(%a)://", "%1:&#47;&#47;")
+  line = gsub(line, "([wW][wW][wW])%.", "%1&#46;")
+  return line
+end
+
+--- A block of text in a fence that it cannot close.
+---@param text string
+---@return string
+function M.block(text)
+  local body = M.visible(text)
+  local longest = 2
+  for run in string.gmatch(body, "`+") do longest = math.max(longest, #run) end
+  local fence = rep("`", longest + 1)
+  return format("%stext\n%s\n%s", fence, body, fence)
+end
+
+--- "src/a.c:12", or "the change as a whole".
+---@param finding moonlet.Finding
+---@return string
+function M.place(finding)
+  local file, line = given(finding.file), given(finding.line)
+  if not file then return "the change as a whole" end
+  local shown = require("moonlet.git").show_path(file, 200)
+  return line and format("%s:%d", shown, line) or shown
+end
+
+local function seen_by(finding)
+  local names = { finding.lens .. (given(finding.runner) and " (" .. finding.runner .. ")" or "") }
+  for _, name in ipairs(finding.corroborated_by or {}) do names[#names + 1] = name end
+  return concat(names, ", ")
+end
+
+local function details(say, number, finding)
+  say(format("### %d. %s: %s", number, finding.severity, M.inline(M.place(finding))))
+  say ""
+  say(M.inline(finding.claim))
+  say ""
+  if (given(finding.evidence) or "") ~= "" then
+    say "Evidence:"
+    say ""
+    say(M.block(finding.evidence))
+    say ""
+  end
+  if (given(finding.fix) or "") ~= "" then
+    say("Fix: " .. M.inline(finding.fix, 4000))
+    say ""
+  end
+  local notes = { "seen by " .. M.inline(seen_by(finding)), format("confidence %.2f", finding.confidence) }
+  if #(finding.merged_from or {}) > 0 then
+    notes[#notes + 1] = format("%d reports in one", #finding.merged_from + 1)
+  end
+  if given(finding.disputed_by) and #finding.disputed_by > 0 then
+    notes[#notes + 1] = "disputed by " .. M.inline(concat(finding.disputed_by, ", "))
+  end
+  if given(finding.reason) then notes[#notes + 1] = M.inline(finding.reason) end
+  say("- " .. concat(notes, "\n- "))
+  say ""
+end
+
+local function summary(say, findings)
+  say "| # | severity | place | finding | seen by | confidence |"
+  say "|---|---|---|---|---|---|"
+  for i, finding in ipairs(findings) do
+    if i > 200 then
+      say(format("| | | | and %d more, below | | |", #findings - 200))
+      break
+    end
+    say(format("| %d | %s | %s | %s | %s | %.2f |", i, finding.severity, M.inline(M.place(finding), 160),
+      M.inline(finding.claim, 160), M.inline(seen_by(finding), 120), finding.confidence))
+  end
+  say ""
+end
+
+local function section(say, title, list, why)
+  if #list == 0 then return end
+  say("## " .. title)
+  say ""
+  say(why)
+  say ""
+  for i, finding in ipairs(list) do details(say, i, finding) end
+end
+
+--- The outcome of `m.merge.findings` as a page for people and agents.
+---@param result table {findings, unverified, refuted, lost, next_action}
+---@param opts {title: string?, notes: string[]?}?
+---@return string
+function M.markdown(result, opts)
+  opts = opts or {}
+  local lines = {}
+  local function say(text) lines[#lines + 1] = text end
+  local findings, lost = result.findings or {}, result.lost or {}
+  say("# " .. M.inline(opts.title or "Findings", 200))
+  say ""
+  say("Next: " .. M.inline(given(result.next_action) or "", 1000))
+  say ""
+  if #lost > 0 then
+    say "## Lost reviews"
+    say ""
+    for _, item in ipairs(lost) do
+      say(format("- %s: %s", M.inline(item.review or "a review", 80), M.inline(item.message or "", 400)))
+    end
+    say ""
+  end
+  if #findings == 0 then
+    say(#lost > 0 and "The reviews that finished found nothing." or "Nothing was found.")
+    say ""
+  else
+    summary(say, findings)
+    say "## Findings"
+    say ""
+    for i, finding in ipairs(findings) do details(say, i, finding) end
+  end
+  section(say, "Unverified", result.unverified or {}, "Nobody, and no rule, could check these.")
+  section(say, "Refuted", result.refuted or {}, "A reviewer checked these and they do not hold.")
+  for _, note in ipairs(opts.notes or {}) do say("- note: " .. M.inline(note, 400)) end
+  return concat(lines, "\n") .. "\n"
+end
+
+--- The outcome as JSON text.
+---@param result table
+---@return string
+function M.json(result) return core.json.encode(result, 2) .. "\n" end
+
+return M

@@ -1,0 +1,495 @@
+--- Makes one ranked list out of the findings of several reviewers. Duplicates are found by place and by
+--- likeness of the claims; who saw the same thing independently corroborates it. Nothing vanishes: each
+--- finding that came in stands in the outcome, as itself or in the `merged_from` of the one that speaks
+--- for it. The outcome depends on what was found, never on who answered first.
+
+local findings = require "moonlet.findings"
+
+local find, format, gsub = string.find, string.format, string.gsub
+local lower, sub = string.lower, string.sub
+local concat, sort = table.concat, table.sort
+
+local M = {}
+
+local null = core.json.null
+
+--- Lines that are this near may be the same place: reviewers count from different anchors.
+local near_lines = 3
+local window = near_lines + 1
+--- A claim is compared with at most so many others of its place, so that 10,000 findings on one line
+--- stay cheap.
+local most_compared = 48
+local most_tokens = 120
+
+-- Words that say nothing about what is wrong.
+local STOP = {}
+for word in string.gmatch([[a an and any are as at be been but by can could do does for from had has have here if in
+  into is it its may might no not of on one only or should so some than that the their them then there these they
+  this to use used uses using was were when where which will with without would you your we our also because code
+  line lines file files function method value values new add added adds]], "%S+") do STOP[word] = true end
+
+local function stem(word)
+  if #word > 5 then
+    word = gsub(word, "ies$", "y")
+    word = gsub(word, "ing$", "")
+    word = gsub(word, "ed$", "")
+  end
+  if #word > 3 then
+    word = gsub(word, "es$", "e")
+    word = gsub(word, "([^s])s$", "%1")
+    word = gsub(word, "e$", "")
+  end
+  return word
+end
+
+-- Scripts without spaces between words are read by pairs of characters.
+local function pairs_of(run, add)
+  local codes = {}
+  if not utf8.len(run) then
+    add(run)
+    return
+  end
+  for _, code in utf8.codes(run) do codes[#codes + 1] = code end
+  if #codes == 1 then add(run) end
+  for i = 1, #codes - 1 do add(utf8.char(codes[i], codes[i + 1])) end
+end
+
+--- The words of a claim as a set, identifiers split at their humps and underscores.
+---@param text string
+---@return string[] tokens sorted
+---@return table<string, boolean> set
+function M.tokens(text)
+  local list, set = {}, {}
+  local function add(word)
+    if not set[word] and #list < most_tokens then
+      set[word] = true
+      list[#list + 1] = word
+    end
+  end
+  local spaced = gsub(sub(text, 1, 2000), "(%l)(%u)", "%1 %2")
+  for run, other in string.gmatch(lower(spaced), "(%w*)([\x80-\xff]*)") do
+    if run ~= "" and not STOP[run] and (#run > 1 or find(run, "%d")) then add(stem(run)) end
+    if other ~= "" then pairs_of(other, add) end
+  end
+  sort(list)
+  return list, set
+end
+
+-- The share of common words: of both together, and of the shorter claim.
+local function likeness(a, b)
+  local small, big = a, b
+  if #small.tokens > #big.tokens then small, big = big, small end
+  if #small.tokens == 0 then return #big.tokens == 0 and 1 or 0, 0 end
+  local common = 0
+  for i = 1, #small.tokens do
+    if big.set[small.tokens[i]] then common = common + 1 end
+  end
+  return common / (#a.tokens + #b.tokens - common), common / #small.tokens, common
+end
+
+local function alike(a, b)
+  local same_line = a.line == b.line
+  local same_review = a.review == b.review
+  -- One reviewer who writes the same words about two lines means two things.
+  if same_review and not same_line then return false end
+  if a.rule and b.rule then
+    if a.rule ~= b.rule then return false end
+    return same_line and a.text == b.text
+  end
+  if a.text == b.text then return true end
+  local jaccard, overlap, common = likeness(a, b)
+  if same_review then return jaccard >= 0.8 end
+  common = common or 0
+  if a.line and b.line and same_line then return jaccard >= 0.3 or (overlap >= 0.6 and common >= 2) end
+  if a.line and b.line then return jaccard >= 0.4 or (overlap >= 0.7 and common >= 3) end
+  -- Without a place only the words are left to go by.
+  if not a.file then return jaccard >= 0.6 end
+  return jaccard >= 0.5 or (overlap >= 0.8 and common >= 4)
+end
+
+-- What speaks for a cluster: the gravest, the surest, the one that says most.
+local function better(a, b)
+  local x, y = a.finding, b.finding
+  local rank_x, rank_y = findings.rank(x.severity), findings.rank(y.severity)
+  if rank_x ~= rank_y then return rank_x > rank_y end
+  if x.confidence ~= y.confidence then return x.confidence > y.confidence end
+  if (x.evidence ~= "") ~= (y.evidence ~= "") then return x.evidence ~= "" end
+  if #x.claim ~= #y.claim then return #x.claim > #y.claim end
+  return a.order < b.order
+end
+
+local function text_order(a, b)
+  if a == b then return nil end
+  return a < b
+end
+
+-- An order that rests on the content alone.
+local function content_order(a, b)
+  local x, y = a.finding, b.finding
+  local first = text_order(a.file or "", b.file or "")
+  if first ~= nil then return first end
+  if (a.line or 0) ~= (b.line or 0) then return (a.line or 0) < (b.line or 0) end
+  local rank_x, rank_y = findings.rank(x.severity), findings.rank(y.severity)
+  if rank_x ~= rank_y then return rank_x > rank_y end
+  if x.confidence ~= y.confidence then return x.confidence > y.confidence end
+  for _, key in ipairs { "claim", "evidence", "fix", "lens", "status" } do
+    first = text_order(x[key], y[key])
+    if first ~= nil then return first end
+  end
+  first = text_order(x.runner or "", y.runner or "")
+  if first ~= nil then return first end
+  return text_order(x.id, y.id) or false
+end
+
+-- Input ------------------------------------------------------------------------------------------
+
+local function list_of(review)
+  if type(review) ~= "table" then return {} end
+  local inner = rawget(review, "findings")
+  if type(inner) == "table" then return inner end
+  if inner == nil and (rawget(review, "claim") ~= nil or rawget(review, "severity") ~= nil) then return { review } end
+  return review
+end
+
+local function name_of(review, key)
+  local value = type(review) == "table" and rawget(review, key)
+  if type(value) ~= "string" or value == "" then return nil end
+  return findings.visible(findings.clip(value, 80))
+end
+
+-- Two reviews of one lens are told apart by their number.
+local function unique_name(taken, name)
+  local count = (taken[name] or 0) + 1
+  taken[name] = count
+  return count == 1 and name or format("%s-%d", name, count)
+end
+
+local function read(reviews, opts)
+  local items, taken = {}, {}
+  for number = 1, #reviews do
+    local review = reviews[number]
+    local lens, runner = name_of(review, "lens"), name_of(review, "runner")
+    local label = unique_name(taken, name_of(review, "name") or lens or format("review-%d", number))
+    local list = list_of(review)
+    for i = 1, #list do
+      if list[i] ~= null then
+        local finding = findings.normalise(list[i], {
+          id = format("%s#%d", label, i), lens = lens or label, runner = runner, root = opts.root, known = opts.known,
+        })
+        items[#items + 1] = { finding = finding, review = number, order = 0 }
+      end
+    end
+  end
+  return items
+end
+
+-- A finding about a file that is not there was not seen by anybody.
+local function check_place(item, known, lengths)
+  local finding = item.finding
+  if finding.status ~= "open" or not finding.file or not known then return end
+  if not known[finding.file] then
+    finding.status, finding.reason = "unverified", "there is no such file in what was reviewed"
+  elseif lengths and finding.line and lengths[finding.file] and finding.line > lengths[finding.file] then
+    finding.status = "unverified"
+    finding.reason = format("the file has only %d lines", lengths[finding.file])
+  end
+end
+
+local function prepare(items, opts)
+  for _, item in ipairs(items) do
+    local finding = item.finding
+    check_place(item, opts.known, opts.lengths)
+    item.file, item.line, item.rule = finding.file, finding.file and finding.line or nil, finding.rule
+    item.tokens, item.set = M.tokens(finding.claim)
+    item.text = concat(item.tokens, " ")
+    if item.text == "" then item.text = lower(finding.claim) end
+    item.exact_key = format("%s\0%s\0%s", item.file or "", item.line or "", item.text)
+  end
+  sort(items, content_order)
+  for i, item in ipairs(items) do item.order = i end
+end
+
+-- Clusters ---------------------------------------------------------------------------------------
+
+-- How often each word occurs: rare words find the candidates.
+local function frequencies(items)
+  local counts = {}
+  for _, item in ipairs(items) do
+    for _, token in ipairs(item.tokens) do counts[token] = (counts[token] or 0) + 1 end
+  end
+  return counts
+end
+
+-- The words of an item, the rarest first, and no more of them than two claims that are alike must share.
+local function probes(item, counts)
+  local list = { table.unpack(item.tokens) }
+  sort(list, function(a, b)
+    if counts[a] ~= counts[b] then return counts[a] < counts[b] end
+    return a < b
+  end)
+  local keep = #list - (#list * 3) // 10 + 1
+  for i = #list, math.max(keep, 1) + 1, -1 do list[i] = nil end
+  return list
+end
+
+local function buckets_of(item)
+  local file = item.file or ""
+  if not item.line then return { file .. "\0" } end
+  local slot = item.line // window
+  return { file .. "\0" .. slot, file .. "\0" .. (slot - 1), file .. "\0" .. (slot + 1) }
+end
+
+local function near(a, b)
+  if a.file ~= b.file then return false end
+  if not a.line or not b.line then return a.line == b.line end
+  return math.abs(a.line - b.line) <= near_lines
+end
+
+-- The cluster that an item belongs to, by its rare words first; nil where it begins a new one.
+local function home_of(item, index, words)
+  local exact = index.exact[item.exact_key]
+  if exact then
+    for i = 1, math.min(#exact, most_compared) do
+      if alike(item, exact[i].leader) then return exact[i] end
+    end
+  end
+  local compared, best, best_score = {}, nil, -1
+  local count = 0
+  for _, bucket in ipairs(buckets_of(item)) do
+    for _, word in ipairs(words) do
+      local list = index.words[bucket .. "\0" .. word]
+      for i = list and #list or 0, 1, -1 do
+        local cluster = list[i]
+        if not compared[cluster] then
+          compared[cluster] = true
+          count = count + 1
+          if near(item, cluster.leader) and alike(item, cluster.leader) then
+            local score = likeness(item, cluster.leader)
+            if score > best_score then best, best_score = cluster, score end
+          end
+          if count >= most_compared then return best end
+        end
+      end
+    end
+  end
+  return best
+end
+
+local function push(map, key, value)
+  local list = map[key]
+  if not list then
+    list = {}
+    map[key] = list
+  end
+  list[#list + 1] = value
+end
+
+local function clusters_of(items)
+  local counts = frequencies(items)
+  local index, clusters = { exact = {}, words = {} }, {}
+  for _, item in ipairs(items) do
+    local words = probes(item, counts)
+    local cluster = home_of(item, index, words)
+    if not cluster then
+      cluster = { leader = item, members = {} }
+      clusters[#clusters + 1] = cluster
+      push(index.exact, item.exact_key, cluster)
+      local bucket = buckets_of(item)[1]
+      for _, word in ipairs(words) do push(index.words, bucket .. "\0" .. word, cluster) end
+    end
+    cluster.members[#cluster.members + 1] = item
+  end
+  return clusters, index, counts
+end
+
+-- Outcome ----------------------------------------------------------------------------------------
+
+local function label_of(item)
+  local finding = item.finding
+  return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
+end
+
+-- Who else saw it: other reviews, unless they only ran the same rule again.
+local function witnesses(speaker, members)
+  local names, seen = {}, {}
+  for _, item in ipairs(members) do
+    local independent = item.review ~= speaker.review and not (item.rule and item.rule == speaker.rule)
+    local label = label_of(item)
+    if independent and not seen[label .. "\0" .. item.review] then
+      seen[label .. "\0" .. item.review] = true
+      names[#names + 1] = label
+    end
+  end
+  sort(names)
+  return names
+end
+
+-- Each independent reviewer leaves less room for an error that all of them made.
+local function joint_confidence(speaker, members)
+  local best, seen = {}, { }
+  for _, item in ipairs(members) do
+    local source = item.rule and "rule " .. item.rule or item.review
+    if not best[source] then seen[#seen + 1] = source end
+    best[source] = math.max(best[source] or 0, item.finding.confidence)
+  end
+  if #seen == 1 then return math.max(speaker.finding.confidence, best[seen[1]]) end
+  local doubts = {}
+  for i, source in ipairs(seen) do doubts[i] = 1 - best[source] end
+  sort(doubts)
+  local doubt = 1
+  for _, value in ipairs(doubts) do doubt = doubt * value end
+  return math.min(0.99, math.floor((1 - doubt) * 10000 + 0.5) / 10000)
+end
+
+local function record_of(item)
+  local finding = item.finding
+  return {
+    id = finding.id, file = finding.file or null, line = finding.line or null, severity = finding.severity,
+    lens = finding.lens, runner = finding.runner or null, rule = finding.rule, claim = finding.claim,
+    evidence = finding.evidence, fix = finding.fix, confidence = finding.confidence, status = finding.status,
+    reason = finding.reason,
+  }
+end
+
+local function speak(cluster)
+  local members = cluster.members
+  sort(members, better)
+  local speaker = members[1]
+  local result = record_of(speaker)
+  local others = {}
+  for i = 2, #members do others[#others + 1] = record_of(members[i]) end
+  local names = witnesses(speaker, members)
+  result.corroborated_by, result.merged_from = core.json.array(names), core.json.array(others)
+  result.confidence = joint_confidence(speaker, members)
+  -- The longest fix is kept where the speaker has none.
+  if result.fix == "" then
+    for _, item in ipairs(members) do
+      if #item.finding.fix > #result.fix then result.fix = item.finding.fix end
+    end
+  end
+  return result
+end
+
+local function ranked(a, b)
+  local rank_a, rank_b = findings.rank(a.severity), findings.rank(b.severity)
+  if rank_a ~= rank_b then return rank_a > rank_b end
+  if (a.disputed_by ~= nil) ~= (b.disputed_by ~= nil) then return a.disputed_by == nil end
+  if #a.corroborated_by ~= #b.corroborated_by then return #a.corroborated_by > #b.corroborated_by end
+  if a.confidence ~= b.confidence then return a.confidence > b.confidence end
+  local first = text_order(a.file == null and "" or a.file, b.file == null and "" or b.file)
+  if first ~= nil then return first end
+  local line_a, line_b = a.line == null and 0 or a.line, b.line == null and 0 or b.line
+  if line_a ~= line_b then return line_a < line_b end
+  first = text_order(a.claim, b.claim)
+  if first ~= nil then return first end
+  return a.id < b.id
+end
+
+local function merge_status(items)
+  local clusters, index, counts = clusters_of(items)
+  local list = {}
+  for i, cluster in ipairs(clusters) do
+    list[i] = speak(cluster)
+    cluster.result = list[i]
+  end
+  return list, index, counts
+end
+
+-- A finding that one reviewer refuted and another made is told as both.
+local function dispute(open_index, counts, refuted_items)
+  for _, item in ipairs(refuted_items) do
+    local words = probes(item, setmetatable({}, { __index = function(_, word) return counts[word] or 0 end }))
+    local cluster = home_of(item, open_index, words)
+    if cluster then
+      local names = cluster.result.disputed_by or core.json.array {}
+      names[#names + 1] = label_of(item)
+      cluster.result.disputed_by = names
+    end
+  end
+end
+
+local function lost_record(item)
+  if type(item) ~= "table" then return { review = "a review", kind = "failed", message = findings.visible(findings.clip(tostring(item), 400)) } end
+  local err = rawget(item, "error")
+  local kind, message = rawget(item, "kind"), rawget(item, "message") or err
+  if type(err) == "table" then kind, message = rawget(err, "kind"), rawget(err, "message") end
+  local name = rawget(item, "review") or rawget(item, "key") or rawget(item, "index")
+  return {
+    review = name ~= nil and findings.visible(sub(tostring(name), 1, 80)) or "a review",
+    kind = type(kind) == "string" and findings.visible(sub(kind, 1, 40)) or "failed",
+    message = type(message) == "string" and findings.visible(sub(message, 1, 1000)) or "it ended without saying why",
+  }
+end
+
+local function count_text(number, one, many) return format("%d %s", number, number == 1 and one or many) end
+
+local ENOUGH = { critical = true, high = true, medium = true }
+
+-- One thing to do next, and why that.
+local function next_action(result, succeeded)
+  local first = result.findings[1]
+  local lost = #result.lost
+  if succeeded == 0 then
+    return lost > 0 and format("Run the review again: all of it was lost (%s: %s).", result.lost[1].review, result.lost[1].message)
+      or "Run the review again: nobody reviewed anything."
+  end
+  if first and ENOUGH[first.severity] then
+    local grave = 0
+    for _, finding in ipairs(result.findings) do
+      if finding.severity == first.severity then grave = grave + 1 end
+    end
+    local rest = grave > 1 and format(", then the other %s", count_text(grave - 1, first.severity .. " finding", first.severity .. " findings"))
+      or ""
+    return format("Fix the %s finding at %s first (%s)%s.", first.severity, findings.place(first), (gsub(findings.clip(first.claim, 200), "%.$", "")), rest)
+  end
+  if lost > 0 then
+    return format("Run the lost review again (%s): the rest found %s.", result.lost[1].review,
+      first and "only small things" or "nothing")
+  end
+  if #result.unverified > 0 and not first then
+    return format("Check the %s by hand.", count_text(#result.unverified, "unverified finding", "unverified findings"))
+  end
+  if first then
+    return format("Nothing here has to stop the change; look through %s, from %s.",
+      count_text(#result.findings, "small finding", "small findings"), findings.place(first))
+  end
+  return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
+end
+
+---Merges reviews into one ranked list.
+---@param reviews table[] what reviewers returned: {findings = …, lens = …, runner = …}, or the bare lists
+---@param opts table? {lost = what ctx:parallel gave as lost, root = absolute work tree, known = set of the paths
+---  that were reviewed, lengths = number of lines by path}
+---@return {findings: moonlet.Finding[], unverified: moonlet.Finding[], refuted: moonlet.Finding[], lost: table[],
+---  next_action: string}
+function M.findings(reviews, opts)
+  opts = require("moonlet.record").check(opts or {}, { lost = "list", root = "string", known = "table",
+    lengths = "table" }, "merge.findings")
+  if type(reviews) ~= "table" then
+    error({ kind = "invalid", message = "merge.findings needs a list of reviews" }, 0)
+  end
+  local items = read(reviews, opts)
+  prepare(items, opts)
+  local by_status = { open = {}, unverified = {}, refuted = {} }
+  for _, item in ipairs(items) do push(by_status, item.finding.status, item) end
+  local open, index, counts = merge_status(by_status.open)
+  dispute(index, counts, by_status.refuted)
+  local result = {
+    findings = open, unverified = merge_status(by_status.unverified), refuted = merge_status(by_status.refuted),
+    lost = {},
+  }
+  for i, item in ipairs(opts.lost or {}) do result.lost[i] = lost_record(item) end
+  for _, name in ipairs { "findings", "unverified", "refuted" } do
+    sort(result[name], ranked)
+    core.json.array(result[name])
+  end
+  core.json.array(result.lost)
+  local succeeded = 0
+  for number = 1, #reviews do
+    if reviews[number] ~= null then succeeded = succeeded + 1 end
+  end
+  result.next_action = next_action(result, succeeded)
+  return result
+end
+
+return M

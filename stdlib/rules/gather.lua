@@ -1,0 +1,223 @@
+--- Completes the facts about a change with what rules want to know beyond its diff: the paths of the tree that was
+--- reviewed, and the new text of the files. Reads only, through git and ctx.
+
+local git = require "moonlet.git"
+local glob = require "moonlet.glob"
+local secrets = require "moonlet.secrets"
+local paths = require "moonlet.paths"
+
+local find, format, match, sub = string.find, string.format, string.match, string.sub
+local concat = table.concat
+
+local M = {}
+
+local all_bytes = 16 << 20
+local text_bytes = 1 << 20
+local most_files = 500
+local most_entries = 20000
+
+local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
+
+-- Reads blobs in one call: prefix is "COMMIT:" or ":0:".
+local function read_blobs(ctx, prefix, wanted)
+  local specs, names = {}, {}
+  for _, path in ipairs(wanted) do
+    -- A name with a line break cannot be asked for in this way; its file is judged by the diff alone.
+    if not find(path, "[\r\n]") then
+      specs[#specs + 1] = prefix .. path
+      names[#names + 1] = path
+    end
+  end
+  if #specs == 0 then return {} end
+  local result = git.run(ctx, { "cat-file", "--batch" }, { stdin = concat(specs, "\n") .. "\n", cap = all_bytes })
+  if result.code ~= 0 or result.cut then return {} end
+  local texts, pos, out = {}, 1, result.stdout
+  for _, path in ipairs(names) do
+    local stop = find(out, "\n", pos, true)
+    if not stop then break end
+    local kind, size = match(sub(out, pos, stop - 1), "^%x+ (%a+) (%d+)$")
+    pos = stop + 1
+    if kind then
+      size = tonumber(size)
+      local text = sub(out, pos, pos + size - 1)
+      if kind == "blob" and size <= text_bytes and not is_binary(text) then texts[path] = text end
+      pos = pos + size + 1
+    end
+  end
+  return texts
+end
+
+local function split_zero(text)
+  local list = {}
+  for path in string.gmatch(text or "", "([^%z]+)%z") do list[#list + 1] = path end
+  return list
+end
+
+local function changed_texts(facts)
+  local list = {}
+  for _, file in ipairs(facts.files) do
+    local read = not file.binary and not file.submodule and not file.symlink and not file.withheld
+    if read and file.status ~= "deleted" and #file.parts > 0 then list[#list + 1] = file.path end
+  end
+  return list
+end
+
+local function read_files(ctx, wanted)
+  local texts, room = {}, all_bytes
+  for _, path in ipairs(wanted) do
+    if room <= 0 then break end
+    local text, _, cut = ctx:read(path, { cap = text_bytes })
+    if text and not cut and not is_binary(text) then
+      texts[path] = text
+      room = room - #text
+    end
+  end
+  return texts
+end
+
+local function totals(facts)
+  local t = { files = #facts.files, staged = 0, unstaged = 0, untracked = 0, conflicted = 0, binary = 0, added = 0,
+    deleted = 0 }
+  for _, file in ipairs(facts.files) do t.added = t.added + file.added end
+  facts.totals = t
+end
+
+-- A file as it is, as if all of it were new. Its text comes back fit to be shown.
+local function whole_file(ctx, path, room)
+  local what, maybe = secrets.name(path)
+  if what and not maybe then return nil, "withheld: " .. what end
+  local text, err, cut = ctx:read(path, { cap = math.min(text_bytes, room) })
+  if not text then return nil, type(err) == "table" and err.message or "it cannot be read" end
+  if is_binary(text) then return nil, "binary" end
+  local parsed = git.parse_diff(git.new_file_diff(path, text))[1]
+  local hunks = parsed and parsed.hunks or {}
+  local added = hunks[1] and hunks[1].new_count or 0
+  local part = { section = "file", status = "added", added = added, deleted = 0, binary = false, hunks = hunks,
+    secrets = {}, cut = cut or nil }
+  local d = paths.describe(path)
+  local hits, all = secrets.scan(text, { context = d.kind == "docs" and "docs" or "code" })
+  local shown = (what and #hits > 0 or all == false) and "[withheld: it looks like secrets]\n" or secrets.redact(text, hits)
+  return { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }, nil, text,
+    shown, cut
+end
+
+-- Puts the files themselves in the place of what changed in them.
+local function whole_files(ctx, facts, list)
+  local files, documents, room, unread = {}, {}, all_bytes, {}
+  facts.texts = {}
+  for i, path in ipairs(list) do
+    local file, why, text, shown, cut
+    if room > 0 and i <= most_files then
+      file, why, text, shown, cut = whole_file(ctx, path, room)
+    else
+      why = "there are too many"
+    end
+    if file then
+      room = room - #text
+      files[#files + 1] = file
+      documents[#documents + 1] = { path = path, text = shown }
+      if not cut then facts.texts[path] = text end
+    else
+      unread[#unread + 1] = format("%s (%s)", git.show_path(path, 120), why)
+    end
+  end
+  if #unread > 0 then
+    facts.cut = true
+    facts.notes[#facts.notes + 1] = format("%d files were not read: %s", #unread,
+      concat(unread, ", ", 1, math.min(#unread, 5)))
+  end
+  facts.files, facts.documents, facts.whole_files = files, documents, true
+  facts.diff, facts.sections = "", {}
+  totals(facts)
+  return facts
+end
+
+-- What the commits say that they do.
+local function subjects(ctx, facts, at)
+  local list = {}
+  for _, commit in ipairs(facts.commits or {}) do list[#list + 1] = commit.subject end
+  if #list == 0 and facts.target.kind == "commit" then
+    local result = git.run(ctx, { "log", "--no-show-signature", "--no-color", "-1", "--format=%s", at, "--" })
+    if result.code == 0 then list[1] = match(result.stdout, "^[^\n]*") end
+  end
+  return list
+end
+
+---Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their changes.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git
+---@return moonlet.facts.Git
+function M.complete(ctx, facts)
+  local target = facts.target
+  local at = (target.kind == "commit" or target.kind == "range") and target.head
+  local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
+  if at then
+    call = { "ls-tree", "-r", "-z", "--name-only", "--full-tree", at }
+  elseif target.kind == "staged" then
+    call = { "ls-files", "-z", "--cached" }
+  end
+  local listed = git.run(ctx, call, { cap = 32 << 20 })
+  if listed.code == 0 and not listed.cut then facts.tree = split_zero(listed.stdout) end
+  if target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
+  local wanted = changed_texts(facts)
+  if at then
+    facts.subjects = subjects(ctx, facts, at)
+    facts.texts = read_blobs(ctx, at .. ":", wanted)
+  elseif target.kind == "staged" then
+    facts.texts = read_blobs(ctx, ":0:", wanted)
+  else
+    facts.texts = read_files(ctx, wanted)
+  end
+  return facts
+end
+
+-- The files below a folder that a pattern matches, in order.
+local function walk(ctx, dir, matches, list, seen)
+  for _, entry in ipairs(ctx:list(dir == "" and "." or dir) or {}) do
+    seen.count = seen.count + 1
+    if seen.count > most_entries then return end
+    local path = dir == "" and entry.name or dir .. "/" .. entry.name
+    if entry.type == "directory" then
+      if entry.name ~= ".agent" and entry.name ~= ".git" then walk(ctx, path, matches, list, seen) end
+    elseif entry.type ~= "link" and (not matches or matches(path)) then
+      list[#list + 1] = path
+    end
+  end
+end
+
+-- Documents need no repository: a file, a folder or a glob will do.
+local function without_git(ctx, target, why)
+  local list, name = {}, (string.gsub(target, "^%./", ""))
+  if glob.is_glob(name) then
+    walk(ctx, "", glob.compile(name), list, { count = 0 })
+  elseif ctx:list(name == "" and "." or name) then
+    walk(ctx, name == "." and "" or name, nil, list, { count = 0 })
+  elseif ctx:read(name, { cap = 1 }) then
+    list[1] = name
+  end
+  if #list == 0 then error(why, 0) end
+  local facts = { target = { kind = "path", text = target, path = name }, files = {}, sections = {}, notes = {},
+    state = {}, detached = false, shallow = false, sparse = false, cut = false, paths = list, diff = "" }
+  local tree = {}
+  walk(ctx, "", nil, tree, { count = 0 })
+  facts.tree = tree
+  return whole_files(ctx, facts, list)
+end
+
+---What is to be reviewed, complete.
+---@param ctx moonlet.Ctx
+---@param target string
+---@return moonlet.facts.Git
+function M.facts(ctx, target)
+  local ok, facts = pcall(require("moonlet.facts").git, ctx, target)
+  if ok then return M.complete(ctx, facts) end
+  local err = facts
+  local message = type(err) == "table" and rawget(err, "message")
+  if type(message) == "string" and find(message, "not a git repository", 1, true) and target ~= "" and target ~= "HEAD"
+    and not git.target_problem(target) and sub(target, 1, 1) ~= "/" then
+    return without_git(ctx, target, err)
+  end
+  error(err, 0)
+end
+
+return M

@@ -1,0 +1,7 @@
+public class Cart {
+    private String state = "open";
+
+    public String state() {
+        return state;
+    }
+}

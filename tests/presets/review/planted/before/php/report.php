@@ -1,0 +1,4 @@
+<?php
+function rows($db) {
+    return $db->query("SELECT * FROM reports");
+}

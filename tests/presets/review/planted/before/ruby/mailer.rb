@@ -1,0 +1,5 @@
+class Mailer
+  def deliver(mail)
+    mail.send
+  end
+end

@@ -1,0 +1,7 @@
+export function isAdmin(user) {
+  return user.role === 'admin';
+}
+
+export function logout(store) {
+  store.clear();
+}
