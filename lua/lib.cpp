@@ -10,7 +10,7 @@ constexpr luaL_Reg kLibraries[] = {
     {"file", luaopen_core_file},           {"run", luaopen_core_run},
     {"process", luaopen_core_process},     {"event", luaopen_core_event},
     {"system", luaopen_core_system},       {"script", luaopen_core_script},
-    {"coroutine", luaopen_core_coroutine},
+    {"coroutine", luaopen_core_coroutine}, {"terminal", luaopen_core_terminal},
 };
 
 }  // namespace

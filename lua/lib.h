@@ -15,6 +15,7 @@ int luaopen_core_run(lua_State* L);
 int luaopen_core_process(lua_State* L);
 int luaopen_core_event(lua_State* L);
 int luaopen_core_system(lua_State* L);
+int luaopen_core_terminal(lua_State* L);
 int luaopen_core_script(lua_State* L);
 int luaopen_core_coroutine(lua_State* L);
 

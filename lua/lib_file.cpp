@@ -55,6 +55,28 @@ int file_root(lua_State* L) {
   return 1;
 }
 
+/// make_root(path) -> dir, or nil and an error: the directory, made for this user alone if need be
+int file_make_root(lua_State* L) {
+  const std::string_view path = check_path(L, 1);
+  auto& opened = push_box<std::optional<Result<Dir>>>(L);
+  opened = Dir::make(std::string(path));
+  if (!opened->ok()) return push_failure(L, opened->error());
+  push_box<DirBox>(L) = std::move(**opened);
+  return 1;
+}
+
+/// write(dir, path, text) -> true, or nil and an error: as one step, and durably
+int file_write(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  const std::string_view text = check_path(L, 3);
+  auto& wrote = push_box<Result<void>>(L);
+  wrote = dir.write_file(path, text, Durable::kYes);
+  if (!wrote) return push_failure(L, wrote.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /// read(dir, path, cap) -> text, nil, cut, size; or nil and an error
 int file_read(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
@@ -156,9 +178,9 @@ int file_take(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<file_load>}, {"take", guard<file_take>}, {"root", guard<file_root>},
-    {"read", guard<file_read>}, {"stat", guard<file_stat>}, {"list", guard<file_list>},
-    {nullptr, nullptr},
+    {"load", guard<file_load>},           {"take", guard<file_take>},   {"root", guard<file_root>},
+    {"make_root", guard<file_make_root>}, {"write", guard<file_write>}, {"read", guard<file_read>},
+    {"stat", guard<file_stat>},           {"list", guard<file_list>},   {nullptr, nullptr},
 };
 
 }  // namespace

@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
   fill_standard_descriptors();
   moonlet::EngineOptions options;
   options.print = print;
+  options.interactive = true;
   options.interrupt_signal = kInterruptSignal;
   options.on_stuck = end_stuck_host;
   install_interrupt();

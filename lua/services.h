@@ -27,6 +27,7 @@ struct Services {
   std::string keeper_program;                  ///< the executable that has the `keeper` command
   /// Where the result of a command (1) and what a person reads beside it (2) go.
   std::function<void(int stream, std::string_view text)> print;
+  bool interactive = false;  ///< a person may be asked on descriptors 0 and 2
   std::unique_ptr<Bus> bus;
   std::unique_ptr<Run> run;
   std::size_t logged_bytes = 0;  ///< what scripts have printed and logged so far

@@ -32,12 +32,12 @@ function M.ms(value, what)
   return math.floor(total + 0.5)
 end
 
---- "1h 02m", "3m 05s", "4.2s", "120ms"
+--- "1h 02m", "3m 05s", "4.2s", "2s", "120ms"
 ---@param ms integer
 ---@return string
 function M.text(ms)
   if ms < 1000 then return ("%dms"):format(ms) end
-  if ms < 60000 then return ("%.1fs"):format(ms / 1000) end
+  if ms < 60000 then return (("%.1fs"):format(ms / 1000):gsub("%.0s", "s")) end
   local seconds = ms // 1000
   if ms < 3600000 then return ("%dm %02ds"):format(seconds // 60, seconds % 60) end
   return ("%dh %02dm"):format(seconds // 3600, seconds % 3600 // 60)

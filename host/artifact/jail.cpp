@@ -102,6 +102,23 @@ Result<Dir> Dir::open(const std::string& absolute) {
   return Dir(Fd(fd), absolute);
 }
 
+Result<Dir> Dir::make(const std::string& absolute) {
+  for (std::size_t slash = absolute.find('/', 1); !absolute.empty();
+       slash = absolute.find('/', slash + 1)) {
+    const std::string prefix = absolute.substr(0, slash);
+    if (::mkdir(prefix.c_str(), 0700) != 0 && errno != EEXIST && errno != EISDIR) {
+      const int number = errno;
+      struct stat info {};
+      // A read-only file system says EROFS also of what is there.
+      if (::stat(prefix.c_str(), &info) != 0) {
+        return Error::from_errno(number, "make the folder", printable(prefix));
+      }
+    }
+    if (slash == std::string::npos) break;
+  }
+  return open(absolute);
+}
+
 std::string Dir::path_of(std::string_view rel) const {
   std::string path = path_;
   if (rel != ".") path.append(path.back() == '/' ? "" : "/").append(rel);

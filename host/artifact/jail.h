@@ -51,6 +51,9 @@ class Dir {
   /// the user's word.
   static Result<Dir> open(const std::string& absolute);
 
+  /// The same, and makes it and its parents when missing, for this user alone (mode 0700).
+  static Result<Dir> make(const std::string& absolute);
+
   int fd() const { return fd_.get(); }
   /// The absolute path it was opened by; for messages, and for children that need a name.
   const std::string& path() const { return path_; }

@@ -84,19 +84,22 @@ local function run_command(run, step, dir, call, argv, prompt)
     argv = argv, prompt = prompt, prompt_file = run.absolute(dir .. "/prompt.md"),
     out = run.absolute(dir .. "/out"),
   }
+  local limits = {
+    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
+    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
+  }
   local exit = core.process.run {
     step = step.key, argv = made.argv, env = run.child_environment({}, call.env),
     cwd = run.resolve_cwd(call.cwd),
     stdin_file = made.stdin and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
-    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
+    wall = limits.wall, idle = limits.idle,
     durable = true, own_group = true,
   }
   exit.stderr_tail = run.read_artifact(dir .. "/stderr.log", 64 * 1024)
   exit.argv = made.argv
   local answer = read_answer(run, dir)
-  local result = command.finish(exit, answer)
+  local result = command.finish(exit, answer, limits)
   result.exit = exit
   run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
   return result

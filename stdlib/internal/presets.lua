@@ -11,9 +11,10 @@ local source_cap = 1 << 20
 ---@class moonlet.Source
 ---@field name string
 ---@field origin string         "built in", or the path of the file
----@field builtin boolean
+---@field builtin boolean      its text is the executable's own
 ---@field text string           the main file
 ---@field read fun(file: string): string?, table?   a file of the preset's own folder
+---@field hash fun(): string?   sha256 over all that the preset is made of; nil when that is too much
 
 local function user_folder()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -44,6 +45,59 @@ function M.folders(home)
   return folders
 end
 
+local most_files, most_bytes = 200, 8 << 20
+
+--- Reads the scripts and texts beneath a folder into `files`, by their path from there. False when
+--- there are more than a preset has.
+local function gather(root, folder, files)
+  for _, entry in ipairs(core.file.list(root, folder) or {}) do
+    local path = folder == "." and entry.name or folder .. "/" .. entry.name
+    if entry.type == "directory" then
+      if entry.name:sub(1, 1) ~= "." and not gather(root, path, files) then return false end
+    elseif entry.type == "file" then
+      local text, _, cut = core.file.read(root, path, source_cap)
+      files.count, files.bytes = files.count + 1, files.bytes + #(text or "")
+      if not text or cut or files.count > most_files or files.bytes > most_bytes then return false end
+      files.text[path] = text
+    end
+  end
+  return true
+end
+
+local function hash_of(files)
+  local lines = {}
+  for path, text in pairs(files) do
+    lines[#lines + 1] = core.text.sha256(text) .. " " .. path .. "\n"
+  end
+  table.sort(lines)
+  return core.text.sha256(table.concat(lines))
+end
+
+--- What a source on disk is made of: read once, when its hash is asked for, and served from memory
+--- from then on, so that what was accepted is what runs.
+local function disk_files(root, folder, main, text)
+  local snapshot
+  local function read(file)
+    if snapshot then
+      return snapshot[file], record.invalid("there is no file " .. core.text.printable(file, 80))
+    end
+    if not folder then return nil, record.invalid("a preset of one file has no folder of its own") end
+    return core.file.read(root, folder == "." and file or folder .. "/" .. file, source_cap)
+  end
+  local function files()
+    if snapshot then return snapshot end
+    local found = { text = {}, count = 0, bytes = 0 }
+    if folder and not gather(root, folder, found) then return nil end
+    snapshot = {}
+    for path, content in pairs(found.text) do
+      snapshot[folder == "." and path or path:sub(#folder + 2)] = content
+    end
+    snapshot[main] = text
+    return snapshot
+  end
+  return read, files
+end
+
 local function disk_source(folder, name)
   local root = core.file.root(folder.path)
   if not root then return nil end
@@ -55,13 +109,16 @@ local function disk_source(folder, name)
   local text, err, cut = core.file.read(root, main, source_cap)
   if not text then error(err, 0) end
   if cut then error(record.invalid(folder.path .. "/" .. main .. " is larger than 1 MB"), 0) end
-  return {
-    name = name, origin = folder.label .. "/" .. main, builtin = false, text = text,
-    read = function(file)
-      if not inside then return nil, record.invalid("a preset of one file has no folder of its own") end
-      return core.file.read(root, inside .. "/" .. file, source_cap)
-    end,
-  }
+  local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
+  local source = { name = name, origin = folder.label .. "/" .. main, builtin = false, text = text, read = read }
+  function source.hash()
+    local own = files()
+    if not own then return nil end
+    local hash, shipped = hash_of(own), embedded()[name]
+    source.builtin = inside and shipped and hash_of(shipped) == hash or false
+    return hash
+  end
+  return source
 end
 
 local function builtin_source(name, files)
@@ -127,9 +184,13 @@ function M.file(path)
     error(err, 0)
   end
   if cut then error(record.invalid(path .. " is larger than 1 MB", "a script is a small text file"), 0) end
+  local read, files = disk_files(root, ".", name, text)
   return {
-    name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = path,
-    read = function(file) return core.file.read(root, file, source_cap) end,
+    name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = path, read = read,
+    hash = function()
+      local own = files()
+      return own and hash_of(own)
+    end,
   }
 end
 

@@ -37,6 +37,8 @@ struct EngineOptions {
   /// Called with what a command prints: stream 1 is the result, 2 is for a person to read. Without
   /// it nothing is printed.
   std::function<void(int stream, std::string_view text)> print;
+  /// Whether a person may be asked on descriptors 0 and 2, where both are a terminal.
+  bool interactive = false;
 };
 
 /// What a command came to.

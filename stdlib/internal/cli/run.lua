@@ -4,6 +4,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local arg = require "moonlet.arg"
 local presets = require "moonlet.internal.presets"
+local acceptance = require "moonlet.internal.acceptance"
 local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
 local inputs = require "moonlet.internal.inputs"
@@ -143,13 +144,12 @@ local function check_needs(preset, home)
   end
 end
 
-local function ask_for_needs(preset, wanted)
+local function refuse_needs(preset, wanted)
   local lines = grants.describe(wanted)
-  local text = "    " .. table.concat(lines, "\n    ")
   error({ kind = "denied", usage = true,
     message = ("preset %s asks for rights that were not given: %s"):format(preset.name,
       table.concat(lines, "; ")),
-    hint = "read it, then say --allow needs", at = text and nil }, 0)
+    hint = "read it, then say --allow needs: once for each text of it" }, 0)
 end
 
 --- What the run may do: built-in presets what they declare, others what was allowed.
@@ -167,8 +167,12 @@ local function resolve_grants(source, preset, allow)
   end
   if given.all then return given end
   local wanted = grants.from_needs(preset.needs)
-  if not source.builtin and not accepted and #grants.describe(wanted) > 0 then
-    ask_for_needs(preset, wanted)
+  if not source.builtin and #grants.describe(wanted) > 0 then
+    if accepted then
+      acceptance.accept(source, wanted)
+    elseif not acceptance.given(source, wanted) then
+      refuse_needs(preset, wanted)
+    end
   end
   for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
   return wanted

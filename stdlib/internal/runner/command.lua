@@ -1,6 +1,7 @@
 --- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
 --- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
 --- is out/output.md when the program wrote it, else what it printed.
+local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 
 local M = { name = "command" }
@@ -64,15 +65,16 @@ end
 --- What an exit means: success is exit code 0 by itself, nothing else.
 ---@param exit table
 ---@param output {text: string, cut: boolean}
+---@param limits {wall: integer, idle: integer} in milliseconds, for the message
 ---@return {status: string, text: string, error: table?}
-function M.finish(exit, output)
+function M.finish(exit, output, limits)
   if exit.why == "exited" and exit.code == 0 then
     return { status = "ok", text = output.text, cut = output.cut }
   end
   local kinds = { wall = "timeout", idle = "timeout", cancelled = "cancelled", lost = "lost" }
   local messages = {
-    wall = "did not finish within its time limit and was ended",
-    idle = "printed nothing for too long and was ended",
+    wall = "did not finish within " .. duration.text(limits.wall) .. " and was ended",
+    idle = "printed nothing for " .. duration.text(limits.idle) .. " and was ended",
     cancelled = "was cancelled",
     lost = "was lost: its keeper died",
     not_started = "could not be started",
