@@ -68,9 +68,9 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   Runs runs(**agent);
   if (prepared_run.empty()) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
-    run->task_id = task_id.empty() ? Sidecar::default_id(preset, services.clock.wall_ms())
-                                   : std::string(task_id);
-    auto sidecar = Sidecar::create(**agent, run->task_id);
+    run->task_id =
+        task_id.empty() ? default_task_id(preset, services.clock.wall_ms()) : std::string(task_id);
+    auto sidecar = make_sidecar(**agent, run->task_id);
     if (!sidecar) return sidecar.error();
     auto created = runs.create();
     if (!created) {
@@ -188,7 +188,7 @@ int run_redact(lua_State* L) {
 int run_step_name(lua_State* L) {
   const std::string_view key = check_text(L, 1);
   auto& name = push_box<std::string>(L);
-  name = Sidecar::step_name(key);
+  name = step_name(key);
   lua_pushlstring(L, name.data(), name.size());
   return 1;
 }

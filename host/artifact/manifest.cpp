@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 
 #include "host/artifact/digest.h"
 #include "host/artifact/text.h"
@@ -132,28 +131,6 @@ std::string Manifest::markdown() const {
     out += "|\n";
   }
   return out;
-}
-
-nlohmann::json Manifest::json() const {
-  auto inputs = nlohmann::json::array();
-  std::uint64_t bytes = 0, kept = 0;
-  for (const auto& entry : entries_) {
-    bytes += entry.bytes;
-    kept += entry.kept;
-    const auto text = [](const std::string& value) {
-      return value.empty() ? nlohmann::json() : nlohmann::json(to_valid_utf8(value));
-    };
-    inputs.push_back({{"spec", to_valid_utf8(entry.spec)},
-                      {"kind", to_string(entry.kind)},
-                      {"path", text(entry.path)},
-                      {"bytes", entry.bytes},
-                      {"kept", entry.kept},
-                      {"sha256", text(entry.sha256)},
-                      {"cut", entry.cut},
-                      {"binary", entry.binary},
-                      {"error", text(entry.error)}});
-  }
-  return {{"inputs", std::move(inputs)}, {"bytes", bytes}, {"kept", kept}};
 }
 
 }  // namespace moonlet

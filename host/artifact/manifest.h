@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +42,6 @@ class Manifest {
 
   /// input-manifest.md: a table that no name can break.
   std::string markdown() const;
-  /// {"inputs": [...], "bytes", "kept"}; all strings are valid UTF-8.
-  nlohmann::json json() const;
 
  private:
   std::vector<InputEntry> entries_;

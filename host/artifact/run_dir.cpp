@@ -7,10 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 #include "host/artifact/jail_open.h"
-#include "host/artifact/json_text.h"
 #include "host/artifact/text.h"
 #include "host/base/id.h"
 
@@ -22,7 +20,6 @@ constexpr char kLetter = 'R';
 // The number given out last, so that nobody has to look through a million folders. Only a hint.
 constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
-constexpr std::size_t kRunJsonCap = 64 << 20;
 
 struct Holder {
   long pid = 0;
@@ -100,25 +97,6 @@ Result<RunLock> RunDir::lock() const {
   if (sync_bytes(fd->get()) != 0) return failure(errno, "sync");
   dir_.sweep_temporaries();
   return RunLock(std::move(*fd), holder.generation);
-}
-
-Result<void> RunDir::write_run_json(const nlohmann::json& value) const {
-  const auto text = json_text(value);
-  if (!text) return text.error();
-  return dir_.write_file("run.json", *text, Durable::kYes);
-}
-
-Result<nlohmann::json> RunDir::read_run_json() const {
-  auto file = dir_.read_file("run.json", kRunJsonCap);
-  if (!file) return file.error();
-  auto value = nlohmann::json::parse(file->bytes, nullptr, false);
-  if (value.is_object()) return value;
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.at = printable(dir_.path_of("run.json"));
-  error.message = error.at + " is not a JSON object";
-  error.hint = "the run cannot be resumed; start it anew";
-  return error;
 }
 
 Result<std::uint64_t> Runs::highest() const {

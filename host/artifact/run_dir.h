@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,10 +35,6 @@ class RunDir {
   /// Takes the lock and sweeps what a killed holder left half written. kFailed, with the holder's
   /// pid in the message, when it is taken.
   Result<RunLock> lock() const;
-  /// Writes run.json, durably. kLimit when it is nested too deeply.
-  Result<void> write_run_json(const nlohmann::json& value) const;
-  /// run.json; kInvalid when it is missing or not an object.
-  Result<nlohmann::json> read_run_json() const;
 
  private:
   friend class Runs;

@@ -160,7 +160,7 @@ TEST_CASE("a full disk leaves no half made run or sidecar") {
     if (last.error().message.find("ENOSPC") == std::string::npos) return 2;
     if (runs.list(100)->size() != runs.live()->size()) return 3;
     // One inode is free: enough for the sidecar's folder, not for what is in it.
-    if (Sidecar::create(*dir, "task").ok()) return 4;
+    if (make_sidecar(*dir, "task").ok()) return 4;
     return dir->exists("sidecars/task") ? 5 : 0;
   });
   if (outcome == 9) {
@@ -244,20 +244,4 @@ TEST_CASE("a damaged lock file is an error, not a fresh start") {
   }
   spit(agent.scratch / "runs/R-001/lock", "");
   CHECK(run->lock()->generation() == 1);
-}
-
-TEST_CASE("run.json comes back, also with text that is not UTF-8") {
-  Agent agent;
-  auto run = agent.runs.create();
-  REQUIRE(run);
-  CHECK_FALSE(run->read_run_json().ok());
-  REQUIRE(run->write_run_json({{"preset", "review"}, {"bad", "\xff"}}).ok());
-  auto value = run->read_run_json();
-  REQUIRE(value);
-  CHECK((*value)["preset"] == "review");
-  for (const char* text : {"", "[]", "{\"a\":", "7"}) {
-    spit(agent.scratch / "runs/R-001/run.json", text);
-    CHECK(run->read_run_json().error().kind == ErrorKind::kInvalid);
-  }
-  CHECK(entries_in(agent.scratch / "runs/R-001") == 1);
 }
