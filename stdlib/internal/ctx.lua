@@ -28,6 +28,22 @@ function verbs:exec(call)
   return require("moonlet.internal.exec").exec(self, call)
 end
 
+--- Runs a check of the repository: ctx:validate "test:npm test", or { kind =, command =, timeout =,
+--- cwd =, env =, required =, name = }. A required one that fails makes the verdict `blocked`.
+---@param call table|string
+---@return moonlet.Validation
+function verbs:validate(call)
+  return require("moonlet.internal.validation").validate(self, call)
+end
+
+--- Demands evidence: ctx:require{ command =, exit_code =, repetitions =, artifacts =, timeout =,
+--- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
+---@param call table
+---@return {runs: table[], artifacts: table[]}
+function verbs:require(call)
+  return require("moonlet.internal.validation").require(self, call)
+end
+
 --- Gives a prompt to an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}

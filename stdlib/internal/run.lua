@@ -48,9 +48,23 @@ local function error_record(err)
 end
 M.error_record = error_record
 
+--- Whether a required validation or evidence failed, and no later one of the same command passed.
+local function first_blocked(run)
+  local last = {}
+  for _, item in ipairs(run.validation) do last[item.kind .. ":" .. item.command] = item end
+  for _, item in ipairs(run.validation) do
+    local latest = last[item.kind .. ":" .. item.command]
+    if latest.required and latest.status ~= "passed" then return latest end
+  end
+end
+
 local function verdict_of(run, ok, err)
-  if ok then return #run.degraded > 0 and "degraded" or "ok" end
+  if ok then
+    if first_blocked(run) then return "blocked" end
+    return #run.degraded > 0 and "degraded" or "ok"
+  end
   local kind = type(err) == "table" and rawget(err, "kind")
+  if type(err) == "table" and rawget(err, "blocked") == true and first_blocked(run) then return "blocked" end
   if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
   return "failed"
 end
@@ -67,6 +81,15 @@ local function step_records(run)
   return core.json.array(list)
 end
 
+local function validation_records(run)
+  local list = {}
+  for i, item in ipairs(run.validation) do
+    list[i] = { kind = item.kind, command = item.command, status = item.status,
+      exit_code = or_null(item.exit_code), duration_ms = or_null(item.duration_ms) }
+  end
+  return core.json.array(list)
+end
+
 --- The `run` object of the envelope.
 local function run_record(run)
   return {
@@ -78,7 +101,7 @@ local function run_record(run)
     steps = step_records(run),
     usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
       reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null },
-    validation = core.json.array {}, review = { state = "none", reviewed_by = null, note = null },
+    validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
     files_changed = core.json.array {},
   }
 end
@@ -98,7 +121,8 @@ local function write_run_file(run)
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
     degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
-    error = error_record(run.error), steps = run.verdict and step_records(run) or null,
+    validation = validation_records(run), error = error_record(run.error),
+    steps = run.verdict and step_records(run) or null,
   }, 2) .. "\n")
 end
 
@@ -122,6 +146,13 @@ local function add_paths(run)
     end
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
     core.run.make_dirs(dir .. "/out")
+    return dir
+  end
+
+  --- A directory for what a command of the run leaves.
+  function run.step_directory(key)
+    local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
+    core.run.make_dirs(dir)
     return dir
   end
 
@@ -186,6 +217,12 @@ local function add_steps(run)
       error = type(outcome.error) == "table" and outcome.error.message or outcome.error })
   end
 
+  function run.note_validation(result, required)
+    run.validation[#run.validation + 1] = { kind = result.kind, command = result.command,
+      status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
+      why = result.why, required = required }
+  end
+
   function run.note_degraded(path, succeeded, total, lost)
     local names = {}
     for i, item in ipairs(lost) do
@@ -207,7 +244,7 @@ function M.create(plan)
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, resume = plan.resume,
-    steps = {}, step_keys = {}, degraded = {},
+    steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
@@ -233,6 +270,11 @@ local function finish(run, ok, result)
   run.error = nil
   if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
   run.verdict = verdict_of(run, ok, result)
+  if run.verdict == "blocked" and not run.error then
+    local item = first_blocked(run)
+    run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
+      item.command, item.why), hint = "read its stdout.log and stderr.log under steps/" }
+  end
   run.duration_ms = core.clock.monotonic() - run.started
   core.run.end_children()
   for _, step in ipairs(run.steps) do
