@@ -144,6 +144,24 @@ int task_sleep(lua_State* L) {
   return scheduler.await(L);
 }
 
+/// wait_turn(order): until every task waits and no lower order is waited for; without an order,
+/// after all that have one
+int task_wait_turn(lua_State* L) {
+  const lua_Integer order = luaL_optinteger(L, 1, -1);
+  Scheduler& scheduler = Scheduler::of(L);
+  scheduler.prepare(L, push_nothing).operation =
+      scheduler.wait_turn(order < 0 ? Turns::kLast : static_cast<std::uint64_t>(order));
+  return scheduler.await(L);
+}
+
+/// expire_at_turn(scope, order, error): the scope is cancelled with `error` when its turn has come
+int task_expire_at_turn(lua_State* L) {
+  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  const lua_Integer order = luaL_checkinteger(L, 2);
+  Scheduler::of(L).expire_at_turn(scope, static_cast<std::uint64_t>(order), read_error(L, 3));
+  return 0;
+}
+
 /// check(): raises when the running task is cancelled
 int task_check(lua_State* L) {
   Scheduler::of(L).check(L);
@@ -162,6 +180,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"join", guard<task_join>},
     {"watch", guard<task_watch>},
     {"sleep", guard<task_sleep>},
+    {"wait_turn", guard<task_wait_turn>},
+    {"expire_at_turn", guard<task_expire_at_turn>},
     {"check", guard<task_check>},
     {nullptr, nullptr},
 };

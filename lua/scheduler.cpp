@@ -106,12 +106,14 @@ void Scheduler::make_ready(const std::shared_ptr<Task>& task) {
 }
 
 void Scheduler::pump() {
-  while (!ready_.empty() && !killed()) {
-    auto task = std::move(ready_.front());
-    ready_.pop_front();
-    task->ready_ = false;
-    resume(task);
-  }
+  do {
+    while (!ready_.empty() && !killed()) {
+      auto task = std::move(ready_.front());
+      ready_.pop_front();
+      task->ready_ = false;
+      resume(task);
+    }
+  } while (!killed() && turns_.advance());
 }
 
 void Scheduler::resume(const std::shared_ptr<Task>& task) {
@@ -251,6 +253,7 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
           late->deadline_.reset();
           Error error;
           error.kind = kind;
+          if (on_deadline && kind != ErrorKind::kBudget) on_deadline(what);
           error.message = kind == ErrorKind::kBudget
                               ? what + " is used up"
                               : what + " took longer than " + std::to_string(ms) + " ms";
@@ -272,9 +275,22 @@ void Scheduler::close_scope(const std::shared_ptr<CancelScope>& scope) {
     innermost->open_ = false;
     if (innermost->deadline_) loop_.cancel(*innermost->deadline_);
     innermost->deadline_.reset();
+    if (auto expiry = std::exchange(innermost->expiry_, nullptr)) {
+      expiry->on_complete([] {});
+      expiry->cancel();
+    }
     running_->scope_ = innermost->parent_;
     if (innermost == scope) return;
   }
+}
+
+void Scheduler::expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order,
+                               Error error) {
+  std::weak_ptr<CancelScope> weak = scope;
+  scope->expiry_ = turns_.wait(order);
+  scope->expiry_->on_complete([this, weak, error = std::move(error)]() mutable {
+    if (auto late = weak.lock()) cancel(*late, std::move(error));
+  });
 }
 
 void Scheduler::cancel(CancelScope& scope, Error error) {

@@ -18,6 +18,7 @@
 #include "host/base/result.h"
 #include "lua/lua_api.h"
 #include "lua/state.h"
+#include "lua/turns.h"
 
 namespace moonlet {
 
@@ -44,6 +45,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   bool shielded_ = false;
   bool open_ = true;
   int live_tasks_ = 0;
+  std::shared_ptr<Operation> expiry_;                // the turn at which it times out
   std::vector<std::function<void()>> idle_waiters_;  // called when live_tasks_ falls to zero
 };
 
@@ -99,8 +101,11 @@ class Scheduler {
   /// Starts the function below the top `nargs` values of the main stack (all popped) as a task in
   /// the root scope.
   std::shared_ptr<Task> start_main(int nargs);
-  /// Resumes every task that is ready, until none is.
+  /// Resumes every task that is ready, until none is and nobody waits for a turn.
   void pump();
+  /// Called from the loop when the deadline of a scope passes, with the scope's `what`, before the
+  /// scope is cancelled; not for budgets.
+  std::function<void(std::string_view what)> on_deadline;
   bool has_ready() const { return !ready_.empty(); }
   void cancel(CancelScope& scope, Error error);
   /// The scope of the main task; cancel it to end everything.
@@ -133,6 +138,10 @@ class Scheduler {
   std::shared_ptr<Operation> wait_idle(const std::shared_ptr<CancelScope>& scope);
   /// Completes when `task` ended.
   std::shared_ptr<Operation> wait_task(const std::shared_ptr<Task>& task);
+  /// Completes when every task waits and `order` is the lowest that is waited for.
+  std::shared_ptr<Operation> wait_turn(std::uint64_t order) { return turns_.wait(order); }
+  /// The open scope times out when its turn has come, by no clock.
+  void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
   /// Completes after `ms`.
   std::shared_ptr<Operation> sleep(std::int64_t ms);
   Task* running() const { return running_.get(); }
@@ -160,6 +169,7 @@ class Scheduler {
   std::deque<std::shared_ptr<Task>> ready_;
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
+  Turns turns_;
 };
 
 }  // namespace moonlet

@@ -1,0 +1,51 @@
+// Turns: waits that end in a given order, whatever order they began in. A resumed run uses them to
+// hear what is on record in the order in which it happened. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "host/base/operation.h"
+
+namespace moonlet {
+
+class Turns {
+ public:
+  /// After everything that is on record.
+  static constexpr std::uint64_t kLast = UINT64_MAX;
+
+  /// Completes when its turn has come: lower orders first, equal ones as they came.
+  std::shared_ptr<Operation> wait(std::uint64_t order) {
+    auto turn = std::make_shared<Turn>();
+    waiting_.emplace(std::pair(order, ++count_), turn);
+    return turn;
+  }
+
+  /// Lets the first one go. False when none waits.
+  bool advance() {
+    while (!waiting_.empty()) {
+      auto turn = waiting_.begin()->second;
+      waiting_.erase(waiting_.begin());
+      if (turn->done()) continue;  // it was cancelled
+      turn->complete();
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  class Turn final : public Operation {
+   public:
+    using Operation::complete;
+
+   private:
+    void start_cancel() override { complete(); }
+  };
+
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<Turn>> waiting_;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace moonlet
