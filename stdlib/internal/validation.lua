@@ -105,7 +105,8 @@ local function run_once(state, call, argv, text, key, kind, limit)
   }
   run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
   local result = {
-    kind = kind, command = type(text) == "string" and text or table.concat(argv, " "), argv = argv, dir = run.absolute(dir),
+    kind = kind, command = type(text) == "string" and text or table.concat(argv, " "), argv = argv,
+    dir = run.absolute(dir),
     exit_code = exit.why == "exited" and exit.code or nil, duration_ms = exit.duration_ms,
     stdout = tail(run, dir .. "/stdout.log"), stderr = tail(run, dir .. "/stderr.log"),
   }
