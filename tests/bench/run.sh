@@ -38,6 +38,7 @@ fi
 scratch=$(mktemp -d "$place/moonlet-bench.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
+export XDG_STATE_HOME=$scratch/state
 ulimit -n "$(ulimit -Hn)"
 
 # The interpreter itself, not a wrapper that looks for it first.
@@ -216,10 +217,18 @@ suite_capture() {
 }
 
 suite_startup() {
-  local times=101
+  local times=101 module
   if [ -n "$quick" ]; then times=21; fi
-  printf '\nstart-up, ms (%s times each, in turn)\n' $times
-  local programs=(/bin/true "$moonlet --version" "$moonlet preset list")
+  printf '\nstart-up, ms (%s times each, in turn; "all.lua" loads every module of the standard library)\n' $times
+  {
+    printf 'local m = require "moonlet"\n'
+    for module in "$root"/stdlib/*.lua; do
+      module=$(basename "$module" .lua)
+      if [ "$module" != init ]; then printf 'require "moonlet.%s"\n' "$module"; fi
+    done
+    printf 'return m.preset { name = "all", summary = "Loads every module.", run = function() end }\n'
+  } >all.lua
+  local programs=(/bin/true "$moonlet --version" "$moonlet preset show $PWD/all.lua")
   if have lua5.4; then programs+=("lua5.4 -v"); fi
   if [ -n "$python" ]; then programs+=("$python -c pass"); fi
   if have node; then programs+=("node -e 0"); fi
