@@ -154,6 +154,13 @@ int task_wait_turn(lua_State* L) {
   return scheduler.await(L);
 }
 
+/// park(): until nothing else can happen any more
+int task_park(lua_State* L) {
+  Scheduler& scheduler = Scheduler::of(L);
+  scheduler.prepare(L, push_nothing).operation = scheduler.wait_turn(Turns::kParked);
+  return scheduler.await(L);
+}
+
 /// expire_at_turn(scope, order, error): the scope is cancelled with `error` when its turn has come
 int task_expire_at_turn(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
@@ -181,6 +188,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"watch", guard<task_watch>},
     {"sleep", guard<task_sleep>},
     {"wait_turn", guard<task_wait_turn>},
+    {"park", guard<task_park>},
     {"expire_at_turn", guard<task_expire_at_turn>},
     {"check", guard<task_check>},
     {nullptr, nullptr},

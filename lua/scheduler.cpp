@@ -18,6 +18,7 @@ const char kAwaitMarker = 0;
 class IdleOperation final : public Operation {
  public:
   using Operation::complete;
+  bool is_passive() const override { return true; }
 
  private:
   void start_cancel() override {}
@@ -113,7 +114,13 @@ void Scheduler::pump() {
       task->ready_ = false;
       resume(task);
     }
-  } while (!killed() && turns_.advance());
+  } while (!killed() && (turns_.advance() || (all_wait_for_each_other() && turns_.advance(true))));
+}
+
+bool Scheduler::all_wait_for_each_other() const {
+  return std::all_of(tasks_.begin(), tasks_.end(), [](const auto& task) {
+    return task->waiting_for_ && task->waiting_for_->is_passive();
+  });
 }
 
 void Scheduler::resume(const std::shared_ptr<Task>& task) {
@@ -253,10 +260,10 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
           late->deadline_.reset();
           Error error;
           error.kind = kind;
-          if (on_deadline && kind != ErrorKind::kBudget) on_deadline(what);
           error.message = kind == ErrorKind::kBudget
                               ? what + " is used up"
                               : what + " took longer than " + std::to_string(ms) + " ms";
+          if (on_deadline) on_deadline(what, error);
           cancel(*late, std::move(error));
         });
   }
@@ -324,6 +331,7 @@ std::shared_ptr<Operation> Scheduler::wait_task(const std::shared_ptr<Task>& tas
   class Join final : public Operation {
    public:
     using Operation::complete;
+    bool is_passive() const override { return true; }
 
    private:
     void start_cancel() override { complete(); }

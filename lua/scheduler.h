@@ -103,9 +103,9 @@ class Scheduler {
   std::shared_ptr<Task> start_main(int nargs);
   /// Resumes every task that is ready, until none is and nobody waits for a turn.
   void pump();
-  /// Called from the loop when the deadline of a scope passes, with the scope's `what`, before the
-  /// scope is cancelled; not for budgets.
-  std::function<void(std::string_view what)> on_deadline;
+  /// Called from the loop when the deadline of a scope passes, with the scope's `what` and what it
+  /// is about to be cancelled with.
+  std::function<void(std::string_view what, const Error& error)> on_deadline;
   bool has_ready() const { return !ready_.empty(); }
   void cancel(CancelScope& scope, Error error);
   /// The scope of the main task; cancel it to end everything.
@@ -160,6 +160,7 @@ class Scheduler {
   void finish(const std::shared_ptr<Task>& task, lua_State* thread, int status, int nresults);
   void enter_count(CancelScope* scope, int delta);
   void wake_cancelled();
+  bool all_wait_for_each_other() const;
 
   LuaState& state_;
   Loop& loop_;

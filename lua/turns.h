@@ -14,7 +14,9 @@ namespace moonlet {
 class Turns {
  public:
   /// After everything that is on record.
-  static constexpr std::uint64_t kLast = UINT64_MAX;
+  static constexpr std::uint64_t kLast = UINT64_MAX - 1;
+  /// When nothing else can happen any more.
+  static constexpr std::uint64_t kParked = UINT64_MAX;
 
   /// Completes when its turn has come: lower orders first, equal ones as they came.
   std::shared_ptr<Operation> wait(std::uint64_t order) {
@@ -23,9 +25,10 @@ class Turns {
     return turn;
   }
 
-  /// Lets the first one go. False when none waits.
-  bool advance() {
+  /// Lets the first one go, the parked ones only if asked. False when none waits.
+  bool advance(bool parked = false) {
     while (!waiting_.empty()) {
+      if (waiting_.begin()->first.first == kParked && !parked) return false;
       auto turn = waiting_.begin()->second;
       waiting_.erase(waiting_.begin());
       if (turn->done()) continue;  // it was cancelled
@@ -39,6 +42,7 @@ class Turns {
   class Turn final : public Operation {
    public:
     using Operation::complete;
+    bool is_passive() const override { return true; }
 
    private:
     void start_cancel() override { complete(); }

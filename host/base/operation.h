@@ -32,6 +32,9 @@ class Operation {
   }
   bool cancelling() const { return cancelling_; }
 
+  /// True for what only another task can bring about: when all wait so, nothing happens any more.
+  virtual bool is_passive() const { return false; }
+
  protected:
   void complete() {
     if (done_) return;

@@ -25,6 +25,8 @@ std::string_view to_string(ErrorKind kind) {
       return "quorum";
     case ErrorKind::kRejected:
       return "rejected";
+    case ErrorKind::kParked:
+      return "parked";
     case ErrorKind::kLost:
       return "lost";
     case ErrorKind::kFailed:

@@ -22,6 +22,7 @@ enum class ErrorKind {
   kQuota,      ///< the provider refuses until a time
   kQuorum,     ///< fewer successes than needed
   kRejected,   ///< a person said no
+  kParked,     ///< it waits for a person; the run ends until there is an answer
   kLost,       ///< the outcome cannot be known any more
   kFailed,     ///< it ran, or should have run, and failed
 };

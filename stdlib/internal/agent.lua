@@ -7,13 +7,14 @@ local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
 local command = require "moonlet.internal.runner.command"
 local artifacts = require "moonlet.internal.artifacts"
+local journal = require "moonlet.internal.journal"
 
 local M = {}
 
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   returns = "table", rules = "callable", inputs = "list", env = "list", argv = "list",
-  cwd = "string", timeout = "duration", idle = "duration",
+  cwd = "string", timeout = "duration", idle = "duration", in_place = "boolean",
 }
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
@@ -77,43 +78,88 @@ local function read_answer(run, dir)
   return { text = printed or "", cut = cut or false, source = "stdout" }
 end
 
---- Starts the program once and reads what it left.
-local function run_command(run, step, dir, call, argv, prompt)
-  run.write_artifact(dir .. "/prompt.md", prompt)
+--- The name of an attempt in keeper.log.
+local function attempt_id(key, number) return ("%s@%d"):format(key, number) end
+
+--- Starts the attempt, or takes up one that a host before this one had started.
+local function run_process(run, step, dir, call, argv, attempt)
+  local id = attempt_id(step.key, attempt.number)
+  if attempt.state == "running" or attempt.state == "exited" then
+    run.emit("log", { step = step.key, text = attempt.state == "running"
+      and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
+    return core.process.take(id), argv
+  end
   local made = command.command {
-    argv = argv, prompt = prompt, prompt_file = run.absolute(dir .. "/prompt.md"),
+    argv = argv, prompt = attempt.prompt, prompt_file = run.absolute(dir .. "/prompt.md"),
     out = run.absolute(dir .. "/out"),
   }
-  local limits = {
-    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
-    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
-  }
   local exit = core.process.run {
-    step = step.key, argv = made.argv, env = run.child_environment({}, call.env),
+    step = step.key, attempt = id, argv = made.argv, env = run.child_environment({}, call.env),
     cwd = run.resolve_cwd(call.cwd),
     stdin_file = made.stdin and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = limits.wall, idle = limits.idle,
-    durable = true, own_group = true,
+    wall = attempt.limits.wall, idle = attempt.limits.idle,
+    durable = true, own_group = true, outlives = not call.in_place,
   }
+  return exit, made.argv
+end
+
+--- One attempt: what the program left, read.
+local function run_attempt(run, step, dir, call, argv, attempt)
+  local exit, started = run_process(run, step, dir, call, argv, attempt)
   exit.stderr_tail = run.read_artifact(dir .. "/stderr.log", 64 * 1024)
-  exit.argv = made.argv
+  exit.argv = started
   local answer = read_answer(run, dir)
-  local result = command.finish(exit, answer, limits)
+  local result = command.finish(exit, answer, attempt.limits)
   result.exit = exit
   run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
   return result
 end
 
+--- Where to begin: with the first attempt, or with the one that was under way when a host died.
+local function first_attempt(run, step, dir, call, last)
+  local limits = {
+    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
+    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
+  }
+  local first = { number = 1, prompt = core.run.redact(call.prompt), limits = limits }
+  if not last then return first end
+  local state = core.process.attempt(attempt_id(step.key, last.a))
+  if state ~= "none" and call.in_place then
+    require("moonlet.internal.gate").interrupted_writer(run, step, last.a)
+  end
+  local attempt = { number = last.a, limits = limits, repair = last.repair, state = state }
+  -- A repair round was asked with a prompt that its predecessor's answer is part of.
+  attempt.prompt = last.repair and run.read_artifact(dir .. "/prompt.md", 64 << 20) or first.prompt
+  if state == "lost" then
+    run.emit("warning", { step = step.key, text = ("attempt %d was lost with its keeper: once more"):format(last.a) })
+    attempt.number, attempt.state = last.a + 1, nil
+  elseif state == "none" then
+    attempt.state = nil
+  end
+  return attempt
+end
+
+--- Puts the attempt on record before it starts, unless it is there already.
+local function record_attempt(run, step, dir, hash, attempt)
+  if attempt.state then return end
+  run.write_artifact(dir .. "/prompt.md", attempt.prompt)
+  journal.begin(run, step.key, attempt.number, hash, { repair = attempt.repair })
+end
+
 --- One attempt and, where the answer is not what was promised, one more that is told what is wrong.
-local function run_attempts(run, step, dir, call, argv)
-  local prompt, attempts = core.run.redact(call.prompt), {}
-  for number = 1, 2 do
+local function run_attempts(run, step, dir, call, argv, last, hash)
+  local attempt = first_attempt(run, step, dir, call, last)
+  local attempts = {}
+  while true do
+    record_attempt(run, step, dir, hash, attempt)
     local started = core.clock.monotonic()
-    local result = run_command(run, step, dir, call, argv, prompt)
-    attempts[number] = { number = number, status = result.status, why = result.exit.why,
+    local result = run_attempt(run, step, dir, call, argv, attempt)
+    local entry = { number = attempt.number, status = result.status, why = result.exit.why,
       exit_code = result.exit.code, duration_ms = core.clock.monotonic() - started,
-      error = result.error and result.error.message or core.json.null }
+      error = result.error and result.error.message or core.json.null,
+      taken_over = attempt.state ~= nil or nil }
+    attempts[#attempts + 1] = entry
     result.attempts = attempts
     if result.status ~= "ok" or not call.returns then return result end
     local data, problems = check_answer(call.returns, result.text)
@@ -121,15 +167,16 @@ local function run_attempts(run, step, dir, call, argv)
       result.data = data
       return result
     end
-    attempts[number].status, attempts[number].error = "invalid-output", problems
-    if number == 2 then
+    entry.status, entry.error = "invalid-output", problems
+    if attempt.repair then
       result.status = "failed"
       result.error = { kind = "failed", message = "the answer is not what was asked for: " .. problems,
         hint = "read output.md" }
       return result
     end
     run.emit("warning", { step = step.key, text = "the answer is not valid; asking once more" })
-    prompt = repair_prompt(call.prompt, result.text, problems)
+    attempt = { number = attempt.number + 1, repair = true, limits = attempt.limits,
+      prompt = core.run.redact(repair_prompt(call.prompt, result.text, problems)) }
   end
 end
 
@@ -140,6 +187,49 @@ local function resolve_runner(run, call)
   end
   if call.argv then return { name = "command", argv = call.argv } end
   return run.runner
+end
+
+--- The rules are a function of the preset: they cost nothing and are asked each time.
+local function run_rules_step(run, key, dir, call, runner)
+  local step = run.begin_step(key, "agent", runner.name)
+  core.event.emit("step.started", key, { kind = "agent", runner = runner.name })
+  run.write_artifact(dir .. "/prompt.md", call.prompt)
+  local ok, result = pcall(run_rules, call)
+  if not ok then
+    run.end_step(step, "failed", { error = result })
+    artifacts.write_agent(run, dir, step, call, runner, { status = "failed", text = "", error = result })
+    error(result, 0)
+  end
+  run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
+  run.end_step(step, "ok", {})
+  artifacts.write_agent(run, dir, step, call, runner, result)
+  return { text = result.text, data = result.data, dir = run.absolute(dir) }
+end
+
+--- What the journal has to know of a call: the same is the same step.
+local function input_of(run, call, runner, argv)
+  return { verb = "agent", prompt = core.run.redact(call.prompt), runner = runner.name, argv = argv,
+    model = call.model or run.model, role = call.role or run.options.agent_role, returns = call.returns,
+    cwd = call.cwd, env = call.env, in_place = call.in_place }
+end
+
+local function run_agent_step(run, key, dir, call, runner, argv)
+  local input = input_of(run, call, runner, argv)
+  local value, step = run.step(key, "agent", runner.name, input, { paid = true }, function(last, hash, step)
+    step.dir = dir
+    local ok, result = pcall(run_attempts, run, step, dir, call, argv, last, hash)
+    if not ok then result = { status = "failed", text = "", error = result } end
+    if result.text ~= "" or result.status == "ok" then
+      run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
+    end
+    step.duration_ms = core.clock.monotonic() - step.started
+    artifacts.write_agent(run, dir, step, call, runner, result)
+    if result.status ~= "ok" then error(result.error, 0) end
+    return { text = result.text, data = result.data, attempts = core.json.array(result.attempts) }
+  end)
+  run.end_step(step, "ok", {})
+  value.dir = run.absolute(dir)
+  return value
 end
 
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, dir }; raises when it failed.
@@ -165,29 +255,9 @@ function M.agent(ctx, call)
     run.prompts = (run.prompts or 0) + 1
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
-  local step = run.begin_step(key, "agent", runner.name)
   local dir = run.agent_directory(state.path == "" and key, key)
-  step.dir = dir
-  local ok, result = pcall(function()
-    if runner.name == "rules" then
-      run.write_artifact(dir .. "/prompt.md", call.prompt)
-      return run_rules(call)
-    end
-    return run_attempts(run, step, dir, call, argv)
-  end)
-  if not ok then
-    run.end_step(step, "failed", { error = result })
-    artifacts.write_agent(run, dir, step, call, runner, { status = "failed", text = "", error = result })
-    error(result, 0)
-  end
-  if result.text ~= "" or result.status == "ok" then
-    run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
-  end
-  run.end_step(step, result.status == "ok" and "ok" or "failed", { error = result.error })
-  artifacts.write_agent(run, dir, step, call, runner, result)
-  if result.status ~= "ok" then error(result.error, 0) end
-  return { text = result.text, data = result.data, usage = nil, attempts = result.attempts,
-    dir = run.absolute(dir) }
+  if runner.name == "rules" then return run_rules_step(run, key, dir, call, runner) end
+  return run_agent_step(run, key, dir, call, runner, argv)
 end
 
 return M

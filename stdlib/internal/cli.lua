@@ -56,7 +56,7 @@ local function failure(command, err)
   if type(err) == "table" and (err.usage or rawget(err, "kind") == "invalid") then code = 2 end
   if type(err) == "table" and rawget(err, "kind") == "cancelled" then code = 130 end
   return { ok = false, command = command, run = core.json.null, result = core.json.null,
-    error = run_module.error_record(err) }, code
+    error = require("moonlet.internal.run_record").error(err) }, code
 end
 
 local function dispatch(words)

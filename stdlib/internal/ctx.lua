@@ -4,6 +4,7 @@ local state_of = require "moonlet.internal.state"
 local scope = require "moonlet.internal.scope"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local journal = require "moonlet.internal.journal"
 local grants = require "moonlet.internal.grants"
 
 ---@class moonlet.Ctx
@@ -51,6 +52,28 @@ function verbs:agent(call)
   return require("moonlet.internal.agent").agent(self, call)
 end
 
+--- Runs a named function once: a resumed run hears what it returned, as long as opts.input is the
+--- same. ctx:step("plan", { input = facts }, function(c) … end); it returns one JSON value.
+---@param name string
+---@param options {input: any}?
+---@param fn fun(ctx: moonlet.Ctx): any
+---@return any
+function verbs:step(name, options, fn)
+  local state = state_of.of(self)
+  if type(options) == "function" then options, fn = {}, options end
+  record.check(options, { input = "any" }, "ctx:step")
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    error(record.invalid("ctx:step needs a name and a function",
+      'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
+  end
+  local key = state_of.key(state, name)
+  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, {}, function()
+    return scope.body(state.run, key, {}, fn)
+  end)
+  state.run.end_step(step, "ok", {})
+  return value
+end
+
 --- Says what the run is at; `planned` is how many steps are to come in this phase.
 ---@param name string
 ---@param planned integer?
@@ -64,18 +87,32 @@ function verbs:log(text)
   state_of.of(self).run.emit("log", { text = tostring(text) })
 end
 
+--- Observes something once: a resumed run sees what the first one saw.
+local function observe(ctx, verb, input, fn)
+  local state = state_of.of(ctx)
+  input.verb = verb
+  return journal.fact(state.run, state_of.key(state, verb), input, fn)
+end
+
+local function plain_error(err)
+  return { kind = err.kind, message = err.message, hint = err.hint, at = err.at }
+end
+
 --- Waits: ctx:sleep("2s").
 ---@param time string|number
 function verbs:sleep(time)
-  state_of.of(self)
-  core.task.sleep(duration.ms(time, "ctx:sleep"))
+  local state = state_of.of(self)
+  local ms = duration.ms(time, "ctx:sleep")
+  journal.step(state.run, state_of.key(state, "sleep"), { verb = "sleep", ms = ms }, {}, function()
+    core.task.sleep(ms)
+    return true
+  end)
 end
 
 --- Milliseconds since 1970.
 ---@return integer
 function verbs:now()
-  state_of.of(self)
-  return core.clock.wall()
+  return observe(self, "now", {}, core.clock.wall)
 end
 
 --- A random integer between `low` and `high` (or 1 and `low`), or without arguments a number in [0, 1).
@@ -83,8 +120,7 @@ end
 ---@param high integer?
 ---@return number
 function verbs:random(low, high)
-  state_of.of(self)
-  local bits = tonumber(core.clock.random_hex(7), 16) >> 3
+  local bits = observe(self, "random", {}, function() return tonumber(core.clock.random_hex(7), 16) >> 3 end)
   if low == nil then return bits / (1 << 53) end
   if high == nil then low, high = 1, low end
   if math.type(low) ~= "integer" or math.type(high) ~= "integer" or low > high
@@ -103,7 +139,12 @@ function verbs:read(path, options)
   local run = state_of.of(self).run
   options = record.check(options or {}, { cap = "integer" }, "ctx:read")
   grants.check_read(run.grants, path)
-  return core.file.read(run.home.root, path, options.cap or 1 << 20)
+  local cap = options.cap or 1 << 20
+  local seen = observe(self, "read", { path = path, cap = cap }, function()
+    local text, err, cut = core.file.read(run.home.root, path, cap)
+    return { text = text, err = err and plain_error(err), cut = cut }
+  end)
+  return seen.text, seen.err, seen.cut
 end
 
 --- The entries of a folder of the repository: { {name, type}, … }, sorted; nil and an error table.
@@ -112,7 +153,11 @@ end
 function verbs:list(path)
   local run = state_of.of(self).run
   grants.check_read(run.grants, path)
-  return core.file.list(run.home.root, path)
+  local seen = observe(self, "list", { path = path }, function()
+    local entries, err = core.file.list(run.home.root, path)
+    return { entries = entries and core.json.array(entries), err = err and plain_error(err) }
+  end)
+  return seen.entries, seen.err
 end
 
 local host_files = {

@@ -84,6 +84,23 @@ local function prepare(call)
   return arguments(call), options, math.min(cap, largest_cap)
 end
 
+--- Runs the program and gives what ctx:exec gives; raises when it could not run to its end.
+local function run_program(run, key, argv, options, cap, wall, durable)
+  local exit = core.process.run {
+    step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
+    stdin = options.stdin, cap = cap, wall = wall, durable = durable,
+  }
+  if exit.why == "not_started" or exit.why == "lost" then error(exit.error, 0) end
+  if exit.why == "wall" then
+    error({ kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
+      duration.text(wall)) }, 0)
+  end
+  return {
+    code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
+    stderr = exit.stderr, cut = exit.stdout_cut or exit.stderr_cut,
+  }
+end
+
 --- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
 function M.exec(ctx, call)
   local state = state_of.of(ctx)
@@ -95,36 +112,19 @@ function M.exec(ctx, call)
     error({ kind = "denied", message = ("'%s' needs a person's decision"):format(what),
       hint = "a preset never pushes or tags; do it yourself after reading the result" }, 0)
   end
-  local step = options.journal ~= false
-    and run.begin_step(state_of.key(state, options.name or "exec"), "exec") or nil
-  local exit = core.process.run {
-    step = step and step.key or state.path .. "/exec",
-    argv = argv,
-    env = run.child_environment(options.env),
-    cwd = run.resolve_cwd(options.cwd),
-    stdin = options.stdin,
-    cap = cap,
-    wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms,
-    durable = step ~= nil,
-  }
-  if exit.why == "not_started" or exit.why == "lost" then
-    if step then run.end_step(step, "failed", { error = exit.error }) end
-    error(exit.error, 0)
+  local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
+  if options.journal == false then
+    return run_program(run, state.path .. "/exec", argv, options, cap, wall, false)
   end
-  if exit.why == "wall" then
-    local err = { kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
-      duration.text(options.timeout and duration.ms(options.timeout) or default_timeout_ms)) }
-    if step then run.end_step(step, "failed", { error = err }) end
-    error(err, 0)
-  end
-  if step then
-    -- A program that ran has done its step: what its exit code means is for the script to say.
-    run.end_step(step, "ok", { exit_code = exit.code })
-  end
-  return {
-    code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
-    stderr = exit.stderr, cut = exit.stdout_cut or exit.stderr_cut,
-  }
+  local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
+    stdin = options.stdin and core.text.sha256(options.stdin) }
+  local key = state_of.key(state, options.name or "exec")
+  local value, step = run.step(key, "exec", nil, input, {}, function()
+    return run_program(run, key, argv, options, cap, wall, true)
+  end)
+  -- A program that ran has done its step: what its exit code means is for the script to say.
+  run.end_step(step, "ok", { exit_code = value.code })
+  return value
 end
 
 return M

@@ -122,6 +122,7 @@ end
 --- Runs the inputs of kind cmd and diff, inside the run.
 ---@param run table
 ---@param inputs table[]
+---@return table[] inputs
 function M.complete(run, inputs)
   for _, input in ipairs(inputs) do
     if input.argv then
@@ -141,6 +142,7 @@ function M.complete(run, inputs)
       input.path = table.concat(input.argv, " ")
     end
   end
+  return inputs
 end
 
 --- input-manifest.md

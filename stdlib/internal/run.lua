@@ -1,9 +1,12 @@
 --- One run of a preset or script: its directories, its steps, its verdict, and the record of it.
+local journal = require "moonlet.internal.journal"
 local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local state_of = require "moonlet.internal.state"
+local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
@@ -15,38 +18,8 @@ local plain_env = {
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
 }
 
-local exit_codes = {
-  ok = 0, failed = 1, ["needs-human"] = 3, degraded = 4, budget = 5, blocked = 6, quota = 75,
-  cancelled = 130,
-}
-
 --- The run that is being driven, for the engine to end when Lua itself was killed.
 M.current = nil
-
-local function or_null(value)
-  if value == nil then return null end
-  return value
-end
-
-local function error_record(err)
-  if err == nil then return null end
-  if type(err) ~= "table" then
-    local at, message = tostring(err):match("^(.-:%d+): (.*)$")
-    err = { kind = "failed", message = message or tostring(err), at = at }
-  end
-  -- A script may raise any table: what is no text is left out.
-  local function text(key, otherwise)
-    local value = rawget(err, key)
-    if type(value) ~= "string" then return otherwise end
-    return core.text.cut(value, 4096)
-  end
-  return {
-    kind = text("kind", "failed"),
-    message = text("message", "an error without a message was raised"),
-    hint = text("hint", null), at = text("at", null),
-  }
-end
-M.error_record = error_record
 
 --- Whether a required validation or evidence failed, and no later one of the same command passed.
 local function first_blocked(run)
@@ -65,65 +38,9 @@ local function verdict_of(run, ok, err)
   end
   local kind = type(err) == "table" and rawget(err, "kind")
   if type(err) == "table" and rawget(err, "blocked") == true and first_blocked(run) then return "blocked" end
+  if kind == "parked" then return "needs-human" end
   if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
   return "failed"
-end
-
-local function step_records(run)
-  local list = {}
-  for i, step in ipairs(run.steps) do
-    list[i] = {
-      key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
-      cached = false, duration_ms = or_null(step.duration_ms), usage = null,
-      error = error_record(step.error),
-    }
-  end
-  return core.json.array(list)
-end
-
-local function validation_records(run)
-  local list = {}
-  for i, item in ipairs(run.validation) do
-    list[i] = { kind = item.kind, command = item.command, status = item.status,
-      exit_code = or_null(item.exit_code), duration_ms = or_null(item.duration_ms) }
-  end
-  return core.json.array(list)
-end
-
---- The `run` object of the envelope.
-local function run_record(run)
-  return {
-    id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
-    model = or_null(run.model), verdict = or_null(run.verdict),
-    exit_code = run.verdict and exit_codes[run.verdict] or null,
-    started_at = core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
-    dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
-    steps = step_records(run),
-    usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
-      reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null },
-    validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
-    files_changed = core.json.array {},
-  }
-end
-
---- run.json: what the run was started with, and, once it has ended, what it came to.
-local function write_run_file(run)
-  local grants = {}
-  for _, line in ipairs(require("moonlet.internal.grants").describe(run.grants)) do
-    grants[#grants + 1] = line
-  end
-  core.run.write_run(core.json.encode({
-    version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
-    origin = run.source.origin, preset_sha256 = core.text.sha256(run.source.text),
-    args = run.args, runner = run.runner_spec, model = or_null(run.model),
-    options = run.options, budget = run.budget, grants = core.json.array(grants), limit = run.limit,
-    sidecar = run.sidecar, started_at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
-    degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
-    verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
-    validation = validation_records(run), error = error_record(run.error),
-    steps = run.verdict and step_records(run) or null,
-  }, 2) .. "\n")
 end
 
 local function add_paths(run)
@@ -196,6 +113,22 @@ local function add_environment(run)
 end
 
 local function add_steps(run)
+  --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
+  --- Returns the value, and the step, which the caller ends.
+  function run.step(key, kind, runner, input, options, live)
+    local step = run.begin_step(key, kind, runner)
+    local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
+      core.event.emit("step.started", key, { kind = kind, runner = runner })
+      return live(last, hash, step)
+    end)
+    if not ok then
+      run.end_step(step, "failed", { error = value })
+      error(value, 0)
+    end
+    step.cached = cached
+    return value, step
+  end
+
   function run.begin_step(key, kind, runner)
     if run.step_keys[key] then
       error({ kind = "failed", message = ("two steps have the key '%s'"):format(key) }, 0)
@@ -204,7 +137,6 @@ local function add_steps(run)
       started_wall = core.clock.wall(), started = core.clock.monotonic() }
     run.step_keys[key] = true
     run.steps[#run.steps + 1] = step
-    core.event.emit("step.started", key, { kind = kind, runner = runner })
     return step
   end
 
@@ -213,7 +145,7 @@ local function add_steps(run)
     step.error = outcome.error
     step.duration_ms = core.clock.monotonic() - step.started
     core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
-      duration_ms = step.duration_ms, exit_code = outcome.exit_code,
+      cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
       error = type(outcome.error) == "table" and outcome.error.message or outcome.error })
   end
 
@@ -223,10 +155,16 @@ local function add_steps(run)
       why = result.why, required = required }
   end
 
+  --- Nothing but gates and questions is left: the run ends until they are answered.
+  function run.end_parked()
+    core.task.cancel_scope(run.scope, { kind = "parked",
+      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") })
+  end
+
   function run.note_degraded(path, succeeded, total, lost)
     local names = {}
     for i, item in ipairs(lost) do
-      names[i] = { key = item.key, error = error_record(item.error) }
+      names[i] = { key = item.key, error = run_record.error(item.error) }
     end
     run.degraded[#run.degraded + 1] = { at = path, succeeded = succeeded, total = total,
       lost = core.json.array(names) }
@@ -243,24 +181,31 @@ function M.create(plan)
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
-    limit = plan.limit, inputs = plan.inputs, resume = plan.resume,
-    steps = {}, step_keys = {}, degraded = {}, validation = {},
+    limit = plan.limit, inputs = plan.inputs or {}, input_specs = plan.options.inputs, resume = plan.resume,
+    may_ask = plan.may_ask, parked = {}, steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
   add_environment(run)
   add_steps(run)
+  local before = plan.before
   local created = core.run.create {
-    home = plan.home.handle, task_id = plan.prepared and plan.prepared.id or plan.task_id, preset = run.preset_name,
-    prepared_run = plan.prepared and plan.prepared.run,
+    home = plan.home.handle, task_id = before and before.id or plan.task_id, preset = run.preset_name,
+    run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
+  run.started_at = before and before.record.started_at
   M.current = run
-  write_run_file(run)
-  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
-  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+  run.journal = journal.open()
+  journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
+    moonlet = core.system.version }
+  run_record.write(run)
+  if not (before and before.resumed) then
+    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+    run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+  end
   core.event.start(run.sidecar .. "/events.jsonl")
-  core.event.emit("run.started", nil, { preset = run.preset_name, runner = run.runner_name,
+  core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, { preset = run.preset_name, runner = run.runner_name,
     task_id = run.task_id, dir = run.absolute(run.sidecar) })
   return run
 end
@@ -289,16 +234,21 @@ local function finish(run, ok, result)
       if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
-  write_run_file(run)
-  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = exit_codes[run.verdict],
-    duration_ms = run.duration_ms, error = run.error and error_record(run.error).message or nil,
-    message = run.error and error_record(run.error).message or nil })
+  if run.verdict == "needs-human" then
+    run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
+      hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
+  end
+  journal.append { t = "over", verdict = run.verdict }
+  run_record.write(run)
+  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
+    duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
+    message = run.error and run_record.error(run.error).message or nil })
   core.run.finish()
   M.current = nil
   return {
-    ok = run.verdict == "ok", command = "run", run = run_record(run),
-    result = run.result == nil and null or run.result, error = error_record(run.error),
-  }, exit_codes[run.verdict]
+    ok = run.verdict == "ok", command = "run", run = run_record.envelope(run),
+    result = run.result == nil and null or run.result, error = run_record.error(run.error),
+  }, run_record.exit_codes[run.verdict]
 end
 
 --- Runs the preset or script in the scope of the run.
@@ -308,7 +258,10 @@ local function run_body(run)
     timeout = wall, timeout_kind = "budget",
     what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
   }, function(ctx)
-    inputs_module.complete(run, run.inputs)
+    run.scope = state_of.of(ctx).scope
+    run.inputs = journal.fact(run, "inputs", { specs = run.input_specs }, function()
+      return core.json.array(inputs_module.complete(run, run.inputs))
+    end)
     run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
     if run.preset then return run.preset.run(ctx, run.args) end
     return run.resume(ctx)
@@ -349,9 +302,9 @@ function M.dry_run(run)
   run.duration_ms = core.clock.monotonic() - run.started
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name,
-    runner = run.runner_name, model = or_null(run.model), status = "prepared" }, 2) .. "\n")
+    runner = run.runner_name, model = run.model or null, status = "prepared" }, 2) .. "\n")
   core.event.emit("log", nil, { text = ("%d agent calls are prepared"):format(run.prompts or 0) })
-  local envelope = { ok = true, command = "run", run = run_record(run), error = null,
+  local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
     result = { prepared = run.task_id, agents = run.prompts or 0 } }
   core.run.finish()
   M.current = nil

@@ -35,9 +35,12 @@ end
 ---@param options {timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
 function M.body(run, path, options, fn, ...)
+  -- A scope that ran out of time is on record: it does so again at the same moment of the story.
+  local late = options.timeout and run.journal and run.journal.timeouts[options.what]
   local scope = task.open_scope {
-    timeout = options.timeout, what = options.what, kind = options.timeout_kind,
+    timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
+  if late then task.expire_at_turn(scope, late.order, late.e) end
   local state = { run = run, scope = scope, path = path }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))

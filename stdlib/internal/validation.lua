@@ -92,11 +92,8 @@ local function tail(run, path)
   return core.text.clean(text)
 end
 
---- Runs the command as one step with its output on file.
-local function run_once(state, call, argv, text, key, kind, limit)
-  local run = state.run
-  core.task.check()
-  local step = run.begin_step(key, kind == "require" and "require" or "validate")
+--- Runs the command with its output on file.
+local function run_once(run, call, argv, text, key, kind, limit)
   local dir = run.step_directory(key)
   local exit = core.process.run {
     step = key, argv = argv, env = run.child_environment(call.env), cwd = run.resolve_cwd(call.cwd),
@@ -119,22 +116,31 @@ local function run_once(state, call, argv, text, key, kind, limit)
   elseif exit.why == "signalled" then
     result.status, result.why = "failed", ("was ended by signal %d"):format(exit.signal)
   else
-    run.end_step(step, "failed", { error = exit.error })
     error(exit.error or { kind = "lost", message = "the command was lost" }, 0)
   end
-  return result, step
+  return result
 end
 
-local function settle(run, step, result, expected)
-  if result.status == "ran" then
-    result.status = result.exit_code == expected and "passed" or "failed"
-    if result.status == "failed" then
-      result.why = ("ended with exit code %d%s"):format(result.exit_code,
-        expected ~= 0 and (", not %d"):format(expected) or "")
+local function did_not_pass(result) return result.status ~= "passed" end
+
+--- One run of a command as a step; it passes when it ends with the exit code `expected`.
+local function check(run, call, argv, text, key, kind, limit, expected)
+  local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected }
+  local what = kind == "require" and "require" or "validate"
+  local result, step = run.step(key, what, nil, input, { again = did_not_pass }, function()
+    local result = run_once(run, call, argv, text, key, kind, limit)
+    if result.status == "ran" then
+      result.status = result.exit_code == expected and "passed" or "failed"
+      if result.status == "failed" then
+        result.why = ("ended with exit code %d%s"):format(result.exit_code,
+          expected ~= 0 and (", not %d"):format(expected) or "")
+      end
     end
-  end
+    return result
+  end)
   run.end_step(step, result.status == "passed" and "ok" or "failed", { exit_code = result.exit_code,
     error = result.why and { kind = "failed", message = result.why } or nil })
+  return result
 end
 
 --- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test".
@@ -155,8 +161,7 @@ function M.validate(ctx, call)
   local argv = words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
   local key = state_of.key(state, call.name or "validate-" .. kind)
-  local result, step = run_once(state, call, argv, text, key, kind, limit_of(call, kind))
-  settle(run, step, result, 0)
+  local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0)
   run.note_validation(result, call.required ~= false)
   return result
 end
@@ -193,10 +198,8 @@ function M.require(ctx, call)
   local key = state_of.key(state, call.name or "require")
   local runs, why = {}, nil
   for i = 1, repetitions do
-    local step
     local own_key = repetitions == 1 and key or key .. "/" .. i
-    runs[i], step = run_once(state, call, argv, call.command, own_key, "require", limit)
-    settle(run, step, runs[i], expected)
+    runs[i] = check(run, call, argv, call.command, own_key, "require", limit, expected)
     if runs[i].status ~= "passed" then
       why = ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
       break

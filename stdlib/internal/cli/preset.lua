@@ -23,7 +23,7 @@ options:
 local function describe(source)
   local ok, preset = pcall(presets.preset, source)
   if not ok then
-    local err = require("moonlet.internal.run").error_record(preset)
+    local err = require("moonlet.internal.run_record").error(preset)
     return { name = source.name, origin = source.origin, summary = core.json.null, error = err }
   end
   return { name = preset.name, origin = source.origin, summary = preset.summary, preset = preset }

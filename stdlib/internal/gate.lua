@@ -1,0 +1,164 @@
+--- Gates and questions: points where a person decides. Without a person the run parks: what runs
+--- beside it finishes first, then the run ends as `needs-human` until `moonlet answer` goes on. An
+--- answer is bound to the hash of what was shown.
+local state_of = require "moonlet.internal.state"
+local journal = require "moonlet.internal.journal"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local task = core.task
+
+local M = {}
+
+local gate_fields = { action = "string!", why = "string", show = "string", timeout = "duration", name = "string" }
+local question_fields = { text = "string!", options = "list", show = "string", timeout = "duration", name = "string" }
+local show_cap = 64 * 1024
+
+--- What a person is shown, and its hash, which binds the answer.
+local function shown(fields)
+  local text = core.json.encode(fields)
+  return core.text.sha256(text):sub(1, 16)
+end
+
+local function print_shown(item)
+  local lines = { ("%s asks: %s"):format(item.kind, item.text) }
+  if item.why then lines[#lines + 1] = "why: " .. item.why end
+  for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 4000) end
+  if item.show then lines[#lines + 1] = core.text.clean(item.show) end
+  for i, option in ipairs(item.options or {}) do
+    lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 400))
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Reads what was typed: an approval of a gate, or the text (or number of an option) of a question.
+--- Nil when it is neither.
+---@param item table
+---@param line string
+---@return string?
+function M.read_answer(item, line)
+  local text = line:match("^%s*(.-)%s*$")
+  if item.kind == "gate" then
+    local word = text:lower()
+    if word == "y" or word == "yes" or word == "approve" then return "approve" end
+    if word == "n" or word == "no" or word == "reject" then return "reject" end
+    return nil
+  end
+  if not item.options or #item.options == 0 then return text ~= "" and text or nil end
+  local number = math.tointeger(tonumber(text))
+  if number and item.options[number] then return item.options[number] end
+  for _, option in ipairs(item.options) do
+    if option:lower() == text:lower() then return option end
+  end
+  return nil
+end
+
+local function ask_here(run, item)
+  if not run.may_ask or not core.terminal.can_ask() then return nil end
+  local prompt = item.kind == "gate" and "approve? [y/n] " or "answer: "
+  for _ = 1, 5 do
+    local line = core.terminal.ask(print_shown(item) .. prompt)
+    if not line then return nil end
+    local value = M.read_answer(item, line)
+    if value then return { value = value, by = "terminal" } end
+  end
+end
+
+--- Waits until nothing else can happen, then ends the run as parked.
+local function park(run, item)
+  run.parked[#run.parked + 1] = item
+  run.emit("warning", { step = item.key, text = ("waits for a person: %s"):format(item.text) })
+  task.park()
+  run.end_parked()
+  task.check()
+  error({ kind = "parked", message = item.text }, 0)
+end
+
+local function expired(item)
+  error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
+end
+
+--- The answer to `item`, from the record or the person at the terminal; parks without one.
+local function answer_of(run, item, timeout)
+  if run.journal.resumed then task.wait_turn() end
+  local given = run.journal.answers[item.key]
+  if given and given.shown == item.shown then return given end
+  local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown }, core.clock.wall)
+  if timeout and core.clock.wall() - asked > timeout then expired(item) end
+  if run.options.gates == "deny" then
+    return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
+  end
+  local here = ask_here(run, item)
+  if not here then park(run, item) end
+  journal.append { t = "answer", k = item.key, shown = item.shown, value = here.value, by = here.by,
+    at = core.clock.iso(core.clock.wall()) }
+  return here
+end
+
+local function check_show(show)
+  if show and #show > show_cap then
+    error(record.invalid(("show has %d bytes; a person is shown at most %d"):format(#show, show_cap),
+      "show what decides, and name a file for the rest"), 0)
+  end
+end
+
+--- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises
+--- `rejected` when one said no.
+function M.gate(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  record.check(call, gate_fields, "ctx:gate")
+  check_show(call.show)
+  task.check()
+  local item = { kind = "gate", key = state_of.key(state, call.name or "gate"), text = call.action,
+    why = call.why, show = call.show, shown = shown { "gate", call.action, call.why or "", call.show or "" } }
+  local step = run.begin_step(item.key, "gate")
+  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"))
+  if ok and given.value ~= "approve" then
+    ok, given = false, { kind = "rejected", at = item.key,
+      message = ("'%s' was rejected%s"):format(item.text, given.note and ": " .. given.note or " by " .. given.by) }
+  end
+  if not ok then
+    run.end_step(step, rawget(given, "kind") == "parked" and "parked" or "failed", { error = given })
+    error(given, 0)
+  end
+  run.end_step(step, "ok", {})
+  return { by = given.by, note = given.note }
+end
+
+--- ctx:question{ text, options, show, timeout }: returns what a person answered.
+function M.question(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  record.check(call, question_fields, "ctx:question")
+  check_show(call.show)
+  for _, option in ipairs(call.options or {}) do
+    if type(option) ~= "string" then error(record.invalid("ctx:question: options are texts"), 0) end
+  end
+  task.check()
+  local item = { kind = "question", key = state_of.key(state, call.name or "question"), text = call.text,
+    options = call.options, show = call.show,
+    shown = shown { "question", call.text, call.options or {}, call.show or "" } }
+  local step = run.begin_step(item.key, "question")
+  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"))
+  if ok and not given.value then
+    ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
+  end
+  if not ok then
+    run.end_step(step, rawget(given, "kind") == "parked" and "parked" or "failed", { error = given })
+    error(given, 0)
+  end
+  run.end_step(step, "ok", {})
+  return given.value
+end
+
+--- A step that writes in place was under way when its host died: what it did is for a person to see.
+--- Returns when the person wants it done again.
+function M.interrupted_writer(run, step, attempt)
+  local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
+  local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
+    why = "look at what it changed first: git status, git diff", shown = shown { "again", step.key, attempt } }
+  local given = answer_of(run, item)
+  if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
+end
+
+return M

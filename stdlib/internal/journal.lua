@@ -1,0 +1,189 @@
+--- The journal of a run as its steps see it: what is on record is delivered again, in the order in
+--- which it happened; what is not is done, and put on record before the script hears of it.
+---
+--- Records, in the order of the file:
+---   drive    a host begins to drive the run
+---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input)
+---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
+---   fact     something that was observed: k, h, v
+---   timeout  the scope k took too long
+---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
+---   over     the run has come to a verdict
+local values = require "moonlet.internal.values"
+local task = core.task
+
+local M = {}
+
+--- Verdicts after which a resumed run tries again what had failed.
+local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true }
+
+--- Errors that say something about the run, not about the step.
+local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
+
+---@class moonlet.Journal
+---@field resumed boolean
+---@field ends table<string, table>      key -> its end record
+---@field begins table<string, table>    key -> the begin record of its last attempt
+---@field facts table<string, table>
+---@field timeouts table<string, table>
+---@field answers table<string, table>
+---@field verdict string?                of the last time the run was over
+
+local function forget_failures(journal)
+  for key, item in pairs(journal.ends) do
+    if item.s ~= "ok" or item.again then journal.ends[key] = nil end
+  end
+  journal.timeouts = {}
+end
+
+local apply = {
+  drive = function(journal) journal.resumed = true end,
+  begin = function(journal, item) journal.begins[item.k] = item end,
+  fact = function(journal, item) journal.facts[item.k] = item end,
+  timeout = function(journal, item) journal.timeouts[item.k] = item end,
+  answer = function(journal, item) journal.answers[item.k] = item end,
+  over = function(journal, item)
+    journal.verdict = item.verdict
+    if retried[item.verdict] then forget_failures(journal) end
+  end,
+}
+apply["end"] = function(journal, item) journal.ends[item.k] = item end
+
+--- Reads what is on record about the current run.
+---@return moonlet.Journal
+function M.open()
+  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {} }
+  for order, text in ipairs(core.journal.open()) do
+    local item = core.json.decode(text)
+    item.order = order
+    local how = apply[item.t]
+    if how then how(journal, item) end
+  end
+  return journal
+end
+
+--- A hash that is the same for the same input, whatever order its keys were set in.
+---@param input table
+---@return string
+function M.hash(input)
+  return core.text.sha256(core.json.encode(input)):sub(1, 32)
+end
+
+--- Appends a record and waits until it is on the disk.
+---@param item table
+function M.append(item)
+  core.journal.append(core.json.encode(item), true)
+end
+
+--- Appends a record that reaches the disk with the next one that is waited for, at the latest: a
+--- host that dies before has told nobody of anything that follows from it.
+---@param item table
+function M.note(item)
+  core.journal.note(core.json.encode(item))
+end
+
+local function error_of(err)
+  if type(err) ~= "table" then return { kind = "failed", message = tostring(err) } end
+  local kept = {}
+  for _, key in ipairs { "kind", "message", "hint", "at", "blocked" } do
+    local value = rawget(err, key)
+    if type(value) == "string" or type(value) == "boolean" then kept[key] = value end
+  end
+  return kept
+end
+
+--- What is on record of the step, delivered in its turn. Gives "ok" and the value; raises what it
+--- raised; nothing when it must be done (again).
+local function replayed(run, key, hash)
+  local journal = run.journal
+  local item = journal.ends[key]
+  if not item then return nil end
+  if item.h ~= hash then
+    run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
+    journal.begins[key] = nil
+    return nil
+  end
+  task.wait_turn(item.order)
+  if item.s == "cancelled" then return nil end
+  if item.s == "failed" then error(item.e, 0) end
+  local value = values.get(item.v)
+  if value == nil then return nil end
+  return "ok", value
+end
+
+---@class moonlet.StepOptions
+---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
+---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
+
+--- Does a step, or hears what it came to.
+---@param run table
+---@param key string
+---@param input table          what it depends on; the same input is the same step
+---@param options moonlet.StepOptions
+---@param live fun(last: table?): table   does it; `last` is the record of an attempt that has no end
+---@return table value         a JSON value
+---@return boolean cached
+function M.step(run, key, input, options, live)
+  local journal, hash = run.journal, M.hash(input)
+  local how, value = replayed(run, key, hash)
+  if how then return value, true end
+  -- Others may still hear of something that ends this one before it starts.
+  if journal.resumed then task.wait_turn() end
+  local last = journal.begins[key]
+  if last and last.h ~= hash then last = nil end
+  local ok, result = pcall(live, last, hash)
+  if ok then
+    local item = { t = "end", k = key, h = hash, s = "ok", v = values.put(result, options.paid),
+      again = options.again and options.again(result) or nil }
+    core.journal.append(core.json.encode(item), options.paid or false)
+    return result, false
+  end
+  local kind = type(result) == "table" and rawget(result, "kind") or "failed"
+  if not of_the_run[kind] then
+    local cancelled = task.pending_error() ~= nil
+    local item = { t = "end", k = key, h = hash, s = cancelled and "cancelled" or "failed", e = error_of(result) }
+    core.journal.append(core.json.encode(item), options.paid or false)
+  end
+  error(result, 0)
+end
+
+--- Records that an attempt of a paid step is about to start. On the disk when this returns.
+---@param run table
+---@param key string
+---@param attempt integer
+---@param hash string
+---@param more table?  further fields
+function M.begin(run, key, attempt, hash, more)
+  local item = { t = "begin", k = key, a = attempt, h = hash }
+  for name, value in pairs(more or {}) do item[name] = value end
+  run.journal.begins[key] = item
+  M.append(item)
+end
+
+--- Something that is observed without waiting: a clock, a file, chance. Observed once.
+---@param run table
+---@param key string
+---@param input table
+---@param observe fun(): any  gives a JSON value
+---@return any
+function M.fact(run, key, input, observe)
+  local hash = M.hash(input)
+  local item = run.journal.facts[key]
+  if item and item.h == hash then
+    local value = values.get(item.v)
+    if value ~= nil then return value end
+  end
+  local value = observe()
+  M.note { t = "fact", k = key, h = hash, v = values.put(value, false) }
+  return value
+end
+
+--- The recorded end of a scope that took too long: { order, e }.
+---@param run table
+---@param path string
+---@return table?
+function M.timeout(run, path)
+  return run.journal and run.journal.timeouts[path]
+end
+
+return M

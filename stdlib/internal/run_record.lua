@@ -1,0 +1,94 @@
+--- What is written and told about a run: run.json, and the `run` object of the envelope.
+local grants = require "moonlet.internal.grants"
+
+local M = {}
+
+local null = core.json.null
+
+M.exit_codes = {
+  ok = 0, failed = 1, ["needs-human"] = 3, degraded = 4, budget = 5, blocked = 6, quota = 75,
+  cancelled = 130,
+}
+
+local function or_null(value)
+  if value == nil then return null end
+  return value
+end
+
+--- An error as the envelope has it; null for none.
+---@param err any
+---@return table
+function M.error(err)
+  if err == nil then return null end
+  if type(err) ~= "table" then
+    local at, message = tostring(err):match("^(.-:%d+): (.*)$")
+    err = { kind = "failed", message = message or tostring(err), at = at }
+  end
+  -- A script may raise any table: what is no text is left out.
+  local function text(key, otherwise)
+    local value = rawget(err, key)
+    if type(value) ~= "string" then return otherwise end
+    return core.text.cut(value, 4096)
+  end
+  return {
+    kind = text("kind", "failed"),
+    message = text("message", "an error without a message was raised"),
+    hint = text("hint", null), at = text("at", null),
+  }
+end
+
+local function step_records(run)
+  local list = {}
+  for i, step in ipairs(run.steps) do
+    list[i] = {
+      key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
+      cached = step.cached or false, duration_ms = or_null(step.duration_ms), usage = null,
+      error = M.error(step.error),
+    }
+  end
+  return core.json.array(list)
+end
+
+local function validation_records(run)
+  local list = {}
+  for i, item in ipairs(run.validation) do
+    list[i] = { kind = item.kind, command = item.command, status = item.status,
+      exit_code = or_null(item.exit_code), duration_ms = or_null(item.duration_ms) }
+  end
+  return core.json.array(list)
+end
+
+--- The `run` object of the envelope.
+function M.envelope(run)
+  return {
+    id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
+    model = or_null(run.model), verdict = or_null(run.verdict),
+    exit_code = run.verdict and M.exit_codes[run.verdict] or null,
+    started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
+    dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
+    steps = step_records(run),
+    usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
+      reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null },
+    validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
+    files_changed = core.json.array {},
+  }
+end
+
+--- run.json: what the run was started with, and, once it has ended, what it came to.
+function M.write(run)
+  core.run.write_run(core.json.encode({
+    version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
+    origin = run.source.origin, path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
+    args = run.args, runner = run.runner_spec, model = or_null(run.model),
+    options = run.options, budget = run.budget, limit = run.limit, grants = run.grants,
+    granted = core.json.array(grants.describe(run.grants)),
+    sidecar = run.sidecar, started_at = run.started_at or core.clock.iso(run.started_wall),
+    moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
+    parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
+    verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
+    validation = validation_records(run), error = M.error(run.error),
+    steps = run.verdict and step_records(run) or null,
+  }, 2) .. "\n")
+end
+
+return M

@@ -1,0 +1,63 @@
+--- Values in the journal: JSON, and beside it what JSON cannot say (bytes), and files of their own for
+--- the large ones, named by their hash.
+local M = {}
+
+local null = core.json.null
+local inline_cap = 64 * 1024
+local value_cap = 256 << 20
+
+local function is_plain(value) return type(value) ~= "table" or value == null end
+
+local function is_wrapper(value)
+  return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil
+end
+
+--- Text that is not UTF-8 is kept with its bytes as the first 256 characters.
+local function pack(value)
+  if type(value) == "string" then
+    if core.text.is_utf8(value) then return value end
+    local text = value:gsub("[\128-\255]", function(c) return utf8.char(c:byte()) end)
+    return { ["$bytes"] = text }
+  end
+  if is_plain(value) then return value end
+  local copy = core.json.is_array(value) and core.json.array {} or {}
+  for key, item in pairs(value) do copy[key] = pack(item) end
+  return is_wrapper(value) and { ["$table"] = copy } or copy
+end
+
+local function unpack(value, inside)
+  if is_plain(value) then return value end
+  local bytes, whole = value["$bytes"], value["$table"]
+  if not inside and bytes then
+    return (bytes:gsub(utf8.charpattern, function(c) return string.char(utf8.codepoint(c)) end))
+  end
+  if not inside and whole then return unpack(whole, true) end
+  for key, item in pairs(value) do value[key] = unpack(item) end
+  return value
+end
+
+--- What stands in a record for `value`.
+---@param value any       a JSON value whose texts may be any bytes
+---@param durable boolean  it is on the disk when this returns, if it is a file of its own
+---@return any
+function M.put(value, durable)
+  local packed = pack(value)
+  local text = core.json.encode(packed)
+  if #text <= inline_cap then return packed end
+  local name = core.text.sha256(text)
+  core.run.write_value(name, text, durable)
+  return { ["$value"] = name, bytes = #text }
+end
+
+--- The value again; nil when its file is gone or damaged.
+---@param stored any
+---@return any
+function M.get(stored)
+  local name = not is_plain(stored) and stored["$value"]
+  if not name then return unpack(stored) end
+  local text = core.run.read_value(name, value_cap)
+  if not text or core.text.sha256(text) ~= name then return nil end
+  return unpack(core.json.decode(text))
+end
+
+return M
