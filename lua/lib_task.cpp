@@ -78,7 +78,8 @@ int push_nothing(lua_State*, Operation&) { return 0; }
 int task_wait_scope(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   Scheduler& scheduler = Scheduler::of(L);
-  scheduler.prepare(L, push_nothing, true).operation = scheduler.wait_idle(scope);
+  Pending& pending = scheduler.prepare(L, push_nothing, true);  // may raise: nothing is owned yet
+  pending.operation = scheduler.wait_idle(scope);
   return scheduler.await(L);
 }
 
@@ -123,7 +124,8 @@ int task_outcome(lua_State* L) {
 int task_join(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   Scheduler& scheduler = Scheduler::of(L);
-  scheduler.prepare(L, push_nothing).operation = scheduler.wait_task(task);
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  pending.operation = scheduler.wait_task(task);
   return scheduler.await(L);
 }
 
@@ -140,7 +142,8 @@ int task_sleep(lua_State* L) {
   const lua_Number ms = luaL_checknumber(L, 1);
   luaL_argcheck(L, ms >= 0 && ms < 1e13, 1, "milliseconds expected");
   Scheduler& scheduler = Scheduler::of(L);
-  scheduler.prepare(L, push_nothing).operation = scheduler.sleep(static_cast<std::int64_t>(ms));
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms));
   return scheduler.await(L);
 }
 
@@ -149,7 +152,8 @@ int task_sleep(lua_State* L) {
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);
   Scheduler& scheduler = Scheduler::of(L);
-  scheduler.prepare(L, push_nothing).operation =
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  pending.operation =
       scheduler.wait_turn(order < 0 ? Turns::kLast : static_cast<std::uint64_t>(order));
   return scheduler.await(L);
 }
