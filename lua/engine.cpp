@@ -187,6 +187,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   services.working_directory = options_.directory;
   services.keeper_program = options_.moonlet_program;
   services.print = options_.print;
+  services.request_cancel = [this] { cancel(); };
   services.interactive = options_.interactive;
   lua_State* L = state.main();
   Services::set(L, services);

@@ -12,6 +12,8 @@ int luaopen_core_text(lua_State* L);
 int luaopen_core_clock(lua_State* L);
 int luaopen_core_file(lua_State* L);
 int luaopen_core_run(lua_State* L);
+int luaopen_core_runs(lua_State* L);
+int luaopen_core_journal(lua_State* L);
 int luaopen_core_process(lua_State* L);
 int luaopen_core_event(lua_State* L);
 int luaopen_core_system(lua_State* L);

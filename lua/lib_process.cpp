@@ -83,6 +83,8 @@ void read_call(lua_State* L, Call& call) {
   spec.wall_ms = field_integer(L, "wall", 0);
   spec.idle_ms = field_integer(L, "idle", 0);
   spec.durable = field_flag(L, "durable");
+  spec.attempt = field_text(L, "attempt");
+  spec.outlives_host = field_flag(L, "outlives");
   spec.own_cgroup = field_flag(L, "own_group");
 }
 

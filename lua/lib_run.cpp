@@ -7,6 +7,7 @@
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/lib_file.h"
+#include "lua/lib_run.h"
 #include "lua/run.h"
 #include "lua/services.h"
 
@@ -21,12 +22,6 @@ std::string_view check_text(lua_State* L, int index) {
 }
 
 using HomeBox = std::optional<Home>;
-
-Home& check_home(lua_State* L, int index) {
-  HomeBox* box = to_box<HomeBox>(L, index);
-  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "home expected");
-  return **box;
-}
 
 void set_text(lua_State* L, const char* key, const std::string& text) {
   lua_pushlstring(L, text.data(), text.size());
@@ -60,13 +55,13 @@ int run_home(lua_State* L) {
 
 /// Everything create() does that may fail, without touching Lua.
 Result<void> create_run(Services& services, Home& home, std::string_view task_id,
-                        std::string_view preset, std::string_view prepared_run) {
+                        std::string_view preset, std::string_view run_id) {
   auto agent = home.make();
   if (!agent) return agent.error();
   auto run = std::make_unique<Run>();
   run->agent = *agent;
   Runs runs(**agent);
-  if (prepared_run.empty()) {
+  if (run_id.empty()) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
     run->task_id =
         task_id.empty() ? default_task_id(preset, services.clock.wall_ms()) : std::string(task_id);
@@ -79,35 +74,38 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
     }
     run->dir = std::move(*created);
   } else {
-    auto opened = runs.open(prepared_run);
+    auto opened = runs.open(run_id);
     if (!opened) return opened.error();
     run->dir = std::move(*opened);
     run->task_id = task_id;
+    run->resumed = true;
     if (auto marked = runs.mark_live(run->dir->id()); !marked) return marked;
   }
-  auto lock = run->dir->lock();
+  auto lock = run->dir->lock(run_id.empty() ? TakeOver::kNo : TakeOver::kStopped);
   if (!lock) return lock.error();
   run->lock = std::move(*lock);
+  run->cancel = std::make_unique<CancelRequest>(services.loop.raw(), run->dir->dir(),
+                                                services.request_cancel);
   services.run = std::move(run);
   return {};
 }
 
-/// create{home, task_id?, preset, prepared_run?} -> {id, task_id, sidecar}
+/// create{home, task_id?, preset, run?} -> {id, task_id, sidecar}: a new run, or one that goes on
 int run_create(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "home");
   lua_getfield(L, 1, "task_id");
   lua_getfield(L, 1, "preset");
-  lua_getfield(L, 1, "prepared_run");
+  lua_getfield(L, 1, "run");
   Home& home = check_home(L, 2);
   const std::string_view task_id = lua_isnil(L, 3) ? std::string_view{} : check_text(L, 3);
   const std::string_view preset = check_text(L, 4);
-  const std::string_view prepared = lua_isnil(L, 5) ? std::string_view{} : check_text(L, 5);
+  const std::string_view run_id = lua_isnil(L, 5) ? std::string_view{} : check_text(L, 5);
   Services& services = Services::of(L);
   if (services.run) luaL_error(L, "a run is being driven already");
   auto& created = push_box<Result<void>>(L);
-  created = create_run(services, home, task_id, preset, prepared);
+  created = create_run(services, home, task_id, preset, run_id);
   if (!created) return raise_error(L, created.error());
   auto& sidecar = push_box<std::string>(L);
   sidecar = "sidecars/" + services.run->task_id;
@@ -170,6 +168,36 @@ int run_make_dirs(lua_State* L) {
   return 0;
 }
 
+std::string value_path(const Run& run, std::string_view name) {
+  return "runs/" + run.dir->id() + "/values/" + std::string(name);
+}
+
+/// write_value(name, text, durable): a value of the journal that is too large for a line
+int run_write_value(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view name = check_text(L, 1);
+  const std::string_view text = check_text(L, 2);
+  const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
+  auto& written = push_box<Result<void>>(L);
+  written = run.dir->dir().make_dirs("values", durable);
+  if (written.ok()) written = run.agent->write_file(value_path(run, name), text, durable);
+  if (!written) return raise_error(L, written.error());
+  return 0;
+}
+
+/// read_value(name, cap) -> text or nil
+int run_read_value(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view name = check_text(L, 1);
+  const lua_Integer cap = luaL_checkinteger(L, 2);
+  auto& read = push_box<Result<FileBytes>>(L, Error{});
+  read = run.agent->read_file(value_path(run, name), static_cast<std::size_t>(cap));
+  if (!read || read->cut) return 0;
+  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
+  read->bytes = {};
+  return 1;
+}
+
 /// redact(text) -> text
 int run_redact(lua_State* L) {
   check_run(L);
@@ -206,83 +234,6 @@ int run_finish(lua_State* L) {
   (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
   services.drop_run();
   return 0;
-}
-
-/// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
-int run_sweep(lua_State* L) {
-  Home& home = check_home(L, 1);
-  lua_settop(L, 1);
-  lua_newtable(L);
-  auto& agent = push_box<Result<const Dir*>>(L, Error{});
-  agent = home.existing();
-  if (!agent.ok() || *agent == nullptr) {
-    lua_settop(L, 2);
-    return 1;
-  }
-  auto& live = push_box<Result<std::vector<std::string>>>(L, Error{});
-  live = Runs(**agent).live();
-  auto& killed = push_box<std::vector<std::pair<std::string, int>>>(L);
-  if (live.ok()) {
-    for (const std::string& id : *live) {
-      auto run = Runs(**agent).open(id);
-      if (!run) continue;
-      auto lock = run->lock();
-      if (!lock) continue;  // somebody drives it
-      auto swept = sweep(run->dir().fd());
-      if (!swept) continue;
-      (void)Runs(**agent).mark_finished(id);
-      killed.emplace_back(id, static_cast<int>(swept->killed.size()));
-    }
-  }
-  lua_Integer count = 0;
-  for (const auto& [id, number] : killed) {
-    lua_createtable(L, 0, 2);
-    lua_pushlstring(L, id.data(), id.size());
-    lua_setfield(L, -2, "run");
-    lua_pushinteger(L, number);
-    lua_setfield(L, -2, "killed");
-    lua_rawseti(L, 2, ++count);
-  }
-  lua_settop(L, 2);
-  return 1;
-}
-
-/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every process that lives
-int run_live(lua_State* L) {
-  Home& home = check_home(L, 1);
-  lua_settop(L, 1);
-  lua_newtable(L);
-  auto& children = push_box<std::vector<std::pair<std::string, LiveProcess>>>(L);
-  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
-    if (auto live = Runs(**agent).live(); live.ok()) {
-      for (const std::string& id : *live) {
-        auto run = Runs(**agent).open(id);
-        if (!run) continue;
-        auto listed = list_live(run->dir().fd());
-        if (!listed) continue;
-        for (LiveProcess& child : *listed) children.emplace_back(id, std::move(child));
-      }
-    }
-  }
-  lua_Integer count = 0;
-  for (const auto& [id, child] : children) {
-    lua_createtable(L, 0, 6);
-    set_text(L, "run", id);
-    set_text(L, "step", child.step);
-    lua_pushinteger(L, child.info.pid);
-    lua_setfield(L, -2, "pid");
-    lua_pushinteger(L, child.age_ms);
-    lua_setfield(L, -2, "age_ms");
-    lua_pushboolean(L, child.main);
-    lua_setfield(L, -2, "main");
-    if (child.deadline_ms > 0) {
-      lua_pushinteger(L, child.deadline_ms);
-      lua_setfield(L, -2, "deadline_ms");
-    }
-    lua_rawseti(L, 2, ++count);
-  }
-  lua_settop(L, 2);
-  return 1;
 }
 
 std::string_view entry_text(lua_State* L, int entry, const char* key) {
@@ -361,8 +312,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
     {"finish", guard<run_finish>},
-    {"sweep", guard<run_sweep>},
-    {"live", guard<run_live>},
+    {"write_value", guard<run_write_value>},
+    {"read_value", guard<run_read_value>},
     {"manifest", guard<run_manifest>},
     {"check_id", guard<run_check_id>},
     {nullptr, nullptr},
@@ -370,18 +321,33 @@ constexpr luaL_Reg kFunctions[] = {
 
 }  // namespace
 
+/// One that a dead host left is taken over; what a dead keeper left is ended before there is a new
+/// one.
 Result<Keeper*> Run::keep(Services& services) {
-  if (!keeper) {
-    KeeperOptions options;
-    options.program = services.keeper_program;
-    options.run_dir_fd = dir->dir().fd();
-    options.output_dir_fd = agent->fd();
-    options.run_id = dir->id();
-    auto started = Keeper::start(services.loop, std::move(options));
-    if (!started) return started.error();
-    keeper = std::move(*started);
+  if (keeper) return keeper.get();
+  KeeperOptions options;
+  options.program = services.keeper_program;
+  options.run_dir_fd = dir->dir().fd();
+  options.output_dir_fd = agent->fd();
+  options.run_id = dir->id();
+  options.generation = lock->generation();
+  if (resumed) {
+    auto adopted = Keeper::adopt(services.loop, options);
+    if (!adopted) return adopted.error();
+    keeper = std::move(*adopted);
+    if (keeper) return keeper.get();
+    if (auto swept = sweep(dir->dir().fd()); !swept) return swept.error();
   }
+  auto started = Keeper::start(services.loop, std::move(options));
+  if (!started) return started.error();
+  keeper = std::move(*started);
   return keeper.get();
+}
+
+Home& check_home(lua_State* L, int index) {
+  HomeBox* box = to_box<HomeBox>(L, index);
+  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "home expected");
+  return **box;
 }
 
 Run& check_run(lua_State* L) {

@@ -7,10 +7,12 @@
 #include <string>
 
 #include "host/artifact/home.h"
+#include "host/artifact/journal.h"
 #include "host/artifact/run_dir.h"
 #include "host/base/result.h"
 #include "host/process/keeper_client.h"
 #include "host/telemetry/sink.h"
+#include "lua/cancel_request.h"
 #include "lua/lua_api.h"
 
 namespace moonlet {
@@ -22,7 +24,11 @@ struct Run {
   std::optional<RunDir> dir;
   std::optional<RunLock> lock;
   std::string task_id;
-  std::unique_ptr<Keeper> keeper;  ///< started with the first child
+  bool resumed = false;                         ///< it had been driven, or prepared, before
+  std::unique_ptr<CancelRequest> cancel;        ///< another process may ask for its end
+  std::unique_ptr<Journal> journal;             ///< once opened; let go before the lock
+  std::shared_ptr<JournalWrite> durable_write;  ///< the last record that was waited for
+  std::unique_ptr<Keeper> keeper;  ///< started, or taken over, with the first child
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file

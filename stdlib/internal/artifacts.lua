@@ -95,6 +95,25 @@ function M.write_agent(run, dir, step, call, runner, result)
   run.write_artifact(dir .. "/model.md", model_text(model))
 end
 
+--- decision.md, once somebody has decided. `rec` is the run's record.
+---@param rec table
+---@param decision string
+---@param why string?
+---@param by string
+---@return string
+function M.decision(rec, decision, why, by)
+  return ([[
+# Decision
+
+- Run: %s (%s)
+- Preset: %s, which came to: %s
+- Decision: %s
+- By: %s, %s
+- Why: %s
+]]):format(rec.id, rec.task_id, rec.preset, rec.verdict, decision, core.text.printable(by, 80),
+    core.clock.iso(core.clock.wall()), why and core.text.clean(why) or "not said")
+end
+
 --- The form that decision.md is until somebody decides.
 ---@param run table
 ---@return string

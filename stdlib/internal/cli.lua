@@ -6,8 +6,10 @@ local run_module = require "moonlet.internal.run"
 local M = {}
 
 local verbs = {
-  run = { module = "moonlet.internal.cli.run", help = "run a preset, a Lua file or a script" },
+  run = { module = "moonlet.internal.cli.run", help = "run a preset or a Lua file; list, show, resume, wait, cancel, verify" },
   preset = { module = "moonlet.internal.cli.preset", help = "list and show presets" },
+  answer = { module = "moonlet.internal.cli.answer", help = "answer what a run waits for, and go on with it" },
+  decide = { module = "moonlet.internal.cli.decide", help = "put on record what is to become of a result" },
   ps = { module = "moonlet.internal.cli.ps", help = "every live child with run, step, age and deadline" },
   doctor = { module = "moonlet.internal.cli.doctor", help = "check this machine and repository" },
 }

@@ -89,8 +89,8 @@ local function answer_of(run, item, timeout)
   end
   local here = ask_here(run, item)
   if not here then park(run, item) end
-  journal.append { t = "answer", k = item.key, shown = item.shown, value = here.value, by = here.by,
-    at = core.clock.iso(core.clock.wall()) }
+  journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, by = here.by,
+    at = core.clock.iso(core.clock.wall()) })
   return here
 end
 

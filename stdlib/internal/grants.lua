@@ -80,6 +80,31 @@ function M.describe(grants)
   return lines
 end
 
+--- Whether all that `wanted` names was granted by `have`.
+---@param have moonlet.Grants
+---@param wanted moonlet.Grants
+---@return boolean
+function M.covers(have, wanted)
+  if have.all then return true end
+  if wanted.all or (wanted.agents and not have.agents) then return false end
+  local function all_in(kind, test)
+    for key, value in pairs(wanted[kind]) do
+      if not test(key, value) then return false end
+    end
+    return true
+  end
+  local function same_path(kind)
+    return all_in(kind, function(_, path)
+      for _, given in ipairs(have[kind]) do
+        if given == path then return true end
+      end
+      return false
+    end)
+  end
+  return all_in("run", function(name) return have.run[name] end)
+    and all_in("env", function(name) return have.env[name] end) and same_path("read") and same_path("write")
+end
+
 local function denied(message, hint)
   error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
 end

@@ -50,14 +50,21 @@ local apply = {
 apply["end"] = function(journal, item) journal.ends[item.k] = item end
 
 --- Reads what is on record about the current run.
+---@param fresh boolean?  forget what was observed; answers of agents and people stay
 ---@return moonlet.Journal
-function M.open()
+function M.open(fresh)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {} }
   for order, text in ipairs(core.journal.open()) do
     local item = core.json.decode(text)
     item.order = order
     local how = apply[item.t]
     if how then how(journal, item) end
+  end
+  if fresh then
+    journal.facts, journal.timeouts = {}, {}
+    for key, item in pairs(journal.ends) do
+      if item.verb ~= "agent" then journal.ends[key] = nil end
+    end
   end
   return journal
 end
@@ -133,7 +140,7 @@ function M.step(run, key, input, options, live)
   if last and last.h ~= hash then last = nil end
   local ok, result = pcall(live, last, hash)
   if ok then
-    local item = { t = "end", k = key, h = hash, s = "ok", v = values.put(result, options.paid),
+    local item = { t = "end", k = key, h = hash, verb = input.verb, s = "ok", v = values.put(result, options.paid),
       again = options.again and options.again(result) or nil }
     core.journal.append(core.json.encode(item), options.paid or false)
     return result, false
@@ -141,7 +148,7 @@ function M.step(run, key, input, options, live)
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] then
     local cancelled = task.pending_error() ~= nil
-    local item = { t = "end", k = key, h = hash, s = cancelled and "cancelled" or "failed", e = error_of(result) }
+    local item = { t = "end", k = key, h = hash, verb = input.verb, s = cancelled and "cancelled" or "failed", e = error_of(result) }
     core.journal.append(core.json.encode(item), options.paid or false)
   end
   error(result, 0)
@@ -157,6 +164,14 @@ function M.begin(run, key, attempt, hash, more)
   local item = { t = "begin", k = key, a = attempt, h = hash }
   for name, value in pairs(more or {}) do item[name] = value end
   run.journal.begins[key] = item
+  M.append(item)
+end
+
+--- Records what a person answered.
+---@param run table
+---@param item table
+function M.answer(run, item)
+  run.journal.answers[item.k] = item
   M.append(item)
 end
 

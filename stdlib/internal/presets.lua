@@ -186,7 +186,7 @@ function M.file(path)
   if cut then error(record.invalid(path .. " is larger than 1 MB", "a script is a small text file"), 0) end
   local read, files = disk_files(root, ".", name, text)
   return {
-    name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = path, read = read,
+    name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = full, read = read,
     hash = function()
       local own = files()
       return own and hash_of(own)

@@ -181,7 +181,7 @@ function M.create(plan)
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
-    limit = plan.limit, inputs = plan.inputs or {}, input_specs = plan.options.inputs, resume = plan.resume,
+    limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, parked = {}, steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -196,17 +196,18 @@ function M.create(plan)
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
   run.started_at = before and before.record.started_at
   M.current = run
-  run.journal = journal.open()
+  run.journal = journal.open(plan.fresh)
+  if plan.answer then journal.answer(run, plan.answer) end
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version }
   run_record.write(run)
   if not (before and before.resumed) then
-    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
     run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
   end
   core.event.start(run.sidecar .. "/events.jsonl")
-  core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, { preset = run.preset_name, runner = run.runner_name,
-    task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
+    preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
   return run
 end
 
@@ -260,7 +261,8 @@ local function run_body(run)
   }, function(ctx)
     run.scope = state_of.of(ctx).scope
     run.inputs = journal.fact(run, "inputs", { specs = run.input_specs }, function()
-      return core.json.array(inputs_module.complete(run, run.inputs))
+      local given = run.inputs or inputs_module.prepare(run.home, run.input_specs)
+      return core.json.array(inputs_module.complete(run, given))
     end)
     run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
     if run.preset then return run.preset.run(ctx, run.args) end

@@ -58,6 +58,12 @@ local function validation_records(run)
   return core.json.array(list)
 end
 
+--- What is known of the usage of runners that report none.
+function M.no_usage()
+  return { input_tokens = null, cached_input_tokens = null, output_tokens = null,
+    reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null }
+end
+
 --- The `run` object of the envelope.
 function M.envelope(run)
   return {
@@ -67,8 +73,7 @@ function M.envelope(run)
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
     dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
     steps = step_records(run),
-    usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
-      reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null },
+    usage = M.no_usage(),
     validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
     files_changed = core.json.array {},
   }
@@ -78,9 +83,10 @@ end
 function M.write(run)
   core.run.write_run(core.json.encode({
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
-    origin = run.source.origin, path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
+    target = run.source.name, script = run.preset == nil, origin = run.source.origin,
+    path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
     args = run.args, runner = run.runner_spec, model = or_null(run.model),
-    options = run.options, budget = run.budget, limit = run.limit, grants = run.grants,
+    options = run.options, runner_name = run.runner_name, budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
     sidecar = run.sidecar, started_at = run.started_at or core.clock.iso(run.started_wall),
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,

@@ -55,7 +55,7 @@ local function check_presets(checks, home)
 end
 
 local function check_leftovers(checks, home)
-  local swept = core.run.sweep(home.handle)
+  local swept = core.runs.sweep(home.handle)
   local killed = 0
   for _, item in ipairs(swept) do killed = killed + item.killed end
   if killed > 0 then

@@ -30,8 +30,8 @@ function M.main(words)
   local folder = found.repo or core.system.cwd()
   if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
   local home = core.run.home(folder)
-  local swept = core.run.sweep(home.handle)
-  local children = core.run.live(home.handle)
+  local swept = core.runs.sweep(home.handle)
+  local children = core.runs.live(home.handle)
   local now = core.clock.wall()
   local lines = { ("%-7s %7s %9s %9s  %s"):format("RUN", "PID", "AGE", "LEFT", "STEP") }
   for _, child in ipairs(children) do lines[#lines + 1] = row_text(child, now) end

@@ -5,9 +5,12 @@ local duration = require "moonlet.duration"
 local arg = require "moonlet.arg"
 local presets = require "moonlet.internal.presets"
 local acceptance = require "moonlet.internal.acceptance"
+local home_module = require "moonlet.internal.home"
 local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
 local inputs = require "moonlet.internal.inputs"
+local record_store = require "moonlet.internal.record_store"
+local report = require "moonlet.internal.report"
 local run_module = require "moonlet.internal.run"
 require "moonlet.internal.ctx"
 
@@ -30,10 +33,18 @@ local known = {
     help = "needs, agents, all, run=PROGRAM,…, read=DIR, write=DIR, env=NAME" },
   ["dry-run"] = { help = "make the prompts and the record; start no agent" },
   ["prepared"] = { value = "ID", help = "run what --dry-run prepared" },
+  ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
   ["reason"] = { value = "TEXT", help = "why this run is made, for the record" },
   ["json"] = { help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
   ["help"] = { help = "this text; with a preset also its arguments" },
+}
+
+--- What else can be said of runs: `moonlet run list`. A preset of such a name is run by its path.
+local subcommands = {
+  list = "moonlet.internal.cli.runs", show = "moonlet.internal.cli.runs",
+  resume = "moonlet.internal.cli.resume", wait = "moonlet.internal.cli.wait",
+  cancel = "moonlet.internal.cli.cancel", verify = "moonlet.internal.cli.verify",
 }
 
 local default_limit = 8
@@ -113,7 +124,11 @@ local function preset_args(preset, found, all)
   return arg.complete(preset.args, given)
 end
 
-local function parse_budget(list, preset)
+--- The limits of a run: those of the preset, and over them those of the command line.
+---@param list string[]?
+---@param preset moonlet.Preset?
+---@return table
+function M.parse_budget(list, preset)
   local budget = {}
   for key, value in pairs(preset and preset.budget or {}) do budget[key] = value end
   for _, text in ipairs(list or {}) do
@@ -190,8 +205,8 @@ end
 local function find_prepared(home, id, name)
   core.run.check_id(id, "task id")
   local root = core.file.root(home.agent_path)
-  local text = root and core.file.read(root, "sidecars/" .. id .. "/model.json", 1 << 20)
-  local ok, model = pcall(core.json.decode, text or "")
+  local model_text = root and core.file.read(root, "sidecars/" .. id .. "/model.json", 1 << 20)
+  local ok, model = pcall(core.json.decode, model_text or "")
   if not ok or type(model) ~= "table" or model.status ~= "prepared" or type(model.run) ~= "string" then
     error(record.invalid(("nothing is prepared under '%s'"):format(id),
       "prepare it with --dry-run --task-id " .. id), 0)
@@ -199,9 +214,7 @@ local function find_prepared(home, id, name)
   if model.preset ~= name then
     error(record.invalid(("'%s' was prepared for preset %s, not %s"):format(id, model.preset, name)), 0)
   end
-  local record_text = core.file.read(root, "runs/" .. model.run .. "/run.json", 8 << 20)
-  local read, before = pcall(core.json.decode, record_text or "")
-  return { id = id, run = model.run, record = read and before or {} }
+  return { id = id, run = model.run, record = record_store.read(root, model.run) or {} }
 end
 
 local function plan_of(words, output)
@@ -216,12 +229,7 @@ local function plan_of(words, output)
   for i, word in ipairs(rest) do
     repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and rest[i + 1]) or repo
   end
-  local folder = repo or core.system.cwd()
-  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
-  local home = core.run.home(folder)
-  local root, root_error = core.file.root(home.top)
-  if not root then error(root_error, 0) end
-  home.root = root
+  local home = home_module.open(repo)
 
   local source = presets.find(home, target)
   local script_args = {}
@@ -238,12 +246,13 @@ local function plan_of(words, output)
 
   local plan = { home = home, source = source, preset = preset, resume = resume, options = {} }
   plan.name = preset and preset.name or source.name
-  if found.prepared then plan.prepared = find_prepared(home, found.prepared, plan.name) end
-  local before = plan.prepared and plan.prepared.record or {}
+  if found.prepared then plan.before = find_prepared(home, found.prepared, plan.name) end
+  local before = plan.before and plan.before.record or {}
   plan.args = preset and preset_args(preset, found, all) or core.json.array(script_args)
+  plan.target = target
   plan.runner_spec = found.runner or before.runner or "rules"
   plan.runner = runners.parse(plan.runner_spec)
-  plan.budget = parse_budget(found.budget, preset)
+  plan.budget = M.parse_budget(found.budget, preset)
   plan.limit = found.limit and whole_number(found.limit, "limit") or default_limit
   plan.grants = resolve_grants(source, preset, found.allow)
   if found["task-id"] then core.run.check_id(found["task-id"], "task id") end
@@ -256,42 +265,19 @@ local function plan_of(words, output)
   plan.options = {
     title = found.title, phase = found.phase, task_type = found["task-type"], model = found.model,
     agent_role = found["agent-role"], reason = found.reason,
-    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
+    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"], gates = found.gates,
   }
+  if found.gates and found.gates ~= "park" and found.gates ~= "deny" then
+    error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
+      "write --gates park or --gates deny"), 0)
+  end
+  plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false
   return plan
 end
 
-local function report(run, envelope)
-  local lines = {}
-  local findings = run.findings
-  if findings and findings ~= "" then
-    lines[#lines + 1] = findings:gsub("\n*$", "\n")
-  elseif envelope.result ~= core.json.null then
-    local result = envelope.result
-    lines[#lines + 1] = type(result) == "string" and result or core.json.encode(result, 2) .. "\n"
-  end
-  local asks = not run.preset or run.preset.needs.agents
-  local by = asks and (run.runner_name == "rules" and "rules, no model, nothing spent, "
-    or run.runner_name .. ", ") or ""
-  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by,
-    duration.text(run.duration_ms))
-  if run.verdict == "degraded" then
-    for _, item in ipairs(run.degraded) do
-      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
-    end
-  end
-  if run.runner_name == "rules" and run.preset and run.preset.needs.agents then
-    for name in pairs(runners.installed()) do
-      lines[#lines + 1] = ("  %s is installed: --runner 'command:%s …' asks it instead of the rules"):format(name, name)
-    end
-  end
-  lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
-  return table.concat(lines, "\n") .. "\n"
-end
-
 local function tell_of_swept(home)
-  for _, swept in ipairs(core.run.sweep(home.handle)) do
+  for _, swept in ipairs(core.runs.sweep(home.handle)) do
     if swept.killed > 0 then
       core.event.emit("warning", nil, { text = ("%s was left by a dead host: %d of its processes were ended")
         :format(swept.run, swept.killed) })
@@ -304,6 +290,8 @@ end
 ---@param output {json: boolean, events: boolean}
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
+  local sub = words[2] and subcommands[words[2]]
+  if sub then return require(sub).main(words, output) end
   local plan, help = plan_of(words, output)
   if not plan then
     core.system.print(1, help)
@@ -311,6 +299,13 @@ function M.main(words, output)
   end
   core.event.display(output.events and "events" or output.json and "none" or "plain")
   tell_of_swept(plan.home)
+  return M.drive(plan)
+end
+
+--- Makes the run of a plan and drives it to its end.
+---@param plan table
+---@return table envelope, integer exit_code, string text
+function M.drive(plan)
   local run = run_module.create(plan)
   local envelope, code
   if plan.options.dry_run then
@@ -318,7 +313,7 @@ function M.main(words, output)
   else
     envelope, code = run_module.execute(run)
   end
-  return envelope, code, report(run, envelope)
+  return envelope, code, report.text(run, envelope)
 end
 
 return M

@@ -1,0 +1,145 @@
+// core.journal: the journal of the run that is being driven, and looking at those of others.
+#include "host/artifact/journal.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "host/artifact/run_dir.h"
+#include "host/validation/json.h"
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/lib.h"
+#include "lua/lib_run.h"
+#include "lua/run.h"
+#include "lua/scheduler.h"
+#include "lua/services.h"
+
+namespace moonlet {
+
+namespace {
+
+std::string_view check_text(lua_State* L, int index) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, index, &size);
+  return {data, size};
+}
+
+Journal& check_journal(lua_State* L) {
+  Run& run = check_run(L);
+  if (!run.journal) luaL_error(L, "the journal is not open");
+  return *run.journal;
+}
+
+/// A scope that ran out of time does so at this place of the story, now and when it is told again.
+void record_deadlines(Scheduler& scheduler, Run& run) {
+  scheduler.on_deadline = [&run](std::string_view what, const Error& error) {
+    if (error.kind == ErrorKind::kBudget || !run.journal) return;
+    const nlohmann::json record = {
+        {"t", "timeout"},
+        {"k", what},
+        {"e", {{"kind", to_string(error.kind)}, {"message", error.message}}},
+    };
+    run.journal->append_relaxed(json_text(record));
+  };
+}
+
+/// open() -> { body, … }: the records of the run, in order. From now on it can be appended to.
+int journal_open(lua_State* L) {
+  Run& run = check_run(L);
+  auto& bodies = push_box<std::vector<std::string>>(L);
+  auto& opened = push_box<Result<std::unique_ptr<Journal>>>(L, Error{});
+  opened =
+      Journal::open(run.dir->dir(), *run.lock, Services::of(L).loop,
+                    [&bodies](const JournalRecord& record) { bodies.emplace_back(record.body); });
+  if (!opened) return raise_error(L, opened.error());
+  run.journal = std::move(*opened);
+  record_deadlines(Scheduler::of(L), run);
+  lua_createtable(L, static_cast<int>(bodies.size()), 0);
+  lua_Integer count = 0;
+  for (std::string& body : bodies) {
+    lua_pushlstring(L, body.data(), body.size());
+    lua_rawseti(L, -2, ++count);
+    body = {};  // the collector may come late
+  }
+  return 1;
+}
+
+int push_written(lua_State* L, Operation& operation) {
+  const auto& write = static_cast<JournalWrite&>(operation);
+  if (!write.result().ok()) return raise_error(L, write.result().error());
+  return 0;
+}
+
+/// append(body, durable): waits until the record is on the disk. One that need not be durable waits
+/// only for those before it, so that a script hears of things in the order of the journal.
+int journal_append(lua_State* L) {
+  const std::string_view body = check_text(L, 1);
+  const bool durable = lua_toboolean(L, 2) != 0;
+  Journal& journal = check_journal(L);
+  Run& run = check_run(L);
+  Scheduler& scheduler = Scheduler::of(L);
+  const bool in_line = run.durable_write && !run.durable_write->done();
+  if (!durable && !in_line) {
+    journal.append_relaxed(Services::of(L).redactor.apply(body));
+    return 0;
+  }
+  Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
+  run.durable_write = journal.append(Services::of(L).redactor.apply(body));
+  pending.operation = run.durable_write;
+  return scheduler.await(L);
+}
+
+/// note(body): a record that reaches the disk with the next durable one; never waits
+int journal_note(lua_State* L) {
+  const std::string_view body = check_text(L, 1);
+  check_journal(L).append_relaxed(Services::of(L).redactor.apply(body));
+  return 0;
+}
+
+/// verify(home, run) -> { records, fenced, torn_bytes, line?, why? }, or nil and an error
+int journal_verify(lua_State* L) {
+  const Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto& report = push_box<Result<JournalReport>>(L, Error{});
+  {
+    auto run = open_run(home, id);
+    report = run.ok() ? verify_journal(run->dir()) : Result<JournalReport>(run.error());
+  }
+  if (!report) {
+    lua_pushnil(L);
+    push_error(L, report.error());
+    return 2;
+  }
+  lua_createtable(L, 0, 5);
+  const auto set = [L](const char* key, std::uint64_t value) {
+    lua_pushinteger(L, static_cast<lua_Integer>(value));
+    lua_setfield(L, -2, key);
+  };
+  set("records", report->records);
+  set("fenced", report->fenced);
+  set("torn_bytes", report->torn_bytes);
+  if (report->damage) {
+    set("line", report->damage->line);
+    lua_pushlstring(L, report->damage->why.data(), report->damage->why.size());
+    lua_setfield(L, -2, "why");
+  }
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"open", guard<journal_open>},
+    {"append", guard<journal_append>},
+    {"note", guard<journal_note>},
+    {"verify", guard<journal_verify>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_journal(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,79 @@
+--- `moonlet answer R-007 …`: answers a gate or a question that a run waits at, and goes on with it.
+local options = require "moonlet.internal.options"
+local record = require "moonlet.record"
+local gate = require "moonlet.internal.gate"
+local home_module = require "moonlet.internal.home"
+local record_store = require "moonlet.internal.record_store"
+local resume = require "moonlet.internal.cli.resume"
+
+local M = {}
+
+local known = {
+  key = { value = "KEY", help = "which gate or question, where there are several" },
+  note = { value = "TEXT", help = "why, for the record" },
+  by = { value = "NAME", help = "who answers (default: the user of this shell)" },
+}
+for name, option in pairs(resume.options) do known[name] = option end
+
+local usage_text = [[
+usage: moonlet answer RUN [approve | reject | TEXT] [options]
+
+A gate is approved or rejected; a question is answered by a text, an option or its number.
+Without an answer the open points are shown.
+
+options:
+]]
+
+local function pick(id, rec, key)
+  local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
+  if #open == 0 then
+    error(record.invalid(("%s waits for no answer"):format(id), "moonlet run show " .. id), 0)
+  end
+  if not key then
+    if #open == 1 then return open[1] end
+    local keys = {}
+    for i, item in ipairs(open) do keys[i] = item.key end
+    error(options.usage(("%s waits at %d points"):format(id, #open),
+      "say which: --key " .. table.concat(keys, ", --key ")), 0)
+  end
+  local keys = {}
+  for i, item in ipairs(open) do
+    if item.key == key then return item end
+    keys[i] = item.key
+  end
+  error(options.usage(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)),
+    record.suggest(key, keys)), 0)
+end
+
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    core.system.print(1, usage_text .. options.help(known) .. "\n")
+    return nil, 0
+  end
+  if not rest[1] then error(options.usage("answer which run?", "moonlet answer R-007 approve"), 0) end
+  output.json, output.events = found.json or false, found.events or false
+  local home = home_module.open(found.repo)
+  local id, rec = record_store.find(home, rest[1])
+  if not rest[2] then return require("moonlet.internal.cli.runs").main({ "run", "show", id }) end
+  local item = pick(id, rec, found.key)
+  local text = table.concat(rest, " ", 2)
+  local value = gate.read_answer(item, text)
+  if not value then
+    error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),
+      item.kind == "gate" and "approve or reject" or "one of: " .. table.concat(item.options or {}, ", ")), 0)
+  end
+  local run_cli = require "moonlet.internal.cli.run"
+  if found.budget then found.wall = run_cli.parse_budget(found.budget) end
+  local plan = resume.plan(home, id, rec, found)
+  plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, note = found.note,
+    by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
+    at = core.clock.iso(core.clock.wall()) }
+  core.event.display(output.events and "events" or output.json and "none" or "plain")
+  return run_cli.drive(plan)
+end
+
+return M

@@ -1,0 +1,57 @@
+--- `moonlet run cancel R-007`: ends a run, whoever drives it, and what it left running.
+local options = require "moonlet.internal.options"
+local duration = require "moonlet.duration"
+local home_module = require "moonlet.internal.home"
+local record_store = require "moonlet.internal.record_store"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  timeout = { value = "TIME", help = "how long to wait for its end (default 30s)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local poll_ms = 50
+
+--- Asks the host that drives the run, and waits for its end.
+local function ask_holder(home, id, limit)
+  core.runs.request_cancel(home.handle, id)
+  local started = core.clock.monotonic()
+  while core.runs.holder(home.handle, id) do
+    if core.clock.monotonic() - started > limit then
+      error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
+        hint = "moonlet ps shows what runs" }, 0)
+    end
+    core.task.sleep(poll_ms)
+  end
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 3)
+  if found.help then
+    core.system.print(1, "usage: moonlet run cancel RUN [options]\n\noptions:\n" .. options.help(known) .. "\n")
+    return nil, 0
+  end
+  if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end
+  local home = home_module.open(found.repo)
+  local id, rec = record_store.find(home, rest[1])
+  local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
+  if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
+  id, rec = record_store.find(home, id)
+  if not rec.ended then
+    -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
+    core.runs.end_orphans(home.handle, id)
+    rec.ended, rec.verdict = true, "cancelled"
+    rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
+    local written, err = core.file.write(record_store.root(home), "runs/" .. id .. "/run.json",
+      core.json.encode(rec, 2) .. "\n")
+    if not written then error(err, 0) end
+  end
+  return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
+    result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
+end
+
+return M

@@ -1,0 +1,46 @@
+--- `moonlet decide R-007 …`: writes decision.md, the main agent's or person's word on a result.
+local options = require "moonlet.internal.options"
+local artifacts = require "moonlet.internal.artifacts"
+local home_module = require "moonlet.internal.home"
+local record_store = require "moonlet.internal.record_store"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  why = { value = "TEXT", help = "the reason" },
+  by = { value = "NAME", help = "who decides (default: the user of this shell)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local decisions = { take = true, ["take-with-changes"] = true, leave = true }
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    core.system.print(1, "usage: moonlet decide RUN take|take-with-changes|leave [options]\n\noptions:\n"
+      .. options.help(known) .. "\n")
+    return nil, 0
+  end
+  if #rest ~= 2 or not decisions[rest[2]] then
+    error(options.usage("decide what?", "moonlet decide R-007 take, take-with-changes or leave"), 0)
+  end
+  local home = home_module.open(found.repo)
+  local id, rec = record_store.find(home, rest[1])
+  if not rec.ended then
+    error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
+  end
+  local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
+  local text = artifacts.decision(rec, rest[2], found.why, by)
+  local root = record_store.root(home)
+  local written, err = core.file.write(root, rec.sidecar .. "/decision.md", text)
+  if not written then error(err, 0) end
+  local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"
+  return { ok = true, command = "decide", run = record_store.envelope(home, rec), error = core.json.null,
+    result = { decision = rest[2], by = by, why = found.why or core.json.null, file = path } }, 0,
+    ("%s: %s; written to %s\n"):format(id, rest[2], path)
+end
+
+return M

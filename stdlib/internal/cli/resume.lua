@@ -1,0 +1,101 @@
+--- `moonlet run resume R-007`: goes on with a run that was killed, failed in part, or waits for a
+--- person. What is on record is not done again.
+local options = require "moonlet.internal.options"
+local record = require "moonlet.record"
+local arg = require "moonlet.arg"
+local acceptance = require "moonlet.internal.acceptance"
+local grants = require "moonlet.internal.grants"
+local home_module = require "moonlet.internal.home"
+local presets = require "moonlet.internal.presets"
+local record_store = require "moonlet.internal.record_store"
+local runners = require "moonlet.internal.runners"
+
+local M = {}
+
+M.options = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
+  allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
+  gates = { value = "park|deny", help = "what a gate does without a person" },
+  budget = { value = "wall=TIME", many = true, help = "other limits than the run was started with" },
+  json = { help = "print one JSON envelope and nothing else" },
+  events = { help = "print events as JSON lines while they happen" },
+  help = { help = "this text" },
+}
+
+--- The rights of the run, accepted when it was started; an edited preset may want more.
+local function rights(source, preset, rec, allow)
+  local given = rec.grants
+  if not preset or given.all then return given end
+  local wanted = grants.from_needs(preset.needs)
+  if grants.covers(given, wanted) or source.builtin then return given end
+  local accepted = false
+  for _, text in ipairs(allow or {}) do accepted = grants.parse(given, text) or accepted end
+  if accepted then
+    acceptance.accept(source, wanted)
+  elseif not acceptance.given(source, wanted) then
+    error({ kind = "denied", usage = true, hint = "read it, then say --allow needs",
+      message = ("preset %s was edited and asks for more than was accepted: %s"):format(preset.name,
+        table.concat(grants.describe(wanted), "; ")) }, 0)
+  end
+  return wanted
+end
+
+--- The plan of a run that goes on: its arguments, runner and options are those it was started with.
+---@param home table
+---@param id string
+---@param rec table   its run.json
+---@param found table options of the command line
+---@return table plan
+function M.plan(home, id, rec, found)
+  local source = rec.path ~= core.json.null and rec.path and presets.file(rec.path)
+    or presets.find(home, rec.target)
+  local script_args = rec.script and rec.args or {}
+  local preset, resume = presets.open(source, script_args)
+  if (preset == nil) ~= (rec.script == true) then
+    error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
+  end
+  rec.options.gates = found.gates or rec.options.gates
+  rec.options.dry_run = nil
+  return {
+    home = home, source = source, preset = preset, resume = resume, name = rec.preset,
+    args = preset and arg.complete(preset.args, rec.args) or rec.args,
+    runner_spec = rec.runner, runner = runners.parse(rec.runner), budget = found.wall or rec.budget,
+    limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
+    inputs = nil, may_ask = not (found.json or found.events), fresh = found.fresh,
+    before = { id = rec.task_id, run = id, record = rec, resumed = true },
+  }
+end
+
+--- What a run that needs nothing more came to.
+local function already(home, id, rec)
+  return { ok = true, command = "run resume", error = core.json.null,
+    run = record_store.envelope(home, rec), result = core.json.null },
+    0, ("%s has ended already: %s\n"):format(id, rec.verdict)
+end
+
+--- moonlet run resume R-007
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local found, rest = options.parse(words, M.options, 3)
+  if found.help then
+    core.system.print(1, "usage: moonlet run resume RUN [options]\n\noptions:\n" .. options.help(M.options) .. "\n")
+    return nil, 0
+  end
+  if #rest ~= 1 then
+    error(options.usage("resume which run?", "moonlet run resume R-007; moonlet run list shows them"), 0)
+  end
+  output.json, output.events = found.json or false, found.events or false
+  local home = home_module.open(found.repo)
+  local id, rec = record_store.find(home, rest[1])
+  if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
+  local run_cli = require "moonlet.internal.cli.run"
+  if found.budget then found.wall = run_cli.parse_budget(found.budget) end
+  local plan = M.plan(home, id, rec, found)
+  core.event.display(output.events and "events" or output.json and "none" or "plain")
+  return run_cli.drive(plan)
+end
+
+return M

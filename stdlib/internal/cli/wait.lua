@@ -1,0 +1,60 @@
+--- `moonlet run wait R-007`: until the run has ended; its exit code is the run's.
+local options = require "moonlet.internal.options"
+local duration = require "moonlet.duration"
+local home_module = require "moonlet.internal.home"
+local record_store = require "moonlet.internal.record_store"
+local run_record = require "moonlet.internal.run_record"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run goes on" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local poll_ms = 100
+local timed_out = 124
+
+local function envelope(home, rec, ok, err)
+  return { ok = ok, command = "run wait", run = record_store.envelope(home, rec), result = core.json.null,
+    error = err or core.json.null }
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 3)
+  if found.help then
+    core.system.print(1, "usage: moonlet run wait RUN [options]\n\noptions:\n" .. options.help(known) .. "\n")
+    return nil, 0
+  end
+  if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
+  local home = home_module.open(found.repo)
+  local limit = found.timeout and duration.ms(found.timeout, "--timeout")
+  local started = core.clock.monotonic()
+  local id, rec = record_store.find(home, rest[1])
+  while true do
+    if rec.ended then
+      local code = run_record.exit_codes[rec.verdict] or 1
+      return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
+    end
+    if not core.runs.holder(home.handle, id) then
+      -- It may have ended between the two looks.
+      id, rec = record_store.find(home, id)
+      if not rec.ended then
+        error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
+          hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)
+      end
+    elseif limit and core.clock.monotonic() - started >= limit then
+      local err = { kind = "timeout", message = ("%s has not ended after %s"):format(id, duration.text(limit)),
+        hint = core.json.null, at = core.json.null }
+      return envelope(home, rec, false, err), timed_out
+    else
+      core.task.sleep(poll_ms)
+      id, rec = record_store.find(home, id)
+    end
+  end
+end
+
+return M

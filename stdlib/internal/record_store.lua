@@ -1,0 +1,80 @@
+--- The runs on record in one repository: their run.json, read with care.
+local record = require "moonlet.record"
+local run_record = require "moonlet.internal.run_record"
+
+local M = {}
+
+local record_cap = 64 << 20
+
+--- The run.json of a run; nil when it is missing or damaged.
+---@param root any   the opened `.agent` folder
+---@param id string
+---@return table?
+function M.read(root, id)
+  local text, _, cut = core.file.read(root, "runs/" .. id .. "/run.json", record_cap)
+  local ok, value = pcall(core.json.decode, not cut and text or "")
+  if not ok or type(value) ~= "table" or value == core.json.null then return nil end
+  return value
+end
+
+--- The opened `.agent` folder of a home; nil when there is none yet.
+function M.root(home)
+  return (core.file.root(home.agent_path))
+end
+
+--- Ids of all runs, newest first.
+---@return string[]
+function M.ids(root)
+  local ids = {}
+  for _, entry in ipairs(root and core.file.list(root, "runs") or {}) do
+    if entry.type == "directory" and entry.name:match("^R%-%d%d%d+$") then ids[#ids + 1] = entry.name end
+  end
+  table.sort(ids, function(a, b)
+    if #a ~= #b then return #a > #b end
+    return a > b
+  end)
+  return ids
+end
+
+--- The `run` object of an envelope, from the record.
+function M.envelope(home, rec)
+  local function value(key)
+    if rec[key] == nil then return core.json.null end
+    return rec[key]
+  end
+  return {
+    id = rec.id, task_id = rec.task_id, preset = rec.preset, runner = rec.runner_name or rec.runner,
+    model = value "model", verdict = value "verdict",
+    exit_code = run_record.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
+    duration_ms = value "duration_ms", dir = home.agent_path .. "/" .. rec.sidecar,
+    parent_run_id = value "parent_run_id", replay_reason = rec.options.reason or core.json.null,
+    steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = run_record.no_usage(),
+    validation = rec.validation or core.json.array {},
+    review = { state = "none", reviewed_by = core.json.null, note = core.json.null },
+    files_changed = core.json.array {},
+  }
+end
+
+--- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.
+---@return string id, table record
+function M.find(home, text)
+  local root = M.root(home)
+  local number = text:match("^[Rr]?%-?0*(%d+)$")
+  local id = number and ("R-%03d"):format(tonumber(number)) or text
+  if root and id:match("^R%-%d+$") then
+    local value = M.read(root, id)
+    if value then return id, value end
+    if core.file.stat(root, "runs/" .. id) then
+      error(record.invalid(("run %s has no run.json that can be read"):format(id),
+        "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
+    end
+  end
+  for _, candidate in ipairs(root and M.ids(root) or {}) do
+    local value = M.read(root, candidate)
+    if value and value.task_id == text then return candidate, value end
+  end
+  error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
+    "moonlet run list shows them"), 0)
+end
+
+return M

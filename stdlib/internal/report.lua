@@ -1,0 +1,39 @@
+--- What a person reads when a run has ended.
+local duration = require "moonlet.duration"
+local runners = require "moonlet.internal.runners"
+
+local M = {}
+
+--- The distilled answer, the verdict, what it rests on, and where the rest is.
+---@param run table
+---@param envelope table
+---@return string
+function M.text(run, envelope)
+  local lines = {}
+  local findings = run.findings
+  if findings and findings ~= "" then
+    lines[#lines + 1] = findings:gsub("\n*$", "\n")
+  elseif envelope.result ~= core.json.null then
+    local result = envelope.result
+    lines[#lines + 1] = type(result) == "string" and result or core.json.encode(result, 2) .. "\n"
+  end
+  local asks = not run.preset or run.preset.needs.agents
+  local by = asks and (run.runner_name == "rules" and "rules, no model, nothing spent, "
+    or run.runner_name .. ", ") or ""
+  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by,
+    duration.text(run.duration_ms))
+  if run.verdict == "degraded" then
+    for _, item in ipairs(run.degraded) do
+      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
+    end
+  end
+  if run.runner_name == "rules" and run.preset and run.preset.needs.agents then
+    for name in pairs(runners.installed()) do
+      lines[#lines + 1] = ("  %s is installed: --runner 'command:%s …' asks it instead of the rules"):format(name, name)
+    end
+  end
+  lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M
