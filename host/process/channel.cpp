@@ -44,6 +44,11 @@ Channel::~Channel() {
   close(fd_);
 }
 
+void Channel::set_limits(std::size_t read_limit, bool take_fds) {
+  read_limit_ = read_limit;
+  take_fds_ = take_fds;
+}
+
 Channel::Read Channel::fill() {
   in_.erase(0, used_);
   used_ = 0;

@@ -24,6 +24,9 @@ class Channel {
 
   int fd() const { return fd_; }
 
+  /// From now on frames up to `read_limit` are taken, and descriptors or not.
+  void set_limits(std::size_t read_limit, bool take_fds);
+
   enum class Read { kOk, kClosed };
   /// Reads what is there, up to about a megabyte; kClosed at end of file or on an error.
   Read fill();

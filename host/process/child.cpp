@@ -1,25 +1,37 @@
 #include "host/process/child.h"
 
+#include <utility>
+
 namespace moonlet {
 
+namespace {
+
+using Why = ChildExit::Why;
+
+constexpr std::pair<Why, std::string_view> kNames[] = {
+    {Why::kExited, "exited"},
+    {Why::kSignalled, "signalled"},
+    {Why::kWall, "wall"},
+    {Why::kIdle, "idle"},
+    {Why::kCancelled, "cancelled"},
+    {Why::kLost, "lost"},
+    {Why::kNotStarted, "not_started"},
+};
+
+}  // namespace
+
 std::string_view to_string(ChildExit::Why why) {
-  switch (why) {
-    case ChildExit::Why::kExited:
-      return "exited";
-    case ChildExit::Why::kSignalled:
-      return "signalled";
-    case ChildExit::Why::kWall:
-      return "wall";
-    case ChildExit::Why::kIdle:
-      return "idle";
-    case ChildExit::Why::kCancelled:
-      return "cancelled";
-    case ChildExit::Why::kLost:
-      return "lost";
-    case ChildExit::Why::kNotStarted:
-      return "not_started";
+  for (const auto& [value, name] : kNames) {
+    if (value == why) return name;
   }
   return "lost";
+}
+
+std::optional<ChildExit::Why> why_from(std::string_view text) {
+  for (const auto& [value, name] : kNames) {
+    if (name == text) return value;
+  }
+  return std::nullopt;
 }
 
 }  // namespace moonlet

@@ -2,7 +2,9 @@
 // the host and its keeper share. Plain values; they own no process and no descriptor. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +38,10 @@ struct OutputSpec {
 };
 
 struct ChildSpec {
+  static constexpr std::size_t kAttemptLimit = 512;
+
   std::string step;               ///< the step's key, for keeper.log and `moonlet ps`
+  std::string attempt;            ///< which try of the step this is, the caller's own name for it
   std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `env` unless it has a '/'
   std::vector<std::string> env;   ///< complete, NAME=value; MOONLET_STEP is added by the keeper
   std::string cwd;                ///< absolute; empty is the host's own at the time of spawn()
@@ -51,6 +56,10 @@ struct ChildSpec {
   /// Its records are on disk before the exec and before its exit is told; a log that cannot be
   /// written is kNotStarted. The files of its output are left to whoever takes from them to sync.
   bool durable = false;
+  /// Runs on when the host dies, under the same keeper and to its own limits, and can be taken over
+  /// by the next host (Keeper::adopt). Without it the keeper ends the child as soon as its host is
+  /// gone. A host that ends in order ends it all the same.
+  bool outlives_host = false;
   /// A cgroup of its own, where the machine allows one: nothing it forks can outrun the kill, at
   /// the price of up to 10 ms at the start. All steps are in the run's cgroup anyway.
   bool own_cgroup = false;
@@ -81,7 +90,7 @@ struct ChildExit {
   Why why = Why::kNotStarted;
   int code = -1;   ///< exit status, -1 unless the process itself exited
   int signal = 0;  ///< the signal that ended it, else 0
-  Error error;     ///< for kLost and kNotStarted
+  Error error;  ///< for kLost and kNotStarted; also what else went wrong, or why it was cancelled
   Captured out, err;
   bool drained = true;  ///< both streams reached their end before the drain deadline
   int stragglers = 0;   ///< processes of its tree that had to be killed after it had exited
@@ -95,5 +104,7 @@ struct ChildExit {
 
 /// "exited", "signalled", "wall", "idle", "cancelled", "lost", "not_started".
 std::string_view to_string(ChildExit::Why why);
+/// The other way; nothing for any other text.
+std::optional<ChildExit::Why> why_from(std::string_view text);
 
 }  // namespace moonlet

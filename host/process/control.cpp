@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace moonlet {
 
@@ -27,6 +28,7 @@ ControlServer::~ControlServer() { close(); }
 
 Result<void> ControlServer::listen() {
   fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (spare_fd_ < 0) spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (fd_ < 0) return Error::from_errno(errno, "make", kKeeperSocketName);
   close_fd_on_exec(fd_);
   fcntl(fd_, F_SETFL, O_NONBLOCK);
@@ -56,6 +58,7 @@ Result<void> ControlServer::listen() {
 
 void ControlServer::close() {
   while (!open_.empty()) hang_up(*open_.front());
+  if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
   if (fd_ < 0) return;
   unlink(kKeeperSocketName);
   uv_close(reinterpret_cast<uv_handle_t*>(listening_),
@@ -65,7 +68,16 @@ void ControlServer::close() {
 }
 
 void ControlServer::accept_all() {
-  for (int fd; (fd = accept(fd_, nullptr, nullptr)) >= 0;) {
+  while (true) {
+    int fd = accept(fd_, nullptr, nullptr);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
+      // Else it would be told about them for ever.
+      ::close(spare_fd_);
+      if (int refused = accept(fd_, nullptr, nullptr); refused >= 0) ::close(refused);
+      spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+      return;
+    }
+    if (fd < 0) return;
     close_fd_on_exec(fd);
     // A crowd of silent peers must not keep the one away that has something to ask.
     if (open_.size() >= kMostPeers) hang_up(*open_.front());
@@ -88,6 +100,11 @@ void ControlServer::serve(Peer& peer) {
     auto frame = peer.channel->next();
     if (!frame) return hang_up(peer);
     if (!*frame) break;
+    if (peer.greeted && (*frame)->type == FrameType::kAdopt) {
+      auto wish = decode_number((*frame)->body);
+      if (!wish) return hang_up(peer);
+      return handlers_.adopt(static_cast<std::uint64_t>(wish->value), release(peer));
+    }
     if (!answer(peer, **frame)) alive = false;
     if (peer.channel->pending_bytes() > kPeerBacklog) return hang_up(peer);
   }
@@ -135,11 +152,15 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
 
 void ControlServer::hang_up(Peer& peer) {
   peer.channel->flush();
+  release(peer);
+}
+
+std::unique_ptr<Channel> ControlServer::release(Peer& peer) {
   open_.remove(&peer);
+  // Before the channel goes: libuv has to forget the descriptor before its number can mean another.
   uv_close(reinterpret_cast<uv_handle_t*>(&peer.poll),
            [](uv_handle_t* handle) { delete static_cast<Peer*>(handle->data); });
-  // After uv_close(): libuv has to forget the descriptor before its number can mean another.
-  peer.channel.reset();
+  return std::move(peer.channel);
 }
 
 }  // namespace moonlet

@@ -1,6 +1,7 @@
-// keeper.sock: where later commands ask a keeper what lives and have it end something. Any process
-// of the same user may connect; none can hold the worker up: requests are small, answers are
-// bounded, and whoever does not read is hung up on. Owns the socket file. Worker thread.
+// keeper.sock: where later commands ask a keeper what lives and have it end something, and where a
+// new host takes it over. Any process of the same user may connect; none can hold the worker up:
+// requests are small, answers are bounded, and whoever does not read is hung up on. Owns the socket
+// file. Worker thread.
 #pragma once
 
 #include <uv.h>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ class ControlServer {
     std::function<std::vector<LiveChildFrame>()> live;
     std::function<void(std::uint32_t)> cancel;
     std::function<void()> shutdown;
+    /// A peer that wants to be the host, and has been greeted. Dropping its channel hangs up.
+    std::function<void(std::uint64_t generation, std::unique_ptr<Channel>)> adopt;
   };
   ControlServer(uv_loop_t* loop, Handlers handlers);
   ~ControlServer();
@@ -36,6 +40,7 @@ class ControlServer {
   /// Makes keeper.sock in the current directory, in place of one that a dead keeper left. A failure
   /// leaves the keeper without it, which costs only those commands.
   Result<void> listen();
+  bool listening() const { return fd_ >= 0; }
   /// Removes the socket file and hangs up on everybody.
   void close();
 
@@ -52,10 +57,12 @@ class ControlServer {
   void serve(Peer& peer);
   bool answer(Peer& peer, const Frame& frame);
   void hang_up(Peer& peer);
+  std::unique_ptr<Channel> release(Peer& peer);
 
   uv_loop_t* loop_;
   Handlers handlers_;
   int fd_ = -1;
+  int spare_fd_ = -1;
   uv_poll_t* listening_ = nullptr;
   std::list<Peer*> open_;
 };
@@ -64,5 +71,17 @@ class ControlServer {
 Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd);
 Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
 Result<void> keeper_shutdown(int run_dir_fd);
+
+/// A connection to a keeper whose host the caller has become.
+struct AdoptedKeeper {
+  std::unique_ptr<Channel> channel;  ///< may hold frames already
+  HelloFrame hello;
+  AdoptedFrame adopted;
+};
+/// Becomes the host of the keeper in this directory, in place of one with a lower generation.
+/// Nothing when none works there, nor will: one that is ending is waited for, and a sweep, too.
+/// kDenied when a host of this or a higher generation is there; kTimeout when neither is certain
+/// after about ten seconds.
+Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation);
 
 }  // namespace moonlet

@@ -2,19 +2,26 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include "host/artifact/fd.h"
 #include "host/process/control.h"
+#include "host/process/sweep.h"
+#include "host/process/tree.h"
 
 namespace moonlet {
 
 namespace {
 
 constexpr int kPatienceMs = 3000;
+constexpr std::int64_t kAdoptMs = 10000;
+constexpr int kAdoptPauseMs = 3;
 
 // A name for the socket that fits an address whatever the length of the run's path.
 std::string socket_path(int run_dir_fd) {
@@ -34,7 +41,8 @@ Error silent() {
 
 class ControlClient {
  public:
-  static Result<std::unique_ptr<ControlClient>> connect_to(int run_dir_fd) {
+  /// Nothing when nobody listens there.
+  static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
     std::string path = socket_path(run_dir_fd);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -42,50 +50,78 @@ class ControlClient {
       return Error::from_errno(ENAMETOOLONG, "connect to", kKeeperSocketName);
     }
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0) return Error::from_errno(errno, "connect to", kKeeperSocketName);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-      int number = errno;
-      close(fd);
-      if (number != ENOENT && number != ECONNREFUSED) {
-        return Error::from_errno(number, "connect to", kKeeperSocketName);
-      }
-      return Error{ErrorKind::kInvalid, "no keeper is at work in this run's directory",
-                   "the run has ended; `moonlet ps` shows what lives", kKeeperSocketName};
+    Fd fd(socket(AF_UNIX, SOCK_STREAM, 0));
+    if (!fd) return Error::from_errno(errno, "connect to", kKeeperSocketName);
+    fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+    // Where many wait already, connecting waits, too.
+    timeval patience{kPatienceMs / 1000, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      const int number = errno;
+      if (number == ENOENT || number == ECONNREFUSED) return std::unique_ptr<ControlClient>();
+      if (number == EAGAIN || number == EWOULDBLOCK) return silent();
+      return Error::from_errno(number, "connect to", kKeeperSocketName);
     }
-    std::unique_ptr<ControlClient> client(new ControlClient(fd));
-    encode(client->channel_.out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
-    auto answer = client->ask();
+    return std::unique_ptr<ControlClient>(new ControlClient(fd.release()));
+  }
+
+  Result<void> greet() {
+    encode(out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+    auto answer = ask();
     if (!answer) return answer.error();
     auto hello = answer->type == FrameType::kHello ? decode_hello(answer->body) : std::nullopt;
     if (!hello) return silent();
     if (auto error = check_protocol(*hello)) return *error;
+    hello_ = std::move(*hello);
+    return {};
+  }
+
+  /// A keeper that has been greeted; kInvalid when no keeper listens there.
+  static Result<std::unique_ptr<ControlClient>> connect_to(int run_dir_fd) {
+    auto client = dial(run_dir_fd);
+    if (!client) return client;
+    if (*client == nullptr) {
+      return Error{ErrorKind::kInvalid, "no keeper is at work in this run's directory",
+                   "the run has ended; `moonlet ps` shows what lives", kKeeperSocketName};
+    }
+    if (auto greeted = (*client)->greet(); !greeted) return greeted.error();
     return client;
   }
 
-  std::string& out() { return channel_.out(); }
+  std::string& out() { return channel_->out(); }
+  const HelloFrame& hello() const { return hello_; }
+  /// It has gone without a word.
+  bool hung_up() const { return closed_ && !refused_; }
+  std::unique_ptr<Channel> release() { return std::move(channel_); }
 
   Result<Frame> ask() {
-    for (bool open = true;;) {
-      auto frame = channel_.next();
+    while (true) {
+      auto frame = channel_->next();
       if (!frame) return frame.error();
       if (*frame && (*frame)->type == FrameType::kRefused) {
         auto error = decode_refused((*frame)->body);
+        refused_ = error.has_value();
         return error ? *error : silent();
       }
       if (*frame) return **frame;
-      if (!open || !channel_.flush()) return silent();
-      pollfd ready{channel_.fd(), static_cast<short>(channel_.pending() ? POLLOUT : POLLIN), 0};
+      closed_ = closed_ || !channel_->flush();
+      if (closed_) return silent();
+      pollfd ready{channel_->fd(), static_cast<short>(channel_->pending() ? POLLOUT : POLLIN), 0};
       int count = poll(&ready, 1, kPatienceMs);
       if (count == 0 || (count < 0 && errno != EINTR)) return silent();
-      if (count > 0 && !channel_.pending()) open = channel_.fill() == Channel::Read::kOk;
+      if (count > 0 && !channel_->pending()) {
+        // What it said last is there to be read all the same.
+        closed_ = channel_->fill() != Channel::Read::kOk;
+      }
     }
   }
 
  private:
-  explicit ControlClient(int fd) : channel_(fd, kWorkerFrameLimit, false) {}
-  Channel channel_;
+  explicit ControlClient(int fd)
+      : channel_(std::make_unique<Channel>(fd, kWorkerFrameLimit, false)) {}
+  std::unique_ptr<Channel> channel_;
+  HelloFrame hello_;
+  bool closed_ = false, refused_ = false;
 };
 
 Result<void> request(int run_dir_fd, FrameType type, std::uint32_t number) {
@@ -117,6 +153,38 @@ Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number) {
 
 Result<void> keeper_shutdown(int run_dir_fd) {
   return request(run_dir_fd, FrameType::kShutdown, 0);
+}
+
+Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation) {
+  const std::int64_t give_up = boot_clock_ms() + kAdoptMs;
+  while (true) {
+    auto dialled = ControlClient::dial(run_dir_fd);
+    if (!dialled) return dialled.error();
+    if (auto& client = *dialled; client != nullptr) {
+      auto greeted = client->greet();
+      if (!greeted && !client->hung_up()) return greeted.error();
+      if (greeted) {
+        encode_number(client->out(), FrameType::kAdopt, 0, static_cast<std::int64_t>(generation));
+        auto answer = client->ask();
+        if (!answer && !client->hung_up()) return answer.error();
+        if (answer) {
+          auto adopted =
+              answer->type == FrameType::kAdopted ? decode_adopted(answer->body) : std::nullopt;
+          if (!adopted) return silent();
+          return std::optional<AdoptedKeeper>(
+              {client->release(), client->hello(), std::move(*adopted)});
+        }
+      }
+    }
+    // It may be ending, or have been started by a host that died at once, and not listen yet.
+    if (!keeper_is_alive(run_dir_fd)) return std::optional<AdoptedKeeper>();
+    if (boot_clock_ms() >= give_up) {
+      return Error{ErrorKind::kTimeout,
+                   "a keeper is at work in this run's directory, but cannot be spoken to",
+                   "try again in a moment; `moonlet ps` shows what lives", kKeeperSocketName};
+    }
+    poll(nullptr, 0, kAdoptPauseMs);
+  }
 }
 
 }  // namespace moonlet

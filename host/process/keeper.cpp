@@ -1,6 +1,7 @@
 #include "host/process/keeper.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,10 +28,12 @@ namespace {
 
 constexpr std::int64_t kGuardLimitMs = 30000;
 constexpr int kGroupWaitMs = 500;
+constexpr std::int64_t kLockWaitMs = 500;
 
 struct Arguments {
   int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
   std::string run_id;
+  std::uint64_t generation = 0;
   bool cgroups = true;
 };
 
@@ -38,6 +41,12 @@ bool parse_fd(const char* text, int& fd) {
   const char* end = text + std::strlen(text);
   auto parsed = std::from_chars(text, end, fd);
   return parsed.ec == std::errc() && parsed.ptr == end && fd > 2 && fcntl(fd, F_GETFD) >= 0;
+}
+
+bool parse_number(const char* text, std::uint64_t& number) {
+  const char* end = text + std::strlen(text);
+  auto parsed = std::from_chars(text, end, number);
+  return parsed.ec == std::errc() && parsed.ptr == end;
 }
 
 bool parse(int argc, char** argv, Arguments& arguments) {
@@ -58,6 +67,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       if (!parse_fd(value, arguments.output_dir_fd)) return false;
     } else if (name == "--run") {
       arguments.run_id = value;
+    } else if (name == "--generation") {
+      if (!parse_number(value, arguments.generation)) return false;
     } else {
       return false;
     }
@@ -71,6 +82,24 @@ int refuse(int host_fd, const Error& error) {
   encode_refused(host.out(), error);
   host.flush();
   return 1;
+}
+
+// Whoever asks whether a keeper lives holds the lock for an instant, and one that ends for some
+// more. A host that was overtaken before its keeper got here must not start anything any more.
+Result<int> lock_log(const Arguments& arguments) {
+  const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
+  auto fd = open_keeper_log(arguments.run_dir_fd, true);
+  while (!fd && fd.error().kind == ErrorKind::kDenied && boot_clock_ms() < give_up) {
+    poll(nullptr, 0, 5);
+    fd = open_keeper_log(arguments.run_dir_fd, true);
+  }
+  if (!fd || arguments.generation == 0) return fd;
+  const std::uint64_t newest = glance_at_keeper_log(arguments.run_dir_fd).generation;
+  if (newest <= arguments.generation) return fd;
+  close(*fd);
+  return Error{ErrorKind::kDenied,
+               "another host has taken over the run (generation " + std::to_string(newest) + ")",
+               "leave the run to it; what was under way is on its record", kKeeperLogName};
 }
 
 // What the worker was not able to record any more.
@@ -127,7 +156,7 @@ int keeper_main(int argc, char** argv) {
   if (fchdir(arguments.run_dir_fd) != 0) {
     return refuse(arguments.host_fd, Error::from_errno(errno, "enter the run's directory"));
   }
-  auto log_fd = open_keeper_log(arguments.run_dir_fd, true);
+  auto log_fd = lock_log(arguments);
   if (!log_fd) return refuse(arguments.host_fd, log_fd.error());
   int alive[2];
   if (pipe(alive) != 0) {
@@ -143,6 +172,7 @@ int keeper_main(int argc, char** argv) {
   setup.guard_fd = alive[0];
   setup.record.version = MOONLET_VERSION;
   setup.record.run_id = arguments.run_id;
+  setup.record.generation = arguments.generation;
   setup.record.token = random_hex(8);
   setup.record.boot_id = boot_id();
   setup.record.guard_pid = getpid();

@@ -11,20 +11,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <cstring>
 #include <unordered_map>
 #include <utility>
 
 #include "host/artifact/fd.h"
 #include "host/process/adoption.h"
 #include "host/process/channel.h"
+#include "host/process/control.h"
+#include "host/process/keeper_launch.h"
+#include "host/process/keeper_log.h"
 #include "host/process/protocol.h"
-#include "host/process/spawn.h"
 #include "host/process/sweep.h"
 #include "host/process/tree.h"
-
-extern char** environ;
 
 namespace moonlet {
 
@@ -33,78 +31,22 @@ namespace {
 constexpr std::int64_t kGoodbyeMs = 3000;
 constexpr std::int64_t kReapPauseMs = 2;
 
-bool begins(std::string_view text, std::string_view with) {
-  return text.substr(0, with.size()) == with;
-}
-
-// What the keeper itself needs; its children get theirs with each spawn.
-std::vector<char*> keeper_environment() {
-  std::vector<char*> list;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    std::string_view text(*entry);
-    std::string_view name = text.substr(0, text.find('='));
-    bool sanitizer = name.size() > 8 && name.substr(name.size() - 8) == "_OPTIONS" &&
-                     name.find("SAN") != std::string_view::npos;
-    if (name == kMarkName || name == "LD_LIBRARY_PATH" || name == "DYLD_LIBRARY_PATH" ||
-        begins(name, "GCOV_PREFIX") || sanitizer) {
-      list.push_back(*entry);
-    }
-  }
-  list.push_back(nullptr);
-  return list;
-}
-
-bool cgroups_wanted(const KeeperOptions& options) {
-  const char* wish = std::getenv("MOONLET_CGROUPS");
-  return options.cgroups && (wish == nullptr || std::string_view(wish) != "0");
-}
-
-struct Started {
-  Fd socket;
-  pid_t guard = 0;
-};
-
-Result<Started> start_process(const KeeperOptions& options) {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
-    return Error::from_errno(errno, "make a socket for the keeper");
-  }
-  Fd ours(ends[0]), theirs(ends[1]);
-  for (int fd : ends) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null) return Error::from_errno(errno, "open", "/dev/null");
-
-  std::vector<std::string> words{options.program};
-  words.insert(words.end(), options.prefix_args.begin(), options.prefix_args.end());
-  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"})
-    words.emplace_back(word);
-  words.push_back(options.run_id);
-  if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  std::vector<char*> env = keeper_environment();
-
-  SpawnRequest request;
-  request.path = options.program.c_str();
-  request.argv = argv.data();
-  request.envp = env.data();
-  request.fds = {null.get(),         null.get(),   null.get(),
-                 options.run_dir_fd, theirs.get(), options.output_dir_fd};
-  SpawnResult result = spawn(request);
-  if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
-  return Started{std::move(ours), std::get<Spawned>(result).pid};
-}
-
 }  // namespace
 
 // Shared with the operations, which may outlive the Keeper.
 class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
  public:
-  KeeperLink(Loop& loop, Started started, Fd run_dir, std::string program);
+  /// `guard` is a child of ours that must be reaped, or 0.
+  KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
+             const KeeperOptions& options);
   ~KeeperLink();
   KeeperLink(const KeeperLink&) = delete;
   KeeperLink& operator=(const KeeperLink&) = delete;
+
+  /// Greets a keeper that was started.
+  void greet();
+  /// Goes on with one that another host has started.
+  std::vector<AdoptedChild> go_on(HelloFrame hello, AdoptedFrame adopted);
 
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   void cancel(std::uint32_t number);
@@ -113,6 +55,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   void close();
   std::size_t live() const { return operations_.size(); }
   const std::string& token() const { return token_; }
+  bool superseded() const { return superseded_; }
 
  private:
   void watch();
@@ -124,15 +67,20 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   void finish(std::uint32_t number, ChildExit exit);
   void finish_all();
   void gone();
-  void await_guard();
+  bool overtaken();
+  void await_end();
+  bool has_ended();
   bool reap_guard();
   void settle_losses();
+  void say_goodbye(std::int64_t give_up);
 
   Loop& loop_;
-  Channel channel_;
+  std::unique_ptr<Channel> channel_;
   Fd run_dir_;
   std::string program_;
+  std::uint64_t generation_;
   pid_t guard_;
+  bool own_;  ///< the keeper is a child of ours
   int guard_status_ = 0;
   uv_poll_t* poll_;
   uv_prepare_t* prepare_;
@@ -143,40 +91,69 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   std::string token_;
   Error refusal_;
   bool refused_ = false;
+  bool superseded_ = false;
+  bool ended_ = false;  ///< the keeper is gone, and what it left has been seen to
   std::uint32_t next_ = 1;
   std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
 };
 
-KeeperLink::KeeperLink(Loop& loop, Started started, Fd run_dir, std::string program)
+KeeperLink::KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
+                       const KeeperOptions& options)
     : loop_(loop),
-      channel_(started.socket.release(), kWorkerFrameLimit, false),
+      channel_(std::move(channel)),
       run_dir_(std::move(run_dir)),
-      program_(std::move(program)),
-      guard_(started.guard),
+      program_(options.program),
+      generation_(options.generation),
+      guard_(guard),
+      own_(guard != 0),
       poll_(new uv_poll_t{}),
       prepare_(new uv_prepare_t{}) {
-  uv_poll_init(loop_.raw(), poll_, channel_.fd());
+  uv_poll_init(loop_.raw(), poll_, channel_->fd());
   poll_->data = this;
   uv_prepare_init(loop_.raw(), prepare_);
   prepare_->data = this;
   uv_prepare_start(prepare_,
                    [](uv_prepare_t* prepare) { static_cast<KeeperLink*>(prepare->data)->watch(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(prepare_));
-  encode(channel_.out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
   watch();
 }
 
 KeeperLink::~KeeperLink() { close(); }
 
+void KeeperLink::greet() {
+  encode(channel_->out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+}
+
+std::vector<AdoptedChild> KeeperLink::go_on(HelloFrame hello, AdoptedFrame adopted) {
+  token_ = std::move(hello.token);
+  next_ = adopted.highest + 1;
+  std::vector<AdoptedChild> children;
+  for (auto& child : adopted.children) {
+    auto operation = std::make_shared<ChildOperation>();
+    operation->link_ = weak_from_this();
+    operation->number_ = child.number;
+    operation->pid_ = child.pid;
+    operations_.emplace(child.number, operation);
+    children.push_back({std::move(child.step), std::move(child.attempt), child.started_ms,
+                        child.deadline_ms, std::move(operation)});
+  }
+  hold_loop();
+  // What came with the answer is in the channel already, where no poll sees it.
+  loop_.after(0, [weak = weak_from_this()] {
+    if (auto link = weak.lock(); link && link->connected_) link->receive();
+  });
+  return children;
+}
+
 // Before the loop waits: sends what has gathered, and waits for what is needed. An idle keeper does
 // not keep the loop running.
 void KeeperLink::watch() {
   if (!connected_) return;
-  if (channel_.pending() && !channel_.flush()) {
+  if (channel_->pending() && !channel_->flush()) {
     // What it said last may still be there to be read; its end comes with that.
-    channel_.discard();
+    channel_->discard();
   }
-  int events = UV_READABLE | (channel_.pending() ? UV_WRITABLE : 0);
+  int events = UV_READABLE | (channel_->pending() ? UV_WRITABLE : 0);
   if (events != polled_) {
     polled_ = events;
     uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int) {
@@ -240,26 +217,26 @@ std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
       output->cap = std::min(output->cap, kInlineLimit);
     }
   }
-  std::size_t at = channel_.out().size();
-  if (auto encoded = encode_start(channel_.out(), number, spec); !encoded) {
+  std::size_t at = channel_->out().size();
+  if (auto encoded = encode_start(channel_->out(), number, spec); !encoded) {
     return fail(encoded.error());
   }
-  if (spec.stdin_fd >= 0 && !channel_.attach(at, spec.stdin_fd)) {
+  if (spec.stdin_fd >= 0 && !channel_->attach(at, spec.stdin_fd)) {
     int error = errno;
-    channel_.out().resize(at);
+    channel_->out().resize(at);
     return fail(Error::from_errno(error, "pass stdin to the program"));
   }
   return operation;
 }
 
 void KeeperLink::cancel(std::uint32_t number) {
-  if (connected_) encode_number(channel_.out(), FrameType::kCancel, number);
+  if (connected_) encode_number(channel_->out(), FrameType::kCancel, number);
 }
 
 void KeeperLink::shutdown() {
   if (!connected_ || ending_) return;
   ending_ = true;
-  encode_number(channel_.out(), FrameType::kShutdown, 0);
+  encode_number(channel_->out(), FrameType::kShutdown, 0);
 }
 
 void KeeperLink::fail_soon(std::uint32_t number, Error error) {
@@ -276,9 +253,9 @@ void KeeperLink::fail_soon(std::uint32_t number, Error error) {
 void KeeperLink::receive() {
   // A completed operation may drop the last owner of this.
   auto self = shared_from_this();
-  bool open = channel_.fill() == Channel::Read::kOk;
+  bool open = channel_->fill() == Channel::Read::kOk;
   while (connected_) {
-    auto frame = channel_.next();
+    auto frame = channel_->next();
     if (!frame || (*frame && !take(**frame))) {
       open = false;
       break;
@@ -306,6 +283,13 @@ bool KeeperLink::take(const Frame& frame) {
       refused_ = error.has_value();
       if (error) refusal_ = *error;
       return true;
+    }
+    case FrameType::kSuperseded: {
+      auto error = decode_refused(frame.body);
+      if (!error) return false;
+      superseded_ = refused_ = true;
+      refusal_ = *error;
+      return false;  // it has hung up
     }
     case FrameType::kStarted: {
       auto started = decode_number(frame.body);
@@ -356,20 +340,44 @@ void KeeperLink::finish(std::uint32_t number, ChildExit exit) {
 
 void KeeperLink::gone() {
   stop_watching();
-  await_guard();
+  if (overtaken()) {
+    finish_all();
+  } else {
+    await_end();
+  }
+}
+
+// True when another host drives the keeper now. It says so, where we left it room to; the log has
+// it, too.
+bool KeeperLink::overtaken() {
+  if (superseded_ || ended_) return superseded_;
+  const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
+  if (newest.generation <= generation_) return false;
+  // Of who counts no generations only this very keeper can have been taken.
+  if (generation_ == 0 && newest.token != token_) return false;
+  superseded_ = refused_ = true;
+  refusal_ = Error{
+      ErrorKind::kDenied,
+      "another host has taken over the run (generation " + std::to_string(newest.generation) + ")",
+      "leave the run to it; what was under way is on its record",
+      {}};
+  return true;
 }
 
 // The guard may still be ending what its worker left; what it was asked for completes after that,
 // so that "lost" also means "gone".
-void KeeperLink::await_guard() {
-  if (reap_guard()) {
+void KeeperLink::await_end() {
+  if (ended_) return;
+  if (has_ended()) {
     settle_losses();
     return;
   }
   loop_.after(kReapPauseMs, [weak = weak_from_this()] {
-    if (auto link = weak.lock()) link->await_guard();
+    if (auto link = weak.lock()) link->await_end();
   });
 }
+
+bool KeeperLink::has_ended() { return own_ ? reap_guard() : !keeper_is_alive(run_dir_.get()); }
 
 bool KeeperLink::reap_guard() {
   if (guard_ == 0) return true;
@@ -382,8 +390,10 @@ bool KeeperLink::reap_guard() {
 }
 
 void KeeperLink::settle_losses() {
+  ended_ = true;
   // An end that was not the guard's own may have left somebody behind.
-  if (!WIFEXITED(guard_status_)) (void)sweep(run_dir_.get());
+  const bool orderly = own_ ? WIFEXITED(guard_status_) : glance_at_keeper_log(run_dir_.get()).ended;
+  if (!orderly) (void)sweep(run_dir_.get());
   finish_all();
 }
 
@@ -392,7 +402,10 @@ void KeeperLink::finish_all() {
     auto first = operations_.begin();
     ChildExit exit;
     exit.pid = first->second->pid_;
-    if (refused_ && exit.pid == 0) {
+    if (superseded_) {
+      exit.why = ChildExit::Why::kLost;
+      exit.error = refusal_;
+    } else if (refused_ && exit.pid == 0) {
       exit.error = refusal_;
     } else if (token_.empty()) {
       // It greets before it takes anything in.
@@ -411,31 +424,42 @@ void KeeperLink::finish_all() {
   }
 }
 
+// It ends everything, and still tells how.
+void KeeperLink::say_goodbye(std::int64_t give_up) {
+  encode_number(channel_->out(), FrameType::kEnd, 0);
+  bool half_closed = false;
+  while (connected_ && boot_clock_ms() < give_up) {
+    if (channel_->pending() && !channel_->flush()) channel_->discard();
+    if (!channel_->pending() && !half_closed) {
+      ::shutdown(channel_->fd(), SHUT_WR);
+      half_closed = true;
+    }
+    const int events = POLLIN | (channel_->pending() ? POLLOUT : 0);
+    pollfd ready{channel_->fd(), static_cast<short>(events), 0};
+    if (::poll(&ready, 1, 50) <= 0 || (ready.revents & ~POLLOUT) == 0) continue;
+    bool open = channel_->fill() == Channel::Read::kOk;
+    for (auto frame = channel_->next(); frame && *frame; frame = channel_->next()) {
+      if (!take(**frame)) open = false;
+    }
+    if (!open) stop_watching();
+  }
+  // A worker that does not even read learns of our wish by the end of its guard.
+  if (connected_ && !half_closed && guard_ != 0) kill(guard_, SIGTERM);
+  if (connected_) stop_watching();
+}
+
 void KeeperLink::close() {
   const std::int64_t give_up = boot_clock_ms() + kGoodbyeMs;
-  if (connected_) {
-    // Half closed: the worker ends everything, and still tells how.
-    channel_.flush();
-    ::shutdown(channel_.fd(), SHUT_WR);
-    while (connected_ && boot_clock_ms() < give_up) {
-      pollfd ready{channel_.fd(), POLLIN, 0};
-      if (::poll(&ready, 1, 50) <= 0) continue;
-      bool open = channel_.fill() == Channel::Read::kOk;
-      for (auto frame = channel_.next(); frame && *frame; frame = channel_.next()) {
-        if (!take(**frame)) open = false;
-      }
-      if (!open) stop_watching();
-    }
-    stop_watching();
-  }
-  if (guard_ != 0) {
-    Fd ended(open_process_fd(guard_));
-    while (!reap_guard() && boot_clock_ms() < give_up) {
+  if (connected_) say_goodbye(give_up);
+  if (!ended_ && !overtaken()) {
+    Fd ended(guard_ != 0 ? open_process_fd(guard_) : -1);
+    while (!has_ended() && boot_clock_ms() < give_up) {
       pollfd ready{ended.get(), POLLIN, 0};
       ::poll(&ready, ended ? 1u : 0u, ended ? 50 : static_cast<int>(kReapPauseMs));
     }
-    if (guard_ == 0) settle_losses();
+    if (has_ended()) settle_losses();
   }
+  if (guard_ != 0) (void)reap_guard();
   finish_all();
 }
 
@@ -463,11 +487,28 @@ Result<std::unique_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options)
   if (!run_dir) return Error::from_errno(errno, "use the run's directory");
   options.run_dir_fd = run_dir.get();
   if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
-  auto started = start_process(options);
-  if (!started) return started.error();
-  auto link =
-      std::make_shared<KeeperLink>(loop, std::move(*started), std::move(run_dir), options.program);
+  auto launched = launch_keeper(options);
+  if (!launched) return launched.error();
+  auto channel = std::make_unique<Channel>(launched->socket.release(), kWorkerFrameLimit, false);
+  auto link = std::make_shared<KeeperLink>(loop, std::move(channel), launched->guard,
+                                           std::move(run_dir), options);
+  link->greet();
   return std::unique_ptr<Keeper>(new Keeper(std::move(link)));
+}
+
+Result<std::unique_ptr<Keeper>> Keeper::adopt(Loop& loop, KeeperOptions options) {
+  Fd run_dir(fcntl(options.run_dir_fd, F_DUPFD_CLOEXEC, 3));
+  if (!run_dir) return Error::from_errno(errno, "use the run's directory");
+  auto found = adopt_keeper(run_dir.get(), options.generation);
+  if (!found) return found.error();
+  if (!found->has_value()) return std::unique_ptr<Keeper>();
+  AdoptedKeeper& adopted = **found;
+  auto link = std::make_shared<KeeperLink>(loop, std::move(adopted.channel), 0, std::move(run_dir),
+                                           options);
+  auto children = link->go_on(std::move(adopted.hello), std::move(adopted.adopted));
+  std::unique_ptr<Keeper> keeper(new Keeper(std::move(link)));
+  keeper->adopted_ = std::move(children);
+  return keeper;
 }
 
 std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
@@ -476,5 +517,6 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
 std::size_t Keeper::live() const { return link_->live(); }
 void Keeper::shutdown() { link_->shutdown(); }
 const std::string& Keeper::token() const { return link_->token(); }
+bool Keeper::superseded() const { return link_->superseded(); }
 
 }  // namespace moonlet

@@ -1,6 +1,7 @@
-// The host's side of a keeper: starts the second process that owns the children, asks it for
-// children, and completes one ChildOperation each. Owns the socket and the guard's pid; installs no
-// signal handler and never becomes a subreaper. Loop thread only.
+// The host's side of a keeper: starts the second process that owns the children, or takes over the
+// one that a dead host left; asks it for children, and completes one ChildOperation each. Owns the
+// socket and the guard's pid; installs no signal handler and never becomes a subreaper. Loop thread
+// only.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +56,17 @@ struct KeeperOptions {
   int output_dir_fd = -1;  ///< where OutputSpec::path begins; borrowed by start(); -1: the same
   std::string run_id;      ///< for keeper.log and `moonlet ps`
   bool cgroups = true;     ///< false: never make a cgroup, even where it could be done
+  /// Of the lock that the host holds. A keeper obeys the host with the highest it has heard of; 0
+  /// is a host that counts none.
+  std::uint64_t generation = 0;
+};
+
+/// A child that another host had started.
+struct AdoptedChild {
+  std::string step, attempt;
+  std::int64_t started_ms = 0;   ///< since 1970; 0 where it has ended already
+  std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
+  std::shared_ptr<ChildOperation> operation;
 };
 
 class Keeper {
@@ -62,9 +74,17 @@ class Keeper {
   /// Starts the keeper process. `loop` is borrowed and outlives the keeper. What fails later (the
   /// log cannot be written, another keeper holds the directory) fails each child as kNotStarted.
   static Result<std::unique_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
-  /// Every child that still runs is ended (TERM, a moment, KILL) and its operation completes as
-  /// cancelled or lost. Waits for the keeper, at most about three seconds; a few milliseconds when
-  /// no child was left.
+  /// Takes over the keeper at work in the run's directory, from a host that died or one that is
+  /// stopped; null when there is none, and then what is known of its children is in keeper.log and
+  /// sweep() may run. Uses of the options run_dir_fd and generation, which must be higher than that
+  /// of the host before: kDenied when it is not. Children that were not to outlive their host end
+  /// now, if they have not yet. Blocks for a few milliseconds, and up to ten seconds where a keeper
+  /// is just ending or does not answer (kTimeout). The keeper's output directory stays what it was.
+  static Result<std::unique_ptr<Keeper>> adopt(Loop& loop, KeeperOptions options);
+  /// Every child that still runs is ended (TERM, a moment, KILL), whether it may outlive its host
+  /// or not, and its operation completes as cancelled or lost. Waits for the keeper, at most about
+  /// three seconds; a few milliseconds when no child was left. Of a keeper that another host has
+  /// taken over nothing is ended and nothing waited for.
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
@@ -77,10 +97,18 @@ class Keeper {
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.
   const std::string& token() const;
+  /// Of an adopted keeper: what lives, and what ended while no host listened - the operations of
+  /// those complete in the next turns of the loop, with the text that was captured in memory where
+  /// it was not too much. What an earlier host was told of, or should have been, is in keeper.log.
+  const std::vector<AdoptedChild>& adopted() const { return adopted_; }
+  /// Another host has taken over: what was under way here has completed as kLost with an error of
+  /// kind kDenied, and nothing can be started any more.
+  bool superseded() const;
 
  private:
   explicit Keeper(std::shared_ptr<KeeperLink> link);
   std::shared_ptr<KeeperLink> link_;
+  std::vector<AdoptedChild> adopted_;
 };
 
 }  // namespace moonlet

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/artifact/fd.h"
 #include "host/artifact/text.h"
 
 namespace moonlet {
@@ -20,7 +22,12 @@ using nlohmann::json;
 
 constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
+constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
+
+// Of a stream: its bytes, those kept where that differs, cut, the error of writing.
+constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
+constexpr const char* kErrNames[4] = {"err", "err_kept", "err_cut", "err_errno"};
 
 void add_string(std::string& out, std::string_view text) {
   out += '"';
@@ -28,7 +35,7 @@ void add_string(std::string& out, std::string_view text) {
     std::size_t length = utf8_sequence(text);
     auto byte = static_cast<unsigned char>(text[0]);
     if (length == 0) {
-      out += "\xef\xbf\xbd";
+      out += kNoCharacter;
       length = 1;
     } else if (byte == '"' || byte == '\\') {
       out += '\\';
@@ -56,10 +63,15 @@ class Line {
     add_string(text_, value);
     return *this;
   }
-  Line& add(const char* name, std::int64_t value) {
+  template <typename T, typename = std::enable_if_t<std::is_integral_v<T>>>
+  Line& add(const char* name, T value) {
     key(name);
     text_ += std::to_string(value);
     return *this;
+  }
+  // What says nothing is left out.
+  Line& add_some(const char* name, std::string_view value) {
+    return value.empty() ? *this : add(name, value.substr(0, kArgvLimit));
   }
   void key(const char* name) {
     text_ += ",\"";
@@ -92,12 +104,18 @@ std::string keeper_line(const KeeperRecord& record) {
       .add("worker", record.worker_pid)
       .add("worker_born", record.worker_born_ms)
       .add("cgroup", record.cgroup)
+      .add("generation", record.generation)
       .end();
 }
 
-std::string intent_line(std::uint32_t number, std::string_view step, std::string_view argv) {
+std::string host_line(std::uint64_t generation, std::int64_t now_ms) {
+  return Line("host").add("generation", generation).add("at", now_ms).end();
+}
+
+std::string intent_line(std::uint32_t number, std::string_view step, std::string_view attempt,
+                        std::string_view argv) {
   Line line("intent");
-  line.add("n", number).add("step", step.substr(0, kArgvLimit));
+  line.add("n", number).add("step", step.substr(0, kArgvLimit)).add_some("attempt", attempt);
   line.key("argv");
   std::string& text = line.text();
   text += '[';
@@ -116,10 +134,11 @@ std::string intent_line(std::uint32_t number, std::string_view step, std::string
   return line.end();
 }
 
-StartLine start_line(std::uint32_t number, std::string_view step, std::int64_t born_ms,
-                     std::int64_t started_ms, std::int64_t deadline_ms) {
+StartLine start_line(std::uint32_t number, std::string_view step, std::string_view attempt,
+                     std::int64_t born_ms, std::int64_t started_ms, std::int64_t deadline_ms) {
   Line line("start");
-  line.add("n", number).add("step", step.substr(0, kArgvLimit)).add("born", born_ms);
+  line.add("n", number).add("step", step.substr(0, kArgvLimit)).add_some("attempt", attempt);
+  line.add("born", born_ms);
   line.add("at", started_ms).add("deadline", deadline_ms);
   line.key("pid");
   return {std::move(line.text()), "}\n"};
@@ -134,13 +153,21 @@ std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t 
   line.add("n", number).add("why", to_string(exit.why));
   line.add("code", exit.code).add("signal", exit.signal).add("at", now_ms);
   line.add("ms", exit.duration_ms).add("cpu_ms", exit.cpu_ms).add("rss_kb", exit.max_rss_kb);
-  line.add("out", static_cast<std::int64_t>(exit.out.total));
-  line.add("err", static_cast<std::int64_t>(exit.err.total));
-  if (exit.out.cut) line.add("out_kept", static_cast<std::int64_t>(exit.out.kept));
-  if (exit.err.cut) line.add("err_kept", static_cast<std::int64_t>(exit.err.kept));
-  if (!exit.drained) line.add("drained", std::int64_t{0});
+  if (exit.pid > 0) line.add("pid", exit.pid);
+  const auto add_stream = [&](const Captured& stream, const char* const(&names)[4]) {
+    line.add(names[0], stream.total);
+    if (stream.kept != stream.total) line.add(names[1], stream.kept);
+    if (stream.cut) line.add(names[2], 1);
+    if (stream.write_errno != 0) line.add(names[3], stream.write_errno);
+  };
+  add_stream(exit.out, kOutNames);
+  add_stream(exit.err, kErrNames);
+  if (!exit.drained) line.add("drained", 0);
   if (exit.stragglers > 0) line.add("stragglers", exit.stragglers);
-  if (!exit.error.message.empty()) line.add("error", exit.error.message.substr(0, kArgvLimit));
+  if (!exit.error.message.empty()) {
+    line.add_some("error", exit.error.message).add("error_kind", to_string(exit.error.kind));
+    line.add_some("error_hint", exit.error.hint).add_some("error_at", exit.error.at);
+  }
   return line.end();
 }
 
@@ -154,6 +181,16 @@ std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms) {
 
 std::string end_line(std::string_view why, std::int64_t now_ms) {
   return Line("end").add("why", why).add("at", now_ms).end();
+}
+
+std::string logged_name(std::string_view name) {
+  std::string logged;
+  for (name = name.substr(0, kArgvLimit); !name.empty();) {
+    const std::size_t length = utf8_sequence(name);
+    logged += length == 0 ? kNoCharacter : name.substr(0, length);
+    name.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return logged;
 }
 
 // --- writing
@@ -243,6 +280,63 @@ pid_t pid_of(const json& record, const char* name) {
   return pid > 1 && pid <= INT32_MAX ? static_cast<pid_t>(pid) : 0;
 }
 
+std::uint64_t count_of(const json& record, const char* name, std::uint64_t fallback = 0) {
+  auto field = record.find(name);
+  return field != record.end() && field->is_number_unsigned() ? field->get<std::uint64_t>()
+                                                              : fallback;
+}
+
+int small_of(const json& record, const char* name, int fallback = 0) {
+  std::int64_t number = number_of(record, name, fallback);
+  return number >= INT32_MIN && number <= INT32_MAX ? static_cast<int>(number) : fallback;
+}
+
+Captured stream_of(const json& record, const char* const (&names)[4]) {
+  Captured stream;
+  stream.total = count_of(record, names[0]);
+  stream.kept = count_of(record, names[1], stream.total);
+  stream.write_errno = small_of(record, names[3]);
+  // Older ones had only the bytes kept, where something was cut.
+  stream.cut = small_of(record, names[2], stream.kept != stream.total && stream.write_errno == 0);
+  return stream;
+}
+
+Error error_of(const json& record) {
+  Error error;
+  error.message = text_of(record, "error");
+  error.hint = text_of(record, "error_hint");
+  error.at = text_of(record, "error_at");
+  const std::string kind = text_of(record, "error_kind");
+  for (int i = 0; i <= static_cast<int>(ErrorKind::kFailed); ++i) {
+    if (to_string(static_cast<ErrorKind>(i)) == kind) error.kind = static_cast<ErrorKind>(i);
+  }
+  return error;
+}
+
+ChildExit exit_of(const json& record) {
+  ChildExit exit;
+  exit.error = error_of(record);
+  const std::string why = text_of(record, "why");
+  if (auto known = why_from(why)) {
+    exit.why = *known;
+  } else {
+    exit.why = ChildExit::Why::kLost;
+    exit.error = Error{ErrorKind::kLost, "its exit is on record in a way that is not known: " + why,
+                       "use the moonlet that started the run", kKeeperLogName};
+  }
+  exit.code = small_of(record, "code", -1);
+  exit.signal = small_of(record, "signal");
+  exit.out = stream_of(record, kOutNames);
+  exit.err = stream_of(record, kErrNames);
+  exit.drained = small_of(record, "drained", 1) != 0;
+  exit.stragglers = small_of(record, "stragglers");
+  exit.duration_ms = number_of(record, "ms");
+  exit.cpu_ms = number_of(record, "cpu_ms");
+  exit.max_rss_kb = number_of(record, "rss_kb");
+  exit.pid = pid_of(record, "pid");
+  return exit;
+}
+
 KeeperRecord keeper_of(const json& record) {
   KeeperRecord keeper;
   keeper.version = text_of(record, "version");
@@ -254,6 +348,7 @@ KeeperRecord keeper_of(const json& record) {
   keeper.guard_born_ms = number_of(record, "guard_born");
   keeper.worker_pid = pid_of(record, "worker");
   keeper.worker_born_ms = number_of(record, "worker_born");
+  keeper.generation = count_of(record, "generation");
   return keeper;
 }
 
@@ -272,6 +367,7 @@ class LogReader {
     }
     if (keepers_.empty()) return;
     if (kind == "end") keepers_.back().ended = true;
+    if (kind == "host") keepers_.back().record.generation = count_of(record, "generation");
     std::int64_t number = number_of(record, "n");
     if (number <= 0 || number > UINT32_MAX) return;
     child(kind, record, static_cast<std::uint32_t>(number));
@@ -285,6 +381,7 @@ class LogReader {
     if (kind == "intent") {
       LoggedChild& child = children[number];
       child.step = text_of(record, "step");
+      child.attempt = text_of(record, "attempt");
       if (auto argv = record.find("argv"); argv != record.end() && argv->is_array()) {
         for (const auto& word : *argv) {
           if (word.is_string()) child.argv.push_back(word.get<std::string>());
@@ -294,6 +391,7 @@ class LogReader {
       LoggedChild& child = children[number];
       child.state = State::kStarted;
       child.step = text_of(record, "step");
+      child.attempt = text_of(record, "attempt");
       child.pid = pid_of(record, "pid");
       child.born_ms = number_of(record, "born");
       child.started_ms = number_of(record, "at");
@@ -307,10 +405,16 @@ class LogReader {
       child.state = kind == "exit"   ? State::kExited
                     : kind == "lost" ? State::kLost
                                      : State::kReaped;
-      if (kind == "lost") return;
-      child.why = text_of(record, "why");
-      child.code = static_cast<int>(number_of(record, "code", -1));
-      child.signal = static_cast<int>(number_of(record, "signal"));
+      if (kind == "exit") {
+        child.exit = exit_of(record);
+      } else if (kind == "reaped") {
+        child.exit.code = small_of(record, "code", -1);
+        child.exit.signal = small_of(record, "signal");
+      } else {
+        child.exit.why = ChildExit::Why::kLost;
+        child.exit.error = Error{ErrorKind::kLost, text_of(record, "why"), {}, kKeeperLogName};
+      }
+      if (child.exit.pid == 0) child.exit.pid = child.pid;
     }
   }
 
@@ -318,29 +422,21 @@ class LogReader {
   bool live_only_;
 };
 
-}  // namespace
-
-bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {
-  if (child.why == to_string(ChildExit::Why::kNotStarted)) return false;
-  return child.state != LoggedChild::State::kIntent || record.boot_id != boot_id;
-}
-
-Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only) {
-  int fd = openat(run_dir_fd, kKeeperLogName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0 && errno == ENOENT) return std::vector<LoggedKeeper>();
-  if (fd < 0) return Error::from_errno(errno, "open", kKeeperLogName);
-  LogReader reader(live_only);
+// Gives each whole line of keeper.log, without its newline and no longer than kLineLimit.
+Result<void> read_lines(int run_dir_fd, const std::function<void(std::string_view)>& take) {
+  Fd fd(openat(run_dir_fd, kKeeperLogName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd && errno == ENOENT) return {};
+  if (!fd) return Error::from_errno(errno, "open", kKeeperLogName);
   std::string pending;
   bool skipping = false;
   std::string buffer(64 * 1024, '\0');
-  ssize_t got;
-  while ((got = read(fd, buffer.data(), buffer.size())) > 0 || (got < 0 && errno == EINTR)) {
-    if (got < 0) continue;
+  for (long got; (got = read_some(fd.get(), buffer.data(), buffer.size())) != 0;) {
+    if (got < 0) return Error::from_errno(errno, "read", kKeeperLogName);
     std::string_view part(buffer.data(), static_cast<std::size_t>(got));
     for (std::size_t newline; (newline = part.find('\n')) != std::string_view::npos;) {
       pending += part.substr(0, newline);
       part.remove_prefix(newline + 1);
-      if (!std::exchange(skipping, false)) reader.line(pending);
+      if (!std::exchange(skipping, false)) take(pending);
       pending.clear();
     }
     if (pending.size() + part.size() > kLineLimit) {
@@ -350,10 +446,44 @@ Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only
       pending += part;
     }
   }
-  int number = got < 0 ? errno : 0;
-  close(fd);
-  if (number != 0) return Error::from_errno(number, "read", kKeeperLogName);
+  return {};
+}
+
+}  // namespace
+
+bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {
+  if (child.state == LoggedChild::State::kExited && child.exit.why == ChildExit::Why::kNotStarted) {
+    return false;
+  }
+  return child.state != LoggedChild::State::kIntent || record.boot_id != boot_id;
+}
+
+Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only) {
+  LogReader reader(live_only);
+  auto read = read_lines(run_dir_fd, [&](std::string_view line) { reader.line(line); });
+  if (!read) return read.error();
   return reader.take();
+}
+
+KeeperGlance glance_at_keeper_log(int run_dir_fd) {
+  KeeperGlance glance;
+  // Only few of the lines are parsed: there may be many of the others.
+  (void)read_lines(run_dir_fd, [&](std::string_view line) {
+    const auto is = [&](std::string_view start) { return line.substr(0, start.size()) == start; };
+    const bool keeper = is("{\"record\":\"keeper\""), host = is("{\"record\":\"host\"");
+    const bool end = is("{\"record\":\"end\"");
+    if (!keeper && !host && !end) return;
+    const json record = json::parse(line, nullptr, false);
+    if (!record.is_object()) return;
+    if (keeper) {
+      glance = {text_of(record, "token"), count_of(record, "generation"), false};
+    } else if (host) {
+      glance.generation = count_of(record, "generation");
+    } else {
+      glance.ended = true;
+    }
+  });
+  return glance;
 }
 
 }  // namespace moonlet

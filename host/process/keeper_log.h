@@ -22,27 +22,34 @@ struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
+  std::uint64_t generation = 0;                        ///< of the host that drives, or drove last
 };
 
 // --- records, each a line with its newline
 // ---------------------------------------------------------
 
 std::string keeper_line(const KeeperRecord& record);
+/// Another host drives the keeper from now on.
+std::string host_line(std::uint64_t generation, std::int64_t now_ms);
 /// Before the exec. `argv` is NUL-ended strings; it is capped and made valid UTF-8.
-std::string intent_line(std::uint32_t number, std::string_view step, std::string_view argv);
+std::string intent_line(std::uint32_t number, std::string_view step, std::string_view attempt,
+                        std::string_view argv);
 /// The start record in two parts, between which the pid belongs; see StartRecord in spawn.h.
 /// `born_ms` is after boot, the others since 1970; a deadline of 0 is none.
 struct StartLine {
   std::string prefix, suffix;
 };
-StartLine start_line(std::uint32_t number, std::string_view step, std::int64_t born_ms,
-                     std::int64_t started_ms, std::int64_t deadline_ms);
+StartLine start_line(std::uint32_t number, std::string_view step, std::string_view attempt,
+                     std::int64_t born_ms, std::int64_t started_ms, std::int64_t deadline_ms);
 /// The main process has ended, its streams or its tree have not.
 std::string reaped_line(std::uint32_t number, int code, int signal);
+/// All of `exit` but the captured text.
 std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t now_ms);
 std::string lost_line(std::uint32_t number, std::string_view why, std::int64_t now_ms);
 std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms);
 std::string end_line(std::string_view why, std::int64_t now_ms);
+/// A name as the log has it: valid UTF-8 and no longer than a record may carry.
+std::string logged_name(std::string_view name);
 
 // --- writing
 // ---------------------------------------------------------------------------------------
@@ -84,12 +91,12 @@ struct LoggedChild {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
 
   State state = State::kIntent;
-  std::string step;
+  std::string step, attempt;  ///< as logged_name() gives them
   std::vector<std::string> argv;
   pid_t pid = 0;
   std::int64_t born_ms = 0, started_ms = 0, deadline_ms = 0;
-  std::string why;  ///< of the exit record, see to_string(ChildExit::Why)
-  int code = -1, signal = 0;
+  /// Of kExited all but the captured text; of kReaped code and signal; of kLost what is known.
+  ChildExit exit;
 };
 
 struct LoggedKeeper {
@@ -106,5 +113,14 @@ struct LoggedKeeper {
 /// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
 /// be read are skipped. With `live_only` children that exited are left out, for long logs.
 Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
+
+/// Of the newest keeper on record, by a quick look: who drives it, and whether it ended in order.
+struct KeeperGlance {
+  std::string token;  ///< empty: there is no record of a keeper
+  std::uint64_t generation = 0;
+  bool ended = false;
+};
+/// A log that cannot be read is as none.
+KeeperGlance glance_at_keeper_log(int run_dir_fd);
 
 }  // namespace moonlet

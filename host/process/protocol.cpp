@@ -128,6 +128,31 @@ void take(Fields& in, Error& error) {
   error.at = in.text();
 }
 
+void put(std::string& out, const std::vector<LiveChildFrame>& live) {
+  put(out, static_cast<std::uint32_t>(live.size()));
+  for (const auto& child : live) {
+    put(out, child.number);
+    put(out, child.pid);
+    put(out, std::string_view(child.step));
+    put(out, std::string_view(child.attempt));
+    put(out, child.started_ms);
+    put(out, child.deadline_ms);
+  }
+}
+
+void take(Fields& in, std::vector<LiveChildFrame>& live) {
+  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
+    LiveChildFrame child;
+    child.number = in.take<std::uint32_t>();
+    child.pid = in.take<std::int32_t>();
+    child.step = in.text();
+    child.attempt = in.text();
+    child.started_ms = in.take<std::int64_t>();
+    child.deadline_ms = in.take<std::int64_t>();
+    live.push_back(std::move(child));
+  }
+}
+
 std::size_t put_strings(std::string& out, const std::vector<std::string>& strings) {
   std::size_t size = 0;
   for (const auto& text : strings) size += text.size() + 1;
@@ -174,6 +199,11 @@ Result<void> check_spec(const ChildSpec& spec) {
   if (spec.cwd.find('\0') != std::string::npos) {
     return unfit("the working directory's name holds a NUL byte", "");
   }
+  if (spec.attempt.size() > ChildSpec::kAttemptLimit) {
+    return unfit(
+        "the attempt's name has more than " + std::to_string(ChildSpec::kAttemptLimit) + " bytes",
+        "name it shorter");
+  }
   if (size + spec.step.size() + spec.cwd.size() + 65536 > kHostFrameLimit) {
     Error error =
         unfit("arguments and environment of '" + spec.argv[0].substr(0, 200) + "' are too long",
@@ -205,6 +235,7 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put_strings(out, spec.argv);
   put_strings(out, spec.env);
   put(out, std::string_view(spec.step));
+  put(out, std::string_view(spec.attempt));
   put(out, std::string_view(spec.cwd));
   put(out, spec.out);
   put(out, spec.err);
@@ -213,6 +244,7 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, spec.grace_ms);
   put(out, spec.drain_ms);
   put(out, static_cast<std::uint8_t>(spec.durable));
+  put(out, static_cast<std::uint8_t>(spec.outlives_host));
   put(out, static_cast<std::uint8_t>(spec.own_cgroup));
   put(out, static_cast<std::uint8_t>(spec.watch_markers));
   put(out, static_cast<std::uint32_t>(spec.secrets.size()));
@@ -266,18 +298,17 @@ void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit) 
 
 void encode(std::string& out, const std::vector<LiveChildFrame>& live) {
   Opened frame(out, FrameType::kLive);
-  put(out, static_cast<std::uint32_t>(live.size()));
-  for (const auto& child : live) {
-    put(out, child.number);
-    put(out, child.pid);
-    put(out, std::string_view(child.step));
-    put(out, child.started_ms);
-    put(out, child.deadline_ms);
-  }
+  put(out, live);
 }
 
-void encode_refused(std::string& out, const Error& error) {
-  Opened frame(out, FrameType::kRefused);
+void encode(std::string& out, const AdoptedFrame& adopted) {
+  Opened frame(out, FrameType::kAdopted);
+  put(out, adopted.highest);
+  put(out, adopted.children);
+}
+
+void encode_refused(std::string& out, const Error& error, FrameType type) {
+  Opened frame(out, type);
   put(out, error);
 }
 
@@ -323,6 +354,8 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   start.argv = take_strings(in, start.argc);
   start.env = take_strings(in, start.envc);
   spec.step = in.text();
+  spec.attempt = in.text();
+  if (spec.attempt.size() > ChildSpec::kAttemptLimit) in.fail();
   spec.cwd = in.text();
   take(in, spec.out);
   take(in, spec.err);
@@ -331,6 +364,7 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   spec.grace_ms = in.take<std::int64_t>();
   spec.drain_ms = in.take<std::int64_t>();
   spec.durable = in.flag();
+  spec.outlives_host = in.flag();
   spec.own_cgroup = in.flag();
   spec.watch_markers = in.flag();
   for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
@@ -398,16 +432,16 @@ std::optional<ExitFrame> decode_exit(std::string_view body) {
 std::optional<std::vector<LiveChildFrame>> decode_live(std::string_view body) {
   Fields in(body);
   std::vector<LiveChildFrame> live;
-  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
-    LiveChildFrame child;
-    child.number = in.take<std::uint32_t>();
-    child.pid = in.take<std::int32_t>();
-    child.step = in.text();
-    child.started_ms = in.take<std::int64_t>();
-    child.deadline_ms = in.take<std::int64_t>();
-    live.push_back(std::move(child));
-  }
+  take(in, live);
   return whole(in, std::move(live));
+}
+
+std::optional<AdoptedFrame> decode_adopted(std::string_view body) {
+  Fields in(body);
+  AdoptedFrame adopted;
+  adopted.highest = in.take<std::uint32_t>();
+  take(in, adopted.children);
+  return whole(in, std::move(adopted));
 }
 
 std::optional<Error> decode_refused(std::string_view body) {

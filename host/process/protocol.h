@@ -16,7 +16,7 @@
 namespace moonlet {
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 1;
+inline constexpr std::uint32_t kKeeperProtocol = 2;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command that only asks.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
@@ -26,18 +26,22 @@ inline constexpr std::size_t kControlFrameLimit = 4096;
 inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 
 enum class FrameType : std::uint8_t {
-  kHello = 1,  ///< both ways, first
-  kStart,      ///< host: a child; may carry a descriptor for its stdin
-  kCancel,     ///< end one child
-  kStatus,     ///< what lives?
-  kShutdown,   ///< end when the last child has completed
-  kStarted,    ///< worker: a child runs
-  kOutput,     ///< worker: bytes so far
-  kMarker,     ///< worker: one output marker
-  kExit,       ///< worker: a child has completed
-  kLive,       ///< worker: the answer to kStatus
-  kRefused,    ///< worker: it cannot work at all, or not for this peer; then it hangs up
-  kDone,       ///< worker: kCancel or kShutdown was taken; told to commands, not to the host
+  kHello = 1,   ///< both ways, first
+  kStart,       ///< host: a child; may carry a descriptor for its stdin
+  kCancel,      ///< end one child
+  kStatus,      ///< what lives?
+  kShutdown,    ///< end when the last child has completed
+  kStarted,     ///< worker: a child runs
+  kOutput,      ///< worker: bytes so far
+  kMarker,      ///< worker: one output marker
+  kExit,        ///< worker: a child has completed
+  kLive,        ///< worker: the answer to kStatus
+  kRefused,     ///< worker: it cannot work at all, or not for this peer; then it hangs up
+  kDone,        ///< worker: kCancel or kShutdown was taken; told to commands, not to the host
+  kEnd,         ///< host: it ends in order; end every child now
+  kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation
+  kAdopted,     ///< worker: it is the host now; what lives, and what ended while nobody listened
+  kSuperseded,  ///< worker: another host has taken over; then it hangs up
 };
 
 struct HelloFrame {
@@ -58,9 +62,15 @@ struct StartFrame {
 struct LiveChildFrame {
   std::uint32_t number = 0;
   std::int32_t pid = 0;
-  std::string step;
+  std::string step, attempt;
   std::int64_t started_ms = 0;   ///< since 1970
   std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
+};
+
+/// The answer to kAdopt. Of the children that have ended already a kExit follows.
+struct AdoptedFrame {
+  std::uint32_t highest = 0;  ///< number that any host has used
+  std::vector<LiveChildFrame> children;
 };
 
 /// Each appends one whole frame to `out`.
@@ -71,7 +81,9 @@ void encode_number(std::string& out, FrameType type, std::uint32_t number, std::
 void encode_marker(std::string& out, std::uint32_t number, const Marker& marker);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
 void encode(std::string& out, const std::vector<LiveChildFrame>& live);
-void encode_refused(std::string& out, const Error& error);
+void encode(std::string& out, const AdoptedFrame& adopted);
+/// Of `type` kRefused or kSuperseded.
+void encode_refused(std::string& out, const Error& error, FrameType type = FrameType::kRefused);
 
 /// One received frame; the views live as long as the buffer it was cut from.
 struct Frame {
@@ -102,6 +114,7 @@ struct ExitFrame {
 };
 std::optional<ExitFrame> decode_exit(std::string_view body);
 std::optional<std::vector<LiveChildFrame>> decode_live(std::string_view body);
+std::optional<AdoptedFrame> decode_adopted(std::string_view body);
 std::optional<Error> decode_refused(std::string_view body);
 
 /// "the keeper speaks protocol 2 …": what to tell when the versions differ; nothing when they

@@ -48,11 +48,12 @@ struct Step {
   std::uint32_t number = 0;
   pid_t pid = 0;
   std::uint64_t spawned_as = 0;  ///< how many processes the worker had made by then
-  std::string name, cgroup;
+  std::string name, attempt, cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped
   bool tree_empty = false;  ///< and nothing else of its tree is left
   bool durable = false;
+  bool outlives_host = false;
   bool reaped_logged = false;
 
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;

@@ -27,12 +27,12 @@ void Supervisor::cancel(std::uint32_t number) {
     return candidate.frame.number == number;
   });
   if (queued != queue_.end()) {
-    const bool durable = queued->frame.spec.durable;
+    ChildSpec& spec = queued->frame.spec;
+    EndedChild child{number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
+    child.exit.why = ChildExit::Why::kCancelled;
+    child.exit.error = Error{ErrorKind::kCancelled, "cancelled before it was started", {}, {}};
     queue_.erase(queued);
-    ChildExit exit;
-    exit.why = ChildExit::Why::kCancelled;
-    exit.error = Error{ErrorKind::kCancelled, "cancelled before it was started", {}, {}};
-    listener_.exited(number, std::move(exit), durable);
+    listener_.exited(std::move(child));
     return;
   }
   auto found = steps_.find(number);
@@ -43,6 +43,17 @@ void Supervisor::cancel(std::uint32_t number) {
 void Supervisor::end_all(std::int64_t grace_ms) {
   while (!queue_.empty()) cancel(queue_.front().frame.number);
   for (auto& [number, step] : steps_) {
+    begin_end(*step, Reason::kCancel, std::min(grace_ms, step->grace_ms));
+  }
+}
+
+void Supervisor::end_hosted(std::int64_t grace_ms) {
+  queue_.clear();
+  for (auto& [number, step] : steps_) {
+    if (step->outlives_host) continue;
+    if (!step->ended && step->exit.why == ChildExit::Why::kNotStarted) {
+      step->exit.error = Error{ErrorKind::kCancelled, "ended because its host was gone", {}, {}};
+    }
     begin_end(*step, Reason::kCancel, std::min(grace_ms, step->grace_ms));
   }
 }
@@ -196,7 +207,8 @@ void Supervisor::complete(Step& step) {
   steps_.erase(step.number);
   unsettled_.erase(step.number);
   if (!step.ended) mains_.erase(step.pid);
-  listener_.exited(step.number, std::move(step.exit), step.durable);
+  listener_.exited({step.number, std::move(step.name), std::move(step.attempt),
+                    std::move(step.exit), step.durable});
   // Processes that this step could have started may now be nobody's.
   if (strays_) schedule_tick(kStrayMs);
 }

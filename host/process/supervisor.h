@@ -21,6 +21,14 @@
 
 namespace moonlet {
 
+/// A child that has completed.
+struct EndedChild {
+  std::uint32_t number = 0;
+  std::string step, attempt;
+  ChildExit exit;
+  bool durable = false;
+};
+
 class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;
@@ -28,7 +36,7 @@ class SupervisorListener {
   virtual void output(std::uint32_t number, std::uint64_t bytes) = 0;
   virtual void marker(std::uint32_t number, const Marker& marker) = 0;
   /// Its exit record waits in the log until the next flush; tell nobody before.
-  virtual void exited(std::uint32_t number, ChildExit exit, bool durable) = 0;
+  virtual void exited(EndedChild child) = 0;
 };
 
 class Supervisor {
@@ -53,6 +61,9 @@ class Supervisor {
   void cancel(std::uint32_t number);
   /// Asks everything to end: TERM, at most `grace_ms`, KILL.
   void end_all(std::int64_t grace_ms);
+  /// The host that asked for all this is gone: ends, as end_all() does, what is not to outlive it.
+  /// What is still queued is forgotten, as if it had never been asked for.
+  void end_hosted(std::int64_t grace_ms);
 
   std::size_t live() const { return steps_.size() + queue_.size(); }
   std::vector<LiveChildFrame> list_live() const;
@@ -71,7 +82,7 @@ class Supervisor {
 
   // starting: supervisor_start.cpp
   void launch(Queued& queued);
-  void not_started(std::uint32_t number, Error error, bool durable);
+  void not_started(StartFrame& frame, Error error);
   Result<void> open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]);
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 

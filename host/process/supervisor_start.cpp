@@ -106,8 +106,9 @@ bool Supervisor::commit() {
   bool durable = false;
   for (std::size_t i = 0; i < count; ++i) {
     const StartFrame& frame = queue_[i].frame;
-    intents += intent_line(frame.number, frame.spec.step, frame.argv);
-    durable = durable || frame.spec.durable;
+    const ChildSpec& spec = frame.spec;
+    intents += intent_line(frame.number, spec.step, spec.attempt, frame.argv);
+    durable = durable || spec.durable;
   }
   auto recorded = log_.append(intents, durable);
   for (; count > 0; --count) {
@@ -116,7 +117,7 @@ bool Supervisor::commit() {
     if (!recorded && queued.frame.spec.durable) {
       Error error = recorded.error();
       error.message += "; '" + queued.frame.spec.step + "' was not started";
-      not_started(queued.frame.number, std::move(error), true);
+      not_started(queued.frame, std::move(error));
     } else {
       launch(queued);
     }
@@ -124,12 +125,13 @@ bool Supervisor::commit() {
   return !queue_.empty();
 }
 
-void Supervisor::not_started(std::uint32_t number, Error error, bool durable) {
-  ChildExit exit;
-  exit.why = ChildExit::Why::kNotStarted;
-  exit.error = std::move(error);
-  log_.add(exit_line(number, exit, loop_.clock().wall_ms()));
-  listener_.exited(number, std::move(exit), durable);
+void Supervisor::not_started(StartFrame& frame, Error error) {
+  ChildSpec& spec = frame.spec;
+  EndedChild child{frame.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
+  child.exit.why = ChildExit::Why::kNotStarted;
+  child.exit.error = std::move(error);
+  log_.add(exit_line(child.number, child.exit, loop_.clock().wall_ms()));
+  listener_.exited(std::move(child));
 }
 
 std::shared_ptr<const Redactor> Supervisor::redactor_for(const std::vector<Secret>& secrets) {
@@ -182,6 +184,7 @@ void Supervisor::launch(Queued& queued) {
   Step& step = *owned;
   step.number = frame.number;
   step.durable = spec.durable;
+  step.outlives_host = spec.outlives_host;
 
   std::vector<char*> argv = pointers(frame.argv, frame.argc, 0);
   argv.push_back(nullptr);
@@ -201,12 +204,12 @@ void Supervisor::launch(Queued& queued) {
     break;
   }
   auto program = find_program(argv[0], path_variable, spec.cwd);
-  if (!program) return not_started(step.number, program.error(), step.durable);
+  if (!program) return not_started(frame, program.error());
 
   int ends[2] = {-1, -1};
   auto opened = open_streams(step, spec, ends);
   Fd write_ends[2] = {Fd(ends[0]), Fd(ends[1])};
-  if (!opened) return not_started(step.number, opened.error(), step.durable);
+  if (!opened) return not_started(frame, opened.error());
   Fd cgroup_procs;
   if (spec.own_cgroup) {
     step.cgroup = make_step_cgroup(identity_.cgroup, step.number);
@@ -216,7 +219,7 @@ void Supervisor::launch(Queued& queued) {
   step.started = step.last_output = now();
   step.started_unix = loop_.clock().wall_ms();
   step.born_ms = boot_clock_ms();
-  StartLine line = start_line(step.number, spec.step, step.born_ms, step.started_unix,
+  StartLine line = start_line(step.number, spec.step, spec.attempt, step.born_ms, step.started_unix,
                               spec.wall_ms > 0 ? step.started_unix + spec.wall_ms : 0);
   SpawnRequest request;
   request.path = program->c_str();
@@ -233,7 +236,7 @@ void Supervisor::launch(Queued& queued) {
   request.reset_signals = kOurSignals;
   // A torn line must not swallow the record that the child itself writes.
   if (auto flushed = log_.flush(false); !flushed && step.durable) {
-    return not_started(step.number, flushed.error(), true);
+    return not_started(frame, flushed.error());
   }
 
   SpawnResult result = spawn(request);
@@ -241,7 +244,7 @@ void Supervisor::launch(Queued& queued) {
     spawned_ += failure->pid != 0 ? 1 : 0;
     if (failure->torn) log_.mark_torn();
     remove_cgroup(step.cgroup);
-    return not_started(step.number, std::move(failure->error), step.durable);
+    return not_started(frame, std::move(failure->error));
   }
   const Spawned& spawned = std::get<Spawned>(result);
   if (spawned.torn) log_.mark_torn();
@@ -249,6 +252,7 @@ void Supervisor::launch(Queued& queued) {
   step.pid = spawned.pid;
   step.spawned_as = ++spawned_;
   step.name = std::move(spec.step);
+  step.attempt = std::move(spec.attempt);
   step.wall_ms = spec.wall_ms;
   step.idle_ms = spec.idle_ms;
   step.grace_ms = std::max<std::int64_t>(spec.grace_ms, 0);
@@ -262,7 +266,7 @@ void Supervisor::launch(Queued& queued) {
 std::vector<LiveChildFrame> Supervisor::list_live() const {
   std::vector<LiveChildFrame> live;
   for (const auto& [number, step] : steps_) {
-    live.push_back({number, step->pid, step->name, step->started_unix,
+    live.push_back({number, step->pid, step->name, step->attempt, step->started_unix,
                     step->wall_ms > 0 ? step->started_unix + step->wall_ms : 0});
   }
   std::sort(live.begin(), live.end(),

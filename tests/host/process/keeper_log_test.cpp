@@ -25,7 +25,7 @@ void append(const RunFolder& folder, const std::string& text) {
 }
 
 std::string start(std::uint32_t number, pid_t pid) {
-  StartLine line = start_line(number, "step", 100, 200, 300);
+  StartLine line = start_line(number, "step", "try 1", 100, 200, 300);
   return line.prefix + std::to_string(pid) + line.suffix;
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("every record is one line of JSON, whatever the names hold") {
   KeeperRecord keeper = record();
   keeper.run_id = nasty;
   for (const std::string& line :
-       {keeper_line(keeper), intent_line(1, nasty, nasty + '\0' + nasty + '\0'), start(1, 5),
+       {keeper_line(keeper), intent_line(1, nasty, nasty, nasty + '\0' + nasty + '\0'), start(1, 5),
         reaped_line(1, 0, 9), exit_line(1, exit, 7), lost_line(1, nasty, 7), swept_line(5, 1, 7),
         end_line(nasty, 7)}) {
     INFO(line);
@@ -81,7 +81,7 @@ TEST_CASE("every record is one line of JSON, whatever the names hold") {
 TEST_CASE("long arguments are capped in the log") {
   std::string argv;
   for (int i = 0; i < 1000; ++i) argv += std::string(100, 'a') + '\0';
-  auto line = intent_line(1, "s", argv);
+  auto line = intent_line(1, "s", "a", argv);
   CHECK(line.size() < 5000);
   CHECK(nlohmann::json::parse(line)["more"].get<int>() > 90000);
 }
@@ -93,7 +93,7 @@ TEST_CASE("the reader follows each child to the last that is known of it") {
   exit.why = ChildExit::Why::kWall;
   exit.signal = 15;
   std::string log = keeper_line(record());
-  for (std::uint32_t n = 1; n <= 6; ++n) log += intent_line(n, "step", std::string("a\0", 2));
+  for (std::uint32_t n = 1; n <= 6; ++n) log += intent_line(n, "step", "try 1", std::string("a\0", 2));
   for (std::uint32_t n = 2; n <= 6; ++n) log += start(n, static_cast<pid_t>(n) + 100);
   log += reaped_line(3, 1, 0) + exit_line(4, exit, 5) + lost_line(5, "why", 5);
   append(folder, log);
@@ -111,7 +111,7 @@ TEST_CASE("the reader follows each child to the last that is known of it") {
     CHECK(keeper.may_have_started(child, "boot-1") == (n != 1));
     CHECK(keeper.may_have_started(child, "boot-2"));
   }
-  CHECK(keeper.children.at(4).why == "wall");
+  CHECK(keeper.children.at(4).exit.why == ChildExit::Why::kWall);
   CHECK(keeper.children.at(6).born_ms == 100);
   CHECK(keeper.children.at(6).deadline_ms == 300);
   CHECK_FALSE(keeper.ended);
@@ -155,16 +155,16 @@ TEST_CASE("a full disk refuses what must be on record, and loses nothing that ha
   REQUIRE(log.flush(true));
   {
     FileLimit limit(folder.read(kKeeperLogName).size() + 30);
-    auto refused = log.append(intent_line(1, "refused", ""), true);
+    auto refused = log.append(intent_line(1, "refused", "", ""), true);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().message.find("keeper.log") != std::string::npos);
     log.add(lost_line(2, "kept", 5));
     CHECK_FALSE(log.flush(true));
     CHECK(log.waiting());
-    CHECK_FALSE(log.append(intent_line(3, "refused", ""), true));
+    CHECK_FALSE(log.append(intent_line(3, "refused", "", ""), true));
   }
   REQUIRE(log.flush(true));
-  REQUIRE(log.append(intent_line(4, "fine", ""), true));
+  REQUIRE(log.append(intent_line(4, "fine", "", ""), true));
   auto keepers = read_keeper_log(folder.fd());
   REQUIRE(keepers);
   const auto& children = keepers->front().children;

@@ -284,12 +284,12 @@ TEST_CASE("the log has intent, start and exit of each child, in this order", "[p
   const LoggedChild& child = keeper.children.at(1);
   CHECK(child.state == LoggedChild::State::kExited);
   CHECK(child.step == "shell");
-  CHECK(child.code == 3);
-  CHECK(child.why == "exited");
+  CHECK(child.exit.code == 3);
+  CHECK(child.exit.why == Why::kExited);
   REQUIRE(child.argv.size() == 4);
   CHECK(child.argv[3] == "caf\xc3\xa9 \xef\xbf\xbd \"quoted\"\n");
   CHECK(keeper.may_have_started(child, keeper.record.boot_id));
-  CHECK(keeper.children.at(2).why == "not_started");
+  CHECK(keeper.children.at(2).exit.why == Why::kNotStarted);
   CHECK_FALSE(keeper.may_have_started(keeper.children.at(2), keeper.record.boot_id));
 
   std::string log = run.folder.read("keeper.log");

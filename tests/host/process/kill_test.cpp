@@ -204,7 +204,7 @@ TEST_CASE("a sweep touches nobody whose start time is another", "[process]") {
   std::string log = keeper_line(record);
   int number = 1;
   for (pid_t pid : {pid_t{1}, pid_t{0}, pid_t{-1}, getpid(), bystander}) {
-    StartLine line = start_line(static_cast<std::uint32_t>(number++), "forged", 5, 5, 0);
+    StartLine line = start_line(static_cast<std::uint32_t>(number++), "forged", "", 5, 5, 0);
     log += line.prefix + std::to_string(pid) + line.suffix;
   }
   int fd = openat(folder.fd(), kKeeperLogName, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

@@ -67,7 +67,7 @@ std::vector<std::string> one_of_each() {
   encode_number(frames[2], FrameType::kOutput, 8, -5);
   encode_marker(frames[3], 9, full_marker());
   encode_exit(frames[4], 10, full_exit());
-  encode(frames[5], std::vector<LiveChildFrame>{{1, 2, "s", 3, 4}, {5, 6, "", 7, 8}});
+  encode(frames[5], std::vector<LiveChildFrame>{{1, 2, "s", "a", 3, 4}, {5, 6, "", "", 7, 8}});
   encode_refused(frames[6], {ErrorKind::kQuota, "m", "h", "a"});
   return frames;
 }
@@ -184,7 +184,7 @@ TEST_CASE("another protocol version is named, whatever follows it") {
   REQUIRE(hello);
   auto error = check_protocol(*hello);
   REQUIRE(error);
-  CHECK(error->message.find("different protocols (2 and 1)") != std::string::npos);
+  CHECK(error->message.find("different protocols (3 and 2)") != std::string::npos);
 }
 
 TEST_CASE("a channel carries frames and descriptors in order, through a socket that fills up") {
