@@ -99,7 +99,7 @@ int journal_note(lua_State* L) {
 
 /// verify(home, run) -> { records, fenced, torn_bytes, line?, why? }, or nil and an error
 int journal_verify(lua_State* L) {
-  const Home& home = check_home(L, 1);
+  Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& report = push_box<Result<JournalReport>>(L, Error{});
   {

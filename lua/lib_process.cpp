@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "host/process/keeper_client.h"
+#include "host/process/keeper_log.h"
+#include "host/process/tree.h"
 #include "lua/error.h"
 #include "lua/guard.h"
 #include "lua/lib.h"
@@ -146,8 +148,7 @@ void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)
   }
 }
 
-int push_exit(lua_State* L, Operation& operation) {
-  ChildExit& exit = static_cast<ChildOperation&>(operation).exit();
+int push_exit_table(lua_State* L, ChildExit& exit) {
   lua_createtable(L, 0, 20);
   const std::string_view why = to_string(exit.why);
   lua_pushlstring(L, why.data(), why.size());
@@ -172,8 +173,12 @@ int push_exit(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// run{step, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall, idle,
-/// durable, own_group} -> exit. Waits until the whole tree is gone. Files are beneath `.agent`.
+int push_exit(lua_State* L, Operation& operation) {
+  return push_exit_table(L, static_cast<ChildOperation&>(operation).exit());
+}
+
+/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall, idle,
+/// durable, own_group, outlives} -> exit. Waits until the whole tree is gone. Files are beneath `.agent`.
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -205,8 +210,92 @@ int process_run(lua_State* L) {
   return scheduler.await(L);
 }
 
+std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view attempt) {
+  for (const AdoptedChild& child : run.keeper->adopted()) {
+    if (child.attempt == attempt) return child.operation;
+  }
+  return nullptr;
+}
+
+/// The newest child of that attempt on record, and the keeper that had it.
+LoggedChild* find_logged(Run& run, std::string_view attempt, LoggedKeeper*& keeper) {
+  LoggedChild* found = nullptr;
+  for (LoggedKeeper& logged : run.keepers) {
+    for (auto& [number, child] : logged.children) {
+      if (child.attempt != attempt) continue;
+      found = &child;
+      keeper = &logged;
+    }
+  }
+  return found;
+}
+
+/// What an attempt came to that has ended, or whose keeper has.
+const char* logged_state(const LoggedKeeper& keeper, const LoggedChild& child) {
+  using State = LoggedChild::State;
+  using Why = ChildExit::Why;
+  // Its streams may lack their end: whoever reads them finds out.
+  if (child.state == State::kReaped) return child.exit.signal == 0 ? "exited" : "lost";
+  if (child.state == State::kExited) {
+    if (child.exit.why == Why::kNotStarted) return "none";
+    // It was ended with its host, before it had done what it was started for.
+    return child.exit.why == Why::kCancelled || child.exit.why == Why::kLost ? "lost" : "exited";
+  }
+  return keeper.may_have_started(child, boot_id()) ? "lost" : "none";
+}
+
+Result<const char*> attempt_state(Services& services, Run& run, std::string_view attempt) {
+  if (!run.resumed) return "none";
+  auto keeper = run.keep(services);
+  if (!keeper) return keeper.error();
+  if (find_adopted(run, attempt)) return "running";
+  if (run.keepers.empty()) {
+    auto logged = read_keeper_log(run.dir->dir().fd());
+    if (!logged) return logged.error();
+    run.keepers = std::move(*logged);
+  }
+  LoggedKeeper* of = nullptr;
+  const LoggedChild* child = find_logged(run, attempt, of);
+  return child == nullptr ? "none" : logged_state(*of, *child);
+}
+
+/// attempt(name) -> none (it never ran) | running | exited | lost (it ran and was ended, or nobody
+/// knows): what became of an attempt that an earlier host had put on record
+int process_attempt(lua_State* L) {
+  std::size_t size = 0;
+  const char* name = luaL_checklstring(L, 1, &size);
+  Run& run = check_run(L);
+  auto& state = push_box<Result<const char*>>(L, Error{});
+  state = attempt_state(Services::of(L), run, {name, size});
+  if (!state) return raise_error(L, state.error());
+  lua_pushstring(L, *state);
+  return 1;
+}
+
+/// take(name) -> exit: of an attempt that is running or exited; waits for its end
+int process_take(lua_State* L) {
+  std::size_t size = 0;
+  const char* name = luaL_checklstring(L, 1, &size);
+  Run& run = check_run(L);
+  Scheduler& scheduler = Scheduler::of(L);
+  if (!run.keeper) luaL_error(L, "ask for its state first");
+  LoggedKeeper* keeper = nullptr;
+  LoggedChild* logged = find_logged(run, {name, size}, keeper);
+  const bool running = find_adopted(run, {name, size}) != nullptr;
+  if (!running && logged == nullptr) luaL_error(L, "there is no attempt of that name");
+  if (!running) {
+    if (logged->state == LoggedChild::State::kReaped) logged->exit.why = ChildExit::Why::kExited;
+    return push_exit_table(L, logged->exit);
+  }
+  Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet
+  pending.operation = find_adopted(run, {name, size});
+  return scheduler.await(L);
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"run", guard<process_run>},
+    {"attempt", guard<process_attempt>},
+    {"take", guard<process_take>},
     {nullptr, nullptr},
 };
 

@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/artifact/home.h"
 #include "host/artifact/journal.h"
 #include "host/artifact/run_dir.h"
 #include "host/base/result.h"
 #include "host/process/keeper_client.h"
+#include "host/process/keeper_log.h"
 #include "host/telemetry/sink.h"
 #include "lua/cancel_request.h"
 #include "lua/lua_api.h"
@@ -28,6 +30,7 @@ struct Run {
   std::unique_ptr<CancelRequest> cancel;        ///< another process may ask for its end
   std::unique_ptr<Journal> journal;             ///< once opened; let go before the lock
   std::shared_ptr<JournalWrite> durable_write;  ///< the last record that was waited for
+  std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
   std::unique_ptr<Keeper> keeper;  ///< started, or taken over, with the first child
 
   Fd events_file;

@@ -9,6 +9,8 @@ std::string_view to_string(EventType type) {
   switch (type) {
     case EventType::kRunStarted:
       return "run.started";
+    case EventType::kRunResumed:
+      return "run.resumed";
     case EventType::kRunParked:
       return "run.parked";
     case EventType::kRunFinished:

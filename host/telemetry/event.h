@@ -12,6 +12,7 @@ namespace moonlet {
 
 enum class EventType {
   kRunStarted,    ///< run.started: preset, runner, model, dir
+  kRunResumed,    ///< run.resumed: the same, and what is on record
   kRunParked,     ///< run.parked: verdict, until
   kRunFinished,   ///< run.finished: verdict, exit_code, duration_ms
   kPhase,         ///< phase: name, steps

@@ -46,6 +46,7 @@ const char* colour_of(EventType type) {
     case EventType::kBudget:
       return "\x1b[33m";
     case EventType::kRunStarted:
+    case EventType::kRunResumed:
     case EventType::kRunParked:
     case EventType::kRunFinished:
     case EventType::kPhase:
