@@ -93,7 +93,8 @@ TEST_CASE("the reader follows each child to the last that is known of it") {
   exit.why = ChildExit::Why::kWall;
   exit.signal = 15;
   std::string log = keeper_line(record());
-  for (std::uint32_t n = 1; n <= 6; ++n) log += intent_line(n, "step", "try 1", std::string("a\0", 2));
+  for (std::uint32_t n = 1; n <= 6; ++n)
+    log += intent_line(n, "step", "try 1", std::string("a\0", 2));
   for (std::uint32_t n = 2; n <= 6; ++n) log += start(n, static_cast<pid_t>(n) + 100);
   log += reaped_line(3, 1, 0) + exit_line(4, exit, 5) + lost_line(5, "why", 5);
   append(folder, log);
