@@ -322,6 +322,7 @@ TEST_CASE("a host that was taken over from starts nothing, and its end costs not
   REQUIRE(old.until([&] { return rest->pid() != 0 && flood->pid() != 0; }));
   next.adopt(2);
   const bool heard = GENERATE(true, false);
+  const pid_t guard = record_of(folder).guard_pid;
   if (heard) REQUIRE(old.until([&] { return rest->done(); }));
   // Asked before it knows, or after: neither runs.
   auto late = old.keeper->spawn(old.act("bill", folder.path() + "/bill:1", true));
@@ -345,6 +346,9 @@ TEST_CASE("a host that was taken over from starts nothing, and its end costs not
   CHECK_FALSE(adopted->done());
   adopted->cancel();
   CHECK(next.wait(adopted).why == Why::kCancelled);
+  next.keeper.reset();
+  // A host that gave its keeper up does not wait for it, so that its guard is still to be reaped.
+  CHECK(waitpid(guard, nullptr, 0) == guard);
 }
 
 TEST_CASE("of hosts that take over at once one wins, and a later one wins over that", "[process]") {

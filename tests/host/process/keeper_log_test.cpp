@@ -64,11 +64,13 @@ TEST_CASE("every record is one line of JSON, whatever the names hold") {
   exit.why = ChildExit::Why::kExited;
   exit.code = 3;
   exit.error.message = nasty;
+  exit.error.hint = exit.error.at = nasty;
   exit.out.cut = true;
   KeeperRecord keeper = record();
   keeper.run_id = nasty;
   for (const std::string& line :
-       {keeper_line(keeper), intent_line(1, nasty, nasty, nasty + '\0' + nasty + '\0'), start(1, 5),
+       {keeper_line(keeper), host_line(UINT64_MAX, 7),
+        intent_line(1, nasty, nasty, nasty + '\0' + nasty + '\0'), start(1, 5),
         reaped_line(1, 0, 9), exit_line(1, exit, 7), lost_line(1, nasty, 7), swept_line(5, 1, 7),
         end_line(nasty, 7)}) {
     INFO(line);
