@@ -350,7 +350,7 @@ void KeeperLink::gone() {
 // True when another host drives the keeper now. It says so, where we left it room to; the log has
 // it, too.
 bool KeeperLink::overtaken() {
-  if (superseded_ || ended_) return superseded_;
+  if (superseded_ || refused_ || ended_) return superseded_;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
   // Of who counts no generations only this very keeper can have been taken.

@@ -84,7 +84,8 @@ class Keeper {
   /// Every child that still runs is ended (TERM, a moment, KILL), whether it may outlive its host
   /// or not, and its operation completes as cancelled or lost. Waits for the keeper, at most about
   /// three seconds; a few milliseconds when no child was left. Of a keeper that another host has
-  /// taken over nothing is ended and nothing waited for.
+  /// taken over nothing is ended and nothing waited for; started here, its guard is a child of ours
+  /// that nobody reaps once this is gone.
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;

@@ -40,22 +40,24 @@ void Supervisor::cancel(std::uint32_t number) {
   begin_end(*found->second, Reason::kCancel, found->second->grace_ms);
 }
 
-void Supervisor::end_all(std::int64_t grace_ms) {
+void Supervisor::end_all(std::int64_t grace_ms, std::string_view because) {
   while (!queue_.empty()) cancel(queue_.front().frame.number);
-  for (auto& [number, step] : steps_) {
-    begin_end(*step, Reason::kCancel, std::min(grace_ms, step->grace_ms));
-  }
+  for (auto& [number, step] : steps_) end_one(*step, grace_ms, because);
 }
 
 void Supervisor::end_hosted(std::int64_t grace_ms) {
   queue_.clear();
   for (auto& [number, step] : steps_) {
-    if (step->outlives_host) continue;
-    if (!step->ended && step->exit.why == ChildExit::Why::kNotStarted) {
-      step->exit.error = Error{ErrorKind::kCancelled, "ended because its host was gone", {}, {}};
-    }
-    begin_end(*step, Reason::kCancel, std::min(grace_ms, step->grace_ms));
+    if (!step->outlives_host) end_one(*step, grace_ms, "its host was gone");
   }
+}
+
+void Supervisor::end_one(Step& step, std::int64_t grace_ms, std::string_view because) {
+  if (!step.ended && step.exit.why == ChildExit::Why::kNotStarted) {
+    step.exit.error = Error{ErrorKind::kCancelled, "ended because ", {}, {}};
+    step.exit.error.message += because;
+  }
+  begin_end(step, Reason::kCancel, std::min(grace_ms, step.grace_ms));
 }
 
 void Supervisor::children_ended() {

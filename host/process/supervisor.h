@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -59,8 +60,8 @@ class Supervisor {
   /// when more is queued.
   bool commit();
   void cancel(std::uint32_t number);
-  /// Asks everything to end: TERM, at most `grace_ms`, KILL.
-  void end_all(std::int64_t grace_ms);
+  /// Asks everything to end: TERM, at most `grace_ms`, KILL. `because` goes into their exits.
+  void end_all(std::int64_t grace_ms, std::string_view because);
   /// The host that asked for all this is gone: ends, as end_all() does, what is not to outlive it.
   /// What is still queued is forgotten, as if it had never been asked for.
   void end_hosted(std::int64_t grace_ms);
@@ -106,6 +107,7 @@ class Supervisor {
   void judge(Step& step, const Members& members, bool settled);
   void end_strays(const std::vector<TreeMember>& tree);
   void begin_end(Step& step, Reason reason, std::int64_t grace_ms);
+  void end_one(Step& step, std::int64_t grace_ms, std::string_view because);
   void ask_to_end(Step& step, const Members& members);
   void kill_tree(Step& step, const Members& members);
   void try_complete(Step& step);

@@ -25,7 +25,8 @@ struct LiveProcess {
 /// beside a keeper that lives. The keeper's own two processes are not among them.
 Result<std::vector<LiveProcess>> list_live(int run_dir_fd);
 
-/// True while a keeper (or a sweep) is at work in the directory.
+/// True while a keeper (or a sweep) is at work in the directory. A keeper whose host has died may
+/// go on for a long time: whoever means to go on with the run calls Keeper::adopt() instead.
 bool keeper_is_alive(int run_dir_fd);
 
 struct Swept {
@@ -35,8 +36,11 @@ struct Swept {
 };
 
 /// Kills what a dead keeper left, and records it: `swept` for each process, `lost` for each step
-/// that has a start and no exit. Nothing to do is fine, and so is a second time. kDenied when a
-/// keeper still works there after `wait_ms`.
+/// that has a start and no exit. Nothing to do is fine, and so is a second time. A living keeper
+/// and its children are never touched, also when no host is there any more: kDenied when one still
+/// works there after `wait_ms`. What becomes of it is decided by who holds the run's lock: to go
+/// on, Keeper::adopt(), and sweep() only where that gives null; to end the run, keeper_shutdown()
+/// first.
 Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms = 2000);
 
 }  // namespace moonlet

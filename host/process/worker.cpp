@@ -77,7 +77,7 @@ class Worker final : public SupervisorListener {
   void lose_host();
   void adopt(std::uint64_t generation, std::unique_ptr<Channel> channel);
 
-  void end(std::string why, std::int64_t grace_ms);
+  void end(std::string why, std::int64_t grace_ms, std::string_view because);
   bool over();
   void before_waiting();
   bool record();
@@ -122,20 +122,21 @@ Worker::Worker(WorkerSetup setup)
       supervisor_(
           loop_, log_, *this,
           {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark, setup_.record.cgroup}),
-      control_(loop_.raw(), {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
-                             [this](std::uint32_t number) { supervisor_.cancel(number); },
-                             [this] { end("asked", kHostGoneGraceMs); },
-                             [this](std::uint64_t generation, std::unique_ptr<Channel> channel) {
-                               adopt(generation, std::move(channel));
-                             }}) {
+      control_(loop_.raw(),
+               {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
+                [this](std::uint32_t number) { supervisor_.cancel(number); },
+                [this] { end("asked", kHostGoneGraceMs, "the keeper was asked to end"); },
+                [this](std::uint64_t generation, std::unique_ptr<Channel> channel) {
+                  adopt(generation, std::move(channel));
+                }}) {
   watch(guard_poll_, setup_.guard_fd, [](uv_poll_t* poll, int, int) {
     uv_poll_stop(poll);
-    of(poll->data).end("guard died", 0);
+    of(poll->data).end("guard died", 0, "the keeper's guard was killed");
   });
   const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
   for (int i = 0; i < 3; ++i) {
     watch_signal(end_signals_[i], numbers[i], [](uv_signal_t* signal, int) {
-      of(signal->data).end("terminated", kHostGoneGraceMs);
+      of(signal->data).end("terminated", kHostGoneGraceMs, "the keeper was terminated");
     });
   }
   uv_prepare_init(loop_.raw(), &prepare_);
@@ -189,9 +190,9 @@ int Worker::run() {
   return 0;
 }
 
-void Worker::end(std::string why, std::int64_t grace_ms) {
+void Worker::end(std::string why, std::int64_t grace_ms, std::string_view because) {
   if (ending_.empty()) ending_ = std::move(why);
-  supervisor_.end_all(grace_ms);
+  supervisor_.end_all(grace_ms, because);
 }
 
 bool Worker::over() {
@@ -314,7 +315,7 @@ bool Worker::take(const Frame& frame) {
       finishing_ = true;
       return true;
     case FrameType::kEnd:
-      end("host ended", kHostGoneGraceMs);
+      end("host ended", kHostGoneGraceMs, "its host has ended");
       return true;
     default:
       break;

@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -78,6 +80,45 @@ RunFolder::~RunFolder() {
 }
 
 std::string RunFolder::read(const std::string& name) const { return slurp(path_ + "/" + name); }
+
+HostProcess::HostProcess(const std::vector<std::string>& args, bool cgroups) {
+  std::vector<char*> argv{const_cast<char*>(MOONLET_KEEPER_PROGRAM)};
+  for (const auto& word : args) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  setenv("MOONLET_CGROUPS", cgroups ? "1" : "0", 1);
+  pid_ = fork();
+  if (pid_ == 0) {
+    execv(argv[0], argv.data());
+    _exit(9);
+  }
+  unsetenv("MOONLET_CGROUPS");
+}
+
+void HostProcess::end() {
+  if (pid_ == 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = 0;
+}
+
+int HostProcess::wait() {
+  int status = -1;
+  if (pid_ == 0 || !wait_for([&] { return waitpid(pid_, &status, WNOHANG) == pid_; }, 60000)) {
+    return -1;
+  }
+  pid_ = 0;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::uint32_t seed_of_day() {
+  const char* text = std::getenv("MOONLET_SEED");
+  return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : 20261121u;
+}
+
+bool alive(pid_t pid) {
+  ProcessInfo info;
+  return pid > 0 && read_process(pid, info) && !info.zombie;
+}
 
 Run::Run(bool cgroups) {
   KeeperOptions options;

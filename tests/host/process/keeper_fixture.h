@@ -2,6 +2,7 @@
 // what lives, by command line alone.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,6 +38,29 @@ class RunFolder {
   std::string path_, tag_;
   int fd_;
 };
+
+/// A host process of its own, so that it can be killed: `keeper_program ARGS…`.
+class HostProcess {
+ public:
+  explicit HostProcess(const std::vector<std::string>& args, bool cgroups = true);
+  ~HostProcess() { end(); }
+  HostProcess(const HostProcess&) = delete;
+  HostProcess& operator=(const HostProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+  /// Kills it, unless it has ended, and reaps it.
+  void end();
+  /// Waits until it ends by itself; its exit status, or -1.
+  int wait();
+
+ private:
+  pid_t pid_;
+};
+
+/// The present seed of tests that choose at random; MOONLET_SEED names another.
+std::uint32_t seed_of_day();
+
+bool alive(pid_t pid);
 
 /// A keeper in a fresh run directory.
 class Run {

@@ -64,11 +64,13 @@ TEST_CASE("every record is one line of JSON, whatever the names hold") {
   exit.why = ChildExit::Why::kExited;
   exit.code = 3;
   exit.error.message = nasty;
+  exit.error.hint = exit.error.at = nasty;
   exit.out.cut = true;
   KeeperRecord keeper = record();
   keeper.run_id = nasty;
   for (const std::string& line :
-       {keeper_line(keeper), intent_line(1, nasty, nasty, nasty + '\0' + nasty + '\0'), start(1, 5),
+       {keeper_line(keeper), host_line(UINT64_MAX, 7),
+        intent_line(1, nasty, nasty, nasty + '\0' + nasty + '\0'), start(1, 5),
         reaped_line(1, 0, 9), exit_line(1, exit, 7), lost_line(1, nasty, 7), swept_line(5, 1, 7),
         end_line(nasty, 7)}) {
     INFO(line);
@@ -93,7 +95,8 @@ TEST_CASE("the reader follows each child to the last that is known of it") {
   exit.why = ChildExit::Why::kWall;
   exit.signal = 15;
   std::string log = keeper_line(record());
-  for (std::uint32_t n = 1; n <= 6; ++n) log += intent_line(n, "step", "try 1", std::string("a\0", 2));
+  for (std::uint32_t n = 1; n <= 6; ++n)
+    log += intent_line(n, "step", "try 1", std::string("a\0", 2));
   for (std::uint32_t n = 2; n <= 6; ++n) log += start(n, static_cast<pid_t>(n) + 100);
   log += reaped_line(3, 1, 0) + exit_line(4, exit, 5) + lost_line(5, "why", 5);
   append(folder, log);

@@ -1,6 +1,9 @@
 // What the process tests start: a keeper, a host that can be killed, and children that misbehave.
 //   keeper …            keeper_main()
 //   host DIR TAG N      starts N children under a keeper in DIR, and waits to be killed
+//   drive DIR TAG GENERATION start|adopt CHILD...
+//                       a host that waits for its children, and writes down what became of them;
+//                       a CHILD is [+]NAME[=ARG], + for one that outlives its host
 //   act NAME TAG [ARG]  a child; TAG only has to stand in its command line, to be found by
 #include <fcntl.h>
 #include <signal.h>
@@ -163,6 +166,26 @@ const std::map<std::string, std::function<void()>> kActs = {
        pthread_exit(nullptr);
      }},
     {"crash", [] { raise(SIGUSR1); }},
+    {"ticks",  // a line each 10 ms, ARG of them, on both streams
+     [] {
+       for (int left = std::atoi(argument.c_str()); left > 0; --left) {
+         say("tick\n");
+         if (write(2, "tock\n", 5) < 0) _exit(9);
+         usleep(10000);
+       }
+       _exit(7);
+     }},
+    {"bill",  // FILE:MS, writes down that it ran, and runs for so long
+     [] {
+       const std::string file = argument.substr(0, argument.find(':'));
+       const std::string line = argument + "\n";
+       int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+       if (fd < 0 || write(fd, line.data(), line.size()) < 0) _exit(9);
+       say("ready\n");
+       usleep(
+           static_cast<useconds_t>(1000 * std::atoi(argument.c_str() + argument.rfind(':') + 1)));
+       _exit(0);
+     }},
     {"print_state",
      [] {
        sigset_t blocked;
@@ -213,6 +236,79 @@ int host(const char* folder, int count) {
   return 0;
 }
 
+// --- a host that is killed, stopped and taken over from
+// ------------------------------------------------------------------------------
+
+int report_fd = -1;
+
+void report(const std::string& line) {
+  const std::string whole = line + "\n";
+  if (write(report_fd, whole.data(), whole.size()) < 0) _exit(9);
+}
+
+void report_when_done(const std::shared_ptr<moonlet::ChildOperation>& operation,
+                      const std::string& name) {
+  operation->on_complete([&exit = operation->exit(), name] {
+    report(name + " " + std::string(to_string(exit.why)) + " " + std::to_string(exit.code) + " " +
+           std::string(to_string(exit.error.kind)) + " " + exit.error.message);
+  });
+}
+
+moonlet::ChildSpec driven_child(std::string word, int number) {
+  moonlet::ChildSpec spec;
+  spec.outlives_host = word[0] == '+';
+  if (spec.outlives_host) word.erase(0, 1);
+  spec.step = word.substr(0, word.find('='));
+  spec.attempt = spec.step + "@" + std::to_string(number);
+  spec.argv = {program, "act", spec.step, tag};
+  if (word.size() > spec.step.size()) spec.argv.push_back(word.substr(spec.step.size() + 1));
+  spec.env = {"PATH=/usr/bin:/bin"};
+  for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) spec.env.push_back(std::string(name) + "=" + value);
+  }
+  spec.durable = true;
+  spec.drain_ms = 60000;
+  spec.out = moonlet::OutputSpec::to_file(spec.attempt + ".out");
+  return spec;
+}
+
+int drive(const char* folder, char** words) {
+  using namespace moonlet;
+  SystemClock clock;
+  Loop loop(clock);
+  KeeperOptions options;
+  options.program = program;
+  options.run_dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  options.run_id = "R-001";
+  options.generation = std::strtoull(words[0], nullptr, 10);
+  const std::string file = std::string("host-") + words[0] + "-" + std::to_string(getpid());
+  report_fd =
+      openat(options.run_dir_fd, file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const bool adopts = std::string(words[1]) == "adopt";
+  auto keeper = adopts ? Keeper::adopt(loop, options) : Keeper::start(loop, options);
+  if (!keeper) {
+    report("refused " + std::string(to_string(keeper.error().kind)) + " " + keeper.error().message);
+    return 3;
+  }
+  if (*keeper == nullptr) {
+    report("nobody");
+    return 0;
+  }
+  report("driving");
+  for (const auto& child : (*keeper)->adopted()) report_when_done(child.operation, child.attempt);
+  for (int i = 2; words[i] != nullptr; ++i) {
+    const ChildSpec spec = driven_child(words[i], i - 1);
+    report_when_done((*keeper)->spawn(spec), spec.attempt);
+  }
+  while ((*keeper)->live() > 0) loop.run_once();
+  const bool superseded = (*keeper)->superseded();
+  const auto before = clock.monotonic_ms();
+  keeper->reset();
+  report(std::string(superseded ? "superseded" : "ended") + " after " +
+         std::to_string(clock.monotonic_ms() - before));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -224,5 +320,6 @@ int main(int argc, char** argv) {
   tag = argv[3];
   if (argc > 4) argument = argv[4];
   if (role == "act") return act(argv[2]);
+  if (role == "drive" && argc > 5) return drive(argv[2], argv + 4);
   return role == "host" && argc > 4 ? host(argv[2], std::atoi(argv[4])) : 2;
 }

@@ -20,32 +20,16 @@ using Why = ChildExit::Why;
 
 namespace {
 
-// A host process of its own, so that it can be killed.
 class Host {
  public:
-  Host(const RunFolder& folder, int count, bool cgroups) : folder_(folder) {
-    std::string number = std::to_string(count);
-    const char* argv[] = {MOONLET_KEEPER_PROGRAM, "host",         folder.path().c_str(),
-                          folder.tag().c_str(),   number.c_str(), nullptr};
-    setenv("MOONLET_CGROUPS", cgroups ? "1" : "0", 1);
-    pid_ = fork();
-    if (pid_ == 0) {
-      execv(argv[0], const_cast<char**>(argv));
-      _exit(9);
-    }
-    unsetenv("MOONLET_CGROUPS");
-  }
-  ~Host() { end(); }
+  Host(const RunFolder& folder, int count, bool cgroups)
+      : folder_(folder),
+        process_({"host", folder.path(), folder.tag(), std::to_string(count)}, cgroups) {}
 
-  pid_t pid() const { return pid_; }
+  pid_t pid() const { return process_.pid(); }
   pid_t guard() const { return record().guard_pid; }
   pid_t worker() const { return record().worker_pid; }
-  void end() {
-    if (pid_ == 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    pid_ = 0;
-  }
+  void end() { process_.end(); }
 
  private:
   KeeperRecord record() const {
@@ -54,18 +38,8 @@ class Host {
   }
 
   const RunFolder& folder_;
-  pid_t pid_;
+  HostProcess process_;
 };
-
-std::uint32_t seed_of_day() {
-  const char* text = std::getenv("MOONLET_SEED");
-  return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : 20261121u;
-}
-
-bool alive(pid_t pid) {
-  ProcessInfo info;
-  return pid > 0 && read_process(pid, info) && !info.zombie;
-}
 
 // The host's own command line has the tag too.
 bool nobody_left(const RunFolder& folder, pid_t host) {

@@ -16,6 +16,8 @@ namespace {
 ChildSpec full_spec() {
   ChildSpec spec;
   spec.step = "lens \xff";
+  spec.attempt = "lens/2@1";
+  spec.outlives_host = true;
   spec.argv = {"tool", "", "a b\n"};
   spec.env = {"A=1", "B="};
   spec.cwd = "/tmp";
@@ -61,7 +63,7 @@ Marker full_marker() {
 }
 
 std::vector<std::string> one_of_each() {
-  std::vector<std::string> frames(7);
+  std::vector<std::string> frames(9);
   encode(frames[0], HelloFrame{kKeeperProtocol, "1.2.3", "token", 10, 11});
   REQUIRE(encode_start(frames[1], 7, full_spec()));
   encode_number(frames[2], FrameType::kOutput, 8, -5);
@@ -69,6 +71,8 @@ std::vector<std::string> one_of_each() {
   encode_exit(frames[4], 10, full_exit());
   encode(frames[5], std::vector<LiveChildFrame>{{1, 2, "s", "a", 3, 4}, {5, 6, "", "", 7, 8}});
   encode_refused(frames[6], {ErrorKind::kQuota, "m", "h", "a"});
+  encode(frames[7], AdoptedFrame{77, {{1, 2, "s", "a", 3, 4}, {76, 0, "", "b", 0, 0}}});
+  encode_refused(frames[8], {ErrorKind::kDenied, "m", "", ""}, FrameType::kSuperseded);
   return frames;
 }
 
@@ -79,6 +83,7 @@ void decode_anything(std::string_view body) {
   (void)decode_marker(body);
   (void)decode_exit(body);
   (void)decode_live(body);
+  (void)decode_adopted(body);
   (void)decode_refused(body);
 }
 
@@ -112,6 +117,8 @@ TEST_CASE("every frame reads back as it was written") {
   CHECK(start->spec.out.cap == 12345678901);
   CHECK(start->spec.err.target == OutputSpec::Target::kNull);
   CHECK(start->spec.idle_ms == -1);
+  CHECK(start->spec.attempt == "lens/2@1");
+  CHECK(start->spec.outlives_host);
   CHECK(start->spec.durable);
   CHECK_FALSE(start->spec.own_cgroup);
   CHECK(start->spec.secrets.at(0).value == std::string("v\0w", 3));
@@ -139,8 +146,17 @@ TEST_CASE("every frame reads back as it was written") {
 
   auto live = decode_live(next().body);
   REQUIRE(live);
+  CHECK(live->at(0).attempt == "a");
   CHECK(live->at(1).deadline_ms == 8);
   CHECK(decode_refused(next().body)->kind == ErrorKind::kQuota);
+  auto adopted = decode_adopted(next().body);
+  REQUIRE(adopted);
+  CHECK(adopted->highest == 77);
+  REQUIRE(adopted->children.size() == 2);
+  CHECK(adopted->children[1].number == 76);
+  auto superseded = next();
+  CHECK(superseded.type == FrameType::kSuperseded);
+  CHECK(decode_refused(superseded.body)->kind == ErrorKind::kDenied);
   CHECK(rest.empty());
 }
 
@@ -155,6 +171,7 @@ TEST_CASE("a frame that is cut short, too long or has bytes left over is not one
     for (std::size_t size = 0; size < body.size(); ++size) decode_anything(body.substr(0, size));
     CHECK_FALSE(decode_start(body + "x"));
     CHECK_FALSE(decode_exit(body + "x"));
+    CHECK_FALSE(decode_adopted(body + "x"));
   }
   std::string huge("\xff\xff\xff\xff\x01", 5);
   std::string_view view = huge;
@@ -175,6 +192,15 @@ TEST_CASE("hostile frames decode to nothing and cost nothing") {
     if (random() % 4 == 0) body.resize(random() % (body.size() + 1));
     decode_anything(body);
   }
+}
+
+TEST_CASE("an attempt's name is short") {
+  ChildSpec spec = full_spec();
+  std::string frame;
+  spec.attempt.assign(ChildSpec::kAttemptLimit, 'a');
+  CHECK(encode_start(frame, 1, spec));
+  spec.attempt += 'a';
+  CHECK_FALSE(encode_start(frame, 1, spec));
 }
 
 TEST_CASE("another protocol version is named, whatever follows it") {
