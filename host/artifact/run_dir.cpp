@@ -1,15 +1,9 @@
 #include "host/artifact/run_dir.h"
 
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "host/artifact/jail_open.h"
 #include "host/artifact/json_text.h"
 #include "host/artifact/text.h"
 #include "host/base/id.h"
@@ -24,29 +18,6 @@ constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
 constexpr std::size_t kRunJsonCap = 64 << 20;
 
-struct Holder {
-  long pid = 0;
-  unsigned long long generation = 0;
-};
-
-// The lock file is one line of fixed width: rewriting it needs no new disk space and is one write.
-constexpr std::size_t kHolderSize = 48;
-
-std::string holder_line(const Holder& holder) {
-  char line[kHolderSize + 1];
-  std::snprintf(line, sizeof line, "pid %011ld generation %020llu\n", holder.pid,
-                holder.generation);
-  return line;
-}
-
-bool read_holder(int fd, Holder& holder) {
-  char line[kHolderSize + 1] = {};
-  const ssize_t size = ::pread(fd, line, kHolderSize, 0);
-  if (size <= 0) return size == 0;
-  return std::sscanf(line, "pid %ld generation %llu", &holder.pid, &holder.generation) == 2 &&
-         holder_line(holder) == std::string_view(line, static_cast<std::size_t>(size));
-}
-
 Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
@@ -60,47 +31,6 @@ std::string in(std::string_view folder, std::string_view id) {
 }
 
 }  // namespace
-
-Result<RunLock> RunDir::lock() const {
-  auto fd = dir_.open_update("lock");
-  if (!fd) return fd.error();
-  const auto failure = [&](int number, std::string_view doing) {
-    return Error::from_errno(number, doing, printable(dir_.path_of("lock")));
-  };
-  int taken;
-  do {
-    taken = ::flock(fd->get(), LOCK_EX | LOCK_NB);
-  } while (taken != 0 && errno == EINTR);
-  if (taken != 0 && errno != EWOULDBLOCK) return failure(errno, "lock");
-
-  Holder holder;
-  const bool readable = read_holder(fd->get(), holder);
-  Error error;
-  error.at = printable(dir_.path_of("lock"));
-  if (taken != 0) {
-    error.message = "run " + id_ + " is driven by " +
-                    (readable && holder.pid != 0 ? "process " + std::to_string(holder.pid)
-                                                 : std::string("another process")) +
-                    " already";
-    error.hint =
-        "wait for it (`moonlet run wait " + id_ + "`) or end it (`moonlet run cancel " + id_ + "`)";
-    return error;
-  }
-  if (!readable) {
-    // Starting again at 1 would make a living keeper obey two hosts.
-    error.message = "the lock file of run " + id_ + " is damaged: " + error.at;
-    error.hint = "make sure that `moonlet ps` shows nothing of this run, then remove the file";
-    return error;
-  }
-  holder.pid = ::getpid();
-  ++holder.generation;
-  const std::string line = holder_line(holder);
-  if (::lseek(fd->get(), 0, SEEK_SET) != 0) return failure(errno, "write");
-  if (const int number = write_all(fd->get(), line); number != 0) return failure(number, "write");
-  if (sync_bytes(fd->get()) != 0) return failure(errno, "sync");
-  dir_.sweep_temporaries();
-  return RunLock(std::move(*fd), holder.generation);
-}
 
 Result<void> RunDir::write_run_json(const nlohmann::json& value) const {
   const auto text = json_text(value);

@@ -10,32 +10,20 @@
 #include <vector>
 
 #include "host/artifact/jail.h"
+#include "host/artifact/run_lock.h"
 #include "host/base/result.h"
 
 namespace moonlet {
-
-/// Held by whoever drives a run; released when destroyed, or when the process dies. A child that
-/// was forked without exec holds it, too, until it closes the descriptor.
-class RunLock {
- public:
-  /// Grows by one at each take of this run's lock; a keeper refuses an older one.
-  std::uint64_t generation() const { return generation_; }
-
- private:
-  friend class RunDir;
-  RunLock(Fd fd, std::uint64_t generation) : fd_(std::move(fd)), generation_(generation) {}
-  Fd fd_;
-  std::uint64_t generation_;
-};
 
 class RunDir {
  public:
   const std::string& id() const { return id_; }
   const Dir& dir() const { return dir_; }
 
-  /// Takes the lock and sweeps what a killed holder left half written. kFailed, with the holder's
-  /// pid in the message, when it is taken.
-  Result<RunLock> lock() const;
+  /// Takes the lock (see RunLock::take) and sweeps what a killed holder left half written.
+  Result<RunLock> lock(TakeOver take_over = TakeOver::kNo) const {
+    return RunLock::take(dir_, id_, take_over);
+  }
   /// Writes run.json, durably. kLimit when it is nested too deeply.
   Result<void> write_run_json(const nlohmann::json& value) const;
   /// run.json; kInvalid when it is missing or not an object.

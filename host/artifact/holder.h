@@ -1,0 +1,30 @@
+// Who holds a lock, written down so that a later process can judge whether that one still runs, is
+// stopped or is gone. A pid alone says little: it comes round again, and it means another process
+// in another container or on another machine. Reads only. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace moonlet {
+
+struct Holder {
+  std::int64_t pid = 0;
+  std::uint64_t born = 0;  ///< when it started, in the kernel's own units; 0 where it is not told
+  std::string place;       ///< 16 hex digits: the boot and the pid namespace in which `pid` counts
+  std::uint64_t generation = 0;
+};
+
+enum class HolderState {
+  kRuns,       ///< also when nothing says otherwise
+  kStopped,    ///< by a signal or a debugger; it goes on where it was when it is continued
+  kGone,       ///< there is no such process any more
+  kElsewhere,  ///< another machine or container, or one that was booted since: nothing can be told
+};
+
+/// The calling process; the generation is left at 0.
+Holder this_process();
+/// Never guesses: kStopped and kGone are certain at the moment of the look.
+HolderState state_of(const Holder& holder);
+
+}  // namespace moonlet

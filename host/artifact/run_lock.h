@@ -1,0 +1,51 @@
+// The lock of a run: who drives it, and in which generation. It owns the lock file's descriptor and
+// an flock on it; it refuses a second holder while the first one runs. A holder that is stopped may
+// be taken over; it finds out by check() and must not write any more. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "host/artifact/jail.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+enum class TakeOver : bool {
+  kNo,
+  /// Also from a holder that is stopped, or that is gone while a process it forked keeps the lock.
+  kStopped,
+};
+
+/// A handle: copies hold the same lock, which is released with the last of them, or when the
+/// process dies. A child that was forked without exec holds it, too, until it closes the
+/// descriptor.
+class RunLock {
+ public:
+  /// Takes the lock of the run in `run_dir`, named `id` in messages. kFailed, with the holder's pid
+  /// in the message, when somebody has it. Of many takers at most one succeeds; one that is killed
+  /// leaves a lock that can be taken.
+  static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over);
+
+  /// Grows by one at each take of this run's lock; a keeper refuses an older one.
+  std::uint64_t generation() const { return held_->generation; }
+  /// kDenied, with the new holder's pid, when another process has taken the run over. What was done
+  /// before a check that succeeds was done by the only holder.
+  Result<void> check() const;
+
+ private:
+  struct Held {
+    Dir dir;
+    Fd fd;
+    std::string id;
+    std::uint64_t generation;
+    std::uint64_t device, inode;
+  };
+  explicit RunLock(std::shared_ptr<const Held> held) : held_(std::move(held)) {}
+
+  std::shared_ptr<const Held> held_;
+};
+
+}  // namespace moonlet
