@@ -140,7 +140,7 @@ JournalWriter::Batch JournalWriter::take_batch() {
 void JournalWriter::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return stop_ || (go_ && (!queue_.empty() || sync_wanted_)); });
+    changed_.wait(lock, [&] { return stop_ || sync_wanted_ || (go_ && !queue_.empty()); });
     if (queue_.empty() && !sync_wanted_) return;  // only stop_ ends the wait so
     Batch batch = take_batch();
     const bool last = queue_.empty();

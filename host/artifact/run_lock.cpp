@@ -132,9 +132,9 @@ bool wait_for_turn(std::int64_t deadline_ms) {
   return true;
 }
 
-// The flock on lock.next, within a few seconds: whoever has it needs a few milliseconds.
+// The flock on lock.next, within a second or two: whoever has it needs a few milliseconds.
 Result<Fd> become_taker(const Dir& dir, std::string_view id) {
-  constexpr std::int64_t kPatienceMs = 3000;
+  constexpr std::int64_t kPatienceMs = 1500;
   const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
   for (;;) {
     auto next = dir.open_update(kNext);
@@ -216,15 +216,6 @@ Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver 
   dir->sweep_temporaries();
   return RunLock(std::make_shared<const Held>(Held{
       std::move(*dir), std::move(*next), std::string(id), *generation, file.device, file.inode}));
-}
-
-std::int64_t RunLock::holder(const Dir& run_dir) {
-  auto fd = run_dir.open_read(kLock);
-  if (!fd) return 0;
-  // A look must not be in the way of one who takes it: a shared lock, let go at once.
-  if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
-  const auto holder = read_holder(fd->get());
-  return holder && holder->pid != 0 ? holder->pid : 1;
 }
 
 Result<void> RunLock::check() const {
