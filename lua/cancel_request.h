@@ -1,6 +1,6 @@
-// CancelRequest: a file in a run's folder by which another process asks its host to end it. The host
-// looks for it a few times a second, which works in any program that embeds the engine. Owns a timer
-// that does not keep the loop alive. Loop thread only.
+// CancelRequest: a file in a run's folder by which another process asks its host to end it. The
+// host looks for it a few times a second, which works in any program that embeds the engine. Owns a
+// timer that does not keep the loop alive. Loop thread only.
 #pragma once
 
 #include <uv.h>

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "host/process/attempt.h"
 #include "host/process/keeper_client.h"
-#include "host/process/keeper_log.h"
 #include "host/process/tree.h"
 #include "lua/error.h"
 #include "lua/guard.h"
@@ -177,8 +177,9 @@ int push_exit(lua_State* L, Operation& operation) {
   return push_exit_table(L, static_cast<ChildOperation&>(operation).exit());
 }
 
-/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall, idle,
-/// durable, own_group, outlives} -> exit. Waits until the whole tree is gone. Files are beneath `.agent`.
+/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
+/// idle, durable, own_group, outlives} -> exit. Waits until the whole tree is gone. Files are
+/// beneath `.agent`.
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -211,84 +212,74 @@ int process_run(lua_State* L) {
 }
 
 std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view attempt) {
+  if (!run.keeper) return nullptr;
   for (const AdoptedChild& child : run.keeper->adopted()) {
     if (child.attempt == attempt) return child.operation;
   }
   return nullptr;
 }
 
-/// The newest child of that attempt on record, and the keeper that had it.
-LoggedChild* find_logged(Run& run, std::string_view attempt, LoggedKeeper*& keeper) {
-  LoggedChild* found = nullptr;
-  for (LoggedKeeper& logged : run.keepers) {
-    for (auto& [number, child] : logged.children) {
-      if (child.attempt != attempt) continue;
-      found = &child;
-      keeper = &logged;
-    }
-  }
-  return found;
-}
-
-/// What an attempt came to that has ended, or whose keeper has.
-const char* logged_state(const LoggedKeeper& keeper, const LoggedChild& child) {
-  using State = LoggedChild::State;
-  using Why = ChildExit::Why;
-  // Its streams may lack their end: whoever reads them finds out.
-  if (child.state == State::kReaped) return child.exit.signal == 0 ? "exited" : "lost";
-  if (child.state == State::kExited) {
-    if (child.exit.why == Why::kNotStarted) return "none";
-    // It was ended with its host, before it had done what it was started for.
-    return child.exit.why == Why::kCancelled || child.exit.why == Why::kLost ? "lost" : "exited";
-  }
-  return keeper.may_have_started(child, boot_id()) ? "lost" : "none";
-}
-
-Result<const char*> attempt_state(Services& services, Run& run, std::string_view attempt) {
-  if (!run.resumed) return "none";
-  auto keeper = run.keep(services);
-  if (!keeper) return keeper.error();
-  if (find_adopted(run, attempt)) return "running";
+/// What is known of an attempt that an earlier host had put on record.
+Result<KeptAttempt> kept_attempt(Services& services, Run& run, std::string_view step,
+                                 std::string_view attempt) {
+  if (!run.resumed) return KeptAttempt{};
+  if (auto keeper = run.keep(services); !keeper) return keeper.error();
   if (run.keepers.empty()) {
     auto logged = read_keeper_log(run.dir->dir().fd());
     if (!logged) return logged.error();
     run.keepers = std::move(*logged);
   }
-  LoggedKeeper* of = nullptr;
-  const LoggedChild* child = find_logged(run, attempt, of);
-  return child == nullptr ? "none" : logged_state(*of, *child);
+  return find_attempt(run.keepers, step, attempt, true, boot_id());
 }
 
-/// attempt(name) -> none (it never ran) | running | exited | lost (it ran and was ended, or nobody
-/// knows): what became of an attempt that an earlier host had put on record
-int process_attempt(lua_State* L) {
+/// What a host that goes on has to do with it.
+const char* state_name(const KeptAttempt& kept) {
+  using Why = ChildExit::Why;
+  switch (kept.state) {
+    case KeptAttempt::State::kNotStarted:
+      return "none";
+    case KeptAttempt::State::kRunning:
+      return "running";
+    case KeptAttempt::State::kLost:
+      return "lost";
+    case KeptAttempt::State::kExited:
+      break;
+  }
+  // One that was ended with its host has not done what it was started for.
+  return kept.exit.why == Why::kCancelled ? "lost" : "exited";
+}
+
+std::string_view check_text(lua_State* L, int index) {
   std::size_t size = 0;
-  const char* name = luaL_checklstring(L, 1, &size);
+  const char* data = luaL_checklstring(L, index, &size);
+  return {data, size};
+}
+
+/// attempt(step, name) -> none (it never ran) | running | exited | lost (it ran and was ended, or
+/// nobody knows): what became of an attempt that an earlier host had put on record
+int process_attempt(lua_State* L) {
+  const std::string_view step = check_text(L, 1);
+  const std::string_view name = check_text(L, 2);
   Run& run = check_run(L);
-  auto& state = push_box<Result<const char*>>(L, Error{});
-  state = attempt_state(Services::of(L), run, {name, size});
-  if (!state) return raise_error(L, state.error());
-  lua_pushstring(L, *state);
+  auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
+  kept = kept_attempt(Services::of(L), run, step, name);
+  if (!kept) return raise_error(L, kept.error());
+  lua_pushstring(L, find_adopted(run, name) ? "running" : state_name(*kept));
   return 1;
 }
 
-/// take(name) -> exit: of an attempt that is running or exited; waits for its end
+/// take(step, name) -> exit: of an attempt that is running or exited; waits for its end
 int process_take(lua_State* L) {
-  std::size_t size = 0;
-  const char* name = luaL_checklstring(L, 1, &size);
+  const std::string_view step = check_text(L, 1);
+  const std::string_view name = check_text(L, 2);
   Run& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
-  if (!run.keeper) luaL_error(L, "ask for its state first");
-  LoggedKeeper* keeper = nullptr;
-  LoggedChild* logged = find_logged(run, {name, size}, keeper);
-  const bool running = find_adopted(run, {name, size}) != nullptr;
-  if (!running && logged == nullptr) luaL_error(L, "there is no attempt of that name");
-  if (!running) {
-    if (logged->state == LoggedChild::State::kReaped) logged->exit.why = ChildExit::Why::kExited;
-    return push_exit_table(L, logged->exit);
-  }
+  auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
+  kept = kept_attempt(Services::of(L), run, step, name);
+  if (!kept) return raise_error(L, kept.error());
+  if (!find_adopted(run, name)) return push_exit_table(L, kept->exit);
   Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet
-  pending.operation = find_adopted(run, {name, size});
+  pending.operation = find_adopted(run, name);
   return scheduler.await(L);
 }
 

@@ -1,4 +1,5 @@
 // core.run: the directories of the run that is being driven, and what other runs left behind.
+#include "lua/lib_run.h"
 #include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
 #include "host/base/id.h"
@@ -7,7 +8,6 @@
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/lib_file.h"
-#include "lua/lib_run.h"
 #include "lua/run.h"
 #include "lua/services.h"
 

@@ -30,8 +30,8 @@ struct Run {
   std::unique_ptr<CancelRequest> cancel;        ///< another process may ask for its end
   std::unique_ptr<Journal> journal;             ///< once opened; let go before the lock
   std::shared_ptr<JournalWrite> durable_write;  ///< the last record that was waited for
-  std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
-  std::unique_ptr<Keeper> keeper;  ///< started, or taken over, with the first child
+  std::vector<LoggedKeeper> keepers;            ///< what earlier ones did, once it was asked for
+  std::unique_ptr<Keeper> keeper;               ///< started, or taken over, with the first child
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file

@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "host/artifact/digest.h"
-#include "host/artifact/json_text.h"
 
 namespace moonlet {
 
 namespace {
+
+// Readers of JSON recurse.
+constexpr int kDeepestJson = 500;
 
 constexpr std::size_t kHashSize = 32;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "host/artifact/json_text.h"
 #include "host/artifact/text.h"
 #include "host/base/id.h"
 
@@ -15,7 +14,6 @@ constexpr char kLetter = 'R';
 // The number given out last, so that nobody has to look through a million folders. Only a hint.
 constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
-constexpr std::size_t kRunJsonCap = 64 << 20;
 
 Error no_run(std::string_view id) {
   Error error;
@@ -30,25 +28,6 @@ std::string in(std::string_view folder, std::string_view id) {
 }
 
 }  // namespace
-
-Result<void> RunDir::write_run_json(const nlohmann::json& value) const {
-  const auto text = json_text(value);
-  if (!text) return text.error();
-  return dir_.write_file("run.json", *text, Durable::kYes);
-}
-
-Result<nlohmann::json> RunDir::read_run_json() const {
-  auto file = dir_.read_file("run.json", kRunJsonCap);
-  if (!file) return file.error();
-  auto value = nlohmann::json::parse(file->bytes, nullptr, false);
-  if (value.is_object()) return value;
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.at = printable(dir_.path_of("run.json"));
-  error.message = error.at + " is not a JSON object";
-  error.hint = "the run cannot be resumed; start it anew";
-  return error;
-}
 
 Result<std::uint64_t> Runs::highest() const {
   std::uint64_t highest = 0;

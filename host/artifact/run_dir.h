@@ -23,10 +23,6 @@ class RunDir {
   Result<RunLock> lock(TakeOver take_over = TakeOver::kNo) const {
     return RunLock::take(dir_, id_, take_over);
   }
-  /// Writes run.json, durably. kLimit when it is nested too deeply.
-  Result<void> write_run_json(const nlohmann::json& value) const;
-  /// run.json; kInvalid when it is missing or not an object.
-  Result<nlohmann::json> read_run_json() const;
 
  private:
   friend class Runs;

@@ -218,6 +218,15 @@ Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver 
       std::move(*dir), std::move(*next), std::string(id), *generation, file.device, file.inode}));
 }
 
+std::int64_t RunLock::holder(const Dir& run_dir) {
+  auto fd = run_dir.open_read(kLock);
+  if (!fd) return 0;
+  // A look must not be in the way of one who takes it: a shared lock, let go at once.
+  if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
+  const auto holder = read_holder(fd->get());
+  return holder && holder->pid != 0 ? holder->pid : 1;
+}
+
 Result<void> RunLock::check() const {
   const Held& held = *held_;
   const auto info = held.dir.stat(kLock);

@@ -29,6 +29,9 @@ class RunLock {
   /// leaves a lock that can be taken.
   static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over);
 
+  /// The pid of the process that has the lock of the run in `run_dir`; 0 when nobody has.
+  static std::int64_t holder(const Dir& run_dir);
+
   /// Grows by one at each take of this run's lock; a keeper refuses an older one.
   std::uint64_t generation() const { return held_->generation; }
   /// kDenied, with the new holder's pid, when another process has taken the run over. What was done

@@ -87,7 +87,7 @@ local function run_process(run, step, dir, call, argv, attempt)
   if attempt.state == "running" or attempt.state == "exited" then
     run.emit("log", { step = step.key, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    return core.process.take(id), argv
+    return core.process.take(step.key, id), argv
   end
   local made = command.command {
     argv = argv, prompt = attempt.prompt, prompt_file = run.absolute(dir .. "/prompt.md"),
@@ -124,7 +124,7 @@ local function first_attempt(run, step, dir, call, last)
   }
   local first = { number = 1, prompt = core.run.redact(call.prompt), limits = limits }
   if not last then return first end
-  local state = core.process.attempt(attempt_id(step.key, last.a))
+  local state = core.process.attempt(step.key, attempt_id(step.key, last.a))
   if state ~= "none" and call.in_place then
     require("moonlet.internal.gate").interrupted_writer(run, step, last.a)
   end
