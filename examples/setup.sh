@@ -23,6 +23,7 @@ inc:lua5.4/lua.h,lua-5.4/lua.h,lua/lua.h,lua.h liblua5.4-dev     lua-devel   lua
 inc:uv.h                                     libuv1-dev          libuv-devel libuv          libuv
 inc:nlohmann/json.hpp                        nlohmann-json3-dev  json-devel  nlohmann-json  nlohmann-json
 inc:re2/re2.h                                libre2-dev          re2-devel   re2            re2
+inc:sqlite3.h                                libsqlite3-dev      sqlite-devel sqlite        sqlite
 inc:sha2.h                                   libmd-dev           libmd-devel libmd          libmd
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
@@ -38,7 +39,8 @@ moonlet_include_dirs() {
   IFS=: read -r -a searched <<<"${CPATH:-}"
   for dir in ${searched[@]+"${searched[@]}"} /usr/local/include /usr/include \
     ${HOMEBREW_PREFIX:+"$HOMEBREW_PREFIX/include" "$HOMEBREW_PREFIX/opt/lua@5.4/include"} \
-    /opt/homebrew/include /opt/homebrew/opt/lua@5.4/include /usr/local/opt/lua@5.4/include; do
+    /opt/homebrew/include /opt/homebrew/opt/lua@5.4/include /usr/local/opt/lua@5.4/include \
+    /opt/homebrew/opt/sqlite/include /usr/local/opt/sqlite/include; do
     if [ -d "$dir" ]; then printf '%s\n' "$dir"; fi
   done
   for dir in /usr/include/*-linux-*; do

@@ -1,4 +1,4 @@
-#ifdef __linux__
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
 
 #include <fcntl.h>
 #include <signal.h>
@@ -92,4 +92,4 @@ HolderState state_of(const Holder& holder) {
 
 }  // namespace moonlet
 
-#endif  // __linux__
+#endif

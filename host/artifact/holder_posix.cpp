@@ -1,4 +1,4 @@
-#ifndef __linux__
+#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
 
 #include <signal.h>
 #include <unistd.h>
@@ -37,4 +37,4 @@ HolderState state_of(const Holder& holder) {
 
 }  // namespace moonlet
 
-#endif  // !__linux__
+#endif

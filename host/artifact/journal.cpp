@@ -24,6 +24,19 @@ constexpr std::int64_t kRelaxedMs = 50;
 // What waits for the disk lies in memory.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
+// Fills `bytes`, or cuts it to what there is. Returns 0 or an errno.
+int read_at(int fd, std::uint64_t offset, std::string& bytes) {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t got =
+        ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    if (got == 0) bytes.resize(done);
+    done += static_cast<std::size_t>(got);
+  }
+  return 0;
+}
+
 }  // namespace
 
 void JournalWrite::finish(std::uint64_t n, std::optional<Error> error) {
@@ -163,13 +176,8 @@ Result<std::string> Journal::body(std::uint64_t n) const {
   }
   const Place place = places_[n - 1];
   std::string text(place.length, '\0');
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t got = ::pread(writer_->fd(), text.data() + done, text.size() - done,
-                                static_cast<off_t>(place.offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error::from_errno(errno, "read", path_);
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
+  if (const int number = read_at(writer_->fd(), place.offset, text); number != 0) {
+    return Error::from_errno(number, "read", path_);
   }
   const auto line = parse_journal_line(text);
   if (line && line->n == n && journal_line_is_whole(text, *line)) return std::string(line->body);
@@ -246,10 +254,9 @@ class Opening {
   Result<void> keep_torn(int fd, const JournalReport& report) const {
     constexpr int kMostTorn = 10'000;
     std::string bytes(report.torn_bytes, '\0');
-    const ssize_t got =
-        ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(report.whole_bytes));
-    if (got < 0) return failure(errno, "read");
-    bytes.resize(static_cast<std::size_t>(got));
+    if (const int number = read_at(fd, report.whole_bytes, bytes); number != 0) {
+      return failure(number, "read");
+    }
     for (int i = 1; i <= kMostTorn; ++i) {
       const std::string name = std::string(kJournalName) + ".torn-" + std::to_string(i);
       if (!dir_.exists(name)) return dir_.write_file(name, bytes, Durable::kYes);
@@ -286,15 +293,13 @@ class Opening {
   Result<void> copy_bytes(int from, int to, JournalReport& report) const {
     if (const int number = flock_now(to); number != 0) return failure(number, "lock a copy of");
     if (::ftruncate(to, 0) != 0) return failure(errno, "copy");
-    std::string buffer(std::size_t{1} << 20, '\0');
-    for (std::uint64_t at = 0; at < report.whole_bytes;) {
-      const auto want = std::min<std::uint64_t>(buffer.size(), report.whole_bytes - at);
-      const ssize_t got = ::pread(from, buffer.data(), want, static_cast<off_t>(at));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return failure(got < 0 ? errno : EIO, "copy");
-      const std::string_view part(buffer.data(), static_cast<std::size_t>(got));
-      if (const int number = write_all(to, part); number != 0) return failure(number, "copy");
-      at += part.size();
+    std::string part;
+    for (std::uint64_t at = 0; at < report.whole_bytes; at += part.size()) {
+      part.resize(std::min<std::uint64_t>(std::size_t{1} << 20, report.whole_bytes - at));
+      int number = read_at(from, at, part);
+      if (number == 0 && part.empty()) number = EIO;
+      if (number == 0) number = write_all(to, part);
+      if (number != 0) return failure(number, "copy");
     }
     if (auto ended = end_line(to, report); !ended) return ended;
     if (sync_bytes(to) != 0) return failure(errno, "bring to the disk");

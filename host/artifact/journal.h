@@ -26,8 +26,8 @@ class JournalWriter;
 /// comes within the time of two writes.
 class JournalWrite final : public Operation {
  public:
-  /// Once done. An error means that the record is not in the journal; kDenied, that another process
-  /// has taken the run over (then the record may be there, but does not count).
+  /// Once done. An error means that the record is not in the journal; but kDenied means that
+  /// another process has taken the run over, which may or may not have read this record before.
   const Result<void>& result() const { return result_; }
   /// Its number in the journal; 0 until it is done, and when it failed.
   std::uint64_t n() const { return n_; }

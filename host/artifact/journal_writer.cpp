@@ -254,7 +254,12 @@ std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
   if (const int number = write_all(file_.fd.get(), lines); number != 0) {
     return failure(number, "write");
   }
-  file_.size += lines.size();
+  // Some network and user space file systems say that they wrote what they did not.
+  struct stat now {};
+  if (::fstat(file_.fd.get(), &now) != 0) return failure(errno, "look at");
+  const std::uint64_t size = file_.size + lines.size();
+  if (static_cast<std::uint64_t>(now.st_size) != size) return failure(EIO, "write");
+  file_.size = size;
   unsynced_ = true;
   return {};
 }

@@ -93,7 +93,7 @@ TEST_CASE("a running holder is not taken over, and is named") {
   CHECK(run.lock()->generation() == 2);
 }
 
-#ifdef __linux__
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
 TEST_CASE("a stopped holder is taken over when that is asked for, and finds out") {
   JournalRun run;
   int told[2];

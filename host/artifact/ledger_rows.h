@@ -1,0 +1,97 @@
+// The rows of the ledger as plain values. Times are milliseconds since 1970 (UTC), money is in
+// US dollars; what a runner does not report is empty, never 0.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace moonlet {
+
+struct LedgerRun {
+  std::string id;  ///< "R-007"
+  std::string task_id;
+  std::string preset;
+  std::string title;
+  std::string runner;
+  std::string model;
+  std::string status;   ///< what it is doing: running, parked, finished, …
+  std::string verdict;  ///< empty until there is one
+  std::optional<std::int64_t> exit_code;
+  std::optional<std::int64_t> started_at;
+  std::optional<std::int64_t> ended_at;
+  std::optional<std::int64_t> duration_ms;
+  std::string parent_run_id;
+  std::string replay_reason;
+  std::string dir;
+  std::optional<std::int64_t> host_pid;
+  std::string error;
+};
+
+struct LedgerStep {
+  std::string key;
+  std::int64_t attempt = 1;
+  std::int64_t seq = 0;  ///< its place in the run; steps come back in this order
+  std::string kind;
+  std::string status;
+  std::string runner;
+  bool cached = false;
+  std::optional<std::int64_t> started_at;
+  std::optional<std::int64_t> duration_ms;
+  std::string error;
+};
+
+struct LedgerUsage {
+  std::string run;  ///< set when it is read
+  std::string step;
+  std::int64_t attempt = 1;
+  std::string runner;
+  std::string model;
+  std::string day;  ///< "2026-11-21", UTC
+  std::optional<std::int64_t> input, cached, output, reasoning, total;
+  std::optional<double> cost_usd;
+  std::string cost_is;  ///< how the cost is known: reported, estimated, …
+};
+
+struct LedgerTask {
+  std::string id;  ///< "T-001"
+  std::string title;
+  std::string summary;
+  std::string status;
+  std::string runner;
+  std::string agent_role;
+  std::optional<std::int64_t> created_at;
+  std::optional<std::int64_t> updated_at;
+};
+
+struct LedgerReview {
+  std::string run;
+  std::string state;
+  std::string reviewed_by;
+  std::string note;
+  std::optional<std::int64_t> updated_at;
+};
+
+struct LedgerSession {
+  std::string id;  ///< "S-003"
+  std::string title;
+  std::string runner;
+  std::string status;
+  std::optional<std::int64_t> started_at;
+  std::optional<std::int64_t> ended_at;
+  std::optional<std::int64_t> host_pid;
+  std::string error;
+};
+
+/// Sums over attempts. What was not reported is counted apart: a sum that leaves something out says
+/// so.
+struct LedgerTotals {
+  std::string group;  ///< the day, model, …; empty when not grouped
+  std::int64_t attempts = 0;
+  std::int64_t unreported = 0;  ///< attempts without a token count
+  std::int64_t unpriced = 0;    ///< attempts without a cost
+  std::int64_t input = 0, cached = 0, output = 0, reasoning = 0, total = 0;
+  double cost_usd = 0;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,16 @@
+// The tables of the ledger, as steps from one version to the next. Pure data.
+#pragma once
+
+#include <cstdint>
+
+namespace moonlet {
+
+/// PRAGMA application_id: "mnlt".
+inline constexpr std::int64_t kLedgerOwner = 0x6d6e6c74;
+/// PRAGMA user_version of a ledger that this moonlet writes.
+extern const std::int64_t kLedgerVersion;
+
+/// The SQL that brings a ledger of version `version` (0 is an empty one) to the next.
+const char* ledger_migration(std::int64_t version);
+
+}  // namespace moonlet
