@@ -12,6 +12,7 @@
 #include <random>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "host/process/attempt.h"
 #include "host/process/control.h"
@@ -349,6 +350,141 @@ TEST_CASE("a host that was taken over from starts nothing, and its end costs not
   next.keeper.reset();
   // A host that gave its keeper up does not wait for it, so that its guard is still to be reaped.
   CHECK(waitpid(guard, nullptr, 0) == guard);
+}
+
+TEST_CASE("a host that never reads learns all the same that it was taken over from", "[process]") {
+  RunFolder folder;
+  Successor old(folder), next(folder);
+  old.start(1);
+  const pid_t guard = [&] {
+    wait_for([&] { return record_of(folder).guard_pid != 0; });
+    return record_of(folder).guard_pid;
+  }();
+  auto rest = old.keeper->spawn(old.act("rest", "", true));
+  ChildSpec spec = old.act("bytes", "20000000", false);
+  spec.out = OutputSpec::to_inline(30 << 20);
+  auto bytes = old.keeper->spawn(spec);
+  REQUIRE(old.until([&] { return rest->pid() != 0; }));
+  // Its end fills the socket, so that nothing more can be said there.
+  REQUIRE(wait_for([&] { return kept(folder, "bytes@1").state == State::kExited; }));
+  next.adopt(2);
+  REQUIRE(old.until([&] { return rest->done() && bytes->done(); }));
+  CHECK(rest->exit().why == Why::kLost);
+  CHECK(rest->exit().error.kind == ErrorKind::kDenied);
+  CHECK(old.keeper->superseded());
+  old.keeper.reset();
+  CHECK(acting(folder, "rest"));
+  next.keeper.reset();
+  CHECK(waitpid(guard, nullptr, 0) == guard);
+}
+
+TEST_CASE("what ended without a host is kept in memory within bounds", "[process]") {
+  RunFolder folder;
+  pid_t pid = fork();
+  if (pid == 0) {
+    Successor host(folder);
+    auto started = Keeper::start(host.loop, host.options(1));
+    if (!started) _exit(9);
+    std::vector<std::shared_ptr<ChildOperation>> operations;
+    for (int i = 1; i <= 3; ++i) {
+      ChildSpec spec = host.act("rest", "", true);
+      if (i < 3) {
+        spec.argv = {"sh", "-c", "sleep 0.3; head -c 10000000 /dev/zero"};
+        spec.out = OutputSpec::to_inline(30 << 20);
+      }
+      spec.attempt = "rest@" + std::to_string(i);
+      operations.push_back((*started)->spawn(spec));
+    }
+    while (std::any_of(operations.begin(), operations.end(),
+                       [](const auto& operation) { return operation->pid() == 0; })) {
+      host.loop.run_once();
+    }
+    kill(getpid(), SIGKILL);
+  }
+  waitpid(pid, nullptr, 0);
+  REQUIRE(wait_for([&] {
+    return kept(folder, "rest@1").state == State::kExited &&
+           kept(folder, "rest@2").state == State::kExited;
+  }));
+  auto live = keeper_live(folder.fd());
+  REQUIRE(live);
+  REQUIRE(live->size() == 1);
+  CHECK(live->front().attempt == "rest@3");
+  Successor next(folder);
+  next.adopt(2);
+  int whole = 0, forgotten = 0;
+  for (const char* attempt : {"rest@1", "rest@2"}) {
+    const ChildExit& exit = next.wait(next.adopted(attempt));
+    CHECK(exit.success());
+    CHECK(exit.out.total == 10000000);
+    whole += exit.out.text.size() == 10000000 && !exit.out.cut ? 1 : 0;
+    forgotten += exit.out.text.empty() && exit.out.cut && exit.out.kept == 0 ? 1 : 0;
+    CHECK(kept(folder, attempt).exit.out.kept == 10000000);
+  }
+  CHECK(whole == 1);
+  CHECK(forgotten == 1);
+}
+
+TEST_CASE("a keeper without a host can be asked to end", "[process]") {
+  RunFolder folder;
+  HostProcess host(driver(folder, 1, "start", {"+rest", "+family"}));
+  REQUIRE(wait_for([&] { return processes_with(folder.tag()).size() >= 5; }));
+  host.end();
+  CHECK(keeper_shutdown(folder.fd()));
+  Successor next(folder);
+  // Waits until it is gone.
+  auto adopted = next.ask(2);
+  if (!adopted) FAIL(adopted.error().message);
+  CHECK(*adopted == nullptr);
+  CHECK(processes_with(folder.tag()).empty());
+  CHECK(kept(folder, "rest@1").exit.why == Why::kCancelled);
+  CHECK(kept(folder, "family@2").exit.why == Why::kCancelled);
+}
+
+TEST_CASE("a child that ends as it is taken over is there, or on record", "[process]") {
+  std::mt19937 random(seed_of_day());
+  const int rounds = soak() ? 500 : 30;
+  int there = 0, recorded = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const int first_us = static_cast<int>(random() % 3000), second_us = first_us / 2;
+    INFO("seed " << seed_of_day() << " round " << round);
+    RunFolder folder;
+    const bool another = random() % 2 == 0;
+    std::vector<std::string> children{"+rest"};
+    if (another) children.push_back("+rest");
+    HostProcess host(driver(folder, 1, "start", children));
+    REQUIRE(wait_for([&] {
+      return kept(folder, "rest@1").state == State::kRunning && acting(folder, "rest") &&
+             (!another || kept(folder, "rest@2").pid != 0);
+    }));
+    const pid_t child = kept(folder, "rest@1").pid;
+    host.end();
+    const bool child_first = random() % 2 == 0;
+    if (child_first) kill(child, SIGKILL);
+    usleep(static_cast<useconds_t>(child_first ? first_us : second_us));
+    std::thread late([&] {
+      if (!child_first) kill(child, SIGKILL);
+    });
+    Successor next(folder);
+    auto adopted = next.ask(2);
+    late.join();
+    if (!adopted) FAIL(adopted.error().message);
+    next.keeper = std::move(*adopted);
+    auto operation = next.keeper ? next.adopted("rest@1") : nullptr;
+    if (operation) {
+      ++there;
+      CHECK(next.wait(operation).signal == SIGKILL);
+    } else {
+      ++recorded;
+    }
+    const KeptAttempt found = kept(folder, "rest@1");
+    CHECK(found.state == State::kExited);
+    CHECK(found.exit.signal == SIGKILL);
+    next.keeper.reset();
+    CHECK(nobody_left(folder));
+  }
+  CAPTURE(there, recorded);
+  CHECK(there + recorded == rounds);
 }
 
 TEST_CASE("of hosts that take over at once one wins, and a later one wins over that", "[process]") {
