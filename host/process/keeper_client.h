@@ -100,7 +100,8 @@ class Keeper {
   const std::string& token() const;
   /// Of an adopted keeper: what lives, and what ended while no host listened - the operations of
   /// those complete in the next turns of the loop, with the text that was captured in memory where
-  /// it was not too much. What an earlier host was told of, or should have been, is in keeper.log.
+  /// it was not too much, and without the markers that nobody heard. What an earlier host was told
+  /// of, or should have been, is in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
   /// Another host has taken over: what was under way here has completed as kLost with an error of
   /// kind kDenied, and nothing can be started any more.

@@ -8,12 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
 #include "host/base/id.h"
 #include "host/process/keeper_log.h"
+#include "host/process/sweep.h"
 #include "host/process/tree.h"
 #include "tests/catch.h"
 
@@ -35,6 +37,27 @@ std::string slurp(const std::string& path) {
 }
 
 std::int64_t now() { return SystemClock().monotonic_ms(); }
+
+bool run_until(Loop& loop, const std::function<bool()>& done, int limit_ms) {
+  const std::int64_t give_up = now() + limit_ms;
+  while (!done()) {
+    if (now() >= give_up) return false;
+    // Wakes the loop now and then, for conditions that are not its own.
+    auto wake = loop.after(5, [] {});
+    loop.run_once();
+    loop.cancel(wake);
+  }
+  return true;
+}
+
+std::vector<std::string> plain_environment() {
+  std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin"};
+  for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr) environment.push_back(std::string(name) + "=" + value);
+  }
+  return environment;
+}
 
 }  // namespace
 
@@ -141,11 +164,7 @@ ChildSpec Run::act(const std::string& name, const std::string& argument) const {
   spec.step = name;
   spec.argv = {MOONLET_KEEPER_PROGRAM, "act", name, folder.tag()};
   if (!argument.empty()) spec.argv.push_back(argument);
-  spec.env = {"PATH=/usr/local/bin:/usr/bin:/bin"};
-  for (const char* name_of_options : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
-    const char* value = std::getenv(name_of_options);
-    if (value != nullptr) spec.env.push_back(std::string(name_of_options) + "=" + value);
-  }
+  spec.env = plain_environment();
   spec.cwd.assign(1, '/');
   return spec;
 }
@@ -156,15 +175,7 @@ const ChildExit& Run::wait(const std::shared_ptr<ChildOperation>& operation) {
 }
 
 bool Run::until(const std::function<bool()>& done, int limit_ms) {
-  const std::int64_t give_up = now() + limit_ms;
-  while (!done()) {
-    if (now() >= give_up) return false;
-    // Wakes the loop now and then, for conditions that are not its own.
-    auto wake = loop.after(5, [] {});
-    loop.run_once();
-    loop.cancel(wake);
-  }
-  return true;
+  return run_until(loop, done, limit_ms);
 }
 
 pid_t Run::guard() const {
@@ -181,6 +192,102 @@ pid_t Run::worker() const {
   guard();
   auto keepers = read_keeper_log(folder.fd());
   return keepers && !keepers->empty() ? keepers->back().record.worker_pid : 0;
+}
+
+// --- hosts that follow each other
+// ----------------------------------------------------------------------------------
+
+std::vector<std::string> driver(const RunFolder& folder, std::uint64_t generation, const char* how,
+                                const std::vector<std::string>& children) {
+  std::vector<std::string> args{"drive", folder.path(), folder.tag(), std::to_string(generation),
+                                how};
+  args.insert(args.end(), children.begin(), children.end());
+  return args;
+}
+
+std::string report_of(const RunFolder& folder, std::uint64_t generation, pid_t pid) {
+  return folder.read("host-" + std::to_string(generation) + "-" + std::to_string(pid));
+}
+
+KeeperRecord record_of(const RunFolder& folder) {
+  auto keepers = read_keeper_log(folder.fd(), true);
+  return keepers && !keepers->empty() ? keepers->back().record : KeeperRecord{};
+}
+
+KeptAttempt kept(const RunFolder& folder, const std::string& attempt) {
+  auto found = find_attempt(folder.fd(), attempt.substr(0, attempt.find('@')), attempt);
+  REQUIRE(found);
+  return *found;
+}
+
+bool acting(const RunFolder& folder, const std::string& name) {
+  // The tag stands after the name.
+  return !processes_with("act" + std::string(1, '\0') + name + std::string(1, '\0') + folder.tag())
+              .empty();
+}
+
+bool nobody_left(const RunFolder& folder) {
+  return wait_for([&] { return processes_with(folder.tag()).empty(); }, 2000);
+}
+
+bool keeper_gone(const RunFolder& folder) {
+  return wait_for([&] { return !keeper_is_alive(folder.fd()); });
+}
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+KeeperOptions Successor::options(std::uint64_t generation) const {
+  KeeperOptions options;
+  options.program = MOONLET_KEEPER_PROGRAM;
+  options.run_dir_fd = folder_.fd();
+  options.run_id = "R-001";
+  options.generation = generation;
+  return options;
+}
+
+void Successor::adopt(std::uint64_t generation) {
+  auto adopted = ask(generation);
+  if (!adopted) FAIL(adopted.error().message);
+  keeper = std::move(*adopted);
+  REQUIRE(keeper);
+}
+
+void Successor::start(std::uint64_t generation) {
+  auto started = Keeper::start(loop, options(generation));
+  REQUIRE(started);
+  keeper = std::move(*started);
+}
+
+std::shared_ptr<ChildOperation> Successor::adopted(const std::string& attempt) const {
+  for (const auto& child : keeper->adopted()) {
+    if (child.attempt == attempt) return child.operation;
+  }
+  return nullptr;
+}
+
+ChildSpec Successor::act(const std::string& name, const std::string& argument,
+                         bool outlives) const {
+  ChildSpec spec;
+  spec.step = name;
+  spec.attempt = name + "@1";
+  spec.argv = {MOONLET_KEEPER_PROGRAM, "act", name, folder_.tag(), argument};
+  spec.env = plain_environment();
+  spec.cwd.assign(1, '/');
+  spec.outlives_host = outlives;
+  spec.durable = true;
+  return spec;
+}
+
+bool Successor::until(const std::function<bool()>& done, int limit_ms) {
+  return run_until(loop, done, limit_ms);
+}
+
+const ChildExit& Successor::wait(const std::shared_ptr<ChildOperation>& operation) {
+  REQUIRE(operation);
+  REQUIRE(until([&] { return operation->done(); }, 60000));
+  return operation->exit();
 }
 
 }  // namespace moonlet::test

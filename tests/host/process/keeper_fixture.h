@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/process/attempt.h"
 #include "host/process/keeper_client.h"
 
 namespace moonlet::test {
@@ -89,5 +90,48 @@ class Run {
  private:
   std::shared_ptr<ChildOperation> last_;
 };
+
+/// The arguments of a HostProcess that drives, see keeper_program.cpp; `how` is start or adopt.
+std::vector<std::string> driver(const RunFolder& folder, std::uint64_t generation, const char* how,
+                                const std::vector<std::string>& children);
+/// What it has written down.
+std::string report_of(const RunFolder& folder, std::uint64_t generation, pid_t pid);
+
+/// A host in this process, the first of a run or one that goes on with it.
+class Successor {
+ public:
+  explicit Successor(const RunFolder& folder) : folder_(folder) {}
+
+  KeeperOptions options(std::uint64_t generation) const;
+  Result<std::unique_ptr<Keeper>> ask(std::uint64_t generation) {
+    return Keeper::adopt(loop, options(generation));
+  }
+  void adopt(std::uint64_t generation);
+  void start(std::uint64_t generation);
+  /// The adopted child of this attempt, or null.
+  std::shared_ptr<ChildOperation> adopted(const std::string& attempt) const;
+  /// A child of step `name`, attempt `name@1`.
+  ChildSpec act(const std::string& name, const std::string& argument, bool outlives) const;
+  bool until(const std::function<bool()>& done, int limit_ms = 20000);
+  const ChildExit& wait(const std::shared_ptr<ChildOperation>& operation);
+
+  SystemClock clock;
+  Loop loop{clock};
+  std::unique_ptr<Keeper> keeper;
+
+ private:
+  const RunFolder& folder_;
+};
+
+/// Of the newest keeper on record.
+KeeperRecord record_of(const RunFolder& folder);
+/// What is on record of `STEP@N`.
+KeptAttempt kept(const RunFolder& folder, const std::string& attempt);
+/// True while a child that acts `name` lives.
+bool acting(const RunFolder& folder, const std::string& name);
+/// True once nobody of the run lives, within two seconds.
+bool nobody_left(const RunFolder& folder);
+bool keeper_gone(const RunFolder& folder);
+std::size_t lines(const std::string& text);
 
 }  // namespace moonlet::test

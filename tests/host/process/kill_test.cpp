@@ -42,7 +42,7 @@ class Host {
 };
 
 // The host's own command line has the tag too.
-bool nobody_left(const RunFolder& folder, pid_t host) {
+bool nobody_but(const RunFolder& folder, pid_t host) {
   for (pid_t pid : processes_with(folder.tag())) {
     if (pid != host) return false;
   }
@@ -96,7 +96,7 @@ TEST_CASE("kill -9 of any part at any moment leaves nobody two seconds later", "
       CHECK(swept->left == 0);
       CHECK(list_live(folder.fd())->empty());
     }
-    const bool gone = wait_for([&] { return nobody_left(folder, host.pid()); }, 2000);
+    const bool gone = wait_for([&] { return nobody_but(folder, host.pid()); }, 2000);
     CHECK(gone);
     CHECK(wait_for([&] { return !alive(guard) && !alive(worker); }, 2000));
     CHECK(wait_for([&] { return !keeper_is_alive(folder.fd()); }, 2000));
