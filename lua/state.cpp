@@ -58,18 +58,32 @@ LuaState::~LuaState() {
 // --- memory
 // ------------------------------------------------------------------------------------------
 
+namespace {
+
+/// What a block takes of the process's memory: allocators round up and keep a word beside it. Lua's
+/// objects are small, so this is a tenth and more of them.
+constexpr std::size_t cost_of(std::size_t size) {
+  constexpr std::size_t kWord = sizeof(std::size_t);
+  constexpr std::size_t kLeast = 4 * kWord;
+  if (size == 0) return 0;
+  return std::max(kLeast, (size + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord));
+}
+
+}  // namespace
+
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
   if (block == nullptr) old_size = 0;  // then it tells the kind of the object
+  const std::size_t before = cost_of(old_size), after = cost_of(new_size);
   if (new_size == 0) {
-    state->used_ -= old_size;
+    state->used_ -= before;
     std::free(block);
     return nullptr;
   }
-  if (new_size > old_size && !state->may_grow(new_size - old_size)) return nullptr;
+  if (after > before && !state->may_grow(after - before)) return nullptr;
   void* moved = std::realloc(block, new_size);
   if (moved == nullptr) return nullptr;
-  state->used_ += new_size - old_size;
+  state->used_ += after - before;
   state->peak_ = std::max(state->peak_, state->used_);
   return moved;
 }
