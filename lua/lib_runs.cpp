@@ -62,11 +62,13 @@ int runs_sweep(lua_State* L) {
     for (const std::string& id : *live) {
       auto run = Runs(**agent).open(id);
       if (!run) continue;
-      // A keeper that lives without a host waits to be taken over.
-      if (keeper_is_alive(run->dir().fd())) continue;
+      // A keeper that lives without a host waits to be taken over. One that was just killed may
+      // still have its lock, but does not answer.
+      const int dir = run->dir().fd();
+      if (keeper_is_alive(dir) && keeper_live(dir).ok()) continue;
       auto lock = run->lock();
       if (!lock) continue;  // somebody drives it
-      auto swept = sweep(run->dir().fd());
+      auto swept = sweep(dir);
       if (!swept) continue;
       (void)Runs(**agent).mark_finished(id);
       killed.emplace_back(id, static_cast<int>(swept->killed.size()));
