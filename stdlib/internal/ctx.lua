@@ -45,6 +45,21 @@ function verbs:require(call)
   return require("moonlet.internal.validation").require(self, call)
 end
 
+--- A point where a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person
+--- the run parks as `needs-human`; a "no" raises `rejected`.
+---@param call table
+---@return {by: string, note: string?}
+function verbs:gate(call)
+  return require("moonlet.internal.gate").gate(self, call)
+end
+
+--- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
+---@param call table
+---@return string answer
+function verbs:question(call)
+  return require("moonlet.internal.gate").question(self, call)
+end
+
 --- Gives a prompt to an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}

@@ -15,7 +15,7 @@ local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
 local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` tells
 
---- Programs that change the world outside: they always need a person (a gate).
+--- Programs that change the world outside: they always need a person, so a gate comes first.
 local function irreversible(argv)
   local program = (argv[1]:match("[^/]+$") or argv[1])
   if program ~= "git" then return nil end
@@ -109,8 +109,8 @@ function M.exec(ctx, call)
   grants.check_program(run.grants, argv[1])
   local what = irreversible(argv)
   if what then
-    error({ kind = "denied", message = ("'%s' needs a person's decision"):format(what),
-      hint = "a preset never pushes or tags; do it yourself after reading the result" }, 0)
+    require("moonlet.internal.gate").gate(ctx, { action = what, name = "gate-" .. what:gsub(" ", "-"),
+      why = "it changes what others see, and cannot be taken back", show = table.concat(argv, " ") })
   end
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   if options.journal == false then
