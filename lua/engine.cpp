@@ -188,6 +188,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   services.keeper_program = options_.moonlet_program;
   services.print = options_.print;
   services.request_cancel = [this] { cancel(); };
+  services.on_detached = options_.on_detached;
   services.interactive = options_.interactive;
   lua_State* L = state.main();
   Services::set(L, services);

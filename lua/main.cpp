@@ -86,6 +86,15 @@ void print(int stream, std::string_view text) {
   }
 }
 
+/// Whoever started this process has read the run's id and is gone.
+void print_into(const std::string& log) {
+  const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;
+  dup2(fd, STDOUT_FILENO);
+  dup2(fd, STDERR_FILENO);
+  close(fd);
+}
+
 int report(const moonlet::Error& error) {
   std::fprintf(stderr, "moonlet: %s\n", error.message.c_str());
   if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
@@ -113,6 +122,7 @@ int main(int argc, char** argv) {
   moonlet::EngineOptions options;
   options.print = print;
   options.interactive = true;
+  options.on_detached = print_into;
   options.interrupt_signal = kInterruptSignal;
   options.on_stuck = end_stuck_host;
   install_interrupt();

@@ -27,6 +27,7 @@ struct Services {
   std::string keeper_program;                  ///< the executable that has the `keeper` command
   /// Where the result of a command (1) and what a person reads beside it (2) go.
   std::function<void(int stream, std::string_view text)> print;
+  std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
   bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
   std::unique_ptr<Bus> bus;

@@ -37,6 +37,9 @@ struct EngineOptions {
   /// Called with what a command prints: stream 1 is the result, 2 is for a person to read. Without
   /// it nothing is printed.
   std::function<void(int stream, std::string_view text)> print;
+  /// Called in the process that a `--background` command left to drive its run, with the file that
+  /// takes what is printed from then on. Without it `--background` is refused.
+  std::function<void(const std::string& log)> on_detached;
   /// Whether a person may be asked on descriptors 0 and 2, where both are a terminal.
   bool interactive = false;
 };

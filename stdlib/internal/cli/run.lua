@@ -34,6 +34,8 @@ local known = {
   ["dry-run"] = { help = "make the prompts and the record; start no agent" },
   ["prepared"] = { value = "ID", help = "run what --dry-run prepared" },
   ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
+  ["background"] = { help = "print the id of the run and leave it to a process of its own" },
+  ["detached"] = { help = "this process is the one that --background left", hidden = true },
   ["reason"] = { value = "TEXT", help = "why this run is made, for the record" },
   ["json"] = { help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
@@ -271,6 +273,7 @@ local function plan_of(words, output)
     error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
       "write --gates park or --gates deny"), 0)
   end
+  plan.background, plan.detached = found.background, found.detached
   plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false
   return plan
@@ -297,9 +300,29 @@ function M.main(words, output)
     core.system.print(1, help)
     return nil, 0
   end
+  if plan.background then return M.leave(words, plan) end
   core.event.display(output.events and "events" or output.json and "none" or "plain")
   tell_of_swept(plan.home)
   return M.drive(plan)
+end
+
+--- --background: everything that can be refused was refused; another process makes and drives the
+--- run.
+---@param words string[]
+---@param plan table
+function M.leave(words, plan)
+  local rest = {}
+  for _, word in ipairs(words) do
+    if word ~= "--background" then rest[#rest + 1] = word end
+  end
+  table.insert(rest, 3, "--detached")
+  local id = core.detach.start(rest)
+  if id == "" then
+    error({ kind = "failed", message = "the process that was to drive the run ended before it began",
+      hint = "its message is above" }, 0)
+  end
+  core.system.print(1, id .. "\n")
+  return nil, 0
 end
 
 --- Makes the run of a plan and drives it to its end.
@@ -307,6 +330,10 @@ end
 ---@return table envelope, integer exit_code, string text
 function M.drive(plan)
   local run = run_module.create(plan)
+  if plan.detached then
+    core.system.print(1, run.id .. "\n")
+    core.detach.done(run.home.agent_path .. "/runs/" .. run.id .. "/host.log")
+  end
   local envelope, code
   if plan.options.dry_run then
     envelope, code = run_module.dry_run(run)
