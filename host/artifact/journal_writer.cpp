@@ -182,6 +182,10 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     file_.size = size;
     file_.last_hash = last_hash;
     if (wrote_) cut_back();
+    // Stopped and taken over in the middle of it, one finds a file that is not its own any more.
+    if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
+      error = broken_ = owned.error();
+    }
   } else if (durable) {
     // Before the sync it was ours; is it still? Only then the next holder has read these records.
     if (auto owned = file_.lock.check(); !owned) error = broken_ = owned.error();

@@ -416,6 +416,37 @@ TEST_CASE("lines of a holder that was taken over do not count, and are no damage
   CHECK_FALSE(report.damage);
 }
 
+TEST_CASE("who takes over goes on in a copy, as long as the old writer has the file open") {
+  JournalRun run;
+  JournalDriver old;
+  REQUIRE(old.open(run.dir()).message.empty());
+  REQUIRE(old.append("{\"old\":1}").ok());
+  std::ofstream(run.file(), std::ios::app) << "{\"n\":2";
+  const auto before = run.dir().stat(kJournalName)->inode;
+  // Whoever removes the lock file takes the run away from its holder, too.
+  REQUIRE(run.dir().remove_file("lock").ok());
+
+  JournalDriver now;
+  REQUIRE(now.open(run.dir()).message.empty());
+  CHECK(now.seen == std::vector<std::string>{"{\"old\":1}"});
+  CHECK(run.dir().stat(kJournalName)->inode != before);
+  CHECK(slurp(run.path() + "/steps.jsonl.torn-1") == "{\"n\":2");
+  REQUIRE(now.append("{\"new\":1}").ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = old.append("{\"old\":2}");
+    CHECK(refused.error().kind == ErrorKind::kDenied);
+    CHECK(refused.error().message.find("has taken over run R-001") != std::string::npos);
+  }
+  REQUIRE(now.append("{\"new\":2}").ok());
+  now.journal.reset();
+  old.journal.reset();
+  const auto report = verify_journal(run.dir()).value();
+  CHECK(report.records == 3);
+  CHECK(report.generation == 2);
+  CHECK_FALSE(report.damage);
+  CHECK(entries_in(run.path()) == 3);
+}
+
 TEST_CASE("a journal of a newer generation than the lock is refused") {
   JournalRun run;
   REQUIRE(run.lock().ok());
