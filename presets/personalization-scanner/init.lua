@@ -3,8 +3,8 @@ local units = require "units"
 local statements = require "statements"
 local placing = require "placing"
 local merge = require "merge"
-local report = require "report"
 local W = require "words"
+local report = require "report"
 
 local most_preferences = 300
 local prompt_cap = 200000
@@ -57,14 +57,23 @@ local function read_inputs(inputs, outcome)
   return sentences, names
 end
 
--- What is left of a sentence when what is private stands before its last semicolon.
+local function copy_of(unit, text)
+  local copy = {}
+  for key, value in pairs(unit) do copy[key] = value end
+  copy.text, copy.class = text, nil
+  return copy
+end
+
+-- What is left of a sentence without what is private in it: its last part, or what somebody wants without their name.
 local function unprivate(unit, names)
+  if unit.class ~= "personal" then return end
   local rest = unit.text:match(";%s+([^;]+)$")
   if rest and statements.is_order(rest) and not m.privacy.holds(rest, { names = names }) then
-    local copy = {}
-    for key, value in pairs(unit) do copy[key] = value end
-    copy.text, copy.class = rest, nil
-    return copy
+    return copy_of(unit, rest)
+  end
+  local verb, what = unit.text:match("^%u[%w\128-\255'’%-]+ (%l+) (.+)$")
+  if verb and W.wants[verb] and not m.privacy.holds(what, { names = names }) then
+    return copy_of(unit, ("The user %s %s"):format(verb, what))
   end
 end
 
@@ -80,24 +89,25 @@ end
 --- The statements of all sentences; counts those that are left out.
 local function gather(sentences, names, outcome)
   local list = {}
-  for _, unit in ipairs(sentences) do
-    local found, injected = statements.read(unit)
+  for _, sentence in ipairs(sentences) do
+    local found, injected = statements.read(sentence)
     if injected then outcome.injected = outcome.injected + 1 end
-    local class = unit.class
-    if found and class then
-      local rest = unprivate(unit, names)
-      local again = rest and statements.read(rest)
-      if again then
-        list[#list + 1] = statement_of(again, rest)
+    local unit = sentence
+    if unit.class and #found > 0 then
+      unit = unprivate(unit, names)
+      if unit then
+        found = statements.read(unit)
       else
-        outcome.dropped[class] = outcome.dropped[class] + 1
+        outcome.dropped[sentence.class] = outcome.dropped[sentence.class] + 1
+        found = {}
       end
-    elseif found then
-      class = m.privacy.holds(found.text, { names = names })
+    end
+    for _, statement in ipairs(found) do
+      local class = m.privacy.holds(statement.text, { names = names })
       if class then
         outcome.dropped[class] = outcome.dropped[class] + 1
       else
-        list[#list + 1] = statement_of(found, unit)
+        list[#list + 1] = statement_of(statement, unit)
       end
     end
   end

@@ -43,7 +43,16 @@ local function plain(text)
   text = gsub(gsub(text, "%f[%w%*]%*(%w[^%*]*)%*", "%1"), "%f[%w_]__(%w[^_]*)__", "%1")
   text = gsub(gsub(text, "\226\128\153", "'"), "\226\128\152", "'")
   text = gsub(text, "%s+", " ")
-  return match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
+  text = match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
+  -- Who means it more or less means it all the same.
+  for _, subject in ipairs { "I", "We", "The user", "They", "User", "She", "He" } do
+    for _, adverb in ipairs { "also", "really", "generally", "usually", "typically", "strongly", "still", "personally",
+      "definitely", "actually", "just", "very much", "absolutely" } do
+      local lead = subject .. " " .. adverb .. " "
+      if sub(text, 1, #lead) == lead then return subject .. " " .. sub(text, #lead + 1) end
+    end
+  end
+  return text
 end
 
 local function first_word(low)
@@ -73,6 +82,12 @@ end
 local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]were%f[%A]", "%f[%a]has%f[%A]",
   "%f[%a]had%f[%A]", "%f[%a]will%f[%A]", "%f[%a]can%f[%A]", "%f[%a]did%f[%A]", "%f[%a]does%f[%A]", "%f[%a]noticed",
   "%f[%a]said%f[%A]", "%f[%a]found%f[%A]", "%f[%a]failed%f[%A]" }
+
+-- What cannot be the subject of a rule.
+local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]", "^she%f[%A]",
+  "^i%f[%A]", "^there%f[%A]", "^one%f[%A]", "^somebody", "^someone", "^who", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
+  "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ", "^some ",
+  "^my%f[%A]", "^his%f[%A]", "^her%f[%A]", "^thanks" }
 
 local function words_in(text)
   return select(2, gsub(text, "%S+", ""))
@@ -138,8 +153,24 @@ local function capital(text)
   return (gsub(text, "^%l", string.upper))
 end
 
-local function finish(text, kept)
-  text = impersonal(trimmed(text))
+local PROPER = {}
+for word in string.gmatch([[English German French Spanish Italian Portuguese Dutch British American Python Rust Go Java
+  JavaScript TypeScript Ruby Swift Kotlin Markdown Docker Git GitHub GitLab Linux Postgres PostgreSQL SQLite Redis React
+  Svelte Vue Angular Django Flask Rails Bash Monday Mondays Tuesday Wednesday Thursday Friday Fridays Unicode Decimal]],
+  "%S+") do
+  PROPER[word] = true
+end
+
+-- A text that goes on in a sentence begins small, unless its first word is a name.
+local function small(text)
+  local word = match(text, "^%u%l+")
+  if not word or PROPER[word] or find(text, "^%u%l+%u") then return text end
+  return lower(sub(text, 1, 1)) .. sub(text, 2)
+end
+
+local function finish(text, kept, as_it_is)
+  text = trimmed(text)
+  if not as_it_is then text = impersonal(text) end
   text = unveil(text, kept)
   if #text > text_cap then
     local cut = match(sub(text, 1, text_cap), "^(.*)[;,]%s") or match(sub(text, 1, text_cap), "^(.*)%s") or sub(text,
@@ -147,6 +178,24 @@ local function finish(text, kept)
     text = cut
   end
   return (gsub(capital(text), "%s+$", ""))
+end
+
+-- Words of a head such as "one thing we agreed on:", behind which a rule stands.
+local META = { "agree", "settle", "%f[%a]rules?%f[%A]", "one thing", "remember", "lesson", "policy", "convention", "to self",
+  "for the record", "for future", "next runs?", "next time", "in future", "reminder", "preference", "request", "principle",
+  "guideline", "corrected", "standing", "decision", "decided", "important", "please", "golden", "takeaway", "learned", "feedback",
+  "correction", "from now on", "going forward", "style", "wish", "clear", "general", "always", "expect", "insist", "reminded",
+  "pointed out", "house", "consensus", "for all", "for every", "keep in mind", "from here on", "heads%-up", "psa" }
+local SETTLES = { "agree", "settle", "%f[%a]rules?%f[%A]", "policy", "convention", "decided", "decision", "consensus", "standing",
+  "golden", "insist", "corrected", "reminded", "lesson", "learned" }
+
+local function without_head(text, low, marks)
+  local head, at = match(low, "^([^:\1]+):%s+()")
+  if not head or words_in(head) > 10 or at > #text or not any(head, META) then return nil end
+  if W.no_rule_labels[match(head, "%l+")] and words_in(head) < 3 then return nil end
+  marks.label = true
+  if any(head, SETTLES) then marks.norm = true end
+  return sub(text, at)
 end
 
 -- Strips what stands in front; notes what it says about how firmly something is meant.
@@ -161,7 +210,11 @@ local function without_lead(text, marks)
         break
       end
     end
-    if not changed then return text end
+    if not changed then
+      local rest = without_head(text, low, marks)
+      if not rest then return text end
+      text = rest
+    end
   end
   return text
 end
@@ -189,6 +242,8 @@ M.capital = capital
 M.finish = finish
 M.without_lead = without_lead
 M.contrast = contrast
+M.small = small
 M.finite = FINITE
+M.pronouns = PRONOUNS
 
 return M

@@ -132,10 +132,47 @@ M.comparatives = { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^sma
 M.layouts = { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes", "^single quotes", "^lower case ", "^snake.case ",
   "^camelcase ", "^%d+ columns", "^%d+ spaces" }
 
+-- What people do when they have a preference.
+M.wants = set [[prefers wants likes hates dislikes loves expects favours favors insists needs appreciates]]
+
+-- What tells English from other languages.
+M.english = set [[the a an of to in is are and or not no for on with by from at as be it its this that these we you i use
+  always never should must do don't does when if before after every each please prefer than over instead one all any only
+  keep our your their have has can may will would could what which who them they there here without into than then also]]
+
 -- Words in front of what counts: {pattern, mark}
 M.lead_ins = {
+  { "^btw,?%s+" }, { "^by the way,?%s+" }, { "^fyi[,:]?%s+" }, { "^right[,%.]%s+" }, { "^agreed[,%.:;]%s+" },
+  { "^sure[,%.]%s+" }, { "^fine[,%.]%s+" }, { "^good[,%.]%s+" }, { "^great[,%.]%s+" }, { "^thanks[,%.!]%s+" },
+  { "^imo,?%s+" }, { "^imho,?%s+" }, { "^personally,?%s+" }, { "^as always,%s+", "strong" }, { "^as usual,%s+", "strong" },
+  { "^again,%s+", "correction" }, { "^like last time,%s+", "correction" }, { "^like always,%s+", "strong" },
+  { "^seriously[,:]%s+" }, { "^honestly,?%s+" }, { "^basically,?%s+" }, { "^actually,?%s+" }, { "^oh,?%s+" },
+  { "^let's always%s+", "always" }, { "^let's never%s+", "never" }, { "^let's agree that%s+", "norm" },
+  { "^let's agree to%s+", "decided" }, { "^let's agree on%s+", "norm" }, { "^let's%s+not%s+", "ban" },
+  { "^let's stick to%s+", "chosen" }, { "^let's stick with%s+", "chosen" }, { "^let's%s+" }, { "^let us%s+" },
+  { "^can we please%s+", "question" }, { "^can we%s+", "question" }, { "^could we please%s+", "question" },
+  { "^could we%s+", "question" }, { "^i would ask you to%s+", "request" }, { "^i'd ask you to%s+", "request" },
+  { "^keep in mind that%s+", "norm" }, { "^keep in mind to%s+", "strong" }, { "^bear in mind that%s+", "norm" },
+  { "^remember that%s+", "norm" }, { "^it is important that%s+", "ensure" }, { "^it's important that%s+", "ensure" },
+  { "^it's important to%s+", "strong" }, { "^i want it to be clear that%s+", "norm" }, { "^i insist that%s+", "norm" },
+  { "^the user insists that%s+", "norm" }, { "^the user insisted that%s+", "norm" }, { "^the user reminded %l+ that%s+", "norm" },
+  { "^the user reminded %l+ to%s+", "request" }, { "^the user pointed out that%s+", "norm" },
+  { "^the user corrected %l+ to%s+", "request" }, { "^the user told %l+ to%s+", "request" },
+  { "^the user told %l+ not to%s+", "ban" }, { "^the user asked %l+ not to%s+", "ban" }, { "^the user asked not to%s+", "ban" },
+  { "^the user requested that%s+", "norm" }, { "^the user said to%s+", "request" }, { "^the user wants me to%s+", "request" },
+  { "^the user wants agents to%s+", "request" }, { "^the user wants us to%s+", "request" }, { "^user wants you to%s+", "request" },
+  { "^the team decided to%s+", "decided" }, { "^the team agreed to%s+", "decided" }, { "^the team decided that%s+", "norm" },
+  { "^the team agreed that%s+", "norm" }, { "^team agreed to%s+", "decided" }, { "^team decided to%s+", "decided" },
+  { "^agreed to%s+", "decided" }, { "^agreed that%s+", "norm" }, { "^decided to%s+", "decided" }, { "^decided that%s+", "norm" },
+  { "^consensus is to%s+", "decided" }, { "^consensus was to%s+", "decided" }, { "^the consensus was to%s+", "decided" },
+  { "^everyone agreed to%s+", "decided" }, { "^everybody agreed to%s+", "decided" }, { "^everyone agreed that%s+", "norm" },
+  { "^we'd like you to%s+", "request" }, { "^we want you to%s+", "request" },
+  { "^i ask that you%s+", "request" }, { "^i expect that you%s+", "request" }, { "^i prefer that you%s+", "request" },
+  { "^i prefer it when you%s+", "request" }, { "^i like it when you%s+", "request" }, { "^i'd prefer you to%s+", "request" },
+  { "^i'd prefer if you%s+", "request" }, { "^i would prefer if you%s+", "request" }, { "^i would prefer you to%s+", "request" },
+  { "^i prefer you to%s+", "request" }, { "^i'd like to have%s+", "wish" },
   { "^please,?%s+", "request" }, { "^pls%s+", "request" }, { "^ok[ay]*[,%.]?%s+" }, { "^so,?%s+" }, { "^and%s+" },
-  { "^but%s+" }, { "^also,?%s+" }, { "^then%s+" }, { "^now,?%s+" }, { "^hey,?%s+" }, { "^yes,?%s+" }, { "^no,%s+",
+  { "^but%s+" }, { "^also[,:]?%s+" }, { "^then%s+" }, { "^now,?%s+" }, { "^hey,?%s+" }, { "^yes,?%s+" }, { "^no,%s+",
     "correction" },
   { "^well,?%s+" }, { "^just%s+" }, { "^really,?%s+" }, { "^one more thing[:,]%s+" }, { "^again[:,]%s+", "correction" },
   { "^as i wrote[^:,]*[:,]%s+", "correction" }, { "^as i said[^:,]*[:,]%s+", "correction" },

@@ -107,6 +107,12 @@ local NOT_NAMES = set [[The This That These Those There All Both Team Everyone E
   Owner
   Sincerely Regards Cheers Best Kind Thanks Thank Dear Hello Hi Hey Good Great Opus Sonnet Haiku Fable Dependabot
   Renovate
+  He She They Who What When Where Why How Customer Customers Client Clients Boss Manager Lead Leads Maintainers
+  Reviewers Management Legal Marketing Consensus Standup QA Ops Frontend Backend Engineering Product Design Data Result
+  Cause Symptom Impact Fix Action Question Answer Pros Cons Done Status Context Decision Example Input Output Expected
+  Actual Given Then Step Info Tip Important Summary Subject Date Title Type Scope Risk Options Option Source Rule Reason
+  Rationale Not Nothing People Others One Some Many Most Such If And But Or So As At In On By For Of To With From Into
+  Than Now Here His Her Their My Its Any Every Each Another Other Same Next Last First Only Also Just Still Yet Wir Ich Er Sie Es Man Niemand Alle Jeder Jede Kunde Kunden Chef Il Elle On Nous Ils Ella Nosotros Beschluss
   Will Can May Mark Grace Rose Hope Faith Art Bill Max Rob Jack Chase Drew Dean Grant Frank Miles Gene Summer Dawn]]
 
 local LETTER = "[%a\128-\255]"
@@ -277,6 +283,48 @@ local function given(text, found, spans)
   end
 end
 
+-- What only people do.
+local DOES = set [[said says wrote writes asked asks suggested suggests insisted insists mentioned mentions thinks
+  thought agreed agrees complained complains confirmed joked prefers hates likes dislikes loves wants hopes believes
+  pointed reminded promised apologised apologized volunteered resigned joined lives moved visits sagt sagte meint meinte
+  möchte bevorzugt schlägt bittet dit veut préfère dice quiere prefiere pide]]
+
+local function acting(text, found, spans)
+  local pattern = "()%f[%w\128-\255](" .. UPPER .. "[%l\128-\255'’%-]+) (%l[%l\128-\255]+)"
+  for from, word, verb in string.gmatch(text, pattern) do
+    if DOES[verb] and is_name_word(word) and not find(sub(text, from - 1, from - 1), "[%w_`@/%.%-]")
+      -- What is written in lower case elsewhere is a word.
+      and not find(text, "%f[%w]" .. lower(word) .. "%f[%W]") then
+      spans[#spans + 1] = add_words(found, { { 1, #word, word } }, "name", from)
+    end
+  end
+  for from, word in string.gmatch(text, "[Aa]ccording to ()(" .. WORD .. ")") do
+    if is_name_word(word) then spans[#spans + 1] = add_words({}, { { 1, #word, word } }, "name", from) end
+  end
+end
+
+local STAMPED = "^%[?%d[%d%-:/%.T ,APMapm]+%]?[%s%-]+<?@?([%a\128-\255][%w\128-\255%.%-_]*)>?:%s"
+local LABELLED = "^%**(" .. UPPER .. "[%l\128-\255%-]+)%**:%**%s"
+
+-- Who speaks in a conversation, "[09:14] torben: …" or "Ann: …": most lines begin so, and somebody does twice.
+local function speaking(text, found)
+  local counts, total, lines = {}, 0, 0
+  for line in string.gmatch("\n" .. text, "\n([^\n]*)") do
+    if find(line, "%S") then lines = lines + 1 end
+    local name = match(line, STAMPED) or match(line, LABELLED) or match(line, "^<([%w_%-%.]+)>%s")
+    if name and #name >= 3 and #name <= 24 then
+      counts[name], total = (counts[name] or 0) + 1, total + 1
+    end
+  end
+  if total < 3 or total * 2 < lines then return end
+  for name, count in pairs(counts) do
+    name = gsub(name, "^%l", string.upper)
+    if count >= 2 and is_name_word(name) and find(name, "^" .. UPPER .. "[%l\128-\255]+$") then
+      found[#found + 1] = name
+    end
+  end
+end
+
 -- Words after @ that are no people.
 local TAGS = set [[param return returns throws see since deprecated override dataclass property staticmethod
   classmethod
@@ -360,6 +408,8 @@ function M.introduced(text)
   signed(text, found, spans)
   introduced(text, lower(text), found, spans)
   given(text, found, spans)
+  acting(text, found, spans)
+  speaking(text, found)
   return found
 end
 
@@ -390,6 +440,8 @@ function M.scan(text, low, add, known)
   signed(text, found, spans)
   introduced(text, low, found, spans)
   given(text, found, spans)
+  acting(text, found, spans)
+  speaking(text, found)
   for _, span in ipairs(spans) do add(span[1], span[2], span[3]) end
   for _, word in ipairs(known or {}) do found[#found + 1] = word end
   again(text, found, add)

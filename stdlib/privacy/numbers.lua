@@ -218,7 +218,10 @@ local NUMBERED = { "social security", "ssn", "passport", "driver's license", "dr
   "personalnummer", "student id", "student n", "matriculation", "matrikelnummer", "customer n", "customer id",
   "account n", "account:", "sort code", "routing n", "policy n", "license plate", "licence plate", "number plate",
   "kennzeichen", "imei", "visa n", "membership n", "residence permit", "green card", "reisepass", "pesel", "curp",
-    "dni" }
+  "dni", "bsn", "burgerservicenummer", "personnummer", "cpr", "nif", "nss", "inss", "codice fiscale", "cpf",
+  "ausweisnummer", "passnummer", "versichertennummer", "krankenversicherungsnummer", "rentenversicherungsnummer",
+  "kundennummer", "kontonummer", "bankleitzahl", "blz", "mitgliedsnummer", "ahv", "sécurité sociale",
+  "seguridad social", "número de cuenta", "serial n", "serial:", "serial ", "seriennummer", "service tag", "iccid" }
 
 local function official(text, low, add)
   for i = 1, #NUMBERED do
@@ -228,7 +231,7 @@ local function official(text, low, add)
       local after = at + #word
       if not find(sub(low, at - 1, at - 1), "%a") then
         local window = sub(text, after, after + 70)
-        local gap, value = match(window, "^([%a%s%.,:#'%(]-)%f[%w]([%u%d][%u%d%.%-/ ]*%d[%u%d]*)")
+        local gap, value = match(window, "^([%a\128-\255%s%.,:#'%(]-)%f[%w]([%u%d][%u%d%.%-/ ]*%d[%u%d]*)")
         if value and #gap <= 40 and select(2, gsub(value, "%d", "")) >= 4 then
           -- A single letter may close it: QQ 12 34 56 C.
           local tail = match(sub(window, #gap + #value + 1), "^ ?%u%f[%W]") or ""
@@ -256,9 +259,8 @@ local function official(text, low, add)
 end
 
 local BORN = { "born", "date of birth", "dob", "d.o.b", "birthday", "birthdate", "birth date", "geburtsdatum",
-  "geboren",
-  "geburtstag", "geb. ", "née le", "né le", "nacido", "nacida", "fecha de nacimiento", "date de naissance", "turns",
-  "turned", "turning" }
+  "geboren", "geburtstag", "nato il", "nata il", "naissance", "nacimiento", "geboortedatum", "geb. ", "née le",
+  "né le", "nacido", "nacida", "turns", "turned", "turning" }
 
 local function births(text, low, add)
   for i = 1, #BORN do
@@ -271,6 +273,7 @@ local function births(text, low, add)
       local gap, date = match(window, "^([^%d\n%.;]*)(%d[%w%s%./%-,]-%d%d)%f[%D]")
       local month
       if not date then gap, month = match(window, "^([^\n%.;]-)(%u%l%l%l*%s+%d%d?)") end
+      if not date and not month then gap, month = match(window, "^([^%d\n%.;]-)(%d%d?%.?%a*%s+%u[%l\128-\255]+)") end
       date = date or month
       if find(word, "^turn") then
         gap, date = match(window, "^(%s+)(%d%d)%f[%D]")
@@ -287,6 +290,8 @@ local function births(text, low, add)
   for from, to in string.gmatch(low, "()%f[%a]i'?%s?a?m %d%d years old()") do add(from, to - 1, "age") end
   for from, to in string.gmatch(low, "()%f[%a]s?he is %d%d years old()") do add(from, to - 1, "age") end
   for from, to in string.gmatch(low, "()%f[%a]aged %d%d%f[%D]()") do add(from, to - 1, "age") end
+  for from, to in string.gmatch(low, "()%f[%d]%d%d jahre alt()") do add(from, to - 1, "age") end
+  for from, to in string.gmatch(low, "()%f[%d]%d%d?%-year%-old [dbswmg]()") do add(from, to - 1, "age") end
 end
 
 local function coordinates(text, add)
