@@ -12,7 +12,7 @@ end
 
 -- Each begins a word; ~ stands for a space.
 local RULES = list [[rules? convention guideline standard principle preference prefer style etiquette house~ how~to~work
-  how~we~work how~i~work ways~of~working working~agreement working~with agreement expectation please do'?s do~not don't
+  how~we~%l how~i~%l how~to~write what~we~expect ways~of~working working~agreement working~with agreement expectation please do'?s do~not don't
   don'?ts dos~and never always must lessons? learn takeaway insight feedback correction likes dislikes wants wishes care~about
   we~want~to~change agreed decided policy policies practice tone voice answers communication talking~to commits? commit~ branch
   pull~request merge~request code~review reviewing remember non%-negotiable pet~peeve habits quality~bar definition~of~done
@@ -41,12 +41,15 @@ function M.of(text)
   local low = lower(gsub(gsub(text, "Ü", "ü"), "[_`%*#]", " "))
   -- "Review of pull request 118" is about one, not about all.
   if find(low, "%d%d") or find(low, " of the ") then return nil end
+  if find(low, "^%W*not ") or find(low, "^%W*no ") or find(low, "^%W*non%-") and not find(low, "negotiable") then
+    return "facts"
+  end
   if any(low, RULES) then return "rules" end
   -- The last word of a path of keys or headings counts; "project rules" is above that.
   if any(low, FACTS) then return "facts" end
 end
 
-local FILES = { "rules", "convention", "guideline", "style", "preference", "standards", "etiquette", "lessons", "learned",
+local FILES = { "rules", "convention", "writing", "how[-_]we", "naming", "coding", "code[-_]?style", "guideline", "style", "preference", "standards", "etiquette", "lessons", "learned",
   "learnings", "stil%f[%A]", "regeln", "richtlinien", "konventionen", "feedback", "practices", "house[-_ ]?rules",
   "working[-_ ]?agreement", "manners", "principles", "policy", "policies", "schreibstil", "reglas", "normas", "regles" }
 

@@ -42,6 +42,8 @@ function M.dont(text, low, marks, unit)
       local rest = gsub(sub(text, #lead + 1), "^ever ", "")
       local word = first_word(lower(rest))
       if find(lower(rest), "^take %l+ personally") then return end
+      -- "We don't follow it" says nothing by itself.
+      if find(lower(rest), "^%l+ [ti][th]%l*[%.!]*$") or find(lower(rest), "^%l+ so[%.!]*$") then return end
       if not word or W.idle[word] or not is_order(lower(rest)) and (lead == "not " or not find(lower(rest), "^%l+%s")) then
         return
       end
@@ -103,7 +105,7 @@ function M.topic(text, low, marks, unit)
     or find(value, "%f[%a]no wider than") or find(value, "%f[%a]no longer than")
   local about = W.topics[last] or W.topics[last .. "s"] or find(topic, "names$") or find(topic, "messages$")
     or find(topic, "comma$") or find(topic, "length$") or find(topic, "style$")
-  if not limits and not rules and not (about and unit.kind ~= "notes") then return end
+  if not limits and not rules and not (about and (unit.kind ~= "notes" or unit.list)) then return end
   if rules and not limits and not about and words_in(value) < 2 then return end
   if words_in(value) > 24 or find(value, "^%d+ of %d+") or find(value, "^https?:") then return end
   if any(value, FINITE) and not limits and not about then return end
@@ -115,7 +117,10 @@ end
 function M.bare(text, low, marks, unit)
   if any(low, FINITE) or any(low, wording.pronouns) or words_in(low) > 16 or find(low, "%f[%a]should%f[%A]") then return end
   local a, b = match(low, "^(.-),%s+not%s+()")
-  if not a then a, b = match(low, "^(.-)%s+over%s+()") end
+  if not a then
+    a, b = match(low, "^(.-)%s+over%s+()")
+    if a and (find(low, "^more than", b) or find(low, "^%d", b) or find(low, "^the ", b)) then a = nil end
+  end
   if not a then a, b = match(low, "^(.-)%s+instead of%s+()") end
   if not a then a, b = match(low, "^(.-)%s+rather than%s+()") end
   local placed = unit.list and unit.kind ~= "decision" and unit.kind ~= "log" or unit.kind == "instructions"
@@ -140,15 +145,16 @@ end
 
 local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "^be short", "^be direct", "^be honest",
   "^be specific", "^be precise", "^be explicit", "^think before", "^ask first", "^ask before", "^ask me", "^show your work",
-  "^cite your sources", "^keep it ", "^default to ", "^stick to ", "^stick with ", "^err on ", "^opt for ", "^check with me",
+  "^cite your sources", "^keep it ", "^default to ", "^stick to ", "^stick with ", "^err on ", "^be consistent", "^be kind to", "^opt for ", "^check with me",
   "^check in with me", "^double%-check", "^don't ask" }
 
 -- Whether an order that says nothing about how long it holds is meant for good, by where it stands.
 local function lasting(verb, low, marks, unit)
   local kind = unit.kind
-  if kind == "memory" or unit.level == "rules" then return true end
+  if unit.level == "rules" then return true end
+  if kind == "memory" then return unit.level ~= "facts" end
   if not W.standing[verb] then return false end
-  if kind == "guide" then return true end
+  if kind == "guide" then return unit.list or false end
   return kind == "chat" and unit.speaker ~= "team" and (marks.correction or find(low, "%f[%a]%l+s%f[%A]")
     or find(low, " when ") or find(low, " in %l+ when"))
 end
@@ -162,6 +168,7 @@ function M.order(text, low, marks, unit)
   local general = firm or marks.general or any(low, W.general) or any(low, IDIOMS)
   local asked = marks.should or marks.request
   if unit.ordered and W.steps[verb] and not general and not rules then return end
+  if W.errands[verb] and not firm and not asked then return end
   if marks.nit or marks.question and not any(low, W.general) then return end
   if verb == "be" and kind ~= "instructions" and not rules and not any(low, IDIOMS) and not find(low, "^be %l+ with ") then
     return

@@ -72,6 +72,7 @@ local function unprivate(unit, names)
     return copy_of(unit, rest)
   end
   local verb, what = unit.text:match("^%u[%w\128-\255'’%-]+ (%l+) (.+)$")
+  if not W.wants[verb] then verb, what = unit.text:match(":%s+%u[%w\128-\255'’%-]+ (%l+) (.+)$") end
   if verb and W.wants[verb] and not m.privacy.holds(what, { names = names }) then
     return copy_of(unit, ("The user %s %s"):format(verb, what))
   end
@@ -90,17 +91,12 @@ end
 local function gather(sentences, names, outcome)
   local list = {}
   for _, sentence in ipairs(sentences) do
-    local found, injected = statements.read(sentence)
+    local unit = sentence.class and unprivate(sentence, names) or sentence
+    local found, injected = statements.read(unit)
     if injected then outcome.injected = outcome.injected + 1 end
-    local unit = sentence
     if unit.class and #found > 0 then
-      unit = unprivate(unit, names)
-      if unit then
-        found = statements.read(unit)
-      else
-        outcome.dropped[sentence.class] = outcome.dropped[sentence.class] + 1
-        found = {}
-      end
+      outcome.dropped[unit.class] = outcome.dropped[unit.class] + 1
+      found = {}
     end
     for _, statement in ipairs(found) do
       local class = m.privacy.holds(statement.text, { names = names })

@@ -120,6 +120,9 @@ function M.ruled(text, low, marks, unit)
     marks.habit = not holds or nil
     return made(marks.negative and "dont" or "do", text)
   end
+  if plural(subject) and find(verdict, "^fine ") and (find(verdict, "nowhere else") or find(verdict, "%f[%a]only%f[%A]")) then
+    return made("do", text)
+  end
   -- Line length is 100, not 79.
   local topic = match(subject, "%l+$")
   if find(verdict, ", not %S") and words_in(verdict) <= 8 and (W.topics[topic] or unit.level == "rules"
@@ -128,7 +131,7 @@ function M.ruled(text, low, marks, unit)
   end
 end
 
-local SETTLED = { " belong in ", " belong to ", " belongs in ", " go in ", " go into ", " go to ", " go under ", " go through ",
+local SETTLED = { " belong in ", " belong to ", " belongs in ", " go at ", " go on ", " go in ", " go into ", " go to ", " go under ", " go through ",
   " goes through ", " go first ", " follow ", " live in ", " live under ", " live next to ", " use ", " start with ",
   " end with ", " come first", " come before ", " gets a ", " get a ", " needs a ", " needs one", " gets ", " carries ",
   " needs ", " require ", " requires ", " say ", " keep ", " take ", " get ", " ships with ", " ship with ", " has a ",
@@ -141,7 +144,6 @@ local FOR_MANY = { [" use "] = true, [" say "] = true, [" keep "] = true, [" tak
 
 -- What things do where a rule is followed: "Imports go in three groups", "Every fix ships with a test".
 function M.settled(text, low, marks, unit)
-  if not (normative(unit) or unit.kind == "log" or unit.list or unit.kind == "chat") then return end
   local at, verb
   for i = 1, #SETTLED do
     local from = find(low, SETTLED[i], 1, true)
@@ -165,7 +167,12 @@ function M.settled(text, low, marks, unit)
     return
   end
   -- In talk and in notes such a sentence tells what happens as often as what should.
-  if not normative(unit) and unit.kind ~= "log" and not each and not adverb then return end
+  if unit.level == "facts" and not each and not adverb then return end
+  if not normative(unit) and unit.kind ~= "log" and not (each and unit.kind ~= "notes") and not (each and unit.list)
+    and not adverb and not find(verb, " belong")
+    and not (unit.speaker == "user" and find(verb, "^ go ")) then
+    return
+  end
   if adverb then
     local after = match(low, "^%l+", at + #verb)
     if not after or find(after, "ed$") or after == "been" then return end
@@ -174,6 +181,28 @@ function M.settled(text, low, marks, unit)
   end
   marks.habit = not each and not adverb or nil
   return made(marks.negative and "dont" or "do", text)
+end
+
+local ONLY_SO = { " only$", "%f[%a]only from ", "%f[%a]only in ", "%f[%a]only on ", "%f[%a]only via ", "%f[%a]only with ",
+  "%f[%a]only after ", "%f[%a]only by ", "%f[%a]only through ", "%f[%a]only when ", "%f[%a]only for " }
+local ABOVE = { "^anything above ", "^anything over ", "^anything bigger", "^anything longer", "^anything larger",
+  "^anything beyond", "^anything more than", "^anything that " }
+
+--- "Dashboards deploy from the release branch only", "Anything above 200 lines is split".
+function M.restricted(text, low, marks, unit)
+  local count = words_in(low)
+  if count < 4 or count > 18 or any(low, NOT_SUBJECTS) or find(low, "^the ") or find(low, "^our ") then return end
+  local subject = match(low, "^([%l][%l%- ]-s) %l")
+  local only = subject and words_in(subject) <= 5 and not find(subject, "%f[%a]%l+ed%f[%A]")
+    and any(gsub(low, "%W+$", ""), ONLY_SO)
+  local above = any(low, ABOVE) and (find(low, "%f[%a]is%f[%A]") or find(low, "%f[%a]gets?%f[%A]")
+    or find(low, "%f[%a]must%f[%A]") or find(low, "%f[%a]goes%f[%A]") or find(low, "%f[%a]needs%f[%A]"))
+  if not only and not above or M.past(low) or find(low, "%f[%a]happens?%f[%A]") or find(low, "%f[%a]fails?%f[%A]")
+    or find(low, "%f[%a]works?%f[%A]") or unit.kind == "chat" and find(low, "%f[%a]can%f[%A]") then
+    return
+  end
+  marks.habit = true
+  return made("do", text)
 end
 
 local HABITS = { "^we now%s+()", "^we only%s+()", "^we also%s+()", "^we%s+()", "^this project%s+()uses%s",
@@ -226,9 +255,12 @@ local STATES = { "%f[%a]may contain", "%f[%a]can contain", "%f[%a]may be%f[%A]",
   "%f[%a]is broken", "%f[%a]are broken", "%f[%a]is missing", "%f[%a]are missing", "%f[%a]is slow", "%f[%a]are slow",
   "%f[%a]is done", "%f[%a]is fixed", "%f[%a]works on", "%f[%a]no longer%f[%A]" }
 
+M.past = past
+
 local function has_limit(low)
-  return any(low, W.general) or find(low, "%f[%a]must%f[%A]") ~= nil or find(low, "%f[%a]should%f[%A]") ~= nil
-    or find(low, "%f[%a]has to%f[%A]") ~= nil or find(low, "no %l+er than") ~= nil or find(low, "%f[%a]under %l+") ~= nil
+  return any(low, W.general) or find(low, "nowhere else") ~= nil or find(low, "%f[%a]needs?%f[%A]") ~= nil
+    or find(low, "%f[%a]must%f[%A]") ~= nil or find(low, "%f[%a]should%f[%A]") ~= nil
+    or find(low, "%f[%a]has to%f[%A]") ~= nil or find(low, "no %l+er than") ~= nil or find(low, "%f[%a]under %w+") ~= nil
 end
 
 -- Whether words make no sentence: no verb that is finite, as far as a list of verbs can tell.
@@ -247,7 +279,8 @@ function M.plain_rule(text, low, marks, unit)
   if unit.level ~= "rules" or unit.task or unit.kind == "log" or unit.kind == "chat" and not unit.list then return end
   local count = words_in(low)
   local one_per = find(low, "^one .+ per ") or find(low, "^one .+ at a time")
-  if count < 3 or count > 32 or any(low, NOT_SUBJECTS) and not one_per or any(low, TELLS) or past(low) or find(low, ":%W*$")
+  if count < 3 or count > 32 or any(low, NOT_SUBJECTS) and not one_per
+    or any(low, TELLS) and not (marks.label and find(low, "^an? ")) or is_order(low) or past(low) or find(low, ":%W*$")
     or find(low, "https?:") or find(low, "%f[%d]%d%d%d%d%-%d%d%-%d%d") then
     return
   end
@@ -257,7 +290,7 @@ function M.plain_rule(text, low, marks, unit)
   if is_phrase(low) then
     -- A mere word or two is a title.
     if not unit.list or unit.ordered and count < 4 then return end
-    marks.phrase = true
+    marks.phrase = not has_limit(low) or nil
     return made("do", text)
   end
   local described = find(low, "%f[%a]are an? ") or find(low, "%f[%a]is an? ") or find(low, "%f[%a]is the ")

@@ -18,7 +18,7 @@ local sentence_cap = 1000
 
 local ORDER = { forms.meaning, wishes.own, wishes.complaint, wishes.wish, wishes.spared, forms.never, forms.always,
   forms.dont, forms.avoid, forms.no, forms.only, forms.topic, forms.order, norms.norm, norms.ruled, norms.settled,
-  norms.habit, forms.bare, norms.plain_rule }
+  norms.restricted, norms.habit, forms.bare, norms.plain_rule }
 
 local function try_forms(text, marks, unit)
   local low = lower(text)
@@ -88,6 +88,10 @@ local LIST_KINDS = { review = true, decision = true }
 -- One clause, without what leads to it.
 local function read_clause(text, marks, unit)
   local low = lower(text)
+  -- What follows "Lesson:" or "Rule of thumb:" stands as if under such a heading.
+  if (marks.label or marks.norm) and unit.level ~= "rules" then
+    unit = setmetatable({ level = "rules", list = true }, { __index = unit })
+  end
   if marks.wish then
     local a, b = contrast(trimmed(text))
     marks.preference, marks.user = true, true
@@ -117,7 +121,7 @@ local function read_clause(text, marks, unit)
     if main and is_order(lower(main)) then result = forms.order(main, lower(main), marks, unit) end
   end
   if not result and (marks.norm and not find(low, "^to ") or marks.strong and rules_all(text))
-    and not any(low, wording.pronouns) then
+    and (not any(low, wording.pronouns) or find(low, "^if ") and find(text, ",")) then
     result = { form = "do", text = text }
   end
   return result

@@ -25,6 +25,9 @@ function M.role(text)
 end
 
 local NICK = "([%a\128-\255][%w\128-\255%._%-]*)"
+-- ann 10:02, with what she says in the lines below.
+local HEADER = "^%**" .. NICK .. "%**%s+%[?%(?%d%d?:%d%d[%d:]*%s?[APap]?[Mm]?%]?%)?%s*$"
+
 local FORMS = {
   -- [2024-03-12 09:14] torben: …
   "^%[?%d[%d%-:/%.T ,APMapmZ]+%]?[%s%-–|]+<?@?" .. NICK .. ">?:%s+()",
@@ -43,6 +46,8 @@ local LABELS = set [[note notes present attendees date time subject from to cc r
   offen datum ort thema pros cons warning error tip info important reason rationale topic goal input output]]
 
 local function find_speaker(text)
+  local header = match(text, HEADER)
+  if header then return header, #text + 1, true end
   for i = 1, #FORMS do
     local name, rest = match(text, FORMS[i])
     if name then return name, rest, true end

@@ -334,14 +334,15 @@ local function cut_paragraph(paragraph, segment, hits, units)
   end
 end
 
-local OVER = { "superseded", "deprecated", "obsolete", "rejected", "withdrawn" }
+local OVER = { "superseded", "deprecated", "obsolete", "withdrawn", "rejected" }
 
--- A record of a decision that holds no longer.
+-- A record of a decision that holds no longer. What a sidecar proposed can be rejected for a reason that holds.
 local function is_over(segment)
+  local sidecar = find(segment.path, "decision%.md$") ~= nil
   for i = 1, math.min(#segment.lines, 30) do
     local status = match(lower(segment.lines[i].text), "^%W*status%W*:%W*(.*)")
     for _, word in ipairs(status and OVER or {}) do
-      if find(status, word, 1, true) then return true end
+      if find(status, word, 1, true) and not (sidecar and word == "rejected") then return true end
     end
   end
   return false
@@ -431,6 +432,13 @@ function Reader:text(text, entry, at)
     self:open()
     add_line(self.paragraph, sub(text, rest), entry, at + rest - 1)
     return
+  end
+  -- An index of memory: "feedback_tests.md — no mocks".
+  local file, hook = match(text, "^%s*[%-%*]?%s*%[?([%w_%-]+%.md)%]?%(?[^%)%s]*%)?%s+[%-–—:]+%s+()")
+  if file and segment.kind == "memory" then
+    self:open { list = true, level = find(file, "^project") and "facts" or find(file, "^ref") and "facts"
+      or context.of(gsub(file, "[_%.]", " ")) or self.level }
+    return add_line(self.paragraph, sub(text, hook), entry, at + hook - 1)
   end
   local mark, body = match(text, "^%s*([%-%*%+•])%s+()")
   if not mark then mark, body = match(text, "^%s*(%d+[%.%)])%s+()") end

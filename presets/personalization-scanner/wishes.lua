@@ -136,6 +136,15 @@ end
 function M.complaint(text, low, marks)
   local result = annoyed(text, low)
   if not result then
+    for _, verb in ipairs { "dislike", "hate", "can't stand", "do not like", "don't like", "never want", "don't want" } do
+      local at = match(low, "^%l+ things? %l+ ?%l* " .. verb .. " [ia][sr]e?:? ()")
+      if at then
+        local body = gsub(sub(text, at), "^when ", "")
+        result = made("dont", (body ~= sub(text, at) and "Not wanted: " or "Avoid ") .. body)
+      end
+    end
+  end
+  if not result then
     local at = match(low, "^i find it %l+ when ()")
     if at then result = made("dont", "Not wanted: " .. sub(text, at)) end
   end

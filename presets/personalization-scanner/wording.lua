@@ -39,6 +39,9 @@ end
 
 local function plain(text)
   text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
+  -- What a remark is about: "**src/retry.go:31** – ", "src/retry.go:31: ".
+  text = gsub(text, "^%*%*([^%*]+)%*%*%s+[%-\226][\128\147\148]*%s+", "")
+  text = gsub(text, "^%**[%w_%-%./\1\2]*[%./\2][%w_%-%./]*[:%d,%-%s]*%**[:,]%**%s+()", "")
   text = gsub(text, "%*%*", "")
   text = gsub(gsub(text, "%f[%w%*]%*(%w[^%*]*)%*", "%1"), "%f[%w_]__(%w[^_]*)__", "%1")
   text = gsub(gsub(text, "\226\128\153", "'"), "\226\128\152", "'")
@@ -106,10 +109,11 @@ local REASONS = { ",?%s+because%s.*$", ",%s+since%s.*$", ",%s+so that%s.*$", ",%
 -- Cuts reasons and courtesies off the end.
 local function trimmed(text)
   text = gsub(text, "[%.!%?,;:%s]+$", "")
+  local conditional = find(lower(text), "^if ") or find(lower(text), "^when ")
   for _ = 1, 3 do
     local low = lower(text)
     for i = 1, #REASONS do
-      local at = find(low, REASONS[i])
+      local at = not (conditional and find(REASONS[i], "^,")) and find(low, REASONS[i])
       -- A reason comes last; what is short before it would be nothing.
       if at and at > 12 then
         text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
@@ -185,9 +189,9 @@ local META = { "agree", "settle", "%f[%a]rules?%f[%A]", "one thing", "remember",
   "for the record", "for future", "next runs?", "next time", "in future", "reminder", "preference", "request", "principle",
   "guideline", "corrected", "standing", "decision", "decided", "important", "please", "golden", "takeaway", "learned", "feedback",
   "correction", "from now on", "going forward", "style", "wish", "clear", "general", "always", "expect", "insist", "reminded",
-  "pointed out", "house", "consensus", "for all", "for every", "keep in mind", "from here on", "heads%-up", "psa" }
+  "pointed out", "house", "consensus", "said it before", "said before", "told you", "mentioned before", "rule of thumb", "for all", "for every", "keep in mind", "from here on", "heads%-up", "psa" }
 local SETTLES = { "agree", "settle", "%f[%a]rules?%f[%A]", "policy", "convention", "decided", "decision", "consensus", "standing",
-  "golden", "insist", "corrected", "reminded", "lesson", "learned" }
+  "golden", "insist", "corrected", "reminded", "lesson", "learned", "said it before", "said before", "told you" }
 
 local function without_head(text, low, marks)
   local head, at = match(low, "^([^:\1]+):%s+()")

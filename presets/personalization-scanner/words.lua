@@ -73,6 +73,9 @@ M.steps = set [[fork clone create install open select click wait download naviga
   launch restart choose sign register activate set run push commit submit checkout build make switch connect find edit
   save close]]
 
+-- Steps wherever they stand.
+M.errands = set "fork clone install download navigate visit click launch register activate checkout reboot"
+
 -- Whatever these are told not to do is no rule.
 M.idle = set "worry know think forget hesitate mind care bother need see believe like have understand panic remember"
 
@@ -150,6 +153,10 @@ M.lead_ins = {
   { "^let's always%s+", "always" }, { "^let's never%s+", "never" }, { "^let's agree that%s+", "norm" },
   { "^let's agree to%s+", "decided" }, { "^let's agree on%s+", "norm" }, { "^let's%s+not%s+", "ban" },
   { "^let's stick to%s+", "chosen" }, { "^let's stick with%s+", "chosen" }, { "^let's%s+" }, { "^let us%s+" },
+  { "^everybody,? please%s+", "strong" }, { "^everyone,? please%s+", "strong" }, { "^all,? please%s+", "strong" },
+  { "^folks,? please%s+", "strong" }, { "^team,? please%s+", "strong" }, { "^we stay with%s+", "chosen" },
+  { "^we stick to%s+", "chosen" }, { "^we stick with%s+", "chosen" }, { "^we're sticking with%s+", "chosen" },
+  { "^we keep using%s+", "chosen" }, { "^we'll stick with%s+", "chosen" }, { "^we will stick with%s+", "chosen" },
   { "^can we please%s+", "question" }, { "^can we%s+", "question" }, { "^could we please%s+", "question" },
   { "^could we%s+", "question" }, { "^i would ask you to%s+", "request" }, { "^i'd ask you to%s+", "request" },
   { "^keep in mind that%s+", "norm" }, { "^keep in mind to%s+", "strong" }, { "^bear in mind that%s+", "norm" },

@@ -212,6 +212,8 @@ end
 local COPULAS = { "is", "was", "are", "lautet", "ist", "war", "heißt", "est", "était", "es", "era", "fue" }
 local BETWEEN = set "still now currently always again just jetzt noch immer aktuell toujours encore sigue todavía ahora"
 
+local GOES_ON = set "for until if please and but on und für aber bis bitte pour et para y"
+
 -- The forms in which a value follows its word: {pattern, sure}. "said" is a copula, after which much can stand.
 local FORMS = { { "^[\"'`*_%]]*%s*[:=]=?>?%s*()", true } }
 for _, copula in ipairs(COPULAS) do
@@ -246,7 +248,9 @@ local function value_after(window)
         end
         if value then
           local bare = trim_value(value)
+          local follows = match(rest, "^%S+%s+(%l+)%f[%A]")
           local ends = bare ~= value or find(rest, "^%S+%s*$") ~= nil or find(rest, "^%S+%s*[%(\n]") ~= nil
+            or follows ~= nil and GOES_ON[follows] == true
           found[#found + 1] = { bare, offset + #skipped, FORMS[i][2], false, ends }
         end
       end

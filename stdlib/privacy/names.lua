@@ -292,7 +292,7 @@ local DOES = set [[said says wrote writes asked asks suggested suggests insisted
 local function acting(text, found, spans)
   local pattern = "()%f[%w\128-\255](" .. UPPER .. "[%l\128-\255'’%-]+) (%l[%l\128-\255]+)"
   for from, word, verb in string.gmatch(text, pattern) do
-    if DOES[verb] and is_name_word(word) and not find(sub(text, from - 1, from - 1), "[%w_`@/%.%-]")
+    if DOES[verb] and is_name_word(word) and not find(word, "['’]%l%l?$") and not find(sub(text, from - 1, from - 1), "[%w_`@/%.%-]")
       -- What is written in lower case elsewhere is a word.
       and not find(text, "%f[%w]" .. lower(word) .. "%f[%W]") then
       spans[#spans + 1] = add_words(found, { { 1, #word, word } }, "name", from)
