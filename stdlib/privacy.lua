@@ -1,8 +1,7 @@
 --- Finds what is private in a text, and takes it out: credentials, and data about people (addresses of mail, post and
 --- machines, telephone numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
---- A finding says where and of what kind, never what. Nothing finds all of it: this lessens what leaves, no more,
---- and it
---- errs towards leaving a line out.
+--- A finding says where and of what kind, never what. Nothing finds all of it: this lessens what leaves, no more, and
+--- it errs towards leaving a line out.
 
 local credentials = require "moonlet.privacy.credentials"
 local numbers = require "moonlet.privacy.numbers"
@@ -13,6 +12,8 @@ local record = require "moonlet.record"
 local find, format, lower, sub = string.find, string.format, string.lower, string.sub
 
 local M = {}
+
+local line_cap = 2000
 
 ---@class moonlet.privacy.Hit
 ---@field from integer   first byte
@@ -41,6 +42,33 @@ local function joined(hits)
   return result
 end
 
+-- Runs a scanner over a text. Where the text is made so that matching it takes too long, it is scanned line by line,
+-- and a line that cannot be is taken for a secret as a whole.
+local function guarded(scan, text, low, add, ...)
+  local pending = {}
+  local function collect(from, to, kind) pending[#pending + 1] = { from, to, kind } end
+  if pcall(scan, text, low, collect, ...) then
+    for _, hit in ipairs(pending) do add(hit[1], hit[2], hit[3]) end
+    return
+  end
+  local from = 1
+  while from <= #text do
+    local stop = find(text, "\n", from, true) or #text + 1
+    stop = math.min(stop, from + line_cap)
+    pending = {}
+    if from > 1 or stop <= #text then
+      if pcall(scan, sub(text, from, stop - 1), sub(low, from, stop - 1), collect, ...) then
+        for _, hit in ipairs(pending) do add(from - 1 + hit[1], from - 1 + hit[2], hit[3]) end
+      else
+        add(from, stop - 1, "text that cannot be checked")
+      end
+    else
+      add(from, #text, "text that cannot be checked")
+    end
+    from = sub(text, stop, stop) == "\n" and stop + 1 or stop
+  end
+end
+
 ---Everything private in a text, in order, without overlaps.
 ---@param text string
 ---@param options {names: string[]?, only: "secret"|"personal"|nil}? `names`: words of names known from elsewhere
@@ -53,13 +81,13 @@ function M.scan(text, options)
   end
   if options.only ~= "personal" then
     class = "secret"
-    credentials.scan(text, low, add)
+    guarded(credentials.scan, text, low, add)
   end
   if options.only ~= "secret" then
     class = "personal"
-    numbers.scan(text, low, add)
-    names.scan(text, low, add, options.names)
-    circumstances.scan(text, low, add)
+    guarded(numbers.scan, text, low, add)
+    guarded(names.scan, text, low, add, options.names)
+    guarded(circumstances.scan, text, low, add)
   end
   return joined(hits)
 end
@@ -104,7 +132,8 @@ end
 function M.names(texts)
   local seen, result = {}, {}
   for _, text in ipairs(texts) do
-    for _, word in ipairs(names.introduced(text)) do
+    local read, introduced = pcall(names.introduced, text)
+    for _, word in ipairs(read and introduced or {}) do
       if not seen[word] and not find(word, "^%l") then
         seen[word] = true
         result[#result + 1] = word

@@ -6,13 +6,13 @@ local M = {}
 
 local function list(text)
   local result = {}
-  for pattern in string.gmatch(text, "%S+") do result[#result + 1] = (gsub(pattern, "~", " ")) end
+  for pattern in string.gmatch(text, "%S+") do result[#result + 1] = "%f[%w\128-\255]" .. gsub(pattern, "~", " ") end
   return result
 end
 
 -- Each begins a word; ~ stands for a space.
 local RULES = list [[rules? convention guideline standard principle preference prefer style etiquette house~ how~to~work
-  how~we~%l how~i~%l how~to~write what~we~expect ways~of~working working~agreement working~with agreement expectation please do'?s do~not don't
+  how~we~%l how~i~%l how~to~write what~we~expect ways~of~working working~agreement working~with agreement expectation do'?s do~not don't
   don'?ts dos~and never always must lessons? learn takeaway insight feedback correction likes dislikes wants wishes care~about
   we~want~to~change agreed decided policy policies practice tone voice answers communication talking~to commits? commit~ branch
   pull~request merge~request code~review reviewing remember non%-negotiable pet~peeve habits quality~bar definition~of~done
@@ -29,15 +29,24 @@ local FACTS = list [[set-?~?up install getting~started quick~?start prerequisite
 
 local function any(text, patterns)
   for i = 1, #patterns do
-    if find(text, "%f[%w\128-\255]" .. patterns[i]) then return true end
+    if find(text, patterns[i]) then return true end
   end
   return false
 end
+
+local said = {}
 
 ---What a heading, a key or a file name says: "rules", "facts", or nil where it says neither.
 ---@param text string
 ---@return "rules"|"facts"|nil
 function M.of(text)
+  -- The same few headings and keys come again and again.
+  if said[text] == nil then said[text] = M.look(text) or false end
+  return said[text] or nil
+end
+
+---@private
+function M.look(text)
   local low = lower(gsub(gsub(text, "Ü", "ü"), "[_`%*#]", " "))
   -- "Review of pull request 118" is about one, not about all.
   if find(low, "%d%d") or find(low, " of the ") then return nil end

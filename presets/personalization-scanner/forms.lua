@@ -76,9 +76,10 @@ local NO_BAN = { "^longer", "^answer", "^need", "^idea", "^one%f[%A]", "^change"
 function M.no(text, low, marks, unit)
   local rest = match(low, "^no%s+()[%l\1]")
   if not rest or not (unit.list or unit.kind == "chat" or marks.request or marks.label or unit.kind == "instructions"
-    or unit.level == "rules" or find(low, "please%W*$")) then
+    or unit.level == "rules" or find(low, "please%W*$")) or find(low, " needed") or find(low, " necessary") then
     return
   end
+  if unit.kind == "instructions" and not unit.list and unit.level ~= "rules" then return end
   local body = sub(low, rest)
   if words_in(body) > 14 or any(body, FINITE) or find(body, "^%l+ed%f[%A]") or find(body, "^%l+ %l+ed%f[%A]")
     or any(body, NO_BAN) then
@@ -105,6 +106,7 @@ function M.topic(text, low, marks, unit)
     or find(value, "%f[%a]no wider than") or find(value, "%f[%a]no longer than")
   local about = W.topics[last] or W.topics[last .. "s"] or find(topic, "names$") or find(topic, "messages$")
     or find(topic, "comma$") or find(topic, "length$") or find(topic, "style$")
+  if unit.level == "facts" and not limits or not find(gsub(value, "\1%d+\2", ""), "%l%l") and not about then return end
   if not limits and not rules and not (about and (unit.kind ~= "notes" or unit.list)) then return end
   if rules and not limits and not about and words_in(value) < 2 then return end
   if words_in(value) > 24 or find(value, "^%d+ of %d+") or find(value, "^https?:") then return end
@@ -127,7 +129,8 @@ function M.bare(text, low, marks, unit)
     or unit.kind == "chat" or unit.kind == "memory" or unit.level == "rules"
   if a and placed and not find(a, "%f[%a]%l+ed%f[%A]") and not find(a, "^[ait][nh]?[eo]? ") and not is_order(a) then
     -- "Alerts go to the channel, not to mail" is a sentence.
-    if find(a, "s %l+ %l+ ") and not find(a, " of ") and words_in(a) > 3 or find(sub(low, b), "^to ")
+    local verb = match(a, "^%l+s (%l+)")
+    if verb and W.verbs[verb] and not W.nouns_too[verb] or find(a, "s %l+ %l+ ") and not find(a, " of ") and words_in(a) > 3 or find(sub(low, b), "^to ")
       or find(sub(low, b), "^in ") or find(sub(low, b), "^on ") or find(sub(low, b), "^from ") then
       return words_in(a) <= 8 and made("do", text) or nil
     end

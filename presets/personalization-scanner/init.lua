@@ -35,10 +35,21 @@ local schema = {
   },
 }
 
+-- Gives way now and then: many inputs take longer than a preset may compute in one go.
+local function pauses(ctx)
+  local count = 0
+  local function nothing() return true end
+  return function()
+    count = count + 1
+    if count % 200 == 0 then ctx:parallel({ 1 }, nothing) end
+  end
+end
+
 --- What the inputs hold: sentences with their places, and the names that occur in any of them.
-local function read_inputs(inputs, outcome)
+local function read_inputs(inputs, outcome, pause)
   local texts, segments = {}, {}
   for _, input in ipairs(inputs) do
+    for _ = 1, 1 + #input.text // 64 do pause() end
     texts[#texts + 1] = input.text
     local found, why = units.segments(input)
     for _, segment in ipairs(found) do segments[#segments + 1] = segment end
@@ -47,6 +58,7 @@ local function read_inputs(inputs, outcome)
   end
   local names, sentences = m.privacy.names(texts), {}
   for _, segment in ipairs(segments) do
+    for _ = 1, 1 + #segment.lines do pause() end
     -- A path can hold a name as well as a text can.
     local shown = m.privacy.holds(segment.path, { names = names }) and "input" or segment.path
     for _, unit in ipairs(units.units(segment, names)) do
@@ -88,9 +100,10 @@ local function statement_of(found, unit)
 end
 
 --- The statements of all sentences; counts those that are left out.
-local function gather(sentences, names, outcome)
+local function gather(sentences, names, outcome, pause)
   local list = {}
   for _, sentence in ipairs(sentences) do
+    pause()
     local unit = sentence.class and unprivate(sentence, names) or sentence
     local found, injected = statements.read(unit)
     if injected then outcome.injected = outcome.injected + 1 end
@@ -132,8 +145,8 @@ local function privacy_note(item)
 end
 
 --- Preferences in the form that is promised, from statements.
-local function preferences_of(list, memory, outcome)
-  local items, conflicts = merge.merge(list)
+local function preferences_of(list, memory, outcome, pause)
+  local items, conflicts = merge.merge(list, pause)
   outcome.conflicts = outcome.conflicts + conflicts
   local result = {}
   for i, item in ipairs(items) do
@@ -249,23 +262,26 @@ return m.preset {
     local outcome = { inputs = #ctx.inputs, dropped = { secret = 0, personal = 0 }, injected = 0, unfounded = 0,
       conflicts = 0, skipped = {}, cut = {} }
     ctx:phase("read", #ctx.inputs)
-    local sentences, names = read_inputs(ctx.inputs, outcome)
+    local pause = pauses(ctx)
+    local sentences, names = read_inputs(ctx.inputs, outcome, pause)
     local paths = {}
     for i, input in ipairs(ctx.inputs) do paths[i] = input.path end
     local memory = placing.memory(paths)
 
     ctx:phase("scan", 1)
+    local found
+    if ctx.runner == "rules" then
+      found = preferences_of(gather(sentences, names, outcome, pause), memory, outcome, pause)
+    end
     local answer = ctx:agent {
       name = "scan",
       prompt = prompt_of(ctx, sentences, outcome),
       returns = schema,
-      rules = function()
-        return { preferences = preferences_of(gather(sentences, names, outcome), memory, outcome) }
-      end,
+      rules = function() return { preferences = found } end,
     }.data
     local preferences = answer.preferences
     if ctx.runner ~= "rules" then
-      preferences = preferences_of(statements_of(answer, sentences, names, outcome), memory, outcome)
+      preferences = preferences_of(statements_of(answer, sentences, names, outcome), memory, outcome, pause)
     end
     local result = { preferences = preferences, dropped = outcome.dropped }
     ctx:write("findings.json", report.json(result))

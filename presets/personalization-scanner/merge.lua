@@ -108,21 +108,40 @@ local function add_place(item, place)
   return true
 end
 
+-- How many preferences that share a word a new one is compared with, and how many with all others.
+local bucket_cap, conflict_cap = 40, 300
+
+-- The item that says what a statement says.
+local function find_same(statement, buckets)
+  local looked = {}
+  for word in pairs(statement.bag) do
+    local bucket = buckets[word] or {}
+    for i = 1, math.min(#bucket, bucket_cap) do
+      local item = bucket[i]
+      if not looked[item] then
+        looked[item] = true
+        if same(item, statement) then return item end
+      end
+    end
+  end
+end
+
+local function no_pause() end
+
 ---Merges statements that say the same. Each is {text, negative, a, b, confidence, place, unit, marks}.
 ---@param statements table[]
+---@param pause fun()? called now and then
 ---@return table[] items, integer conflicts
-function M.merge(statements)
-  local items, buckets = {}, {}
+function M.merge(statements, pause)
+  local items, buckets, known = {}, {}, {}
+  pause = pause or no_pause
   for _, statement in ipairs(statements) do
-    statement.bag, statement.size = bag(statement.text)
-    local target, looked = nil, {}
-    for word in pairs(statement.bag) do
-      for _, item in ipairs(buckets[word] or {}) do
-        if not looked[item] then
-          looked[item] = true
-          if not target and same(item, statement) then target = item end
-        end
-      end
+    pause()
+    local target = known[statement.text]
+    if not target then
+      statement.bag, statement.size = bag(statement.text)
+      target = find_same(statement, buckets)
+      known[statement.text] = target or statement
     end
     if target then
       if add_place(target, statement.place) then target.confidence = again(target.confidence, statement.confidence) end
@@ -140,8 +159,9 @@ function M.merge(statements)
     end
   end
   local conflicts = 0
-  for i = 1, math.min(#items, 400) do
-    for j = i + 1, math.min(#items, 400) do
+  for i = 1, math.min(#items, conflict_cap) do
+    pause()
+    for j = i + 1, math.min(#items, conflict_cap) do
       if against(items[i], items[j]) then
         conflicts = conflicts + 1
         items[i].conflict, items[j].conflict = items[j], items[i]

@@ -113,7 +113,7 @@ function M.ruled(text, low, marks, unit)
   -- Reviews are read-only, without exception. Curves are always shown on a log scale.
   local holds = find(verdict, "^always ") or find(verdict, "^never ") or find(verdict, "without exception")
     or find(verdict, "^only ") or find(verdict, "^at most ") or find(verdict, "^at least ")
-  local settled = any(verdict, MADE_SO) and (unit.kind == "instructions" or unit.kind == "decision")
+  local settled = any(verdict, MADE_SO) and (unit.kind == "instructions" or unit.kind == "decision") and unit.level ~= "facts"
   if plural(subject) and (holds and normative(unit) or settled or marks.norm)
     or holds and unit.level == "rules" or marks.norm and marks.label then
     if find(verdict, "^never ") or find(verdict, "^not ") then marks.negative = true end
@@ -287,9 +287,12 @@ function M.plain_rule(text, low, marks, unit)
   local label = match(low, "^(%l[%l ]*):%s")
   if label and W.no_rule_labels[match(label, "%l+")] then return end
   local subject, verb = match(low, "^([%l][%l%- /]-s)%s+(%l+)%f[%A]")
+  local first = first_word(low)
+  if first and (W.errands[first] or W.steps[first]) then return end
   if is_phrase(low) then
     -- A mere word or two is a title.
-    if not unit.list or unit.ordered and count < 4 then return end
+    local solid = select(2, gsub(low, "[%l\1][%l\1\2%d\128-\255'%-]+", ""))
+    if not unit.list or solid < 3 or unit.ordered and count < 4 then return end
     marks.phrase = not has_limit(low) or nil
     return made("do", text)
   end

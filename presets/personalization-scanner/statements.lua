@@ -101,7 +101,9 @@ local function read_clause(text, marks, unit)
   if marks.ensure then
     marks.strong = true
     if not any(low, W.general) and not norms.normative(unit) then return nil end
-    return { form = "do", text = "Make sure that " .. text }
+    local sentence = any(low, wording.finite) or find(low, "%f[%a]%l+s?%f[%A] .*%l") and not find(low, "^%l+ing ")
+      and any(low, { " pass", " work", " stay", " match", " remain", " get", " run", " have", " do ", " %l+s$", " %l+s " })
+    return { form = "do", text = (sentence and "Make sure that " or "Ensure ") .. text }
   end
   if marks.ban then
     marks.negative, marks.strong = true, true
@@ -177,6 +179,11 @@ end
 ---@return boolean? injected the sentence tries to give orders to whoever reads it
 function M.read(unit)
   if unit.speaker == "other" or #unit.text > sentence_cap then return {} end
+  -- A list of links, and what leads to a list, say nothing.
+  if find(unit.text, "^%[[^%]]+%]%([^%)]+%)[%s%.]*$") or find(unit.text, "^%[[^%]]+%]%([^%)]+%)%s+[%-–—:]+%s")
+    or find(unit.text, ":[%*_]*%s*$") then
+    return {}
+  end
   local text, kept = veil(unit.text)
   text = plain(text)
   local low = lower(text)

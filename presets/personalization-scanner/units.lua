@@ -21,8 +21,7 @@ end
 
 local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "copilot%-instructions", "cursorrules$",
   "windsurfrules$", "clinerules$", "%.cursor/", "convention", "guideline",
-    "style[%w_%-]*%.[mrt][dsx]t?$",
-  "rules%.mdc?$", "skill%.md$", "playbook", "house[-_]rules" }
+  "style[%w_%-]*%.md$", "style[%w_%-]*%.rst$", "style[%w_%-]*%.txt$", "rules%.mdc?$", "skill%.md$", "playbook", "house[-_]rules" }
 
 local MEMORY = { "memor", "preference", "feedback", "lesson", "learning", "remember", "profile", "about[-_ ]me",
   "about[-_ ]the[-_ ]user", "working[-_ ]with", "likes", "habits" }
@@ -48,6 +47,7 @@ function M.kind(path, text)
   local low = lower(path)
   local name = match(low, "[^/]*$")
   local ext = match(name, "%.([^%.]+)$")
+  if paths.describe(path).kind == "code" then return nil end
   if any(low, INSTRUCTIONS) then return "instructions" end
   if find(low, "contributing") or find(low, "hacking%.") then return "guide" end
   if DATA[ext] and any(low, MACHINES) then return nil end

@@ -37,8 +37,8 @@ local SUBJECTS = { { "i", 1, true }, { "we", 1, false }, { "they", 1, true }, { 
   { "the team", 2, false }, { "the owner", 2, true }, { "the maintainer", 2, true }, { "the maintainers", 1, false },
   { "the author", 2, true }, { "she", 2, true }, { "he", 2, true }, { "", 2, true } }
 
--- {lead, sense, one person?, subject}, the longest first.
-local LEADS = {}
+-- {lead, sense, one person?, subject}, the longest first, by their first words.
+local LEADS, BY_WORD = {}, {}
 for sense, halves in pairs(VERBS) do
   for _, subject in ipairs(SUBJECTS) do
     for verb in string.gmatch(halves[subject[2]], "[^|]+") do
@@ -51,6 +51,11 @@ table.sort(LEADS, function(x, y)
   if #x[1] ~= #y[1] then return #x[1] > #y[1] end
   return x[1] < y[1]
 end)
+for _, lead in ipairs(LEADS) do
+  local word = match(lead[1], "^%S+")
+  BY_WORD[word] = BY_WORD[word] or {}
+  table.insert(BY_WORD[word], lead)
+end
 
 local senses = {}
 
@@ -94,8 +99,8 @@ local function is_plan(sense, low, one)
 end
 
 function M.wish(text, low, marks, unit)
-  for i = 1, #LEADS do
-    local lead, sense, one, subject = LEADS[i][1], LEADS[i][2], LEADS[i][3], LEADS[i][4]
+  for _, found in ipairs(BY_WORD[match(low, "^%S+")] or {}) do
+    local lead, sense, one, subject = found[1], found[2], found[3], found[4]
     if sub(low, 1, #lead) == lead then
       local noted = unit.kind == "memory" or unit.level == "rules"
       -- Without a subject it is a note about somebody, and so it is with a mere "they".

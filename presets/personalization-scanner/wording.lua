@@ -67,7 +67,7 @@ local function is_order(low)
   local word, rest = match(low, "^(%l[%l%-]*)(.*)$")
   if not word then return false end
   if not W.verbs[word] and not W.verbs[match(word, "^(%l+)%-") or ""] then return false end
-  if find(rest, "^:") or find(rest, "^,") then return false end
+  if find(rest, "^:") or find(rest, "^,") or find(rest, "^%s+%l+:%s") then return false end
   if W.nouns_too[word] then
     -- "Error messages must", "report is": here it is a noun.
     local second, third = match(rest, "^%s+(%l+)%s*(%l*)")
@@ -202,19 +202,38 @@ local function without_head(text, low, marks)
   return sub(text, at)
 end
 
+-- The lead-ins by the word that they begin with; those that begin in another way stand under "".
+local LEAD_INS = {}
+for i, lead in ipairs(W.lead_ins) do
+  local word, after = match(lead[1], "^%^(%l+)(.?)")
+  if not word or after == "[" or after == "?" then word = "" end
+  LEAD_INS[word] = LEAD_INS[word] or {}
+  table.insert(LEAD_INS[word], { lead[1], lead[2], i })
+end
+
+local function lead_in(text, low)
+  local best, to = nil, nil
+  for _, word in ipairs { match(low, "^%l+") or "", "" } do
+    for _, lead in ipairs(LEAD_INS[word] or {}) do
+      local _, last = find(low, lead[1])
+      if last and last < #text and (not best or lead[3] < best[3]) then
+        best, to = lead, last
+      end
+      if best then break end
+    end
+  end
+  return best, to
+end
+
 -- Strips what stands in front; notes what it says about how firmly something is meant.
 local function without_lead(text, marks)
   for _ = 1, 6 do
-    local low, changed = lower(text), false
-    for i = 1, #W.lead_ins do
-      local _, last = find(low, W.lead_ins[i][1])
-      if last and last < #text then
-        text, changed = sub(text, last + 1), true
-        if W.lead_ins[i][2] then marks[W.lead_ins[i][2]] = true end
-        break
-      end
-    end
-    if not changed then
+    local low = lower(text)
+    local lead, last = lead_in(text, low)
+    if lead then
+      text = sub(text, last + 1)
+      if lead[2] then marks[lead[2]] = true end
+    else
       local rest = without_head(text, low, marks)
       if not rest then return text end
       text = rest

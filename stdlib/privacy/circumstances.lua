@@ -1,5 +1,7 @@
 --- What is told about a person without a form to tell it by: where they live, how they are, whom they belong to.
 
+local phrases = require "moonlet.privacy.phrases"
+
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
 local M = {}
@@ -76,14 +78,8 @@ local function addresses(text, low, add)
   for from, to in string.gmatch(low, "()%f[%w]postfach %d[%d ]*()") do add(from, to - 1, "postal address") end
 end
 
-local function list(text)
-  local result = {}
-  for phrase in string.gmatch(text, "[^|]+") do result[#result + 1] = match(phrase, "^%s*(.-)%s*$") end
-  return result
-end
-
 -- Said of a person and of nothing else. What begins with = is a whole word.
-local TOLD = list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd | pregnan |
+local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd | pregnan |
   miscarriage | sick leave | sick note | maternity leave | paternity leave | parental leave | medical leave |
   bereavement | surgery | chemotherapy | radiotherapy | on medication | antidepress | diagnosed with | allergic to |
   my therapist | my doctor | my dentist | the dentist | root canal | wheelchair | hiv positive | hiv-positive |
@@ -106,16 +102,16 @@ local TOLD = list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | aut
   mi hija | baja médica | vive en la calle | zwanger | mijn vrouw | mijn man | ziekteverlof]]
 
 -- Labels of what one notes about a person.
-local LABELLED = list [[partner | spouse | wife | husband | kids | children | family | religion | health | allergies |
+local LABELLED = phrases.list [[partner | spouse | wife | husband | kids | children | family | religion | health | allergies |
   medical | diagnosis | blood type | salary | nationality | marital status | gehalt | familie | kinder | gesundheit |
   ehefrau | ehemann | konfession | colour-blind | color-blind | colour blind | color blind | colourblind |
   colorblind | date of birth | home | lives | address | adresse | wohnort]]
 
 -- These are also names of data and of other things; near them must be somebody.
-local NEAR = list [[diabetes | cancer | tumour | tumor | depression | migraine | insulin | lithium | hospital | asthma |
+local NEAR = phrases.list [[diabetes | cancer | tumour | tumor | depression | migraine | insulin | lithium | hospital | asthma |
   epilepsy | therapy | medication | illness | disease | operation on | injury | anxiety | disability | prescription |
   allergy | allergies | fever | covid | operated | stroke | heart attack | clinic | divorce | unwell | is ill | sick |
-  flu | insomnia | sober | arthritis | panic attack | dentist | doctor | rehab | krebs | migräne | op | operation |
+  flu | insomnia | sober | arthritis | panic attack | dentist | doctor | rehab | krebs | migräne | operation |
   klinik | krankenhaus | reha | arzt | ärztin]]
 
 local function person_near(low, from, to)
@@ -127,58 +123,43 @@ local function person_near(low, from, to)
     or find(after, "^ of h[ie][sr]") or false
 end
 
+local WHOLE, told = {}, {}
+for i, phrase in ipairs(TOLD) do
+  told[i] = gsub(phrase, "^=", "")
+  WHOLE[told[i]] = told[i] ~= phrase or nil
+end
+local TOLD_AT, NEAR_AT, LABELLED_AT = phrases.index(told), phrases.index(NEAR), phrases.index(LABELLED)
+
 local function states(low, add)
-  for i = 1, #TOLD do
-    local word = gsub(TOLD[i], "^=", "")
-    local whole = word ~= TOLD[i]
-    local at = find(low, word, 1, true)
-    while at do
-      local to = at + #word - 1
-      if not find(sub(low, at - 1, at - 1), "[%a_]")
-        and not (whole and find(sub(low, to + 1, to + 1), "[%a\128-\255]")) then
-        -- "back surgery": the word before says of what.
-        local lead = match(sub(low, math.max(1, at - 16), at - 1), "%a+ $")
-        local tail = match(sub(low, to + 1, to + 24), "^%a*")
-        if find(word, "%f[%a]%l%l%l?$") or find(word, "with$") or find(word, "earns$") then
-          tail = tail .. (match(sub(low, to + 1 + #tail, to + 40), "^%s?[%a\128-\255]+") or "")
-        end
-        add(at - (lead and #lead or 0), to + #tail, find(word, "^my ") and "family or health"
-          or "personal circumstances")
-      end
-      at = find(low, word, to + 1, true)
+  phrases.each(TOLD_AT, low, function(word, at, to)
+    if WHOLE[word] and find(low, "^[%a\128-\255]", to + 1) or find(sub(low, at - 1, at - 1), "_") then return end
+    -- "back surgery": the word before says of what.
+    local lead = match(sub(low, math.max(1, at - 16), at - 1), "%a+ $")
+    local tail = match(sub(low, to + 1, to + 24), "^%a*")
+    if find(word, "%f[%a]%l%l%l?$") or find(word, "with$") or find(word, "earns$") then
+      tail = tail .. (match(sub(low, to + 1 + #tail, to + 40), "^%s?[%a\128-\255]+") or "")
     end
-  end
-  for i = 1, #NEAR do
-    local word = NEAR[i]
-    local at = find(low, word, 1, true)
-    while at do
-      local to = at + #word - 1
-      if not find(sub(low, at - 1, at - 1), "[%w_%-]") and not find(sub(low, to + 1, to + 1), "[%w_%-]")
-        and person_near(low, at, to) then
-        add(at, to, "health")
-      end
-      at = find(low, word, to + 1, true)
+    add(at - (lead and #lead or 0), to + #tail, find(word, "^my ") and "family or health" or "personal circumstances")
+  end)
+  phrases.each(NEAR_AT, low, function(_, at, to)
+    if not find(sub(low, at - 1, at - 1), "[_%-]") and not find(sub(low, to + 1, to + 1), "[%w_%-]")
+      and person_near(low, at, to) then
+      add(at, to, "health")
     end
-  end
+  end)
 end
 
 -- "Partner: …", "two kids, …" in notes about somebody, and "Knie-OP".
 local function noted(text, low, add)
-  for i = 1, #LABELLED do
-    local word = LABELLED[i]
-    local at = find(low, word, 1, true)
-    while at do
-      local to = at + #word - 1
-      local before = match(sub(low, math.max(1, at - 30), at - 1), "[^\n]*$")
-      local starts = find(before, "^[%s%*%->#|\"'{_]*$") ~= nil and at - #before <= 1
-        or find(sub(low, math.max(1, at - 12), at - 1), "\n[%s%*%->#|\"'{_]*$") ~= nil
-      if starts and find(low, "^[%*\"'_]*%s*[:=]", to + 1) then
-        local stop = find(text, "\n", to, true) or #text + 1
-        add(at, math.min(stop - 1, to + 200), "personal circumstances")
-      end
-      at = find(low, word, to + 1, true)
+  phrases.each(LABELLED_AT, low, function(_, at, to)
+    if not find(low, "^[%*\"'_]*%s*[:=]", to + 1) then return end
+    local start = math.max(1, at - 24)
+    local before = sub(low, start, at - 1)
+    if find(before, "\n[%s%*%->#|\"'{_]*$") or start == 1 and find(before, "^[%s%*%->#|\"'{_]*$") then
+      local stop = find(text, "\n", to, true) or #text + 1
+      add(at, math.min(stop - 1, to + 200), "personal circumstances")
     end
-  end
+  end)
   for from, to in string.gmatch(low, "()%f[%a]%a* ?kids?, ()") do
     local words = match(sub(text, to, to + 30), "^%u[%l\128-\255]+")
     if words then add(from, to - 1 + #words, "family or health") end

@@ -2,6 +2,7 @@
 --- such as "password is" in several languages, logins in the form of name and word, and strings that look drawn at
 --- random. Errs towards finding: a line too many is left out.
 
+local phrases = require "moonlet.privacy.phrases"
 local secrets = require "moonlet.secrets"
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
@@ -25,20 +26,21 @@ local LEADS = {
   { "lin_api_", 16 }, { "glsa_", 16 }, { "figd_", 16 }, { "sntrys_", 16 }, { "ATATT3x", 16 }, { "sq0csp-", 12 },
 }
 
+local LEAST, lead_texts = {}, {}
+for i, lead in ipairs(LEADS) do
+  LEAST[lead[1]], lead_texts[i] = lead[2], lead[1]
+end
+local LEADS_AT = phrases.index(lead_texts)
+
 local function leads(text, add)
-  for i = 1, #LEADS do
-    local lead, least = LEADS[i][1], LEADS[i][2]
-    local at = find(text, lead, 1, true)
-    while at do
-      local rest = match(sub(text, at + #lead, at + #lead + 4096), "^[%w_%-%.%+/=]*")
-      local alone = not find(sub(text, at - 1, at - 1), "[%w_]")
-      -- Words joined by dashes are a name, such as a class of a style sheet.
-      if alone and #rest >= least and (find(rest, "%d") or find(rest, "%u") and find(rest, "%l")) then
-        add(at, at + #lead + #rest - 1, "access token")
-      end
-      at = find(text, lead, at + #lead, true)
+  phrases.each(LEADS_AT, text, function(lead, at, to)
+    local rest = match(sub(text, to + 1, to + 4097), "^[%w_%-%.%+/=]*")
+    -- Words joined by dashes are a name, such as a class of a style sheet.
+    if not find(sub(text, at - 1, at - 1), "_") and #rest >= LEAST[lead]
+      and (find(rest, "%d") or find(rest, "%u") and find(rest, "%l")) then
+      add(at, to + #rest, "access token")
     end
-  end
+  end)
 end
 
 local function private_keys(text, add)
