@@ -7,6 +7,7 @@ local credentials = require "moonlet.privacy.credentials"
 local numbers = require "moonlet.privacy.numbers"
 local names = require "moonlet.privacy.names"
 local circumstances = require "moonlet.privacy.circumstances"
+local suspect = require "moonlet.privacy.suspect"
 local record = require "moonlet.record"
 
 local find, format, lower, sub = string.find, string.format, string.lower, string.sub
@@ -21,7 +22,7 @@ local line_cap = 2000
 ---@field kind string    for people: "e-mail address"
 ---@field class "secret"|"personal"
 
-local OPTIONS = { names = "list", only = "string" }
+local OPTIONS = { names = "list", only = "string", strict = "boolean" }
 
 -- Where hits touch or overlap they become one, and a secret is the graver of the two.
 local function joined(hits)
@@ -71,7 +72,8 @@ end
 
 ---Everything private in a text, in order, without overlaps.
 ---@param text string
----@param options {names: string[]?, only: "secret"|"personal"|nil}? `names`: words of names known from elsewhere
+---@param options {names: string[]?, only: "secret"|"personal"|nil, strict: boolean?}? `names`: words of names known from
+---elsewhere; `strict`: also what only looks private
 ---@return moonlet.privacy.Hit[]
 function M.scan(text, options)
   options = record.check(options or {}, OPTIONS, "privacy.scan")
@@ -82,6 +84,7 @@ function M.scan(text, options)
   if options.only ~= "personal" then
     class = "secret"
     guarded(credentials.scan, text, low, add)
+    if options.strict then guarded(suspect.scan, text, low, add) end
   end
   if options.only ~= "secret" then
     class = "personal"

@@ -53,8 +53,9 @@ local function read_inputs(inputs, outcome, pause)
     texts[#texts + 1] = input.text
     local found, why = units.segments(input)
     for _, segment in ipairs(found) do segments[#segments + 1] = segment end
-    if why then outcome.skipped[#outcome.skipped + 1] = { path = input.path, why = why } end
-    if input.cut then outcome.cut[#outcome.cut + 1] = input.path end
+    local shown = m.privacy.holds(input.path) and "an input" or input.path
+    if why then outcome.skipped[#outcome.skipped + 1] = { path = shown, why = why } end
+    if input.cut then outcome.cut[#outcome.cut + 1] = shown end
   end
   local names, sentences = m.privacy.names(texts), {}
   for _, segment in ipairs(segments) do
@@ -90,10 +91,12 @@ local function unprivate(unit, names)
   end
 end
 
-local function statement_of(found, unit)
+local function statement_of(found, unit, names)
   local stands_in
   if unit.kind == "instructions" and unit.place:sub(1, 6) ~= "input:" then
-    stands_in = { path = unit.path, heading = unit.heading }
+    local heading = unit.heading
+    if heading and m.privacy.holds(heading, { names = names, strict = true }) then heading = nil end
+    stands_in = { path = unit.path, heading = heading }
   end
   return { text = found.text, a = found.a, b = found.b, negative = found.marks.negative or false, marks = found.marks,
     place = unit.place, unit = unit, confidence = merge.confidence(found.marks, unit), stands_in = stands_in }
@@ -112,11 +115,11 @@ local function gather(sentences, names, outcome, pause)
       found = {}
     end
     for _, statement in ipairs(found) do
-      local class = m.privacy.holds(statement.text, { names = names })
+      local class = m.privacy.holds(statement.text, { names = names, strict = true })
       if class then
         outcome.dropped[class] = outcome.dropped[class] + 1
       else
-        list[#list + 1] = statement_of(statement, unit)
+        list[#list + 1] = statement_of(statement, unit, names)
       end
     end
   end
@@ -163,7 +166,14 @@ local function preferences_of(list, memory, outcome, pause)
   return m.array(result)
 end
 
---- The sentences of each input, numbered as in their files, without those that hold something private.
+-- Whether an agent may read a sentence. Where something private stands beside it, only what states a wish: "She is
+-- still in hospital" tells as much as what was taken out before it.
+local function may_leave(unit, names)
+  if unit.class or m.privacy.holds(unit.text, { names = names, strict = true }) then return false end
+  return not unit.paragraph.private or #statements.read(unit) > 0
+end
+
+--- The sentences of each input.
 local function material(sentences)
   local order, by_path = {}, {}
   for _, unit in ipairs(sentences) do
@@ -173,22 +183,31 @@ local function material(sentences)
         by_path[path] = {}
         order[#order + 1] = path
       end
-      local text = unit.class and "[left out: private]" or unit.text
-      table.insert(by_path[path], ("%d: %s"):format(unit.line, text))
+      table.insert(by_path[path], unit)
     end
   end
   return order, by_path
 end
 
-local function prompt_data(ctx, sentences, outcome)
+-- Numbered as in their file, without those that hold something private.
+local function numbered(units, names, pause)
+  local lines = {}
+  for i, unit in ipairs(units) do
+    pause()
+    lines[i] = ("%d: %s"):format(unit.line, may_leave(unit, names) and unit.text or "[left out: private]")
+  end
+  return table.concat(lines, "\n")
+end
+
+local function prompt_data(ctx, sentences, names, outcome, pause)
   local order, by_path = material(sentences)
   local data, left = {}, prompt_cap
   for _, path in ipairs(order) do
-    local text = table.concat(by_path[path], "\n")
-    if ctx.runner == "rules" then
-      -- No model is asked, so nothing of the inputs needs to be copied.
-      text = ("[%d sentences; they are put in when an agent is asked: --runner]"):format(#by_path[path])
-    elseif #text > left then
+    -- No model is asked by rules, so nothing of the inputs needs to be copied.
+    local text = ctx.runner == "rules"
+      and ("[%d sentences; they are put in when an agent is asked: --runner]"):format(#by_path[path])
+      or numbered(by_path[path], names, pause)
+    if #text > left then
       outcome.cut[#outcome.cut + 1] = path
       text = text:sub(1, math.max(0, left)) .. "\n[cut: the material is too large for one task]"
     end
@@ -199,12 +218,12 @@ local function prompt_data(ctx, sentences, outcome)
   return data
 end
 
-local function prompt_of(ctx, sentences, outcome)
+local function prompt_of(ctx, sentences, names, outcome, pause)
   local text = m.prompt.sections(m.asset "prompt.md")
   return m.prompt.compose {
     task = text.task, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
     edits = false, output = text.output, escalate = text.escalate, privacy = text.privacy,
-    data = prompt_data(ctx, sentences, outcome),
+    data = prompt_data(ctx, sentences, names, outcome, pause),
   }
 end
 
@@ -220,7 +239,7 @@ local function statements_of(answer, sentences, names, outcome)
   local places, list = {}, {}
   for _, unit in ipairs(sentences) do places[unit.place] = unit end
   for _, item in ipairs(answer.preferences) do
-    local class = m.privacy.holds(item.text, { names = names })
+    local class = m.privacy.holds(item.text, { names = names, strict = true })
     local found = {}
     for _, place in ipairs(item.evidence) do
       local known = place:match("^(.-:%d+)") and places[place:match("^(.*:%d+)") or place]
@@ -233,7 +252,7 @@ local function statements_of(answer, sentences, names, outcome)
       outcome.unfounded = outcome.unfounded + 1
     else
       local low = item.text:lower()
-      local private = function(text) return m.privacy.holds(text, { names = names }) ~= nil end
+      local private = function(text) return m.privacy.holds(text, { names = names, strict = true }) ~= nil end
       for i, place in ipairs(found) do
         list[#list + 1] = { text = normal_text(item.text), confidence = math.min(0.95, item.confidence), place = place,
           unit = places[place], marks = {}, scope = item.scope, target = not private(item.target) and item.target
@@ -265,7 +284,10 @@ return m.preset {
     local pause = pauses(ctx)
     local sentences, names = read_inputs(ctx.inputs, outcome, pause)
     local paths = {}
-    for i, input in ipairs(ctx.inputs) do paths[i] = input.path end
+    for _, input in ipairs(ctx.inputs) do
+      -- A path can be a name; then nothing suggests it.
+      if not m.privacy.holds(input.path, { names = names }) then paths[#paths + 1] = input.path end
+    end
     local memory = placing.memory(paths)
 
     ctx:phase("scan", 1)
@@ -275,7 +297,7 @@ return m.preset {
     end
     local answer = ctx:agent {
       name = "scan",
-      prompt = prompt_of(ctx, sentences, outcome),
+      prompt = prompt_of(ctx, sentences, names, outcome, pause),
       returns = schema,
       rules = function() return { preferences = found } end,
     }.data
