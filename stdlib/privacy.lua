@@ -89,7 +89,7 @@ function M.scan(text, options)
   if options.only ~= "secret" then
     class = "personal"
     guarded(numbers.scan, text, low, add)
-    guarded(names.scan, text, low, add, options.names)
+    guarded(names.scan, text, low, add, options.names, options.strict)
     guarded(circumstances.scan, text, low, add)
   end
   return joined(hits)

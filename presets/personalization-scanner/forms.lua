@@ -98,9 +98,9 @@ function M.topic(text, low, marks, unit)
   local rules = unit.level == "rules"
   if unit.kind ~= "instructions" and unit.kind ~= "memory" and not unit.list and not rules then return end
   local topic, value = match(low, "^([%l][%l %-/]*):%s+(.+)$")
-  if not topic or words_in(topic) > 4 or W.no_rule_labels[match(topic, "%l+")] then return end
+  if not topic or words_in(topic) > 4 then return end
   local last = match(topic, "%l+$")
-  if not last then return end
+  if not last or W.no_rule_labels[match(topic, "%l+")] and (not W.topics[last] or last == topic) then return end
   local limits = any(value, LIMITS) or find(value, "%f[%a]must%f[%A]") or find(value, "%f[%a]never%f[%A]")
     or find(value, "%f[%a]always%f[%A]") or find(value, ", not ") or find(value, " instead of ")
     or find(value, "%f[%a]no wider than") or find(value, "%f[%a]no longer than")
@@ -108,7 +108,8 @@ function M.topic(text, low, marks, unit)
     or find(topic, "comma$") or find(topic, "length$") or find(topic, "style$")
   if unit.level == "facts" and not limits or not find(gsub(value, "\1%d+\2", ""), "%l%l") and not about then return end
   if not limits and not rules and not (about and (unit.kind ~= "notes" or unit.list)) then return end
-  if rules and not limits and not about and words_in(value) < 2 then return end
+  local preferred = find(unit.heading or "", "preference") ~= nil
+  if rules and not limits and not about and not preferred and words_in(value) < 2 then return end
   if words_in(value) > 24 or find(value, "^%d+ of %d+") or find(value, "^https?:") then return end
   if any(value, FINITE) and not limits and not about then return end
   marks.topic = true
@@ -188,9 +189,15 @@ function M.order(text, low, marks, unit)
   return made("do", text)
 end
 
-function M.only(text, low, marks)
+function M.only(text, low, marks, unit)
   local rest = match(low, "^only%s+()")
-  if rest and is_order(sub(low, rest)) then
+  if not rest then return end
+  -- Only synthetic data in prompts.
+  local placed = unit.list or unit.level == "rules" or unit.kind == "instructions" or unit.kind == "decision"
+    or unit.speaker == "user"
+  local phrase = placed and words_in(low) >= 4 and not any(low, FINITE) and (find(low, " in ") or find(low, " for ")
+    or find(low, " on ") or find(low, " with ") or find(low, " from ") or find(low, " as ")) and not find(low, "^only then")
+  if is_order(sub(low, rest)) or phrase then
     marks.strong = true
     return made("do", text)
   end

@@ -190,9 +190,9 @@ local function material(sentences)
 end
 
 -- Numbered as in their file, without those that hold something private.
-local function numbered(units, names, pause)
+local function numbered(list, names, pause)
   local lines = {}
-  for i, unit in ipairs(units) do
+  for i, unit in ipairs(list) do
     pause()
     lines[i] = ("%d: %s"):format(unit.line, may_leave(unit, names) and unit.text or "[left out: private]")
   end

@@ -40,11 +40,12 @@ function M.norm(text, low, marks, unit)
       subject, modal, rest = a, word, at
     end
   end
-  if not subject or any(subject, NOT_SUBJECTS) or any(subject, FINITE) then return end
+  local nobody = subject == "nobody" or subject == "no one" or subject == "everybody" or subject == "everyone"
+  if not subject or any(subject, NOT_SUBJECTS) and not nobody or any(subject, FINITE) then return end
   if find(subject, ":") or find(subject, "%f[%a]th[ai][ts]$") or find(subject, "%f[%a]it$") then return end
-  if any(sub(low, rest), NO_NORM) then return end
+  if any(sub(low, rest), NO_NORM) and not nobody then return end
   local placed = unit.kind == "instructions" or unit.kind == "decision" or unit.level == "rules" or marks.label
-  if not plural(subject) and not placed then return end
+  if not plural(subject) and not placed and not (nobody and unit.list) then return end
   if (modal == "have to" or modal == "need to" or modal == "are to" or modal == "is to") and not normative(unit)
     and not (marks.label or unit.list) then
     return
@@ -59,7 +60,7 @@ local BANNED = { "^forbidden", "^prohibited", "^banned", "^not allowed", "^disal
   "^not okay", "^not appreciated", "^not wanted", "^unwanted", "^not worth ", "^out of bounds", "^a bad idea", "^frowned upon",
   "^unacceptable", "^not an option" }
 local WANTED = { "^preferred", "^required", "^mandatory", "^compulsory", "^obligatory", "^the default", "^the norm",
-  "^the rule", "^the standard", "^a must", "^the way to go", "^expected", "^standard here", "^encouraged", "^non%-negotiable" }
+  "^the rule", "^the standard", "^a must", "^the way to go", "^the limit", "^the maximum", "^the minimum", "^enough", "^expected", "^standard here", "^encouraged", "^non%-negotiable" }
 local MADE_SO = { "^stored ", "^named ", "^written ", "^kept ", "^documented ", "^reviewed ", "^squashed", "^formatted ",
   "^sorted", "^prefixed", "^suffixed", "^capitali[sz]ed", "^grouped", "^tagged", "^versioned", "^pinned", "^wrapped",
   "^indented", "^done ", "^signed", "^read%-only", "^merged", "^deleted", "^rounded", "^reported", "^cited", "^logged" }
@@ -134,7 +135,7 @@ end
 local SETTLED = { " belong in ", " belong to ", " belongs in ", " go at ", " go on ", " go in ", " go into ", " go to ", " go under ", " go through ",
   " goes through ", " go first ", " follow ", " live in ", " live under ", " live next to ", " use ", " start with ",
   " end with ", " come first", " come before ", " gets a ", " get a ", " needs a ", " needs one", " gets ", " carries ",
-  " needs ", " require ", " requires ", " say ", " keep ", " take ", " get ", " ships with ", " ship with ", " has a ",
+  " needs ", " require ", " requires ", " say ", " stay ", " remain ", " keep ", " take ", " get ", " ships with ", " ship with ", " has a ",
   " have a ", " has one", " never ", " always ", " comes with " }
 local FOR_EACH = { [" needs "] = true, [" gets "] = true, [" needs a "] = true, [" gets a "] = true, [" carries "] = true,
   [" get a "] = true, [" requires "] = true, [" needs one"] = true, [" ships with "] = true, [" has a "] = true,
@@ -169,8 +170,8 @@ function M.settled(text, low, marks, unit)
   -- In talk and in notes such a sentence tells what happens as often as what should.
   if unit.level == "facts" and not each and not adverb then return end
   if not normative(unit) and unit.kind ~= "log" and not (each and unit.kind ~= "notes") and not (each and unit.list)
-    and not adverb and not find(verb, " belong")
-    and not (unit.speaker == "user" and find(verb, "^ go ")) then
+    and not adverb and not find(verb, " belong") and not find(subject, "s that ")
+    and not (unit.speaker == "user" and (find(verb, "^ go ") or any(low, W.general))) then
     return
   end
   if adverb then
@@ -232,7 +233,7 @@ end
 
 local TELLS = { "^the old ", "^our old ", "^our ", "^the previous ", "^previously", "^formerly", "^currently", "^right now",
   "^for example", "^e%.g", "^see ", "^examples?%f[%A]", "^you can ", "^you may ", "^you could", "^thanks", "^many ", "^several ",
-  "^done", "^todo", "^status", "^last ", "^in %d%d%d%d", "^since ", "^version", "^updated", "^unfortunately", "^yes%f[%A]",
+  "^done", "^todo", "^status", "^last ", "^user is ", "^the user is ", "^user was ", "^the user was ", "^in %d%d%d%d", "^since ", "^version", "^updated", "^unfortunately", "^yes%f[%A]",
   "^no%W", "^less ", "^more ", "^both ", "^such ", "^here%f[%A]", "^an? ", "^another ", "^other ", "^\1%d+\2 [%l]+s " }
 local PAST = { "used", "noticed", "found", "changed", "fixed", "added", "removed", "moved", "renamed", "failed", "broke", "crashed",
   "switched", "worked", "took", "went", "made", "turned", "caused", "led", "lost", "saved", "shipped", "released", "was",
@@ -242,7 +243,8 @@ local function past(low)
   for i = 1, #PAST do
     local at = find(low, "%f[%a]" .. PAST[i] .. "%f[%A]")
     local before = at and match(sub(low, 1, at - 1), "([%l']+)%s+$")
-    if at and not (before and find(" is are be get gets been being to never not always that ", " " .. before .. " ", 1, true)) then
+    if at and not (before and find(" is are be get gets been being to never not always that the a an no all any every ",
+      " " .. before .. " ", 1, true)) and not find(sub(low, math.max(1, at - 8), at - 1), "%d%s+$") then
       return true
     end
   end
@@ -276,7 +278,9 @@ end
 
 --- Under a heading that speaks of rules: what is in the present and about things in general.
 function M.plain_rule(text, low, marks, unit)
-  if unit.level ~= "rules" or unit.task or unit.kind == "log" or unit.kind == "chat" and not unit.list then return end
+  local bound = unit.kind == "memory" and unit.list and (find(low, "no %l+er than ") or find(low, "at most ")
+    or find(low, "at least ") or find(low, "no more than "))
+  if unit.level ~= "rules" and not bound or unit.task or unit.kind == "log" or unit.kind == "chat" and not unit.list then return end
   local count = words_in(low)
   local one_per = find(low, "^one .+ per ") or find(low, "^one .+ at a time")
   if count < 3 or count > 32 or any(low, NOT_SUBJECTS) and not one_per
@@ -289,10 +293,12 @@ function M.plain_rule(text, low, marks, unit)
   local subject, verb = match(low, "^([%l][%l%- /]-s)%s+(%l+)%f[%A]")
   local first = first_word(low)
   if first and (W.errands[first] or W.steps[first]) then return end
-  if is_phrase(low) then
+  local told = subject and W.verbs[verb] and not W.nouns_too[verb]
+  if not told and is_phrase(low) then
     -- A mere word or two is a title.
     local solid = select(2, gsub(low, "[%l\1][%l\1\2%d\128-\255'%-]+", ""))
-    if not unit.list or solid < 3 or unit.ordered and count < 4 then return end
+    local many = subject and has_limit(low)
+    if not unit.list and not many or solid < 3 or unit.ordered and count < 4 or find(low, "^\1") then return end
     marks.phrase = not has_limit(low) or nil
     return made("do", text)
   end
@@ -301,7 +307,8 @@ function M.plain_rule(text, low, marks, unit)
   if find(low, "^the ") then
     -- "The parser never blocks" tells what it does.
     if not has_limit(low) or not find(low, "%f[%a]is%f[%A]") and not find(low, "%f[%a]are%f[%A]")
-      and not find(low, "%f[%a]must%f[%A]") and not find(low, "%f[%a]should%f[%A]") then
+      and not find(low, "%f[%a]must%f[%A]") and not find(low, "%f[%a]should%f[%A]") and not find(low, ", not the ")
+      and not find(low, ", not a ") and not find(low, ", not by ") and not find(low, ", not in ") then
       return
     end
   elseif subject and words_in(subject) <= 6 and not find(subject, "^%l+ed ") and not find(verb, "ed$") then

@@ -73,14 +73,22 @@ local function rules_all(text)
   return verb ~= nil and W.verbs[verb] ~= nil and not any(low, wording.finite)
 end
 
+-- "for this experiment" is once; "in this repository" is not.
+local function of_one(low)
+  for word in string.gmatch(low, "%f[%a][fio][orn]r? this (%l+)") do
+    if not W.lasting_places[word] then return true end
+  end
+  return false
+end
+
 local function blocked(low, unit)
-  if any(low, W.hypothetical) or any(low, W.once) then return true end
+  if any(low, W.hypothetical) or any(low, W.once) or of_one(low) then return true end
   local heading = lower(unit.heading or "")
-  for _, pattern in ipairs(W.no_rule_headings) do
+  for _, pattern in ipairs(unit.level ~= "rules" and W.no_rule_headings or {}) do
     if find(heading, pattern) then return true end
   end
-  local label = match(low, "^(%l[%l%-]*)[%s%l]-:%s")
-  return label ~= nil and W.no_rule_labels[label] == true
+  local label, last = match(low, "^(%l[%l%-]*)[%s%l]-(%l*):%s")
+  return label ~= nil and W.no_rule_labels[label] == true and not (W.topics[last] and last ~= label)
 end
 
 local LIST_KINDS = { review = true, decision = true }
@@ -122,7 +130,8 @@ local function read_clause(text, marks, unit)
     local main = match(text, ",%s+so%s+(%l.+)$")
     if main and is_order(lower(main)) then result = forms.order(main, lower(main), marks, unit) end
   end
-  if not result and (marks.norm and not find(low, "^to ") or marks.strong and rules_all(text))
+  if not result and (marks.norm and not find(low, "^to ") or marks.strong and rules_all(text)
+    or marks.lasts and words_in(low) >= 4 and not norms.past(low))
     and (not any(low, wording.pronouns) or find(low, "^if ") and find(text, ",")) then
     result = { form = "do", text = text }
   end
@@ -145,6 +154,7 @@ local BREAKS = { ";%s+", "%s+\226\128[\147\148]%s+", ":%s+", ",%s+so%s+", ",%s+b
 -- The parts of a sentence that could stand alone.
 local function clauses_of(text)
   for i = 1, #BREAKS do text = gsub(text, BREAKS[i], "\3") end
+  text = gsub(gsub(text, ",%s+(don't )", "\3%1"), ",%s+(never )", "\3%1")
   local list = {}
   for clause in string.gmatch(text, "[^\3]+") do
     clause = match(clause, "^%s*(.-)%s*$")
@@ -187,12 +197,14 @@ function M.read(unit)
   local text, kept = veil(unit.text)
   text = plain(text)
   local low = lower(text)
-  if #text < 8 or not find(low, "[%l\128-\255]") or find(text, "^%(") then return {} end
+  -- What is quoted says what somebody said.
+  local quoted = find(text, "^\1") and find(kept[1] or "", '^["\226]') and not find(text, " [ia][sr]e? ")
+  if #text < 8 or quoted or not find(low, "[%l\128-\255]") or find(text, "^%(") then return {} end
   for _, phrase in ipairs(W.injected) do
     if find(lower(unit.text), phrase, 1, true) then return {}, true end
   end
   if blocked(low, unit) then return {} end
-  local marks = {}
+  local marks = { general = unit.general }
   local question = find(text, "%?%W*$") ~= nil
   local result, foreign = tongues.read(text, unit, marks)
   if foreign then return { result and completed(result, marks, kept, true) } end

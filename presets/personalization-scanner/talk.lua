@@ -52,6 +52,8 @@ local function find_speaker(text)
     local name, rest = match(text, FORMS[i])
     if name then return name, rest, true end
   end
+  local part, said = match(text, "^%**(%l+)%**:%**%s+()")
+  if part and (M.user[part] or OTHERS[part]) then return part, said, false end
   local name, rest = match(text, NAMED)
   if name and not LABELS[lower(name)] then return name, rest, false end
 end

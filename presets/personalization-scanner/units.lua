@@ -334,6 +334,21 @@ local function cut_paragraph(paragraph, segment, hits, units)
   end
 end
 
+-- What makes a rule of the sentence before it.
+local ECHOES = { "^i never want that", "^i always want that", "^i never want this", "^always%W*$", "^every time%W*$",
+  "^always do that", "^we do this everywhere", "^we do that everywhere", "^we always do", "^this goes for all",
+  "^that goes for all", "^same for all", "^this applies to all", "^this applies everywhere", "^as always%W*$",
+  "^every single time", "^in general%W*$", "^everywhere%W*$", "^i mean always", "^that's a rule", "^this is a rule" }
+
+local function mark_echoes(units, from)
+  for i = math.max(2, from), #units do
+    local before, low = units[i - 1], lower(units[i].text)
+    if before.paragraph == units[i].paragraph then
+      for _, pattern in ipairs(ECHOES) do before.general = before.general or find(low, pattern) ~= nil end
+    end
+  end
+end
+
 local OVER = { "superseded", "deprecated", "obsolete", "withdrawn", "rejected" }
 
 -- A record of a decision that holds no longer. What a sidecar proposed can be rejected for a reason that holds.
@@ -405,7 +420,9 @@ function Reader:flush()
   elseif self.lead then
     paragraph.level = self.lead
   end
+  local from = #self.units
   cut_paragraph(paragraph, self.segment, self.hits, self.units)
+  mark_echoes(self.units, from)
 end
 
 function Reader:open(fields)
@@ -448,7 +465,9 @@ function Reader:text(text, entry, at)
     self:open { list = true, ordered = find(mark, "^%d+[%.%)]") ~= nil, task = box ~= nil }
     add_line(self.paragraph, sub(text, box or body), entry, at + (box or body) - 1)
   else
-    if find(text, "^%s*%u[%w%-]+:%s") or not self.paragraph then self:open { label = true } end
+    -- In a file of rules a line is one, without a mark.
+    local alone = find(segment.path, "rules$") and find(text, "^%u")
+    if find(text, "^%s*%u[%w%-]+:%s") or alone or not self.paragraph then self:open { label = true, list = alone or nil } end
     add_line(self.paragraph, text, entry, at)
   end
 end
@@ -474,6 +493,9 @@ function Reader:line(i, entry, at)
     self.comment = not find(text, "-->", 1, true)
     return
   end
+  -- What a mail is about is its heading.
+  local subject = self.segment.kind == "notes" and match(text, "^Subject:%s+(.+)$")
+  if subject then return self:title(1, gsub(gsub(subject, "^[Rr][Ee]:%s*", ""), "%s+$", "")) end
   local below = self.segment.lines[i + 1]
   if below and self.blank and find(below.text, "^%s*[=%-][=%-][=%-]+%s*$") and find(text, "^%w") and #text < 100 then
     return self:title(find(below.text, "=", 1, true) and 1 or 2, match(text, "^(.-)%s*$"))

@@ -79,6 +79,9 @@ function senses.hate(body, low, marks)
   marks.negative = true
   local when = match(body, "^it when (.+)$") or match(body, "^it if (.+)$") or match(body, "^when (.+)$")
   if when then return made("dont", "Not wanted: " .. when) end
+  if find(low, "^[%l ]- to %l+") and not find(low, "^to ") and words_in(match(low, "^(.-) to ")) <= 2 then
+    return made("dont", "Not wanted: " .. body)
+  end
   return made("dont", (find(low, "^to ") and "Not wanted: " or "Avoid ") .. gsub(body, "^you to ", ""))
 end
 

@@ -88,7 +88,8 @@ local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]
 
 -- What cannot be the subject of a rule.
 local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]", "^she%f[%A]",
-  "^i%f[%A]", "^there%f[%A]", "^one%f[%A]", "^somebody", "^someone", "^who", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
+  "^i%f[%A]", "^there%f[%A]", "^one of", "^one is", "^one can", "^one could", "^one should", "^one must", "^one has", "^one thing", "^one more",
+  "^somebody", "^someone", "^who", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
   "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ", "^some ",
   "^my%f[%A]", "^his%f[%A]", "^her%f[%A]", "^thanks" }
 
@@ -233,6 +234,7 @@ local function without_lead(text, marks)
     if lead then
       text = sub(text, last + 1)
       if lead[2] then marks[lead[2]] = true end
+      if lead[2] == "lasts" then marks.strong = true end
     else
       local rest = without_head(text, low, marks)
       if not rest then return text end

@@ -109,6 +109,9 @@ M.once = { "%f[%a]today%f[%A]", "%f[%a]tomorrow%f[%A]", "%f[%a]tonight%f[%A]", "
     "%f[%a]pr %d",
   "%f[%a]issue %d", "%f[%a]this afternoon", "%f[%a]this morning", "%f[%a]right now%f[%A]" }
 
+M.lasting_places = set [[project repo repository codebase code team user service package workspace library tool company
+  organisation organization area field respect way style document group lab order list]]
+
 -- What makes a sentence hold for more than one case.
 M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]",
   "%f[%a]all%f[%A]",
@@ -185,8 +188,8 @@ M.lead_ins = {
   { "^as i wrote[^:,]*[:,]%s+", "correction" }, { "^as i said[^:,]*[:,]%s+", "correction" },
   { "^as mentioned[^:,]*[:,]%s+", "correction" }, { "^like i said[^:,]*[:,]%s+", "correction" },
   { "^i told you[^:,]*[:,]%s+", "correction" }, { "^once more[:,]%s+", "correction" },
-  { "^from now on,?%s+", "strong" }, { "^from here on,?%s+", "strong" }, { "^going forward,?%s+", "strong" },
-  { "^in future [%l]+,%s+", "strong" }, { "^in the future,?%s+", "strong" }, { "^in future,?%s+", "strong" },
+  { "^from now on,?%s+", "lasts" }, { "^from here on,?%s+", "lasts" }, { "^going forward,?%s+", "lasts" },
+  { "^in future [%l]+,%s+", "lasts" }, { "^in the future,?%s+", "lasts" }, { "^in future,?%s+", "lasts" },
   { "^next time,?%s+", "strong" }, { "^as a rule,?%s+", "strong" }, { "^in general,?%s+", "general" },
   { "^generally,?%s+", "general" }, { "^by default,?%s+", "general" }, { "^usually,?%s+", "hedge" },
   { "^if possible,?%s+", "hedge" }, { "^where possible,?%s+", "hedge" }, { "^ideally,?%s+", "hedge" },
@@ -251,6 +254,6 @@ M.no_rule_headings = { "^context", "^background", "^alternatives", "^options", "
 M.topics = set [[language indentation indent quotes tone style commits branches encoding units timezone spelling
   formatter
   linter editor shell imports naming tests logging dates citations figures plots headings captions errors comments
-  docstrings dependencies seeds types format output answers reports defaults locale currency tables jobs lists]]
+  docstrings verbosity theme keybindings dependencies seeds types format output answers reports defaults locale currency tables jobs lists]]
 
 return M

@@ -82,7 +82,7 @@ end
 local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd | pregnan |
   miscarriage | sick leave | sick note | maternity leave | paternity leave | parental leave | medical leave |
   bereavement | surgery | chemotherapy | radiotherapy | on medication | antidepress | diagnosed with | allergic to |
-  my therapist | my doctor | my dentist | the dentist | root canal | wheelchair | hiv positive | hiv-positive |
+  my therapist | my doctor | my dentist | the dentist | root canal | wheelchair | left-handed | hiv positive | hiv-positive |
   in rehab | burnout | bipolar | schizophren | is colour-blind | is color-blind | am colour-blind | am color-blind |
   is colour blind | is color blind | am colour blind | am color blind | i'm colour | i'm color | hearing aid |
   is deaf | am deaf | is blind | am blind | low vision | carpal tunnel | chickenpox | hernia | dialysis | pacemaker |
@@ -142,7 +142,7 @@ local function states(low, add)
     add(at - (lead and #lead or 0), to + #tail, find(word, "^my ") and "family or health" or "personal circumstances")
   end)
   phrases.each(NEAR_AT, low, function(_, at, to)
-    if not find(sub(low, at - 1, at - 1), "[_%-]") and not find(sub(low, to + 1, to + 1), "[%w_%-]")
+    if not find(sub(low, at - 1, at - 1), "[_%-]") and not find(sub(low, to + 1, to + 2), "^s?[%w_%-]")
       and person_near(low, at, to) then
       add(at, to, "health")
     end

@@ -413,6 +413,18 @@ function M.introduced(text)
   return found
 end
 
+-- Names that are written like words, as in logins and addresses.
+local function small_again(text, low, words, add)
+  local wanted = {}
+  for _, word in ipairs(words) do
+    if #word >= 5 and not NOT_NAMES[word] then wanted[lower(word)] = true end
+  end
+  if not next(wanted) then return end
+  for from, word, to in string.gmatch(low, "()(%l[%l\128-\255]+)()") do
+    if wanted[word] and find(text, "^%l", from) then add(from, to - 1, "name") end
+  end
+end
+
 local function again(text, words, add)
   local wanted = {}
   for _, word in ipairs(words) do
@@ -434,7 +446,8 @@ end
 ---@param low string the text in lower case
 ---@param add fun(from: integer, to: integer, kind: string)
 ---@param known string[]? words of names that are known already
-function M.scan(text, low, add, known)
+---@param strict boolean? also where they are written small
+function M.scan(text, low, add, known, strict)
   local found, spans = {}, {}
   headed(text, found, spans)
   signed(text, found, spans)
@@ -445,6 +458,7 @@ function M.scan(text, low, add, known)
   for _, span in ipairs(spans) do add(span[1], span[2], span[3]) end
   for _, word in ipairs(known or {}) do found[#found + 1] = word end
   again(text, found, add)
+  if strict then small_again(text, low, found, add) end
   handles(text, low, add)
   homes(text, low, add)
 end
