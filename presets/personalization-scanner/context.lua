@@ -16,7 +16,7 @@ local RULES = list [[rules? convention guideline standard principle preference p
   don'?ts dos~and never always must lessons? learn takeaway insight feedback correction likes dislikes wants wishes care~about
   we~want~to~change agreed decided policy policies practice tone voice answers communication talking~to commits? commit~ branch
   pull~request merge~request code~review reviewing remember non%-negotiable pet~peeve habits quality~bar handbook definition~of~done
-  next~time next~runs in~future from~now~on what~i~expect dealing~with working~style coding guardrail boundaries regel
+  next~time next~runs for~future in~future from~now~on what~i~expect dealing~with working~style coding guardrail boundaries regel
   konvention stil richtlinie vorgabe arbeitsweise vorlieben wünsche beschl gelernt grundsätze schreibstil schreibweise
   gewohnheit règle préférence bonnes~pratiques regla preferencia convenci estilo acuerdo afspraken voorkeur regole stile]]
 local FACTS = list [[set-?~?up install getting~started getting~access onboarding quick~?start prerequisite architect structure layout overview about~the~project

@@ -20,6 +20,7 @@ function M.never(text, low, marks)
   local order = sub(low, rest)
   local word = first_word(order)
   if not word or W.idle[word] or find(word, "ed$") or find(word, "s$") and not W.verbs[word] then return end
+  if find(" through in on from by with for to at over into ", " " .. word .. " ", 1, true) then return end
   if find(" mind again been was is a the before had have ", " " .. word .. " ", 1, true) then return end
   if not W.verbs[word] and not find(order, "^%l+%s+[%l\1]") then return end
   marks.strong, marks.negative = true, true

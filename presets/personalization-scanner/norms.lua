@@ -171,6 +171,7 @@ function M.settled(text, low, marks, unit)
   if unit.level == "facts" and not each and not adverb then return end
   if not normative(unit) and unit.kind ~= "log" and not (each and unit.kind ~= "notes") and not (each and unit.list)
     and not adverb and not find(verb, " belong") and not find(subject, "s that ")
+    and not (find(verb, "^ go") and (find(low, ", never ") or find(low, ", not ")))
     and not (unit.speaker == "user" and (find(verb, "^ go ") or any(low, W.general))) then
     return
   end
@@ -192,12 +193,22 @@ local ABOVE = { "^anything above ", "^anything over ", "^anything bigger", "^any
 --- "Dashboards deploy from the release branch only", "Anything above 200 lines is split".
 function M.restricted(text, low, marks, unit)
   local count = words_in(low)
-  if count < 4 or count > 18 or any(low, NOT_SUBJECTS) or find(low, "^the ") or find(low, "^our ") then return end
+  if count < 4 or count > 18 or any(low, NOT_SUBJECTS) and not find(low, "^no") or find(low, "^the ")
+    or find(low, "^our ") then
+    return
+  end
   local subject = match(low, "^([%l][%l%- ]-s) %l")
   local only = subject and words_in(subject) <= 5 and not find(subject, "%f[%a]%l+ed%f[%A]")
     and any(gsub(low, "%W+$", ""), ONLY_SO)
   local above = any(low, ABOVE) and (find(low, "%f[%a]is%f[%A]") or find(low, "%f[%a]gets?%f[%A]")
     or find(low, "%f[%a]must%f[%A]") or find(low, "%f[%a]goes%f[%A]") or find(low, "%f[%a]needs%f[%A]"))
+  -- Nobody argues with the formatter. A sidecar that finds more reports it.
+  if unit.level == "rules" and (find(low, "^nobody %l+s ") or find(low, "^no one %l+s ")) then
+    marks.negative = true
+    return made("dont", text)
+  end
+  local general = (unit.level == "rules" or unit.kind == "decision") and match(low, "^an? %l[%l%-]* that .- (%l+)s ")
+  above = above or general and W.verbs[general] ~= nil and general ~= "test"
   if not only and not above or M.past(low) or find(low, "%f[%a]happens?%f[%A]") or find(low, "%f[%a]fails?%f[%A]")
     or find(low, "%f[%a]works?%f[%A]") or unit.kind == "chat" and find(low, "%f[%a]can%f[%A]") then
     return
@@ -225,7 +236,7 @@ function M.habit(text, low, marks, unit)
   -- Some of these read as past just as well, and some say nothing about a habit.
   if not word or not W.verbs[word] or W.no_habits[word] then return end
   if find(body_low, "^use it ") or find(body_low, "^use this ") then return end
-  local firm = find(low, "^we now") or find(low, "^we only") or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")
+  local firm = marks.lasts or marks.norm or find(low, "^we now") or find(low, "^we only") or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")
   if not normative(unit) and not firm and not marks.label then return end
   marks.habit = true
   return made("do", capital(body))

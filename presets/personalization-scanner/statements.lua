@@ -50,6 +50,12 @@ local function with_condition(text, marks, unit)
   local word = first_word(low)
   if not word or not find(CONDITIONS, " " .. word .. " ", 1, true) then return end
   local clause, main = match(text, "^([^,]+),%s+(.+)$")
+  -- "For error messages I want the file first"
+  local before, at = match(low, "^(%l+ [%l ]-),? ()i want ")
+  if not before then before, at = match(low, "^(%l+ [%l ]-),? ()i prefer ") end
+  if not before then before, at = match(low, "^(%l+ [%l ]-),? ()i like ") end
+  if not before then before, at = match(low, "^(%l+ [%l ]-),? ()i'd like ") end
+  if before and words_in(before) <= 6 then clause, main = sub(text, 1, #before), sub(text, at) end
   if not clause and find(" before after when whenever if once unless ", " " .. word .. " ", 1, true) then
     clause, main = main_clause(text, low)
   end
@@ -210,7 +216,7 @@ function M.read(unit)
   if foreign then return { result and completed(result, marks, kept, true) } end
   text = without_lead(text, marks)
   low = lower(text)
-  if question and not marks.question and not marks.label then return {} end
+  if question and not marks.question and not marks.label and not marks.norm then return {} end
   if blocked(low, unit) then return {} end
   result = read_clause(text, marks, unit)
   if result then return { completed(result, marks, kept) } end

@@ -16,6 +16,12 @@ local depth_limit = 64
 ---@field keys string[] from the outside in
 ---@field item boolean? one of a list
 
+-- "category": "health" says of its neighbours what they are.
+local KINDS = { category = true, topic = true, type = true, kind = true, tag = true, class = true, area = true,
+  section = true, group = true }
+local PRIVATE = { personal = true, private = true, health = true, medical = true, family = true, people = true,
+  contact = true, contacts = true, secret = true, secrets = true, credentials = true, hr = true, finance = true }
+
 local function breaks_in(text)
   return select(2, gsub(text, "\n", ""))
 end
@@ -57,7 +63,8 @@ function M.json(text)
           line, counted = line + breaks_in(sub(text, counted, at)), at + 1
           local keys = {}
           for _, level in ipairs(stack) do keys[#keys + 1] = level.key end
-          entries[#entries + 1] = { text = value, line = line, keys = keys, item = top and not top.object }
+          if top and PRIVATE[lower(value)] and KINDS[top.key] then top.private = true end
+          entries[#entries + 1] = { text = value, line = line, keys = keys, item = top and not top.object, of = top }
         end
       end
     end

@@ -146,7 +146,7 @@ local function data_segments(input, kind, entries, segments)
     if text and find(text, "%a") then
       segments[#segments + 1] = { path = input.path, kind = kind, lines = { { text = text, line = entry.line } },
         heading = heading, level = context.of(heading) or context.file(input.path) and "rules" or nil, list = true,
-        raw = (entry.keys[#entry.keys] or "") .. ": " .. entry.text }
+        class = entry.of and entry.of.private and "personal" or nil, raw = (entry.keys[#entry.keys] or "") .. ": " .. entry.text }
     end
   end
 end
@@ -533,7 +533,7 @@ function M.units(segment, names)
   for i, entry in ipairs(segment.lines) do texts[i] = entry.text end
   local whole = table.concat(texts, "\n")
   if is_over(segment) then return units end
-  if segment.raw then segment.class = m.privacy.holds(segment.raw, { names = names }) end
+  if segment.raw and not segment.class then segment.class = m.privacy.holds(segment.raw, { names = names }) end
   if not segment.speaker and (segment.kind == "chat" or segment.kind == "notes") then
     segment.speakers = talk.speakers(segment.lines)
     if segment.speakers then segment.kind = "chat" end

@@ -31,7 +31,7 @@ local VERBS = {
     "hates|dislikes|does not like|doesn't like|does not want|doesn't want|can't stand|cannot stand|does not need|doesn't need|"
     .. "is not a fan of|isn't a fan of|objects to|is annoyed by|gets annoyed by|complained about|complains about|never wants|"
     .. "is tired of|really dislikes|strongly dislikes|doesn't care for" },
-  rather = { "would rather|'d rather", "would rather|'d rather" },
+  rather = { "would rather|'d rather|would much rather|'d much rather", "would rather|'d rather|would much rather" },
 }
 local SUBJECTS = { { "i", 1, true }, { "we", 1, false }, { "they", 1, true }, { "the user", 2, true }, { "user", 2, true },
   { "the team", 2, false }, { "the owner", 2, true }, { "the maintainer", 2, true }, { "the maintainers", 1, false },
@@ -201,8 +201,23 @@ function M.own(text, low, marks)
   end
 end
 
+--- "I'm fine with X as long as Y".
+local function allowed(text, low, marks)
+  local at = match(low, "^i'm fine with ()") or match(low, "^i am fine with ()") or match(low, "^i'm ok with ()")
+    or match(low, "^i'm okay with ()") or match(low, "^i don't mind ()")
+  if not at then return end
+  local what, bound = match(sub(text, at), "^(.-),? as long as (.+)$")
+  if not what then what, bound = match(sub(text, at), "^(.-),? only if (.+)$") end
+  if not what then what, bound = match(sub(text, at), "^(.-),? provided (.+)$") end
+  if not what then return end
+  marks.preference, marks.user = true, true
+  return made("do", ("%s only if %s"):format(what, gsub(bound, "^that ", "")))
+end
+
 --- "There is no need to X", "A beats B".
 function M.spared(text, low, marks)
+  local bounded = allowed(text, low, marks)
+  if bounded then return bounded end
   local at = match(low, "^no need %l+ ()") or match(low, "^there's no need %l+ ()") or match(low, "^there is no need %l+ ()")
     or match(low, "^you don't need to ()") or match(low, "^you do not need to ()") or match(low, "^you don't have to ()")
     or match(low, "^you needn't ()")

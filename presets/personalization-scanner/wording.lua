@@ -89,7 +89,7 @@ local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]
 -- What cannot be the subject of a rule.
 local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]", "^she%f[%A]",
   "^i%f[%A]", "^there%f[%A]", "^one of", "^one is", "^one can", "^one could", "^one should", "^one must", "^one has", "^one thing", "^one more",
-  "^somebody", "^someone", "^who", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
+  "^somebody", "^someone", "^who%f[%A]", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
   "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ", "^some ",
   "^my%f[%A]", "^his%f[%A]", "^her%f[%A]", "^thanks" }
 

@@ -12,7 +12,7 @@ M.verbs = set [[accept account acknowledge act add address adopt aim align alpha
   annotate
   annotate announce answer append apply approve argue arrange ask assert assign assume attach author automate avoid
   back
-  base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture carry catch
+  base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture carry cap catch
   centralise change check choose chunk cite clarify clean clear close collect comment commit communicate compare
   compile
   complete compress compute confirm connect consider consult contain continue convert copy correct count cover create
@@ -160,6 +160,7 @@ M.lead_ins = {
   { "^folks,? please%s+", "strong" }, { "^team,? please%s+", "strong" }, { "^we stay with%s+", "chosen" },
   { "^we stick to%s+", "chosen" }, { "^we stick with%s+", "chosen" }, { "^we're sticking with%s+", "chosen" },
   { "^we keep using%s+", "chosen" }, { "^we'll stick with%s+", "chosen" }, { "^we will stick with%s+", "chosen" },
+  { "^can we agree that%s+", "norm" }, { "^can we please agree that%s+", "norm" }, { "^can we agree to%s+", "decided" },
   { "^can we please%s+", "question" }, { "^can we%s+", "question" }, { "^could we please%s+", "question" },
   { "^could we%s+", "question" }, { "^i would ask you to%s+", "request" }, { "^i'd ask you to%s+", "request" },
   { "^keep in mind that%s+", "norm" }, { "^keep in mind to%s+", "strong" }, { "^bear in mind that%s+", "norm" },
@@ -203,7 +204,7 @@ M.lead_ins = {
     "label" },
   { "^note to self:%s+", "label" }, { "^standing decision:%s+", "label" }, { "^takeaway:%s+", "label" },
   { "^feedback:%s+", "label" }, { "^request:%s+", "request" }, { "^why:%s+" }, { "^reason:%s+" }, { "^good:%s+" },
-  { "^decision:%s+" }, { "^decided:%s+", "decided" }, { "^agreed:%s+", "decided" },
+  { "^decision:%s+" }, { "^decided:%s+", "norm" }, { "^agreed:%s+", "norm" },
   { "^we also decided to%s+", "decided" }, { "^we decided to%s+", "decided" }, { "^we have decided to%s+", "decided" },
   { "^we agreed to%s+", "decided" }, { "^we also agreed to%s+", "decided" }, { "^it was decided to%s+", "decided" },
   { "^we agreed that%s+", "norm" }, { "^we decided that%s+", "norm" }, { "^we also decided that%s+", "norm" },

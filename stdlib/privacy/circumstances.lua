@@ -93,7 +93,10 @@ local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslex
   is jewish | is catholic | is hindu | votes for | trade union member | my home address | my address is |
   home address | new address | i live in | i live at | i live on | lives at | i grew up | criminal record |
   blood pressure | blood type | my visa | asylum | native speaker of | was arrested | credit score |
-  bankruptcy | anschrift: | wohnt in | wohnhaft | ich wohne | krankgeschrieben | krankheit | erkrankt | ist krank |
+  bankruptcy | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis | sleep apn | coeliac | celiac |
+  ptsd | multiple sclerosis | tinnitus | chronic pain | chronic illness | chronic fatigue | chronic migraine |
+  eating disorder | anxiety disorder | is recovering from | suffers from | leidet an | souffre d | padece | soffre di |
+  psychiatr | psycholog | mental health | hearing loss | anschrift: | wohnt in | wohnhaft | ich wohne | krankgeschrieben | krankheit | erkrankt | ist krank |
   =krank | elternzeit | mutterschutz | schwanger | meine frau | mein mann | mein sohn | meine tochter |
   meine kinder | meine mutter | mein vater | bandscheibe | beim zahnarzt | zum arzt | beim arzt | operiert |
   gehalt von | gehälter | euro brutto | euro netto | geschieden | scheidung | depression | pflegefall | herzinfarkt |
@@ -141,6 +144,8 @@ local function states(low, add)
     end
     add(at - (lead and #lead or 0), to + #tail, find(word, "^my ") and "family or health" or "personal circumstances")
   end)
+  for from, to in string.gmatch(low, "()%f[%a]has %l+[%l' ]- disease()") do add(from, to - 1, "health") end
+  for from, to in string.gmatch(low, "()%f[%a]has %l+[%l' ]- syndrome()") do add(from, to - 1, "health") end
   phrases.each(NEAR_AT, low, function(_, at, to)
     if not find(sub(low, at - 1, at - 1), "[_%-]") and not find(sub(low, to + 1, to + 2), "^s?[%w_%-]")
       and person_near(low, at, to) then

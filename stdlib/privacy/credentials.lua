@@ -167,6 +167,9 @@ local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^oauth", "^https?://", "^
   "^v?%d+%.%d+", "^rfc%d", "^x509", "^%d+[%-%s]?bit", "^%d+%-", "^[%./~]", "^%-%-", "^%a[%w_]*%(" }
 
 -- How a word ends that tells about a password.
+local COMPOUNDS = set [[authentication auth hashing hash hashes protection protected manager managers policy policies reset
+  resets rotation field fields prompt file files store storage based login entry strength rule rules change changes length
+  generator database check checks input prompts rotated encryption vault recovery]]
 local TELLING = { "ed$", "ly$", "ing$", "able$", "ible$", "ive$", "ous$", "ful$", "less$", "bar$", "lich$" }
 
 local function any(text, patterns)
@@ -195,6 +198,8 @@ local function is_value(value, group, sure, quoted, ends)
     if digit and letter or mark then return true end
     if digit then return #value >= 4 end
     local mixed = find(value, "%l%u") or (find(value, "%-") and #value >= 10)
+    if sure == "with" then return #value >= 4 and find(value, "^[%l\128-\255]+$") ~= nil and not COMPOUNDS[low]
+      and not DESCRIBES[low] end
     if sure == "said" then
       -- "is hidden", "was easily guessed" say how it is; what it is ends the sentence or its part.
       return #value >= 4 and ends and find(value, "^[%l\128-\255]+$") ~= nil and not DESCRIBES[low]
@@ -228,8 +233,12 @@ for _, copula in ipairs(COPULAS) do
 end
 
 -- The values that may follow a word: {text, offset, sure, quoted, ends}, for each form that fits.
-local function value_after(window)
+local function value_after(window, with)
   local found, head = {}, sub(window, 1, 70)
+  local handed = with and match(head, "^%s+()[%l\128-\255]+")
+  if handed then
+    found[1] = { trim_value(match(sub(window, handed), "^%S+")), handed, "with", false, true }
+  end
   for i = 1, #FORMS do
     local offset = match(head, FORMS[i][1])
     if offset then
@@ -277,6 +286,8 @@ local function phrase(window)
   if count >= 3 and small <= 1 and small * 3 <= count then return offset, #rest end
 end
 
+local GIVES = set "with using mit avec con met und and use user"
+
 local function labelled(text, low, add)
   for i = 1, #WORDS do
     local word, group = WORDS[i][1], WORDS[i][2]
@@ -292,7 +303,11 @@ local function labelled(text, low, add)
         local window = sub(text, after, math.min(line_end - 1, after + 400))
         -- A sentence goes on in the next line.
         if #window < 60 then window = window .. sub(text, line_end, math.min(#text, line_end + 80)) end
-        for _, value in ipairs(value_after(window)) do
+        -- "with password sommer" gives one; "password sommer" might be a heading.
+        local lead = match(sub(low, math.max(1, at - 12), at - 1), "(%a+)%s+$") or ""
+        local article = match(sub(low, math.max(1, at - 18), at - 1), "(%a+)%s+the%s+$") or ""
+        local with = group == "pass" and (GIVES[lead] or GIVES[article])
+        for _, value in ipairs(value_after(window, with)) do
           if is_value(value[1], group, value[3], value[4], value[5]) then
             local from = after + value[2] - 1
             add(from, from + #value[1] - 1, group == "pass" and "password" or group == "code" and "access code"
