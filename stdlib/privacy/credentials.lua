@@ -93,10 +93,14 @@ local function random_words(text, add)
     if #word >= 24 and random(word) then add(from, to - 1, "random string") end
   end
   -- Tokens of chat bots.
-  for from, word, to in string.gmatch(text, "()([%w_%-]+:[%w_%-]+)()") do
-    if #word > 40 and #word < 60 and find(word, "^%d%d%d%d%d%d%d%d%d?%d?:[%w_%-]+$") then
-      add(from, to - 1, "access token")
+  local at = find(text, ":", 1, true)
+  while at do
+    local number = match(sub(text, math.max(1, at - 12), at - 1), "%f[%w]%d+$")
+    local rest = number and match(sub(text, at + 1, at + 60), "^[%w_%-]+")
+    if rest and #number >= 8 and #number <= 10 and #rest > 30 and #rest < 50 then
+      add(at - #number, at + #rest, "access token")
     end
+    at = find(text, ":", at + 1, true)
   end
 end
 
@@ -329,34 +333,37 @@ local ACCOUNT = { "login", "log in", "logs in", "zugang", "account", "benutzer",
 
 -- "admin / hunter2" and "admin:hunter2", in a line that speaks of a login.
 local function pairs_of(text, low, add)
-  for from, name, gap, at, value in string.gmatch(text, "()([%w@%._%-]+)(%s?[/:]%s?)()([^%s/]+)") do
-    if find(gap, "%s") and find(gap, "/") or gap == ":" then
-      local bare = trim_value(value)
-      local start = math.max(1, from - 60)
-      local line = match(sub(low, start, from + #name - 1), "[^\n]*$")
-      local telling = find(bare, "%d") and find(bare, "%a")
-        or gap ~= ":" and find(bare, "[!#%$%%&%*%+=%?%^_~]")
+  local mark = find(text, "[/:]")
+  while mark do
+    local name, gap = match(sub(text, math.max(1, mark - 66), mark - 1), "([%w@%._%-]+)(%s?)$")
+    local skip, value = match(sub(text, mark + 1, mark + 130), "^(%s?)([^%s/]+)")
+    local slash = sub(text, mark, mark) == "/"
+    if name and value and (slash and gap .. skip ~= "" or not slash and gap .. skip == "") then
+      local from, bare = mark - #gap - #name, trim_value(value)
+      local line = match(sub(low, math.max(1, from - 60), mark - 1), "[^\n]*$")
+      local telling = find(bare, "%d") and find(bare, "%a") or slash and find(bare, "[!#%$%%&%*%+=%?%^_~]")
       -- In code, a colon stands between a name and its type.
-      if gap == ":" and (find(bare, "[_%(<]") or #bare < 8) then telling = nil end
-      if any(line, ACCOUNT) and #name >= 3 and #bare >= 6 and telling and not find(name, "^%d+$")
-        and not stands_in(bare) and not find(bare, "^//") and not any(lower(bare), NOT_VALUES)
-        and not find(bare, "%.%l%l%l?%l?$") then
-        add(from, at + #bare - 1, "login")
+      if not slash and (find(bare, "[_%(<]") or #bare < 8) then telling = nil end
+      if telling and any(line, ACCOUNT) and #name >= 3 and #bare >= 6 and not find(name, "^%d+$")
+        and not stands_in(bare) and not any(lower(bare), NOT_VALUES) and not find(bare, "%.%l%l%l?%l?$") then
+        add(from, mark + #skip + #bare, "login")
       end
     end
+    mark = find(text, "[/:]", mark + 1)
   end
 end
 
 -- Codes in groups, as of licences and recovery keys; and networks with what opens them.
 local function grouped(text, low, add)
-  for from, run, to in string.gmatch(text, "()%f[%w]([%u%d]+%-[%u%d%-]+)%f[%W]()") do
+  for from in string.gmatch(text, "()%f[%w%-][%u%d]") do
+    local run = match(sub(text, from, from + 80), "^[%u%d]+%-[%u%d%-]+%f[%W]") or ""
     local groups, size, even = 0, nil, true
     for group in string.gmatch(run, "[^%-]+") do
       groups, size = groups + 1, size or #group
       even = even and #group == size
     end
     if groups >= 4 and even and size >= 4 and size <= 8 and find(run, "%d") and find(run, "%u") then
-      add(from, to - 1, "licence or recovery key")
+      add(from, from + #run - 1, "licence or recovery key")
     end
   end
   for _, word in ipairs { "wi-fi", "wifi", "wlan", "hotspot" } do
