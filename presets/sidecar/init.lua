@@ -38,10 +38,25 @@ local function inspect_of(task, inputs)
   local list = {}
   if task.inspect then list[1] = task.inspect end
   if #inputs > 0 then
-    list[#list + 1] = "The material below: " .. #inputs .. " inputs, as they were when the task was prepared."
+    list[#list + 1] = #inputs == 1 and "The material below: one input, as it was when the task was prepared."
+      or ("The material below: %d inputs, as they were when the task was prepared."):format(#inputs)
     if not task.inspect then list[#list + 1] = "No other file, unless the task names it." end
   elseif not task.inspect then
     list[1] = "The files of this repository that the task names, and what they lead to. Read-only."
+  end
+  return list
+end
+
+-- The points of a list, without their dashes.
+local function points(text)
+  local list = {}
+  for line in string.gmatch(text, "[^\n]+") do
+    local point = line:match("^%s*[%-%*]%s+(.+)$")
+    if point or #list == 0 then
+      list[#list + 1] = point or line
+    else
+      list[#list] = list[#list] .. "\n  " .. line:match("^%s*(.-)$")
+    end
   end
   return list
 end
@@ -201,7 +216,7 @@ return m.preset {
       output = output_of(args, task, defaults),
       escalate = defaults.escalate .. (args.escalate and "\n- " .. args.escalate or "")
         .. (task.escalate and "\n" .. task.escalate or ""),
-      privacy = defaults.privacy .. (task.privacy and "\n" .. task.privacy or ""),
+      privacy = points(defaults.privacy .. (task.privacy and "\n" .. task.privacy or "")),
       data = data,
     }
     local described = {}
