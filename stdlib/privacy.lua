@@ -84,7 +84,12 @@ function M.scan(text, options)
   if options.only ~= "personal" then
     class = "secret"
     guarded(credentials.scan, text, low, add)
-    if options.strict then guarded(suspect.scan, text, low, add) end
+    if options.strict then
+      guarded(suspect.scan, text, low, function(from, to, kind)
+        class = kind == suspect.number and "personal" or "secret"
+        add(from, to, kind)
+      end)
+    end
   end
   if options.only ~= "secret" then
     class = "personal"

@@ -6,7 +6,7 @@ local merge = require "merge"
 local W = require "words"
 local report = require "report"
 
-local most_preferences = 300
+local most_preferences, most_places = 300, 50
 local prompt_cap = 200000
 
 local SCOPES = { "user", "project", "repository", "tool" }
@@ -159,7 +159,7 @@ local function preferences_of(list, memory, outcome, pause)
     if item.unsafe then item.confidence = math.min(item.confidence, 0.35) end
     result[i] = {
       text = item.text, scope = item.scope, confidence = math.floor(item.confidence * 100 + 0.5) / 100,
-      evidence = m.array(item.evidence), target = item.target or placing.target(item, memory),
+      evidence = m.array(table.move(item.evidence, 1, math.min(#item.evidence, most_places), 1, {})), target = item.target or placing.target(item, memory),
       privacy = item.privacy or privacy_note(item),
     }
   end

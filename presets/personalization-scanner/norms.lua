@@ -302,8 +302,8 @@ function M.plain_rule(text, low, marks, unit)
   local label = match(low, "^(%l[%l ]*):%s")
   if label and W.no_rule_labels[match(label, "%l+")] then return end
   local subject, verb = match(low, "^([%l][%l%- /]-s)%s+(%l+)%f[%A]")
-  local first = first_word(low)
-  if first and (W.errands[first] or W.steps[first]) then return end
+  local verb_first = first_word(low)
+  if verb_first and (W.errands[verb_first] or W.steps[verb_first]) then return end
   local told = subject and W.verbs[verb] and not W.nouns_too[verb]
   if not told and is_phrase(low) then
     -- A mere word or two is a title.

@@ -5,6 +5,9 @@ local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, st
 
 local M = {}
 
+--- The kind of hit that is about a person rather than a key.
+M.number = "a long number"
+
 local function set(text)
   local result = {}
   for word in string.gmatch(text, "%S+") do result[word] = true end
@@ -97,7 +100,7 @@ function M.scan(text, low, add)
       local digits = gsub(run, "%D", "")
       if #digits >= 7 and not find(run, "^%d%d%d%d[%-/%.]%d%d[%-/%.]%d%d") and not find(run, "^%d%d?%.%d%d?%.%d%d%d%d")
         and not match(run, "^%d+%.%d+$") and not find(run, "^%d+%.%d+%.%d+") then
-        add(from + at - 1, from + at + #run - 2, "a long number")
+        add(from + at - 1, from + at + #run - 2, M.number)
       end
     end
   end
