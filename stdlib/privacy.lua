@@ -72,7 +72,8 @@ end
 
 ---Everything private in a text, in order, without overlaps.
 ---@param text string
----@param options {names: string[]?, only: "secret"|"personal"|nil, strict: boolean?}? `names`: words of names known from
+---@param options {names: string[]?, only: "secret"|"personal"|nil, strict: boolean?}? `names`: words of names known
+--- from
 ---elsewhere; `strict`: also what only looks private
 ---@return moonlet.privacy.Hit[]
 function M.scan(text, options)

@@ -11,21 +11,23 @@ local function list(text)
 end
 
 -- Each begins a word; ~ stands for a space.
-local RULES = list [[rules? convention guideline standard principle preference prefer style etiquette house~ how~to~work
-  how~we~%l how~i~%l how~to~write what~we~expect ways~of~working working~agreement working~with agreement expectation do'?s do~not don't
-  don'?ts dos~and never always must lessons? learn takeaway insight feedback correction likes dislikes wants wishes care~about
-  we~want~to~change agreed decided policy policies practice tone voice answers communication talking~to commits? commit~ branch
-  pull~request merge~request code~review reviewing remember non%-negotiable pet~peeve habits quality~bar handbook definition~of~done
-  next~time next~runs for~future in~future from~now~on what~i~expect dealing~with working~style coding guardrail boundaries regel
-  konvention stil richtlinie vorgabe arbeitsweise vorlieben wünsche beschl gelernt grundsätze schreibstil schreibweise
-  gewohnheit règle préférence bonnes~pratiques regla preferencia convenci estilo acuerdo afspraken voorkeur regole stile]]
-local FACTS = list [[set-?~?up install getting~started getting~access onboarding quick~?start prerequisite architect structure layout overview about~the~project
-  background stack tech~ components? services? module director files? commands? usage examples? faq trouble known~issues
-  status links? resources? references? contacts? team~members people~ credential secrets? environment data~model glossary
-  history changelog roadmap todo to~do ideas open~questions next~steps personal~ what~went what~happened timeline results?
-  action~items attendees present agenda budget costs? incident alternatives context considered rejected options
-  obsolete deprecated superseded old~ requirements? features? motivation summary acknowledg license support glossar
-  architektur aufbau einrichtung überblick offene kontakte umgebung beispiele statut équipe estado equipo api~reference]]
+local RULES = list [[rules? convention guideline standard principle preference prefer style etiquette house~
+  how~to~work how~we~%l how~i~%l how~to~write what~we~expect ways~of~working working~agreement working~with agreement
+  expectation do'?s do~not don't don'?ts dos~and never always must lessons? learn takeaway insight feedback correction
+  likes dislikes wants wishes care~about we~want~to~change agreed decided policy policies practice tone voice answers
+  communication talking~to commits? commit~ branch pull~request merge~request code~review reviewing remember
+  non%-negotiable pet~peeve habits quality~bar handbook definition~of~done next~time next~runs for~future in~future
+  from~now~on what~i~expect dealing~with working~style coding guardrail boundaries regel konvention stil richtlinie
+  vorgabe arbeitsweise vorlieben wünsche beschl gelernt grundsätze schreibstil schreibweise gewohnheit règle
+  préférence bonnes~pratiques regla preferencia convenci estilo acuerdo afspraken voorkeur regole stile]]
+local FACTS = list [[set-?~?up install getting~started getting~access onboarding quick~?start prerequisite architect
+  structure layout overview about~the~project background stack tech~ components? services? module director files?
+  commands? usage examples? faq trouble known~issues status links? resources? references? contacts? team~members
+  people~ credential secrets? environment data~model glossary history changelog roadmap todo to~do ideas
+  open~questions next~steps personal~ what~went what~happened timeline results? action~items attendees present agenda
+  budget costs? incident alternatives context considered rejected options obsolete deprecated superseded old~
+  requirements? features? motivation summary acknowledg license support glossar architektur aufbau einrichtung
+  überblick offene kontakte umgebung beispiele statut équipe estado equipo api~reference]]
 
 local function any(text, patterns)
   for i = 1, #patterns do
@@ -58,9 +60,11 @@ function M.look(text)
   if any(low, FACTS) then return "facts" end
 end
 
-local FILES = { "rules", "convention", "writing", "how[-_]we", "naming", "coding", "handbook", "cursorrules", "windsurfrules", "clinerules", "copilot%-instructions", "code[-_]?style", "guideline", "style", "preference", "standards", "etiquette", "lessons", "learned",
-  "learnings", "stil%f[%A]", "regeln", "richtlinien", "konventionen", "feedback", "practices", "house[-_ ]?rules",
-  "working[-_ ]?agreement", "manners", "principles", "policy", "policies", "schreibstil", "reglas", "normas", "regles" }
+local FILES = { "rules", "convention", "writing", "how[-_]we", "naming", "coding", "handbook", "cursorrules",
+  "windsurfrules", "clinerules", "copilot%-instructions", "code[-_]?style", "guideline", "style", "preference",
+  "standards", "etiquette", "lessons", "learned", "learnings", "stil%f[%A]", "regeln", "richtlinien", "konventionen",
+  "feedback", "practices", "house[-_ ]?rules", "working[-_ ]?agreement", "manners", "principles", "policy",
+  "policies", "schreibstil", "reglas", "normas", "regles" }
 
 ---Whether a file of such a name is made of rules.
 ---@param path string

@@ -34,8 +34,9 @@ function M.always(text, low, marks)
   return made("do", "Always " .. sub(text, rest))
 end
 
-local BANS = { "do not ", "don't ", "dont ", "must not ", "mustn't ", "should not ", "shouldn't ", "not to ", "we do not ",
-  "we don't ", "cannot ", "may not ", "you may not ", "you must not ", "you should not ", "you shouldn't ", "not " }
+local BANS = { "do not ", "don't ", "dont ", "must not ", "mustn't ", "should not ", "shouldn't ", "not to ",
+  "we do not ", "we don't ", "cannot ", "may not ", "you may not ", "you must not ", "you should not ",
+  "you shouldn't ", "not " }
 
 function M.dont(text, low, marks, unit)
   for _, lead in ipairs(BANS) do
@@ -45,7 +46,8 @@ function M.dont(text, low, marks, unit)
       if find(lower(rest), "^take %l+ personally") then return end
       -- "We don't follow it" says nothing by itself.
       if find(lower(rest), "^%l+ [ti][th]%l*[%.!]*$") or find(lower(rest), "^%l+ so[%.!]*$") then return end
-      if not word or W.idle[word] or not is_order(lower(rest)) and (lead == "not " or not find(lower(rest), "^%l+%s")) then
+      if not word or W.idle[word] or not is_order(lower(rest)) and (lead == "not "
+        or not find(lower(rest), "^%l+%s")) then
         return
       end
       if find(lead, "^we ") then
@@ -70,9 +72,10 @@ function M.avoid(text, low, marks)
   return made("dont", "Avoid " .. sub(text, rest))
 end
 
-local NO_BAN = { "^longer", "^answer", "^need", "^idea", "^one%f[%A]", "^change", "^problem", "^worr", "^issue", "^news",
-  "^comment%f[%A]", "^rush", "^objection", "^doubt", "^way%f[%A]", "^reply", "^remark", "^action", "^decision", "^show",
-  "^data yet", "^result", "^progress", "^success", "^luck", "^difference", "^further", "^rules?%f[%A]", "^preference" }
+local NO_BAN = { "^longer", "^answer", "^need", "^idea", "^one%f[%A]", "^change", "^problem", "^worr", "^issue",
+  "^news", "^comment%f[%A]", "^rush", "^objection", "^doubt", "^way%f[%A]", "^reply", "^remark", "^action",
+  "^decision", "^show", "^data yet", "^result", "^progress", "^success", "^luck", "^difference", "^further",
+  "^rules?%f[%A]", "^preference" }
 
 function M.no(text, low, marks, unit)
   local rest = match(low, "^no%s+()[%l\1]")
@@ -119,7 +122,8 @@ end
 
 -- "Four spaces, not tabs", "Shorter answers please".
 function M.bare(text, low, marks, unit)
-  if any(low, FINITE) or any(low, wording.pronouns) or words_in(low) > 16 or find(low, "%f[%a]should%f[%A]") then return end
+  if any(low, FINITE) or any(low, wording.pronouns) or words_in(low) > 16
+    or find(low, "%f[%a]should%f[%A]") then return end
   local a, b = match(low, "^(.-),%s+not%s+()")
   if not a then
     a, b = match(low, "^(.-)%s+over%s+()")
@@ -132,12 +136,14 @@ function M.bare(text, low, marks, unit)
   if a and placed and not find(a, "%f[%a]%l+ed%f[%A]") and not find(a, "^[ait][nh]?[eo]? ") and not is_order(a) then
     -- "Alerts go to the channel, not to mail" is a sentence.
     local verb = match(a, "^%l+s (%l+)")
-    if verb and W.verbs[verb] and not W.nouns_too[verb] or find(a, "s %l+ %l+ ") and not find(a, " of ") and words_in(a) > 3 or find(sub(low, b), "^to ")
+    if verb and W.verbs[verb] and not W.nouns_too[verb] or find(a, "s %l+ %l+ ") and not find(a, " of ")
+      and words_in(a) > 3 or find(sub(low, b), "^to ")
       or find(sub(low, b), "^in ") or find(sub(low, b), "^on ") or find(sub(low, b), "^from ") then
       return words_in(a) <= 8 and made("do", text) or nil
     end
     if words_in(a) <= 5 then
-      return made("prefer", ("Prefer %s over %s"):format(small(sub(text, 1, #a)), sub(text, b)), sub(text, 1, #a), sub(text, b))
+      return made("prefer", ("Prefer %s over %s"):format(small(sub(text, 1, #a)), sub(text, b)), sub(text, 1, #a),
+        sub(text, b))
     end
   end
   if (marks.request or find(lower(unit.text), "please%W*$")) and any(low, W.comparatives) then
@@ -148,10 +154,11 @@ function M.bare(text, low, marks, unit)
   if unit.kind == "instructions" and unit.list and any(low, W.layouts) then return made("do", text) end
 end
 
-local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "^be short", "^be direct", "^be honest",
-  "^be specific", "^be precise", "^be explicit", "^think before", "^ask first", "^ask before", "^ask me", "^show your work",
-  "^cite your sources", "^keep it ", "^default to ", "^stick to ", "^stick with ", "^err on ", "^be consistent", "^be kind to", "^opt for ", "^check with me",
-  "^check in with me", "^double%-check", "^don't ask" }
+local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "^be short", "^be direct",
+  "^be honest", "^be specific", "^be precise", "^be explicit", "^think before", "^ask first", "^ask before",
+  "^ask me", "^show your work", "^cite your sources", "^keep it ", "^default to ", "^stick to ", "^stick with ",
+  "^err on ", "^be consistent", "^be kind to", "^opt for ", "^check with me", "^check in with me", "^double%-check",
+  "^don't ask" }
 
 -- Whether an order that says nothing about how long it holds is meant for good, by where it stands.
 local function lasting(verb, low, marks, unit)
@@ -175,7 +182,8 @@ function M.order(text, low, marks, unit)
   if unit.ordered and W.steps[verb] and not general and not rules then return end
   if W.errands[verb] and not firm and not asked then return end
   if marks.nit or marks.question and not any(low, W.general) then return end
-  if verb == "be" and kind ~= "instructions" and not rules and not any(low, IDIOMS) and not find(low, "^be %l+ with ") then
+  if verb == "be" and kind ~= "instructions" and not rules and not any(low, IDIOMS)
+    and not find(low, "^be %l+ with ") then
     return
   end
   if kind == "instructions" then
@@ -184,7 +192,8 @@ function M.order(text, low, marks, unit)
     if words_in(low) < 3 and not any(low, IDIOMS) then return end
   elseif not general and not marks.should then
     if not lasting(verb, low, marks, unit) then return end
-  elseif (kind == "notes" or unit.speaker == "team") and not firm and not W.standing[verb] and not any(low, W.lasting) then
+  elseif (kind == "notes" or unit.speaker == "team") and not firm and not W.standing[verb]
+    and not any(low, W.lasting) then
     return
   end
   return made("do", text)
@@ -197,7 +206,8 @@ function M.only(text, low, marks, unit)
   local placed = unit.list or unit.level == "rules" or unit.kind == "instructions" or unit.kind == "decision"
     or unit.speaker == "user"
   local phrase = placed and words_in(low) >= 4 and not any(low, FINITE) and (find(low, " in ") or find(low, " for ")
-    or find(low, " on ") or find(low, " with ") or find(low, " from ") or find(low, " as ")) and not find(low, "^only then")
+    or find(low, " on ") or find(low, " with ") or find(low, " from ") or find(low, " as "))
+    and not find(low, "^only then")
   if is_order(sub(low, rest)) or phrase then
     marks.strong = true
     return made("do", text)

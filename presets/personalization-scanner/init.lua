@@ -159,7 +159,8 @@ local function preferences_of(list, memory, outcome, pause)
     if item.unsafe then item.confidence = math.min(item.confidence, 0.35) end
     result[i] = {
       text = item.text, scope = item.scope, confidence = math.floor(item.confidence * 100 + 0.5) / 100,
-      evidence = m.array(table.move(item.evidence, 1, math.min(#item.evidence, most_places), 1, {})), target = item.target or placing.target(item, memory),
+      evidence = m.array(table.move(item.evidence, 1, math.min(#item.evidence, most_places), 1, {})),
+      target = item.target or placing.target(item, memory),
       privacy = item.privacy or privacy_note(item),
     }
   end
@@ -229,7 +230,10 @@ end
 
 local function normal_text(text)
   text = text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
-  if #text > 240 then text = text:sub(1, 240):match("^(.*)%s") or text:sub(1, 240) end
+  if #text > 240 then
+    local cut = text:sub(1, (utf8.offset(text, 0, 240) or 240) - 1)
+    text = cut:match("^(.*)%s") or cut
+  end
   if not text:find("[%.!%?]$") then text = text .. "." end
   return text
 end

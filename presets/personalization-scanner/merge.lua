@@ -7,13 +7,10 @@ local M = {}
 
 local STOP = {}
 for word in string.gmatch([[a an the of to in on at for and or with without by from as is are be it its this that
-  these those
-  all any every each do does not no never always please use used using keep kept make sure prefer preferred avoid run
-  wanted
-  should must may can will we our us you your i rather than instead over only when whenever before after if unless
-  while so
-  too also again more most very just there here what which who nobody somebody anybody user than but them they
-  their]], "%S+") do
+  these those all any every each do does not no never always please use used using keep kept make sure prefer
+  preferred avoid run wanted should must may can will we our us you your i rather than instead over only when whenever
+  before after if unless while so too also again more most very just there here what which who nobody somebody anybody
+  user than but them they their]], "%S+") do
   STOP[word] = true
 end
 

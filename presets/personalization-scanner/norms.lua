@@ -27,8 +27,9 @@ local function plural(subject)
     and not find(subject, "^the ") or find(subject, "s \1?[%d]*\2?$") ~= nil or find(subject, "data$") ~= nil
 end
 
-local MODALS = { "must not", "must never", "should not", "should never", "must", "should", "shall", "need to", "needs to",
-  "have to", "has to", "ought to", "are to", "is to", "mustn't", "shouldn't", "may only", "can only", "may not" }
+local MODALS = { "must not", "must never", "should not", "should never", "must", "should", "shall", "need to",
+  "needs to", "have to", "has to", "ought to", "are to", "is to", "mustn't", "shouldn't", "may only", "can only",
+  "may not" }
 local NO_NORM = { "^not have to", "^have%s+%l+ed", "^be worth", "^be able", "^then be ", "^now be ", "^be available",
   "^look like", "^see ", "^give you", "^help", "^suffice", "^work%f[%A]", "^be fixed", "^be done by" }
 
@@ -56,14 +57,16 @@ function M.norm(text, low, marks, unit)
 end
 
 local BANNED = { "^forbidden", "^prohibited", "^banned", "^not allowed", "^disallowed", "^discouraged", "^off.limits",
-  "^not permitted", "^unwelcome", "^not welcome", "^not acceptable", "^taboo", "^not accepted", "^a no%-go", "^not ok",
-  "^not okay", "^not appreciated", "^not wanted", "^unwanted", "^not worth ", "^out of bounds", "^a bad idea", "^frowned upon",
-  "^unacceptable", "^not an option" }
+  "^not permitted", "^unwelcome", "^not welcome", "^not acceptable", "^taboo", "^not accepted", "^a no%-go",
+  "^not ok", "^not okay", "^not appreciated", "^not wanted", "^unwanted", "^not worth ", "^out of bounds",
+  "^a bad idea", "^frowned upon", "^unacceptable", "^not an option" }
 local WANTED = { "^preferred", "^required", "^mandatory", "^compulsory", "^obligatory", "^the default", "^the norm",
-  "^the rule", "^the standard", "^a must", "^the way to go", "^the limit", "^the maximum", "^the minimum", "^enough", "^expected", "^standard here", "^encouraged", "^non%-negotiable" }
-local MADE_SO = { "^stored ", "^named ", "^written ", "^kept ", "^documented ", "^reviewed ", "^squashed", "^formatted ",
-  "^sorted", "^prefixed", "^suffixed", "^capitali[sz]ed", "^grouped", "^tagged", "^versioned", "^pinned", "^wrapped",
-  "^indented", "^done ", "^signed", "^read%-only", "^merged", "^deleted", "^rounded", "^reported", "^cited", "^logged" }
+  "^the rule", "^the standard", "^a must", "^the way to go", "^the limit", "^the maximum", "^the minimum", "^enough",
+  "^expected", "^standard here", "^encouraged", "^non%-negotiable" }
+local MADE_SO = { "^stored ", "^named ", "^written ", "^kept ", "^documented ", "^reviewed ", "^squashed",
+  "^formatted ", "^sorted", "^prefixed", "^suffixed", "^capitali[sz]ed", "^grouped", "^tagged", "^versioned",
+  "^pinned", "^wrapped", "^indented", "^done ", "^signed", "^read%-only", "^merged", "^deleted", "^rounded",
+  "^reported", "^cited", "^logged" }
 
 -- What a verdict makes of its subject: {form, text}, or nil.
 local function judged(text, low, subject, verdict, marks, unit)
@@ -114,14 +117,16 @@ function M.ruled(text, low, marks, unit)
   -- Reviews are read-only, without exception. Curves are always shown on a log scale.
   local holds = find(verdict, "^always ") or find(verdict, "^never ") or find(verdict, "without exception")
     or find(verdict, "^only ") or find(verdict, "^at most ") or find(verdict, "^at least ")
-  local settled = any(verdict, MADE_SO) and (unit.kind == "instructions" or unit.kind == "decision") and unit.level ~= "facts"
+  local settled = any(verdict, MADE_SO) and (unit.kind == "instructions" or unit.kind == "decision")
+    and unit.level ~= "facts"
   if plural(subject) and (holds and normative(unit) or settled or marks.norm)
     or holds and unit.level == "rules" or marks.norm and marks.label then
     if find(verdict, "^never ") or find(verdict, "^not ") then marks.negative = true end
     marks.habit = not holds or nil
     return made(marks.negative and "dont" or "do", text)
   end
-  if plural(subject) and find(verdict, "^fine ") and (find(verdict, "nowhere else") or find(verdict, "%f[%a]only%f[%A]")) then
+  if plural(subject) and find(verdict, "^fine ") and (find(verdict, "nowhere else")
+    or find(verdict, "%f[%a]only%f[%A]")) then
     return made("do", text)
   end
   -- Line length is 100, not 79.
@@ -132,14 +137,15 @@ function M.ruled(text, low, marks, unit)
   end
 end
 
-local SETTLED = { " belong in ", " belong to ", " belongs in ", " go at ", " go on ", " go in ", " go into ", " go to ", " go under ", " go through ",
-  " goes through ", " go first ", " follow ", " live in ", " live under ", " live next to ", " use ", " start with ",
-  " end with ", " come first", " come before ", " gets a ", " get a ", " needs a ", " needs one", " gets ", " carries ",
-  " needs ", " require ", " requires ", " say ", " stay ", " remain ", " keep ", " take ", " get ", " ships with ", " ship with ", " has a ",
-  " have a ", " has one", " never ", " always ", " comes with " }
-local FOR_EACH = { [" needs "] = true, [" gets "] = true, [" needs a "] = true, [" gets a "] = true, [" carries "] = true,
-  [" get a "] = true, [" requires "] = true, [" needs one"] = true, [" ships with "] = true, [" has a "] = true,
-  [" has one"] = true, [" comes with "] = true }
+local SETTLED = { " belong in ", " belong to ", " belongs in ", " go at ", " go on ", " go in ", " go into ",
+  " go to ", " go under ", " go through ", " goes through ", " go first ", " follow ", " live in ", " live under ",
+  " live next to ", " use ", " start with ", " end with ", " come first", " come before ", " gets a ", " get a ",
+  " needs a ", " needs one", " gets ", " carries ", " needs ", " require ", " requires ", " say ", " stay ",
+  " remain ", " keep ", " take ", " get ", " ships with ", " ship with ", " has a ", " have a ", " has one",
+  " never ", " always ", " comes with " }
+local FOR_EACH = { [" needs "] = true, [" gets "] = true, [" needs a "] = true, [" gets a "] = true,
+  [" carries "] = true, [" get a "] = true, [" requires "] = true, [" needs one"] = true, [" ships with "] = true,
+  [" has a "] = true, [" has one"] = true, [" comes with "] = true }
 local FOR_MANY = { [" use "] = true, [" say "] = true, [" keep "] = true, [" take "] = true, [" require "] = true,
   [" get "] = true, [" have a "] = true, [" ship with "] = true, [" get a "] = true }
 
@@ -185,8 +191,9 @@ function M.settled(text, low, marks, unit)
   return made(marks.negative and "dont" or "do", text)
 end
 
-local ONLY_SO = { " only$", "%f[%a]only from ", "%f[%a]only in ", "%f[%a]only on ", "%f[%a]only via ", "%f[%a]only with ",
-  "%f[%a]only after ", "%f[%a]only by ", "%f[%a]only through ", "%f[%a]only when ", "%f[%a]only for " }
+local ONLY_SO = { " only$", "%f[%a]only from ", "%f[%a]only in ", "%f[%a]only on ", "%f[%a]only via ",
+  "%f[%a]only with ", "%f[%a]only after ", "%f[%a]only by ", "%f[%a]only through ", "%f[%a]only when ",
+  "%f[%a]only for " }
 local ABOVE = { "^anything above ", "^anything over ", "^anything bigger", "^anything longer", "^anything larger",
   "^anything beyond", "^anything more than", "^anything that " }
 
@@ -236,19 +243,22 @@ function M.habit(text, low, marks, unit)
   -- Some of these read as past just as well, and some say nothing about a habit.
   if not word or not W.verbs[word] or W.no_habits[word] then return end
   if find(body_low, "^use it ") or find(body_low, "^use this ") then return end
-  local firm = marks.lasts or marks.norm or find(low, "^we now") or find(low, "^we only") or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")
+  local firm = marks.lasts or marks.norm or find(low, "^we now") or find(low, "^we only")
+    or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")
   if not normative(unit) and not firm and not marks.label then return end
   marks.habit = true
   return made("do", capital(body))
 end
 
-local TELLS = { "^the old ", "^our old ", "^our ", "^the previous ", "^previously", "^formerly", "^currently", "^right now",
-  "^for example", "^e%.g", "^see ", "^examples?%f[%A]", "^you can ", "^you may ", "^you could", "^thanks", "^many ", "^several ",
-  "^done", "^todo", "^status", "^last ", "^user is ", "^the user is ", "^user was ", "^the user was ", "^in %d%d%d%d", "^since ", "^version", "^updated", "^unfortunately", "^yes%f[%A]",
-  "^no%W", "^less ", "^more ", "^both ", "^such ", "^here%f[%A]", "^an? ", "^another ", "^other ", "^\1%d+\2 [%l]+s " }
-local PAST = { "used", "noticed", "found", "changed", "fixed", "added", "removed", "moved", "renamed", "failed", "broke", "crashed",
-  "switched", "worked", "took", "went", "made", "turned", "caused", "led", "lost", "saved", "shipped", "released", "was",
-  "were", "had", "did", "has been", "have been", "came", "got", "started", "stopped", "happened", "decided", "tried" }
+local TELLS = { "^the old ", "^our old ", "^our ", "^the previous ", "^previously", "^formerly", "^currently",
+  "^right now", "^for example", "^e%.g", "^see ", "^examples?%f[%A]", "^you can ", "^you may ", "^you could",
+  "^thanks", "^many ", "^several ", "^done", "^todo", "^status", "^last ", "^user is ", "^the user is ", "^user was ",
+  "^the user was ", "^in %d%d%d%d", "^since ", "^version", "^updated", "^unfortunately", "^yes%f[%A]", "^no%W",
+  "^less ", "^more ", "^both ", "^such ", "^here%f[%A]", "^an? ", "^another ", "^other ", "^\1%d+\2 [%l]+s " }
+local PAST = { "used", "noticed", "found", "changed", "fixed", "added", "removed", "moved", "renamed", "failed",
+  "broke", "crashed", "switched", "worked", "took", "went", "made", "turned", "caused", "led", "lost", "saved",
+  "shipped", "released", "was", "were", "had", "did", "has been", "have been", "came", "got", "started", "stopped",
+  "happened", "decided", "tried" }
 
 local function past(low)
   for i = 1, #PAST do
@@ -263,17 +273,18 @@ local function past(low)
 end
 
 -- What is so, and not what should be.
-local STATES = { "%f[%a]may contain", "%f[%a]can contain", "%f[%a]may be%f[%A]", "%f[%a]can be%f[%A]", "come and go", "out of date",
-  "outdated", ", so it ", ";%s+the ", ";%s+it ", ":%s+it ", ":%s+they ", "%f[%a]seems?%f[%A]", "%f[%a]takes about",
-  "%f[%a]is broken", "%f[%a]are broken", "%f[%a]is missing", "%f[%a]are missing", "%f[%a]is slow", "%f[%a]are slow",
-  "%f[%a]is done", "%f[%a]is fixed", "%f[%a]works on", "%f[%a]no longer%f[%A]" }
+local STATES = { "%f[%a]may contain", "%f[%a]can contain", "%f[%a]may be%f[%A]", "%f[%a]can be%f[%A]", "come and go",
+  "out of date", "outdated", ", so it ", ";%s+the ", ";%s+it ", ":%s+it ", ":%s+they ", "%f[%a]seems?%f[%A]",
+  "%f[%a]takes about", "%f[%a]is broken", "%f[%a]are broken", "%f[%a]is missing", "%f[%a]are missing",
+  "%f[%a]is slow", "%f[%a]are slow", "%f[%a]is done", "%f[%a]is fixed", "%f[%a]works on", "%f[%a]no longer%f[%A]" }
 
 M.past = past
 
 local function has_limit(low)
   return any(low, W.general) or find(low, "nowhere else") ~= nil or find(low, "%f[%a]needs?%f[%A]") ~= nil
     or find(low, "%f[%a]must%f[%A]") ~= nil or find(low, "%f[%a]should%f[%A]") ~= nil
-    or find(low, "%f[%a]has to%f[%A]") ~= nil or find(low, "no %l+er than") ~= nil or find(low, "%f[%a]under %w+") ~= nil
+    or find(low, "%f[%a]has to%f[%A]") ~= nil or find(low, "no %l+er than") ~= nil
+    or find(low, "%f[%a]under %w+") ~= nil
 end
 
 -- Whether words make no sentence: no verb that is finite, as far as a list of verbs can tell.
@@ -291,7 +302,8 @@ end
 function M.plain_rule(text, low, marks, unit)
   local bound = unit.kind == "memory" and unit.list and (find(low, "no %l+er than ") or find(low, "at most ")
     or find(low, "at least ") or find(low, "no more than "))
-  if unit.level ~= "rules" and not bound or unit.task or unit.kind == "log" or unit.kind == "chat" and not unit.list then return end
+  if unit.level ~= "rules" and not bound or unit.task or unit.kind == "log" or unit.kind == "chat"
+    and not unit.list then return end
   local count = words_in(low)
   local one_per = find(low, "^one .+ per ") or find(low, "^one .+ at a time")
   if count < 3 or count > 32 or any(low, NOT_SUBJECTS) and not one_per

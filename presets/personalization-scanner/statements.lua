@@ -29,7 +29,9 @@ local function try_forms(text, marks, unit)
 end
 
 local CONDITIONS = " when whenever before after if once unless until for in on during while with without as "
-local NO_BREAK = " you we i to they a an the your our and or each every new can must should will not don't never always he she it \1 "
+-- What an order cannot follow, so that "before you open" is not taken for one.
+local NO_BREAK = " you we i to they a an the your our and or each every new can must should will not don't never "
+  .. "always he she it \1 "
 
 -- "Before you finish run the tests": where the order begins, without a comma to tell.
 local function main_clause(text, low)
@@ -99,6 +101,9 @@ end
 
 local LIST_KINDS = { review = true, decision = true }
 
+-- A verb, so that "make sure" is followed by a sentence and not by a thing.
+local ENSURED = { " pass", " work", " stay", " match", " remain", " get", " run", " have", " do ", " %l+s$", " %l+s " }
+
 -- One clause, without what leads to it.
 local function read_clause(text, marks, unit)
   local low = lower(text)
@@ -116,7 +121,7 @@ local function read_clause(text, marks, unit)
     marks.strong = true
     if not any(low, W.general) and not norms.normative(unit) then return nil end
     local sentence = any(low, wording.finite) or find(low, "%f[%a]%l+s?%f[%A] .*%l") and not find(low, "^%l+ing ")
-      and any(low, { " pass", " work", " stay", " match", " remain", " get", " run", " have", " do ", " %l+s$", " %l+s " })
+      and any(low, ENSURED)
     return { form = "do", text = (sentence and "Make sure that " or "Ensure ") .. text }
   end
   if marks.ban then

@@ -189,9 +189,10 @@ function M.toml(lines)
 end
 
 local NO_WISH = {}
-for word in string.gmatch([[name description summary license version url homepage repository scripts script command cmd
-  dependencies devdependencies image ports volumes path file error message title id type status state created updated
-  timestamp date email phone author sha hash example examples alternatives rejected tags topic category source]],
+for word in string.gmatch([[name description summary license version url homepage repository scripts script command
+  cmd dependencies devdependencies image ports volumes path file error message title id type status state created
+  updated timestamp date email phone author sha hash example examples alternatives rejected tags topic category
+  source]],
   "%S+") do
   NO_WISH[word] = true
 end
@@ -208,7 +209,8 @@ function M.told(entry)
   if last and NO_WISH[gsub(last, " ", "")] then return nil, heading end
   local words = breaks_in(gsub(entry.text, "%S+", "\n"))
   -- A sentence speaks for itself; a word needs what it is said of.
-  if last and not entry.item and words <= 4 and not find(last, "^%l+%s?%d+$") and not find(entry.text, "^%u%l+ .+%.$") then
+  if last and not entry.item and words <= 4 and not find(last, "^%l+%s?%d+$")
+    and not find(entry.text, "^%u%l+ .+%.$") then
     return last .. ": " .. entry.text, heading
   end
   return entry.text, heading

@@ -20,16 +20,17 @@ local function set(text)
 end
 
 local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "copilot%-instructions", "cursorrules$",
-  "windsurfrules$", "clinerules$", "%.cursor/", "convention", "guideline",
-  "style[%w_%-]*%.md$", "style[%w_%-]*%.rst$", "style[%w_%-]*%.txt$", "rules%.mdc?$", "skill%.md$", "playbook", "house[-_]rules" }
+  "windsurfrules$", "clinerules$", "%.cursor/", "convention", "guideline", "style[%w_%-]*%.md$",
+  "style[%w_%-]*%.rst$", "style[%w_%-]*%.txt$", "rules%.mdc?$", "skill%.md$", "playbook", "house[-_]rules" }
 
 local MEMORY = { "memor", "preference", "feedback", "lesson", "learning", "remember", "profile", "about[-_ ]me",
   "about[-_ ]the[-_ ]user", "working[-_ ]with", "likes", "habits" }
 local DATA = set "json jsonc json5 yaml yml toml ini cfg"
 -- Data that programs read and nobody keeps notes in.
-local MACHINES = { "package%.json$", "package%-lock", "composer%.", "tsconfig", "%.lock$", "pnpm%-", "docker%-compose",
-  "compose%.ya?ml$", "%.github/workflows", "%.gitlab%-ci", "mkdocs%.ya?ml$", "openapi", "swagger", "pyproject%.toml$",
-  "cargo%.toml$", "%.eslintrc", "%.prettierrc", "manifest%.json$", "launch%.json$", "chart%.ya?ml$", "values%.ya?ml$" }
+local MACHINES = { "package%.json$", "package%-lock", "composer%.", "tsconfig", "%.lock$", "pnpm%-",
+  "docker%-compose", "compose%.ya?ml$", "%.github/workflows", "%.gitlab%-ci", "mkdocs%.ya?ml$", "openapi", "swagger",
+  "pyproject%.toml$", "cargo%.toml$", "%.eslintrc", "%.prettierrc", "manifest%.json$", "launch%.json$",
+  "chart%.ya?ml$", "values%.ya?ml$" }
 
 local function any(text, patterns)
   for i = 1, #patterns do
@@ -146,7 +147,8 @@ local function data_segments(input, kind, entries, segments)
     if text and find(text, "%a") then
       segments[#segments + 1] = { path = input.path, kind = kind, lines = { { text = text, line = entry.line } },
         heading = heading, level = context.of(heading) or context.file(input.path) and "rules" or nil, list = true,
-        class = entry.of and entry.of.private and "personal" or nil, raw = (entry.keys[#entry.keys] or "") .. ": " .. entry.text }
+        class = entry.of and entry.of.private and "personal" or nil,
+        raw = (entry.keys[#entry.keys] or "") .. ": " .. entry.text }
     end
   end
 end
@@ -242,10 +244,10 @@ local function is_log(text)
     or find(text, "^%s*>>> ") ~= nil or find(text, "^Traceback ") ~= nil
 end
 
-local ABBREVIATIONS = set [[e.g i.e vs etc dr mr mrs ms prof no nr fig eq approx resp cf al st incl max min z.b d.h u.a
-  bzw ca ggf evtl inkl usw p.ej p ej sog vgl]]
-local MONTHS = set [[januar februar märz april mai juni juli august september oktober november dezember quartal januari
-  februari maart mei]]
+local ABBREVIATIONS = set [[e.g i.e vs etc dr mr mrs ms prof no nr fig eq approx resp cf al st incl max min z.b d.h
+  u.a bzw ca ggf evtl inkl usw p.ej p ej sog vgl]]
+local MONTHS = set [[januar februar märz april mai juni juli august september oktober november dezember quartal
+  januari februari maart mei]]
 
 -- "4. April" is a day and "2. Quartal" one of four.
 local function is_ordinal(text, at)
@@ -393,7 +395,9 @@ end
 -- A row of a table, where a column is headed as rules are.
 local function table_cell(text, state)
   local cells = {}
-  for cell in string.gmatch(match(text, "^%s*|(.*)$"), "([^|]*)|?") do cells[#cells + 1] = match(cell, "^%s*(.-)%s*$") end
+  for cell in string.gmatch(match(text, "^%s*|(.*)$"), "([^|]*)|?") do
+    cells[#cells + 1] = match(cell, "^%s*(.-)%s*$")
+  end
   if find(text, "^[%s|:%-]+$") then return nil end
   if not state.columns then
     state.columns = {}
@@ -467,7 +471,9 @@ function Reader:text(text, entry, at)
   else
     -- In a file of rules a line is one, without a mark.
     local alone = find(segment.path, "rules$") and find(text, "^%u")
-    if find(text, "^%s*%u[%w%-]+:%s") or alone or not self.paragraph then self:open { label = true, list = alone or nil } end
+    if find(text, "^%s*%u[%w%-]+:%s") or alone or not self.paragraph then
+      self:open { label = true, list = alone or nil }
+    end
     add_line(self.paragraph, text, entry, at)
   end
 end

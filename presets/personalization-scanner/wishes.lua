@@ -16,32 +16,40 @@ local function preferred(a, b)
   return made("prefer", ("Prefer %s over %s"):format(small(a), small(b)), a, b)
 end
 
--- sense -> what follows the subject; the second half for a third person.
+-- sense -> what follows "I", "we" or "they", and what follows a third person.
 local VERBS = {
-  prefer = { "prefer|favour|favor|would prefer|'d prefer|would favour|lean towards|strongly prefer|generally prefer|much prefer",
-    "prefers|favours|favors|would prefer|leans towards|strongly prefers|generally prefers|much prefers|tends to prefer" },
-  like = { "like|love|really like|enjoy|appreciate|value|really appreciate|am a fan of|'m a fan of|am a big fan of|'m a big fan of",
-    "likes|loves|enjoys|appreciates|values|really likes|is a fan of|is fond of" },
-  want = { "want|expect|insist on|would like|'d like|would love|'d love|would appreciate|'d appreciate|really want|always want",
-    "wants|needs|expects|insists on|would like|would appreciate|asks for|really wants|always wants" },
+  prefer = { [[prefer | favour | favor | would prefer | 'd prefer | would favour | lean towards | strongly prefer |
+    generally prefer | much prefer]],
+    [[prefers | favours | favors | would prefer | leans towards | strongly prefers | generally prefers | much prefers |
+    tends to prefer]] },
+  like = { [[like | love | really like | enjoy | appreciate | value | really appreciate | am a fan of | 'm a fan of |
+    am a big fan of | 'm a big fan of]],
+    [[likes | loves | enjoys | appreciates | values | really likes | is a fan of | is fond of]] },
+  want = { [[want | expect | insist on | would like | 'd like | would love | 'd love | would appreciate |
+    'd appreciate | really want | always want]],
+    [[wants | needs | expects | insists on | would like | would appreciate | asks for | really wants | always wants]] },
   once = { "asked for", "asked for" },
-  hate = { "hate|dislike|don't like|do not like|don't want|do not want|can't stand|cannot stand|don't need|do not need|"
-    .. "really don't like|am not a fan of|'m not a fan of|am not a big fan of|'m not a big fan of|don't care for|object to|"
-    .. "am tired of|'m tired of|am allergic to|'m allergic to|really dislike|really hate|never want|am annoyed by|have no use for",
-    "hates|dislikes|does not like|doesn't like|does not want|doesn't want|can't stand|cannot stand|does not need|doesn't need|"
-    .. "is not a fan of|isn't a fan of|objects to|is annoyed by|gets annoyed by|complained about|complains about|never wants|"
-    .. "is tired of|really dislikes|strongly dislikes|doesn't care for" },
-  rather = { "would rather|'d rather|would much rather|'d much rather", "would rather|'d rather|would much rather" },
+  hate = { [[hate | dislike | don't like | do not like | don't want | do not want | can't stand | cannot stand |
+    don't need | do not need | really don't like | am not a fan of | 'm not a fan of | am not a big fan of |
+    'm not a big fan of | don't care for | object to | am tired of | 'm tired of | am allergic to | 'm allergic to |
+    really dislike | really hate | never want | am annoyed by | have no use for]],
+    [[hates | dislikes | does not like | doesn't like | does not want | doesn't want | can't stand | cannot stand |
+    does not need | doesn't need | is not a fan of | isn't a fan of | objects to | is annoyed by | gets annoyed by |
+    complained about | complains about | never wants | is tired of | really dislikes | strongly dislikes |
+    doesn't care for]] },
+  rather = { "would rather | 'd rather | would much rather | 'd much rather",
+    "would rather | 'd rather | would much rather" },
 }
-local SUBJECTS = { { "i", 1, true }, { "we", 1, false }, { "they", 1, true }, { "the user", 2, true }, { "user", 2, true },
-  { "the team", 2, false }, { "the owner", 2, true }, { "the maintainer", 2, true }, { "the maintainers", 1, false },
-  { "the author", 2, true }, { "she", 2, true }, { "he", 2, true }, { "", 2, true } }
+local SUBJECTS = { { "i", 1, true }, { "we", 1, false }, { "they", 1, true }, { "the user", 2, true },
+  { "user", 2, true }, { "the team", 2, false }, { "the owner", 2, true }, { "the maintainer", 2, true },
+  { "the maintainers", 1, false }, { "the author", 2, true }, { "she", 2, true }, { "he", 2, true }, { "", 2, true } }
 
 -- {lead, sense, one person?, subject}, the longest first, by their first words.
 local LEADS, BY_WORD = {}, {}
 for sense, halves in pairs(VERBS) do
   for _, subject in ipairs(SUBJECTS) do
-    for verb in string.gmatch(halves[subject[2]], "[^|]+") do
+    for part in string.gmatch(halves[subject[2]], "[^|]+") do
+      local verb = match(part, "^%s*(.-)%s*$")
       local gap = (subject[1] == "" or sub(verb, 1, 1) == "'") and "" or " "
       LEADS[#LEADS + 1] = { subject[1] .. gap .. verb .. " ", sense, subject[3], subject[1] }
     end
@@ -97,7 +105,8 @@ end
 local function is_plan(sense, low, one)
   if sense ~= "want" and sense ~= "like" and sense ~= "prefer" then return false end
   if any(low, W.general) then return false end
-  if find(low, "^to be ") or find(low, "^to see ") or find(low, "^to have ") or find(low, "^to get ") then return false end
+  if find(low, "^to be ") or find(low, "^to see ") or find(low, "^to have ")
+    or find(low, "^to get ") then return false end
   return find(low, "^to ") ~= nil and (sense == "want" or not one)
 end
 
@@ -112,7 +121,8 @@ function M.wish(text, low, marks, unit)
       local body = trimmed(sub(text, #lead + 1))
       local body_low = lower(body)
       if sense == "once" or body == "" or is_plan(sense, body_low, one) then return end
-      if any(body_low, { "^that%W*$", "^it%W*$", "^this%W*$", "^your help", "^the idea", "^a break", "^some help" }) then return end
+      if any(body_low, { "^that%W*$", "^it%W*$", "^this%W*$", "^your help", "^the idea", "^a break",
+        "^some help" }) then return end
       marks.preference = true
       if one then marks.user = true end
       return senses[sense](body, body_low, marks)
@@ -129,10 +139,12 @@ local ANNOYS = { "annoys?", "bothers?", "bugs", "irritates?", "frustrates?", "dr
 
 local function annoyed(text, low)
   for _, verb in ipairs(ANNOYS) do
-    local at = match(low, "^it %l* ?" .. verb .. " me[%l ]- when ()") or match(low, "^it %l* ?" .. verb .. " us[%l ]- when ()")
+    local at = match(low, "^it %l* ?" .. verb .. " me[%l ]- when ()")
+      or match(low, "^it %l* ?" .. verb .. " us[%l ]- when ()")
       or match(low, "^it %l* ?" .. verb .. " the user[%l ]- when ()")
     if at then return made("dont", "Not wanted: " .. sub(text, at)) end
-    local subject = match(low, "^(.-) %l* ?" .. verb .. " me%f[%A]") or match(low, "^(.-) " .. verb .. " the user%f[%A]")
+    local subject = match(low, "^(.-) %l* ?" .. verb .. " me%f[%A]")
+      or match(low, "^(.-) " .. verb .. " the user%f[%A]")
     if subject and words_in(subject) <= 9 and not find(subject, "^[tw]hat") and not find(subject, "^it%f[%A]")
       and not find(subject, "^this%f[%A]") then
       return made("dont", "Avoid " .. small(sub(text, 1, #subject)))
@@ -144,7 +156,8 @@ end
 function M.complaint(text, low, marks)
   local result = annoyed(text, low)
   if not result then
-    for _, verb in ipairs { "dislike", "hate", "can't stand", "do not like", "don't like", "never want", "don't want" } do
+    for _, verb in ipairs { "dislike", "hate", "can't stand", "do not like", "don't like", "never want",
+      "don't want" } do
       local at = match(low, "^%l+ things? %l+ ?%l* " .. verb .. " [ia][sr]e?:? ()")
       if at then
         local body = gsub(sub(text, at), "^when ", "")
@@ -162,7 +175,8 @@ function M.complaint(text, low, marks)
     if not from then from, what, how = match(low, "^i find ()(.-) (%l+ful)%f[%A]") end
     if from and not find(how, "interesting") and not find(how, "useful") and not find(how, "helpful")
       and words_in(what) <= 6 then
-      result = made("dont", ("Avoid %s (%s)"):format(gsub(gsub(sub(text, from, from + #what - 1), "^your ", ""), "^the ", ""), how))
+      result = made("dont", ("Avoid %s (%s)"):format(gsub(gsub(sub(text, from, from + #what - 1), "^your ", ""),
+        "^the ", ""), how))
     end
   end
   if not result then
@@ -218,8 +232,10 @@ end
 function M.spared(text, low, marks)
   local bounded = allowed(text, low, marks)
   if bounded then return bounded end
-  local at = match(low, "^no need %l+ ()") or match(low, "^there's no need %l+ ()") or match(low, "^there is no need %l+ ()")
-    or match(low, "^you don't need to ()") or match(low, "^you do not need to ()") or match(low, "^you don't have to ()")
+  local at = match(low, "^no need %l+ ()") or match(low, "^there's no need %l+ ()")
+    or match(low, "^there is no need %l+ ()")
+    or match(low, "^you don't need to ()") or match(low, "^you do not need to ()")
+    or match(low, "^you don't have to ()")
     or match(low, "^you needn't ()")
   if at then
     if find(low, "worry") or find(low, "apologi[sz]e for that") or words_in(low) < 4 then return end

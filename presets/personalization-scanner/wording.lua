@@ -49,8 +49,8 @@ local function plain(text)
   text = match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
   -- Who means it more or less means it all the same.
   for _, subject in ipairs { "I", "We", "The user", "They", "User", "She", "He" } do
-    for _, adverb in ipairs { "also", "really", "generally", "usually", "typically", "strongly", "still", "personally",
-      "definitely", "actually", "just", "very much", "absolutely" } do
+    for _, adverb in ipairs { "also", "really", "generally", "usually", "typically", "strongly", "still",
+      "personally", "definitely", "actually", "just", "very much", "absolutely" } do
       local lead = subject .. " " .. adverb .. " "
       if sub(text, 1, #lead) == lead then return subject .. " " .. sub(text, #lead + 1) end
     end
@@ -87,25 +87,22 @@ local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]
   "%f[%a]said%f[%A]", "%f[%a]found%f[%A]", "%f[%a]failed%f[%A]" }
 
 -- What cannot be the subject of a rule.
-local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]", "^she%f[%A]",
-  "^i%f[%A]", "^there%f[%A]", "^one of", "^one is", "^one can", "^one could", "^one should", "^one must", "^one has", "^one thing", "^one more",
-  "^somebody", "^someone", "^who%f[%A]", "^what", "^which", "^you%f[%A]", "^we%f[%A]",
-  "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]", "^in theory", "^maybe", "^most ", "^some ",
-  "^my%f[%A]", "^his%f[%A]", "^her%f[%A]", "^thanks" }
+local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]",
+  "^she%f[%A]", "^i%f[%A]", "^there%f[%A]", "^one of", "^one is", "^one can", "^one could", "^one should",
+  "^one must", "^one has", "^one thing", "^one more", "^somebody", "^someone", "^who%f[%A]", "^what", "^which",
+  "^you%f[%A]", "^we%f[%A]", "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]",
+  "^in theory", "^maybe", "^most ", "^some ", "^my%f[%A]", "^his%f[%A]", "^her%f[%A]", "^thanks" }
 
 local function words_in(text)
   return select(2, gsub(text, "%S+", ""))
 end
 
 local TAILS = { "%s+from now on$", "%s+from here on$", "%s+in future$", "%s+in the future$", "%s+next time$",
-  "%s+going forward$",
-  ",?%s+please$", ",?%s+thanks$", ",?%s+thank you$", "%s+again$", "%s+too$", "%s+as well$", "%s+though$", ",?%s+ok$",
-  "%s+all the same$", "%s+without being told$" }
+  "%s+going forward$", ",?%s+please$", ",?%s+thanks$", ",?%s+thank you$", "%s+again$", "%s+too$", "%s+as well$",
+  "%s+though$", ",?%s+ok$", "%s+all the same$", "%s+without being told$" }
 local REASONS = { ",?%s+because%s.*$", ",%s+since%s.*$", ",%s+so that%s.*$", ",%s+they%s.*$", ",%s+it%s.*$",
-  ",%s+as it%s.*$",
-  ",%s+as they%s.*$", ";%s+otherwise%s.*$", ",%s+otherwise%s.*$", "%s+\226\128[\147\148]%s.*$", "%s+%-%s.*$",
-    ",%s+which%s.*$",
-  ",%s+that is%s.*$", ",%s+this%s.*$", "%s+%(see%s.*$", ",%s+the form%s.*$" }
+  ",%s+as it%s.*$", ",%s+as they%s.*$", ";%s+otherwise%s.*$", ",%s+otherwise%s.*$", "%s+\226\128[\147\148]%s.*$",
+  "%s+%-%s.*$", ",%s+which%s.*$", ",%s+that is%s.*$", ",%s+this%s.*$", "%s+%(see%s.*$", ",%s+the form%s.*$" }
 
 -- Cuts reasons and courtesies off the end.
 local function trimmed(text)
@@ -159,9 +156,10 @@ local function capital(text)
 end
 
 local PROPER = {}
-for word in string.gmatch([[English German French Spanish Italian Portuguese Dutch British American Python Rust Go Java
-  JavaScript TypeScript Ruby Swift Kotlin Markdown Docker Git GitHub GitLab Linux Postgres PostgreSQL SQLite Redis React
-  Svelte Vue Angular Django Flask Rails Bash Monday Mondays Tuesday Wednesday Thursday Friday Fridays Unicode Decimal]],
+for word in string.gmatch([[English German French Spanish Italian Portuguese Dutch British American Python Rust Go
+  Java JavaScript TypeScript Ruby Swift Kotlin Markdown Docker Git GitHub GitLab Linux Postgres PostgreSQL SQLite
+  Redis React Svelte Vue Angular Django Flask Rails Bash Monday Mondays Tuesday Wednesday Thursday Friday Fridays
+  Unicode Decimal]],
   "%S+") do
   PROPER[word] = true
 end
@@ -186,13 +184,16 @@ local function finish(text, kept, as_it_is)
 end
 
 -- Words of a head such as "one thing we agreed on:", behind which a rule stands.
-local META = { "agree", "settle", "%f[%a]rules?%f[%A]", "one thing", "remember", "lesson", "policy", "convention", "to self",
-  "for the record", "for future", "next runs?", "next time", "in future", "reminder", "preference", "request", "principle",
-  "guideline", "corrected", "standing", "decision", "decided", "important", "please", "golden", "takeaway", "learned", "feedback",
-  "correction", "from now on", "going forward", "style", "wish", "clear", "general", "always", "expect", "insist", "reminded",
-  "pointed out", "house", "consensus", "said it before", "said before", "told you", "mentioned before", "rule of thumb", "for all", "for every", "keep in mind", "from here on", "heads%-up", "psa" }
-local SETTLES = { "agree", "settle", "%f[%a]rules?%f[%A]", "policy", "convention", "decided", "decision", "consensus", "standing",
-  "golden", "insist", "corrected", "reminded", "lesson", "learned", "said it before", "said before", "told you" }
+local META = { "agree", "settle", "%f[%a]rules?%f[%A]", "one thing", "remember", "lesson", "policy", "convention",
+  "to self", "for the record", "for future", "next runs?", "next time", "in future", "reminder", "preference",
+  "request", "principle", "guideline", "corrected", "standing", "decision", "decided", "important", "please",
+  "golden", "takeaway", "learned", "feedback", "correction", "from now on", "going forward", "style", "wish", "clear",
+  "general", "always", "expect", "insist", "reminded", "pointed out", "house", "consensus", "said it before",
+  "said before", "told you", "mentioned before", "rule of thumb", "for all", "for every", "keep in mind",
+  "from here on", "heads%-up", "psa" }
+local SETTLES = { "agree", "settle", "%f[%a]rules?%f[%A]", "policy", "convention", "decided", "decision", "consensus",
+  "standing", "golden", "insist", "corrected", "reminded", "lesson", "learned", "said it before", "said before",
+  "told you" }
 
 local function without_head(text, low, marks)
   local head, at = match(low, "^([^:\1]+):%s+()")
@@ -248,8 +249,7 @@ end
 local function contrast(text)
   local low = lower(text)
   for _, pattern in ipairs { "^(.-)%s+over%s+()", "^(.-)%s+rather than%s+()", "^(.-)%s+instead of%s+()",
-    "^(.-),%s+not%s+()",
-    "^(.-)%s+better than%s+()", "^(.-),%s+never%s+()", "^(.-)%s+to%s+()" } do
+    "^(.-),%s+not%s+()", "^(.-)%s+better than%s+()", "^(.-),%s+never%s+()", "^(.-)%s+to%s+()" } do
     local a, at = match(low, pattern)
     if a and #a > 1 and at <= #text then return sub(text, 1, #a), sub(text, at) end
   end

@@ -1,5 +1,6 @@
 --- What changed in the work tree while an agent worked. In a tree that others use too this says when, not who: it may
---- have been the user's editor. Ignored files are not looked at, and what an agent does outside of the tree is not seen.
+--- have been the user's editor. Ignored files are not looked at, and what an agent does outside of the tree is not
+--- seen.
 local m = require "moonlet"
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
@@ -87,7 +88,8 @@ end
 function M.state(ctx)
   local state, why = git_state(ctx)
   if state then return state end
-  if find(why, "not a git repository", 1, true) or find(why, "could not be started", 1, true) then return walked_state(ctx) end
+  if find(why, "not a git repository", 1, true)
+    or find(why, "could not be started", 1, true) then return walked_state(ctx) end
   return nil, why
 end
 
@@ -129,7 +131,8 @@ function M.allowed(path, edits, output)
 end
 
 local function word_for(before, after)
-  if before == nil then return find(after, "^%?") and "created" or find(lower(after), "^.?d") and "deleted" or "changed" end
+  if before == nil then return find(after, "^%?") and "created" or find(lower(after), "^.?d") and "deleted"
+    or "changed" end
   if after == nil then return "changed back or committed" end
   return find(lower(after), "^.?d") and "deleted" or "changed"
 end

@@ -101,8 +101,7 @@ local function answered(ctx, args, reply, before)
   local written
   if not args.output and not reply.text:find("%S") then
     error({ kind = "failed", message = "the agent ended well, but answered nothing",
-      hint = "it gets the prompt on standard input, or where {prompt} or {prompt_file} stands: does it read it there?" },
-      0)
+      hint = "it gets the prompt on standard input, or where {prompt} or {prompt_file} stands: is it read there?" }, 0)
   end
   if args.output then
     written = read_if_there(ctx, args.output)
@@ -135,14 +134,17 @@ local function note_changes(ctx, result, before, why, args, edits)
       table.insert(result.changes.files, { path = file.path, change = file.change,
         allowed = file.allowed == nil and m.null or file.allowed })
     end
-    if file.allowed == false then outside[#outside + 1] = ("%s (%s)"):format(m.git.show_path(file.path, 80), file.change) end
+    if file.allowed == false then outside[#outside + 1] = ("%s (%s)"):format(m.git.show_path(file.path, 80),
+      file.change) end
   end
   if #outside > 0 then
     warn(("%s while the agent worked, and the task does not allow that: %s%s"):format(#outside == 1 and "a file changed"
-      or #outside .. " files changed", table.concat(outside, ", ", 1, math.min(5, #outside)), #outside > 5 and ", …" or ""))
+      or #outside .. " files changed", table.concat(outside, ", ", 1, math.min(5, #outside)), #outside > 5
+      and ", …" or ""))
   end
   if #found.refs > 0 then
-    warn(("branches, tags or HEAD moved while the agent worked: %s"):format(m.git.show_path(table.concat(found.refs, ", ",
+    warn(("branches, tags or HEAD moved while the agent worked: %s"):format(m.git.show_path(table.concat(found.refs,
+      ", ",
       1, math.min(5, #found.refs)), 200)))
   end
 end
@@ -221,7 +223,8 @@ return m.preset {
     }
     local described = {}
     for i, input in ipairs(ctx.inputs) do
-      described[i] = { path = input.path, kind = input.kind, bytes = input.bytes, sha256 = input.sha256, cut = input.cut,
+      described[i] = { path = input.path, kind = input.kind, bytes = input.bytes, sha256 = input.sha256,
+        cut = input.cut,
         binary = input.binary, text = "" }
     end
     local at = 0

@@ -9,8 +9,7 @@ local M = {}
 local STREETS = { "street", "avenue", "road", "lane", "drive", "boulevard", "court", "square", "terrace", "crescent",
   "close", "way", "place", "gardens", "st", "ave", "rd", "blvd", "ln", "dr" }
 local STREET_ENDS = { "strasse", "straße", "str.", "str", "gasse", "allee", "platz", "weg", "damm", "ufer", "gata",
-  "gatan",
-  "vej", "straat", "laan" }
+  "gatan", "vej", "straat", "laan" }
 
 -- After a street: flat, postcode, town.
 local function rest_of_address(text, to)
@@ -79,43 +78,44 @@ local function addresses(text, low, add)
 end
 
 -- Said of a person and of nothing else. What begins with = is a whole word.
-local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd | pregnan |
-  miscarriage | sick leave | sick note | maternity leave | paternity leave | parental leave | medical leave |
-  bereavement | surgery | chemotherapy | radiotherapy | on medication | antidepress | diagnosed with | allergic to |
-  my therapist | my doctor | my dentist | the dentist | root canal | wheelchair | left-handed | hiv positive | hiv-positive |
-  in rehab | burnout | bipolar | schizophren | is colour-blind | is color-blind | am colour-blind | am color-blind |
-  is colour blind | is color blind | am colour blind | am color blind | i'm colour | i'm color | hearing aid |
-  is deaf | am deaf | is blind | am blind | low vision | carpal tunnel | chickenpox | hernia | dialysis | pacemaker |
-  ivf | my wife | my husband | my son | my daughter | my kids | my children | my child | my girlfriend |
-  my boyfriend | my mother | my father | my ex | my mum | my mom | my dad | my sister | my brother | my partner |
-  his wife | her husband | their divorce | getting divorced | is divorced | custody of | my salary | his salary |
-  her salary | their salary | salary of | earns | my religion | is gay | is lesbian | is transgender | is muslim |
-  is jewish | is catholic | is hindu | votes for | trade union member | my home address | my address is |
-  home address | new address | i live in | i live at | i live on | lives at | i grew up | criminal record |
-  blood pressure | blood type | my visa | asylum | native speaker of | was arrested | credit score |
-  bankruptcy | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis | sleep apn | coeliac | celiac |
-  ptsd | multiple sclerosis | tinnitus | chronic pain | chronic illness | chronic fatigue | chronic migraine |
-  eating disorder | anxiety disorder | is recovering from | suffers from | leidet an | souffre d | padece | soffre di |
-  psychiatr | psycholog | mental health | hearing loss | anschrift: | wohnt in | wohnhaft | ich wohne | krankgeschrieben | krankheit | erkrankt | ist krank |
-  =krank | elternzeit | mutterschutz | schwanger | meine frau | mein mann | mein sohn | meine tochter |
-  meine kinder | meine mutter | mein vater | bandscheibe | beim zahnarzt | zum arzt | beim arzt | operiert |
-  gehalt von | gehälter | euro brutto | euro netto | geschieden | scheidung | depression | pflegefall | herzinfarkt |
-  schlaganfall | behindert | schwerbehinder | habite au | habite à | habite en | habite rue | enceinte | ma femme |
-  mon mari | mon fils | ma fille | arrêt maladie | congé maternité | embarazada | mi esposa | mi marido | mi hijo |
-  mi hija | baja médica | vive en la calle | zwanger | mijn vrouw | mijn man | ziekteverlof]]
+local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd |
+  pregnan | miscarriage | sick leave | sick note | maternity leave | paternity leave | parental leave |
+  medical leave | bereavement | surgery | chemotherapy | radiotherapy | on medication | antidepress | diagnosed with |
+  allergic to | my therapist | my doctor | my dentist | the dentist | root canal | wheelchair | left-handed |
+  hiv positive | hiv-positive | in rehab | burnout | bipolar | schizophren | is colour-blind | is color-blind |
+  am colour-blind | am color-blind | is colour blind | is color blind | am colour blind | am color blind |
+  i'm colour | i'm color | hearing aid | is deaf | am deaf | is blind | am blind | low vision | carpal tunnel |
+  chickenpox | hernia | dialysis | pacemaker | ivf | my wife | my husband | my son | my daughter | my kids |
+  my children | my child | my girlfriend | my boyfriend | my mother | my father | my ex | my mum | my mom | my dad |
+  my sister | my brother | my partner | his wife | her husband | their divorce | getting divorced | is divorced |
+  custody of | my salary | his salary | her salary | their salary | salary of | earns | my religion | is gay |
+  is lesbian | is transgender | is muslim | is jewish | is catholic | is hindu | votes for | trade union member |
+  my home address | my address is | home address | new address | i live in | i live at | i live on | lives at |
+  i grew up | criminal record | blood pressure | blood type | my visa | asylum | native speaker of | was arrested |
+  credit score | bankruptcy | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis | sleep apn |
+  coeliac | celiac | ptsd | multiple sclerosis | tinnitus | chronic pain | chronic illness | chronic fatigue |
+  chronic migraine | eating disorder | anxiety disorder | is recovering from | suffers from | leidet an | souffre d |
+  padece | soffre di | psychiatr | psycholog | mental health | hearing loss | anschrift: | wohnt in | wohnhaft |
+  ich wohne | krankgeschrieben | krankheit | erkrankt | ist krank | =krank | elternzeit | mutterschutz | schwanger |
+  meine frau | mein mann | mein sohn | meine tochter | meine kinder | meine mutter | mein vater | bandscheibe |
+  beim zahnarzt | zum arzt | beim arzt | operiert | gehalt von | gehälter | euro brutto | euro netto | geschieden |
+  scheidung | depression | pflegefall | herzinfarkt | schlaganfall | behindert | schwerbehinder | habite au |
+  habite à | habite en | habite rue | enceinte | ma femme | mon mari | mon fils | ma fille | arrêt maladie |
+  congé maternité | embarazada | mi esposa | mi marido | mi hijo | mi hija | baja médica | vive en la calle |
+  zwanger | mijn vrouw | mijn man | ziekteverlof]]
 
 -- Labels of what one notes about a person.
-local LABELLED = phrases.list [[partner | spouse | wife | husband | kids | children | family | religion | health | allergies |
-  medical | diagnosis | blood type | salary | nationality | marital status | gehalt | familie | kinder | gesundheit |
-  ehefrau | ehemann | konfession | colour-blind | color-blind | colour blind | color blind | colourblind |
-  colorblind | date of birth | home | lives | address | adresse | wohnort]]
+local LABELLED = phrases.list [[partner | spouse | wife | husband | kids | children | family | religion | health |
+  allergies | medical | diagnosis | blood type | salary | nationality | marital status | gehalt | familie | kinder |
+  gesundheit | ehefrau | ehemann | konfession | colour-blind | color-blind | colour blind | color blind |
+  colourblind | colorblind | date of birth | home | lives | address | adresse | wohnort]]
 
 -- These are also names of data and of other things; near them must be somebody.
-local NEAR = phrases.list [[diabetes | cancer | tumour | tumor | depression | migraine | insulin | lithium | hospital | asthma |
-  epilepsy | therapy | medication | illness | disease | operation on | injury | anxiety | disability | prescription |
-  allergy | allergies | fever | covid | operated | stroke | heart attack | clinic | divorce | unwell | is ill | sick |
-  flu | insomnia | sober | arthritis | panic attack | dentist | doctor | rehab | krebs | migräne | operation |
-  klinik | krankenhaus | reha | arzt | ärztin]]
+local NEAR = phrases.list [[diabetes | cancer | tumour | tumor | depression | migraine | insulin | lithium |
+  hospital | asthma | epilepsy | therapy | medication | illness | disease | operation on | injury | anxiety |
+  disability | prescription | allergy | allergies | fever | covid | operated | stroke | heart attack | clinic |
+  divorce | unwell | is ill | sick | flu | insomnia | sober | arthritis | panic attack | dentist | doctor | rehab |
+  krebs | migräne | operation | klinik | krankenhaus | reha | arzt | ärztin]]
 
 local function person_near(low, from, to)
   local before = sub(low, math.max(1, from - 48), from - 1)

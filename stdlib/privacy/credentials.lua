@@ -142,8 +142,8 @@ end
 -- pass takes nearly anything, code takes digits, token needs something that is no word.
 local GROUPS = {
   pass = { "password", "passwd", "passphrase", "passcode", "passwort", "kennwort", "pwd", "recovery code",
-    "backup code", "mot de passe", "contraseña", "wachtwoord", "senha", "lösenord", "passord", "adgangskode", "salasana",
-    "hasło", "heslo", "parola d'ordine", "losung", "losungswort" },
+    "backup code", "mot de passe", "contraseña", "wachtwoord", "senha", "lösenord", "passord", "adgangskode",
+    "salasana", "hasło", "heslo", "parola d'ordine", "losung", "losungswort" },
   code = { "pin", "door code", "door", "alarm code", "access code", "gate code", "security code", "otp", "cvv", "cvc",
     "türcode", "tuercode", "alarmcode", "zugangscode", "torcode", "entry code", "tresor", "geheimzahl",
     "code de la porte", "digicode", "clave", "código de acceso" },
@@ -159,21 +159,20 @@ end
 
 -- What a sentence about passwords says instead of one.
 local DESCRIBES = set [[required optional string none null nil true false empty hidden text the a an in from see
-  stored
-  ask set your rotated change changed never must should prompt env environment variable file yes no unknown it is are
-  not always to of and or for by with on at if when plain hashed encrypted redacted omitted here there this that only
-  being kept read sent passed taken given used needed wrong expired valid invalid missing correct different masked str
-  password bool boolean int number field value type secret input weak strong short long easy hard same still now
-  currently also just too very simple blank default part ok okay fine good bad safe unsafe new old back forgotten broken
-  known public private plain-text plaintext mandatory manager hash prompts policy reset rules der die das nicht kein
-  leer falsch richtig nötig]]
-local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^oauth", "^https?://", "^iso%-?%d", "^pbkdf2", "^argon2", "^md5",
-  "^v?%d+%.%d+", "^rfc%d", "^x509", "^%d+[%-%s]?bit", "^%d+%-", "^[%./~]", "^%-%-", "^%a[%w_]*%(" }
+  stored ask set your rotated change changed never must should prompt env environment variable file yes no unknown it
+  is are not always to of and or for by with on at if when plain hashed encrypted redacted omitted here there this
+  that only being kept read sent passed taken given used needed wrong expired valid invalid missing correct different
+  masked str password bool boolean int number field value type secret input weak strong short long easy hard same
+  still now currently also just too very simple blank default part ok okay fine good bad safe unsafe new old back
+  forgotten broken known public private plain-text plaintext mandatory manager hash prompts policy reset rules der die
+  das nicht kein leer falsch richtig nötig]]
+local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^oauth", "^https?://", "^iso%-?%d", "^pbkdf2", "^argon2",
+  "^md5", "^v?%d+%.%d+", "^rfc%d", "^x509", "^%d+[%-%s]?bit", "^%d+%-", "^[%./~]", "^%-%-", "^%a[%w_]*%(" }
 
 -- How a word ends that tells about a password.
-local COMPOUNDS = set [[authentication auth hashing hash hashes protection protected manager managers policy policies reset
-  resets rotation field fields prompt file files store storage based login entry strength rule rules change changes length
-  generator database check checks input prompts rotated encryption vault recovery]]
+local COMPOUNDS = set [[authentication auth hashing hash hashes protection protected manager managers policy policies
+  reset resets rotation field fields prompt file files store storage based login entry strength rule rules change
+  changes length generator database check checks input prompts rotated encryption vault recovery]]
 local TELLING = { "ed$", "ly$", "ing$", "able$", "ible$", "ive$", "ous$", "ful$", "less$", "bar$", "lich$" }
 
 local function any(text, patterns)
@@ -274,8 +273,8 @@ local function value_after(window, with)
   return found
 end
 
-local FUNCTION = set [[is must the be to a an of in on for and or should will can not may are was it this that with
-  by from at as if when then before after every each you we i do does use used need needs has have please per]]
+local FUNCTION = set [[is must the be to a an of in on for and or should will can not may are was it this that with by
+  from at as if when then before after every each you we i do does use used need needs has have please per]]
 
 -- Several plain words to the end of the line or sentence: a passphrase, if they make no sentence about one.
 local function phrase(window)
@@ -381,8 +380,8 @@ local function grouped(text, low, add)
   -- "code 28406" is one where a door is near.
   for from, code, to in string.gmatch(low, "()%f[%a]code%s?[:=]?%s?i?s?%s?(%d%d%d%d+)()") do
     local near = sub(low, math.max(1, from - 60), from - 1) .. sub(low, to, to + 30)
-    if #code <= 8 and any(near, { "door", "gate", "alarm", "safe%f[%A]", "lock", "entry", "cage", "garage", "building",
-      "tür", "tresor", "puerta", "porte" }) then
+    if #code <= 8 and any(near, { "door", "gate", "alarm", "safe%f[%A]", "lock", "entry", "cage", "garage",
+      "building", "tür", "tresor", "puerta", "porte" }) then
       add(from, to - 1, "access code")
     end
   end

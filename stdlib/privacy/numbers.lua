@@ -14,9 +14,9 @@ local function set(text)
 end
 
 -- What stands after the last dot of a file, not of a mail address.
-local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc
-  cpp hpp
-  java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf cfg]]
+local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc cpp
+  hpp java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf
+  cfg]]
 local NOBODY = set "git hg svn noreply no-reply donotreply do-not-reply"
 
 local function mail(text, low, add)
@@ -168,8 +168,8 @@ local function ibans(text, add)
   end
 end
 
-local NETWORK = { "ip", "host", "server", "address", "addr", "ssh", "ping", "relay", "client", "from", "gateway", "dns",
-  "http", "connect", "node", "at", "proxy", "box", "machine" }
+local NETWORK = { "ip", "host", "server", "address", "addr", "ssh", "ping", "relay", "client", "from", "gateway",
+  "dns", "http", "connect", "node", "at", "proxy", "box", "machine" }
 
 local function network(before)
   for i = 1, #NETWORK do

@@ -1,4 +1,5 @@
---- What looks private without being of a known kind: long numbers, words that mix letters and digits as keys do, and any
+--- What looks private without being of a known kind: long numbers, words that mix letters and digits as keys do, and
+--- any
 --- such word in a sentence about credentials. For texts that leave the machine and lose little by a sentence less.
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
@@ -14,15 +15,16 @@ local function set(text)
   return result
 end
 
-local ABOUT = { "password", "passwort", "kennwort", "passphrase", "passcode", "login", "log in", "credential", "token",
-  "secret", "api key", "access key", "private key", "mot de passe", "contraseña", "wachtwoord", "zugang", "pin ", " pin",
-  "geheim", "vault", "2fa", "otp", "unlock" }
+local ABOUT = { "password", "passwort", "kennwort", "passphrase", "passcode", "login", "log in", "credential",
+  "token", "secret", "api key", "access key", "private key", "mot de passe", "contraseña", "wachtwoord", "zugang",
+  "pin ", " pin", "geheim", "vault", "2fa", "otp", "unlock" }
 -- Written so by everybody: versions, standards, files, tickets, code.
-local USUAL = { "^v?%d+[%.%d]*%a?%d*$", "^%u%u+%-%d+$", "^%l+%-%d+$", "^%a+%d?%.%d[%.%d]*$", "^[%w_%-]*%.%l%l%l?%l?$", "^utf%-?%d+",
-  "^sha%d+", "^md5", "^x86", "^amd64", "^arm64", "^i18n", "^l10n", "^a11y", "^k8s", "^e2e$", "^iso%-?%d+", "^pep%d+",
-  "^rfc%d+", "^es20%d%d", "^http%d", "^ipv%d", "^python%d", "^c%+%+%d", "^base%d+", "^int%d+", "^u?int%d+", "^float%d+",
-  "^s3$", "^h%d$", "^p%d+$", "^q%d$", "^t%d+$", "^r%-?%d+$", "^%d+[kmgtp]?i?b$", "^%d+[a-z][a-z]?[a-z]?$", "^#%d+$",
-  "^%d+x%d+$", "^%d+%-%l+$", "^%l+%d%d?$", "^%d+%-%d+$", "^%d+:%d+$", "^%d%d%d%d%-%d%d%-%d%d" }
+local USUAL = { "^v?%d+[%.%d]*%a?%d*$", "^%u%u+%-%d+$", "^%l+%-%d+$", "^%a+%d?%.%d[%.%d]*$", "^[%w_%-]*%.%l%l%l?%l?$",
+  "^utf%-?%d+", "^sha%d+", "^md5", "^x86", "^amd64", "^arm64", "^i18n", "^l10n", "^a11y", "^k8s", "^e2e$",
+  "^iso%-?%d+", "^pep%d+", "^rfc%d+", "^es20%d%d", "^http%d", "^ipv%d", "^python%d", "^c%+%+%d", "^base%d+",
+  "^int%d+", "^u?int%d+", "^float%d+", "^s3$", "^h%d$", "^p%d+$", "^q%d$", "^t%d+$", "^r%-?%d+$", "^%d+[kmgtp]?i?b$",
+  "^%d+[a-z][a-z]?[a-z]?$", "^#%d+$", "^%d+x%d+$", "^%d+%-%l+$", "^%l+%d%d?$", "^%d+%-%d+$", "^%d+:%d+$",
+  "^%d%d%d%d%-%d%d%-%d%d" }
 
 local function usual(word)
   for i = 1, #USUAL do
@@ -46,11 +48,13 @@ local function is_joined(word)
   return true
 end
 
-local FILES = set [[env yml yaml json toml md txt py js ts sh ini cfg properties conf lua go rs rb java kt sql xml html]]
+local FILES = set [[env yml yaml json toml md txt py js ts sh ini cfg properties conf lua go rs rb java kt sql xml
+  html]]
 
 -- In a sentence about credentials: any word with something inside that belongs in no word.
 local function is_odd(word, low_word)
-  if not find(word, "%w[%._/@:=+~!#%$%%&]+%w") or find(low_word, "^%l/%l$") or find(low_word, "^and/or$") then return false end
+  if not find(word, "%w[%._/@:=+~!#%$%%&]+%w") or find(low_word, "^%l/%l$")
+    or find(low_word, "^and/or$") then return false end
   return not FILES[match(low_word, "%.(%l+)$") or ""]
 end
 
@@ -67,12 +71,12 @@ local function is_key(word, low_word, loose)
   return #word >= 14 and digits >= 3 and not find(word, "[/%(%)<>]") and not find(low_word, "^[%l_%-]+%d%d?%d?$")
 end
 
-local PASS = { "password", "passwort", "kennwort", "passphrase", "passcode", "mot de passe", "contraseña", "wachtwoord",
-  "%f[%a]pin%f[%A]", "%f[%a]login%f[%A]", "log in as" }
+local PASS = { "password", "passwort", "kennwort", "passphrase", "passcode", "mot de passe", "contraseña",
+  "wachtwoord", "%f[%a]pin%f[%A]", "%f[%a]login%f[%A]", "log in as" }
 -- A rule about passwords says one of these.
-local POLICY = { "%f[%a]never", "%f[%a]not%f[%A]", "n't%f[%A]", "%f[%a]no%f[%A]", "%f[%a]must", "%f[%a]rotat", "%f[%a]hash",
-  "%f[%a]vault", "%f[%a]store", "%f[%a]env", "%f[%a]manager", "%f[%a]passwords", "%f[%a]log[gs]", "%f[%a]nie%f[%A]",
-  "%f[%a]keine?", "%f[%a]jamais", "%f[%a]nunca" }
+local POLICY = { "%f[%a]never", "%f[%a]not%f[%A]", "n't%f[%A]", "%f[%a]no%f[%A]", "%f[%a]must", "%f[%a]rotat",
+  "%f[%a]hash", "%f[%a]vault", "%f[%a]store", "%f[%a]env", "%f[%a]manager", "%f[%a]passwords", "%f[%a]log[gs]",
+  "%f[%a]nie%f[%A]", "%f[%a]keine?", "%f[%a]jamais", "%f[%a]nunca" }
 
 local function any(text, patterns)
   for i = 1, #patterns do
