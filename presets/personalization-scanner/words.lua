@@ -79,7 +79,8 @@ M.unsafe = { "no%-verify", "force[- ]push", "without asking", "without confirm",
   "never ask", "do not ask", "not wanted: to be asked", "for confirmation", "sudo", "chmod 777", "as root",
   "auto%-approve", "automatically approve", "disable tls", "verify=false", "dangerously" }
 
-M.once = { "%f[%a]today%f[%A]", "%f[%a]tomorrow%f[%A]", "%f[%a]tonight%f[%A]", "%f[%a]yesterday%f[%A]",
+M.once = { "%f[%a]today%f[^%a ]", "%f[%a]today$", "^today%f[%A]", "%f[%a]today [^o]", "%f[%a]tomorrow%f[%A]",
+  "%f[%a]tonight%f[%A]", "%f[%a]yesterday%f[%A]",
   "%f[%a]this week", "%f[%a]next week", "%f[%a]last week", "%f[%a]this month", "%f[%a]next month",
   "%f[%a]this pr%f[%A]", "%f[%a]this time", "%f[%a]for now%f[%A]", "%f[%a]this release", "%f[%a]this sprint",
   "%f[%a]next sprint", "%f[%a]asap%f[%A]", "%f[%a]line %d", "#%d", "%f[%a]by monday", "%f[%a]by tuesday",

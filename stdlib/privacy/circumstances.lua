@@ -92,7 +92,8 @@ local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslex
   is lesbian | is transgender | is muslim | is jewish | is catholic | is hindu | votes for | trade union member |
   my home address | my address is | home address | new address | i live in | i live at | i live on | lives at |
   i grew up | criminal record | blood pressure | blood type | my visa | asylum | native speaker of | was arrested |
-  credit score | bankruptcy | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis | sleep apn |
+  credit score | bankruptcy | shingles | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis |
+  sleep apn |
   coeliac | celiac | ptsd | multiple sclerosis | tinnitus | chronic pain | chronic illness | chronic fatigue |
   chronic migraine | eating disorder | anxiety disorder | is recovering from | suffers from | leidet an | souffre d |
   padece | soffre di | psychiatr | psycholog | mental health | hearing loss | anschrift: | wohnt in | wohnhaft |

@@ -216,5 +216,22 @@ def ravna():
     }
 
 
+def lantern():
+    rng = random.Random(20240521)
+    hexa = "0123456789abcdef"
+    return {
+        "S01": "tang" + "skog",
+        "S02": "lf_" + "sandbox_" + _pick(rng, ALNUM, 24),
+        "S03": "Havsul" + "-31",
+        "S04": "pk." + "eyJ1Ijoi" + _pick(rng, ALNUM, 60),
+        "S05": "AAAA" + _pick(rng, ALNUM, 7) + ":APA91b" + _pick(rng, ALNUM + "_-", 120),
+        "S06": "django-insecure-" + _pick(rng, ALNUM + "!@#^&*(", 50),
+        "S07": "blå" + "skjell " + "og " + "tare",
+        "S08": _pem(rng, ""),
+        "S09": "Kråke" + "bolle7",
+        "S10": "wh" + "sec_" + _pick(rng, ALNUM, 32),
+    }
+
+
 def secrets(corpus):
     return globals()[corpus]()
