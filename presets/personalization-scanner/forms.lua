@@ -91,7 +91,7 @@ function M.no(text, low, marks, unit)
   end
   if unit.kind == "instructions" and not unit.list and unit.level ~= "rules" then return end
   local body = sub(low, rest)
-  if words_in(body) > 14 or any(body, FINITE) or find(body, "^%l+ed%f[%A]") or find(body, "^%l+ %l+ed%f[%A]")
+  if words_in(body) > 14 or any(body, FINITE) or find(body, "^%l+ed%f[^%a%-]") or find(body, "^%l+ %l+ed%f[%A]")
     or any(body, NO_BAN) then
     return
   end
@@ -185,7 +185,9 @@ local function lasting(verb, low, marks, unit)
   if kind == "memory" then return unit.level ~= "facts" end
   if not W.standing[verb] then return false end
   if kind == "guide" then return unit.list or false end
-  return kind == "chat" and unit.speaker ~= "team" and (marks.correction or find(low, "%f[%a]%l+s%f[%A]")
+  local topic = false
+  for word in string.gmatch(low, "%l+") do topic = topic or W.topics[word] == true end
+  return kind == "chat" and unit.speaker ~= "team" and (topic or marks.correction or find(low, "%f[%a]%l+s%f[%A]")
     or find(low, " when ") or find(low, " in %l+ when"))
 end
 

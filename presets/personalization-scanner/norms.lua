@@ -235,7 +235,7 @@ local HABITS = { "^we now%s+()", "^we only%s+()", "^we also%s+()", "^we%s+()", "
 function M.habit(text, low, marks, unit)
   local rest
   for _, lead in ipairs(HABITS) do rest = rest or match(low, lead) end
-  if not rest or unit.kind == "chat" and not marks.label and not find(low, "^we only") then return end
+  if not rest or unit.kind == "chat" and not (marks.label or marks.lasts) and not find(low, "^we only") then return end
   local body, body_low = gsub(sub(text, rest), "^uses ", "use "), gsub(sub(low, rest), "^uses ", "use ")
   if find(body_low, "^settled on ") or find(body_low, "^standardi[sz]ed? on ") or find(body_low, "^moved to ")
     or find(body_low, "^switched to ") then
@@ -245,7 +245,8 @@ function M.habit(text, low, marks, unit)
   end
   local word = first_word(body_low)
   -- Some of these read as past just as well, and some say nothing about a habit.
-  if not word or not W.verbs[word] or W.no_habits[word] then return end
+  local known = word and (W.verbs[word] or marks.lasts and not find(word, "ed$") and word ~= "are" and word ~= "have")
+  if not known or W.no_habits[word] then return end
   if find(body_low, "^use it ") or find(body_low, "^use this ") then return end
   local firm = marks.lasts or marks.norm or find(low, "^we now") or find(low, "^we only")
     or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")

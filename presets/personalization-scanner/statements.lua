@@ -91,8 +91,16 @@ local function of_one(low)
   return false
 end
 
+-- "9 September" is a day.
+local function of_a_day(low)
+  for number, month in string.gmatch(low, "%f[%d](%d%d?)[%.%a]* (%l+)") do
+    if W.months[month] and tonumber(number) <= 31 then return true end
+  end
+  return false
+end
+
 local function blocked(low, unit)
-  if any(low, W.hypothetical) or any(low, W.once) or of_one(low) then return true end
+  if any(low, W.hypothetical) or any(low, W.once) or of_one(low) or of_a_day(low) then return true end
   local heading = lower(unit.heading or "")
   for _, pattern in ipairs(unit.level ~= "rules" and W.no_rule_headings or {}) do
     if find(heading, pattern) then return true end
@@ -151,6 +159,10 @@ local function read_clause(text, marks, unit)
   if marks.ban then
     marks.negative, marks.strong = true, true
     return { form = "dont", text = "Do not " .. text }
+  end
+  if marks.asked then
+    marks.preference, marks.user = true, true
+    return find(low, " to be ") and { form = "do", text = "Wanted: " .. text } or nil
   end
   if marks.chosen then
     marks.decided = true
@@ -230,9 +242,19 @@ function M.read(unit)
     or find(unit.text, ":[%*_]*%s*$") then
     return {}
   end
-  local text, kept = veil(unit.text)
+  -- In notes about the user, what is quoted is what they want.
+  local said = unit.kind == "memory" and match(unit.text, '^[%d%-:%s]*["“]([^"”]+)["”][%s%-–—]*')
+  local text, kept = veil(said and words_in(said) >= 3 and said or unit.text)
   text = plain(text)
   local low = lower(text)
+  -- Notes about the user often leave out of whom they speak.
+  if unit.kind == "memory" then
+    local verb = match(text, "^(%u%l+) ")
+    if verb and W.reports[lower(verb)] then
+      text = "The user " .. lower(sub(text, 1, 1)) .. sub(text, 2)
+      low = lower(text)
+    end
+  end
   -- What is quoted says what somebody said.
   local quoted = find(text, "^\1") and find(kept[1] or "", '^["\226]') and not find(text, " [ia][sr]e? ")
   if #text < 8 or quoted or not find(low, "[%l\128-\255]") or find(text, "^%(") then return {} end

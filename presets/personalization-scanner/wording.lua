@@ -39,6 +39,7 @@ end
 
 local function plain(text)
   text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
+  text = gsub(text, "^%s*%d%d%d%d%-%d%d%-%d%d[:,]?%s+[%-–]*%s*", "")
   -- What a remark is about: "**src/retry.go:31** – ", "src/retry.go:31: ".
   text = gsub(text, "^%*%*([^%*]+)%*%*%s+[%-\226][\128\147\148]*%s+", "")
   text = gsub(text, "^%**[%w_%-%./\1\2]*[%./\2][%w_%-%./]*[:%d,%-%s]*%**[:,]%**%s+()", "")

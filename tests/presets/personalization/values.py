@@ -233,5 +233,32 @@ def lantern():
     }
 
 
+def cobalt():
+    rng = random.Random(20240817)
+    hexa = "0123456789abcdef"
+    return {
+        "S01": "Cobalt" + "#Blue_" + _pick(rng, ALNUM, 6),
+        "S02": "cb_" + "stg_" + _pick(rng, ALNUM, 28),
+        "S03": "T" + _pick(rng, string.ascii_uppercase, 8) + "/B" + _pick(rng, string.ascii_uppercase, 8) + "/" + _pick(rng, ALNUM, 24),
+        "S04": "harvest" + "moon22",
+        "S05": "hv" + "s." + _pick(rng, ALNUM, 90),
+        "S06": "glass " + "onions " + "sing " + "loudly",
+        "S07": "AK" + "IA" + _pick(rng, string.ascii_uppercase + "234567", 16),
+        "S08": _pick(rng, ALNUM + "+/", 40),
+        "S09": "sk" + "_live_" + _pick(rng, ALNUM, 24),
+        "S10": "gh" + "p_" + _pick(rng, ALNUM, 36),
+        "S11": "tide" + "pool99",
+        "S12": _jwt(rng),
+        "S13": "SG." + _pick(rng, ALNUM, 22) + "." + _pick(rng, ALNUM, 43),
+        "S14": "sk" + "-proj-" + _pick(rng, ALNUM, 48),
+        "S15": "mongodb+srv://" + "root:" + _pick(rng, ALNUM, 12) + "@c0.mongodb.net/prod",
+        "S16": _pem(rng, "RSA "),
+        "S17": "xo" + "xb-" + _pick(rng, string.digits, 12) + "-" + _pick(rng, ALNUM, 24),
+        "S18": _pick(rng, hexa, 32),
+        "S19": _pick(rng, ALNUM, 32),
+        "S20": "-".join(_pick(rng, string.ascii_lowercase + string.digits, 4) for _ in range(4)),
+    }
+
+
 def secrets(corpus):
     return globals()[corpus]()
