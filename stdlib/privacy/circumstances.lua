@@ -39,12 +39,13 @@ local function addresses(text, low, add)
       at = find(low, word, to + 1, true)
     end
   end
-  for from, word, number, to in string.gmatch(text, "()(%u[%a\128-\255%.%-]+) (%d+%a?)()") do
-    local name = lower(word)
-    for i = 1, #STREET_ENDS do
+  for at, number, to in string.gmatch(text, "() (%d+%a?)()") do
+    local word = #number <= 5 and match(sub(text, math.max(1, at - 48), at - 1), "%u[%a\128-\255%.%-]+$")
+    local name = word and lower(word)
+    for i = 1, name and #STREET_ENDS or 0 do
       local tail = STREET_ENDS[i]
-      if #name >= #tail + 3 and sub(name, -#tail) == tail and #number <= 5 then
-        add(from, rest_of_address(text, to - 1), "postal address")
+      if #name >= #tail + 3 and sub(name, -#tail) == tail then
+        add(at - #word, rest_of_address(text, to - 1), "postal address")
         break
       end
     end

@@ -279,11 +279,17 @@ local LABELLED = "^%**(" .. UPPER .. "[%l\128-\255%-]+)%**:%**%s"
 
 -- Names that addresses of mail are made of: Ann Lee, ann.lee@…
 local function mailed(text, low, found)
-  for piece in string.gmatch(low, "([%w%.%-_]+)@%w") do
-    for word in string.gmatch(piece, "%a%a%a%a+") do
+  local at, known = find(low, "@", 1, true), {}
+  while at do
+    local piece = match(sub(low, math.max(1, at - 64), at - 1), "[%w%.%-_]+$")
+    for word in string.gmatch(piece or "", "%a%a%a%a+") do
       local name = gsub(word, "^%l", string.upper)
-      if is_name_word(name) and find(text, "%f[%a]" .. name .. "%f[%A]") then found[#found + 1] = name end
+      if not known[name] and is_name_word(name) and find(text, "%f[%a]" .. name .. "%f[%A]") then
+        found[#found + 1] = name
+      end
+      known[name] = true
     end
+    at = find(low, "@", at + 1, true)
   end
 end
 
