@@ -13,7 +13,8 @@ end
 -- Each begins a word; ~ stands for a space.
 local RULES = list [[rules? convention guideline standard principle preference prefer style etiquette house~
   how~to~work how~we~%l how~i~%l how~to~write what~we~expect ways~of~working working~agreement working~with agreement
-  expectation do'?s do~not don't don'?ts dos~and never always must lessons? learn takeaway insight feedback correction
+  expectation do'?s do~not don't don'?ts dos~and never always must start$ stop$ continue$ keep$ lessons? learn
+  takeaway insight feedback correction
   likes dislikes wants wishes care~about we~want~to~change agreed decided policy policies practice tone voice answers
   communication talking~to commits? commit~ branch pull~request merge~request code~review reviewing remember
   non%-negotiable pet~peeve habits quality~bar handbook definition~of~done next~time next~runs for~future in~future

@@ -39,6 +39,12 @@ local BANS = { "do not ", "don't ", "dont ", "must not ", "mustn't ", "should no
   "you shouldn't ", "not " }
 
 function M.dont(text, low, marks, unit)
+  local spare = match(low, "^don't bother with ()") or match(low, "^don't bother ()%l+ing")
+    or match(low, "^do not bother with ()") or match(low, "^don't bother to ()")
+  if spare then
+    marks.negative, marks.strong = true, true
+    return made("dont", (find(low, " bother to ") and "No need to " or "No need for ") .. sub(text, spare))
+  end
   for _, lead in ipairs(BANS) do
     if sub(low, 1, #lead) == lead then
       local rest = gsub(sub(text, #lead + 1), "^ever ", "")
@@ -85,13 +91,25 @@ function M.no(text, low, marks, unit)
   end
   if unit.kind == "instructions" and not unit.list and unit.level ~= "rules" then return end
   local body = sub(low, rest)
-  if words_in(body) > 14 or any(body, FINITE) or find(body, "^%l+ed%f[%A]") or find(body, "^%l+ %l+ed%f[%A]")
+  if words_in(body) > 14 or any(body, FINITE) or find(body, "^%l+ed%f[^%a%-]") or find(body, "^%l+ %l+ed%f[%A]")
     or any(body, NO_BAN) then
     return
   end
   if unit.kind == "chat" and words_in(body) < 2 and not marks.request and not find(low, "please%W*$") then return end
   marks.negative, marks.strong = true, true
   return made("dont", "Avoid " .. sub(text, rest))
+end
+
+-- What stands in a list below "Start", "Stop" and "Continue".
+function M.gerund(text, low, marks, unit)
+  local heading = lower(unit.heading or "")
+  if unit.level ~= "rules" or not unit.list or not find(low, "^%l+ing%f[%A]") or words_in(low) < 2 then return end
+  if not (find(heading, "^start") or find(heading, "^stop") or find(heading, "^continue") or find(heading, "^keep")
+    or find(heading, "^avoid") or find(heading, "^do") or find(heading, "^never") or find(heading, "^less")) then
+    return
+  end
+  marks.decided = true
+  return made("do", "Wanted: " .. small(text))
 end
 
 local LIMITS = { "^at most ", "^at least ", "^only ", "^never ", "^always ", "^no ", "^max", "^min", "^prefer ",
@@ -167,7 +185,9 @@ local function lasting(verb, low, marks, unit)
   if kind == "memory" then return unit.level ~= "facts" end
   if not W.standing[verb] then return false end
   if kind == "guide" then return unit.list or false end
-  return kind == "chat" and unit.speaker ~= "team" and (marks.correction or find(low, "%f[%a]%l+s%f[%A]")
+  local topic = false
+  for word in string.gmatch(low, "%l+") do topic = topic or W.topics[word] == true end
+  return kind == "chat" and unit.speaker ~= "team" and (topic or marks.correction or find(low, "%f[%a]%l+s%f[%A]")
     or find(low, " when ") or find(low, " in %l+ when"))
 end
 

@@ -42,7 +42,9 @@ function M.norm(text, low, marks, unit)
     end
   end
   local nobody = subject == "nobody" or subject == "no one" or subject == "everybody" or subject == "everyone"
-  if not subject or any(subject, NOT_SUBJECTS) and not nobody or any(subject, FINITE) then return end
+  -- "Findings that were not reproduced have to …": the verb of the relative clause is none of the sentence.
+  local bare = subject and gsub(subject, "%f[%a]th[ai][ts] .*$", "") or nil
+  if not subject or any(subject, NOT_SUBJECTS) and not nobody or any(bare, FINITE) then return end
   if find(subject, ":") or find(subject, "%f[%a]th[ai][ts]$") or find(subject, "%f[%a]it$") then return end
   if any(sub(low, rest), NO_NORM) and not nobody then return end
   local placed = unit.kind == "instructions" or unit.kind == "decision" or unit.level == "rules" or marks.label
@@ -120,7 +122,9 @@ function M.ruled(text, low, marks, unit)
   local settled = any(verdict, MADE_SO) and (unit.kind == "instructions" or unit.kind == "decision")
     and unit.level ~= "facts"
   if plural(subject) and (holds and normative(unit) or settled or marks.norm)
-    or holds and unit.level == "rules" or marks.norm and marks.label then
+    or holds and (unit.level == "rules" or unit.kind == "decision" and words_in(subject) >= 2
+    and not find(subject, "^the ") and not find(subject, "^an? ") and not find(subject, "^its ")) or marks.norm
+    and marks.label then
     if find(verdict, "^never ") or find(verdict, "^not ") then marks.negative = true end
     marks.habit = not holds or nil
     return made(marks.negative and "dont" or "do", text)
@@ -231,7 +235,7 @@ local HABITS = { "^we now%s+()", "^we only%s+()", "^we also%s+()", "^we%s+()", "
 function M.habit(text, low, marks, unit)
   local rest
   for _, lead in ipairs(HABITS) do rest = rest or match(low, lead) end
-  if not rest or unit.kind == "chat" and not marks.label and not find(low, "^we only") then return end
+  if not rest or unit.kind == "chat" and not (marks.label or marks.lasts) and not find(low, "^we only") then return end
   local body, body_low = gsub(sub(text, rest), "^uses ", "use "), gsub(sub(low, rest), "^uses ", "use ")
   if find(body_low, "^settled on ") or find(body_low, "^standardi[sz]ed? on ") or find(body_low, "^moved to ")
     or find(body_low, "^switched to ") then
@@ -241,7 +245,8 @@ function M.habit(text, low, marks, unit)
   end
   local word = first_word(body_low)
   -- Some of these read as past just as well, and some say nothing about a habit.
-  if not word or not W.verbs[word] or W.no_habits[word] then return end
+  local known = word and (W.verbs[word] or marks.lasts and not find(word, "ed$") and word ~= "are" and word ~= "have")
+  if not known or W.no_habits[word] then return end
   if find(body_low, "^use it ") or find(body_low, "^use this ") then return end
   local firm = marks.lasts or marks.norm or find(low, "^we now") or find(low, "^we only")
     or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")

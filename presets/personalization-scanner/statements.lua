@@ -17,7 +17,8 @@ local M = {}
 local sentence_cap = 1000
 
 local ORDER = { forms.meaning, wishes.own, wishes.complaint, wishes.wish, wishes.spared, forms.never, forms.always,
-  forms.dont, forms.avoid, forms.no, forms.only, forms.topic, forms.order, norms.norm, norms.ruled, norms.settled,
+  forms.dont, forms.avoid, forms.no, forms.only, forms.topic, forms.order, forms.gerund, norms.norm, norms.ruled,
+    norms.settled,
   norms.restricted, norms.habit, forms.bare, norms.plain_rule }
 
 local function try_forms(text, marks, unit)
@@ -50,7 +51,8 @@ end
 local function with_condition(text, marks, unit)
   local low = lower(text)
   local word = first_word(low)
-  if not word or not find(CONDITIONS, " " .. word .. " ", 1, true) then return end
+  local each = find(low, "^every time ") or find(low, "^each time ") or find(low, "^any time ")
+  if not word or not each and not find(CONDITIONS, " " .. word .. " ", 1, true) then return end
   local clause, main = match(text, "^([^,]+),%s+(.+)$")
   -- "For error messages I want the file first"
   local before, at = match(low, "^(%l+ [%l ]-),? ()i want ")
@@ -89,8 +91,16 @@ local function of_one(low)
   return false
 end
 
+-- "9 September" is a day.
+local function of_a_day(low)
+  for number, month in string.gmatch(low, "%f[%d](%d%d?)[%.%a]* (%l+)") do
+    if W.months[month] and tonumber(number) <= 31 then return true end
+  end
+  return false
+end
+
 local function blocked(low, unit)
-  if any(low, W.hypothetical) or any(low, W.once) or of_one(low) then return true end
+  if any(low, W.hypothetical) or any(low, W.once) or of_one(low) or of_a_day(low) then return true end
   local heading = lower(unit.heading or "")
   for _, pattern in ipairs(unit.level ~= "rules" and W.no_rule_headings or {}) do
     if find(heading, pattern) then return true end
@@ -100,6 +110,28 @@ local function blocked(low, unit)
 end
 
 local LIST_KINDS = { review = true, decision = true }
+
+local AGAINST = { "^don'?ts?$", "^do not$", "^don't$", "^never$", "^avoid$", "^stop$", "^stop doing", "^what not to do",
+  "anti%-?patterns?$", "^forbidden", "^prohibited", "^not allowed", "^no%-gos?$", "things to avoid", "what to avoid",
+  "^please don't", "^you must not", "^must not", "^dislikes", "^pet peeves", "^hates", "^out of bounds", "^less$",
+  "^what i don't want", "^what we don't want", "^don't do", "^never do" }
+
+-- Whether a heading turns what stands below it into its contrary.
+local function is_against(heading)
+  local low = gsub(gsub(lower(heading or ""), "\226\128\153", "'"), "[^%l%s'%-]", "")
+  return any(match(low, "^%s*(.-)%s*$"), AGAINST)
+end
+
+-- "Commit generated files" below "Don't".
+local function turned(result, marks)
+  marks.negative = true
+  local low = lower(result.text)
+  if result.form == "prefer" then return result end
+  local wanted = match(result.text, "^Wanted: (.+)$")
+  if wanted then return { form = "dont", text = "Avoid " .. wanted } end
+  local order = is_order(low) and not find(low, "^%l+ing%f[%A]")
+  return { form = "dont", text = (order and "Do not " or "Avoid ") .. wording.small(result.text) }
+end
 
 -- A verb, so that "make sure" is followed by a sentence and not by a thing.
 local ENSURED = { " pass", " work", " stay", " match", " remain", " get", " run", " have", " do ", " %l+s$", " %l+s " }
@@ -128,6 +160,10 @@ local function read_clause(text, marks, unit)
     marks.negative, marks.strong = true, true
     return { form = "dont", text = "Do not " .. text }
   end
+  if marks.asked then
+    marks.preference, marks.user = true, true
+    return find(low, " to be ") and { form = "do", text = "Wanted: " .. text } or nil
+  end
   if marks.chosen then
     marks.decided = true
     return { form = "do", text = "Stick to " .. text }
@@ -136,6 +172,7 @@ local function read_clause(text, marks, unit)
     return any(low, W.general) and { form = "do", text = "Wanted: " .. text } or nil
   end
   local result = try_forms(text, marks, unit) or with_condition(text, marks, unit)
+  if result and unit.list and is_against(unit.heading) and not marks.negative then result = turned(result, marks) end
   if not result and LIST_KINDS[unit.kind] == nil then
     -- The user reads on a phone, so keep lines short.
     local main = match(text, ",%s+so%s+(%l.+)$")
@@ -150,7 +187,7 @@ local function read_clause(text, marks, unit)
 end
 
 local function completed(result, marks, kept, tongue)
-  result.text = finish(result.text, kept, tongue)
+  result.text = finish(result.text, kept, tongue, marks.third)
   if result.a then result.a = lower(unveil(trimmed(result.a), kept)) end
   if result.b then result.b = lower(unveil(trimmed(result.b), kept)) end
   if words_in(result.text) < 2 then return nil end
@@ -205,9 +242,19 @@ function M.read(unit)
     or find(unit.text, ":[%*_]*%s*$") then
     return {}
   end
-  local text, kept = veil(unit.text)
+  -- In notes about the user, what is quoted is what they want.
+  local said = unit.kind == "memory" and match(unit.text, '^[%d%-:%s]*["“]([^"”]+)["”][%s%-–—]*')
+  local text, kept = veil(said and words_in(said) >= 3 and said or unit.text)
   text = plain(text)
   local low = lower(text)
+  -- Notes about the user often leave out of whom they speak.
+  if unit.kind == "memory" then
+    local verb = match(text, "^(%u%l+) ")
+    if verb and W.reports[lower(verb)] then
+      text = "The user " .. lower(sub(text, 1, 1)) .. sub(text, 2)
+      low = lower(text)
+    end
+  end
   -- What is quoted says what somebody said.
   local quoted = find(text, "^\1") and find(kept[1] or "", '^["\226]') and not find(text, " [ia][sr]e? ")
   if #text < 8 or quoted or not find(low, "[%l\128-\255]") or find(text, "^%(") then return {} end

@@ -128,6 +128,25 @@ local LANGUAGES = {
     past = list [[era | eram | foi | foram | tinha | estava]],
   },
   {
+    name = "no",
+    small = set [[og i jeg det at en et den til er som på de med han av ikke der så var meg seg men ett har om vi min
+      mitt
+      ha hadde hun nå over da ved fra du ut sin dem oss opp man kan hans hvor eller hva skal selv her alle vil bli ble
+      aldri alltid brukes bruker bruk må bør uten før etter også norsk engelsk när och att för inte är som av vi ska]],
+    strong = list [[alltid | aldri | fra nå av | heretter | i fremtiden | forbudt | påkrevd | bare | kun | aldrig |
+      altid |
+      fremover | vær så snill | för alltid | alltid | hädanefter | fra nu af | alle skal]],
+    should = list [[må | skal | bør | ska | måste | skal ikke | skulle]],
+    wish = list [[jeg foretrekker | jeg liker | jeg liker ikke | jeg hater | jeg vil ha | vi foretrekker |
+      i stedet for |
+      heller enn | jag föredrar | jag gillar | istället för | jeg foretrækker]],
+    habit = list [[vi bruker | vi skriver | vi unngår | vi använder | vi skriver | vi bruger]],
+    orders = set [[bruk skriv svar unngå hold spør vis test använd undvik brug undgå]],
+    no = "^ingen ", request = "^vennligst ",
+    once = list [[i dag | i morgen | i går | denne uken | neste uke | kanskje | idag | imorgon | foreløpig]],
+    past = list [[var | ble | hadde | blev | hade]],
+  },
+  {
     name = "nl",
     small = set [[de het een en of is zijn niet geen met van voor op in bij naar aan we wij ik je jij altijd nooit ook
       als dat die deze moet moeten mag mogen alleen elke ieder door uit over onze alle]],

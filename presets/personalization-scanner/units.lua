@@ -236,7 +236,8 @@ end
 local LEVELS = set "TRACE DEBUG INFO NOTICE WARN WARNING ERROR FATAL CRITICAL PANIC"
 
 local function is_log(text)
-  return find(text, "^%s*%[?%d%d%d%d%-%d%d%-%d%d[T ]%d%d:%d%d") ~= nil
+  return find(text, "^%s*%-%-%-%-%-[BE]") ~= nil or #text >= 40 and find(text, "^%s*[%w+/=]+%s*$") ~= nil
+    or find(text, "^%s*%[?%d%d%d%d%-%d%d%-%d%d[T ]%d%d:%d%d") ~= nil
     or find(text, "^%s*%[?%d%d:%d%d:%d%d") ~= nil or find(text, "^%s*%u%l%l %s?%d+ %d%d:%d%d:%d%d") ~= nil
     or LEVELS[match(text, "^%s*%[?(%u+)%]?[:%s]") or ""] ~= nil
     or find(text, "^%s*[%$%%#>] %l") ~= nil and not find(text, "^%s*# ") or find(text, "^%s*at [%w%.$_]+%(") ~= nil
@@ -248,6 +249,9 @@ local ABBREVIATIONS = set [[e.g i.e vs etc dr mr mrs ms prof no nr fig eq approx
   u.a bzw ca ggf evtl inkl usw p.ej p ej sog vgl]]
 local MONTHS = set [[januar februar märz april mai juni juli august september oktober november dezember quartal
   januari februari maart mei]]
+
+local BEGINS = set [[We The This It In If Use Never Always No Do Don You Please When Every All They There And But Also
+  Avoid]]
 
 -- "4. April" is a day and "2. Quartal" one of four.
 local function is_ordinal(text, at)
@@ -265,8 +269,10 @@ local function sentence_ends(text)
     if char == "`" then
       depth_tick = not depth_tick and find(text, "`", at + 1, true) ~= nil
     elseif not depth_tick and find(text, "^[\"'%)%*_]*%s", at + 1) then
-      local word = lower(match(sub(text, math.max(1, at - 12), at - 1), "[%w%.]*$"))
-      local abbreviation = char == "." and (ABBREVIATIONS[word] or find(word, "^%a$") or is_ordinal(text, at))
+      local word = lower(match(sub(text, math.max(1, at - 12), at - 1), "[%w%.\128-\255]*$"))
+      -- An initial, unless a new sentence plainly begins.
+      local initial = find(word, "^%a$") and not BEGINS[match(text, "^%s+(%u%l*)", at + 1) or ""]
+      local abbreviation = char == "." and (ABBREVIATIONS[word] or initial or is_ordinal(text, at))
       if not abbreviation then
         local _, last = find(text, "^[\"'%)%*_]*", at + 1)
         ends[#ends + 1] = last
@@ -507,6 +513,10 @@ function Reader:line(i, entry, at)
     return self:title(find(below.text, "=", 1, true) and 1 or 2, match(text, "^(.-)%s*$"))
   end
   if find(text, "^%s*[=%-][=%-][=%-]+%s*$") then return self:flush() end
+  -- A word or two right above a list are its heading.
+  if below and self.blank and find(text, "^%u[%w' ]*:?%s*$") and #text < 40 and find(below.text, "^%s*[%-%*%+•]%s") then
+    return self:title(6, match(text, "^(.-):?%s*$"))
+  end
   local what = shape(text, #match(text, "^%s*"), self, self.segment)
   if what == "comment" then self.comment = not find(text, "-->", 1, true) end
   if what == "commit" then self.in_message = false end

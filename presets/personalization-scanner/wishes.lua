@@ -33,7 +33,10 @@ local VERBS = {
     don't need | do not need | really don't like | am not a fan of | 'm not a fan of | am not a big fan of |
     'm not a big fan of | don't care for | object to | am tired of | 'm tired of | am allergic to | 'm allergic to |
     really dislike | really hate | never want | am annoyed by | have no use for]],
-    [[hates | dislikes | does not like | doesn't like | does not want | doesn't want | can't stand | cannot stand |
+    [[gets annoyed when | gets annoyed if | is annoyed when | is annoyed if | gets impatient when |
+      gets impatient with |
+    gets impatient if | finds it annoying when | hates | dislikes | does not like | doesn't like | does not want |
+    doesn't want | can't stand | cannot stand |
     does not need | doesn't need | is not a fan of | isn't a fan of | objects to | is annoyed by | gets annoyed by |
     complained about | complains about | never wants | is tired of | really dislikes | strongly dislikes |
     doesn't care for]] },
@@ -86,6 +89,7 @@ function senses.want(body) return made("do", "Wanted: " .. gsub(gsub(body, "^to 
 function senses.hate(body, low, marks)
   marks.negative = true
   local when = match(body, "^it when (.+)$") or match(body, "^it if (.+)$") or match(body, "^when (.+)$")
+    or marks.clause and body
   if when then return made("dont", "Not wanted: " .. when) end
   if find(low, "^[%l ]- to %l+") and not find(low, "^to ") and words_in(match(low, "^(.-) to ")) <= 2 then
     return made("dont", "Not wanted: " .. body)
@@ -124,7 +128,9 @@ function M.wish(text, low, marks, unit)
       if any(body_low, { "^that%W*$", "^it%W*$", "^this%W*$", "^your help", "^the idea", "^a break",
         "^some help" }) then return end
       marks.preference = true
+      marks.clause = find(lead, " when $") ~= nil or find(lead, " if $") ~= nil or nil
       if one then marks.user = true end
+      if subject ~= "i" and subject ~= "we" then marks.third = true end
       return senses[sense](body, body_low, marks)
     end
   end

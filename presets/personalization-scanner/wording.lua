@@ -39,6 +39,7 @@ end
 
 local function plain(text)
   text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
+  text = gsub(text, "^%s*%d%d%d%d%-%d%d%-%d%d[:,]?%s+[%-–]*%s*", "")
   -- What a remark is about: "**src/retry.go:31** – ", "src/retry.go:31: ".
   text = gsub(text, "^%*%*([^%*]+)%*%*%s+[%-\226][\128\147\148]*%s+", "")
   text = gsub(text, "^%**[%w_%-%./\1\2]*[%./\2][%w_%-%./]*[:%d,%-%s]*%**[:,]%**%s+()", "")
@@ -135,19 +136,20 @@ local function third_person(verb)
   return verb .. "s"
 end
 
--- Who speaks is told as "the user".
-local function impersonal(text)
-  text = gsub(text, "%f[%a]I'm%f[%A]", "the user is")
-  text = gsub(text, "%f[%a]I'd%f[%A]", "the user would")
-  text = gsub(text, "%f[%a]I've%f[%A]", "the user has")
+-- Who speaks is told as "the user"; in notes about the user, it is the agent that speaks.
+local function impersonal(text, who)
+  text = gsub(text, "%f[%a]I'm%f[%A]", who .. " is")
+  text = gsub(text, "%f[%a]I'd%f[%A]", who .. " would")
+  text = gsub(text, "%f[%a]I've%f[%A]", who .. " has")
+  text = gsub(gsub(text, "%f[%a][Ii] don't%f[%A]", who .. " does not"), "%f[%a][Ii] do not%f[%A]", who .. " does not")
   text = gsub(text, "%f[%a][Ii] (%l+)", function(verb)
     if W.verbs[verb] or verb == "have" or verb == "am" or verb == "do" or verb == "like"
-      or verb == "want" then return "the user " .. third_person(verb) end
-    return "the user " .. verb
+      or verb == "want" then return who .. " " .. third_person(verb) end
+    return who .. " " .. verb
   end)
-  text = gsub(text, "%f[%a]me%f[%A]", "the user")
-  text = gsub(text, "%f[%a]my%f[%A]", "the user's")
-  text = gsub(text, "%f[%a]mine%f[%A]", "the user's")
+  text = gsub(text, "%f[%a]me%f[%A]", who)
+  text = gsub(text, "%f[%a]my%f[%A]", who .. "'s")
+  text = gsub(text, "%f[%a]mine%f[%A]", who .. "'s")
   return text
 end
 
@@ -171,9 +173,9 @@ local function small(text)
   return lower(sub(text, 1, 1)) .. sub(text, 2)
 end
 
-local function finish(text, kept, as_it_is)
+local function finish(text, kept, as_it_is, third)
   text = trimmed(text)
-  if not as_it_is then text = impersonal(text) end
+  if not as_it_is then text = impersonal(text, third and "the agent" or "the user") end
   text = unveil(text, kept)
   if #text > text_cap then
     local cut = match(sub(text, 1, text_cap), "^(.*)[;,]%s") or match(sub(text, 1, text_cap), "^(.*)%s") or sub(text,
@@ -185,7 +187,8 @@ end
 
 -- Words of a head such as "one thing we agreed on:", behind which a rule stands.
 local META = { "agree", "settle", "%f[%a]rules?%f[%A]", "one thing", "remember", "lesson", "policy", "convention",
-  "to self", "for the record", "for future", "next runs?", "next time", "in future", "reminder", "preference",
+  "to self", "for the record", "future", "next runs?", "later runs?", "later", "next time", "in future", "reminder",
+  "preference",
   "request", "principle", "guideline", "corrected", "standing", "decision", "decided", "important", "please",
   "golden", "takeaway", "learned", "feedback", "correction", "from now on", "going forward", "style", "wish", "clear",
   "general", "always", "expect", "insist", "reminded", "pointed out", "house", "consensus", "said it before",

@@ -10,7 +10,7 @@ end
 -- What an order can begin with.
 M.verbs = set [[accept account acknowledge act add address adopt aim align alphabetise alphabetize analyse analyze
   annotate annotate announce answer append apply approve argue arrange ask assert assign assume attach author automate
-  avoid back base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture
+  avoid base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture
   carry cap catch centralise change check choose chunk cite clarify clean clear close collect comment commit
   communicate compare compile complete compress compute confirm connect consider consult contain continue convert copy
   correct count cover create credit cut debug declare default defer define delegate delete deliver deploy deprecate
@@ -79,7 +79,8 @@ M.unsafe = { "no%-verify", "force[- ]push", "without asking", "without confirm",
   "never ask", "do not ask", "not wanted: to be asked", "for confirmation", "sudo", "chmod 777", "as root",
   "auto%-approve", "automatically approve", "disable tls", "verify=false", "dangerously" }
 
-M.once = { "%f[%a]today%f[%A]", "%f[%a]tomorrow%f[%A]", "%f[%a]tonight%f[%A]", "%f[%a]yesterday%f[%A]",
+M.once = { "%f[%a]today%f[^%a ]", "%f[%a]today$", "^today%f[%A]", "%f[%a]today [^o]", "%f[%a]tomorrow%f[%A]",
+  "%f[%a]tonight%f[%A]", "%f[%a]yesterday%f[%A]",
   "%f[%a]this week", "%f[%a]next week", "%f[%a]last week", "%f[%a]this month", "%f[%a]next month",
   "%f[%a]this pr%f[%A]", "%f[%a]this time", "%f[%a]for now%f[%A]", "%f[%a]this release", "%f[%a]this sprint",
   "%f[%a]next sprint", "%f[%a]asap%f[%A]", "%f[%a]line %d", "#%d", "%f[%a]by monday", "%f[%a]by tuesday",
@@ -110,6 +111,13 @@ M.comparatives = { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^sma
   "^in %l+,? please" }
 M.layouts = { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes", "^single quotes", "^lower case ",
   "^snake.case ", "^camelcase ", "^%d+ columns", "^%d+ spaces" }
+
+-- What is told of the user, where the user is not named.
+M.reports = set [[reminded asked told complained corrected said insisted requested pointed mentioned wanted repeated
+  stressed emphasised emphasized clarified]]
+
+M.months = set [[january february march april may june july august september october november december jan feb mar apr
+  jun jul aug sep sept oct nov dec]]
 
 -- What people do when they have a preference.
 M.wants = set [[prefers wants likes hates dislikes loves expects favours favors insists needs appreciates]]
@@ -147,7 +155,12 @@ M.lead_ins = {
   { "^the user corrected %l+ to%s+", "request" }, { "^the user told %l+ to%s+", "request" },
   { "^the user told %l+ not to%s+", "ban" }, { "^the user asked %l+ not to%s+", "ban" },
   { "^the user asked not to%s+", "ban" },
-  { "^the user requested that%s+", "norm" }, { "^the user said to%s+", "request" }, { "^the user wants me to%s+",
+  { "^the user requested that%s+", "norm" }, { "^the user said to%s+", "request" }, { "^the user asked for%s+",
+  "asked" },
+  { "^the user said that%s+", "norm" }, { "^the user stressed that%s+", "norm" }, { "^the user clarified that%s+",
+  "norm" },
+  { "^the user told %l+ that%s+", "norm" }, { "^the user mentioned that%s+", "norm" }, { "^the user asked that%s+",
+  "norm" }, { "^the user wants me to%s+",
     "request" },
   { "^the user wants agents to%s+", "request" }, { "^the user wants us to%s+", "request" }, { "^user wants you to%s+",
     "request" },

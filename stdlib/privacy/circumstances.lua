@@ -39,12 +39,13 @@ local function addresses(text, low, add)
       at = find(low, word, to + 1, true)
     end
   end
-  for from, word, number, to in string.gmatch(text, "()(%u[%a\128-\255%.%-]+) (%d+%a?)()") do
-    local name = lower(word)
-    for i = 1, #STREET_ENDS do
+  for at, number, to in string.gmatch(text, "() (%d+%a?)()") do
+    local word = #number <= 5 and match(sub(text, math.max(1, at - 48), at - 1), "%u[%a\128-\255%.%-]+$")
+    local name = word and lower(word)
+    for i = 1, name and #STREET_ENDS or 0 do
       local tail = STREET_ENDS[i]
-      if #name >= #tail + 3 and sub(name, -#tail) == tail and #number <= 5 then
-        add(from, rest_of_address(text, to - 1), "postal address")
+      if #name >= #tail + 3 and sub(name, -#tail) == tail then
+        add(at - #word, rest_of_address(text, to - 1), "postal address")
         break
       end
     end
@@ -92,7 +93,8 @@ local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslex
   is lesbian | is transgender | is muslim | is jewish | is catholic | is hindu | votes for | trade union member |
   my home address | my address is | home address | new address | i live in | i live at | i live on | lives at |
   i grew up | criminal record | blood pressure | blood type | my visa | asylum | native speaker of | was arrested |
-  credit score | bankruptcy | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis | sleep apn |
+  credit score | bankruptcy | shingles | crohn | parkinson | alzheimer | fibromyalgia | lupus | endometriosis |
+  sleep apn |
   coeliac | celiac | ptsd | multiple sclerosis | tinnitus | chronic pain | chronic illness | chronic fatigue |
   chronic migraine | eating disorder | anxiety disorder | is recovering from | suffers from | leidet an | souffre d |
   padece | soffre di | psychiatr | psycholog | mental health | hearing loss | anschrift: | wohnt in | wohnhaft |

@@ -377,6 +377,14 @@ local function grouped(text, low, add)
       at = find(low, word, at + #word, true)
     end
   end
+  for _, verb in ipairs { "encrypted with", "protected with", "decrypts? with", "unlocks? with", "unlocked with",
+    "secured with",
+    "verschlüsselt mit", "signed with" } do
+    for from, value, to in string.gmatch(text, verb .. "%s+[\"'`“]()([^\"'`”\n]+)()") do
+      if #value >= 5 and not find(value, "^%-%-")
+        and not find(value, "^[%w_]+%.%l+$") then add(from, to - 1, "passphrase") end
+    end
+  end
   -- "code 28406" is one where a door is near.
   for from, code, to in string.gmatch(low, "()%f[%a]code%s?[:=]?%s?i?s?%s?(%d%d%d%d+)()") do
     local near = sub(low, math.max(1, from - 60), from - 1) .. sub(low, to, to + 30)

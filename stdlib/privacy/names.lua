@@ -201,7 +201,10 @@ local INTRODUCED = { { "my name is ", 1 }, { "my name's ", 1 }, { "call me ", 1 
   { "dr ", 1 }, { "dr. ", 1 }, { "prof ", 1 }, { "prof. ", 1 }, { "professor ", 1 }, { "herr ", 1 }, { "frau ", 1 },
   { "mme ", 1 }, { "señor ", 1 }, { "señora ", 1 }, { "sra. ", 1 }, { "dear ", 1 }, { "hi ", 1 }, { "hello ", 1 },
   { "hey ", 1 }, { "ask ", 1 }, { "asks ", 1 }, { "asked ", 1 }, { "tell ", 1 }, { "told ", 1 }, { "ping ", 1 },
-  { "cc ", 1 }, { "thanks to ", 1 }, { "by ", 2 }, { "contact ", 2 }, { "contacted ", 1 }, { "e-mail ", 2 },
+  { "cc ", 1 }, { "thanks to ", 1 }, { "signed off by ", 1 }, { "approved by ", 1 }, { "reviewed by ", 1 },
+  { "written by ", 1 },
+  { "reported by ", 1 }, { "goes by ", 1 }, { "surname is ", 1 }, { "first name is ", 1 }, { "last name is ", 1 },
+  { "by ", 2 }, { "contact ", 2 }, { "contacted ", 1 }, { "e-mail ", 2 },
   { "email ", 2 }, { "met ", 2 }, { "colleague ", 1 }, { "maintainers, ", 2 }, { "maintainer ", 2 },
   { "patient ", 1 }, { "named ", 2 } }
 -- What follows these is left out, but is too often no name to look for it elsewhere.
@@ -273,6 +276,22 @@ end
 
 local STAMPED = "^%[?%d[%d%-:/%.T ,APMapm]+%]?[%s%-]+<?@?([%a\128-\255][%w\128-\255%.%-_]*)>?:%s"
 local LABELLED = "^%**(" .. UPPER .. "[%l\128-\255%-]+)%**:%**%s"
+
+-- Names that addresses of mail are made of: Ann Lee, ann.lee@…
+local function mailed(text, low, found)
+  local at, known = find(low, "@", 1, true), {}
+  while at do
+    local piece = match(sub(low, math.max(1, at - 64), at - 1), "[%w%.%-_]+$")
+    for word in string.gmatch(piece or "", "%a%a%a%a+") do
+      local name = gsub(word, "^%l", string.upper)
+      if not known[name] and is_name_word(name) and find(text, "%f[%a]" .. name .. "%f[%A]") then
+        found[#found + 1] = name
+      end
+      known[name] = true
+    end
+    at = find(low, "@", at + 1, true)
+  end
+end
 
 -- Who speaks in a conversation, "[09:14] torben: …" or "Ann: …": most lines begin so, and somebody does twice.
 local function speaking(text, found)
@@ -374,6 +393,7 @@ function M.introduced(text)
   given(text, found, spans)
   acting(text, found, spans)
   speaking(text, found)
+  mailed(text, lower(text), found)
   return found
 end
 
@@ -419,6 +439,7 @@ function M.scan(text, low, add, known, strict)
   given(text, found, spans)
   acting(text, found, spans)
   speaking(text, found)
+  mailed(text, low, found)
   for _, span in ipairs(spans) do add(span[1], span[2], span[3]) end
   for _, word in ipairs(known or {}) do found[#found + 1] = word end
   again(text, found, add)

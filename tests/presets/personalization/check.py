@@ -14,7 +14,8 @@ import values
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The least that is accepted: precision and recall. All were looked at while the rules were made.
 LEAST = {"tidepool": (0.95, 0.95), "lumen": (0.95, 0.90), "kontor": (0.90, 0.90), "orchard": (0.90, 0.90),
-         "meridian": (0.90, 0.90), "halden": (0.90, 0.85), "ravna": (0.90, 0.90)}
+         "meridian": (0.90, 0.90), "halden": (0.90, 0.85), "ravna": (0.90, 0.90), "lantern": (0.90, 0.90),
+         "cobalt": (0.90, 0.90)}
 
 
 def files_of(top):
@@ -112,8 +113,9 @@ def forms_of(value):
     yield value.lower()
     yield json.dumps(value)[1:-1]
     yield urllib.parse.quote(value, safe="")
-    yield data.hex()
-    yield value[::-1]
+    if len(value) >= 6:
+        yield data.hex()
+        yield value[::-1]
     if len(data) >= 9:
         # The middle of its base64, whatever stands before it.
         for skip in range(3):
@@ -128,8 +130,10 @@ def leaks_in(corpus, top, raw):
         for form in set(forms_of(value)):
             if len(form) < 3:
                 continue
+            # A short number also occurs in digests and times.
+            alone = re.compile(rf"(?<![0-9a-f.]){form}(?![0-9a-f])") if form.isdigit() and len(form) < 8 else None
             for name, text in stores:
-                if form in text:
+                if alone.search(text) if alone else form in text:
                     found.add(f"{kind} {value!r} in {name}")
     for leak in sorted(found):
         print("   " + leak)

@@ -46,7 +46,7 @@ echo '{"preferences":[]}'
 E2
 chmod +x "$work/finds-nothing"
 
-for corpus in tidepool lumen kontor orchard meridian halden ravna; do
+for corpus in tidepool lumen kontor orchard meridian halden ravna lantern cobalt; do
   repository "$work/$corpus" "$corpus"
   inputs=()
   while IFS= read -r path; do inputs+=(--input "file:$path"); done < <(

@@ -216,5 +216,49 @@ def ravna():
     }
 
 
+def lantern():
+    rng = random.Random(20240521)
+    hexa = "0123456789abcdef"
+    return {
+        "S01": "tang" + "skog",
+        "S02": "lf_" + "sandbox_" + _pick(rng, ALNUM, 24),
+        "S03": "Havsul" + "-31",
+        "S04": "pk." + "eyJ1Ijoi" + _pick(rng, ALNUM, 60),
+        "S05": "AAAA" + _pick(rng, ALNUM, 7) + ":APA91b" + _pick(rng, ALNUM + "_-", 120),
+        "S06": "django-insecure-" + _pick(rng, ALNUM + "!@#^&*(", 50),
+        "S07": "blå" + "skjell " + "og " + "tare",
+        "S08": _pem(rng, ""),
+        "S09": "Kråke" + "bolle7",
+        "S10": "wh" + "sec_" + _pick(rng, ALNUM, 32),
+    }
+
+
+def cobalt():
+    rng = random.Random(20240817)
+    hexa = "0123456789abcdef"
+    return {
+        "S01": "Cobalt" + "#Blue_" + _pick(rng, ALNUM, 6),
+        "S02": "cb_" + "stg_" + _pick(rng, ALNUM, 28),
+        "S03": "T" + _pick(rng, string.ascii_uppercase, 8) + "/B" + _pick(rng, string.ascii_uppercase, 8) + "/" + _pick(rng, ALNUM, 24),
+        "S04": "harvest" + "moon22",
+        "S05": "hv" + "s." + _pick(rng, ALNUM, 90),
+        "S06": "glass " + "onions " + "sing " + "loudly",
+        "S07": "AK" + "IA" + _pick(rng, string.ascii_uppercase + "234567", 16),
+        "S08": _pick(rng, ALNUM + "+/", 40),
+        "S09": "sk" + "_live_" + _pick(rng, ALNUM, 24),
+        "S10": "gh" + "p_" + _pick(rng, ALNUM, 36),
+        "S11": "tide" + "pool99",
+        "S12": _jwt(rng),
+        "S13": "SG." + _pick(rng, ALNUM, 22) + "." + _pick(rng, ALNUM, 43),
+        "S14": "sk" + "-proj-" + _pick(rng, ALNUM, 48),
+        "S15": "mongodb+srv://" + "root:" + _pick(rng, ALNUM, 12) + "@c0.mongodb.net/prod",
+        "S16": _pem(rng, "RSA "),
+        "S17": "xo" + "xb-" + _pick(rng, string.digits, 12) + "-" + _pick(rng, ALNUM, 24),
+        "S18": _pick(rng, hexa, 32),
+        "S19": _pick(rng, ALNUM, 32),
+        "S20": "-".join(_pick(rng, string.ascii_lowercase + string.digits, 4) for _ in range(4)),
+    }
+
+
 def secrets(corpus):
     return globals()[corpus]()
