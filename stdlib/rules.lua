@@ -26,8 +26,8 @@ local ALIASES = {
   ["backward-compatibility"] = "compatibility",
 }
 
-local GROUPS = { "text", "errors", "leftovers", "logic", "flow", "memory", "security", "shell", "delivery", "tests",
-  "whole", "api", "docs", "speed" }
+local GROUPS = { "text", "spelling", "errors", "leftovers", "prints", "logic", "flow", "memory", "security", "shell",
+  "delivery", "tests", "whole", "api", "docs", "speed" }
 
 --- At most so many findings of one rule in one file; the last one says how many more there are.
 local most_per_file = 10
@@ -144,7 +144,9 @@ local function judge(facts)
     if group.change then group.change(change, report) end
   end
   for _, finding in ipairs(list) do
-    if finding.more then finding.evidence = format("%s\n(and %d more of this kind in this file)", finding.evidence, finding.more) end
+    if finding.more then
+      finding.evidence = format("%s\n(and %d more of this kind in this file)", finding.evidence, finding.more)
+    end
   end
   table.sort(list, order)
   known = { list = list, notes = change.notes }
