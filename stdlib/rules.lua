@@ -27,7 +27,7 @@ local ALIASES = {
 }
 
 local GROUPS = { "text", "spelling", "errors", "leftovers", "prints", "logic", "bounds", "repeats", "flow", "memory",
-  "security", "shell", "delivery", "tests", "whole", "api", "docs", "speed" }
+  "security", "injection", "rights", "shell", "delivery", "tests", "whole", "api", "docs", "speed" }
 
 --- At most so many findings of one rule in one file; the last one says how many more there are.
 local most_per_file = 10
