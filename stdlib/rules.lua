@@ -27,7 +27,8 @@ local ALIASES = {
 }
 
 local GROUPS = { "text", "spelling", "errors", "leftovers", "prints", "logic", "bounds", "repeats", "flow", "memory",
-  "security", "injection", "rights", "shell", "delivery", "tests", "whole", "api", "docs", "speed" }
+  "security", "injection", "rights", "shell", "delivery", "tests", "untested", "locks", "files", "api", "docs",
+  "speed" }
 
 --- At most so many findings of one rule in one file; the last one says how many more there are.
 local most_per_file = 10
@@ -93,7 +94,8 @@ local function reporter(list)
   ---@param at moonlet.rules.View?  the file; nil for the change as a whole
   ---@param n integer?              the line; nil for the file as a whole
   ---@param claim string
-  ---@param opts table? {severity, confidence, fix, evidence, loud = silencing comments do not count}
+  ---@param opts table? {severity, confidence, fix, evidence, loud = silencing comments do not count,
+  ---  question = why only the reader can tell}
   return function(id, at, n, claim, opts)
     opts = opts or {}
     local rule = catalog.rules[id]
@@ -112,7 +114,7 @@ local function reporter(list)
     local finding = {
       rule = id, file = file, line = n, severity = opts.severity or rule.severity, claim = claim,
       evidence = opts.evidence or (line and quoted(line.text)) or "", fix = opts.fix or rule.fix or "",
-      confidence = opts.confidence or rule.confidence or 0.8, path = at and at.path,
+      confidence = opts.confidence or rule.confidence or 0.8, path = at and at.path, question = opts.question,
     }
     list[#list + 1] = finding
     counts[key .. "\0last"] = finding
@@ -161,6 +163,16 @@ local function for_lens(rule, lens)
   return false
 end
 
+-- A finding in the form in which reviewers return theirs.
+local function as_returned(finding, lens)
+  return {
+    rule = finding.rule, file = finding.file or core.json.null, line = finding.line or core.json.null,
+    severity = finding.severity, lens = lens, claim = findings.visible(findings.clip(finding.claim, 1000)),
+    evidence = finding.evidence, fix = finding.fix, confidence = finding.confidence,
+    status = finding.question and "unverified" or "open", reason = finding.question,
+  }
+end
+
 ---The findings of one lens, by rules alone.
 ---@param lens string a short or long name of a lens
 ---@param facts moonlet.facts.Git better where `m.rules.gather` has completed them
@@ -175,11 +187,7 @@ function M.review(lens, facts)
   local result = {}
   for _, finding in ipairs(known.list) do
     if for_lens(catalog.rules[finding.rule], name) and #result < most_in_all then
-      result[#result + 1] = {
-        rule = finding.rule, file = finding.file or core.json.null, line = finding.line or core.json.null,
-        severity = finding.severity, lens = name, claim = findings.visible(findings.clip(finding.claim, 1000)),
-        evidence = finding.evidence, fix = finding.fix, confidence = finding.confidence, status = "open",
-      }
+      result[#result + 1] = as_returned(finding, name)
     end
   end
   return { findings = core.json.array(result), notes = core.json.array { table.unpack(known.notes) } }
