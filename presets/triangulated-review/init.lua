@@ -15,7 +15,9 @@ local function read_lenses(names)
       invalid(("--lenses: there is no lens '%s'"):format(m.findings.visible(m.findings.clip(name, 60))),
         "the lenses are " .. table.concat(m.rules.lenses, ", "))
     end
-    if seen[lens] then invalid(("--lenses: '%s' stands there twice"):format(lens), "name two to four different ones") end
+    if seen[lens] then
+      invalid(("--lenses: '%s' stands there twice"):format(lens), "name two to four different ones")
+    end
     seen[lens] = true
     lenses[#lenses + 1] = lens
   end

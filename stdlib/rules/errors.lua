@@ -172,7 +172,9 @@ local function go_returns_nil(view, n, line, report)
   end
 end
 
-local function go_call_name(code) return match(code, "([%w_]+%.[%w_.]+)%(") or match(code, "([%w_]+)%(") or "the call" end
+local function go_call_name(code)
+  return shape.first(code, { "([%w_]+%.[%w_.]+)%(", "([%w_]+)%(" }) or "the call"
+end
 
 local function go_ignored(view, n, line, report, change)
   local code = line.code

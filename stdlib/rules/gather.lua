@@ -18,31 +18,49 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- Reads blobs in one call: prefix is "COMMIT:" or ":0:".
-local function read_blobs(ctx, prefix, wanted)
-  local specs, names = {}, {}
+-- The names that can be asked for on a line each; a file whose name holds a line break is judged by its diff alone.
+local function askable(wanted)
+  local names = {}
   for _, path in ipairs(wanted) do
-    -- A name with a line break cannot be asked for in this way; its file is judged by the diff alone.
-    if not find(path, "[\r\n]") then
-      specs[#specs + 1] = prefix .. path
-      names[#names + 1] = path
+    if not find(path, "[\r\n]") then names[#names + 1] = path end
+  end
+  return names
+end
+
+local function ask(ctx, mode, prefix, names)
+  local specs = {}
+  for i, path in ipairs(names) do specs[i] = prefix .. path end
+  return git.run(ctx, { "cat-file", mode }, { stdin = concat(specs, "\n") .. "\n", cap = all_bytes + (4 << 20) })
+end
+
+-- Those of the names whose blobs are small enough to be read, all of them together too.
+local function small_ones(ctx, prefix, names)
+  local result, list, room = ask(ctx, "--batch-check", prefix, names), {}, all_bytes
+  local i = 0
+  for line in string.gmatch(result.stdout, "[^\n]+") do
+    i = i + 1
+    local size = tonumber(match(line, "^%x+ blob (%d+)$"))
+    if size and size <= text_bytes and size <= room then
+      room = room - size
+      list[#list + 1] = names[i]
     end
   end
-  if #specs == 0 then return {} end
-  local result = git.run(ctx, { "cat-file", "--batch" }, { stdin = concat(specs, "\n") .. "\n", cap = all_bytes })
-  if result.code ~= 0 or result.cut then return {} end
-  local texts, pos, out = {}, 1, result.stdout
+  return list
+end
+
+-- The texts of blobs by path; prefix is "COMMIT:" or ":0:".
+local function read_blobs(ctx, prefix, wanted)
+  local names = askable(wanted)
+  if #names > 0 then names = small_ones(ctx, prefix, names) end
+  if #names == 0 then return {} end
+  local out, texts, pos = ask(ctx, "--batch", prefix, names).stdout, {}, 1
   for _, path in ipairs(names) do
     local stop = find(out, "\n", pos, true)
-    if not stop then break end
-    local kind, size = match(sub(out, pos, stop - 1), "^%x+ (%a+) (%d+)$")
-    pos = stop + 1
-    if kind then
-      size = tonumber(size)
-      local text = sub(out, pos, pos + size - 1)
-      if kind == "blob" and size <= text_bytes and not is_binary(text) then texts[path] = text end
-      pos = pos + size + 1
-    end
+    local size = stop and tonumber(match(sub(out, pos, stop - 1), "^%x+ blob (%d+)$"))
+    if not size or stop + size > #out then break end
+    local text = sub(out, stop + 1, stop + size)
+    if not is_binary(text) then texts[path] = text end
+    pos = stop + size + 2
   end
   return texts
 end
@@ -82,7 +100,14 @@ local function totals(facts)
   facts.totals = t
 end
 
--- A file as it is, as if all of it were new. Its text comes back fit to be shown.
+-- The text of a file as it may be shown.
+local function shown_text(text, d, named)
+  local hits, all = secrets.scan(text, { context = d.kind == "docs" and "docs" or "code" })
+  if named and #hits > 0 or all == false then return "[withheld: it looks like secrets]\n" end
+  return secrets.redact(text, hits)
+end
+
+-- A file as it is, as if all of it were new: { file, text, shown, cut }; nil and why it is not read.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
@@ -94,11 +119,15 @@ local function whole_file(ctx, path, room)
   local added = hunks[1] and hunks[1].new_count or 0
   local part = { section = "file", status = "added", added = added, deleted = 0, binary = false, hunks = hunks,
     secrets = {}, cut = cut or nil }
-  local d = paths.describe(path)
-  local hits, all = secrets.scan(text, { context = d.kind == "docs" and "docs" or "code" })
-  local shown = (what and #hits > 0 or all == false) and "[withheld: it looks like secrets]\n" or secrets.redact(text, hits)
-  return { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }, nil, text,
-    shown, cut
+  local file = { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }
+  return { file = file, text = text, shown = shown_text(text, paths.describe(path), what), cut = cut }
+end
+
+local function note_unread(facts, unread)
+  if #unread == 0 then return end
+  facts.cut = true
+  facts.notes[#facts.notes + 1] = format("%d files were not read: %s", #unread,
+    concat(unread, ", ", 1, math.min(#unread, 5)))
 end
 
 -- Puts the files themselves in the place of what changed in them.
@@ -106,26 +135,18 @@ local function whole_files(ctx, facts, list)
   local files, documents, room, unread = {}, {}, all_bytes, {}
   facts.texts = {}
   for i, path in ipairs(list) do
-    local file, why, text, shown, cut
-    if room > 0 and i <= most_files then
-      file, why, text, shown, cut = whole_file(ctx, path, room)
-    else
-      why = "there are too many"
-    end
-    if file then
-      room = room - #text
-      files[#files + 1] = file
-      documents[#documents + 1] = { path = path, text = shown }
-      if not cut then facts.texts[path] = text end
+    local read, why = nil, "there are too many"
+    if room > 0 and i <= most_files then read, why = whole_file(ctx, path, room) end
+    if read then
+      room = room - #read.text
+      files[#files + 1] = read.file
+      documents[#documents + 1] = { path = path, text = read.shown }
+      if not read.cut then facts.texts[path] = read.text end
     else
       unread[#unread + 1] = format("%s (%s)", git.show_path(path, 120), why)
     end
   end
-  if #unread > 0 then
-    facts.cut = true
-    facts.notes[#facts.notes + 1] = format("%d files were not read: %s", #unread,
-      concat(unread, ", ", 1, math.min(#unread, 5)))
-  end
+  note_unread(facts, unread)
   facts.files, facts.documents, facts.whole_files = files, documents, true
   facts.diff, facts.sections = "", {}
   totals(facts)
@@ -143,7 +164,8 @@ local function subjects(ctx, facts, at)
   return list
 end
 
----Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their changes.
+---Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
+---changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git

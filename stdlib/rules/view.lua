@@ -233,6 +233,15 @@ local function set_of(list)
   return set
 end
 
+-- Tells code from comments, and bounds what rules have to look at in one line.
+local function finish(view)
+  if not view.generated then lex(view) end
+  for _, line in pairs(view.lines) do
+    if #line.text > 2 * long_line then line.text = sub(line.text, 1, 2 * long_line) end
+    line.code, line.comment = line.code or line.text, line.comment or ""
+  end
+end
+
 --- Builds the views of a change.
 ---@param facts moonlet.facts.Git and, where they were gathered, `tree` (a list of all paths) and `texts` (by path)
 ---@return {views: moonlet.rules.View[], tree: table<string, boolean>?, facts: table, whole_files: boolean,
@@ -257,12 +266,7 @@ function M.build(facts)
     change.notes[1] = ("%d files were not looked at by the rules: the change is too large"):format(skipped)
   end
   mark_moved(change)
-  for _, view in ipairs(change.views) do
-    if not view.generated then lex(view) end
-    for _, line in pairs(view.lines) do
-      line.code, line.comment = line.code or line.text, line.comment or ""
-    end
-  end
+  for _, view in ipairs(change.views) do finish(view) end
   return change
 end
 
