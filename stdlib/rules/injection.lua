@@ -194,10 +194,11 @@ local COMMANDS = {
     "%%x[%({%[][^%)}%]]*#{", "IO%.popen%(%s*\"[^\"]*#{", "Open3%.%w+%(%s*\"[^\"]*#{" },
   go = combined({ GO_SHELL }, { ".*\"%s*%+", ".*Sprintf", "%s*[%a_][%w_.]*%s*%)" }),
   java = { "getRuntime%(%)%.exec%(%s*\"[^\"]*\"%s*%+", "getRuntime%(%)%.exec%(%s*[%w_]+%s*%+%s*\"",
-    "getRuntime%(%)%.exec%(%s*String%.format", "ProcessBuilder%(.*\"[/%w]*sh\"%s*,%s*\"%-c\"%s*,.*%+" },
+    "getRuntime%(%)%.exec%(%s*String%.format", "%.exec%(%s*new%s+String%[%]%s*{.*\"%-c\"%s*,.*%+",
+    "ProcessBuilder%(.*\"[/%w]*sh\"%s*,%s*\"%-c\"%s*,.*%+" },
   rust = combined({ RUST_SHELL }, { "format!", "[%l_][%w_.]*%s*%)" }),
   cpp = { "%f[%w_.>:]system%s*%(" .. C_VALUE .. "%)%s*;", "%f[%w_.>:]popen%s*%(" .. C_VALUE .. ",",
-    "std::system%s*%(" .. C_VALUE .. "%)" },
+    "std::system%s*%(" .. C_VALUE .. "%)", "%f[%w_.>:]system%s*%(.*\"%s*%+" },
   csharp = { "Process%.Start%(.*%$\"[^\"]*{", "Process%.Start%(.*\"%s*%+" },
   perl = { "%f[%w_]system%(?%s*\"[^\"]*%$", "`[^`]*%$[%a_]" },
 }

@@ -56,7 +56,7 @@ local STOPS = {
 local function breakpoints(view, n, line, report)
   for _, stop in ipairs(STOPS[view.family] or {}) do
     if find(line.code, stop[1]) then
-      report("breakpoint", view, n, stop[2] .. " was left in the code.")
+      report("breakpoint", view, n, stop[2] .. " was left in the code.", { loud = true })
       return
     end
   end

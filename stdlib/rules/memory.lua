@@ -124,7 +124,7 @@ local function after_free(view, n, line, report)
     local later = view.lines[i]
     local set_again = later and find(later.code, "%f[%w_]" .. name .. "%s*=[^=]")
     if not later or set_again or shape.any(later.code, ELSEWHERE) then return end
-    if find(later.code, "%f[%w_]" .. name .. "%f[^%w_]") and not find(later.code, "[.>]%s*" .. name) then
+    if find(later.code, "%f[%w_]" .. name .. "%f[^%w_]") and not find(later.code, "[.>]%s*" .. name .. "%f[^%w_]") then
       if shape.any(later.code, uses_of(name)) then
         report("use-after-free", view, later.added and i or n, format("%s is used after it was given back.", name))
       end

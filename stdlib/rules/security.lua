@@ -1,6 +1,7 @@
 --- Rules about what an attacker would try: secrets in the text, verification that is switched off, weak cryptography,
 --- loaders that trust their data, values that become part of a page.
 
+local passwords = require "moonlet.rules.passwords"
 local secrets = require "moonlet.secrets"
 local shape = require "moonlet.rules.shape"
 
@@ -57,12 +58,26 @@ local function found_secrets(view)
   return list
 end
 
-local function leaked(view, report)
-  for _, hit in ipairs(found_secrets(view)) do
-    report("secret", view, hit.line, format("A secret is in the text: it looks like a %s.", hit.kind), { loud = true,
-      evidence = format("line %d holds a %s; it is not repeated here", hit.line, hit.kind),
-      severity = view.d.kind == "docs" and "high" or nil })
+-- Reports a secret without repeating it.
+local function report_secret(view, n, kind, report, confidence)
+  report("secret", view, n, format("A secret is in the text: it looks like a %s.", kind), { loud = true,
+    evidence = format("line %d holds a %s; it is not repeated here", n, kind), confidence = confidence,
+    severity = view.d.kind == "docs" and "high" or nil })
+end
+
+local function named_passwords(view, report)
+  if view.test or view.example or view.generated or view.d.kind ~= "code" and view.d.kind ~= "config" then return end
+  for _, n in ipairs(view.added) do
+    local line = view.lines[n]
+    if not line.moved and #line.text < 1000 and find(line.code, "%S") and passwords.has(line.text) then
+      report_secret(view, n, "password", report, 0.75)
+    end
   end
+end
+
+local function leaked(view, report)
+  for _, hit in ipairs(found_secrets(view)) do report_secret(view, hit.line, hit.kind, report) end
+  named_passwords(view, report)
   local new = view.status == "added" or view.status == "untracked"
   local what, maybe = secrets.name(view.path)
   if what and not maybe and new and not view.test and not view.example then

@@ -56,10 +56,20 @@ local REMOVALS = { "%f[%w_]rm%s+%-%a*[rR]%a*%s+(.*)$", "%f[%w_]rm%s+%-f%s+%-[rR]
 local NEVER = { "^/%s*$", "^/%s*[;&|\"']", "^/%*", "^~/?%s*$", "^~/?%s*[;&|]", "^~/%*", "^\"?%$HOME\"?/?%s*$",
   "^\"?%${HOME}\"?/?%s*$", "^\"?%$HOME\"?/%*", "^/etc%s*$", "^/usr%s*$", "^/var%s*$", "^/home%s*$", "^/boot%s*$",
   "^/lib%s*$", "^/bin%s*$" }
-local BELOW_VARIABLE = { "^[\"']?%${?([%a_][%w_]*)}?[\"']?/", "%s[\"']?%${?([%a_][%w_]*)}?[\"']?/" }
+local BELOW_VARIABLE = { "^[\"']?%${?([%a_][%w_]*)}?[\"']?/", "%s[\"']?%${?([%a_][%w_]*)}?[\"']?/",
+  "^[\"']?%$%(([%a_][%w_]*)%)[\"']?/", "%s[\"']?%$%(([%a_][%w_]*)%)[\"']?/" }
 local BARE_VARIABLE = { "^%${?([%a_][%w_]*)}?%s*$", "^%${?([%a_][%w_]*)}?[%s;&|]", "^%$(%d)%f[^%w]", "^%$([@*])" }
 -- Variables that the system always sets.
 local ALWAYS_SET = shape.set "HOME PWD TMPDIR GITHUB_WORKSPACE RUNNER_TEMP"
+
+-- Whether the file itself gives the variable a value that is not empty.
+local function set_to_something(view, name)
+  local set = "^%s*e?x?p?o?r?t?%s*" .. name .. "%s*[:?]?=%s*[\"']?[^%s\"'$]"
+  for _, line in pairs(view.lines) do
+    if find(line.text, set) then return true end
+  end
+  return false
+end
 
 local function removal(view, n, text, report)
   local target = shape.first(text, REMOVALS)
@@ -70,7 +80,9 @@ local function removal(view, n, text, report)
     return
   end
   local name = shape.first(target, BELOW_VARIABLE)
-  if name and not ALWAYS_SET[name] and not ends_at_unset(view) and not find(target, "%${" .. name .. ":[?%-]") then
+  local safe = name and (ALWAYS_SET[name] or ends_at_unset(view) or set_to_something(view, name)
+    or find(target, "%${" .. name .. ":[?%-]"))
+  if name and not safe then
     report("remove-from-root", view, n,
       format("When %s is empty, this removes from the root of the file system.", name))
     return
