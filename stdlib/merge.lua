@@ -413,8 +413,10 @@ local function shown(value, cap, otherwise)
   return findings.visible(findings.clip(value, cap))
 end
 
--- A review that was lost, and why: what ctx:parallel says of it, or any error.
-local function lost_record(item)
+--- A review that was lost, and why.
+---@param item any what ctx:parallel says of it, or any error
+---@return {review: string, kind: string, message: string}
+function M.lost(item)
   if type(item) ~= "table" then
     return { review = "a review", kind = "failed", message = shown(tostring(item), 400) }
   end
@@ -476,6 +478,22 @@ local function next_action(result, succeeded)
   return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
 end
 
+---The paths that the findings of a review name, as far as they can be read.
+---@param review any as for `M.findings`
+---@param opts {root: string?, known: table?}
+---@return string[]
+function M.paths(review, opts)
+  local list, seen = {}, {}
+  for _, raw in ipairs(list_of(review)) do
+    local path = type(raw) == "table" and findings.path(rawget(raw, "file"), opts.root, opts.known)
+    if path and not seen[path] then
+      seen[path] = true
+      list[#list + 1] = path
+    end
+  end
+  return list
+end
+
 ---Merges reviews into one ranked list.
 ---@param reviews table[] what reviewers returned: {findings = …, lens = …, runner = …}, or the bare lists
 ---@param opts table? {lost = what ctx:parallel gave as lost, root = absolute work tree, known = set of the paths
@@ -498,7 +516,7 @@ function M.findings(reviews, opts)
     findings = open, unverified = merge_status(by_status.unverified), refuted = merge_status(by_status.refuted),
     lost = {},
   }
-  for i, item in ipairs(opts.lost or {}) do result.lost[i] = lost_record(item) end
+  for i, item in ipairs(opts.lost or {}) do result.lost[i] = M.lost(item) end
   for _, name in ipairs { "findings", "unverified", "refuted" } do
     sort(result[name], ranked)
     core.json.array(result[name])

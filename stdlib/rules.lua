@@ -26,6 +26,13 @@ local ALIASES = {
   ["backward-compatibility"] = "compatibility",
 }
 
+--- The names that a lens is offered under: the short ones, then the long ones.
+M.lens_names = { table.unpack(M.lenses) }
+for _, name in ipairs { "correctness and completeness", "risks and failure modes", "clarity and structure",
+  "consistency and style", "evidence quality", "accessibility and audience", "backward compatibility" } do
+  M.lens_names[#M.lens_names + 1] = name
+end
+
 local GROUPS = { "text", "spelling", "errors", "leftovers", "prints", "logic", "bounds", "repeats", "flow", "memory",
   "security", "injection", "rights", "shell", "delivery", "tests", "untested", "locks", "files", "api", "docs",
   "speed" }
@@ -203,6 +210,18 @@ function M.catalog() return load_catalog().rules end
 ---@param target string as for `m.facts.git`
 ---@return moonlet.facts.Git
 function M.facts(ctx, target) return require("moonlet.rules.gather").facts(ctx, target) end
+
+---The texts of files as they are in what was reviewed, by path.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git
+---@param wanted string[]
+---@return table<string, string>
+function M.texts(ctx, facts, wanted) return require("moonlet.rules.gather").texts(ctx, facts, wanted) end
+
+---A text in which nothing stands where passwords stood that only their names give away.
+---@param text string
+---@return string
+function M.without_passwords(text) return require("moonlet.rules.passwords").redact(text) end
 
 ---Completes facts of `m.facts.git` in the same way. Reads only; changes `facts`.
 ---@param ctx moonlet.Ctx

@@ -164,32 +164,40 @@ local function subjects(ctx, facts, at)
   return list
 end
 
+-- The commit that was reviewed; nil for what is not committed.
+local function commit_of(target) return (target.kind == "commit" or target.kind == "range") and target.head or nil end
+
+---The texts of files as they are in what was reviewed: by path, without those that are large, binary or not there.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git
+---@param wanted string[]
+---@return table<string, string>
+function M.texts(ctx, facts, wanted)
+  local commit = commit_of(facts.target)
+  if commit then return read_blobs(ctx, commit .. ":", wanted) end
+  if facts.target.kind == "staged" then return read_blobs(ctx, ":0:", wanted) end
+  return read_files(ctx, wanted)
+end
+
+local function list_call(target)
+  local commit = commit_of(target)
+  if commit then return { "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit } end
+  if target.kind == "staged" then return { "ls-files", "-z", "--cached" } end
+  return { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
+end
+
 ---Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
 ---changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git
 function M.complete(ctx, facts)
-  local target = facts.target
-  local at = (target.kind == "commit" or target.kind == "range") and target.head
-  local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
-  if at then
-    call = { "ls-tree", "-r", "-z", "--name-only", "--full-tree", at }
-  elseif target.kind == "staged" then
-    call = { "ls-files", "-z", "--cached" }
-  end
-  local listed = git.run(ctx, call, { cap = 32 << 20 })
+  local listed = git.run(ctx, list_call(facts.target), { cap = 32 << 20 })
   if listed.code == 0 and not listed.cut then facts.tree = split_zero(listed.stdout) end
-  if target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
-  local wanted = changed_texts(facts)
-  if at then
-    facts.subjects = subjects(ctx, facts, at)
-    facts.texts = read_blobs(ctx, at .. ":", wanted)
-  elseif target.kind == "staged" then
-    facts.texts = read_blobs(ctx, ":0:", wanted)
-  else
-    facts.texts = read_files(ctx, wanted)
-  end
+  if facts.target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
+  local commit = commit_of(facts.target)
+  if commit then facts.subjects = subjects(ctx, facts, commit) end
+  facts.texts = M.texts(ctx, facts, changed_texts(facts))
   return facts
 end
 

@@ -32,6 +32,9 @@ local MANIFESTS = {
   ["mix.exs"] = { locks = { "mix.lock" }, line = "^%s*{:[%w_]+,%s*\"" },
 }
 
+-- How people write the names of manifests.
+local WRITTEN = { ["cargo.toml"] = "Cargo.toml", pipfile = "Pipfile", gemfile = "Gemfile" }
+
 -- The name of the manifest by that of its lock file, in lower case.
 local MANIFEST_OF = {}
 for name, manifest in pairs(MANIFESTS) do
@@ -189,6 +192,7 @@ local function check_lock(view, change, names, report)
   local manifest = MANIFEST_OF[lock]
   if not manifest or names[manifest] or view.status ~= "modified" then return end
   local repeats = REPEATS[lock]
+  manifest = WRITTEN[manifest] or manifest
   local n = repeats and view.whole and repeats(view)
   if n then
     report("lock-without-manifest", view, n, format("The lock file says that %s declares this, and no %s changed.",

@@ -3,7 +3,7 @@
 
 local shape = require "moonlet.rules.shape"
 
-local find, lower, match = string.find, string.lower, string.match
+local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
 
 local M = {}
 
@@ -25,28 +25,46 @@ local function is_password(text)
   return mixed ~= nil and not shape.word(text, STANDS_FOR)
 end
 
+-- The first password that a name gives away.
 local function assigned(text)
   for _, pattern in ipairs(ASSIGNED) do
     for name, value in string.gmatch(text, pattern) do
-      if shape.any(lower(name), NAMES) and is_password(value) then return true end
+      if shape.any(lower(name), NAMES) and is_password(value) then return value end
     end
   end
-  return false
+  return nil
 end
 
 local OPTIONS = { "%f[%w]mysql%w*%s[^|;]*%s%-p([^%s$\"'%-][^%s]+)",
   "%f[%w]curl%s[^|;]*%-u%s*[\"']?[%w_.-]+:([^%s\"'$@]+)", "%f[%w]sshpass%s+%-p%s*[\"']?([^%s\"'$]+)" }
 local BEARER = "[aA]uthorization:%s*[bB]earer%s+([%w_%-.]+)"
 
+-- The first that an option or a header holds.
+local function given(text)
+  local option = shape.first(text, OPTIONS)
+  if option and #option >= 6 and not shape.word(option, STANDS_FOR) then return option end
+  local bearer = match(text, BEARER)
+  local real = bearer and #bearer >= 20 and find(bearer, "%d") and not shape.word(bearer, STANDS_FOR)
+  return real and bearer or nil
+end
+
 --- Whether a line holds a password.
 ---@param text string
 ---@return boolean
-function M.has(text)
-  if assigned(text) then return true end
-  local option = shape.first(text, OPTIONS)
-  if option and #option >= 6 and not shape.word(option, STANDS_FOR) then return true end
-  local bearer = match(text, BEARER)
-  return bearer ~= nil and #bearer >= 20 and find(bearer, "%d") ~= nil and not shape.word(bearer, STANDS_FOR)
+function M.has(text) return (assigned(text) or given(text)) ~= nil end
+
+local MAY_HOLD = { "pass", "pwd", "curl", "mysql", "bearer" }
+local longest = 2000
+
+--- A text of many lines without the passwords that are found in it.
+---@param text string
+---@return string
+function M.redact(text)
+  return (gsub(text, "[^\n]+", function(line)
+    if #line > longest or not shape.word(line, MAY_HOLD) then return nil end
+    local value = assigned(line) or given(line)
+    return value and gsub(line, shape.plain(value), "[redacted: password]") or nil
+  end))
 end
 
 return M
