@@ -32,7 +32,7 @@ end
 -- Text without code spans, so that nothing in it is markup. Addresses and names with an @ become code: they would be
 -- made into links and mentions.
 local function escape(text)
-  text = gsub(text, "[\\*`]", "\\%0")
+  text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
   text = escape_underscores(text)
   text = gsub(text, "%]([%(%[:])", "\\]%1")
   text = gsub(text, "<([%a/!?])", "\\<%1")
@@ -99,20 +99,23 @@ end
 
 -- One finding --------------------------------------------------------------------------------------
 
-local function place_of(finding) return span(findings.place(finding)) end
+local function place_of(finding)
+  local place = findings.place(finding)
+  return given(finding.file) and span(place) or place .. ":"
+end
 
 -- The evidence, as much of it as helps: one line as code, several as a block.
-local function evidence_of(finding)
+local function evidence_of(finding, indent)
   local text = match(findings.visible(given(finding.evidence) or ""), "^%s*(.-)%s*$")
   if text == "" then return nil end
-  if not find(text, "\n", 1, true) and #text <= 160 then return "   " .. span(text) end
+  if not find(text, "\n", 1, true) and #text <= 160 then return indent .. span(text) end
   local lines, count = {}, 0
   for line in string.gmatch(findings.clip(text, evidence_bytes) .. "\n", "([^\n]*)\n") do
     count = count + 1
     if count <= evidence_lines then lines[count] = line end
   end
   if count > evidence_lines then lines[#lines + 1] = "..." end
-  return M.block(concat(lines, "\n"), "   ")
+  return M.block(concat(lines, "\n"), indent)
 end
 
 local function witness(lens, runner, several)
@@ -133,18 +136,18 @@ local function about(finding, several)
 end
 
 -- Two spaces at the end of a line keep it a line of its own.
-local function tell(say, number, finding, several)
-  local evidence = evidence_of(finding)
-  local block = evidence and find(evidence, "\n", 1, true)
-  local lead = format("%d. %s %s", number, place_of(finding), M.inline(finding.claim, 600))
-  if block then
+local function tell(say, lead, finding, several)
+  local indent = rep(" ", #match(lead, "^%d+%. "))
+  local evidence = evidence_of(finding, indent)
+  lead = format("%s%s %s", lead, place_of(finding), M.inline(finding.claim, 600))
+  if evidence and find(evidence, "\n", 1, true) then
     say(lead .. "\n\n" .. evidence .. "\n")
   else
     say(lead .. "  ")
     if evidence then say(evidence .. "  ") end
   end
   local fix = given(finding.fix) or ""
-  say(format("   %s(%s)", fix ~= "" and "Fix: " .. M.inline(fix, 1000) .. " " or "", about(finding, several)))
+  say(format("%s%s(%s)", indent, fix ~= "" and "Fix: " .. M.inline(fix, 1000) .. " " or "", about(finding, several)))
   say ""
 end
 
@@ -197,7 +200,7 @@ local function main_findings(say, list, several)
       say("## " .. gsub(heading, "^%l", string.upper))
       say ""
     end
-    tell(say, number, finding, several)
+    tell(say, format("%d. ", number), finding, several)
   end
   if #list <= most_told then return end
   say(format("## And %s more, a line each", #list - most_told))
@@ -212,7 +215,9 @@ local function apart(say, title, list, why, several)
   say ""
   say(why)
   say ""
-  for number = 1, math.min(#list, most_told) do tell(say, number, list[number], several) end
+  for number = 1, math.min(#list, most_told) do
+    tell(say, format("%d. %s ", number, list[number].severity), list[number], several)
+  end
   for number = most_told + 1, #list do mention(say, number, list[number]) end
 end
 
