@@ -11,7 +11,11 @@ local function plural(number, one) return ("%d %s%s"):format(number, one, number
 function M.artefact(facts)
   local target = facts.target
   local name = m.git.show_path(target.text ~= "" and target.text or "worktree", 120)
-  if facts.whole_files then return ("the files of %s, as they are"):format(name) end
+  if facts.whole_files and #facts.files == 1 then
+    return ("the file `%s`, as it is"):format(m.git.show_path(facts.files[1].path, 120))
+  elseif facts.whole_files then
+    return ("the files of `%s`, as they are"):format(name)
+  end
   if target.kind == "worktree" then return "what is not committed yet" end
   if target.kind == "staged" then return "what is staged for the next commit" end
   if target.kind == "commit" then
