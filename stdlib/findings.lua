@@ -288,7 +288,9 @@ end
 function M.place(finding)
   local file, line = given(finding.file), given(finding.line)
   if not file then return "the change as a whole" end
-  local shown = require("moonlet.git").show_path(file, 200)
+  -- A name that is no UTF-8 is written in git's quotes already.
+  local quoted = match(file, '^".*"$') and not find(file, "[%c\x80-\xff]")
+  local shown = quoted and cut(file, 200) or require("moonlet.git").show_path(file, 200)
   return line and format("%s:%d", shown, line) or shown
 end
 

@@ -68,7 +68,7 @@ local function load_catalog()
   catalog = { groups = {}, rules = {} }
   for _, name in ipairs(GROUPS) do
     local group = require("moonlet.rules." .. name)
-    catalog.groups[#catalog.groups + 1] = group
+    catalog.groups[#catalog.groups + 1] = { name = name, look = group }
     for id, rule in pairs(group.rules) do
       assert(not catalog.rules[id], id)
       catalog.rules[id] = rule
@@ -140,18 +140,48 @@ end
 -- All lenses of one change look at the same views; they are built and judged once.
 local judged = setmetatable({}, { __mode = "k" })
 
+-- So many files a group may fail on before it is given up for all of the change.
+local most_failures = 3
+
+-- Lets a group look at a file, or at the change. Where it fails that is told, and costs nothing that others find.
+local function attempt(change, group, what, look, ...)
+  local ok, err = pcall(look, ...)
+  if ok then return true end
+  local message = type(err) == "table" and rawget(err, "message") or err
+  change.notes[#change.notes + 1] = format("the rules about %s did not look at %s: %s", group.name, what,
+    findings.visible(findings.clip(tostring(message), 200)))
+  return false
+end
+
+local function look_at_files(change, group, report)
+  local failures = 0
+  for i, at in ipairs(change.views) do
+    if not attempt(change, group, git.show_path(at.path, 120), group.look.file, at, report, change) then
+      failures = failures + 1
+    end
+    if failures >= most_failures and i < #change.views then
+      change.notes[#change.notes + 1] = format("the rules about %s did not look at %d more files", group.name,
+        #change.views - i)
+      return
+    end
+  end
+end
+
+local function look_at(change, report)
+  for _, group in ipairs(catalog.groups) do
+    if group.look.file then look_at_files(change, group, report) end
+    if group.look.change then
+      attempt(change, group, "the change as a whole", group.look.change, change, report)
+    end
+  end
+end
+
 local function judge(facts)
   local known = judged[facts]
   if known then return known end
   load_catalog()
   local change, list = view.build(facts), {}
-  local report = reporter(list)
-  for _, group in ipairs(catalog.groups) do
-    if group.file then
-      for _, at in ipairs(change.views) do group.file(at, report, change) end
-    end
-    if group.change then group.change(change, report) end
-  end
+  look_at(change, reporter(list))
   for _, finding in ipairs(list) do
     if finding.more then
       finding.evidence = format("%s\n(and %d more of this kind in this file)", finding.evidence, finding.more)

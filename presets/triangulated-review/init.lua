@@ -32,6 +32,8 @@ local function known_places(facts)
   local known = {}
   local function add(path)
     known[path] = true
+    -- So are names written that are no UTF-8.
+    if not utf8.len(path) then known[m.git.show_path(path)] = true end
     for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
   end
   for _, path in ipairs(facts.tree) do add(path) end

@@ -18,43 +18,37 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- The names that can be asked for on a line each; a file whose name holds a line break is judged by its diff alone.
-local function askable(wanted)
-  local names = {}
-  for _, path in ipairs(wanted) do
-    if not find(path, "[\r\n]") then names[#names + 1] = path end
-  end
-  return names
+local function ask(ctx, mode, ids)
+  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n", cap = all_bytes + (4 << 20) })
 end
 
-local function ask(ctx, mode, prefix, names)
-  local specs = {}
-  for i, path in ipairs(names) do specs[i] = prefix .. path end
-  return git.run(ctx, { "cat-file", mode }, { stdin = concat(specs, "\n") .. "\n", cap = all_bytes + (4 << 20) })
-end
-
--- Those of the names whose blobs are small enough to be read, all of them together too.
-local function small_ones(ctx, prefix, names)
-  local result, list, room = ask(ctx, "--batch-check", prefix, names), {}, all_bytes
+-- Those of the paths whose blobs are small enough to be read, all of them together too.
+local function small_ones(ctx, paths_asked, ids)
+  local asked, list, small, room = {}, {}, {}, all_bytes
+  for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
   local i = 0
-  for line in string.gmatch(result.stdout, "[^\n]+") do
+  for line in string.gmatch(ask(ctx, "--batch-check", asked).stdout, "[^\n]+") do
     i = i + 1
     local size = tonumber(match(line, "^%x+ blob (%d+)$"))
     if size and size <= text_bytes and size <= room then
       room = room - size
-      list[#list + 1] = names[i]
+      list[#list + 1], small[#small + 1] = paths_asked[i], asked[i]
     end
   end
-  return list
+  return list, small
 end
 
--- The texts of blobs by path; prefix is "COMMIT:" or ":0:".
-local function read_blobs(ctx, prefix, wanted)
-  local names = askable(wanted)
-  if #names > 0 then names = small_ones(ctx, prefix, names) end
-  if #names == 0 then return {} end
-  local out, texts, pos = ask(ctx, "--batch", prefix, names).stdout, {}, 1
-  for _, path in ipairs(names) do
+-- The texts of blobs by path; `ids` are theirs by path. By path git would search a tree for each of them.
+local function read_blobs(ctx, ids, wanted)
+  local known = {}
+  for _, path in ipairs(wanted) do
+    if ids[path] then known[#known + 1] = path end
+  end
+  if #known == 0 then return {} end
+  local list, small = small_ones(ctx, known, ids)
+  if #list == 0 then return {} end
+  local out, texts, pos = ask(ctx, "--batch", small).stdout, {}, 1
+  for _, path in ipairs(list) do
     local stop = find(out, "\n", pos, true)
     local size = stop and tonumber(match(sub(out, pos, stop - 1), "^%x+ blob (%d+)$"))
     if not size or stop + size > #out then break end
@@ -169,21 +163,35 @@ local function commit_of(target) return (target.kind == "commit" or target.kind 
 
 ---The texts of files as they are in what was reviewed: by path, without those that are large, binary or not there.
 ---@param ctx moonlet.Ctx
----@param facts moonlet.facts.Git
+---@param facts moonlet.facts.Git completed
 ---@param wanted string[]
 ---@return table<string, string>
 function M.texts(ctx, facts, wanted)
-  local commit = commit_of(facts.target)
-  if commit then return read_blobs(ctx, commit .. ":", wanted) end
-  if facts.target.kind == "staged" then return read_blobs(ctx, ":0:", wanted) end
+  if facts.blobs then return read_blobs(ctx, facts.blobs, wanted) end
   return read_files(ctx, wanted)
 end
 
-local function list_call(target)
+-- All paths of what was reviewed, and the ids of their blobs where it is not the work tree.
+local function tree_of(ctx, target)
   local commit = commit_of(target)
-  if commit then return { "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit } end
-  if target.kind == "staged" then return { "ls-files", "-z", "--cached" } end
-  return { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
+  local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
+  if commit then
+    call = { "ls-tree", "-r", "-z", "--full-tree", commit }
+  elseif target.kind == "staged" then
+    call = { "ls-files", "-z", "--stage", "--full-name" }
+  end
+  local listed = git.run(ctx, call, { cap = 32 << 20 })
+  if listed.code ~= 0 or listed.cut then return nil, {} end
+  local entries = split_zero(listed.stdout)
+  if not commit and target.kind ~= "staged" then return entries, nil end
+  local list, blobs = {}, {}
+  local shape = commit and "^%d+ blob (%x+)\t(.*)$" or "^%d+ (%x+) %d\t(.*)$"
+  for i, entry in ipairs(entries) do
+    local id, path = match(entry, shape)
+    list[i] = path or match(entry, "\t(.*)$")
+    if path then blobs[path] = id end
+  end
+  return list, blobs
 end
 
 ---Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
@@ -192,8 +200,7 @@ end
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git
 function M.complete(ctx, facts)
-  local listed = git.run(ctx, list_call(facts.target), { cap = 32 << 20 })
-  if listed.code == 0 and not listed.cut then facts.tree = split_zero(listed.stdout) end
+  facts.tree, facts.blobs = tree_of(ctx, facts.target)
   if facts.target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
   local commit = commit_of(facts.target)
   if commit then facts.subjects = subjects(ctx, facts, commit) end

@@ -144,6 +144,7 @@ end
 
 -- x == "a" or "b" in Python.
 local function constant_in_python(code)
+  if not find(code, "==", 1, true) or not find(code, " or ", 1, true) then return false end
   return find(code, "^%s*[ew]?l?[hi][fi]l?e?%s.*==%s*[%w_\"'\1]+%s+or%s+[\"'%d][^=<>]*:%s*$")
     and not find(code, "%sor%s+[^:]*[=<>(%.]") and not find(code, "%sor%s+.*%sin%s")
 end

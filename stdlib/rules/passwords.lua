@@ -48,12 +48,16 @@ local function given(text)
   return real and bearer or nil
 end
 
+-- Cheap to look for, and in every line that can hold one.
+local MAY_HOLD = { "pass", "pwd", "curl", "mysql", "bearer" }
+
+local function held(line) return shape.word(line, MAY_HOLD) and (assigned(line) or given(line)) or nil end
+
 --- Whether a line holds a password.
 ---@param text string
 ---@return boolean
-function M.has(text) return (assigned(text) or given(text)) ~= nil end
+function M.has(text) return held(text) ~= nil end
 
-local MAY_HOLD = { "pass", "pwd", "curl", "mysql", "bearer" }
 local longest = 2000
 
 --- A text of many lines without the passwords that are found in it.
@@ -61,8 +65,7 @@ local longest = 2000
 ---@return string
 function M.redact(text)
   return (gsub(text, "[^\n]+", function(line)
-    if #line > longest or not shape.word(line, MAY_HOLD) then return nil end
-    local value = assigned(line) or given(line)
+    local value = #line <= longest and held(line)
     return value and gsub(line, shape.plain(value), "[redacted: password]") or nil
   end))
 end
