@@ -66,47 +66,79 @@ local SLEEPS = {
   javascript = { { "setTimeout%(%s*%w+%s*,%s*(%d+)%s*%)%s*%)", 1000 }, { "waitForTimeout%(%s*(%d+)", 1000 } },
 }
 
--- What begins a test.
+-- What begins a test; the capture is its name.
+local QUOTED = "%s*%(?%s*[\"'`](.-)[\"'`]"
 local DEFINES = {
-  python = { "^%s*def%s+test", "^%s*async%s+def%s+test" }, go = { "^func%s+Test[%w_]+%s*%(" },
-  java = { "^%s*@Test%f[^%w]" }, javascript = { "^%s*it%s*%(%s*[\"'`]", "^%s*test%s*%(%s*[\"'`]" },
-  rust = { "^%s*#%[%w*:?:?test%]" }, cpp = { "^%s*TEST[%w_]*%s*%(" },
-  ruby = { "^%s*it%s+[\"']", "^%s*test%s+[\"']", "^%s*def%s+test_" },
+  python = { "^%s*def%s+(test[%w_]*)", "^%s*async%s+def%s+(test[%w_]*)" }, go = { "^func%s+(Test[%w_]+)%s*%(" },
+  java = { "^%s*[%w%s]*void%s+([%w_]*[tT]est[%w_]*)%s*%(", "^%s*fun%s+([%w_]*[tT]est[%w_]*)%s*%(" },
+  javascript = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED }, rust = { "^%s*fn%s+(test[%w_]*)%s*%(" },
+  cpp = { "^%s*TEST[%w_]*%s*%(%s*([^)]-)%s*%)" },
+  ruby = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED, "^%s*def%s+(test_[%w_]*)" },
 }
 
-local function defines(view, text) return shape.any(text, DEFINES[view.family] or {}) ~= nil end
+local function test_name(view, text)
+  return #text < 1000 and shape.first(text, DEFINES[view.family] or {}) or nil
+end
 
--- The tests that a change took away: how many, how many came, the file of the first, and their names.
+-- Whether a text stands in a line that was added to any test, in whatever form.
+local function added_to_tests(change, name)
+  for _, view in ipairs(change.views) do
+    for _, n in ipairs(view.test and view.added or {}) do
+      if find(view.lines[n].text, name, 1, true) then return true end
+    end
+  end
+  return false
+end
+
+-- The tests that a change took away and that have no such name any more; how many it brought, and the file.
 local function balance(change)
-  local gone, came, first, names = 0, 0, nil, {}
+  local gone, came, first = {}, 0, nil
   for _, view in ipairs(change.views) do
     if view.d.test and view.d.kind == "code" and not view.generated then
       for _, line in ipairs(view.removed) do
-        if defines(view, line.text) then
-          gone, first = gone + 1, first or view
-          names[#names + 1] = sub(shape.trim(line.text), 1, 100)
+        local name = test_name(view, line.text)
+        if name and not added_to_tests(change, name) then
+          gone[#gone + 1], first = sub(shape.trim(line.text), 1, 100), first or view
         end
       end
       for _, n in ipairs(view.added) do
-        if defines(view, view.lines[n].text) then came = came + 1 end
+        if test_name(view, view.lines[n].text) then came = came + 1 end
       end
     end
   end
-  return gone, came, first, names
+  return gone, came, first
 end
 
-local function removed_tests(change, report)
-  local gone, came, first, names = balance(change)
-  if gone <= came or not first then return end
-  -- A test that goes with what it tested is no loss; then code goes too.
-  local code_gone = 0
+-- How many lines of production code the change added, and how many it took away.
+local function code_changes(change)
+  local added, removed = 0, 0
   for _, view in ipairs(change.views) do
-    if view.production then code_gone = code_gone + #view.removed - #view.added end
+    if view.production then added, removed = added + #view.added, removed + #view.removed end
   end
-  if code_gone > 10 * (gone - came) then return end
+  return added, removed
+end
+
+local ANNOUNCED = { "remov", "delet", "drop", "duplicat", "unused", "obsolete", "deprecat", "revert" }
+
+local function announced(change)
+  for _, subject in ipairs(change.facts.subjects or {}) do
+    if shape.word(subject, ANNOUNCED) then return true end
+  end
+  return false
+end
+
+-- A test that goes with what it tested, or of which the commit says that it goes, is no loss.
+local function removed_tests(change, report)
+  local gone, came, first = balance(change)
+  if #gone <= came or announced(change) then return end
+  local added, removed = code_changes(change)
+  if removed > added then return end
   report("removed-tests", first, nil,
-    format("%d tests were removed and %d added: less is checked than before.", gone, came),
-    { evidence = table.concat(names, "\n", 1, math.min(#names, 5)) })
+    format("%d %s removed and %d added: less is checked than before.", #gone,
+      #gone == 1 and "test was" or "tests were", came), {
+      evidence = table.concat(gone, "\n", 1, math.min(#gone, 5)),
+      question = added == 0 and "no code changed with it" or nil,
+    })
 end
 
 local function explained(view, n, line)
