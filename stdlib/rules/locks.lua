@@ -138,7 +138,8 @@ end
 
 local function added_within(view, from, to, pattern)
   for _, n in ipairs(from and view.added or {}) do
-    if n > from and n < to and find(view.lines[n].text, pattern) then return n end
+    local text = view.lines[n].text
+    if n > from and n < to and find(text, pattern) and not only_comma(view, text) then return n end
   end
   return nil
 end

@@ -40,13 +40,24 @@ local function conflicts(view)
   return starts, ends
 end
 
+-- Whether line n of a document stands in a block of code.
+local function in_fence(view, n)
+  local open = false
+  for i = 1, n - 1 do
+    local line = view.lines[i]
+    if line and find(line.text, "^%s*```") then open = not open end
+  end
+  return open
+end
+
 local function conflict_markers(view, report)
   if view.d.fixture then return end
   local starts, ends = conflicts(view)
   for _, n in ipairs(starts) do
     local inside = view.lines[n].inside == "string"
     -- Tests of a merge tool and texts about one show markers for a purpose.
-    local shown = view.test and (inside or ends == 0) or ends == 0 and (inside or view.d.kind == "docs")
+    local docs = view.d.kind == "docs"
+    local shown = view.test and (inside or ends == 0) or ends == 0 and (inside or docs) or docs and in_fence(view, n)
     if not shown then
       report("conflict-marker", view, n, "A merge conflict was committed unresolved.", { loud = true })
     end
