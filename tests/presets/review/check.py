@@ -90,7 +90,7 @@ def want(outcome, code, *expressions):
         return
     names = {"e": envelope, "r": envelope.result, "run": envelope.run, "code": int(code), "error": envelope.error,
              "text": text}
-    if envelope.result:
+    if envelope.result and "findings" in envelope.result:
         names.update(found=envelope.result.findings, unverified=envelope.result.unverified,
                      refuted=envelope.result.refuted, lost=envelope.result.lost,
                      rules=[f["rule"] for f in envelope.result.findings if "rule" in f])
