@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to a first answer: installs what is missing, builds moonlet, and lets the preset
-# precommit-classifier look at the git state of the repository you stand in. No model, no key.
+# triangulated-review look at what is not committed in the repository you stand in, or else at its last
+# commit, with deterministic rules: no model, no key, no cost.
 #   examples/quickstart.sh [options of `moonlet run`, such as --json]
 set -euo pipefail
 
@@ -11,7 +12,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 in_work_tree() { [ "$(git -C "$1" rev-parse --is-inside-work-tree 2>/dev/null)" = true ]; }
 
-# A repository with a small change in it, for a checkout that has no git state to look at.
+# A repository with a small change in it that a review has something to say of, for a checkout that has
+# no git state to look at.
 make_demo() {
   local demo
   demo=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-demo.XXXXXX")
@@ -25,7 +27,7 @@ make_demo() {
     git add .
     git -c user.name=demo -c user.email=demo@localhost -c commit.gpgsign=false \
       commit -q -m 'Start the demo'
-    printf 'int sub(int a, int b) { return a - b; }\n' >>src/add.c
+    printf '\nint same(int a, int b) {\n  if (a = b) return 1;\n  return 0;\n}\n' >>src/add.c
   ) >&2
   printf '%s' "$demo"
 }
@@ -50,4 +52,4 @@ else
 fi
 
 cd "$where"
-exec "$root/build/release/moonlet" run precommit-classifier --runner rules "$@"
+exec "$root/build/release/moonlet" run triangulated-review --runner rules "$@"

@@ -3,7 +3,7 @@
 --- nothing in it can break out of the Markdown that it is put into.
 
 local byte, find, format, gsub = string.byte, string.find, string.format, string.gsub
-local lower, match, rep, sub = string.lower, string.match, string.rep, string.sub
+local lower, match, sub = string.lower, string.match, string.sub
 local concat = table.concat
 
 local M = {}
@@ -35,33 +35,31 @@ for i, name in ipairs(M.severities) do RANK[name] = #M.severities - i + 1 end
 
 local SHORT = { type = { "string", "null" }, maxLength = 20000 }
 
---- What a reviewer returns. Lenient where meaning can be kept (a line as "12-14", "major" for high):
---- `normalise` makes it uniform, and a repair round costs more than a little tolerance.
-M.schema = {
+local ITEM = {
   type = "object",
-  required = { "findings" },
+  required = { "claim" },
   properties = {
-    findings = {
-      type = "array",
-      maxItems = 10000,
-      items = {
-        type = "object",
-        required = { "claim", "severity" },
-        properties = {
-          file = { type = { "string", "null" }, maxLength = 4096 },
-          line = { type = { "integer", "string", "null" } },
-          severity = { type = "string", minLength = 1, maxLength = 40 },
-          lens = { type = { "string", "null" }, maxLength = 200 },
-          claim = { type = "string", minLength = 1, maxLength = 20000 },
-          evidence = SHORT,
-          fix = SHORT,
-          confidence = { type = { "number", "string", "null" } },
-          corroborated_by = { type = { "array", "null" }, items = { type = "string" } },
-          status = { type = { "string", "null" }, maxLength = 40 },
-        },
-      },
-    },
+    file = { type = { "string", "null" }, maxLength = 4096 },
+    line = { type = { "number", "string", "null" } },
+    severity = { type = { "string", "number", "null" } },
+    lens = { type = { "string", "null" }, maxLength = 200 },
+    claim = { type = "string", minLength = 1, maxLength = 20000 },
+    evidence = SHORT,
+    fix = SHORT,
+    confidence = { type = { "number", "string", "null" } },
+    corroborated_by = { type = { "array", "null" }, items = { type = "string" } },
+    status = { type = { "string", "null" }, maxLength = 40 },
   },
+}
+
+--- What a reviewer returns, or the bare list. Lenient where meaning can be kept (a line as "12-14", "major" for
+--- high): `normalise` makes it uniform, and a repair round costs more than a little tolerance.
+M.schema = {
+  type = { "object", "array" },
+  required = { "findings" },
+  properties = { findings = { type = "array", maxItems = 10000, items = ITEM } },
+  maxItems = 10000,
+  items = ITEM,
 }
 
 --- How a prompt tells a reviewer what to return.
@@ -282,35 +280,7 @@ function M.normalise(raw, opts)
   }
 end
 
--- Markdown ---------------------------------------------------------------------------------------
-
---- One line of text that means nothing to Markdown, in a table cell too.
----@param text string
----@param cap integer?
----@return string
-function M.inline(text, cap)
-  local line = gsub(trim(M.visible(cut(text, (cap or 2000) * 4))), "%s+", " ")
-  line = gsub(cut(line, cap or 2000), "[\\`*_{}%[%]<>|#~!&$@]", {
-    ["<"] = "&lt;", [">"] = "&gt;", ["&"] = "&amp;", ["|"] = "&#124;", ["@"] = "&#64;",
-    ["\\"] = "\\\\", ["`"] = "\\`", ["*"] = "\\*", ["_"] = "\\_", ["{"] = "\\{", ["}"] = "\\}",
-    ["["] = "\\[", ["]"] = "\\]", ["#"] = "\\#", ["~"] = "\\~", ["!"] = "\\!", ["$"] = "\\$",
-  })
-  -- A bare address would become a link to wherever the text wants the reader to go.
-  line = gsub(line, "(%a)://", "%1:&#47;&#47;")
-  line = gsub(line, "([wW][wW][wW])%.", "%1&#46;")
-  return line
-end
-
---- A block of text in a fence that it cannot close.
----@param text string
----@return string
-function M.block(text)
-  local body = M.visible(text)
-  local longest = 2
-  for run in string.gmatch(body, "`+") do longest = math.max(longest, #run) end
-  local fence = rep("`", longest + 1)
-  return format("%stext\n%s\n%s", fence, body, fence)
-end
+-- Shown ------------------------------------------------------------------------------------------
 
 --- "src/a.c:12", or "the change as a whole".
 ---@param finding moonlet.Finding
@@ -318,101 +288,30 @@ end
 function M.place(finding)
   local file, line = given(finding.file), given(finding.line)
   if not file then return "the change as a whole" end
-  local shown = require("moonlet.git").show_path(file, 200)
+  -- A name that is no UTF-8 is written in git's quotes already.
+  local quoted = match(file, '^".*"$') and not find(file, "[%c\x80-\xff]")
+  local shown = quoted and cut(file, 200) or require("moonlet.git").show_path(file, 200)
   return line and format("%s:%d", shown, line) or shown
 end
 
-local function seen_by(finding)
-  local names = { finding.lens .. (given(finding.runner) and " (" .. finding.runner .. ")" or "") }
-  for _, name in ipairs(finding.corroborated_by or {}) do names[#names + 1] = name end
-  return concat(names, ", ")
-end
+local function page() return require "moonlet.findings.markdown" end
 
-local function details(say, number, finding)
-  say(format("### %d. %s: %s", number, finding.severity, M.inline(M.place(finding))))
-  say ""
-  say(M.inline(finding.claim))
-  say ""
-  if (given(finding.evidence) or "") ~= "" then
-    say "Evidence:"
-    say ""
-    say(M.block(finding.evidence))
-    say ""
-  end
-  if (given(finding.fix) or "") ~= "" then
-    say("Fix: " .. M.inline(finding.fix, 4000))
-    say ""
-  end
-  local notes = { "seen by " .. M.inline(seen_by(finding)), format("confidence %.2f", finding.confidence) }
-  if #(finding.merged_from or {}) > 0 then
-    notes[#notes + 1] = format("%d reports in one", #finding.merged_from + 1)
-  end
-  if given(finding.disputed_by) and #finding.disputed_by > 0 then
-    notes[#notes + 1] = "disputed by " .. M.inline(concat(finding.disputed_by, ", "))
-  end
-  if given(finding.reason) then notes[#notes + 1] = M.inline(finding.reason) end
-  say("- " .. concat(notes, "\n- "))
-  say ""
-end
+--- One line of text that means nothing to Markdown.
+---@param text string
+---@param cap integer? bytes
+---@return string
+function M.inline(text, cap) return page().inline(text, cap) end
 
-local function summary(say, findings)
-  say "| # | severity | place | finding | seen by | confidence |"
-  say "|---|---|---|---|---|---|"
-  for i, finding in ipairs(findings) do
-    if i > 200 then
-      say(format("| | | | and %d more, below | | |", #findings - 200))
-      break
-    end
-    say(format("| %d | %s | %s | %s | %s | %.2f |", i, finding.severity, M.inline(M.place(finding), 160),
-      M.inline(finding.claim, 160), M.inline(seen_by(finding), 120), finding.confidence))
-  end
-  say ""
-end
-
-local function section(say, title, list, why)
-  if #list == 0 then return end
-  say("## " .. title)
-  say ""
-  say(why)
-  say ""
-  for i, finding in ipairs(list) do details(say, i, finding) end
-end
+--- A block of text in a fence that it cannot close.
+---@param text string
+---@return string
+function M.block(text) return page().block(text) end
 
 --- The outcome of `m.merge.findings` as a page for people and agents.
 ---@param result table {findings, unverified, refuted, lost, next_action}
----@param opts {title: string?, notes: string[]?}?
+---@param opts {title: string?, checked: string?, notes: string[]?}?
 ---@return string
-function M.markdown(result, opts)
-  opts = opts or {}
-  local lines = {}
-  local function say(text) lines[#lines + 1] = text end
-  local findings, lost = result.findings or {}, result.lost or {}
-  say("# " .. M.inline(opts.title or "Findings", 200))
-  say ""
-  say("Next: " .. M.inline(given(result.next_action) or "", 1000))
-  say ""
-  if #lost > 0 then
-    say "## Lost reviews"
-    say ""
-    for _, item in ipairs(lost) do
-      say(format("- %s: %s", M.inline(item.review or "a review", 80), M.inline(item.message or "", 400)))
-    end
-    say ""
-  end
-  if #findings == 0 then
-    say(#lost > 0 and "The reviews that finished found nothing." or "Nothing was found.")
-    say ""
-  else
-    summary(say, findings)
-    say "## Findings"
-    say ""
-    for i, finding in ipairs(findings) do details(say, i, finding) end
-  end
-  section(say, "Unverified", result.unverified or {}, "Nobody, and no rule, could check these.")
-  section(say, "Refuted", result.refuted or {}, "A reviewer checked these and they do not hold.")
-  for _, note in ipairs(opts.notes or {}) do say("- note: " .. M.inline(note, 400)) end
-  return concat(lines, "\n") .. "\n"
-end
+function M.markdown(result, opts) return page().page(result, opts) end
 
 --- The outcome as JSON text.
 ---@param result table

@@ -408,52 +408,90 @@ local function dispute(open_index, counts, refuted_items)
   end
 end
 
-local function lost_record(item)
-  if type(item) ~= "table" then return { review = "a review", kind = "failed", message = findings.visible(findings.clip(tostring(item), 400)) } end
+local function shown(value, cap, otherwise)
+  if type(value) ~= "string" or value == "" then return otherwise end
+  return findings.visible(findings.clip(value, cap))
+end
+
+--- A review that was lost, and why.
+---@param item any what ctx:parallel says of it, or any error
+---@return {review: string, kind: string, message: string}
+function M.lost(item)
+  if type(item) ~= "table" then
+    return { review = "a review", kind = "failed", message = shown(tostring(item), 400) }
+  end
   local err = rawget(item, "error")
-  local kind, message = rawget(item, "kind"), rawget(item, "message") or err
-  if type(err) == "table" then kind, message = rawget(err, "kind"), rawget(err, "message") end
+  local source = type(err) == "table" and err or item
+  local message = rawget(source, "message") or err
   local name = rawget(item, "review") or rawget(item, "key") or rawget(item, "index")
   return {
-    review = name ~= nil and findings.visible(sub(tostring(name), 1, 80)) or "a review",
-    kind = type(kind) == "string" and findings.visible(sub(kind, 1, 40)) or "failed",
-    message = type(message) == "string" and findings.visible(sub(message, 1, 1000)) or "it ended without saying why",
+    review = name ~= nil and shown(tostring(name), 80) or "a review",
+    kind = shown(rawget(source, "kind"), 40, "failed"),
+    message = shown(message, 1000, "it ended without saying why"),
   }
 end
+
+-- Next --------------------------------------------------------------------------------------------
 
 local function count_text(number, one, many) return format("%d %s", number, number == 1 and one or many) end
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
+-- The rest of the findings that are as grave as the first.
+local function others_as_grave(list)
+  local count = 0
+  for _, finding in ipairs(list) do
+    if finding.severity == list[1].severity then count = count + 1 end
+  end
+  if count < 2 then return "" end
+  local severity = list[1].severity
+  return format(", then the other %s", count_text(count - 1, severity .. " finding", severity .. " findings"))
+end
+
+local function fix_first(list)
+  local first = list[1]
+  return format("Fix the %s finding at %s first (%s)%s.", first.severity, findings.place(first),
+    (gsub(findings.clip(first.claim, 200), "%.$", "")), others_as_grave(list))
+end
+
+local function run_again(lost, found)
+  local why = format("%s: %s", lost.review, (gsub(findings.clip(lost.message, 200), "%.$", "")))
+  if found == nil then return format("Run the review again: all of it was lost (%s).", why) end
+  return format("Run the lost review again (%s): the rest found %s.", why, found)
+end
+
 -- One thing to do next, and why that.
 local function next_action(result, succeeded)
-  local first = result.findings[1]
-  local lost = #result.lost
+  local first, lost = result.findings[1], result.lost[1]
   if succeeded == 0 then
-    return lost > 0 and format("Run the review again: all of it was lost (%s: %s).", result.lost[1].review, result.lost[1].message)
-      or "Run the review again: nobody reviewed anything."
-  end
-  if first and ENOUGH[first.severity] then
-    local grave = 0
-    for _, finding in ipairs(result.findings) do
-      if finding.severity == first.severity then grave = grave + 1 end
-    end
-    local rest = grave > 1 and format(", then the other %s", count_text(grave - 1, first.severity .. " finding", first.severity .. " findings"))
-      or ""
-    return format("Fix the %s finding at %s first (%s)%s.", first.severity, findings.place(first), (gsub(findings.clip(first.claim, 200), "%.$", "")), rest)
-  end
-  if lost > 0 then
-    return format("Run the lost review again (%s): the rest found %s.", result.lost[1].review,
-      first and "only small things" or "nothing")
-  end
-  if #result.unverified > 0 and not first then
-    return format("Check the %s by hand.", count_text(#result.unverified, "unverified finding", "unverified findings"))
-  end
-  if first then
+    return lost and run_again(lost) or "Run the review again: nobody reviewed anything."
+  elseif first and ENOUGH[first.severity] then
+    return fix_first(result.findings)
+  elseif lost then
+    return run_again(lost, first and "only small things" or "nothing")
+  elseif first then
     return format("Nothing here has to stop the change; look through %s, from %s.",
       count_text(#result.findings, "small finding", "small findings"), findings.place(first))
+  elseif #result.unverified > 0 then
+    return format("Check %s by hand.", count_text(#result.unverified, "unverified finding", "unverified findings"))
   end
   return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
+end
+
+---The paths that the findings of a review name, as far as they can be read.
+---@param review any as for `M.findings`
+---@param opts {root: string?, known: table?}
+---@return string[]
+function M.paths(review, opts)
+  local list, seen = {}, {}
+  for _, raw in ipairs(list_of(review)) do
+    local path = type(raw) == "table" and findings.path(rawget(raw, "file"), opts.root, opts.known)
+    if path and not seen[path] then
+      seen[path] = true
+      list[#list + 1] = path
+    end
+  end
+  return list
 end
 
 ---Merges reviews into one ranked list.
@@ -478,7 +516,7 @@ function M.findings(reviews, opts)
     findings = open, unverified = merge_status(by_status.unverified), refuted = merge_status(by_status.refuted),
     lost = {},
   }
-  for i, item in ipairs(opts.lost or {}) do result.lost[i] = lost_record(item) end
+  for i, item in ipairs(opts.lost or {}) do result.lost[i] = M.lost(item) end
   for _, name in ipairs { "findings", "unverified", "refuted" } do
     sort(result[name], ranked)
     core.json.array(result[name])

@@ -1,18 +1,20 @@
 --- Finds what is private in a text, and takes it out: credentials, and data about people (addresses of mail, post and
 --- machines, telephone numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
---- A finding says where and of what kind, never what. Nothing finds all of it: this lessens what leaves, no more,
---- and it
---- errs towards leaving a line out.
+--- A finding says where and of what kind, never what. Nothing finds all of it: this lessens what leaves, no more, and
+--- it errs towards leaving a line out.
 
 local credentials = require "moonlet.privacy.credentials"
 local numbers = require "moonlet.privacy.numbers"
 local names = require "moonlet.privacy.names"
 local circumstances = require "moonlet.privacy.circumstances"
+local suspect = require "moonlet.privacy.suspect"
 local record = require "moonlet.record"
 
 local find, format, lower, sub = string.find, string.format, string.lower, string.sub
 
 local M = {}
+
+local line_cap = 2000
 
 ---@class moonlet.privacy.Hit
 ---@field from integer   first byte
@@ -20,7 +22,7 @@ local M = {}
 ---@field kind string    for people: "e-mail address"
 ---@field class "secret"|"personal"
 
-local OPTIONS = { names = "list", only = "string" }
+local OPTIONS = { names = "list", only = "string", strict = "boolean" }
 
 -- Where hits touch or overlap they become one, and a secret is the graver of the two.
 local function joined(hits)
@@ -41,9 +43,38 @@ local function joined(hits)
   return result
 end
 
+-- Runs a scanner over a text. Where the text is made so that matching it takes too long, it is scanned line by line,
+-- and a line that cannot be is taken for a secret as a whole.
+local function guarded(scan, text, low, add, ...)
+  local pending = {}
+  local function collect(from, to, kind) pending[#pending + 1] = { from, to, kind } end
+  if pcall(scan, text, low, collect, ...) then
+    for _, hit in ipairs(pending) do add(hit[1], hit[2], hit[3]) end
+    return
+  end
+  local from = 1
+  while from <= #text do
+    local stop = find(text, "\n", from, true) or #text + 1
+    stop = math.min(stop, from + line_cap)
+    pending = {}
+    if from > 1 or stop <= #text then
+      if pcall(scan, sub(text, from, stop - 1), sub(low, from, stop - 1), collect, ...) then
+        for _, hit in ipairs(pending) do add(from - 1 + hit[1], from - 1 + hit[2], hit[3]) end
+      else
+        add(from, stop - 1, "text that cannot be checked")
+      end
+    else
+      add(from, #text, "text that cannot be checked")
+    end
+    from = sub(text, stop, stop) == "\n" and stop + 1 or stop
+  end
+end
+
 ---Everything private in a text, in order, without overlaps.
 ---@param text string
----@param options {names: string[]?, only: "secret"|"personal"|nil}? `names`: words of names known from elsewhere
+---@param options {names: string[]?, only: "secret"|"personal"|nil, strict: boolean?}? `names`: words of names known
+--- from
+---elsewhere; `strict`: also what only looks private
 ---@return moonlet.privacy.Hit[]
 function M.scan(text, options)
   options = record.check(options or {}, OPTIONS, "privacy.scan")
@@ -53,13 +84,19 @@ function M.scan(text, options)
   end
   if options.only ~= "personal" then
     class = "secret"
-    credentials.scan(text, low, add)
+    guarded(credentials.scan, text, low, add)
+    if options.strict then
+      guarded(suspect.scan, text, low, function(from, to, kind)
+        class = kind == suspect.number and "personal" or "secret"
+        add(from, to, kind)
+      end)
+    end
   end
   if options.only ~= "secret" then
     class = "personal"
-    numbers.scan(text, low, add)
-    names.scan(text, low, add, options.names)
-    circumstances.scan(text, low, add)
+    guarded(numbers.scan, text, low, add)
+    guarded(names.scan, text, low, add, options.names, options.strict)
+    guarded(circumstances.scan, text, low, add)
   end
   return joined(hits)
 end
@@ -104,7 +141,8 @@ end
 function M.names(texts)
   local seen, result = {}, {}
   for _, text in ipairs(texts) do
-    for _, word in ipairs(names.introduced(text)) do
+    local read, introduced = pcall(names.introduced, text)
+    for _, word in ipairs(read and introduced or {}) do
       if not seen[word] and not find(word, "^%l") then
         seen[word] = true
         result[#result + 1] = word

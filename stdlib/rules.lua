@@ -26,8 +26,16 @@ local ALIASES = {
   ["backward-compatibility"] = "compatibility",
 }
 
-local GROUPS = { "text", "errors", "leftovers", "logic", "flow", "memory", "security", "shell", "delivery", "tests",
-  "whole", "api", "docs", "speed" }
+--- The names that a lens is offered under: the short ones, then the long ones.
+M.lens_names = { table.unpack(M.lenses) }
+for _, name in ipairs { "correctness and completeness", "risks and failure modes", "clarity and structure",
+  "consistency and style", "evidence quality", "accessibility and audience", "backward compatibility" } do
+  M.lens_names[#M.lens_names + 1] = name
+end
+
+local GROUPS = { "text", "spelling", "errors", "leftovers", "prints", "logic", "bounds", "repeats", "flow", "memory",
+  "security", "injection", "rights", "shell", "delivery", "tests", "untested", "locks", "files", "api", "docs",
+  "speed" }
 
 --- At most so many findings of one rule in one file; the last one says how many more there are.
 local most_per_file = 10
@@ -60,7 +68,7 @@ local function load_catalog()
   catalog = { groups = {}, rules = {} }
   for _, name in ipairs(GROUPS) do
     local group = require("moonlet.rules." .. name)
-    catalog.groups[#catalog.groups + 1] = group
+    catalog.groups[#catalog.groups + 1] = { name = name, look = group }
     for id, rule in pairs(group.rules) do
       assert(not catalog.rules[id], id)
       catalog.rules[id] = rule
@@ -93,7 +101,8 @@ local function reporter(list)
   ---@param at moonlet.rules.View?  the file; nil for the change as a whole
   ---@param n integer?              the line; nil for the file as a whole
   ---@param claim string
-  ---@param opts table? {severity, confidence, fix, evidence, loud = silencing comments do not count}
+  ---@param opts table? {severity, confidence, fix, evidence, loud = silencing comments do not count,
+  ---  question = why only the reader can tell}
   return function(id, at, n, claim, opts)
     opts = opts or {}
     local rule = catalog.rules[id]
@@ -112,7 +121,7 @@ local function reporter(list)
     local finding = {
       rule = id, file = file, line = n, severity = opts.severity or rule.severity, claim = claim,
       evidence = opts.evidence or (line and quoted(line.text)) or "", fix = opts.fix or rule.fix or "",
-      confidence = opts.confidence or rule.confidence or 0.8, path = at and at.path,
+      confidence = opts.confidence or rule.confidence or 0.8, path = at and at.path, question = opts.question,
     }
     list[#list + 1] = finding
     counts[key .. "\0last"] = finding
@@ -131,20 +140,52 @@ end
 -- All lenses of one change look at the same views; they are built and judged once.
 local judged = setmetatable({}, { __mode = "k" })
 
+-- So many files a group may fail on before it is given up for all of the change.
+local most_failures = 3
+
+-- Lets a group look at a file, or at the change. Where it fails that is told, and costs nothing that others find.
+local function attempt(change, group, what, look, ...)
+  local ok, err = pcall(look, ...)
+  if ok then return true end
+  local message = type(err) == "table" and rawget(err, "message") or err
+  change.notes[#change.notes + 1] = format("the rules about %s did not look at %s: %s", group.name, what,
+    findings.visible(findings.clip(tostring(message), 200)))
+  return false
+end
+
+local function look_at_files(change, group, report)
+  local failures = 0
+  for i, at in ipairs(change.views) do
+    if not attempt(change, group, git.show_path(at.path, 120), group.look.file, at, report, change) then
+      failures = failures + 1
+    end
+    if failures >= most_failures and i < #change.views then
+      change.notes[#change.notes + 1] = format("the rules about %s did not look at %d more files", group.name,
+        #change.views - i)
+      return
+    end
+  end
+end
+
+local function look_at(change, report)
+  for _, group in ipairs(catalog.groups) do
+    if group.look.file then look_at_files(change, group, report) end
+    if group.look.change then
+      attempt(change, group, "the change as a whole", group.look.change, change, report)
+    end
+  end
+end
+
 local function judge(facts)
   local known = judged[facts]
   if known then return known end
   load_catalog()
   local change, list = view.build(facts), {}
-  local report = reporter(list)
-  for _, group in ipairs(catalog.groups) do
-    if group.file then
-      for _, at in ipairs(change.views) do group.file(at, report, change) end
-    end
-    if group.change then group.change(change, report) end
-  end
+  look_at(change, reporter(list))
   for _, finding in ipairs(list) do
-    if finding.more then finding.evidence = format("%s\n(and %d more of this kind in this file)", finding.evidence, finding.more) end
+    if finding.more then
+      finding.evidence = format("%s\n(and %d more of this kind in this file)", finding.evidence, finding.more)
+    end
   end
   table.sort(list, order)
   known = { list = list, notes = change.notes }
@@ -157,6 +198,16 @@ local function for_lens(rule, lens)
     if name == lens then return true end
   end
   return false
+end
+
+-- A finding in the form in which reviewers return theirs.
+local function as_returned(finding, lens)
+  return {
+    rule = finding.rule, file = finding.file or core.json.null, line = finding.line or core.json.null,
+    severity = finding.severity, lens = lens, claim = findings.visible(findings.clip(finding.claim, 1000)),
+    evidence = finding.evidence, fix = finding.fix, confidence = finding.confidence,
+    status = finding.question and "unverified" or "open", reason = finding.question,
+  }
 end
 
 ---The findings of one lens, by rules alone.
@@ -173,11 +224,7 @@ function M.review(lens, facts)
   local result = {}
   for _, finding in ipairs(known.list) do
     if for_lens(catalog.rules[finding.rule], name) and #result < most_in_all then
-      result[#result + 1] = {
-        rule = finding.rule, file = finding.file or core.json.null, line = finding.line or core.json.null,
-        severity = finding.severity, lens = name, claim = findings.visible(findings.clip(finding.claim, 1000)),
-        evidence = finding.evidence, fix = finding.fix, confidence = finding.confidence, status = "open",
-      }
+      result[#result + 1] = as_returned(finding, name)
     end
   end
   return { findings = core.json.array(result), notes = core.json.array { table.unpack(known.notes) } }
@@ -193,6 +240,18 @@ function M.catalog() return load_catalog().rules end
 ---@param target string as for `m.facts.git`
 ---@return moonlet.facts.Git
 function M.facts(ctx, target) return require("moonlet.rules.gather").facts(ctx, target) end
+
+---The texts of files as they are in what was reviewed, by path.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git
+---@param wanted string[]
+---@return table<string, string>
+function M.texts(ctx, facts, wanted) return require("moonlet.rules.gather").texts(ctx, facts, wanted) end
+
+---A text in which nothing stands where passwords stood that only their names give away.
+---@param text string
+---@return string
+function M.without_passwords(text) return require("moonlet.rules.passwords").redact(text) end
 
 ---Completes facts of `m.facts.git` in the same way. Reads only; changes `facts`.
 ---@param ctx moonlet.Ctx

@@ -7,13 +7,10 @@ local M = {}
 
 local STOP = {}
 for word in string.gmatch([[a an the of to in on at for and or with without by from as is are be it its this that
-  these those
-  all any every each do does not no never always please use used using keep kept make sure prefer preferred avoid run
-  wanted
-  should must may can will we our us you your i rather than instead over only when whenever before after if unless
-  while so
-  too also again more most very just there here what which who nobody somebody anybody user than but them they
-  their]], "%S+") do
+  these those all any every each do does not no never always please use used using keep kept make sure prefer
+  preferred avoid run wanted should must may can will we our us you your i rather than instead over only when whenever
+  before after if unless while so too also again more most very just there here what which who nobody somebody anybody
+  user than but them they their]], "%S+") do
   STOP[word] = true
 end
 
@@ -108,21 +105,40 @@ local function add_place(item, place)
   return true
 end
 
+-- How many preferences that share a word a new one is compared with, and how many with all others.
+local bucket_cap, conflict_cap = 40, 300
+
+-- The item that says what a statement says.
+local function find_same(statement, buckets)
+  local looked = {}
+  for word in pairs(statement.bag) do
+    local bucket = buckets[word] or {}
+    for i = 1, math.min(#bucket, bucket_cap) do
+      local item = bucket[i]
+      if not looked[item] then
+        looked[item] = true
+        if same(item, statement) then return item end
+      end
+    end
+  end
+end
+
+local function no_pause() end
+
 ---Merges statements that say the same. Each is {text, negative, a, b, confidence, place, unit, marks}.
 ---@param statements table[]
+---@param pause fun()? called now and then
 ---@return table[] items, integer conflicts
-function M.merge(statements)
-  local items, buckets = {}, {}
+function M.merge(statements, pause)
+  local items, buckets, known = {}, {}, {}
+  pause = pause or no_pause
   for _, statement in ipairs(statements) do
-    statement.bag, statement.size = bag(statement.text)
-    local target, looked = nil, {}
-    for word in pairs(statement.bag) do
-      for _, item in ipairs(buckets[word] or {}) do
-        if not looked[item] then
-          looked[item] = true
-          if not target and same(item, statement) then target = item end
-        end
-      end
+    pause()
+    local target = known[statement.text]
+    if not target then
+      statement.bag, statement.size = bag(statement.text)
+      target = find_same(statement, buckets)
+      known[statement.text] = target or statement
     end
     if target then
       if add_place(target, statement.place) then target.confidence = again(target.confidence, statement.confidence) end
@@ -140,8 +156,9 @@ function M.merge(statements)
     end
   end
   local conflicts = 0
-  for i = 1, math.min(#items, 400) do
-    for j = i + 1, math.min(#items, 400) do
+  for i = 1, math.min(#items, conflict_cap) do
+    pause()
+    for j = i + 1, math.min(#items, conflict_cap) do
       if against(items[i], items[j]) then
         conflicts = conflicts + 1
         items[i].conflict, items[j].conflict = items[j], items[i]

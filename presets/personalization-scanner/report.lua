@@ -3,12 +3,18 @@ local m = require "moonlet"
 
 local M = {}
 
+local places_shown = 5
+
 local function percent(number)
   return ("%.0f %%"):format(number * 100)
 end
 
-local function cell(text)
-  return (text:gsub("|", "\\|"):gsub("\n", " "))
+local function plain(text)
+  return (text:gsub("%s+", " "))
+end
+
+local function counted(number, one, many)
+  return ("%d %s"):format(number, number == 1 and one or many)
 end
 
 --- What was left out and why, one line each.
@@ -31,30 +37,50 @@ local function left_out(outcome)
   return lines
 end
 
+local TITLES = { user = "About the user", project = "About the project", repository = "About the repository",
+  tool = "About tools" }
+
+local function places(evidence)
+  local shown = table.concat(evidence, ", ", 1, math.min(#evidence, places_shown))
+  if #evidence > places_shown then shown = ("%s and %d more"):format(shown, #evidence - places_shown) end
+  return plain(shown)
+end
+
+local function add_item(lines, item)
+  lines[#lines + 1] = ("- **%s** (%s)\n  seen at %s\n  for %s\n  privacy: %s"):format(plain(item.text),
+    percent(item.confidence), places(item.evidence), plain(item.target), plain(item.privacy))
+end
+
 ---@param preferences table[]
 ---@param outcome table
 ---@param runner string
 ---@return string
 function M.markdown(preferences, outcome, runner)
   local lines = { "# Preferences to consider", "" }
-  lines[#lines + 1] =
-    ("%d candidates from %d inputs, by %s. Nothing was written to any memory: what is taken over, and where,"
-    .. " is for the main agent to decide."):format(#preferences, outcome.inputs,
-    runner == "rules" and "rules without a model" or "the runner " .. runner)
+  local by = runner == "rules" and "rules without a model" or "the runner " .. runner
+  if #preferences == 0 then
+    lines[#lines + 1] = ("No standing preference was found in %s, by %s."):format(counted(outcome.inputs, "input",
+      "inputs"), by)
+  else
+    lines[#lines + 1] = ("%s from %s, by %s. Nothing was written to any memory: what is taken over, and where, is for"
+      .. " the main agent to decide."):format(counted(#preferences, "candidate", "candidates"),
+      counted(outcome.inputs, "input", "inputs"), by)
+  end
+  -- What is written down where agents read it comes last: about that there is little to decide.
+  local already = {}
   for _, scope in ipairs { "user", "project", "repository", "tool" } do
-    local rows = {}
+    local items = {}
     for _, item in ipairs(preferences) do
-      if item.scope == scope then
-        rows[#rows + 1] = ("| %s | %s | %s | %s | %s |"):format(cell(item.text), percent(item.confidence),
-          cell(table.concat(item.evidence, ", ")), cell(item.target), cell(item.privacy))
-      end
+      local stands = item.target:find("(stands there already)", 1, true)
+      if item.scope == scope then table.insert(stands and already or items, item) end
     end
-    if #rows > 0 then
-      lines[#lines + 1] =
-        ("\n## %s\n\n| preference | confidence | seen at | suggested place | privacy |\n|---|---|---|---|---|")
-        :format(scope)
-      for _, row in ipairs(rows) do lines[#lines + 1] = row end
-    end
+    if #items > 0 then lines[#lines + 1] = ("\n## %s\n"):format(TITLES[scope]) end
+    for _, item in ipairs(items) do add_item(lines, item) end
+  end
+  if #already > 0 then lines[#lines + 1] = "\n## Written down already\n" end
+  for _, item in ipairs(already) do
+    lines[#lines + 1] = ("- **%s** (%s, %s)\n  seen at %s; privacy: %s"):format(plain(item.text), item.scope,
+      percent(item.confidence), places(item.evidence), plain(item.privacy))
   end
   local out = left_out(outcome)
   if #out > 0 then

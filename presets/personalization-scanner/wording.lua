@@ -39,11 +39,24 @@ end
 
 local function plain(text)
   text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
+  text = gsub(text, "^%s*%d%d%d%d%-%d%d%-%d%d[:,]?%s+[%-–]*%s*", "")
+  -- What a remark is about: "**src/retry.go:31** – ", "src/retry.go:31: ".
+  text = gsub(text, "^%*%*([^%*]+)%*%*%s+[%-\226][\128\147\148]*%s+", "")
+  text = gsub(text, "^%**[%w_%-%./\1\2]*[%./\2][%w_%-%./]*[:%d,%-%s]*%**[:,]%**%s+()", "")
   text = gsub(text, "%*%*", "")
   text = gsub(gsub(text, "%f[%w%*]%*(%w[^%*]*)%*", "%1"), "%f[%w_]__(%w[^_]*)__", "%1")
   text = gsub(gsub(text, "\226\128\153", "'"), "\226\128\152", "'")
   text = gsub(text, "%s+", " ")
-  return match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
+  text = match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
+  -- Who means it more or less means it all the same.
+  for _, subject in ipairs { "I", "We", "The user", "They", "User", "She", "He" } do
+    for _, adverb in ipairs { "also", "really", "generally", "usually", "typically", "strongly", "still",
+      "personally", "definitely", "actually", "just", "very much", "absolutely" } do
+      local lead = subject .. " " .. adverb .. " "
+      if sub(text, 1, #lead) == lead then return subject .. " " .. sub(text, #lead + 1) end
+    end
+  end
+  return text
 end
 
 local function first_word(low)
@@ -55,7 +68,7 @@ local function is_order(low)
   local word, rest = match(low, "^(%l[%l%-]*)(.*)$")
   if not word then return false end
   if not W.verbs[word] and not W.verbs[match(word, "^(%l+)%-") or ""] then return false end
-  if find(rest, "^:") or find(rest, "^,") then return false end
+  if find(rest, "^:") or find(rest, "^,") or find(rest, "^%s+%l+:%s") then return false end
   if W.nouns_too[word] then
     -- "Error messages must", "report is": here it is a noun.
     local second, third = match(rest, "^%s+(%l+)%s*(%l*)")
@@ -74,27 +87,32 @@ local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]
   "%f[%a]had%f[%A]", "%f[%a]will%f[%A]", "%f[%a]can%f[%A]", "%f[%a]did%f[%A]", "%f[%a]does%f[%A]", "%f[%a]noticed",
   "%f[%a]said%f[%A]", "%f[%a]found%f[%A]", "%f[%a]failed%f[%A]" }
 
+-- What cannot be the subject of a rule.
+local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]",
+  "^she%f[%A]", "^i%f[%A]", "^there%f[%A]", "^one of", "^one is", "^one can", "^one could", "^one should",
+  "^one must", "^one has", "^one thing", "^one more", "^somebody", "^someone", "^who%f[%A]", "^what", "^which",
+  "^you%f[%A]", "^we%f[%A]", "^nobody", "^nothing", "^why%f[%A]", "^how%f[%A]", "^where%f[%A]", "^if%f[%A]",
+  "^in theory", "^maybe", "^most ", "^some ", "^my%f[%A]", "^his%f[%A]", "^her%f[%A]", "^thanks" }
+
 local function words_in(text)
   return select(2, gsub(text, "%S+", ""))
 end
 
 local TAILS = { "%s+from now on$", "%s+from here on$", "%s+in future$", "%s+in the future$", "%s+next time$",
-  "%s+going forward$",
-  ",?%s+please$", ",?%s+thanks$", ",?%s+thank you$", "%s+again$", "%s+too$", "%s+as well$", "%s+though$", ",?%s+ok$",
-  "%s+all the same$", "%s+without being told$" }
+  "%s+going forward$", ",?%s+please$", ",?%s+thanks$", ",?%s+thank you$", "%s+again$", "%s+too$", "%s+as well$",
+  "%s+though$", ",?%s+ok$", "%s+all the same$", "%s+without being told$" }
 local REASONS = { ",?%s+because%s.*$", ",%s+since%s.*$", ",%s+so that%s.*$", ",%s+they%s.*$", ",%s+it%s.*$",
-  ",%s+as it%s.*$",
-  ",%s+as they%s.*$", ";%s+otherwise%s.*$", ",%s+otherwise%s.*$", "%s+\226\128[\147\148]%s.*$", "%s+%-%s.*$",
-    ",%s+which%s.*$",
-  ",%s+that is%s.*$", ",%s+this%s.*$", "%s+%(see%s.*$", ",%s+the form%s.*$" }
+  ",%s+as it%s.*$", ",%s+as they%s.*$", ";%s+otherwise%s.*$", ",%s+otherwise%s.*$", "%s+\226\128[\147\148]%s.*$",
+  "%s+%-%s.*$", ",%s+which%s.*$", ",%s+that is%s.*$", ",%s+this%s.*$", "%s+%(see%s.*$", ",%s+the form%s.*$" }
 
 -- Cuts reasons and courtesies off the end.
 local function trimmed(text)
   text = gsub(text, "[%.!%?,;:%s]+$", "")
+  local conditional = find(lower(text), "^if ") or find(lower(text), "^when ")
   for _ = 1, 3 do
     local low = lower(text)
     for i = 1, #REASONS do
-      local at = find(low, REASONS[i])
+      local at = not (conditional and find(REASONS[i], "^,")) and find(low, REASONS[i])
       -- A reason comes last; what is short before it would be nothing.
       if at and at > 12 then
         text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
@@ -118,19 +136,20 @@ local function third_person(verb)
   return verb .. "s"
 end
 
--- Who speaks is told as "the user".
-local function impersonal(text)
-  text = gsub(text, "%f[%a]I'm%f[%A]", "the user is")
-  text = gsub(text, "%f[%a]I'd%f[%A]", "the user would")
-  text = gsub(text, "%f[%a]I've%f[%A]", "the user has")
+-- Who speaks is told as "the user"; in notes about the user, it is the agent that speaks.
+local function impersonal(text, who)
+  text = gsub(text, "%f[%a]I'm%f[%A]", who .. " is")
+  text = gsub(text, "%f[%a]I'd%f[%A]", who .. " would")
+  text = gsub(text, "%f[%a]I've%f[%A]", who .. " has")
+  text = gsub(gsub(text, "%f[%a][Ii] don't%f[%A]", who .. " does not"), "%f[%a][Ii] do not%f[%A]", who .. " does not")
   text = gsub(text, "%f[%a][Ii] (%l+)", function(verb)
     if W.verbs[verb] or verb == "have" or verb == "am" or verb == "do" or verb == "like"
-      or verb == "want" then return "the user " .. third_person(verb) end
-    return "the user " .. verb
+      or verb == "want" then return who .. " " .. third_person(verb) end
+    return who .. " " .. verb
   end)
-  text = gsub(text, "%f[%a]me%f[%A]", "the user")
-  text = gsub(text, "%f[%a]my%f[%A]", "the user's")
-  text = gsub(text, "%f[%a]mine%f[%A]", "the user's")
+  text = gsub(text, "%f[%a]me%f[%A]", who)
+  text = gsub(text, "%f[%a]my%f[%A]", who .. "'s")
+  text = gsub(text, "%f[%a]mine%f[%A]", who .. "'s")
   return text
 end
 
@@ -138,8 +157,25 @@ local function capital(text)
   return (gsub(text, "^%l", string.upper))
 end
 
-local function finish(text, kept)
-  text = impersonal(trimmed(text))
+local PROPER = {}
+for word in string.gmatch([[English German French Spanish Italian Portuguese Dutch British American Python Rust Go
+  Java JavaScript TypeScript Ruby Swift Kotlin Markdown Docker Git GitHub GitLab Linux Postgres PostgreSQL SQLite
+  Redis React Svelte Vue Angular Django Flask Rails Bash Monday Mondays Tuesday Wednesday Thursday Friday Fridays
+  Unicode Decimal]],
+  "%S+") do
+  PROPER[word] = true
+end
+
+-- A text that goes on in a sentence begins small, unless its first word is a name.
+local function small(text)
+  local word = match(text, "^%u%l+")
+  if not word or PROPER[word] or find(text, "^%u%l+%u") then return text end
+  return lower(sub(text, 1, 1)) .. sub(text, 2)
+end
+
+local function finish(text, kept, as_it_is, third)
+  text = trimmed(text)
+  if not as_it_is then text = impersonal(text, third and "the agent" or "the user") end
   text = unveil(text, kept)
   if #text > text_cap then
     local cut = match(sub(text, 1, text_cap), "^(.*)[;,]%s") or match(sub(text, 1, text_cap), "^(.*)%s") or sub(text,
@@ -149,19 +185,65 @@ local function finish(text, kept)
   return (gsub(capital(text), "%s+$", ""))
 end
 
+-- Words of a head such as "one thing we agreed on:", behind which a rule stands.
+local META = { "agree", "settle", "%f[%a]rules?%f[%A]", "one thing", "remember", "lesson", "policy", "convention",
+  "to self", "for the record", "future", "next runs?", "later runs?", "later", "next time", "in future", "reminder",
+  "preference",
+  "request", "principle", "guideline", "corrected", "standing", "decision", "decided", "important", "please",
+  "golden", "takeaway", "learned", "feedback", "correction", "from now on", "going forward", "style", "wish", "clear",
+  "general", "always", "expect", "insist", "reminded", "pointed out", "house", "consensus", "said it before",
+  "said before", "told you", "mentioned before", "rule of thumb", "for all", "for every", "keep in mind",
+  "from here on", "heads%-up", "psa" }
+local SETTLES = { "agree", "settle", "%f[%a]rules?%f[%A]", "policy", "convention", "decided", "decision", "consensus",
+  "standing", "golden", "insist", "corrected", "reminded", "lesson", "learned", "said it before", "said before",
+  "told you" }
+
+local function without_head(text, low, marks)
+  local head, at = match(low, "^([^:\1]+):%s+()")
+  if not head or words_in(head) > 10 or at > #text or not any(head, META) then return nil end
+  if W.no_rule_labels[match(head, "%l+")] and words_in(head) < 3 then return nil end
+  marks.label = true
+  if any(head, SETTLES) then marks.norm = true end
+  return sub(text, at)
+end
+
+-- The lead-ins by the word that they begin with; those that begin in another way stand under "".
+local LEAD_INS = {}
+for i, lead in ipairs(W.lead_ins) do
+  local word, after = match(lead[1], "^%^(%l+)(.?)")
+  if not word or after == "[" or after == "?" then word = "" end
+  LEAD_INS[word] = LEAD_INS[word] or {}
+  table.insert(LEAD_INS[word], { lead[1], lead[2], i })
+end
+
+local function lead_in(text, low)
+  local best, to = nil, nil
+  for _, word in ipairs { match(low, "^%l+") or "", "" } do
+    for _, lead in ipairs(LEAD_INS[word] or {}) do
+      local _, last = find(low, lead[1])
+      if last and last < #text and (not best or lead[3] < best[3]) then
+        best, to = lead, last
+      end
+      if best then break end
+    end
+  end
+  return best, to
+end
+
 -- Strips what stands in front; notes what it says about how firmly something is meant.
 local function without_lead(text, marks)
   for _ = 1, 6 do
-    local low, changed = lower(text), false
-    for i = 1, #W.lead_ins do
-      local _, last = find(low, W.lead_ins[i][1])
-      if last and last < #text then
-        text, changed = sub(text, last + 1), true
-        if W.lead_ins[i][2] then marks[W.lead_ins[i][2]] = true end
-        break
-      end
+    local low = lower(text)
+    local lead, last = lead_in(text, low)
+    if lead then
+      text = sub(text, last + 1)
+      if lead[2] then marks[lead[2]] = true end
+      if lead[2] == "lasts" then marks.strong = true end
+    else
+      local rest = without_head(text, low, marks)
+      if not rest then return text end
+      text = rest
     end
-    if not changed then return text end
   end
   return text
 end
@@ -170,8 +252,7 @@ end
 local function contrast(text)
   local low = lower(text)
   for _, pattern in ipairs { "^(.-)%s+over%s+()", "^(.-)%s+rather than%s+()", "^(.-)%s+instead of%s+()",
-    "^(.-),%s+not%s+()",
-    "^(.-)%s+better than%s+()", "^(.-),%s+never%s+()", "^(.-)%s+to%s+()" } do
+    "^(.-),%s+not%s+()", "^(.-)%s+better than%s+()", "^(.-),%s+never%s+()", "^(.-)%s+to%s+()" } do
     local a, at = match(low, pattern)
     if a and #a > 1 and at <= #text then return sub(text, 1, #a), sub(text, at) end
   end
@@ -189,6 +270,8 @@ M.capital = capital
 M.finish = finish
 M.without_lead = without_lead
 M.contrast = contrast
+M.small = small
 M.finite = FINITE
+M.pronouns = PRONOUNS
 
 return M

@@ -1,6 +1,7 @@
 local m = require "moonlet"
 local task_of = require "task"
 local checks = require "checks"
+local changes = require "changes"
 local report = require "report"
 
 local answer_cap = 64 * 1024
@@ -37,10 +38,25 @@ local function inspect_of(task, inputs)
   local list = {}
   if task.inspect then list[1] = task.inspect end
   if #inputs > 0 then
-    list[#list + 1] = "The material below: " .. #inputs .. " inputs, as they were when the task was prepared."
+    list[#list + 1] = #inputs == 1 and "The material below: one input, as it was when the task was prepared."
+      or ("The material below: %d inputs, as they were when the task was prepared."):format(#inputs)
     if not task.inspect then list[#list + 1] = "No other file, unless the task names it." end
   elseif not task.inspect then
     list[1] = "The files of this repository that the task names, and what they lead to. Read-only."
+  end
+  return list
+end
+
+-- The points of a list, without their dashes.
+local function points(text)
+  local list = {}
+  for line in string.gmatch(text, "[^\n]+") do
+    local point = line:match("^%s*[%-%*]%s+(.+)$")
+    if point or #list == 0 then
+      list[#list + 1] = point or line
+    else
+      list[#list] = list[#list] .. "\n  " .. line:match("^%s*(.-)$")
+    end
   end
   return list
 end
@@ -51,9 +67,15 @@ local function output_of(args, task, defaults)
   return "Your last message is the answer; it is kept as output.md of this task. " .. form
 end
 
-local function edits_of(args, task)
+-- What may be changed, in words; nil where that is nothing.
+local function edits_in_words(args, task)
   local allowed = args.edits or task.edits
-  if allowed and allowed:lower():match("^%s*no[nte]*%w*%W*$") then allowed = nil end
+  if allowed and allowed:lower():match("^%s*no[nte]*%w*%W*$") then return nil end
+  return allowed
+end
+
+local function edits_of(args, task)
+  local allowed = edits_in_words(args, task)
   if args.output then
     allowed = (allowed and allowed .. "; " or "") .. args.output .. ", to hold the answer"
   end
@@ -65,11 +87,22 @@ local function read_if_there(ctx, path)
   return text
 end
 
+-- The answer as a person or another model can be shown it: text, without secrets, not too long.
+local function shown(raw)
+  local text = m.privacy.redact(m.prompt.clean(raw), { only = "secret" })
+  if #text > answer_cap then
+    text = text:sub(1, utf8.offset(text, 0, answer_cap) - 1) .. "\n[cut; output.md holds all of it]"
+  end
+  return text
+end
+
 local function answered(ctx, args, reply, before)
-  local text = m.privacy.redact(reply.text, { only = "secret" })
-  if #text > answer_cap then text = text:sub(1, utf8.offset(text, 0,
-    answer_cap) - 1) .. "\n[cut; output.md holds all of it]" end
+  local text = shown(reply.text)
   local written
+  if not args.output and not reply.text:find("%S") then
+    error({ kind = "failed", message = "the agent ended well, but answered nothing",
+      hint = "it gets the prompt on standard input, or where {prompt} or {prompt_file} stands: is it read there?" }, 0)
+  end
   if args.output then
     written = read_if_there(ctx, args.output)
     if written == nil or written == before then
@@ -79,6 +112,69 @@ local function answered(ctx, args, reply, before)
     end
   end
   return text, written and args.output or nil
+end
+
+-- Notes what changed in the work tree while the agent worked.
+local function note_changes(ctx, result, before, why, args, edits)
+  local after
+  if before then after, why = changes.state(ctx) end
+  if not after then
+    result.changes = { checked = false, why = why or "it could not be read", files = m.array {}, refs = m.array {} }
+    return
+  end
+  local found = changes.between(before, after, edits, args.output)
+  result.changes = { checked = true, why = m.null, files = m.array {}, refs = m.array(found.refs) }
+  local function warn(text)
+    table.insert(result.checks, { kind = "edits", text = text })
+    ctx:log("warning: " .. text)
+  end
+  local outside = {}
+  for i, file in ipairs(found.files) do
+    if i <= 200 then
+      table.insert(result.changes.files, { path = file.path, change = file.change,
+        allowed = file.allowed == nil and m.null or file.allowed })
+    end
+    if file.allowed == false then outside[#outside + 1] = ("%s (%s)"):format(m.git.show_path(file.path, 80),
+      file.change) end
+  end
+  if #outside > 0 then
+    warn(("%s while the agent worked, and the task does not allow that: %s%s"):format(#outside == 1 and "a file changed"
+      or #outside .. " files changed", table.concat(outside, ", ", 1, math.min(5, #outside)), #outside > 5
+      and ", …" or ""))
+  end
+  if #found.refs > 0 then
+    warn(("branches, tags or HEAD moved while the agent worked: %s"):format(m.git.show_path(table.concat(found.refs,
+      ", ",
+      1, math.min(5, #found.refs)), 200)))
+  end
+end
+
+-- Asks the agent. What changed meanwhile is told even when it failed.
+local function ask(ctx, args, task, result, prompt)
+  local edits = edits_in_words(args, task)
+  local before, why
+  if ctx.runner ~= "rules" then before, why = changes.state(ctx) end
+  local earlier = args.output and read_if_there(ctx, args.output)
+  local ended, reply = pcall(ctx.agent, ctx, { name = "task", prompt = prompt,
+    rules = function() return report.unanswered(result) end })
+  local kind = not ended and type(reply) == "table" and reply.kind
+  if kind == "prepared" or kind == "cancelled" or kind == "budget" then error(reply, 0) end
+  if ctx.runner == "rules" then
+    if not ended then error(reply, 0) end
+    ctx:log "no model was asked: the prompt is prepared and checked, and nothing is answered"
+    return
+  end
+  note_changes(ctx, result, before, why, args, edits)
+  local text, written
+  if ended then ended, text, written = pcall(answered, ctx, args, reply, earlier) end
+  if not ended then
+    result.status = "failed"
+    reply = text or reply
+    ctx:write("findings.md", report.markdown(result, ctx.runner, type(reply) == "table" and reply.message or nil))
+    error(reply, 0)
+  end
+  result.answered, result.status, result.answer = true, "answered", text
+  result.written = written or m.null
 end
 
 return m.preset {
@@ -94,7 +190,7 @@ return m.preset {
     format = m.arg.string { help = "the form of the answer" },
     escalate = m.arg.string { help = "when to hand the matter back" },
   },
-  needs = { agents = true, read = { "." } },
+  needs = { programs = { "git" }, agents = true, read = { "." } },
   budget = { tokens = 200000, wall = "30m" },
 
   run = function(ctx, args)
@@ -122,43 +218,31 @@ return m.preset {
       output = output_of(args, task, defaults),
       escalate = defaults.escalate .. (args.escalate and "\n- " .. args.escalate or "")
         .. (task.escalate and "\n" .. task.escalate or ""),
-      privacy = defaults.privacy .. (task.privacy and "\n" .. task.privacy or ""),
+      privacy = points(defaults.privacy .. (task.privacy and "\n" .. task.privacy or "")),
       data = data,
     }
-    local shown = {}
+    local described = {}
     for i, input in ipairs(ctx.inputs) do
-      shown[i] = { path = input.path, kind = input.kind, bytes = input.bytes, sha256 = input.sha256, cut = input.cut,
+      described[i] = { path = input.path, kind = input.kind, bytes = input.bytes, sha256 = input.sha256,
+        cut = input.cut,
         binary = input.binary, text = "" }
     end
     local at = 0
-    for _, input in ipairs(shown) do
+    for _, input in ipairs(described) do
       if not input.binary then
         at = at + 1
         input.text = data[at].text
       end
     end
     local result = {
-      status = "prepared", answered = false, answer = m.null, written = m.null,
+      status = "prepared", answered = false, answer = m.null, written = m.null, changes = m.null,
       prompt = { file = "prompt.md", bytes = #prompt, tokens_estimate = checks.estimate(#prompt) },
-      inputs = checks.digest(shown),
+      inputs = checks.digest(described),
       checks = m.array(checks.task(task, ctx.inputs, #prompt, withheld)),
     }
 
     ctx:phase("ask", 1)
-    local before = args.output and read_if_there(ctx, args.output)
-    local reply = ctx:agent {
-      name = "task",
-      prompt = prompt,
-      rules = function() return report.unanswered(result) end,
-    }
-    if ctx.runner == "rules" then
-      ctx:log "no model was asked: the prompt is prepared and checked, and nothing is answered"
-    else
-      local written
-      result.answered, result.status = true, "answered"
-      result.answer, written = answered(ctx, args, reply, before)
-      result.written = written or m.null
-    end
+    ask(ctx, args, task, result, prompt)
     ctx:write("findings.md", report.markdown(result, ctx.runner))
     return result
   end,

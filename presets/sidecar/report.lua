@@ -21,21 +21,56 @@ The prompt is ready in prompt.md (about %d tokens, %d inputs). To have it answer
 ]]):format(result.prompt.tokens_estimate, #result.inputs)
 end
 
+local answer_cap = 16 * 1024
+
+local function add_answer(add, result, runner)
+  local answer = result.answer
+  if #answer > answer_cap then
+    answer = answer:sub(1, utf8.offset(answer, 0, answer_cap) - 1) .. "\n[cut; output.md holds all of it]"
+  end
+  add(("# Answer of the runner %s\n\n%s\n"):format(runner, (answer:gsub("%s+$", ""))))
+  if type(result.written) == "string" then add(("Written to %s.\n"):format(cell(result.written))) end
+  add("It is an agent's answer and nothing in it was checked by the host.\n")
+end
+
+local function add_changes(add, changes)
+  add "## Changed while the agent worked\n"
+  if not changes.checked then
+    add(("Not looked at: %s. What the agent changed is not known.\n"):format(changes.why))
+    return
+  end
+  if #changes.files == 0 and #changes.refs == 0 then
+    add "Nothing, as far as files that git does not ignore can tell.\n"
+    return
+  end
+  add "It may have been the agent, or somebody else who works in this tree.\n"
+  for _, file in ipairs(changes.files) do
+    local note = file.allowed == true and "allowed" or file.allowed == false and "**not allowed**"
+      or "allowed or not: the task names no files"
+    add(("- %s: %s, %s"):format(cell(file.path), file.change, note))
+  end
+  for _, name in ipairs(changes.refs) do add(("- %s: moved, **not allowed**"):format(cell(name))) end
+  add ""
+end
+
 ---@param result table
 ---@param runner string
+---@param failure string? why there is no answer
 ---@return string
-function M.markdown(result, runner)
+function M.markdown(result, runner, failure)
   local lines = {}
   local function add(text) lines[#lines + 1] = text end
   if result.answered then
-    add(("# Answer of the runner %s\n\n%s\n"):format(runner, result.answer))
-    if result.written then add(("Written to %s.\n"):format(cell(result.written))) end
-    add("It is an agent's answer and nothing in it was checked by the host.\n")
+    add_answer(add, result, runner)
+  elseif result.status == "failed" then
+    add(("# No answer\n\nThe agent was asked by the runner %s and failed: %s\n"):format(runner,
+      cell(failure or "it says nothing more")))
   else
     add("# Prepared, not answered\n\nNo model was asked and nothing was spent. prompt.md holds the whole prompt.\n")
   end
+  if type(result.changes) == "table" and result.changes.files then add_changes(add, result.changes) end
   if #result.checks > 0 then
-    add(result.answered and "## Noted before it was asked\n" or "## To look at before an agent is asked\n")
+    add(result.status ~= "prepared" and "## To mind\n" or "## To look at before an agent is asked\n")
     for _, check in ipairs(result.checks) do add(("- %s: %s"):format(check.kind, check.text)) end
     add ""
   end

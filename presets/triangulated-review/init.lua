@@ -1,87 +1,39 @@
 local m = require "moonlet"
-
--- What a prompt may hold of the thing under review; the reviewer can read the rest in the repository.
-local material_bytes = 120000
-local input_bytes = 20000
+local report = require "report"
+local reviewers = require "reviewers"
 
 local function invalid(message, hint) error({ kind = "invalid", message = message, hint = hint }, 0) end
 
 -- The lenses by their short names, each once.
 local function read_lenses(names)
   local lenses, seen = {}, {}
-  for _, name in ipairs(names) do
+  for i, name in ipairs(names) do
     local lens = m.rules.lens(name)
-    if not lens then
-      invalid(("--lenses: there is no lens '%s'"):format(m.findings.visible(m.findings.clip(name, 60))),
-        "the lenses are " .. table.concat(m.rules.lenses, ", "))
+    if seen[lens] then
+      invalid(("--lenses: '%s' stands there twice"):format(lens), "name two to four different ones")
     end
-    if seen[lens] then invalid(("--lenses: '%s' stands there twice"):format(lens), "name two to four different ones") end
     seen[lens] = true
-    lenses[#lenses + 1] = lens
+    lenses[i] = lens
   end
   return lenses
 end
 
-local function check(args, lenses)
-  if args.need > #lenses then
-    invalid(("--need is %d, but there are %d lenses"):format(args.need, #lenses), "need at most as many as there are")
-  end
-end
-
--- The material as fenced data: the diff, or the files themselves with their line numbers.
-local function material(facts, ctx)
-  local data = {}
-  if facts.documents then
-    local room = material_bytes
-    for _, document in ipairs(facts.documents) do
-      if room <= 0 then break end
-      local lines, number = {}, 0
-      for line in (document.text:gsub("\n$", "") .. "\n"):gmatch("([^\n]*)\n") do
-        number = number + 1
-        lines[number] = ("%5d  %s"):format(number, line)
-      end
-      local text = table.concat(lines, "\n")
-      data[#data + 1] = { label = "the file " .. m.git.show_path(document.path) .. ", with line numbers", text = text,
-        limit = room }
-      room = room - #text
-    end
-  elseif facts.diff ~= "" then
-    data[1] = { label = "the diff under review, with secrets taken out", text = facts.diff, limit = material_bytes }
-  end
-  for _, input in ipairs(ctx.inputs or {}) do
-    if type(input.text) == "string" and not input.binary then
-      data[#data + 1] = { label = "input " .. (input.path or input.spec or ""), text = input.text, limit = input_bytes }
-    end
-  end
-  return data
-end
-
-local function artefact(facts)
-  local target = facts.target
-  local name = m.git.show_path(target.text ~= "" and target.text or "worktree", 120)
-  if facts.whole_files then return ("the files of %s, as they are"):format(name) end
-  if target.kind == "worktree" then return "what is not committed yet" end
-  if target.kind == "staged" then return "what is staged for the next commit" end
-  return ("the change %s"):format(name)
-end
-
-local function prompt_of(lens, facts, data, context)
-  local text = m.prompt.sections(m.asset "prompt.md")
-  local looks = m.prompt.sections(m.asset "lenses.md")
-  return m.prompt.reviewer {
-    lens = looks[lens], artefact = artefact(facts), facts = facts, data = data,
-    goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
-    escalate = text.escalate, output = m.findings.form,
-    pack = context ~= "" and { constraints = context } or nil,
-  }
+-- What is to be reviewed. Without a target that is what nobody committed yet, or else the last commit.
+local function facts_of(ctx, target)
+  if target ~= "" then return m.rules.facts(ctx, target) end
+  local facts = m.rules.facts(ctx, "worktree")
+  if #facts.files > 0 or not facts.head then return facts end
+  return m.rules.facts(ctx, "HEAD")
 end
 
 -- The places that a finding can be about: every path of the tree, and those that went away.
-local function places(facts)
-  if not facts.tree then return nil, nil end
-  local known, lengths = {}, {}
+local function known_places(facts)
+  if not facts.tree then return nil end
+  local known = {}
   local function add(path)
     known[path] = true
+    -- So are names written that are no UTF-8.
+    if not utf8.len(path) then known[m.git.show_path(path)] = true end
     for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
   end
   for _, path in ipairs(facts.tree) do add(path) end
@@ -89,25 +41,35 @@ local function places(facts)
     add(file.path)
     if file.old_path then add(file.old_path) end
   end
-  for path, text in pairs(facts.texts or {}) do
-    local _, lines = text:gsub("\n", "")
-    lengths[path] = lines + (text:sub(-1) == "\n" and 0 or 1)
-  end
-  return known, lengths
+  return known
 end
 
-local function write(ctx, result, facts, notes)
-  local all = { ("reviewed: %s"):format(artefact(facts)), ("runner: %s"):format(ctx.runner) }
-  for _, list in ipairs { facts.notes, notes } do
-    for _, note in ipairs(list) do all[#all + 1] = note end
+local most_files = 200
+
+-- How many lines the files have that findings name, beside those that changed.
+local function line_counts(ctx, facts, reviews, known)
+  local texts, wanted, asked = facts.texts or {}, {}, {}
+  for _, review in ipairs(reviews) do
+    for _, path in ipairs(m.merge.paths(review, { root = ctx.repo, known = known })) do
+      if known and known[path] and not texts[path] and not asked[path] and #wanted < most_files then
+        asked[path] = true
+        wanted[#wanted + 1] = path
+      end
+    end
   end
-  ctx:write("findings.md", m.findings.markdown(result, { title = "Review of " .. artefact(facts), notes = all }))
-  ctx:write("findings.json", m.findings.json(result))
+  local lengths = {}
+  for _, some in ipairs { texts, #wanted > 0 and m.rules.texts(ctx, facts, wanted) or {} } do
+    for path, text in pairs(some) do
+      local _, lines = text:gsub("\n", "")
+      lengths[path] = lines + ((text == "" or text:sub(-1) == "\n") and 0 or 1)
+    end
+  end
+  return lengths
 end
 
--- What a reviewer returned, with who that was.
 local function review_of(lens, runner, data)
-  return { lens = lens, runner = runner, findings = data.findings, notes = data.notes }
+  local list = data.findings or data
+  return { lens = lens, runner = runner, findings = list, notes = data.notes }
 end
 
 local function notes_of(reviews)
@@ -123,18 +85,48 @@ local function notes_of(reviews)
   return notes
 end
 
+-- Reads with every lens side by side; one that fails is told and costs the others nothing.
+local function read_all(ctx, lenses, facts, context)
+  local review = { artefact = report.artefact(facts), facts = facts, context = context,
+    data = reviewers.material(facts, ctx.inputs) }
+  return ctx:parallel(lenses, function(c, lens)
+    local answer = c:agent {
+      name = lens,
+      prompt = reviewers.prompt(lens, review),
+      returns = m.findings.schema,
+      rules = function() return m.rules.review(lens, facts) end,
+    }
+    return review_of(lens, ctx.runner, answer.data)
+  end, { need = 0, key = function(lens) return lens end })
+end
+
+local function nothing_to_review(ctx, facts, lenses)
+  local result = m.merge.findings {}
+  result.checked = report.checked(facts, lenses, { runner = ctx.runner, rules = ctx.runner == "rules" })
+  result.next_action = ("Name something to review: %s holds no change."):format(result.checked.what)
+  report.write(ctx, result, {})
+  return result
+end
+
+local function check_quorum(reviews, lost, args, lenses)
+  if #reviews >= args.need then return end
+  error({ kind = "quorum", message = ("%d of %d reviews succeeded, %d were needed; the first failure: %s"):format(
+    #reviews, #lenses, args.need, m.merge.lost(lost[1]).message), cause = lost[1] and lost[1].error,
+    hint = "what the others found is in findings.md" }, 0)
+end
+
 return m.preset {
   name = "triangulated-review",
   summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
   args = {
     target = m.arg.string {
-      default = "HEAD",
-      help = "what to review: a commit, A..B, staged, worktree, or a path or glob (documents too)",
+      default = "",
+      help = "what to review: a commit, A..B, staged, worktree, or a path or glob (documents too); "
+        .. "without it what is not committed yet, or else the last commit",
     },
     lenses = m.arg.list {
-      default = { "correctness", "risks", "tests" }, min = 2, max = 4,
-      help = "two to four of correctness, risks, tests, clarity, consistency, evidence, practicality, "
-        .. "accessibility, security, performance, compatibility",
+      default = { "correctness", "risks", "tests" }, min = 2, max = 4, choices = m.rules.lens_names,
+      help = "two to four lenses",
     },
     need = m.arg.integer { default = 2, min = 1, max = 4, help = "how many reviews must succeed" },
     context = m.arg.string {
@@ -147,40 +139,29 @@ return m.preset {
 
   run = function(ctx, args)
     local lenses = read_lenses(args.lenses)
-    check(args, lenses)
-    ctx:phase("facts", 1)
-    local facts = m.rules.facts(ctx, args.target)
-    local known, lengths = places(facts)
-    local options = { root = ctx.repo, known = known, lengths = lengths }
-    if #facts.files == 0 then
-      local result = m.merge.findings({}, options)
-      result.next_action = "Name something to review: " .. artefact(facts) .. " holds no change."
-      write(ctx, result, facts, {})
-      return result
+    if args.need > #lenses then
+      invalid(("--need is %d, but there are %d lenses"):format(args.need, #lenses),
+        "need at most as many as there are")
     end
+    ctx:phase("facts", 1)
+    local facts = facts_of(ctx, args.target)
+    if #facts.files == 0 then return nothing_to_review(ctx, facts, lenses) end
 
     ctx:phase("review", #lenses)
-    local data = material(facts, ctx)
-    -- At most four at once, and no more than the run's own --limit.
-    local reviews, lost = ctx:parallel(lenses, function(c, lens)
-      local answer = c:agent {
-        name = lens,
-        prompt = prompt_of(lens, facts, data, args.context),
-        returns = m.findings.schema,
-        rules = function() return m.rules.review(lens, facts) end,
-      }
-      return review_of(lens, ctx.runner, answer.data)
-    end, { need = args.need, key = function(lens) return lens end })
+    local reviews, lost = read_all(ctx, lenses, facts, args.context)
 
     ctx:phase("merge", 1)
-    if args.rules and ctx.runner ~= "rules" then
-      for _, lens in ipairs(lenses) do
-        reviews[#reviews + 1] = review_of(lens, "rules", m.rules.review(lens, facts))
-      end
+    local all = { table.unpack(reviews) }
+    local by_rules = ctx.runner == "rules" or args.rules
+    for _, lens in ipairs(ctx.runner ~= "rules" and args.rules and lenses or {}) do
+      all[#all + 1] = review_of(lens, "rules", m.rules.review(lens, facts))
     end
-    options.lost = lost
-    local result = m.merge.findings(reviews, options)
-    write(ctx, result, facts, notes_of(reviews))
+    local known = known_places(facts)
+    local result = m.merge.findings(all, { root = ctx.repo, known = known, lost = lost,
+      lengths = line_counts(ctx, facts, all, known) })
+    result.checked = report.checked(facts, lenses, { runner = ctx.runner, rules = by_rules })
+    report.write(ctx, result, notes_of(all))
+    check_quorum(reviews, lost, args, lenses)
     return result
   end,
 }

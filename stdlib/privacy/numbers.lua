@@ -1,6 +1,8 @@
 --- Personal data that has a form: addresses of mail and machines, telephone numbers, accounts, cards, identity numbers,
 --- dates of birth, places on the map.
 
+local phrases = require "moonlet.privacy.phrases"
+
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
 local M = {}
@@ -12,9 +14,9 @@ local function set(text)
 end
 
 -- What stands after the last dot of a file, not of a mail address.
-local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc
-  cpp hpp
-  java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf cfg]]
+local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc cpp
+  hpp java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf
+  cfg]]
 local NOBODY = set "git hg svn noreply no-reply donotreply do-not-reply"
 
 local function mail(text, low, add)
@@ -166,8 +168,8 @@ local function ibans(text, add)
   end
 end
 
-local NETWORK = { "ip", "host", "server", "address", "addr", "ssh", "ping", "relay", "client", "from", "gateway", "dns",
-  "http", "connect", "node", "at", "proxy", "box", "machine" }
+local NETWORK = { "ip", "host", "server", "address", "addr", "ssh", "ping", "relay", "client", "from", "gateway",
+  "dns", "http", "connect", "node", "at", "proxy", "box", "machine" }
 
 local function network(before)
   for i = 1, #NETWORK do
@@ -218,26 +220,23 @@ local NUMBERED = { "social security", "ssn", "passport", "driver's license", "dr
   "personalnummer", "student id", "student n", "matriculation", "matrikelnummer", "customer n", "customer id",
   "account n", "account:", "sort code", "routing n", "policy n", "license plate", "licence plate", "number plate",
   "kennzeichen", "imei", "visa n", "membership n", "residence permit", "green card", "reisepass", "pesel", "curp",
-    "dni" }
+  "dni", "bsn", "burgerservicenummer", "personnummer", "cpr", "nif", "nss", "inss", "codice fiscale", "cpf",
+  "ausweisnummer", "passnummer", "versichertennummer", "krankenversicherungsnummer", "rentenversicherungsnummer",
+  "kundennummer", "kontonummer", "bankleitzahl", "blz", "mitgliedsnummer", "ahv", "sécurité sociale",
+  "seguridad social", "número de cuenta", "serial n", "serial:", "serial ", "seriennummer", "service tag", "iccid" }
+
+local NUMBERED_AT = phrases.index(NUMBERED)
 
 local function official(text, low, add)
-  for i = 1, #NUMBERED do
-    local word = NUMBERED[i]
-    local at = find(low, word, 1, true)
-    while at do
-      local after = at + #word
-      if not find(sub(low, at - 1, at - 1), "%a") then
-        local window = sub(text, after, after + 70)
-        local gap, value = match(window, "^([%a%s%.,:#'%(]-)%f[%w]([%u%d][%u%d%.%-/ ]*%d[%u%d]*)")
-        if value and #gap <= 40 and select(2, gsub(value, "%d", "")) >= 4 then
-          -- A single letter may close it: QQ 12 34 56 C.
-          local tail = match(sub(window, #gap + #value + 1), "^ ?%u%f[%W]") or ""
-          add(at, after + #gap + #value + #tail - 1, "identity number")
-        end
-      end
-      at = find(low, word, after, true)
+  phrases.each(NUMBERED_AT, low, function(_, at, to)
+    local window = sub(text, to + 1, to + 70)
+    local gap, value = match(window, "^([%a\128-\255%s%.,:#'%(]-)%f[%w]([%u%d][%u%d%.%-/ ]*%d[%u%d]*)")
+    if value and #gap <= 40 and select(2, gsub(value, "%d", "")) >= 4 then
+      -- A single letter may close it: QQ 12 34 56 C.
+      local tail = match(sub(window, #gap + #value + 1), "^ ?%u%f[%W]") or ""
+      add(at, to + #gap + #value + #tail, "identity number")
     end
-  end
+  end)
   for from, run in string.gmatch(text, "()%f[%w](%u%u %d%d %d%d %d%d %u)%f[%W]") do
     add(from, from + #run - 1, "identity number")
   end
@@ -256,37 +255,35 @@ local function official(text, low, add)
 end
 
 local BORN = { "born", "date of birth", "dob", "d.o.b", "birthday", "birthdate", "birth date", "geburtsdatum",
-  "geboren",
-  "geburtstag", "geb. ", "née le", "né le", "nacido", "nacida", "fecha de nacimiento", "date de naissance", "turns",
-  "turned", "turning" }
+  "geboren", "geburtstag", "nato il", "nata il", "naissance", "nacimiento", "geboortedatum", "geb. ", "née le",
+  "né le", "nacido", "nacida", "turns", "turned", "turning" }
+
+local BORN_AT = phrases.index(BORN)
 
 local function births(text, low, add)
-  for i = 1, #BORN do
-    local word = BORN[i]
-    local at = find(low, word, 1, true)
-    while at do
-      local after = at + #word
-      local window = sub(text, after, after + 40)
-      local whole = not find(sub(low, at - 1, at - 1), "%a") and not find(sub(low, after, after), "%a")
-      local gap, date = match(window, "^([^%d\n%.;]*)(%d[%w%s%./%-,]-%d%d)%f[%D]")
-      local month
-      if not date then gap, month = match(window, "^([^\n%.;]-)(%u%l%l%l*%s+%d%d?)") end
-      date = date or month
-      if find(word, "^turn") then
-        gap, date = match(window, "^(%s+)(%d%d)%f[%D]")
-        -- A person turns forty; a page turns too, but not into a number after a name.
-        if not find(sub(text, math.max(1, at - 24), at - 1), "[%u]%l+%s$")
-          and not find(sub(low, math.max(1, at - 4), at - 1), "%f[%a]s?he%s$") then
-          date = nil
-        end
+  phrases.each(BORN_AT, low, function(word, at, to)
+    if find(low, "^%a", to + 1) then return end
+    local window = sub(text, to + 1, to + 41)
+    local gap, date = match(window, "^([^%d\n%.;]*)(%d[%w%s%./%-,]-%d%d)%f[%D]")
+    local month
+    if not date then gap, month = match(window, "^([^\n%.;]-)(%u%l%l%l*%s+%d%d?)") end
+    if not date and not month then gap, month = match(window, "^([^%d\n%.;]-)(%d%d?%.?%a*%s+%u[%l\128-\255]+)") end
+    date = date or month
+    if find(word, "^turn") then
+      gap, date = match(window, "^(%s+)(%d%d)%f[%D]")
+      -- A person turns forty; a page turns too, but not into a number after a name.
+      if not find(sub(text, math.max(1, at - 24), at - 1), "[%u]%l+%s$")
+        and not find(sub(low, math.max(1, at - 4), at - 1), "%f[%a]s?he%s$") then
+        date = nil
       end
-      if whole and date and #gap <= 24 then add(at, after + #gap + #date - 1, "date of birth") end
-      at = find(low, word, after, true)
     end
-  end
+    if date and #gap <= 24 then add(at, to + #gap + #date, "date of birth") end
+  end)
   for from, to in string.gmatch(low, "()%f[%a]i'?%s?a?m %d%d years old()") do add(from, to - 1, "age") end
   for from, to in string.gmatch(low, "()%f[%a]s?he is %d%d years old()") do add(from, to - 1, "age") end
   for from, to in string.gmatch(low, "()%f[%a]aged %d%d%f[%D]()") do add(from, to - 1, "age") end
+  for from, to in string.gmatch(low, "()%f[%d]%d%d jahre alt()") do add(from, to - 1, "age") end
+  for from, to in string.gmatch(low, "()%f[%d]%d%d?%-year%-old [dbswmg]()") do add(from, to - 1, "age") end
 end
 
 local function coordinates(text, add)

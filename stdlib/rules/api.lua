@@ -1,7 +1,10 @@
 --- Rules about what others rely on: public names, flags and routes that went away, signatures that changed, versions
 --- that are no longer supported.
 
-local find, format, gsub, lower, match = string.find, string.format, string.gsub, string.lower, string.match
+local shape = require "moonlet.rules.shape"
+
+local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match,
+  string.sub
 
 local M = {}
 
@@ -18,8 +21,8 @@ M.rules = {
     fix = "Say so in the change log; it may call for a new major version." },
 }
 
-local INTERNAL = { internal = true, private = true, _internal = true, impl = true, detail = true, details = true, testutil = true,
-  testutils = true, scripts = true, tools = true, ci = true, build = true, [".github"] = true, migrations = true, examples = true }
+local INTERNAL = shape.set [[internal private _internal impl detail details testutil testutils scripts tools ci build
+  .github migrations examples]]
 
 local function internal(view)
   for part in string.gmatch(lower(view.d.dir), "[^/]+") do
@@ -40,49 +43,51 @@ local function deep(view)
   return depth > 1
 end
 
+-- The shapes of lines that define something public, and what kind of thing that is.
+local RUST = { { "^%s*pub%s+fn%s+([%w_]+)", "function" }, { "^%s*pub%s+async%s+fn%s+([%w_]+)", "function" },
+  { "^pub%s+struct%s+([%w_]+)", "type" }, { "^pub%s+enum%s+([%w_]+)", "type" }, { "^pub%s+trait%s+([%w_]+)", "type" } }
+local PUBLIC_METHOD = { { "^%s*public%s+[%w%s<>,%[%]%.]-([%a_][%w_]*)%s*%(", "method" } }
+local DEFINITIONS = {
+  python = {
+    { "^class%s+([%a][%w_]*)", "class" }, { "^def%s+([%a][%w_]*)%s*%(", "function" },
+    { "^async%s+def%s+([%a][%w_]*)%s*%(", "function" },
+    { "^    def%s+([%a][%w_]*)%s*%(%s*self%f[^%w_]", "method" },
+    { "^    async%s+def%s+([%a][%w_]*)%s*%(%s*self%f[^%w_]", "method" },
+  },
+  go = {
+    { "^func%s+(%u[%w_]*)%s*[%(%[]", "function" },
+    { "^func%s+%([%w_]*%s*%*?%u[%w_%[%], ]*%)%s+(%u[%w_]*)%s*%(", "method" },
+    { "^type%s+(%u[%w_]*)%f[^%w_]", "type" },
+  },
+  rust = RUST, java = PUBLIC_METHOD, csharp = PUBLIC_METHOD,
+  php = { { "^%s*public%s+s?t?a?t?i?c?%s*function%s+([%a][%w_]*)", "method" } },
+}
+local C_HEADER = { { "^[%a_][%w_%s%*]-[%s%*]([%a_][%w_]*)%s*%([^;{]*%)%s*;", "function" } }
+local HEADERS = shape.set "h hpp hh"
+
+local EXPORTED = { ["function"] = "function", class = "class", const = "value", let = "value", var = "value",
+  interface = "type", type = "type", enum = "type" }
+local COMMONJS = { "^%s*exports%.([%a_$][%w_$]*)%s*=", "^%s*module%.exports%.([%a_$][%w_$]*)%s*=" }
+
+local function exported(text)
+  local rest = match(text, "^export%s+(.*)$")
+  if not rest then
+    local name = shape.first(text, COMMONJS)
+    return name, name and "value"
+  end
+  rest = gsub(gsub(gsub(rest, "^declare%s+", ""), "^abstract%s+", ""), "^async%s+", "")
+  local word, name = match(rest, "^(%a+)%s*%*?%s+([%a_$][%w_$]*)")
+  return EXPORTED[word or ""] and name, EXPORTED[word or ""]
+end
+
 -- The public name that a line defines, and what kind of thing it is.
 local function defined(view, text)
   local language = view.language
-  if language == "python" then
-    local kind, name = match(text, "^(class)%s+([%a][%w_]*)")
-    if not name then name = match(text, "^def%s+([%a][%w_]*)%s*%(") or match(text, "^async%s+def%s+([%a][%w_]*)%s*%(") end
-    if name then return name, kind and "class" or "function" end
-    name = match(text, "^    def%s+([%a][%w_]*)%s*%(%s*self%f[^%w_]") or match(text, "^    async%s+def%s+([%a][%w_]*)%s*%(%s*self%f[^%w_]")
-    return name, name and "method"
-  elseif language == "go" then
-    local name = match(text, "^func%s+(%u[%w_]*)%s*[%(%[]")
-    if name then return name, "function" end
-    name = match(text, "^func%s+%([%w_]*%s*%*?%u[%w_%[%], ]*%)%s+(%u[%w_]*)%s*%(")
-    if name then return name, "method" end
-    name = match(text, "^type%s+(%u[%w_]*)%f[^%w_]")
-    return name, name and "type"
-  elseif language == "javascript" or language == "typescript" then
-    local rest = match(text, "^export%s+(.*)$")
-    if rest then
-      rest = gsub(gsub(rest, "^declare%s+", ""), "^abstract%s+", "")
-      rest = gsub(rest, "^async%s+", "")
-      local kind, name = match(rest, "^(%a+)%s*%*?%s+([%a_$][%w_$]*)")
-      local kinds = { ["function"] = "function", class = "class", const = "value", let = "value", var = "value", interface = "type",
-        type = "type", enum = "type" }
-      if kinds[kind or ""] then return name, kinds[kind] end
-      return nil
-    end
-    local name = match(text, "^%s*exports%.([%a_$][%w_$]*)%s*=") or match(text, "^%s*module%.exports%.([%a_$][%w_$]*)%s*=")
-    return name, name and "value"
-  elseif language == "rust" then
-    local name = match(text, "^%s*pub%s+fn%s+([%w_]+)") or match(text, "^%s*pub%s+async%s+fn%s+([%w_]+)")
-    if name then return name, "function" end
-    name = match(text, "^pub%s+struct%s+([%w_]+)") or match(text, "^pub%s+enum%s+([%w_]+)") or match(text, "^pub%s+trait%s+([%w_]+)")
-    return name, name and "type"
-  elseif language == "java" or language == "csharp" then
-    local name = match(text, "^%s*public%s+[%w%s<>,%[%]%.]-([%a_][%w_]*)%s*%(")
-    return name, name and "method"
-  elseif (language == "c" or language == "cpp") and (view.d.ext == "h" or view.d.ext == "hpp" or view.d.ext == "hh") then
-    local name = match(text, "^[%a_][%w_%s%*]-[%s%*]([%a_][%w_]*)%s*%([^;{]*%)%s*;")
-    return name, name and "function"
-  elseif language == "php" then
-    local name = match(text, "^%s*public%s+s?t?a?t?i?c?%s*function%s+([%a][%w_]*)")
-    return name, name and "method"
+  if language == "javascript" or language == "typescript" then return exported(text) end
+  local list = view.family == "cpp" and HEADERS[view.d.ext] and C_HEADER or DEFINITIONS[language] or {}
+  for _, item in ipairs(list) do
+    local name = match(text, item[1])
+    if name then return name, item[2] end
   end
   return nil
 end
@@ -104,15 +109,13 @@ local function added_words(change)
 end
 
 local function still_there(view, name)
-  local plain = gsub(name, "%$", "%%$")
+  local word = "%f[%w_$]" .. shape.plain(name) .. "%f[^%w_$]"
+  -- Exported or assigned under its name in another form.
+  local forms = { word .. "%s*=", "import", "export" }
   for _, line in pairs(view.lines) do
-    if not line.added and find(line.code, "%f[%w_$]" .. plain .. "%f[^%w_$]") then
-      local definition = defined(view, line.text)
-      if definition == name then return true end
-      -- Exported or assigned under its name in another form.
-      if find(line.text, "^%s*[%w_$]*%s*,?%s*$") or find(line.code, plain .. "%s*=") or find(line.code, "import") or find(line.code, "export") then
-        return true
-      end
+    if not line.added and find(line.code, word) then
+      local again = defined(view, line.text) == name or find(line.text, "^%s*[%w_$]*%s*,?%s*$")
+      if again or shape.any(line.code, forms) then return true end
     end
   end
   return false
@@ -127,169 +130,206 @@ local function was_deprecated(view, index)
   return false
 end
 
-local function names_removed(change, report)
-  local words = added_words(change)
-  for _, view in ipairs(change.views) do
-    if view.production and not view.script and not internal(view) and not deep(view)
-      and not (view.language == "go" and find(view.path, "^cmd/")) then
-      local gone, kinds, deprecated = {}, {}, {}
-      for index, line in ipairs(view.removed) do
-        local name, kind = defined(view, line.text)
-        if name and not words[name] and name ~= "main" and not kinds[name] and (view.whole or view.status == "deleted")
-          and not (view.status ~= "deleted" and still_there(view, name)) then
-          gone[#gone + 1], kinds[name] = name, kind
-          deprecated[name] = was_deprecated(view, index) or nil
-        end
-      end
-      for i, name in ipairs(gone) do
-        if i > 5 then
-          report("public-name-removed", view, nil, format("%d more public names of this file were removed.", #gone - 5),
-            { evidence = table.concat(gone, ", ", 6, math.min(#gone, 30)) })
-          break
-        end
-        report("public-name-removed", view, nil, format("The public %s %s was removed%s.", kinds[name], name,
-          deprecated[name] and " (it was marked as deprecated)" or ""), { evidence = format("%s is defined nowhere in the new text", name),
-          severity = deprecated[name] and "low" or nil })
-      end
-    end
-  end
+local function has_interface(view)
+  return view.production and not view.script and not internal(view) and not deep(view)
+    and not (view.language == "go" and find(view.path, "^cmd/"))
 end
 
--- Parameters of a signature that stands on one line: {name, required}.
-local function parameters(text, language)
-  local open = find(text, "%(")
-  if language == "go" and find(text, "^func%s+%(") then open = find(text, "%(", (find(text, "%)"))) end
-  local inner = open and match(text, "^(%b())", open)
-  if not inner then return nil end
-  inner = inner:sub(2, -2)
-  if find(inner, "[{}]") and language ~= "python" then return nil end
-  local list, depth, piece = {}, 0, ""
-  local function push()
-    piece = match(piece, "^%s*(.-)%s*$")
-    if piece ~= "" then
-      local name = match(piece, "^%*?%*?([%a_$][%w_$]*)") or piece
-      local optional = find(piece, "=") or find(piece, "^%*") or find(piece, "^[%w_$]+%?") or find(piece, "^%.%.%.")
-      list[#list + 1] = { name = name, required = not optional, text = piece }
+-- The public names of a file that are gone: { name, kind, deprecated }.
+local function names_gone(view, words)
+  local list, seen = {}, { main = true }
+  if not view.whole and view.status ~= "deleted" then return list end
+  for index, line in ipairs(view.removed) do
+    local name, kind = defined(view, line.text)
+    if name and not words[name] and not seen[name] and (view.status == "deleted" or not still_there(view, name)) then
+      seen[name] = true
+      list[#list + 1] = { name = name, kind = kind, deprecated = was_deprecated(view, index) }
     end
-    piece = ""
   end
-  for char in string.gmatch(inner, ".") do
-    if find("([{<", char, 1, true) then depth = depth + 1 elseif find(")]}>", char, 1, true) then depth = depth - 1 end
-    if char == "," and depth == 0 then push() else piece = piece .. char end
-  end
-  push()
   return list
 end
 
-local SIGNED = { python = true, typescript = true, javascript = true }
+local most_names = 5
+
+local function report_names(view, gone, report)
+  for i = 1, math.min(#gone, most_names) do
+    local item = gone[i]
+    report("public-name-removed", view, nil, format("The public %s %s was removed%s.", item.kind, item.name,
+      item.deprecated and " (it was marked as deprecated)" or ""), {
+        evidence = format("%s is defined nowhere in the new text", item.name),
+        severity = item.deprecated and "low" or nil,
+      })
+  end
+  if #gone > most_names then
+    local names = {}
+    for i = most_names + 1, math.min(#gone, 30) do names[#names + 1] = gone[i].name end
+    report("public-name-removed", view, nil,
+      format("%d more public names of this file were removed.", #gone - most_names),
+      { evidence = table.concat(names, ", ") })
+  end
+end
+
+local function names_removed(change, report)
+  local words = added_words(change)
+  for _, view in ipairs(change.views) do
+    if has_interface(view) then report_names(view, names_gone(view, words), report) end
+  end
+end
+
+-- One parameter as it is written.
+local function parameter(text)
+  text = shape.trim(text)
+  if text == "" then return nil end
+  local optional = find(text, "=") or find(text, "^%*") or find(text, "^[%w_$]+%?") or find(text, "^%.%.%.")
+  return { name = match(text, "^%*?%*?([%a_$][%w_$]*)") or text, required = not optional, text = text }
+end
+
+-- The parameters of a signature that stands on one line; nil where that cannot be read.
+local function parameters(text, language)
+  local open = find(text, "%(")
+  local inner = open and match(text, "^(%b())", open)
+  if not inner then return nil end
+  inner = sub(inner, 2, -2)
+  if find(inner, "[{}]") and language ~= "python" then return nil end
+  local list, depth, from = {}, 0, 1
+  for at, char in string.gmatch(inner .. ",", "()([%(%)%[%]{}<>,])") do
+    if char == "," and depth == 0 then
+      list[#list + 1] = parameter(sub(inner, from, at - 1))
+      from = at + 1
+    elseif char ~= "," then
+      depth = depth + (find("([{<", char, 1, true) and 1 or -1)
+    end
+  end
+  return list
+end
+
+local function names_of(list)
+  local set = {}
+  for _, item in ipairs(list) do set[item.name] = true end
+  return set
+end
+
+-- The first parameter that callers passed and no longer can, and the first that they now have to.
+local function difference(before, now)
+  local had, has = names_of(before), names_of(now)
+  local missing, needed
+  for _, item in ipairs(before) do
+    if not has[item.name] and not find(item.text, "^[_*]") then missing = missing or item.name end
+  end
+  for _, item in ipairs(now) do
+    if not had[item.name] and item.required and item.name ~= "self" then needed = needed or item.name end
+  end
+  return missing, needed
+end
+
+local function compare(view, n, name, old, new, report)
+  local before, now = parameters(old, view.language), parameters(new, view.language)
+  if not before or not now then return end
+  local missing, needed = difference(before, now)
+  local renamed_only = missing and needed and #before == #now and view.language ~= "python"
+  local opts = { evidence = sub(shape.trim(old), 1, 160) .. "\n" .. sub(shape.trim(new), 1, 160) }
+  if needed and #now > #before then
+    report("signature-changed", view, n,
+      format("%s now needs the parameter %s: those who call it as before fail.", name, needed), opts)
+  elseif missing and not renamed_only and (#now < #before or view.language == "python") then
+    report("signature-changed", view, n, format("%s no longer takes the parameter %s.", name, missing), opts)
+  end
+end
+
+local SIGNED = shape.set "python typescript javascript"
 
 local function signatures(view, report)
   if not SIGNED[view.language] then return end
   local old = {}
   for _, line in ipairs(view.removed) do
     local name, kind = defined(view, line.text)
-    if name and (kind == "function" or kind == "method") then
-      old[name] = old[name] == nil and line.text or false
-    end
+    -- A name that stands twice cannot be told apart.
+    if name and (kind == "function" or kind == "method") then old[name] = old[name] == nil and line.text or false end
   end
-  local seen = {}
   for _, n in ipairs(view.added) do
     local text = view.lines[n].text
     local name = defined(view, text)
-    if name and old[name] and not seen[name] and old[name] ~= text then
-      seen[name] = true
-      local before, now = parameters(old[name], view.language), parameters(text, view.language)
-      if before and now then
-        local had = {}
-        for _, item in ipairs(before) do had[item.name] = true end
-        local has = {}
-        for _, item in ipairs(now) do has[item.name] = true end
-        local missing, needed
-        for _, item in ipairs(before) do
-          if not has[item.name] and not find(item.name, "^_") and not find(item.text, "^%*") then missing = missing or item.name end
-        end
-        for _, item in ipairs(now) do
-          if not had[item.name] and item.required and item.name ~= "self" then needed = needed or item.name end
-        end
-        local evidence = match(old[name], "^%s*(.-)%s*$"):sub(1, 160) .. "\n" .. match(text, "^%s*(.-)%s*$"):sub(1, 160)
-        local renamed_only = missing and needed and #before == #now and view.language ~= "python"
-        if needed and #now > #before then
-          report("signature-changed", view, n, format("%s now needs the parameter %s: those who call it as before fail.", name, needed),
-            { evidence = evidence })
-        elseif missing and not renamed_only and (#now < #before or view.language == "python") then
-          report("signature-changed", view, n, format("%s no longer takes the parameter %s.", name, missing), { evidence = evidence })
-        end
-      end
+    local before = name and old[name]
+    if before and before ~= text then
+      old[name] = false
+      compare(view, n, name, before, text, report)
     end
   end
 end
 
-local FLAGS = { "add_argument%(.-[\"'](%-%-[%w-]+)[\"']", "[%w_.]*option%(%s*[\"'](%-%-[%w-]+)", "%.option%(%s*[\"'`][^\"'`]*(%-%-[%w-]+)",
-  "long%s*=%s*\"([%w-]+)\"", "flag%.%a+%(%s*[&%w_.]*,?%s*\"([%w-]+)\"", "Flags%(%)%.%a+%(%s*[&%w_.]*,?%s*\"([%w-]+)\"" }
+local FLAGS = { "add_argument%(.-[\"'](%-%-[%w-]+)[\"']", "[%w_.]*option%(%s*[\"'](%-%-[%w-]+)",
+  "%.option%(%s*[\"'`][^\"'`]*(%-%-[%w-]+)", "long%s*=%s*\"([%w-]+)\"", "flag%.%a+%(%s*[&%w_.]*,?%s*\"([%w-]+)\"",
+  "Flags%(%)%.%a+%(%s*[&%w_.]*,?%s*\"([%w-]+)\"" }
 
-local ROUTES = { "^%s*@[%w_]+%.route%(%s*[\"']([^\"']+)", "^%s*@[%w_]+%.[gpd][eoua][tsel]t?e?%(%s*[\"'](/[^\"']*)",
-  "^%s*[%w_]*[rR]outer%.[gpd][eoua][tsel]t?e?%(%s*[\"'`](/[^\"'`]*)", "^%s*app%.[gpd][eoua][tsel]t?e?%(%s*[\"'`](/[^\"'`]*)",
-  "^%s*[%w_]+%.[GPD][EOUA][TSEL]T?E?%(%s*\"(/[^\"]*)", "HandleFunc%(%s*\"(/[^\"]*)" }
+local ROUTES = { "^%s*@[%w_]+%.route%(%s*[\"']([^\"']+)", "^%s*[%w_]+%.[GPD][EOUA][TSEL]T?E?%(%s*\"(/[^\"]*)",
+  "HandleFunc%(%s*\"(/[^\"]*)" }
+for _, verb in ipairs { "get", "post", "put", "delete", "patch" } do
+  ROUTES[#ROUTES + 1] = "^%s*@[%w_]+%." .. verb .. "%(%s*[\"'](/[^\"']*)"
+  ROUTES[#ROUTES + 1] = "^%s*[%w_]*[rR]outer%." .. verb .. "%(%s*[\"'`](/[^\"'`]*)"
+  ROUTES[#ROUTES + 1] = "^%s*app%." .. verb .. "%(%s*[\"'`](/[^\"'`]*)"
+end
 
-local function gone(view, text, words)
-  for _, n in ipairs(view.added) do
-    if find(view.lines[n].text, text, 1, true) then return false end
+-- Whether a text stands in a line that was added anywhere in the change.
+local function added_somewhere(change, text)
+  for _, view in ipairs(change.views) do
+    for _, n in ipairs(view.d.kind == "code" and view.added or {}) do
+      if find(view.lines[n].text, text, 1, true) then return true end
+    end
   end
+  return false
+end
+
+local function gone(change, view, text)
+  if added_somewhere(change, text) then return false end
+  local quoted = "[\"'`]" .. shape.plain(text) .. "[\"'`,:/]"
   for _, other in pairs(view.lines) do
-    if not other.added and find(other.text, "[\"'`]" .. gsub(text, "%p", "%%%0") .. "[\"'`,:/]") then return false end
+    if not other.added and find(other.text, quoted) then return false end
   end
-  return not words(text)
+  return true
+end
+
+local function interface_line(change, view, line, report)
+  local evidence = { evidence = sub(shape.trim(line.text), 1, 160) }
+  local flag = shape.first(line.text, FLAGS)
+  if flag and #flag > 1 and gone(change, view, flag) then
+    local shown = find(flag, "^%-") and flag or "--" .. flag
+    report("flag-removed", view, nil, format("The command-line flag %s was removed.", shown), evidence)
+  end
+  local route = shape.first(line.text, ROUTES)
+  if route and gone(change, view, route) then
+    report("route-removed", view, nil, format("The route %s was removed.", sub(route, 1, 80)), evidence)
+  end
 end
 
 local function interfaces(change, report)
-  local function elsewhere(text)
-    for _, view in ipairs(change.views) do
-      if view.d.kind == "code" then
-        for _, n in ipairs(view.added) do
-          if find(view.lines[n].text, text, 1, true) then return true end
-        end
-      end
-    end
-    return false
-  end
   for _, view in ipairs(change.views) do
-    if view.production and view.d.kind == "code" then
-      for _, line in ipairs(view.removed) do
-        if #line.text < 1000 and not find(line.text, "^%s*[/#*]") then
-          for _, pattern in ipairs(FLAGS) do
-            local flag = match(line.text, pattern)
-            if flag and #flag > 1 and gone(view, flag, elsewhere) then
-              report("flag-removed", view, nil, format("The command-line flag %s was removed.",
-                find(flag, "^%-") and flag or "--" .. flag), { evidence = match(line.text, "^%s*(.-)%s*$"):sub(1, 160) })
-              break
-            end
-          end
-          for _, pattern in ipairs(ROUTES) do
-            local route = match(line.text, pattern)
-            if route and gone(view, route, elsewhere) then
-              report("route-removed", view, nil, format("The route %s was removed.", route:sub(1, 80)),
-                { evidence = match(line.text, "^%s*(.-)%s*$"):sub(1, 160) })
-              break
-            end
-          end
-        end
+    for _, line in ipairs(view.production and view.removed or {}) do
+      if #line.text < 1000 and not find(line.text, "^%s*[/#*]") then
+        interface_line(change, view, line, report)
       end
     end
   end
 end
 
 local LEAST = {
-  { "^go%.mod$", "^go%s+([%d.]+)", "Go" }, { "^pyproject%.toml$", "^requires%-python%s*=%s*[\"'][>=~^ ]*([%d.]+)", "Python" },
-  { "^setup%.py$", "python_requires%s*=%s*[\"'][>=~^ ]*([%d.]+)", "Python" }, { "^setup%.cfg$", "python_requires%s*=%s*[>=~^ ]*([%d.]+)", "Python" },
-  { "^package%.json$", "\"node\"%s*:%s*\"[>=~^ ]*([%d.]+)", "Node" }, { "^Cargo%.toml$", "rust%-version%s*=%s*\"([%d.]+)", "Rust" },
-  { "^CMakeLists%.txt$", "cmake_minimum_required%s*%(%s*VERSION%s+([%d.]+)", "CMake" },
+  { "^go%.mod$", "^go%s+([%d.]+)", "Go" },
+  { "^pyproject%.toml$", "^requires%-python%s*=%s*[\"'][>=~^ ]*([%d.]+)", "Python" },
   { "^pyproject%.toml$", "^python%s*=%s*[\"'][>=~^ ]*([%d.]+)", "Python" },
+  { "^setup%.py$", "python_requires%s*=%s*[\"'][>=~^ ]*([%d.]+)", "Python" },
+  { "^setup%.cfg$", "python_requires%s*=%s*[>=~^ ]*([%d.]+)", "Python" },
+  { "^package%.json$", "\"node\"%s*:%s*\"[>=~^ ]*([%d.]+)", "Node" },
+  { "^Cargo%.toml$", "rust%-version%s*=%s*\"([%d.]+)", "Rust" },
+  { "^CMakeLists%.txt$", "cmake_minimum_required%s*%(%s*VERSION%s+([%d.]+)", "CMake" },
 }
 
+local function numbers_in(text)
+  local list = {}
+  for part in string.gmatch(text, "%d+") do list[#list + 1] = tonumber(part) end
+  return list
+end
+
 local function higher(a, b)
-  local left, right = {}, {}
-  for part in string.gmatch(a, "%d+") do left[#left + 1] = tonumber(part) end
-  for part in string.gmatch(b, "%d+") do right[#right + 1] = tonumber(part) end
+  local left, right = numbers_in(a), numbers_in(b)
   for i = 1, 2 do
     local x, y = left[i] or 0, right[i] or 0
     if x ~= y then return x > y end
@@ -297,19 +337,21 @@ local function higher(a, b)
   return false
 end
 
+local function least_version(view, pattern, name, report)
+  local old
+  for _, line in ipairs(view.removed) do old = old or match(line.text, pattern) end
+  for _, n in ipairs(old and view.added or {}) do
+    local new = match(view.lines[n].text, pattern)
+    if new and higher(new, old) then
+      report("least-version-raised", view, n,
+        format("%s %s is needed now; it was %s. Users of older versions are left behind.", name, new, old))
+    end
+  end
+end
+
 local function least_versions(view, report)
   for _, item in ipairs(LEAST) do
-    if find(view.d.name, item[1]) then
-      local old
-      for _, line in ipairs(view.removed) do old = old or match(line.text, item[2]) end
-      for _, n in ipairs(view.added) do
-        local new = match(view.lines[n].text, item[2])
-        if old and new and higher(new, old) then
-          report("least-version-raised", view, n, format("%s %s is needed now; it was %s. Users of older versions are left behind.", item[3],
-            new, old))
-        end
-      end
-    end
+    if find(view.d.name, item[1]) then least_version(view, item[2], item[3], report) end
   end
 end
 
@@ -319,7 +361,7 @@ function M.change(change, report)
   interfaces(change, report)
   for _, view in ipairs(change.views) do
     if not view.test and not view.example then
-      if view.production and not view.script and not internal(view) and not deep(view) then signatures(view, report) end
+      if has_interface(view) then signatures(view, report) end
       least_versions(view, report)
     end
   end

@@ -1,5 +1,6 @@
 --- Rules about how software is built and run: workflows of CI, container files, orchestration, infrastructure.
 
+local shape = require "moonlet.rules.shape"
 local V = require "moonlet.rules.view"
 
 local find, format, lower, match = string.find, string.format, string.lower, string.match
@@ -31,11 +32,12 @@ M.rules = {
     fix = "Add a WHERE." },
 }
 
-local UNTRUSTED = { "github%.event%.issue%.title", "github%.event%.issue%.body", "github%.event%.pull_request%.title",
-  "github%.event%.pull_request%.body", "github%.event%.comment%.body", "github%.event%.review%.body", "github%.head_ref",
-  "github%.event%.pull_request%.head%.ref", "github%.event%.pull_request%.head%.label", "github%.event%.head_commit%.message",
-  "github%.event%.commits", "github%.event%.discussion%.title", "github%.event%.discussion%.body",
-  "github%.event%.pages", "github%.event%.workflow_run%.head_branch" }
+-- Values of a workflow that anybody can write.
+local UNTRUSTED = { "issue%.title", "issue%.body", "pull_request%.title", "pull_request%.body", "comment%.body",
+  "review%.body", "pull_request%.head%.ref", "pull_request%.head%.label", "head_commit%.message", "commits",
+  "discussion%.title", "discussion%.body", "pages", "workflow_run%.head_branch" }
+for i, name in ipairs(UNTRUSTED) do UNTRUSTED[i] = "github%.event%." .. name end
+UNTRUSTED[#UNTRUSTED + 1] = "github%.head_ref"
 
 -- Whether line n belongs to the text of a "run:" of a workflow.
 local function in_run(view, n)
@@ -61,74 +63,100 @@ local function whole_has(view, pattern)
   return false
 end
 
+local function injection(view, n, line, report)
+  for expression in string.gmatch(line.text, "%${{(.-)}}") do
+    if shape.any(expression, UNTRUSTED) and in_run(view, n) then
+      report("ci-injection", view, n, "A text that anybody can write is put into the script: what it says is run.")
+      return
+    end
+  end
+end
+
+local OF_STRANGERS = { "ref:%s*%${{%s*github%.event%.pull_request%.head", "ref:%s*%${{%s*github%.head_ref" }
+local MOVING = shape.set "master main HEAD develop"
+
+local function workflow_line(view, n, line, report)
+  local code = line.code
+  injection(view, n, line, report)
+  if find(code, "^%s*permissions:%s*write%-all") then
+    report("ci-permissions", view, n, "The workflow may write everything in the repository.")
+  end
+  local action, ref = match(code, "uses:%s*([%w_.-]+/[%w_./-]+)@([%w_./-]+)")
+  if action and MOVING[ref] and not find(action, "^%./") then
+    report("ci-moving-action", view, n, format("%s is taken from a branch: it can change under the workflow.", action))
+  end
+  if find(code, "^%s*%-?%s*continue%-on%-error:%s*true") and line.comment == "" then
+    local before = view.lines[n - 1]
+    if not (before and before.comment ~= "") then
+      report("ci-errors-ignored", view, n, "When this fails, the workflow goes on as if it had not.")
+    end
+  end
+end
+
 local function workflow(view, report)
   local target = whole_has(view, "pull_request_target")
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    local text, code = line.text, line.code
-    if not line.moved and find(code, "%S") then
-      for expression in string.gmatch(text, "%${{(.-)}}") do
-        for _, pattern in ipairs(UNTRUSTED) do
-          if find(expression, pattern) and in_run(view, n) then
-            report("ci-injection", view, n, "A text that anybody can write is put into the script: what it says is run.")
-            break
-          end
-        end
-      end
-      if find(code, "^%s*permissions:%s*write%-all") then
-        report("ci-permissions", view, n, "The workflow may write everything in the repository.")
-      end
-      if target and (find(text, "ref:%s*%${{%s*github%.event%.pull_request%.head") or find(text, "ref:%s*%${{%s*github%.head_ref")) then
+    if not line.moved and find(line.code, "%S") then
+      workflow_line(view, n, line, report)
+      if target and shape.any(line.text, OF_STRANGERS) then
         report("ci-untrusted-checkout", view, n,
           "pull_request_target has the secrets of the repository, and this checks out code of strangers.")
-      end
-      local action, ref = match(code, "uses:%s*([%w_.-]+/[%w_./-]+)@([%w_./-]+)")
-      if action and (ref == "master" or ref == "main" or ref == "HEAD" or ref == "develop") and not find(action, "^%./") then
-        report("ci-moving-action", view, n, format("%s is taken from a branch: it can change under the workflow.", action))
-      end
-      if find(code, "^%s*%-?%s*continue%-on%-error:%s*true") and line.comment == "" then
-        local before = view.lines[n - 1]
-        if not (before and before.comment ~= "") then
-          report("ci-errors-ignored", view, n, "When this fails, the workflow goes on as if it had not.")
-        end
       end
     end
   end
 end
 
-local function container(view, report)
-  local last_user, stage = nil, {}
+-- The stages of a container file that others are built on.
+local function stages(view)
+  local names = {}
   for n = 1, view.count or 0 do
     local line = view.lines[n]
     local name = line and match(line.code, "^%s*[Ff][Rr][Oo][Mm]%s+%S+%s+[Aa][Ss]%s+(%S+)")
-    if name then stage[name] = true end
+    if name then names[name] = true end
   end
+  return names
+end
+
+local ROOT = { "^%s*USER%s+root%s*$", "^%s*USER%s+0%s*$", "^%s*USER%s+root:root%s*$" }
+
+-- Root while building is common; root at the end is what runs.
+local function ends_as_root(view, n)
+  if not n or not view.whole then return false end
+  for i = n + 1, view.count or n do
+    local line = view.lines[i]
+    if line and find(line.code, "^%s*USER%s") then return false end
+  end
+  return true
+end
+
+local function container(view, report)
+  local known, root = stages(view), nil
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     if not line.moved then
       local image = match(line.code, "^%s*FROM%s+%-%-%S+%s+(%S+)") or match(line.code, "^%s*FROM%s+(%S+)")
-      if image and not find(image, "[%$@]") and image ~= "scratch" and not stage[image]
-        and (find(image, ":latest$") or not find(image, ":[%w_.-]+$")) then
+      local own = image and (find(image, "[%$@]") or image == "scratch" or known[image])
+      if image and not own and (find(image, ":latest$") or not find(image, ":[%w_.-]+$")) then
         report("moving-image", view, n, format("%s is another image tomorrow: the build cannot be repeated.", image))
       end
-      if find(line.code, "^%s*USER%s+root%s*$") or find(line.code, "^%s*USER%s+0%s*$") then last_user = n end
+      if shape.any(line.code, ROOT) then root = n end
     end
   end
-  -- Root while building is common; root at the end is what runs.
-  if last_user and view.whole then
-    for i = last_user + 1, view.count or last_user do
-      local line = view.lines[i]
-      if line and find(line.code, "^%s*USER%s") then last_user = nil break end
-    end
-    if last_user then report("container-root", view, last_user, "The program runs as root in its container.") end
+  if ends_as_root(view, root) then
+    report("container-root", view, root, "The program runs as root in its container.")
   end
 end
 
+local PRIVILEGED = { "^%s*%-?%s*privileged:%s*true", "%-%-privileged%f[^%w%-]" }
+local HOST_RIGHTS = { "^%s*hostNetwork:%s*true", "^%s*hostPID:%s*true", "allowPrivilegeEscalation:%s*true",
+  "^%s*%-?%s*SYS_ADMIN%s*$", "%-%-cap%-add[= ]SYS_ADMIN", "%-%-cap%-add[= ]ALL" }
+
 local function orchestration(view, n, line, report)
   local code = line.code
-  if find(code, "^%s*%-?%s*privileged:%s*true") or find(code, "%-%-privileged%f[^%w%-]") then
+  if shape.any(code, PRIVILEGED) then
     report("privileged", view, n, "A privileged container has all rights on the machine it runs on.")
-  elseif find(code, "^%s*hostNetwork:%s*true") or find(code, "^%s*hostPID:%s*true") or find(code, "allowPrivilegeEscalation:%s*true") then
+  elseif shape.any(code, HOST_RIGHTS) then
     report("privileged", view, n, "The container gets rights on the machine that it runs on.", { severity = "medium" })
   elseif find(line.text, "/var/run/docker%.sock:") then
     report("privileged", view, n, "Who holds the socket of Docker holds the machine.", { severity = "medium" })
@@ -139,79 +167,102 @@ local function orchestration(view, n, line, report)
   end
 end
 
+-- Whether a list of addresses stands in a block about what comes in.
+local function in_ingress(view, n)
+  for i = n - 1, math.max(1, n - 12), -1 do
+    local before = view.lines[i]
+    if not before or find(before.code, "%f[%w_]egress%f[^%w_]") then return false end
+    if find(before.code, "%f[%w_]ingress%f[^%w_]") then return true end
+  end
+  return false
+end
+
 local function infrastructure(view, report)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    if find(line.text, "cidr_blocks%s*=%s*%[%s*\"0%.0%.0%.0/0\"") and not line.moved then
-      for i = n - 1, math.max(1, n - 12), -1 do
-        local before = view.lines[i]
-        if not before or find(before.code, "%f[%w_]egress%f[^%w_]") then break end
-        if find(before.code, "%f[%w_]ingress%f[^%w_]") then
-          report("open-to-all", view, n, "The whole internet may connect.")
-          break
-        end
-      end
+    local everybody = find(line.text, "cidr_blocks%s*=%s*%[%s*\"0%.0%.0%.0/0\"") and not line.moved
+    if everybody and in_ingress(view, n) then
+      report("open-to-all", view, n, "The whole internet may connect.")
     elseif find(line.text, "acl%s*=%s*\"public%-read") then
       report("open-to-all", view, n, "Everybody can read what is stored there.")
     end
   end
 end
 
+local BEGINS_UP = { "def up%f[^%w_]", "def upgrade", "exports%.up", "async up" }
+local BEGINS_DOWN = { "def down", "def downgrade", "%-%-.*%f[%w]down%f[^%w]", "exports%.down", "async down" }
+local DROPS_COLUMN = { "%f[%w]DROP%s+COLUMN%f[^%w]", "%f[%w_]drop_column%(", "%f[%w_]remove_column%f[^%w]",
+  "%.dropColumn%(", "migrations%.RemoveField%(", "migrations%.DeleteModel%(" }
+local DROPS_ALL = { "%f[%w]DROP%s+TABLE%f[^%w]", "%f[%w]DROP%s+DATABASE%f[^%w]", "%f[%w]TRUNCATE%s+TABLE%f[^%w]",
+  "%f[%w_]drop_table%f[^%w]", "%.dropTable%(" }
+
+local function destroys(view, n, line, report)
+  local text = line.text
+  if shape.any(text, DROPS_ALL) and not find(text, "IF%s+EXISTS") and not find(text, "dropTableIfExists") then
+    report("destructive-migration", view, n, "The table and all that it holds is gone after this.")
+  elseif shape.any(text, DROPS_COLUMN) then
+    report("destructive-migration", view, n,
+      "The column and all that it holds is gone after this, while old code may still ask for it.")
+  end
+end
+
+-- What only undoes a migration may destroy what that made.
 local function migrations(view, report)
-  local words = lower(view.path)
-  local migration = find(words, "migrat", 1, true) or view.d.ext == "sql"
-  if not migration or view.d.kind == "docs" or view.test then return end
+  local path = lower(view.path)
+  local migration = find(path, "migrat", 1, true) or view.d.ext == "sql"
+  if not migration or find(path, "down%.sql$") then return end
   local down = false
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    local text = line.text
-    local low = lower(text)
-    if find(low, "def down", 1, true) or find(low, "def downgrade", 1, true) or find(low, "%-%-.*%f[%w]down%f[^%w]")
-      or find(low, "exports%.down") or find(low, "async down") or find(words, "down%.sql$") then
+    local low = lower(line.text)
+    if shape.any(low, BEGINS_DOWN) then
       down = true
-    elseif find(low, "def up", 1, true) or find(low, "exports%.up") or find(low, "async up") then
+    elseif shape.any(low, BEGINS_UP) then
       down = false
     end
-    if not down and find(text, "%S") and (find(line.code, "%S") or line.inside == "string") then
-      if find(text, "%f[%w]DROP%s+TABLE%f[^%w]") and not find(text, "IF%s+EXISTS") then
-        report("destructive-migration", view, n, "The table and all that it holds is gone after this.")
-      elseif find(text, "%f[%w]DROP%s+COLUMN%f[^%w]") or find(text, "%f[%w_]drop_column%(") or find(text, "%f[%w_]remove_column%f[^%w]")
-        or find(text, "%.dropColumn%(") or find(text, "migrations%.RemoveField%(") or find(text, "migrations%.DeleteModel%(") then
-        report("destructive-migration", view, n, "The column and all that it holds is gone after this, while old code may still ask for it.")
-      end
-    end
+    if not down and (find(line.code, "%S") or line.inside == "string") then destroys(view, n, line, report) end
   end
 end
+
+local DELETES_ALL = "%f[%w]DELETE%s+FROM%s+[%w_.\"`]+%s*([;\"'`)]?)%s*;?%s*$"
+local UPDATES_ALL = "%f[%w]UPDATE%s+[%w_.\"`]+%s+SET%s+[^;\"]-;%s*$"
 
 local function statements(view, n, line, report)
   local text = line.text
-  local statement = match(text, "%f[%w]DELETE%s+FROM%s+[%w_.\"`]+%s*([;\"'`)]?)%s*;?%s*$") or match(text, "%f[%w]UPDATE%s+[%w_.\"`]+%s+SET%s+[^;\"]-;%s*$")
-  if statement and (statement ~= "" or view.d.ext == "sql") and not find(lower(text), "where") and not find(text, "[%+{%%]%s*$") then
-    local following = view.lines[n + 1]
-    if following and find(lower(following.text), "where") then return end
-    if view.d.ext == "sql" and not find(text, ";%s*$") then return end
-    report("unguarded-statement", view, n, "The statement has no WHERE: it changes every row.")
-  end
+  local ending = match(text, DELETES_ALL) or match(text, UPDATES_ALL)
+  local sql = view.d.ext == "sql"
+  if not ending or find(lower(text), "where", 1, true) or find(text, "[%+{%%]%s*$") then return end
+  -- In SQL a statement goes on to its semicolon, in code to the end of its text.
+  if sql and not find(text, ";%s*$") or not sql and ending == "" then return end
+  local following = view.lines[n + 1]
+  if following and find(lower(following.text), "where", 1, true) then return end
+  report("unguarded-statement", view, n, "The statement has no WHERE: it changes every row.")
 end
 
----@param view moonlet.rules.View
-function M.file(view, report)
-  if view.generated or view.d.fixture then return end
-  local path = view.path
-  if view.language == "yaml" and (find(path, "^%.github/workflows/") or find(path, "/%.github/workflows/")) then
+local ORCHESTRATED = shape.set "yaml shell docker"
+
+local function kinds_of_file(view, report)
+  if view.language == "yaml" and find("/" .. view.path, "/%.github/workflows/") then
     workflow(view, report)
   elseif view.language == "docker" then
     container(view, report)
   elseif view.language == "terraform" then
     infrastructure(view, report)
   end
+end
+
+---@param view moonlet.rules.View
+function M.file(view, report)
+  if view.generated or view.d.fixture then return end
+  kinds_of_file(view, report)
   if view.test or view.example or view.d.kind == "docs" then return end
   migrations(view, report)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     if not line.moved and #line.text < 1000 and find(line.text, "%S") then
-      if view.language == "yaml" or view.language == "shell" or view.language == "docker" then orchestration(view, n, line, report) end
-      if view.d.kind == "code" and (find(line.code, "%S") or line.inside == "string") then statements(view, n, line, report) end
+      if ORCHESTRATED[view.language] then orchestration(view, n, line, report) end
+      local told = find(line.code, "%S") or line.inside == "string"
+      if view.d.kind == "code" and told then statements(view, n, line, report) end
     end
   end
 end

@@ -2,6 +2,7 @@
 --- words, claims without evidence.
 
 local git = require "moonlet.git"
+local shape = require "moonlet.rules.shape"
 
 local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match,
   string.sub
@@ -9,8 +10,8 @@ local find, format, gsub, lower, match, sub = string.find, string.format, string
 local M = {}
 
 M.rules = {
-  ["broken-link"] = { lenses = { "correctness", "evidence", "practicality", "consistency" }, severity = "medium", confidence = 0.85,
-    fix = "Correct the path, or take the link out." },
+  ["broken-link"] = { lenses = { "correctness", "evidence", "practicality", "consistency" }, severity = "medium",
+    confidence = 0.85, fix = "Correct the path, or take the link out." },
   ["broken-anchor"] = { lenses = { "correctness", "evidence", "consistency" }, severity = "low", confidence = 0.75,
     fix = "Link to a heading that is there." },
   ["heading-jump"] = { lenses = { "clarity", "accessibility", "consistency" }, severity = "low", confidence = 0.85,
@@ -23,8 +24,8 @@ M.rules = {
     fix = "Name in the link what it leads to." },
   ["missing-evidence"] = { lenses = { "evidence" }, severity = "low", confidence = 0.65,
     fix = "Name the source, or give the measurement." },
-  ["placeholder-text"] = { lenses = { "correctness", "practicality", "evidence", "clarity" }, severity = "medium", confidence = 0.85,
-    fix = "Write the text." },
+  ["placeholder-text"] = { lenses = { "correctness", "practicality", "evidence", "clarity" }, severity = "medium",
+    confidence = 0.85, fix = "Write the text." },
   ["table-columns"] = { lenses = { "correctness", "clarity", "consistency" }, severity = "low", confidence = 0.85,
     fix = "Give the row as many cells as the head has." },
   ["long-sentence"] = { lenses = { "clarity", "accessibility" }, severity = "info", confidence = 0.6,
@@ -33,33 +34,40 @@ M.rules = {
     fix = "Give it a label." },
 }
 
+local NO_WORDS = "The picture has no alternative text: who cannot see it learns nothing."
+
 local MARKDOWN = { md = true, markdown = true, mdown = true, mkd = true, mdx = true }
 
--- Which lines of a Markdown file stand in a fence; the number of the line that opened one that never closes.
-local function fences(view)
-  local inside, open, at, numbers = {}, nil, nil, {}
+local function numbers_of(view)
+  local numbers = {}
   for n in pairs(view.lines) do numbers[#numbers + 1] = n end
   table.sort(numbers)
+  return numbers
+end
+
+-- Whether a line opens a fence: a backtick after the first run makes a code span of it.
+local function opens_fence(text, mark)
+  return sub(mark, 1, 1) ~= "`" or not find(text, "`", #mark + 1, true)
+end
+
+local function closes_fence(text, mark, open)
+  return sub(mark, 1, 1) == sub(open, 1, 1) and #mark >= #open and find(text, "^[`~]+%s*$") ~= nil
+end
+
+-- Which lines of a Markdown file stand in a fence; the number of the line that opened one that never closes.
+local function fences(view, numbers)
+  local inside, open, at = {}, nil, nil
   for _, n in ipairs(numbers) do
     local text = gsub(view.lines[n].text, "^[%s>]*", "")
     local mark = match(text, "^(```+)") or match(text, "^(~~~+)")
-    if mark then
+    if open then
       inside[n] = true
-      if not open then
-        -- A backtick after the first run is a code span, not a fence.
-        if sub(mark, 1, 1) ~= "`" or not find(text, "`", #mark + 1, true) then
-          open, at = mark, n
-        else
-          inside[n] = nil
-        end
-      elseif sub(mark, 1, 1) == sub(open, 1, 1) and #mark >= #open and find(text, "^[`~]+%s*$") then
-        open, at = nil, nil
-      end
-    elseif open then
-      inside[n] = true
+      if mark and closes_fence(text, mark, open) then open, at = nil, nil end
+    elseif mark and opens_fence(text, mark) then
+      inside[n], open, at = true, mark, n
     end
   end
-  return inside, at, numbers
+  return inside, at
 end
 
 local function flatten(dir, target)
@@ -100,65 +108,81 @@ local function slug(text)
   return (gsub(match(text, "^%s*(.-)%s*$"), "%s", "-"))
 end
 
+-- The text of the heading that a line is: with marks, or underlined by the next line.
+local function heading_of(view, n)
+  local text, below = view.lines[n].text, view.lines[n + 1]
+  local marked = match(text, "^%s?%s?%s?#+%s+(.-)%s*#*%s*$")
+  if marked then return marked end
+  local underlined = below and (find(below.text, "^===+%s*$") or find(below.text, "^%-%-%-+%s*$"))
+  return underlined and text or nil
+end
+
 local function anchors(view, numbers, inside)
   local known = {}
   for _, n in ipairs(numbers) do
-    local text = view.lines[n].text
     if not inside[n] then
-      local heading = match(text, "^%s?%s?%s?#+%s+(.-)%s*#*%s*$")
-      local below = view.lines[n + 1]
-      if not heading and below and (find(below.text, "^===+%s*$") or find(below.text, "^%-%-%-+%s*$")) then heading = text end
+      local heading = heading_of(view, n)
       if heading then
-        local custom = match(heading, "{#([^}]+)}")
+        local custom, name = match(heading, "{#([^}]+)}"), slug(heading)
         if custom then known[custom] = true end
-        local name = slug(heading)
         known[name] = true
         for i = 1, 5 do known[name .. "-" .. i] = true end
       end
-      for id in string.gmatch(text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[id] = true end
+      for id in string.gmatch(view.lines[n].text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[id] = true end
     end
   end
   return known
 end
 
-local function links(view, change, report, inside, numbers)
-  local known
-  for _, n in ipairs(view.added) do
-    local line = view.lines[n]
-    local text = line.text
-    if not inside[n] and not line.moved and find(text, "](", 1, true) then
-      local plain = gsub(text, "`[^`]*`", function(span) return string.rep(" ", #span) end)
-      for label, target in string.gmatch(plain, "%[([^%]]*)%]%(%s*<?([^%s)>]+)") do
-        local path, anchor = match(target, "^([^#]*)#?(.*)$")
-        path = decoded(gsub(path, "%?.*$", ""))
-        local relative = path ~= "" and not find(path, "^%a[%w+.-]*:") and not find(path, "^[/{$<@#]") and not find(path, "^//")
-        if relative and change.tree and (find(path, "%.[%w]+$") or find(path, "^%.%.?/") and find(path, "/$")) and not find(path, "[{}*|]")
-          and not exists(change, view, path) then
-          report("broken-link", view, n, format("The link leads to %s, which is not there.", git.show_path(path, 120)))
-        elseif path == "" and anchor ~= "" and view.whole and view.d.ext == "md" then
-          known = known or anchors(view, numbers, inside)
-          if not known[decoded(anchor)] and not known[lower(decoded(anchor))] and not find(anchor, "^user%-content") and not find(anchor, "^:~:") then
-            report("broken-anchor", view, n, format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
-          end
-        end
-        local words = lower(gsub(label, "[*_]", ""))
-        if words == "here" or words == "click here" or words == "link" or words == "this link" then
-          report("empty-link-text", view, n, format("\"%s\" does not say where the link leads to those who read links alone.", label))
-        end
-      end
-      if find(plain, "!%[%s*%]%(") then
-        report("picture-without-words", view, n, "The picture has no alternative text: who cannot see it learns nothing.")
-      end
+local ELSEWHERE = { "^%a[%w+.-]*:", "^[/{$<@#]", "[{}*|]" }
+
+-- Whether a path names a file or folder of this repository, as far as can be told.
+local function is_local_file(path)
+  if path == "" or shape.any(path, ELSEWHERE) then return false end
+  return find(path, "%.[%w]+$") ~= nil or find(path, "^%.%.?/") ~= nil and find(path, "/$") ~= nil
+end
+
+local function link_target(page, n, target, report)
+  local view, change = page.view, page.change
+  local path, anchor = match(target, "^([^#]*)#?(.*)$")
+  path = decoded(gsub(path, "%?.*$", ""))
+  if change.tree and is_local_file(path) and not exists(change, view, path) then
+    report("broken-link", view, n, format("The link leads to %s, which is not there.", git.show_path(path, 120)))
+  elseif path == "" and anchor ~= "" and view.whole and view.d.ext == "md" then
+    page.anchors = page.anchors or anchors(view, page.numbers, page.inside)
+    local known = page.anchors[decoded(anchor)] or page.anchors[lower(decoded(anchor))]
+    if not known and not shape.any(anchor, { "^user%-content", "^:~:" }) then
+      report("broken-anchor", view, n, format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
     end
   end
 end
 
-local function headings(view, report, inside, numbers)
-  local last
-  for i, n in ipairs(numbers) do
-    if i > 1 and numbers[i - 1] ~= n - 1 then last = nil end
+local EMPTY_LABELS = { here = true, ["click here"] = true, link = true, ["this link"] = true }
+
+local function links(page, n, report)
+  local view = page.view
+  local text = view.lines[n].text
+  if not find(text, "](", 1, true) then return end
+  local plain = gsub(text, "`[^`]*`", function(span) return string.rep(" ", #span) end)
+  for label, target in string.gmatch(plain, "%[([^%]]*)%]%(%s*<?([^%s)>]+)") do
+    link_target(page, n, target, report)
+    if EMPTY_LABELS[lower(gsub(label, "[*_]", ""))] then
+      report("empty-link-text", view, n,
+        format("\"%s\" does not say where the link leads to those who read links alone.", label))
+    end
+  end
+  if find(plain, "!%[%s*%]%(") then
+    report("picture-without-words", view, n, NO_WORDS)
+  end
+end
+
+local function headings(page, report)
+  local view, last, before = page.view, nil, nil
+  for _, n in ipairs(page.numbers) do
+    if before ~= n - 1 then last = nil end
+    before = n
     local line = view.lines[n]
-    local marks = not inside[n] and match(line.text, "^(#+)%s+%S")
+    local marks = not page.inside[n] and match(line.text, "^(#+)%s+%S")
     if marks and #marks <= 6 then
       if last and #marks > last + 1 and line.added and not line.moved then
         report("heading-jump", view, n, format("The heading goes from level %d to level %d.", last, #marks))
@@ -175,118 +199,160 @@ local function cells(text)
   return count + 1
 end
 
-local function tables(view, report, inside, numbers)
-  local width
-  for i, n in ipairs(numbers) do
+local RULE = "^%s*|?%s*:?%-+:?%s*|[%s:|%-]*$"
+
+-- The number of columns of the table whose rule is line n; nil where its head says otherwise.
+local function columns_of(view, n)
+  local head = view.lines[n - 1]
+  local width = head and find(head.text, "|", 1, true) and cells(view.lines[n].text)
+  return width and cells(head.text) == width and width or nil
+end
+
+local function tables(page, report)
+  local view, width, before = page.view, nil, nil
+  for _, n in ipairs(page.numbers) do
     local line = view.lines[n]
-    local text = line.text
-    if inside[n] or not find(text, "|", 1, true) or (i > 1 and numbers[i - 1] ~= n - 1) then
+    local broken = page.inside[n] or before ~= n - 1 or not find(line.text, "|", 1, true)
+    before = n
+    if broken then
       width = nil
-    elseif find(text, "^%s*|?%s*:?%-+:?%s*|[%s:|%-]*$") then
-      local head = view.lines[n - 1]
-      width = head and find(head.text, "|", 1, true) and cells(text) or nil
-      if width and cells(head.text) ~= width then width = nil end
-    elseif width and line.added and not line.moved and find(text, "^%s*|") and cells(text) ~= width then
-      report("table-columns", view, n, format("The row has %d cells, the table has %d columns.", cells(text), width))
+    elseif find(line.text, RULE) then
+      width = columns_of(view, n)
+    elseif width and line.added and not line.moved and find(line.text, "^%s*|") and cells(line.text) ~= width then
+      report("table-columns", view, n,
+        format("The row has %d cells, the table has %d columns.", cells(line.text), width))
     end
   end
 end
 
-local CLAIMS = { "studies show", "studies have shown", "research shows", "research has shown", "it is well known", "experts agree",
-  "it has been proven", "everybody knows", "it is widely accepted" }
-local PLACEHOLDERS = { "lorem ipsum", "[citation needed]", "[insert ", "tbd%f[^%w]", "%f[%w]tba%f[^%w]", "<insert ", "[todo", "(todo", "%f[%w]todo:",
-  "fixme:", "[xxx]", "\\cite{?}", "[ref]", "[source?]", "citation needed" }
+-- Prose ------------------------------------------------------------------------------------------
 
-local function sourced(text) return find(text, "](", 1, true) or find(text, "://") or find(text, "%[%d+%]") or find(text, "\\cite") or find(text, "%[%^") end
+local CLAIMS = { "studies show", "studies have shown", "research shows", "research has shown", "it is well known",
+  "experts agree", "it has been proven", "everybody knows", "it is widely accepted" }
+local FASTER = { "%f[%d](%d+[%d.,]*%s?x%s+faster)", "%f[%d](%d+[%d.,]*%s?%%%s+faster)",
+  "%f[%d](%d+[%d.,]*%s+times%s+faster)" }
+local SOURCES = { "%]%(", "://", "%[%d+%]", "\\cite", "%[%^" }
 
-local function prose(view, report, inside)
-  for _, n in ipairs(view.added) do
-    local line = view.lines[n]
-    local text = line.text
-    if not inside[n] and not line.moved and find(text, "%a") and not find(text, "^    ") then
-      local low = lower(gsub(text, "`[^`]*`", ""))
-      for _, word in ipairs(PLACEHOLDERS) do
-        local at = find(word, "%f", 1, true) and find(low, word) or (not find(word, "%f", 1, true) and find(low, word, 1, true))
-        if at and not find(low, "%- %[[ x]%]") and not find(low, "://[^%s]*" .. gsub(word, "%p", "%%%0")) then
-          local wants_source = find(word, "cit") or find(word, "ref") or find(word, "source")
-          report("placeholder-text", view, n, wants_source and "The text says itself that its source is missing."
-            or "The text holds a place that is still to be written.")
-          break
-        end
-      end
-      local following = view.lines[n + 1] and view.lines[n + 1].text or ""
-      if not sourced(text) and not sourced(following) then
-        for _, claim in ipairs(CLAIMS) do
-          if find(low, claim, 1, true) then
-            report("missing-evidence", view, n, format("\"%s\" stands here without a source.", claim))
-            break
-          end
-        end
-        local times = match(low, "%f[%d](%d+[%d.,]*%s?x%s+faster)") or match(low, "%f[%d](%d+[%d.,]*%s?%%%s+faster)")
-          or match(low, "%f[%d](%d+[%d.,]*%s+times%s+faster)")
-        if times and not find(low, "benchmark") and not find(low, "measured") then
-          report("missing-evidence", view, n, format("\"%s\" stands here without the measurement that shows it.", times))
-        end
-      end
-      if not find(text, "|", 1, true) and #text > 400 then
-        for sentence in string.gmatch(gsub(text, "`[^`]*`", "x"), "[^.!?;:]+") do
-          local _, count = gsub(sentence, "%S+", "")
-          if count > 60 then
-            report("long-sentence", view, n, format("A sentence of %d words: few readers hold it in mind to its end.", count))
-            break
-          end
-        end
-      end
+local NO_SOURCE = "The text says itself that its source is missing."
+local NOT_WRITTEN = "The text holds a place that is still to be written."
+local PLACEHOLDERS = {
+  { "lorem ipsum", NOT_WRITTEN }, { "%[insert ", NOT_WRITTEN }, { "<insert ", NOT_WRITTEN },
+  { "%f[%w]tbd%f[^%w]", NOT_WRITTEN }, { "%f[%w]tba%f[^%w]", NOT_WRITTEN }, { "[%[(]todo", NOT_WRITTEN },
+  { "^%W*todo:", NOT_WRITTEN }, { "fixme:", NOT_WRITTEN }, { "%[xxx%]", NOT_WRITTEN },
+  { "citation needed", NO_SOURCE }, { "\\cite{%?}", NO_SOURCE }, { "%[ref%]", NO_SOURCE },
+  { "%[source%?%]", NO_SOURCE },
+}
+
+local function placeholders(view, n, low, report)
+  -- A list of tasks is meant to hold what is still to be done.
+  if find(low, "%- %[[ x]%]") then return end
+  local plain = gsub(low, "://%S*", "")
+  for _, item in ipairs(PLACEHOLDERS) do
+    if find(plain, item[1]) then
+      report("placeholder-text", view, n, item[2])
+      return
     end
   end
 end
 
-local JSX = { javascript = true, typescript = true, vue = true, svelte = true, html = true, astro = true, template = true, mdx = true }
+local function sourced(view, n)
+  local following = view.lines[n + 1]
+  return shape.any(view.lines[n].text, SOURCES) or following and shape.any(following.text, SOURCES)
+end
 
-local function pages(view, report)
-  if not JSX[view.language] or view.test or view.generated then return end
+local function claims(view, n, low, report)
+  if sourced(view, n) then return end
+  local said = shape.word(low, CLAIMS)
+  if said then report("missing-evidence", view, n, format("\"%s\" stands here without a source.", said)) end
+  local times = shape.first(low, FASTER)
+  if times and not shape.word(low, { "benchmark", "measured" }) then
+    report("missing-evidence", view, n, format("\"%s\" stands here without the measurement that shows it.", times))
+  end
+end
+
+local most_words = 60
+
+local function long_sentences(view, n, text, report)
+  if #text <= 400 or find(text, "|", 1, true) then return end
+  for sentence in string.gmatch(sub(gsub(text, "`[^`]*`", "x"), 1, 10000), "[^.!?;:]+") do
+    local _, count = gsub(sentence, "%S+", "")
+    if count > most_words then
+      report("long-sentence", view, n,
+        format("A sentence of %d words: few readers hold it in mind to its end.", count))
+      return
+    end
+  end
+end
+
+local function prose(view, n, report)
+  local text = sub(view.lines[n].text, 1, 10000)
+  if not find(text, "%a") or find(text, "^    ") then return end
+  local low = lower(gsub(text, "`[^`]*`", ""))
+  -- Notes of releases tell what is to come, and sum up what was shown elsewhere.
+  if not find(view.d.stem, "^change") and not find(view.d.stem, "^news") and not find(view.d.stem, "^release") then
+    placeholders(view, n, low, report)
+    claims(view, n, low, report)
+  end
+  long_sentences(view, n, text, report)
+end
+
+-- Pages ------------------------------------------------------------------------------------------
+
+local PAGES = shape.set "javascript typescript vue svelte html astro template mdx"
+local NAMED = { "%f[%w]alt%f[^%w]", "{%.%.%.", "aria%-hidden" }
+
+local function page_line(view, n, text, report)
+  local picture = match(text, "<img%s[^>]*>")
+  if picture and not shape.any(picture, NAMED) then report("picture-without-words", view, n, NO_WORDS) end
+  if view.language == "html" and find(text, "<html[%s>]") and not find(text, "lang%s*=") then
+    report("unlabelled-control", view, n, "The page does not say its language: screen readers guess it.",
+      { severity = "low", fix = "Write <html lang=\"…\">." })
+  end
+  if find(text, "<div[^>]*%sonClick=") and not find(text, "role=") and find(text, ">", 1, true) then
+    report("unlabelled-control", view, n, "A div that reacts to clicks cannot be reached with the keyboard.",
+      { fix = "Use a button." })
+  end
+end
+
+-- Whether the change itself touched the marks of a fence.
+local function touched_fence(page)
+  for _, n in ipairs(page.view.added) do
+    if page.inside[n] and find(page.view.lines[n].text, "^[%s>]*[`~][`~][`~]") then return true end
+  end
+  return false
+end
+
+local function document(view, change, report)
+  local page = { view = view, change = change, numbers = {}, inside = {} }
+  local markdown = MARKDOWN[view.d.ext]
+  if markdown then
+    local open
+    page.numbers = numbers_of(view)
+    page.inside, open = fences(view, page.numbers)
+    if open and view.whole and touched_fence(page) then
+      report("open-fence", view, open, "The block of code that begins here is never closed.")
+    end
+    headings(page, report)
+    tables(page, report)
+  end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    local text = line.text
-    if not line.moved and #text < 1000 then
-      local picture = match(text, "<img%s[^>]*>")
-      if picture and not find(picture, "%f[%w]alt%f[^%w]") and not find(picture, "{%.%.%.") and not find(picture, "aria%-hidden") then
-        report("picture-without-words", view, n, "The picture has no alternative text: who cannot see it learns nothing.")
-      end
-      if find(text, "<html>") or find(text, "<html%s[^>]*>") and not find(text, "lang%s*=") then
-        if view.language == "html" then
-          report("unlabelled-control", view, n, "The page does not say its language: screen readers guess it.",
-            { severity = "low", fix = "Write <html lang=\"…\">." })
-        end
-      end
-      if find(text, "<div[^>]*%sonClick=") and not find(text, "role=") and find(text, ">") then
-        report("unlabelled-control", view, n, "A div that reacts to clicks cannot be reached with the keyboard.", { fix = "Use a button." })
-      end
+    if not page.inside[n] and not line.moved then
+      if markdown and #line.text < 10000 then links(page, n, report) end
+      prose(view, n, report)
     end
   end
 end
 
 ---@param view moonlet.rules.View
 function M.file(view, report, change)
-  if view.d.kind == "docs" and not view.generated then
-    local inside = {}
-    if MARKDOWN[view.d.ext] then
-      local found, open, numbers = fences(view)
-      inside = found
-      if open and view.whole and view.lines[open] then
-        local touched = false
-        for _, n in ipairs(view.added) do
-          if inside[n] and find(view.lines[n].text, "^[%s>]*[`~][`~][`~]") then touched = true end
-        end
-        if touched then report("open-fence", view, open, "The block of code that begins here is never closed.") end
-      end
-      links(view, change, report, inside, numbers)
-      headings(view, report, inside, numbers)
-      tables(view, report, inside, numbers)
-    end
-    prose(view, report, inside)
+  if view.generated then return end
+  if view.d.kind == "docs" then document(view, change, report) end
+  if not PAGES[view.language] or view.test then return end
+  for _, n in ipairs(view.added) do
+    local line = view.lines[n]
+    if not line.moved and #line.text < 1000 then page_line(view, n, line.text, report) end
   end
-  pages(view, report)
 end
 
 return M

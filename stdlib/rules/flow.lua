@@ -1,6 +1,7 @@
 --- Rules about the way through the code: what comes after the way out, bodies that a semicolon cut off, clean-up that
 --- comes too late.
 
+local shape = require "moonlet.rules.shape"
 local source = require "moonlet.rules.source"
 local V = require "moonlet.rules.view"
 
@@ -19,68 +20,64 @@ M.rules = {
     fix = "Close at the end of each round, or put the body into a function." },
 }
 
-local SEMICOLON = { c = true, cpp = true, java = true, csharp = true, php = true, objc = true, dart = true, rust = true,
-  javascript = true, typescript = true, vue = true, svelte = true }
-local OPTIONAL = { javascript = true, typescript = true, vue = true, svelte = true, go = true, kotlin = true,
-  swift = true, groovy = true, scala = true }
-local JS = { javascript = true, typescript = true, vue = true, svelte = true }
+local SEMICOLON = shape.set "c cpp java csharp php objc dart rust javascript typescript vue svelte"
+local OPTIONAL = shape.set "javascript typescript vue svelte go kotlin swift groovy scala"
 
+local OUT = shape.set "return throw raise continue break goto"
+local EXITS = { go = "^%s*panic%((.*)$", python = "^%s*sys%.exit%((.*)$", javascript = "^%s*process%.exit%((.*)$" }
+
+-- The word with which a line leaves, and what comes after it.
 local function way_out(view, code)
   local word, rest = match(code, "^%s*(%a+)%f[^%w_](.*)$")
-  if word == "return" or word == "throw" or word == "raise" or word == "continue" or word == "break" or word == "goto" then
-    return word, rest
-  end
-  if view.language == "go" and find(code, "^%s*panic%(") then return "panic", rest end
-  if (view.language == "python" and find(code, "^%s*sys%.exit%(")) or (JS[view.language] and find(code, "^%s*process%.exit%(")) then
-    return "exit", rest
-  end
+  if OUT[word or ""] then return word, rest end
+  local exit = EXITS[view.family]
+  local argument = exit and match(code, exit)
+  if argument then return "exit", argument end
   return nil
 end
+
+local GOES_ON = { "[%+%-*/%%&|^=<>?:,.({%[]%s*$", "\\%s*$" }
 
 -- Whether the statement that begins on this line ends on it.
 local function complete(view, code, rest)
   if not source.balanced(code) then return false end
   if SEMICOLON[view.language] and find(code, ";%s*$") then return true end
   if view.language == "python" then return not find(code, "\\%s*$") end
-  if OPTIONAL[view.language] then
-    return not find(rest, "[%+%-*/%%&|^=<>?:,.({%[]%s*$") and not find(code, "\\%s*$")
-  end
-  return false
+  return OPTIONAL[view.language] ~= nil and not shape.any(rest, GOES_ON)
+end
+
+-- Lines that are reached in another way, or are there wherever they stand: what closes or goes on, labels, branches,
+-- functions and types; and the "break" that habit puts behind each "return".
+local REACHED = { "^%s*[})%]#@?.&|+:*,]", "^%s*[%w_]+:%s*$", "^%s*[%w_]+:[^:=]", "^%s*a?s?y?n?c?%s*function" }
+local REACHED_WORDS = shape.set [[case default else elif elsif except finally catch rescue ensure end type interface
+  class public private protected static def fn pub export func async struct enum impl mod yield break]]
+
+local function reached_otherwise(code)
+  return shape.any(code, REACHED) or REACHED_WORDS[match(code, "^%s*(%a+)%f[^%w_]") or ""]
+end
+
+-- The end of a line after which one statement belongs to it: an "if" without braces, an expression that goes on.
+local GOVERNS = { "%)%s*$", "%f[%w_]else%s*$", "%f[%w_]do%s*$", "=>%s*$", "[,(&|?+]%s*$" }
+
+local function governed(view, n)
+  if view.language == "python" or view.language == "go" then return false end
+  local before = V.previous_code(view, n, 4)
+  return before and not find(before.code, "[;{}]%s*$") and shape.any(before.code, GOVERNS) ~= nil
 end
 
 local function unreachable(view, n, line, report)
   local word, rest = way_out(view, line.code)
-  if not word or not complete(view, line.code, rest) then return end
-  if view.language == "go" and word == "return" and find(rest, "{%s*$") then return end
-  -- "return x if y" and its like leave only sometimes.
-  if view.language == "ruby" or view.language == "perl" then return end
+  if not word or not complete(view, line.code, rest) or governed(view, n) then return end
+  -- A statement of the language inside of a text at the top of a file.
+  if view.language == "python" and word == "return" and V.indent(line.text) == 0 then return end
   local following, at = V.next_code(view, n, 6)
-  if not following or following.inside then return end
-  if V.indent(following.text) ~= V.indent(line.text) then return end
-  local code = following.code
-  if find(code, "^%s*[})%]#@?.&|+:*,]") or find(code, "^%s*case%f[^%w_]") or find(code, "^%s*default%f[^%w_]") then return end
-  if find(code, "^%s*else") or find(code, "^%s*elif") or find(code, "^%s*except") or find(code, "^%s*finally")
-    or find(code, "^%s*catch") or find(code, "^%s*[%w_]+:%s*$") or find(code, "^%s*[%w_]+:[^:=]") or find(code, "^%s*end%f[^%w_]") then return end
-  -- Functions and types are there wherever they stand.
-  if find(code, "^%s*a?s?y?n?c?%s*function") or find(code, "^%s*type%s") or find(code, "^%s*interface%s") or find(code, "^%s*class%s")
-    or find(code, "^%s*public") or find(code, "^%s*private") or find(code, "^%s*protected") or find(code, "^%s*static") or find(code, "^%s*def%s")
-    or find(code, "^%s*fn%s") or find(code, "^%s*pub%s") or find(code, "^%s*export%s") or find(code, "^%s*func%s") or find(code, "^%s*async%s+def") then
+  if not following or following.inside or V.indent(following.text) ~= V.indent(line.text)
+    or reached_otherwise(following.code) then
     return
   end
-  -- The body of an "if" without braces.
-  local before = V.previous_code(view, n, 4)
-  if before and not find(before.code, "[;{}]%s*$") and view.language ~= "python" and view.language ~= "go" then
-    if find(before.code, "%)%s*$") or find(before.code, "%f[%w_]else%s*$") or find(before.code, "%f[%w_]do%s*$")
-      or find(before.code, "=>%s*$") or find(before.code, "[,(&|?+]%s*$") then
-      return
-    end
-  end
-  if view.language == "python" and word == "return" and V.indent(line.text) == 0 then return end
-  -- A yield after the return makes a generator of the function.
-  if find(code, "^%s*yield%f[^%w_]") then return end
-  local place = following.added and at or n
-  report("unreachable", view, place, "This code is never reached: the line before it has left already.",
-    { evidence = match(line.text, "^%s*(.-)%s*$"):sub(1, 120) .. "\n" .. match(following.text, "^%s*(.-)%s*$"):sub(1, 120) })
+  report("unreachable", view, following.added and at or n,
+    "This code is never reached: the line before it has left already.",
+    { evidence = sub(shape.trim(line.text), 1, 120) .. "\n" .. sub(shape.trim(following.text), 1, 120) })
 end
 
 local function empty_body(view, n, line, report)
@@ -103,11 +100,9 @@ end
 
 local function return_alone(view, n, line, report)
   if not find(line.code, "^%s*return%s*$") then return end
-  local following = view.lines[n + 1]
-  if not following or following.inside then return end
+  local following, before = view.lines[n + 1], V.previous_code(view, n, 2)
+  if not following or following.inside or before and find(before.code, "%f[%w_]if%s*%(.*%)%s*$") then return end
   if V.indent(following.text) > V.indent(line.text) and find(following.code, "^%s*[%w_$({%[\"'`<]") then
-    local before = V.previous_code(view, n, 2)
-    if before and find(before.code, "%f[%w_]if%s*%(.*%)%s*$") then return end
     report("return-alone", view, n, "The return ends with its line: it gives undefined, not the value below.")
   end
 end
@@ -130,25 +125,29 @@ local function in_go_loop(view, n)
   return false
 end
 
+local function check(view, n, line, report)
+  local language = view.language
+  -- "return x if y" and its like leave only sometimes.
+  if language == "python" or language ~= "ruby" and (SEMICOLON[language] or OPTIONAL[language]) then
+    unreachable(view, n, line, report)
+    -- A way out that was put in above old code.
+    local before, at = V.previous_code(view, n, 3)
+    if before and not before.added and not line.moved then unreachable(view, at, before, report) end
+  end
+  if SEMICOLON[language] and language ~= "rust" then empty_body(view, n, line, report) end
+  if view.family == "javascript" then return_alone(view, n, line, report) end
+  if language == "go" and find(line.code, "^%s*defer%s+[%w_.]+%(") and not view.test and in_go_loop(view, n) then
+    report("defer-in-loop", view, n,
+      "defer runs when the function ends, not when the round ends: in a loop it piles up.")
+  end
+end
+
 ---@param view moonlet.rules.View
 function M.file(view, report)
   if view.generated or view.d.fixture or view.d.kind ~= "code" then return end
-  local language = view.language
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    if find(line.code, "%S") and not line.inside and #line.text < 1000 then
-      if language == "python" or SEMICOLON[language] or OPTIONAL[language] then
-        unreachable(view, n, line, report)
-        -- A way out that was put in above old code.
-        local before, at = V.previous_code(view, n, 3)
-        if before and not before.added and not line.moved then unreachable(view, at, before, report) end
-      end
-      if SEMICOLON[language] and language ~= "rust" then empty_body(view, n, line, report) end
-      if JS[language] then return_alone(view, n, line, report) end
-      if language == "go" and find(line.code, "^%s*defer%s+[%w_.]+%(") and not view.test and in_go_loop(view, n) then
-        report("defer-in-loop", view, n, "defer runs when the function ends, not when the round ends: in a loop it piles up.")
-      end
-    end
+    if find(line.code, "%S") and not line.inside and #line.text < 1000 then check(view, n, line, report) end
   end
 end
 

@@ -18,31 +18,43 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- Reads blobs in one call: prefix is "COMMIT:" or ":0:".
-local function read_blobs(ctx, prefix, wanted)
-  local specs, names = {}, {}
-  for _, path in ipairs(wanted) do
-    -- A name with a line break cannot be asked for in this way; its file is judged by the diff alone.
-    if not find(path, "[\r\n]") then
-      specs[#specs + 1] = prefix .. path
-      names[#names + 1] = path
+local function ask(ctx, mode, ids)
+  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n", cap = all_bytes + (4 << 20) })
+end
+
+-- Those of the paths whose blobs are small enough to be read, all of them together too.
+local function small_ones(ctx, paths_asked, ids)
+  local asked, list, small, room = {}, {}, {}, all_bytes
+  for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
+  local i = 0
+  for line in string.gmatch(ask(ctx, "--batch-check", asked).stdout, "[^\n]+") do
+    i = i + 1
+    local size = tonumber(match(line, "^%x+ blob (%d+)$"))
+    if size and size <= text_bytes and size <= room then
+      room = room - size
+      list[#list + 1], small[#small + 1] = paths_asked[i], asked[i]
     end
   end
-  if #specs == 0 then return {} end
-  local result = git.run(ctx, { "cat-file", "--batch" }, { stdin = concat(specs, "\n") .. "\n", cap = all_bytes })
-  if result.code ~= 0 or result.cut then return {} end
-  local texts, pos, out = {}, 1, result.stdout
-  for _, path in ipairs(names) do
+  return list, small
+end
+
+-- The texts of blobs by path; `ids` are theirs by path. By path git would search a tree for each of them.
+local function read_blobs(ctx, ids, wanted)
+  local known = {}
+  for _, path in ipairs(wanted) do
+    if ids[path] then known[#known + 1] = path end
+  end
+  if #known == 0 then return {} end
+  local list, small = small_ones(ctx, known, ids)
+  if #list == 0 then return {} end
+  local out, texts, pos = ask(ctx, "--batch", small).stdout, {}, 1
+  for _, path in ipairs(list) do
     local stop = find(out, "\n", pos, true)
-    if not stop then break end
-    local kind, size = match(sub(out, pos, stop - 1), "^%x+ (%a+) (%d+)$")
-    pos = stop + 1
-    if kind then
-      size = tonumber(size)
-      local text = sub(out, pos, pos + size - 1)
-      if kind == "blob" and size <= text_bytes and not is_binary(text) then texts[path] = text end
-      pos = pos + size + 1
-    end
+    local size = stop and tonumber(match(sub(out, pos, stop - 1), "^%x+ blob (%d+)$"))
+    if not size or stop + size > #out then break end
+    local text = sub(out, stop + 1, stop + size)
+    if not is_binary(text) then texts[path] = text end
+    pos = stop + size + 2
   end
   return texts
 end
@@ -82,7 +94,14 @@ local function totals(facts)
   facts.totals = t
 end
 
--- A file as it is, as if all of it were new. Its text comes back fit to be shown.
+-- The text of a file as it may be shown.
+local function shown_text(text, d, named)
+  local hits, all = secrets.scan(text, { context = d.kind == "docs" and "docs" or "code" })
+  if named and #hits > 0 or all == false then return "[withheld: it looks like secrets]\n" end
+  return secrets.redact(text, hits)
+end
+
+-- A file as it is, as if all of it were new: { file, text, shown, cut }; nil and why it is not read.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
@@ -94,11 +113,15 @@ local function whole_file(ctx, path, room)
   local added = hunks[1] and hunks[1].new_count or 0
   local part = { section = "file", status = "added", added = added, deleted = 0, binary = false, hunks = hunks,
     secrets = {}, cut = cut or nil }
-  local d = paths.describe(path)
-  local hits, all = secrets.scan(text, { context = d.kind == "docs" and "docs" or "code" })
-  local shown = (what and #hits > 0 or all == false) and "[withheld: it looks like secrets]\n" or secrets.redact(text, hits)
-  return { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }, nil, text,
-    shown, cut
+  local file = { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }
+  return { file = file, text = text, shown = shown_text(text, paths.describe(path), what), cut = cut }
+end
+
+local function note_unread(facts, unread)
+  if #unread == 0 then return end
+  facts.cut = true
+  facts.notes[#facts.notes + 1] = format("%d files were not read: %s", #unread,
+    concat(unread, ", ", 1, math.min(#unread, 5)))
 end
 
 -- Puts the files themselves in the place of what changed in them.
@@ -106,26 +129,18 @@ local function whole_files(ctx, facts, list)
   local files, documents, room, unread = {}, {}, all_bytes, {}
   facts.texts = {}
   for i, path in ipairs(list) do
-    local file, why, text, shown, cut
-    if room > 0 and i <= most_files then
-      file, why, text, shown, cut = whole_file(ctx, path, room)
-    else
-      why = "there are too many"
-    end
-    if file then
-      room = room - #text
-      files[#files + 1] = file
-      documents[#documents + 1] = { path = path, text = shown }
-      if not cut then facts.texts[path] = text end
+    local read, why = nil, "there are too many"
+    if room > 0 and i <= most_files then read, why = whole_file(ctx, path, room) end
+    if read then
+      room = room - #read.text
+      files[#files + 1] = read.file
+      documents[#documents + 1] = { path = path, text = read.shown }
+      if not read.cut then facts.texts[path] = read.text end
     else
       unread[#unread + 1] = format("%s (%s)", git.show_path(path, 120), why)
     end
   end
-  if #unread > 0 then
-    facts.cut = true
-    facts.notes[#facts.notes + 1] = format("%d files were not read: %s", #unread,
-      concat(unread, ", ", 1, math.min(#unread, 5)))
-  end
+  note_unread(facts, unread)
   facts.files, facts.documents, facts.whole_files = files, documents, true
   facts.diff, facts.sections = "", {}
   totals(facts)
@@ -143,31 +158,53 @@ local function subjects(ctx, facts, at)
   return list
 end
 
----Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their changes.
+-- The commit that was reviewed; nil for what is not committed.
+local function commit_of(target) return (target.kind == "commit" or target.kind == "range") and target.head or nil end
+
+---The texts of files as they are in what was reviewed: by path, without those that are large, binary or not there.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git completed
+---@param wanted string[]
+---@return table<string, string>
+function M.texts(ctx, facts, wanted)
+  if facts.blobs then return read_blobs(ctx, facts.blobs, wanted) end
+  return read_files(ctx, wanted)
+end
+
+-- All paths of what was reviewed, and the ids of their blobs where it is not the work tree.
+local function tree_of(ctx, target)
+  local commit = commit_of(target)
+  local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
+  if commit then
+    call = { "ls-tree", "-r", "-z", "--full-tree", commit }
+  elseif target.kind == "staged" then
+    call = { "ls-files", "-z", "--stage", "--full-name" }
+  end
+  local listed = git.run(ctx, call, { cap = 32 << 20 })
+  if listed.code ~= 0 or listed.cut then return nil, {} end
+  local entries = split_zero(listed.stdout)
+  if not commit and target.kind ~= "staged" then return entries, nil end
+  local list, blobs = {}, {}
+  local shape = commit and "^%d+ blob (%x+)\t(.*)$" or "^%d+ (%x+) %d\t(.*)$"
+  for i, entry in ipairs(entries) do
+    local id, path = match(entry, shape)
+    list[i] = path or match(entry, "\t(.*)$")
+    if path then blobs[path] = id end
+  end
+  return list, blobs
+end
+
+---Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
+---changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git
 function M.complete(ctx, facts)
-  local target = facts.target
-  local at = (target.kind == "commit" or target.kind == "range") and target.head
-  local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
-  if at then
-    call = { "ls-tree", "-r", "-z", "--name-only", "--full-tree", at }
-  elseif target.kind == "staged" then
-    call = { "ls-files", "-z", "--cached" }
-  end
-  local listed = git.run(ctx, call, { cap = 32 << 20 })
-  if listed.code == 0 and not listed.cut then facts.tree = split_zero(listed.stdout) end
-  if target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
-  local wanted = changed_texts(facts)
-  if at then
-    facts.subjects = subjects(ctx, facts, at)
-    facts.texts = read_blobs(ctx, at .. ":", wanted)
-  elseif target.kind == "staged" then
-    facts.texts = read_blobs(ctx, ":0:", wanted)
-  else
-    facts.texts = read_files(ctx, wanted)
-  end
+  facts.tree, facts.blobs = tree_of(ctx, facts.target)
+  if facts.target.kind == "path" then return whole_files(ctx, facts, facts.paths or {}) end
+  local commit = commit_of(facts.target)
+  if commit then facts.subjects = subjects(ctx, facts, commit) end
+  facts.texts = M.texts(ctx, facts, changed_texts(facts))
   return facts
 end
 

@@ -1,7 +1,7 @@
---- Rules about what was left over from work: prints for debugging, breakpoints, code that is switched off, paths and
---- addresses of one machine.
+--- Rules about what was left over from work: breakpoints, code that is switched off, paths and addresses of one
+--- machine. What was printed for debugging is in moonlet.rules.prints.
 
-local V = require "moonlet.rules.view"
+local shape = require "moonlet.rules.shape"
 
 local find, format, lower, match = string.find, string.format, string.lower, string.match
 
@@ -10,8 +10,8 @@ local M = {}
 M.rules = {
   ["breakpoint"] = { lenses = { "correctness", "risks", "consistency" }, severity = "high", confidence = 0.95,
     fix = "Take it out." },
-  ["debug-print"] = { lenses = { "consistency", "practicality", "clarity", "risks" }, severity = "low",
-    confidence = 0.8, fix = "Take it out, or use the project's logging." },
+  ["temporary-code"] = { lenses = { "correctness", "risks", "consistency", "clarity" }, severity = "low",
+    confidence = 0.8, fix = "Take it out, or say why it stays." },
   ["home-path"] = { lenses = { "practicality", "risks", "correctness" }, severity = "medium", confidence = 0.85,
     fix = "Take the path from configuration, or make it relative." },
   ["local-address"] = { lenses = { "practicality", "risks" }, severity = "low", confidence = 0.7,
@@ -22,129 +22,121 @@ M.rules = {
     fix = "Delete it: the history keeps it." },
 }
 
-local JS = { javascript = true, typescript = true, vue = true, svelte = true, astro = true }
-
--- Language, pattern in the code, and what it is.
+-- Pattern in the code, and what it is.
 local STOPS = {
-  { "javascript", "^%s*debugger%s*;?%s*$", "A debugger statement" },
-  { "python", "%f[%w_]pdb%.set_trace%(", "A breakpoint (pdb.set_trace)" },
-  { "python", "%f[%w_]i?pu?db%.set_trace%(", "A breakpoint" },
-  { "python", "^%s*breakpoint%(%)", "A breakpoint" },
-  { "ruby", "%f[%w_]binding%.pry%f[^%w_]", "A breakpoint (binding.pry)" },
-  { "ruby", "%f[%w_]binding%.irb%f[^%w_]", "A breakpoint (binding.irb)" },
-  { "ruby", "^%s*byebug%s*$", "A breakpoint (byebug)" },
-  { "ruby", "^%s*debugger%s*$", "A breakpoint (debugger)" },
-  { "php", "%f[%w_]xdebug_break%(", "A breakpoint" },
-  { "php", "^%s*dd%(", "A call that dumps a value and ends the request" },
-  { "csharp", "%f[%w_]Debugger%.Break%(", "A breakpoint" },
-  { "elixir", "%f[%w_]IEx%.pry%f[^%w_]", "A breakpoint" },
-  { "c", "%f[%w_]__builtin_trap%(%)%s*;%s*//%s*[Dd][Ee][Bb]", "A breakpoint" },
+  javascript = {
+    { "^%s*debugger%s*;?%s*$", "A debugger statement" },
+    { "[;{)]%s*debugger%s*[;}]", "A debugger statement" },
+  },
+  python = {
+    { "%f[%w_]pdb%.set_trace%(", "A breakpoint (pdb.set_trace)" },
+    { "%f[%w_]i?pu?db%.set_trace%(", "A breakpoint" },
+    { "^%s*import%s+i?pu?db%s*$", "The import of a debugger" },
+    { "^%s*breakpoint%(%)", "A breakpoint" }, { ":%s*breakpoint%(%)", "A breakpoint" },
+    { "%f[%w_]embed%(%)%s*$", "A call that opens a shell" },
+    { "%f[%w_]code%.interact%(", "A call that opens a shell" },
+  },
+  ruby = {
+    { "%f[%w_]binding%.pry%f[^%w_]", "A breakpoint (binding.pry)" },
+    { "%f[%w_]binding%.irb%f[^%w_]", "A breakpoint (binding.irb)" },
+    { "%f[%w_]binding%.break%f[^%w_]", "A breakpoint (binding.break)" },
+    { "^%s*byebug%s*$", "A breakpoint (byebug)" },
+    { "^%s*debugger%s*$", "A breakpoint (debugger)" },
+  },
+  php = {
+    { "%f[%w_]xdebug_break%(", "A breakpoint" },
+    { "^%s*dd%(", "A call that dumps a value and ends the request" },
+  },
+  csharp = { { "%f[%w_]Debugger%.Break%(", "A breakpoint" }, { "%f[%w_]Debugger%.Launch%(", "A breakpoint" } },
+  elixir = { { "%f[%w_]IEx%.pry%f[^%w_]", "A breakpoint" } },
+  go = { { "%f[%w_]runtime%.Breakpoint%(", "A breakpoint" } },
+  cpp = { { "%f[%w_]__debugbreak%(", "A breakpoint" }, { "%f[%w_]raise%(%s*SIGTRAP%s*%)", "A breakpoint" } },
 }
 
-local PRINTS = {
-  { "rust", "%f[%w_]dbg!%s*[%(%[]", "dbg! prints to stderr" },
-  { "php", "%f[%w_]var_dump%(", "var_dump prints a value to whoever asks" },
-  { "php", "^%s*print_r%(%s*%$[%w_]+%s*%)", "print_r prints a value to whoever asks" },
-  { "java", "%.printStackTrace%(%s*%)", "printStackTrace goes around the log" },
-  { "go", "%f[%w_]spew%.Dump%(", "spew.Dump prints a value" },
-  { "elixir", "%f[%w_]IO%.inspect%(", "IO.inspect prints a value" },
-  { "javascript", "^%s*console%.table%(", "console.table prints a value" },
-}
-
--- Calls that print; in most languages printing is what programs do, so there the words must say that it is debugging.
-local PRINTERS = { python = { "^%s*print%(" }, go = { "^%s*fmt%.Print%a*%(", "^%s*println%(", "^%s*log%.Print%a*%(" },
-  java = { "^%s*System%.out%.print%a*%(" }, kotlin = { "^%s*println%(" }, c = { "^%s*f?printf%(" },
-  cpp = { "^%s*f?printf%(", "^%s*std::c[oe][ur][tr]%s*<<", "^%s*c[oe][ur][tr]%s*<<" }, rust = { "^%s*e?println!%(" },
-  ruby = { "^%s*puts%s", "^%s*p%s" }, php = { "^%s*echo%s" }, csharp = { "^%s*Console%.WriteLine%(" },
-  swift = { "^%s*print%(" }, lua = { "^%s*print%(" }, dart = { "^%s*print%(" }, shell = { "^%s*echo%s" } }
-
-local DEBUG_WORDS = { "^%W*debug%f[^%a]", "^%W*dbg%f[^%a]", "^%W*here%W*%d*$", "^%W*got here", "^%W*xxx", "^%W*>>>>*", "^%W*====*%W*$",
-  "^%W*test%W*%d*$", "^%W*foo%W*$", "^%W*asdf", "^%W*aaa+", "^%W*###+ ?debug", "^%W*wtf", "^%W*reached%W*$", "^%W*hello%W*$", "remove me",
-  "remove this" }
-
-local function debugging(view, line)
-  local code, text = line.code, line.text
-  local lead = view.language
-  for _, pattern in ipairs(PRINTERS[lead] or {}) do
-    if find(code, pattern) then
-      local said = match(text, "[\"'`]([^\"'`]*)[\"'`]")
-      if said then
-        said = lower(said)
-        for _, word in ipairs(DEBUG_WORDS) do
-          if find(said, word) then return true end
-        end
-      end
-      -- print(f"{x=}") is Python's own way to look at a value.
-      if lead == "python" and find(text, "print%(f[\"'][^\"']*{[%w_.]+=}") then return true end
-      return false
+local function breakpoints(view, n, line, report)
+  for _, stop in ipairs(STOPS[view.family] or {}) do
+    if find(line.code, stop[1]) then
+      report("breakpoint", view, n, stop[2] .. " was left in the code.", { loud = true })
+      return
     end
+  end
+end
+
+-- The whole of a comment after code: the author's mark for finding the line again.
+local MARKS = shape.set [[debug debugging temp temporary testing]]
+local MARKING = { "^for debug", "^for testing", "^debug only", "^only for debug", "^testing only", "^remove me",
+  "^remove this", "^remove later", "^temporary hack", "^temp hack", "^temporarily disabled", "^delete me" }
+
+local function marked(view, n, line, report)
+  if line.comment == "" or not find(line.code, "%w") then return end
+  local said = lower(match(line.comment, "^%W*(.-)%W*$"))
+  if MARKS[said] or shape.any(said, MARKING) then
+    report("temporary-code", view, n, format("The comment says \"%s\": the line was meant to go again.", said))
+  end
+end
+
+local function traced(view, n, line, report)
+  if view.language ~= "shell" or view.status ~= "modified" or line.comment ~= "" then return end
+  if not find(line.code, "^%s*set%s+%-x%s*$") then return end
+  for _, other in ipairs(view.added) do
+    if find(view.lines[other].code, "^%s*set%s+%+x") then return end
+  end
+  report("temporary-code", view, n, "The script prints each of its commands from here on: it looks like a leftover.")
+end
+
+local HOMES = { "[\"'`=:%s(](/home/([%a][%w_.-]*)/[%w_./-]+)", "[\"'`=:%s(](/Users/([%a][%w_.-]*)/[%w_./-]+)",
+  "[\"'`=:%s(](%a:\\\\?Users\\\\?([%a][%w_.-]*)\\[%w_.\\-]+)" }
+-- Names of nobody in particular.
+local SHARED = shape.set [[user username runner node app vscode ubuntu me you git build shared Shared name Public
+  linuxbrew jovyan circleci travis vagrant pi admin foo bar alice bob john test example user_name deploy www ec2
+  ec2-user web root coder gitpod]]
+
+local function home_paths(view, n, line, report)
+  if not find(line.code, "%S") and view.d.kind == "code" then return end
+  local path, who = shape.first(line.text, HOMES)
+  if path and not SHARED[who] then
+    report("home-path", view, n, "The path leads into one person's home folder: it exists on no other machine.")
+  end
+end
+
+local ADDRESSES = { "[\"'`](https?://localhost:%d+[^\"'`]*)[\"'`]", "[\"'`](https?://127%.0%.0%.1:%d+[^\"'`]*)[\"'`]",
+  "[\"'`](https?://192%.168%.%d+%.%d+[^\"'`]*)[\"'`]", "[\"'`](https?://10%.%d+%.%d+%.%d+[^\"'`]*)[\"'`]" }
+-- Words that tell that the address is only one of several, or is shown and not used.
+local MAY_BE_LOCAL = { "default", "env", "??", "||", " or ", "dev", "local_", "log", "print", "example", "placeholder",
+  "origin", "cors", "test", "getenv", "help", "==", "allow", "usage", "fallback" }
+local SERVERS = { "cli", "log", "logger", "console", "main", "config", "webpack", "vite", "rollup", "gulpfile",
+  "gruntfile", "bin", "command", "commands", "server", "build", "bench", "setup", "run", "dev", "play", "seed" }
+
+-- Whether the file is one that runs on its author's machine, or says where the others are.
+local function runs_locally(view)
+  if view.script then return true end
+  local words = require("moonlet.paths").words_of(view.d)
+  for _, word in ipairs(SERVERS) do
+    if words[word] then return true end
   end
   return false
 end
 
--- Whether printing is what this file is for.
-local function prints_by_trade(view)
-  if view.script then return true end
-  local words = require("moonlet.paths").words_of(view.d)
-  for _, word in ipairs { "cli", "log", "logger", "logging", "debug", "print", "printer", "console", "reporter", "main",
-    "config", "webpack", "vite", "rollup", "gulpfile", "gruntfile", "bin", "command", "commands", "server", "migrate",
-    "seed", "script", "build", "terminal", "benchmarks", "bench", "setup", "run", "dev", "play" } do
-    if words[word] then return true end
-  end
-  local first = view.lines[1]
-  return first and find(first.text, "^#!") ~= nil
-end
-
-local function console_log(view, n, line, report)
-  local code = line.code
-  if find(code, "%f[%w_.]console%.debug%(") or find(code, "^%s*console%.log%(") or find(code, "[;{]%s*console%.log%(") then
-    local before = V.previous_code(view, n, 2)
-    -- Outside of any function this is a program that prints; under a flag it is a feature.
-    if view.whole and not V.function_around(view, n) then return end
-    if before and find(lower(before.code), "if%s*%(.*[vdb][eb][rbu][bug]") then return end
-    report("debug-print", view, n, "console.log was left in code that is not a script.")
-  end
-end
-
-local function home_paths(view, n, line, report)
-  local text = line.text
-  if find(line.code, "^%s*$") and view.d.kind == "code" then return end
-  local path = match(text, "[\"'`=:%s(](/home/[%a][%w_.-]*/[%w_./-]+)") or match(text, "[\"'`=:%s(](/Users/[%a][%w_.-]*/[%w_./-]+)")
-    or match(text, "[\"'`=:%s(](%a:\\\\?Users\\\\?[%a][%w_.-]*\\[%w_.\\-]+)")
-  if not path then return end
-  local who = match(path, "^/home/([^/]+)") or match(path, "^/Users/([^/]+)") or match(path, "Users\\\\?([^\\]+)")
-  local shared = { user = true, username = true, runner = true, node = true, app = true, vscode = true, ubuntu = true,
-    me = true, you = true, git = true, build = true, shared = true, Shared = true, name = true, Public = true,
-    linuxbrew = true, jovyan = true, circleci = true, travis = true, vagrant = true, pi = true, admin = true,
-    foo = true, bar = true, alice = true, bob = true, john = true, test = true, example = true, user_name = true,
-    deploy = true, www = true, ec2 = true, ["ec2-user"] = true, web = true, root = true, coder = true, gitpod = true }
-  if shared[who or ""] then return end
-  report("home-path", view, n, "The path leads into one person's home folder: it exists on no other machine.")
-end
-
 local function local_addresses(view, n, line, report)
-  if find(line.code, "^%s*$") then return end
-  local text = line.text
-  local address = match(text, "[\"'`](https?://localhost:%d+[^\"'`]*)[\"'`]") or match(text, "[\"'`](https?://127%.0%.0%.1:%d+[^\"'`]*)[\"'`]")
-    or match(text, "[\"'`](https?://192%.168%.%d+%.%d+[^\"'`]*)[\"'`]") or match(text, "[\"'`](https?://10%.%d+%.%d+%.%d+[^\"'`]*)[\"'`]")
-  if not address then return end
-  local low = lower(text)
-  for _, word in ipairs { "default", "env", "??", "||", " or ", "dev", "local_", "log", "print", "example", "placeholder",
-    "origin", "cors", "test", "getenv", "help", "==", "allow", "usage", "fallback" } do
-    if find(low, word, 1, true) then return end
+  if find(line.code, "%S") and shape.first(line.text, ADDRESSES) and not shape.word(line.text, MAY_BE_LOCAL) then
+    report("local-address", view, n,
+      "The address of a server on this machine or this network is written into the code.")
   end
-  report("local-address", view, n, "The address of a server on this machine or this network is written into the code.")
 end
 
+local NEVER, NOTHING = "the code below never runs", "the condition says nothing"
 local SWITCHED_OFF = {
-  { "^%s*if%s*%(%s*false%s*%)", "the code below never runs" }, { "^%s*if%s*%(%s*true%s*%)", "the condition says nothing" },
-  { "^%s*if%s+False%s*:", "the code below never runs" }, { "^%s*if%s+True%s*:", "the condition says nothing" },
-  { "^%s*if%s*%(%s*0%s*%)", "the code below never runs" }, { "^%s*if%s*%(%s*1%s*%)", "the condition says nothing" },
-  { "^%s*if%s+0%s*:", "the code below never runs" }, { "^%s*if%s+false%s*{", "the code below never runs" },
-  { "^%s*if%s+true%s*{", "the condition says nothing" }, { "^%s*if%s+false%s+then", "the code below never runs" },
-  { "%f[%w_]if.*[%s(]false%s*&&", "the part after && never runs" }, { "%f[%w_]if.*&&%s*false%s*%)", "it is never true" },
-  { "%f[%w_]if.*||%s*true%s*%)", "it is always true" }, { "^%s*if.*%sor%s+True%s*:", "it is always true" },
-  { "^%s*if.*%sand%s+False%s*:", "it is never true" }, { "^%s*#%s*if%s+0%s*$", "the code below is not compiled" },
+  { "^%s*if%s*%(%s*false%s*%)", NEVER }, { "^%s*if%s*%(%s*0%s*%)", NEVER }, { "^%s*if%s+False%s*:", NEVER },
+  { "^%s*if%s+0%s*:", NEVER }, { "^%s*if%s+false%s*{", NEVER }, { "^%s*if%s+false%s+then", NEVER },
+  { "^%s*if%s+false%s*$", NEVER }, { "^%s*if%s+false%s*;%s*then", NEVER },
+  { "^%s*if%s*%(%s*true%s*%)", NOTHING }, { "^%s*if%s*%(%s*1%s*%)", NOTHING }, { "^%s*if%s+True%s*:", NOTHING },
+  { "^%s*if%s+true%s*{", NOTHING }, { "^%s*if%s+true%s*;%s*then", NOTHING },
+  { "%f[%w_]if.*[%s(]false%s*&&", "the part after && never runs" },
+  { "%f[%w_]if.*&&%s*false%s*%)", "it is never true" },
+  { "%f[%w_]if.*||%s*true%s*%)", "it is always true" }, { "%f[%w_]if%s*%(%s*true%s*||", "it is always true" },
+  { "^%s*if.*%sor%s+True%s*:", "it is always true" }, { "^%s*if%s+True%s+or%s", "it is always true" },
+  { "^%s*if.*%sand%s+False%s*:", "it is never true" }, { "^%s*if%s+False%s+and%s", "it is never true" },
+  { "^%s*#%s*if%s+0%s*$", "the code below is not compiled" },
 }
 
 local function switched_off(view, n, line, report)
@@ -156,79 +148,66 @@ local function switched_off(view, n, line, report)
   end
 end
 
--- Several commented lines in a row that end as statements do.
-local STATEMENT = { "[;{}]%s*$", "^%s*return%s", "^%s*[%w_.]+%s*=%s*[%w_\"'%[{(]", "^%s*if%s*%(.*%)%s*{?$", "^%s*[%w_.]+%(.*%)%s*;?$",
-  "^%s*for%s*%(", "^%s*def%s+[%w_]+%(.*:$", "^%s*import%s+[%w_{]", "^%s*const%s+[%w_]+%s*=", "^%s*let%s+[%w_]+%s*=" }
+-- How statements look that stand in a comment.
+local STATEMENT = { "[;{}]%s*$", "^%s*return%s", "^%s*[%w_.]+%s*=%s*[%w_\"'%[{(]", "^%s*if%s*%(.*%)%s*{?$",
+  "^%s*[%w_.]+%(.*%)%s*;?$", "^%s*for%s*%(", "^%s*def%s+[%w_]+%(.*:$", "^%s*import%s+[%w_{]", "^%s*const%s+[%w_]+%s*=",
+  "^%s*let%s+[%w_]+%s*=" }
 
+-- Python has no marks that end a statement, so prose is told apart by its words.
+local function is_prose(text) return find(text, "%a%s+%a+%s+%a+%s+%a+[.:]?%s*$") ~= nil end
+
+local function is_commented_statement(view, line)
+  local comment = match(line.text, "^%s*//[^/!](.*)$")
+    or (view.language == "python" and match(line.text, "^%s*#%s(.*)$"))
+  return comment and not line.moved and not find(comment, "^%s*[%*@>]") and shape.any(comment, STATEMENT) ~= nil
+    and not is_prose(comment)
+end
+
+local least_commented = 4
+
+-- Several commented lines in a row that end as statements do.
 local function commented_code(view, report)
-  if not view.production or view.d.kind ~= "code" then return end
-  local run, first, last = 0, nil, nil
+  local count, first = 0, nil
   local function close()
-    if run >= 4 and first then
-      report("commented-code", view, first, format("%d lines of code were added as comments.", run))
+    if count >= least_commented then
+      report("commented-code", view, first, format("%d lines of code were added as comments.", count))
     end
-    run, first = 0, nil
+    count, first = 0, nil
   end
   for _, n in ipairs(view.added) do
-    local line = view.lines[n]
-    local comment = match(line.text, "^%s*//[^/!](.*)$") or (view.language == "python" and match(line.text, "^%s*#%s(.*)$"))
-    local statement = false
-    if comment and not line.moved and not find(comment, "^%s*[%*@>]") then
-      for i = 1, #STATEMENT do
-        -- Python has no marks that end a statement, so prose is told apart by its words.
-        if find(comment, STATEMENT[i]) and not find(comment, "%a%s+%a+%s+%a+%s+%a+[.:]?%s*$") then
-          statement = true
-          break
-        end
-      end
-    end
-    if statement and (run == 0 or last == n - 1) then
+    local statement = is_commented_statement(view, view.lines[n])
+    if first and (not statement or n ~= first + count) then close() end
+    if statement then
       first = first or n
-      run, last = run + 1, n
-    elseif statement then
-      close()
-      first, run, last = n, 1, n
-    else
-      close()
+      count = count + 1
     end
   end
   close()
 end
 
+local function check_code(view, n, line, report)
+  breakpoints(view, n, line, report)
+  traced(view, n, line, report)
+  if not view.test then
+    switched_off(view, n, line, report)
+    if not view.example then marked(view, n, line, report) end
+  end
+end
+
 ---@param view moonlet.rules.View
 function M.file(view, report)
-  if view.generated then return end
   local code_file = view.d.kind == "code" and view.language
-  local family = JS[view.language] and "javascript" or view.language == "kotlin" and "java" or view.language
-  local trade = code_file and prints_by_trade(view)
-  if not code_file and view.d.kind ~= "config" then return end
+  if view.generated or not code_file and view.d.kind ~= "config" then return end
+  local settled = view.production and not runs_locally(view)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     if not line.moved and #line.text < 1000 then
-      if code_file and find(line.code, "%S") and line.inside ~= "string" then
-        for _, stop in ipairs(STOPS) do
-          if stop[1] == family and find(line.code, stop[2]) then
-            report("breakpoint", view, n, stop[3] .. " was left in the code.")
-            break
-          end
-        end
-        for _, item in ipairs(PRINTS) do
-          if item[1] == family and find(line.code, item[2]) and not view.test and not view.example then
-            report("debug-print", view, n, item[3] .. ": it looks like a leftover.")
-            break
-          end
-        end
-        if family == "javascript" and view.production and not trade then console_log(view, n, line, report) end
-        if not view.example and debugging(view, line) then
-          report("debug-print", view, n, "The line prints something that only its author wanted to see.", { confidence = 0.85 })
-        end
-        if not view.test then switched_off(view, n, line, report) end
-      end
+      if code_file and find(line.code, "%S") and line.inside ~= "string" then check_code(view, n, line, report) end
       if not view.test and not view.example then home_paths(view, n, line, report) end
-      if view.production and not trade then local_addresses(view, n, line, report) end
+      if settled then local_addresses(view, n, line, report) end
     end
   end
-  if code_file then commented_code(view, report) end
+  if code_file and view.production then commented_code(view, report) end
 end
 
 return M

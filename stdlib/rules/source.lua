@@ -40,8 +40,9 @@ local LANGUAGES = {
   javascript = JS, typescript = JS, vue = like(JS, { blocks = { { "/*", "*/" }, { "<!--", "-->" } } }),
   php = PHP, python = like(HASH, { multi = TRIPLE }), ruby = HASH, perl = HASH, elixir = HASH, r = HASH,
   julia = HASH, nim = HASH, starlark = like(HASH, { multi = TRIPLE }), shell = SHELL, fish = SHELL, make = SHELL,
-  docker = SHELL, just = SHELL, yaml = YAML, toml = like(HASH, { multi = TRIPLE }), ini = { line = { "#", ";" }, word = true,
-    quotes = "" }, terraform = { line = { "#", "//" }, blocks = { { "/*", "*/" } }, quotes = "\"" },
+  docker = SHELL, just = SHELL, yaml = YAML, toml = like(HASH, { multi = TRIPLE }),
+  ini = { line = { "#", ";" }, word = true, quotes = "" },
+  terraform = { line = { "#", "//" }, blocks = { { "/*", "*/" } }, quotes = "\"" },
   lua = { line = { "--" }, blocks = { { "--[[", "]]" } }, quotes = "\"'", multi = { { "[[", "]]", false } } },
   sql = { line = { "--" }, blocks = { { "/*", "*/" } }, quotes = "'" },
   haskell = { line = { "--" }, blocks = { { "{-", "-}" } }, quotes = "\"" },
@@ -152,35 +153,28 @@ end
 
 local function open_state(state, close, kind, escapes) state.close, state.kind, state.escapes = close, kind, escapes end
 
+local function inside_template(line, at, state, w)
+  while true do
+    at = find(line, "[\\`$]", at)
+    if not at then
+      w.mask(#line, "\1")
+      return nil
+    end
+    local char, code = sub(line, at, at), starts(line, at, "${")
+    if char == "`" or code then
+      w.mask(at - 1, "\1")
+      w.code(code and at + 1 or at)
+      state.close, state.kind = nil, nil
+      if code then state.braces[#state.braces + 1] = 0 end
+      return at + (code and 2 or 1)
+    end
+    at = at + (char == "\\" and 2 or 1)
+  end
+end
+
 -- Goes on in an open string or comment; gives the position after it, or nil where it lasts beyond the line.
 local function inside(line, pos, state, w)
-  if state.kind == "template" then
-    local at = pos
-    while true do
-      at = find(line, "[\\`$]", at)
-      if not at then
-        w.mask(#line, "\1")
-        return nil
-      end
-      local char = sub(line, at, at)
-      if char == "\\" then
-        at = at + 2
-      elseif char == "`" then
-        w.mask(at - 1, "\1")
-        w.code(at)
-        state.close, state.kind = nil, nil
-        return at + 1
-      elseif starts(line, at, "${") then
-        w.mask(at - 1, "\1")
-        w.code(at + 1)
-        state.close, state.kind = nil, nil
-        state.braces[#state.braces + 1] = 0
-        return at + 2
-      else
-        at = at + 1
-      end
-    end
-  end
+  if state.kind == "template" then return inside_template(line, pos, state, w) end
   local stop = closing(line, pos, state.close, state.escapes)
   local last = stop or #line
   if state.kind == "comment" then
@@ -194,31 +188,31 @@ local function inside(line, pos, state, w)
   return stop + 1
 end
 
--- What begins at `at`; gives the position to go on from.
-local function begin(line, at, lang, state, w)
-  local char = sub(line, at, at)
-  if char == "\\" then return at + 2 end
-  if lang.template then
-    if char == "`" then
+-- What may begin at a character: each of these gives the position to go on from, or nil where it does not begin here.
+
+-- A template of JavaScript, and the braces that hold code inside of one.
+local function begin_template(_, at, _, state, w, char)
+  local depth = #state.braces
+  if char == "`" then
+    w.code(at)
+    open_state(state, "`", "template")
+  elseif char == "{" then
+    if depth > 0 then state.braces[depth] = state.braces[depth] + 1 end
+  elseif char == "}" then
+    if depth > 0 and state.braces[depth] == 0 then
+      state.braces[depth] = nil
       w.code(at)
       open_state(state, "`", "template")
-      return at + 1
+    elseif depth > 0 then
+      state.braces[depth] = state.braces[depth] - 1
     end
-    local depth = #state.braces
-    if char == "{" then
-      if depth > 0 then state.braces[depth] = state.braces[depth] + 1 end
-      return at + 1
-    elseif char == "}" then
-      if depth > 0 and state.braces[depth] == 0 then
-        state.braces[depth] = nil
-        w.code(at)
-        open_state(state, "`", "template")
-      elseif depth > 0 then
-        state.braces[depth] = state.braces[depth] - 1
-      end
-      return at + 1
-    end
+  else
+    return nil
   end
+  return at + 1
+end
+
+local function begin_comment(line, at, lang, state, w)
   for _, pair in ipairs(lang.blocks or {}) do
     if starts(line, at, pair[1]) then
       w.code(at - 1)
@@ -234,35 +228,48 @@ local function begin(line, at, lang, state, w)
       return #line + 1
     end
   end
-  if lang.raw and char == "R" then
-    local delimiter = match(line, '^R"([^%s()\\]*)%(', at)
-    if not delimiter then return at + 1 end
-    w.code(at + 1)
-    open_state(state, ")" .. delimiter .. '"', "string", false)
-    return at + 2 + #delimiter
-  end
-  if lang.chars and char == "r" then
+  return nil
+end
+
+-- R"x(…)x" of C++.
+local function begin_raw(line, at, _, state, w, char)
+  if char ~= "R" then return nil end
+  local delimiter = match(line, '^R"([^%s()\\]*)%(', at)
+  if not delimiter then return at + 1 end
+  w.code(at + 1)
+  open_state(state, ")" .. delimiter .. '"', "string", false)
+  return at + 2 + #delimiter
+end
+
+local CHARACTERS = { "^'[^\\']'", "^'\\[^']+'", "^'[\xc2-\xf4][\x80-\xbf]+'" }
+
+-- r#"…"# and 'c' of Rust, where a quote alone begins a lifetime.
+local function begin_rust(line, at, _, state, w, char)
+  if char == "r" then
     local hashes = match(line, '^r(#*)"', at)
     if not hashes or find(sub(line, at - 1, at - 1), "[%w_]") then return at + 1 end
     w.code(at + 1 + #hashes)
     open_state(state, '"' .. hashes, "string", false)
     return at + 2 + #hashes
-  end
-  if lang.chars and char == "'" then
-    local literal = match(line, "^'[^\\']'", at) or match(line, "^'\\[^']+'", at) or match(line, "^'[\xc2-\xf4][\x80-\xbf]+'", at)
+  elseif char == "'" then
+    local literal = match(line, CHARACTERS[1], at) or match(line, CHARACTERS[2], at) or match(line, CHARACTERS[3], at)
     if not literal then return at + 1 end
     w.code(at)
     w.mask(at + #literal - 2, "\1")
     return at + #literal
   end
-  if lang.heredoc and char == "<" then
-    local quote, word = match(line, "^<<%-?%s*([\"']?)([%a_][%w_]*)", at)
-    if word and sub(line, at - 1, at - 1) ~= "<" then
-      state.heredoc = word
-      return at + 2 + #quote + #word
-    end
-    return at + 1
-  end
+  return nil
+end
+
+local function begin_heredoc(line, at, _, state, _, char)
+  if char ~= "<" then return nil end
+  local quote, word = match(line, "^<<%-?%s*([\"']?)([%a_][%w_]*)", at)
+  if not word or sub(line, at - 1, at - 1) == "<" then return at + 1 end
+  state.heredoc = word
+  return at + 2 + #quote + #word
+end
+
+local function begin_long_string(line, at, lang, state, w)
   for _, item in ipairs(lang.multi or {}) do
     if starts(line, at, item[1]) then
       w.code(at + #item[1] - 1)
@@ -270,23 +277,46 @@ local function begin(line, at, lang, state, w)
       return at + #item[1]
     end
   end
-  if lang.regex and char == "/" then
-    local stop = regex_end(line, at)
-    if not stop then return at + 1 end
-    w.code(at)
-    w.mask(stop - 1, "\1")
-    return stop + 1
-  end
-  if find(lang.quotes, char, 1, true) then
-    if lang.quote_after and at > 1 and not find(sub(line, at - 1, at - 1), lang.quote_after) then return at + 1 end
-    if lang.digits and char == "'" and find(sub(line, at - 1, at + 1), "^%x'%x$")
-      and find(sub(line, 1, at - 1), "%d[%x']*$") then
-      return at + 1
-    end
-    local stop = closing(line, at + 1, char, true)
-    w.code(at)
-    w.mask((stop or #line + 1) - 1, "\1")
-    return (stop or #line) + 1
+  return nil
+end
+
+local function begin_regex(line, at, _, _, w, char)
+  if char ~= "/" then return nil end
+  local stop = regex_end(line, at)
+  if not stop then return at + 1 end
+  w.code(at)
+  w.mask(stop - 1, "\1")
+  return stop + 1
+end
+
+-- A quote between the digits of a number.
+local function is_separator(line, at)
+  return find(sub(line, at - 1, at + 1), "^%x'%x$") and find(sub(line, 1, at - 1), "%d[%x']*$")
+end
+
+local function begin_string(line, at, lang, _, w, char)
+  if not find(lang.quotes, char, 1, true) then return nil end
+  if lang.quote_after and at > 1 and not find(sub(line, at - 1, at - 1), lang.quote_after) then return at + 1 end
+  if lang.digits and char == "'" and is_separator(line, at) then return at + 1 end
+  local stop = closing(line, at + 1, char, true)
+  w.code(at)
+  w.mask((stop or #line + 1) - 1, "\1")
+  return (stop or #line) + 1
+end
+
+-- In this order, those that the language has.
+local BEGINNINGS = {
+  { "template", begin_template }, { nil, begin_comment }, { "raw", begin_raw }, { "chars", begin_rust },
+  { "heredoc", begin_heredoc }, { nil, begin_long_string }, { "regex", begin_regex }, { nil, begin_string },
+}
+
+local function begin(line, at, lang, state, w)
+  local char = sub(line, at, at)
+  if char == "\\" then return at + 2 end
+  for i = 1, #BEGINNINGS do
+    local needs, try = BEGINNINGS[i][1], BEGINNINGS[i][2]
+    local after = (not needs or lang[needs]) and try(line, at, lang, state, w, char)
+    if after then return after end
   end
   return at + 1
 end

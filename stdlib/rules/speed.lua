@@ -1,9 +1,12 @@
 --- Rules about time and waiting that are lost for certain: work repeated in loops, event loops that are held up, calls
 --- that may wait for ever.
 
+local block = require "moonlet.rules.block"
+local shape = require "moonlet.rules.shape"
+local source = require "moonlet.rules.source"
 local V = require "moonlet.rules.view"
 
-local find, format, match = string.find, string.format, string.match
+local find, format = string.find, string.format
 
 local M = {}
 
@@ -24,120 +27,101 @@ M.rules = {
     fix = "Wait for the event, or sleep between the rounds." },
 }
 
-local JS = { javascript = true, typescript = true, vue = true, svelte = true }
+local LOOPS = { "^%s*for%f[^%w_]", "^%s*while%f[^%w_]", "^%s*async%s+for%f[^%w_]" }
+local FUNCTIONS = { "%f[%w_]def%f[^%w_]", "%f[%w_]func%f[^%w_]", "%f[%w_]function%f[^%w_]", "=>%s*{?%s*$",
+  "^%s*class%f[^%w_]" }
 
--- Whether the nearest blocks around line n hold a loop before they hold a function; needs an indented language.
-local function loop_around(view, n)
+-- Whether the nearest blocks around line n hold a loop before they hold a function.
+local function in_loop(view, n)
   local indent = V.indent(view.lines[n].code)
   for i = n - 1, math.max(1, n - 50), -1 do
     local line = view.lines[i]
-    if not line then return nil end
-    if find(line.code, "%S") and not line.inside then
-      local width = V.indent(line.code)
-      if width < indent then
-        if find(line.code, "^%s*for%f[^%w_]") or find(line.code, "^%s*while%f[^%w_]") or find(line.code, "^%s*async%s+for%f[^%w_]") then return i end
-        if find(line.code, "%f[%w_]def%f[^%w_]") or find(line.code, "%f[%w_]func%f[^%w_]") or find(line.code, "%f[%w_]function%f[^%w_]")
-          or find(line.code, "=>%s*{?%s*$") or find(line.code, "^%s*class%f[^%w_]") then
-          return nil
-        end
-        indent = width
-      end
+    if not line then return false end
+    local width = V.indent(line.code)
+    if find(line.code, "%S") and not line.inside and width < indent then
+      if shape.any(line.code, LOOPS) then return true end
+      if shape.any(line.code, FUNCTIONS) then return false end
+      indent = width
     end
   end
-  return nil
+  return false
 end
 
-local function python(view, n, line, report)
-  local code = line.code
-  if find(code, "%f[%w_.]re%.compile%(%s*r?[\"']") and loop_around(view, n) then
-    report("work-in-loop", view, n, "The expression is compiled again in each round.")
+local COMPILED, ASKED = "The expression is compiled again in each round.", "The database is asked once in each round."
+local SORTED, BUSY = "All of it is sorted, and one is taken.", "The loop keeps a processor busy while it waits."
+
+-- Shapes by language; those of the first two kinds count only inside of loops.
+local COMPILES = { python = { "%f[%w_.]re%.compile%(%s*r?[\"']" }, javascript = { "%f[%w_]new%s+RegExp%(%s*[\"'`]" },
+  go = { "regexp%.MustCompile%(" } }
+local QUERIES = { python = { "%.objects%.get%(", "cursor%.execute%(", "session%.query%(" },
+  go = { "%f[%w_]db%.Query%a*%(", "%f[%w_]tx%.Query%a*%(" } }
+local SORTS = { python = { "sorted%([^()]*%)%[%s*0%s*%]", "sorted%([^()]*%)%[%s*%-1%s*%]" },
+  javascript = { "%.sort%([^()]*%)%[%s*0%s*%]" } }
+local WAITS = { python = { "^%s*while%s+[^:]+:%s*pass%s*$" }, go = { "^%s*for%s*{%s*}%s*$" },
+  javascript = { "^%s*while%s*%(%s*true%s*%)%s*{?%s*}%s*$", "^%s*while%s*%(%s*true%s*%)%s*;" },
+  cpp = { "^%s*while%s*%(%s*1%s*%)%s*;", "^%s*while%s*%(%s*true%s*%)%s*;" } }
+
+local function repeated_work(view, n, line, report)
+  local family, code = view.family, line.code
+  if shape.any(code, COMPILES[family] or {}) and in_loop(view, n) then report("work-in-loop", view, n, COMPILED) end
+  if shape.any(code, QUERIES[family] or {}) and not find(code, "many") and not find(code, "batch")
+    and in_loop(view, n) then
+    report("query-in-loop", view, n, ASKED)
   end
-  if find(code, "%.objects%.get%(") or find(code, "cursor%.execute%(") or find(code, "session%.query%(") then
-    if loop_around(view, n) and not find(code, "many") and not find(code, "batch") then
-      report("query-in-loop", view, n, "The database is asked once in each round.")
-    end
-  end
-  if find(code, "^%s*time%.sleep%(") or find(code, "%f[%w_]requests%.[gpdh][eouae][tsela][tdt]?e?%(") then
-    local around = V.function_around(view, n)
-    if around and find(around.code, "%f[%w_]async%s+def") then
-      report("blocked-loop", view, n, "The call blocks: while it waits, nothing else in the event loop runs.")
-      return
-    end
-  end
-  local verb = match(code, "%f[%w_.]requests%.(%a+)%(")
-  local verbs = { get = true, post = true, put = true, delete = true, patch = true, head = true, request = true }
-  if verbs[verb or ""] and not find(code, "timeout") then
-    local at = find(code, "requests%.%a+%(")
-    local open = find(code, "(", at, true)
-    local closed = match(code, "^%b()", open) ~= nil
-    local given = find(code, "%*%*")
-    for i = n + 1, n + 12 do
-      if closed or given then break end
-      local later = view.lines[i]
-      if not later then return end
-      if find(later.code, "timeout") or find(later.code, "%*%*") then given = true end
-      if find(later.code, "^%s*%)") then closed = true end
-    end
-    if closed and not given then
+  if shape.any(code, SORTS[family] or {}) then report("sort-for-one", view, n, SORTED) end
+  if shape.any(code, WAITS[family] or {}) then report("busy-wait", view, n, BUSY) end
+end
+
+-- Waiting ----------------------------------------------------------------------------------------
+
+local VERBS = {}
+for i, verb in ipairs { "get", "post", "put", "delete", "patch", "head", "request" } do
+  VERBS[i] = "%f[%w_.]requests%." .. verb .. "%("
+end
+
+local function in_async(view, n, word)
+  local around = V.function_around(view, n)
+  return around and find(around.code, word) ~= nil
+end
+
+local function python_waits(view, n, line, report)
+  local asks = shape.any(line.code, VERBS)
+  if (asks or find(line.code, "^%s*time%.sleep%(")) and in_async(view, n, "%f[%w_]async%s+def") then
+    report("blocked-loop", view, n, "The call blocks: while it waits, nothing else in the event loop runs.")
+  elseif asks then
+    local call = block.statement(view, n)
+    if source.balanced(call) and not find(call, "timeout") and not find(call, "**", 1, true) then
       report("no-timeout", view, n, "requests waits for ever where no timeout is given.")
     end
   end
-  if find(code, "sorted%([^()]*%)%[%s*%-?[01]%s*%]") and not find(code, "sorted%([^()]*%)%[%s*1") then
-    report("sort-for-one", view, n, "All of it is sorted, and one is taken.")
-  end
-  if find(code, "^%s*while%s+True%s*:%s*pass%s*$") or find(code, "^%s*while%s+[^:]+:%s*pass%s*$") then
-    report("busy-wait", view, n, "The loop keeps a processor busy while it waits.")
-  end
 end
 
-local function go(view, n, line, report)
-  if find(line.code, "regexp%.MustCompile%(") and not find(line.code, "^var%s") and not find(line.code, "^%s*[%w_]+%s*=%s*regexp") then
-    if loop_around(view, n) then report("work-in-loop", view, n, "The expression is compiled again in each round.") end
-  end
-  if find(line.code, "^%s*for%s*{%s*}%s*$") then
-    report("busy-wait", view, n, "The loop keeps a processor busy while it waits.")
-  end
-  if find(line.code, "&http%.Client{%s*}") then
-    report("no-timeout", view, n, "This client waits for ever where the server does not answer.")
-  end
-  if find(line.code, "%f[%w_.]d?t?b?x?%.Query%a*%(") and find(line.code, "%f[%w_](db|tx)%.Query") and loop_around(view, n) then
-    report("query-in-loop", view, n, "The database is asked once in each round.")
-  end
-end
+local SYNC = { "readFileSync", "writeFileSync", "execSync", "readdirSync", "statSync", "spawnSync", "pbkdf2Sync",
+  "scryptSync" }
 
-local SYNC = { "readFileSync", "writeFileSync", "execSync", "readdirSync", "statSync", "spawnSync", "pbkdf2Sync", "scryptSync" }
-
-local function javascript(view, n, line, report)
-  local code = line.code
-  if find(code, "JSON%.parse%(%s*JSON%.stringify%(") then
+local function javascript_waits(view, n, line, report)
+  if find(line.code, "JSON%.parse%(%s*JSON%.stringify%(") then
     report("copy-by-text", view, n, "Copying by way of text is slow, and loses dates, maps and undefined.")
   end
-  for _, name in ipairs(SYNC) do
-    if find(code, "%f[%w_]" .. name .. "%(") then
-      local around = V.function_around(view, n)
-      if around and find(around.code, "%f[%w_]async%f[^%w_]") and not view.script then
-        report("blocked-loop", view, n, format("%s blocks: while it works, nothing else in the event loop runs.", name), { severity = "low" })
-      end
-      break
+  for _, name in ipairs(view.script and {} or SYNC) do
+    if find(line.code, "%f[%w_]" .. name .. "%(") and in_async(view, n, "%f[%w_]async%f[^%w_]") then
+      report("blocked-loop", view, n,
+        format("%s blocks: while it works, nothing else in the event loop runs.", name), { severity = "low" })
+      return
     end
-  end
-  if find(code, "%.sort%([^()]*%)%[%s*0%s*%]") then
-    report("sort-for-one", view, n, "All of it is sorted, and one is taken.")
-  end
-  if find(code, "%f[%w_]new%s+RegExp%(%s*[\"'`]") and loop_around(view, n) then
-    report("work-in-loop", view, n, "The expression is compiled again in each round.")
-  end
-  if find(code, "^%s*while%s*%(%s*true%s*%)%s*{?%s*}%s*$") or find(code, "^%s*while%s*%(%s*true%s*%)%s*;") then
-    report("busy-wait", view, n, "The loop keeps a processor busy while it waits.")
   end
 end
 
-local function c(view, n, line, report)
-  if find(line.code, "^%s*for%s*%(.*;[^;]*<=?%s*strlen%s*%(") then
+local function check(view, n, line, report)
+  repeated_work(view, n, line, report)
+  if view.language == "python" then
+    python_waits(view, n, line, report)
+  elseif view.family == "javascript" then
+    javascript_waits(view, n, line, report)
+  elseif view.language == "go" and find(line.code, "&http%.Client{%s*}") then
+    report("no-timeout", view, n, "This client waits for ever where the server does not answer.")
+  elseif view.family == "cpp" and find(line.code, "^%s*for%s*%(.*;[^;]*<=?%s*strlen%s*%(") then
     report("work-in-loop", view, n, "strlen runs through the whole text in each round.")
-  end
-  if find(line.code, "^%s*while%s*%(%s*[1t]r?u?e?%s*%)%s*;") then
-    report("busy-wait", view, n, "The loop keeps a processor busy while it waits.")
   end
 end
 
@@ -147,15 +131,7 @@ function M.file(view, report)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     if find(line.code, "%S") and not line.inside and not line.moved and #line.text < 1000 then
-      if view.language == "python" then
-        python(view, n, line, report)
-      elseif view.language == "go" then
-        go(view, n, line, report)
-      elseif JS[view.language] then
-        javascript(view, n, line, report)
-      elseif view.language == "c" or view.language == "cpp" then
-        c(view, n, line, report)
-      end
+      check(view, n, line, report)
     end
   end
 end

@@ -1,9 +1,10 @@
 --- Rules about tests: focus and skips that were left in, assertions that say nothing, waiting by the clock, tests that
 --- went away.
 
+local shape = require "moonlet.rules.shape"
 local V = require "moonlet.rules.view"
 
-local find, format, match = string.find, string.format, string.match
+local find, format, match, sub = string.find, string.format, string.match, string.sub
 
 local M = {}
 
@@ -20,80 +21,158 @@ M.rules = {
     fix = "Keep them, or say what checks the same now." },
 }
 
-local JS = { javascript = true, typescript = true, vue = true, svelte = true }
-
-local FOCUS = { "^%s*f?describe%.only%s*%(", "^%s*it%.only%s*%(", "^%s*test%.only%s*%(", "^%s*context%.only%s*%(", "^%s*fdescribe%s*%(",
-  "^%s*fit%s*%(", "^%s*suite%.only%s*%(", "^%s*bench%.only%s*%(", "^%s*test%.describe%.only%s*%(", "^%s*specify%.only%s*%(" }
+local FOCUS = {
+  javascript = { "^%s*f?describe%.only%s*%(", "^%s*it%.only%s*%(", "^%s*test%.only%s*%(", "^%s*context%.only%s*%(",
+    "^%s*fdescribe%s*%(", "^%s*fit%s*%(", "^%s*suite%.only%s*%(", "^%s*bench%.only%s*%(",
+    "^%s*test%.describe%.only%s*%(", "^%s*specify%.only%s*%(" },
+  ruby = { "^%s*fit%s", "^%s*fdescribe%s", "^%s*fcontext%s", "[%s,]focus:%s*true" },
+}
 
 local SKIPS = {
-  { "javascript", "^%s*x?describe%.skip%s*%(" }, { "javascript", "^%s*x?it%.skip%s*%(" }, { "javascript", "^%s*test%.skip%s*%(%s*[\"'`]" },
-  { "javascript", "^%s*xit%s*%(" }, { "javascript", "^%s*xdescribe%s*%(" }, { "javascript", "^%s*xtest%s*%(" },
-  { "python", "^%s*@pytest%.mark%.skip%s*$" }, { "python", "^%s*@pytest%.mark%.skip%(%s*%)" }, { "python", "^%s*@unittest%.skip%s*$" },
-  { "go", "^%s*t%.SkipNow%(" }, { "go", "^%s*t%.Skip%(%s*%)" }, { "java", "^%s*@Disabled%s*$" }, { "java", "^%s*@Ignore%s*$" },
-  { "rust", "^%s*#%[ignore%]%s*$" }, { "ruby", "^%s*xit%s+[\"']" }, { "csharp", "^%s*%[Ignore%]" },
+  javascript = { "^%s*x?describe%.skip%s*%(", "^%s*x?it%.skip%s*%(", "^%s*test%.skip%s*%(%s*[\"'`]", "^%s*xit%s*%(",
+    "^%s*xdescribe%s*%(", "^%s*xtest%s*%(" },
+  python = { "^%s*@pytest%.mark%.skip%s*$", "^%s*@pytest%.mark%.skip%(%s*%)", "^%s*@unittest%.skip%s*$" },
+  go = { "^%s*t%.SkipNow%(", "^%s*t%.Skip%(%s*%)" },
+  java = { "^%s*@Disabled%s*$", "^%s*@Ignore%s*$" },
+  rust = { "^%s*#%[ignore%]%s*$" },
+  ruby = { "^%s*xit%s+[\"']", "^%s*xdescribe%s", "^%s*skip%s*$" },
+  csharp = { "^%s*%[Ignore%]" },
+  cpp = { "^%s*GTEST_SKIP%(%)%s*;", "^%s*TEST[_FP]*%([%w_]+%s*,%s*DISABLED_" },
 }
 
 local NOTHING = {
-  { "python", "^%s*assert%s+True%s*$" }, { "python", "^%s*self%.assertTrue%(%s*True%s*%)" }, { "python", "^%s*assert%s+1%s*==%s*1%s*$" },
-  { "javascript", "expect%(%s*true%s*%)%.toBe%(%s*true%s*%)" }, { "javascript", "expect%(%s*true%s*%)%.toBeTruthy%(%s*%)" },
-  { "javascript", "expect%(%s*1%s*%)%.toBe%(%s*1%s*%)" }, { "javascript", "^%s*assert%(%s*true%s*%)" },
-  { "javascript", "expect%(%s*true%s*%)%.toEqual%(%s*true%s*%)" }, { "javascript", "assert%.ok%(%s*true%s*%)" },
-  { "java", "^%s*assertTrue%(%s*true%s*%)" }, { "go", "^%s*assert%.True%(%s*t%s*,%s*true%s*[,)]" }, { "rust", "^%s*assert!%(%s*true%s*%)" },
-  { "cpp", "^%s*REQUIRE%(%s*true%s*%)" }, { "cpp", "^%s*EXPECT_TRUE%(%s*true%s*%)" }, { "csharp", "^%s*Assert%.True%(%s*true%s*%)" },
+  python = { "^%s*assert%s+True%s*$", "^%s*self%.assertTrue%(%s*True%s*%)", "^%s*assert%s+1%s*==%s*1%s*$",
+    "^%s*assert%s+1%s*$" },
+  javascript = { "expect%(%s*true%s*%)%.toBe%(%s*true%s*%)", "expect%(%s*true%s*%)%.toBeTruthy%(%s*%)",
+    "expect%(%s*1%s*%)%.toBe%(%s*1%s*%)", "^%s*assert%(%s*true%s*%)", "expect%(%s*true%s*%)%.toEqual%(%s*true%s*%)",
+    "assert%.ok%(%s*true%s*%)", "expect%(%s*true%s*%)%.to%.be%.true", "expect%(%s*true%s*%)%.to%.equal%(%s*true%s*%)" },
+  java = { "^%s*assertTrue%(%s*true%s*%)", "^%s*Assertions%.assertTrue%(%s*true%s*%)",
+    "^%s*assertEquals%(%s*1%s*,%s*1%s*%)" },
+  go = { "^%s*assert%.True%(%s*t%s*,%s*true%s*[,)]", "^%s*require%.True%(%s*t%s*,%s*true%s*[,)]" },
+  rust = { "^%s*assert!%(%s*true%s*%)", "^%s*assert_eq!%(%s*1%s*,%s*1%s*%)" },
+  cpp = { "^%s*REQUIRE%(%s*true%s*%)", "^%s*EXPECT_TRUE%(%s*true%s*%)", "^%s*ASSERT_TRUE%(%s*true%s*%)",
+    "^%s*CHECK%(%s*true%s*%)" },
+  csharp = { "^%s*Assert%.True%(%s*true%s*%)" },
+  ruby = { "^%s*assert%s+true%s*$", "expect%(%s*true%s*%)%.to%s+be%s+true", "expect%(%s*true%s*%)%.to%s+eq%(?%s*true" },
 }
 
+-- Pauses: the shape, and how many of what it captures make a second.
 local SLEEPS = {
-  { "python", "^%s*time%.sleep%(%s*([%d.]+)%s*%)", 1 }, { "java", "^%s*Thread%.sleep%(%s*(%d+)", 1000 },
-  { "go", "^%s*time%.Sleep%(%s*(%d*)%s*%*?%s*time%.Second", 1 }, { "ruby", "^%s*sleep%s+([%d.]+)%s*$", 1 },
-  { "javascript", "setTimeout%(%s*%w+%s*,%s*(%d+)%s*%)%s*%)", 1000 }, { "rust", "thread::sleep%(Duration::from_secs%((%d+)", 1 },
-  { "javascript", "waitForTimeout%(%s*(%d+)", 1000 },
+  python = { { "^%s*time%.sleep%(%s*([%d.]+)%s*%)", 1 } },
+  java = { { "^%s*Thread%.sleep%(%s*(%d+)", 1000 } },
+  go = { { "^%s*time%.Sleep%(%s*(%d*)%s*%*?%s*time%.Second", 1 } },
+  ruby = { { "^%s*sleep%s+([%d.]+)%s*$", 1 } },
+  rust = { { "thread::sleep%(Duration::from_secs%((%d+)", 1 } },
+  javascript = { { "setTimeout%(%s*%w+%s*,%s*(%d+)%s*%)%s*%)", 1000 }, { "waitForTimeout%(%s*(%d+)", 1000 } },
 }
 
-local function of(view, name)
-  if name == "javascript" then return JS[view.language] end
-  if name == "cpp" then return view.language == "cpp" or view.language == "c" end
-  if name == "java" then return view.language == "java" or view.language == "kotlin" end
-  return view.language == name
-end
-
--- What begins a test, by language.
+-- What begins a test; the capture is its name.
+local QUOTED = "%s*%(?%s*[\"'`](.-)[\"'`]"
 local DEFINES = {
-  python = "^%s*a?s?y?n?c?%s*def%s+(test[%w_]*)", go = "^func%s+(Test[%w_]+)%s*%(", java = "^%s*@Test%f[^%w]()",
-  javascript = "^%s*[it][te]s?t?%s*%(%s*[\"'`]([^\"'`]*)", rust = "^%s*#%[%w*:?:?test%]()", cpp = "^%s*TEST[%w_]*%s*%(([^)]*)",
+  python = { "^%s*def%s+(test[%w_]*)", "^%s*async%s+def%s+(test[%w_]*)" }, go = { "^func%s+(Test[%w_]+)%s*%(" },
+  java = { "^%s*[%w%s]*void%s+([%w_]*[tT]est[%w_]*)%s*%(", "^%s*fun%s+([%w_]*[tT]est[%w_]*)%s*%(" },
+  javascript = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED }, rust = { "^%s*fn%s+(test[%w_]*)%s*%(" },
+  cpp = { "^%s*TEST[%w_]*%s*%(%s*([^)]-)%s*%)" },
+  ruby = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED, "^%s*def%s+(test_[%w_]*)" },
 }
 
-local function defined(view, text)
-  local pattern = JS[view.language] and DEFINES.javascript or DEFINES[view.language]
-  return pattern and match(text, pattern)
+local function test_name(view, text)
+  return #text < 1000 and shape.first(text, DEFINES[view.family] or {}) or nil
 end
 
-local function removed_tests(change, report)
-  local gone, came, first = 0, 0, nil
-  local names = {}
+-- Whether a text stands in a line that was added to any test, in whatever form.
+local function added_to_tests(change, name)
+  for _, view in ipairs(change.views) do
+    for _, n in ipairs(view.test and view.added or {}) do
+      if find(view.lines[n].text, name, 1, true) then return true end
+    end
+  end
+  return false
+end
+
+-- The tests that a change took away and that have no such name any more; how many it brought, and the file.
+local function balance(change)
+  local gone, came, first = {}, 0, nil
   for _, view in ipairs(change.views) do
     if view.d.test and view.d.kind == "code" and not view.generated then
       for _, line in ipairs(view.removed) do
-        if defined(view, line.text) then
-          gone = gone + 1
-          first = first or view
-          names[#names + 1] = match(line.text, "^%s*(.-)%s*$"):sub(1, 100)
+        local name = test_name(view, line.text)
+        if name and not added_to_tests(change, name) then
+          gone[#gone + 1], first = sub(shape.trim(line.text), 1, 100), first or view
         end
       end
       for _, n in ipairs(view.added) do
-        if defined(view, view.lines[n].text) then came = came + 1 end
+        if test_name(view, view.lines[n].text) then came = came + 1 end
       end
     end
   end
-  if gone > came and first then
-    -- A test that goes with what it tested is no loss; then code goes too.
-    local code_gone = 0
-    for _, view in ipairs(change.views) do
-      if view.production then code_gone = code_gone + #view.removed - #view.added end
-    end
-    if code_gone > 10 * (gone - came) then return end
-    report("removed-tests", first, nil, format("%d tests were removed and %d added: less is checked than before.", gone, came),
-      { evidence = table.concat(names, "\n", 1, math.min(#names, 5)) })
+  return gone, came, first
+end
+
+-- How many lines of production code the change added, and how many it took away.
+local function code_changes(change)
+  local added, removed = 0, 0
+  for _, view in ipairs(change.views) do
+    if view.production then added, removed = added + #view.added, removed + #view.removed end
   end
+  return added, removed
+end
+
+local ANNOUNCED = { "remov", "delet", "drop", "duplicat", "unused", "obsolete", "deprecat", "revert" }
+
+local function announced(change)
+  for _, subject in ipairs(change.facts.subjects or {}) do
+    if shape.word(subject, ANNOUNCED) then return true end
+  end
+  return false
+end
+
+-- A test that goes with what it tested, or of which the commit says that it goes, is no loss.
+local function removed_tests(change, report)
+  local gone, came, first = balance(change)
+  if #gone <= came or announced(change) then return end
+  local added, removed = code_changes(change)
+  if removed > added then return end
+  report("removed-tests", first, nil,
+    format("%d %s removed and %d added: less is checked than before.", #gone,
+      #gone == 1 and "test was" or "tests were", came), {
+      evidence = table.concat(gone, "\n", 1, math.min(#gone, 5)),
+      question = added == 0 and "no code changed with it" or nil,
+    })
+end
+
+local function explained(view, n, line)
+  local before = view.lines[n - 1]
+  return line.comment ~= "" or before and before.comment ~= ""
+end
+
+local function sleeps(view, n, line, report)
+  for _, item in ipairs(SLEEPS[view.family] or {}) do
+    local time = match(line.code, item[1])
+    if time and (tonumber(time) or 1) / item[2] >= 1 then
+      -- A pause in a loop that asks again is waiting for a condition.
+      local before = V.previous_code(view, n, 2)
+      if not (before and find(before.code, "%f[%w]while%f[^%w]")) then
+        report("sleeping-test", view, n,
+          "The test waits by the clock: it is slow, and fails where the machine is slower.")
+      end
+      return
+    end
+  end
+end
+
+local function check(view, n, line, report)
+  local family = view.family
+  if shape.any(line.code, FOCUS[family] or {}) then
+    report("focused-test", view, n, "Only this test runs: the focus leaves all others of the file out.")
+  end
+  if shape.any(line.code, SKIPS[family] or {}) and not explained(view, n, line) then
+    report("skipped-test", view, n, "A test is switched off, and nothing says why.")
+  end
+  if shape.any(line.code, NOTHING[family] or {}) then
+    report("empty-assertion", view, n, "The assertion holds whatever the code does.")
+  end
+  sleeps(view, n, line, report)
 end
 
 ---@param view moonlet.rules.View
@@ -101,44 +180,8 @@ function M.file(view, report)
   if view.generated or not view.test or view.d.kind ~= "code" then return end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    local code, text = line.code, line.text
-    if find(code, "%S") and line.inside ~= "string" and not line.moved and #text < 1000 then
-      if JS[view.language] then
-        for _, pattern in ipairs(FOCUS) do
-          if find(code, pattern) then
-            report("focused-test", view, n, "Only this test runs: the focus leaves all others of the file out.")
-            break
-          end
-        end
-      elseif view.language == "ruby" and (find(code, "^%s*fit%s") or find(code, "^%s*fdescribe%s") or find(text, "focus:%s*true")) then
-        report("focused-test", view, n, "Only this test runs: the focus leaves all others out.")
-      end
-      for _, item in ipairs(SKIPS) do
-        if of(view, item[1]) and find(code, item[2]) and line.comment == "" then
-          local before = view.lines[n - 1]
-          if not (before and before.comment ~= "") then
-            report("skipped-test", view, n, "A test is switched off, and nothing says why.")
-          end
-          break
-        end
-      end
-      for _, item in ipairs(NOTHING) do
-        if of(view, item[1]) and find(code, item[2]) then
-          report("empty-assertion", view, n, "The assertion holds whatever the code does.")
-          break
-        end
-      end
-      for _, item in ipairs(SLEEPS) do
-        local time = of(view, item[1]) and match(code, item[2])
-        if time and (tonumber(time) or 1) / item[3] >= 1 then
-          local before = V.previous_code(view, n, 2)
-          -- A pause in a loop that asks again is waiting for a condition.
-          if not (before and find(before.code, "%f[%w]while%f[^%w]")) then
-            report("sleeping-test", view, n, "The test waits by the clock: it is slow, and fails where the machine is slower.")
-          end
-          break
-        end
-      end
+    if find(line.code, "%S") and line.inside ~= "string" and not line.moved and #line.text < 1000 then
+      check(view, n, line, report)
     end
   end
 end

@@ -1,20 +1,19 @@
---- Rules about text of any kind: conflict markers, notes left behind, words doubled or misspelt, line ends.
+--- Rules about text of any kind: conflict markers, notes left behind, line ends, indents, characters nobody sees.
 
+local shape = require "moonlet.rules.shape"
 local source = require "moonlet.rules.source"
 
-local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match,
-  string.sub
+local find, format, match = string.find, string.format, string.match
 
 local M = {}
 
 M.rules = {
   ["conflict-marker"] = { lenses = { "correctness", "risks", "consistency" }, severity = "critical", confidence = 0.97,
     fix = "Resolve the conflict and take the markers out." },
+  ["not-for-others"] = { lenses = { "correctness", "risks", "consistency" }, severity = "high", confidence = 0.9,
+    fix = "Take out what was meant for its author alone." },
   ["todo-added"] = { lenses = { "practicality", "clarity", "correctness" }, severity = "low", confidence = 0.75,
     fix = "Do it now, or name the issue that tracks it." },
-  ["doubled-word"] = { lenses = { "clarity", "consistency" }, severity = "low", confidence = 0.9,
-    fix = "Take one of them out." },
-  ["misspelling"] = { lenses = { "clarity", "consistency" }, severity = "info", confidence = 0.9 },
   ["mixed-line-ends"] = { lenses = { "consistency" }, severity = "low", confidence = 0.9,
     fix = "Use one kind of line end in the file." },
   ["mixed-indent"] = { lenses = { "consistency", "correctness" }, severity = "medium", confidence = 0.85,
@@ -23,174 +22,135 @@ M.rules = {
     fix = "Take the characters out, or write them as escapes." },
 }
 
-local function conflict_markers(view, report)
-  if view.d.fixture then return end
-  local open, close = {}, 0
+local OPENS = { "^<<<<<<< %S", "^<<<<<<<$", "^<<<<<<<%a" }
+local CLOSES = { "^>>>>>>> %S", "^>>>>>>>$" }
+
+-- Where conflicts begin, and how many of the added lines end one; an end without a beginning counts as both.
+local function conflicts(view)
+  local starts, ends = {}, 0
   for _, n in ipairs(view.added) do
     local text = view.lines[n].text
-    if find(text, "^<<<<<<< %S") or text == "<<<<<<<" or find(text, "^<<<<<<<[%a]") then
-      open[#open + 1] = n
-    elseif find(text, "^>>>>>>> %S") or text == ">>>>>>>" then
-      close = close + 1
-      if #open < close then open[#open + 1] = n end
+    if shape.any(text, OPENS) then
+      starts[#starts + 1] = n
+    elseif shape.any(text, CLOSES) then
+      ends = ends + 1
+      if #starts < ends then starts[#starts + 1] = n end
     end
   end
-  -- A test of a merge tool holds markers for a purpose; there only a whole one counts, and not in strings.
-  for _, n in ipairs(open) do
+  return starts, ends
+end
+
+-- Whether line n of a document stands in a block of code.
+local function in_fence(view, n)
+  local open = false
+  for i = 1, n - 1 do
+    local line = view.lines[i]
+    if line and find(line.text, "^%s*```") then open = not open end
+  end
+  return open
+end
+
+local function conflict_markers(view, report)
+  if view.d.fixture then return end
+  local starts, ends = conflicts(view)
+  for _, n in ipairs(starts) do
     local inside = view.lines[n].inside == "string"
-    if not (view.test and (inside or close == 0)) and not (inside and close == 0) and not (view.d.kind == "docs" and close == 0) then
+    -- Tests of a merge tool and texts about one show markers for a purpose.
+    local docs = view.d.kind == "docs"
+    local shown = view.test and (inside or ends == 0) or ends == 0 and (inside or docs) or docs and in_fence(view, n)
+    if not shown then
       report("conflict-marker", view, n, "A merge conflict was committed unresolved.", { loud = true })
     end
   end
-end
-
-local WORDS = { { "TODO", "TODO" }, { "FIXME", "FIXME" }, { "XXX", "XXX" }, { "HACK", "HACK" } }
-
-local function todo_notes(view, report)
-  if view.generated or view.d.fixture then return end
-  local code = source.known(view.language)
-  if not code then return end
+  if #starts > 0 or view.d.kind ~= "code" or not source.known(view.language) or view.test then return end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    local comment = line.comment
-    if comment ~= "" and not line.moved then
-      for _, word in ipairs(WORDS) do
-        local at = find(comment, "%f[%w]" .. word[1] .. "%f[^%w_]")
-        -- A note that leads somewhere is tracked elsewhere.
-        if at and not find(comment, "#%d") and not find(comment, "://") and not find(comment, "%u%u+%-%d")
-          and not find(sub(comment, at + #word[1], at + #word[1] + 1), "^[%-'\"`s]") then
-          report("todo-added", view, n, format("A new %s says that something is not finished.", word[2]),
-            { severity = word[1] == "FIXME" and "medium" or nil })
-          break
-        end
-      end
+    if line.code == "=======" and not line.inside then
+      report("conflict-marker", view, n, "The middle of a merge conflict was left in the file.", { loud = true })
     end
   end
 end
 
-local DOUBLED = {}
-for word in string.gmatch([[the a an to of and is in for with on it this be are or as at by from was were will can not
-  if you your we our has have should would could must may which when then into its their they there than but]],
-  "%S+") do DOUBLED[word] = true end
+local LEFT_IN = { "do not commit", "don't commit", "do not merge", "don't merge", "nocommit", "do not submit",
+  "remove before commit", "remove before merg", "remove this before", "revert before commit", "revert before merg" }
 
-local WRONG = {
-  teh = "the", recieve = "receive", recieved = "received", reciever = "receiver", seperate = "separate",
-  seperated = "separated", seperator = "separator", occured = "occurred", occurence = "occurrence",
-  occuring = "occurring", definately = "definitely", neccessary = "necessary", necesary = "necessary",
-  accomodate = "accommodate", acheive = "achieve", succesful = "successful", successfull = "successful",
-  succesfully = "successfully", sucess = "success", existance = "existence", independant = "independent",
-  wich = "which", whitch = "which", thier = "their", untill = "until", begining = "beginning", beacuse = "because",
-  becuase = "because", lenght = "length", widht = "width", heigth = "height", paramter = "parameter",
-  paramters = "parameters", arguement = "argument", enviroment = "environment", enviornment = "environment",
-  dependancy = "dependency", dependancies = "dependencies", refered = "referred", prefered = "preferred",
-  transfered = "transferred", overriden = "overridden", wether = "whether", calender = "calendar",
-  adress = "address", commited = "committed", comitted = "committed", persistant = "persistent",
-  consistant = "consistent", compatability = "compatibility", compatibilty = "compatibility",
-  availble = "available", avaliable = "available", availabe = "available", explicitely = "explicitly",
-  implementaion = "implementation", implemention = "implementation", initalize = "initialize",
-  intialize = "initialize", propery = "property", responce = "response", retreive = "retrieve", retrive = "retrieve",
-  similiar = "similar", temporarly = "temporarily", therefor = "therefore", unneccessary = "unnecessary",
-  unecessary = "unnecessary", useage = "usage", usefull = "useful", wierd = "weird", writting = "writing",
-  ouput = "output", fucntion = "function", funtion = "function", fuction = "function", retun = "return",
-  retrun = "return", treshold = "threshold", priviledge = "privilege", maintainance = "maintenance",
-  garantee = "guarantee", gaurantee = "guarantee", explaination = "explanation", recomend = "recommend",
-  recomended = "recommended", reccomend = "recommend", absense = "absence", accross = "across", agressive = "aggressive",
-  alot = "a lot", ammount = "amount", appropiate = "appropriate", asynchronuous = "asynchronous", basicly = "basically",
-  catagory = "category", concious = "conscious", containes = "contains", convertion = "conversion",
-  differnt = "different", diffrent = "different", dissapear = "disappear", doesnt = "doesn't", embarass = "embarrass",
-  exmaple = "example", exampel = "example", grammer = "grammar", immediatly = "immediately", interupt = "interrupt",
-  knowlege = "knowledge", manualy = "manually", mispell = "misspell", occassion = "occasion", orginal = "original",
-  posible = "possible", preceeding = "preceding", proccess = "process", publically = "publicly", relevent = "relevant",
-  repositry = "repository", resouce = "resource", seach = "search", specifed = "specified", sytem = "system",
-  tommorow = "tomorrow", tranform = "transform", unkown = "unknown", vaild = "valid", verison = "version",
-}
-WRONG.doesnt, WRONG.therefor = nil, nil
-
--- Prose without code, addresses and markup.
-local function prose_of(text)
-  text = gsub(text, "`[^`]*`", " , ")
-  text = gsub(text, "%a[%w+.-]*://%S+", " , ")
-  text = gsub(text, "%]%b()", "] ,")
-  text = gsub(text, "<[^>]*>", " , ")
-  return text
-end
-
-local function check_prose(view, n, prose, previous, report)
-  local last = previous
-  for gap, word in string.gmatch(prose, "([^%a']*)([%a']+)") do
-    local low = lower(word)
-    if last and low == last and DOUBLED[low] and find(gap, "^%s*$") and (gap ~= "" or previous == last) then
-      report("doubled-word", view, n, format("The word \"%s\" stands twice in a row.", low))
-    end
-    if WRONG[low] then
-      report("misspelling", view, n, format("\"%s\" is misspelt: it is \"%s\".", word, WRONG[low]),
-        { fix = format("Write \"%s\".", WRONG[low]) })
-    end
-    last = low
-    previous = nil
-  end
-  return find(prose, "%a%s*$") and last or nil
-end
-
-local function spelling(view, report)
-  if view.generated or view.d.fixture then return end
-  local docs = view.d.kind == "docs" and view.d.ext ~= "tex" and view.d.ext ~= "bib"
-  if not docs and not source.known(view.language) then return end
-  local fenced, last, last_n = false, nil, nil
-  for i = 1, #view.added do
-    local n = view.added[i]
+-- What the author meant to take out again before anybody else saw it.
+local function not_for_others(view, report)
+  if view.generated or view.d.fixture or view.d.kind ~= "code" then return end
+  for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    if not line.moved and #line.text < 2000 then
-      local prose = docs and line.text or line.comment
-      if docs and find(prose, "^%s*```") then fenced = not fenced end
-      if docs and (fenced or find(prose, "^    ") or find(prose, "|", 1, true)) then prose = "" end
-      if prose ~= "" then
-        prose = prose_of(prose)
-        local lead = docs and match(prose, "^%s*[%a']") or match(prose, "^%s*[%a']")
-        last = check_prose(view, n, prose, last_n == n - 1 and lead and last or nil, report)
-        last_n = n
-      end
+    local said = line.comment ~= "" and not line.moved and shape.word(line.comment, LEFT_IN)
+    if said then
+      report("not-for-others", view, n, format("The comment says \"%s\", and here it is.", said), { loud = true })
+    end
+  end
+end
+
+local NOTES = { "TODO", "FIXME", "XXX", "HACK" }
+
+-- The word of a note that says that work is left, unless the note leads to where that is tracked.
+local function note_in(comment)
+  if find(comment, "#%d") or find(comment, "://") or find(comment, "%u%u+%-%d") then return nil end
+  for _, word in ipairs(NOTES) do
+    local at = find(comment, "%f[%w]" .. word .. "%f[^%w_]")
+    if at and not find(comment, "^[%-'\"`s]", at + #word) then return word end
+  end
+  return nil
+end
+
+local function todo_notes(view, report)
+  if view.generated or view.d.fixture or not source.known(view.language) then return end
+  for _, n in ipairs(view.added) do
+    local line = view.lines[n]
+    local word = line.comment ~= "" and not line.moved and note_in(line.comment)
+    if word then
+      report("todo-added", view, n, format("A new %s says that something is not finished.", word),
+        { severity = word == "FIXME" and "medium" or nil })
     end
   end
 end
 
 local function line_ends(view, report)
   if view.generated or view.d.fixture or view.d.ext == "bat" or view.d.ext == "cmd" then return end
-  local with, without, first = 0, 0, nil
-  local other_with, other_without = 0, 0
+  local first, plain, was_cr = nil, false, false
   for n, line in pairs(view.lines) do
-    if line.added then
-      if line.cr then
-        with = with + 1
-        if not first or n < first then first = n end
-      else
-        without = without + 1
-      end
-    elseif line.cr then
-      other_with = other_with + 1
-    else
-      other_without = other_without + 1
+    if not line.cr then
+      plain = true
+    elseif not line.added then
+      was_cr = true
+    elseif not first or n < first then
+      first = n
     end
   end
-  if with > 0 and without + other_without > 0 and other_with == 0 then
+  if first and plain and not was_cr then
     report("mixed-line-ends", view, first, "Lines that end in CR LF were added to a file whose lines end in LF.")
   end
 end
 
+-- How many of the lines that were there before are indented with tabs, and with spaces.
+local function habits(view)
+  local tabs, spaces = 0, 0
+  for _, line in pairs(view.lines) do
+    if not line.added and not line.inside then
+      if find(line.text, "^\t") then
+        tabs = tabs + 1
+      elseif find(line.text, "^  ") then
+        spaces = spaces + 1
+      end
+    end
+  end
+  return tabs, spaces
+end
+
 local function indents(view, report)
   if view.generated or view.language ~= "python" then return end
-  local tabs, spaces = 0, 0
-  for n, line in pairs(view.lines) do
-    if not line.added and not line.inside then
-      if find(line.text, "^\t") then tabs = tabs + 1 elseif find(line.text, "^  ") then spaces = spaces + 1 end
-    end
-    if n > 20000 then break end
-  end
+  local tabs, spaces = habits(view)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     local lead = not line.inside and match(line.code, "^([ \t]+)[^%s#]") or ""
-    if (find(lead, "\t", 1, true) and (find(lead, " \t") or (spaces > 3 and tabs == 0)))
-      or (find(lead, "^ ") and tabs > 3 and spaces == 0) then
+    local odd_tab = find(lead, "\t", 1, true) and (find(lead, " \t") or (spaces > 3 and tabs == 0))
+    local odd_space = find(lead, "^ ") and tabs > 3 and spaces == 0
+    if odd_tab or odd_space then
       report("mixed-indent", view, n, "This line is indented with other characters than the rest of the file.")
       return
     end
@@ -215,7 +175,7 @@ end
 function M.file(view, report)
   conflict_markers(view, report)
   todo_notes(view, report)
-  spelling(view, report)
+  not_for_others(view, report)
   line_ends(view, report)
   indents(view, report)
   hidden(view, report)

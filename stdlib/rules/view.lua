@@ -2,6 +2,7 @@
 --- removed lines, and code told from comments and strings. Built once for a change, shared by all lenses.
 
 local paths = require "moonlet.paths"
+local shape = require "moonlet.rules.shape"
 local source = require "moonlet.rules.source"
 
 local byte, find, lower, match, sub = string.byte, string.find, string.lower, string.match, string.sub
@@ -25,6 +26,7 @@ local long_line = 2000
 ---@field old_path string?
 ---@field d moonlet.paths.Description
 ---@field language string?
+---@field family string?           the language that stands for it and its like
 ---@field section string          staged, unstaged, untracked, range or file
 ---@field status string
 ---@field lines table<integer, moonlet.rules.Text>   those that are known
@@ -52,7 +54,7 @@ local function in_dirs(dir, names)
   return false
 end
 
-local function trim(text) return match(text, "^%s*(.-)%s*$") end
+local trim = shape.trim
 
 local function without_return(text)
   if byte(text, -1) == 13 then return sub(text, 1, -2), true end
@@ -147,15 +149,28 @@ local function lex(view)
   end
 end
 
+local FAMILY = { typescript = "javascript", vue = "javascript", svelte = "javascript", astro = "javascript",
+  c = "cpp", objc = "cpp", kotlin = "java", scala = "java", groovy = "java" }
+
+--- The language that stands for all that are written, and tested, much like it.
+---@param language string?
+---@return string?
+function M.family(language) return FAMILY[language] or language end
+
 local function describe(view)
   local d = view.d
   view.generated = d.generated or d.kind == "lock" or generated_text(view)
   view.example = in_dirs(d.dir, example) or find(lower(d.name), "^example") ~= nil
     or find(lower(d.name), "%.stories%.%a+$") ~= nil
+  view.family = M.family(view.language)
   view.script = in_dirs(d.dir, script) or view.language == "shell"
   view.test = d.test or d.fixture
   view.production = d.kind == "code" and not view.generated and not view.test and not view.example
 end
+
+-- What a script without an ending is written in, by the program that its first line names.
+local INTERPRETED = { sh = "shell", bash = "shell", zsh = "shell", dash = "shell", ksh = "shell", python = "python",
+  node = "javascript", ruby = "ruby", perl = "perl", lua = "lua", php = "php" }
 
 local function view_of(file, part, text)
   local d = paths.describe(file.path)
@@ -169,13 +184,10 @@ local function view_of(file, part, text)
     view.whole, view.count = #part.hunks <= 1, #view.added
   end
   if not d.language or not source.known(d.language) then
-    -- A script without an ending says in its first line what it is.
     local first = view.lines[1] and view.lines[1].text or ""
     local program = match(first, "^#!.*[/ ](%a+)[%d.]*%s*$") or match(first, "^#!.*[/ ](%a+)[%d.]*%s")
-    local languages = { sh = "shell", bash = "shell", zsh = "shell", dash = "shell", ksh = "shell", python = "python",
-      node = "javascript", ruby = "ruby", perl = "perl", lua = "lua", php = "php" }
-    if languages[program or ""] then
-      view.language = languages[program]
+    if INTERPRETED[program or ""] then
+      view.language = INTERPRETED[program]
       if d.kind == "unknown" then d.kind = "code" end
     end
   end
@@ -221,6 +233,15 @@ local function set_of(list)
   return set
 end
 
+-- Tells code from comments, and bounds what rules have to look at in one line.
+local function finish(view)
+  if not view.generated then lex(view) end
+  for _, line in pairs(view.lines) do
+    if #line.text > 2 * long_line then line.text = sub(line.text, 1, 2 * long_line) end
+    line.code, line.comment = line.code or line.text, line.comment or ""
+  end
+end
+
 --- Builds the views of a change.
 ---@param facts moonlet.facts.Git and, where they were gathered, `tree` (a list of all paths) and `texts` (by path)
 ---@return {views: moonlet.rules.View[], tree: table<string, boolean>?, facts: table, whole_files: boolean,
@@ -245,12 +266,7 @@ function M.build(facts)
     change.notes[1] = ("%d files were not looked at by the rules: the change is too large"):format(skipped)
   end
   mark_moved(change)
-  for _, view in ipairs(change.views) do
-    if not view.generated then lex(view) end
-    for _, line in pairs(view.lines) do
-      line.code, line.comment = line.code or line.text, line.comment or ""
-    end
-  end
+  for _, view in ipairs(change.views) do finish(view) end
   return change
 end
 
@@ -276,12 +292,6 @@ function M.previous_code(view, n, reach)
   return nil
 end
 
-local FAMILY = { typescript = "javascript", vue = "javascript", svelte = "javascript", c = "cpp", objc = "cpp", kotlin = "java",
-  scala = "java", groovy = "java" }
-
---- The language whose tests may test this one.
-function M.family(language) return FAMILY[language] or language end
-
 --- The width of a line's indent, with tabs counted as eight.
 function M.indent(text)
   local width = 0
@@ -298,6 +308,17 @@ function M.indent(text)
   return width
 end
 
+local FUNCTIONS = { "%f[%w_]def%f[^%w_]", "%f[%w_]func%f[^%w_]", "%f[%w_]fn%f[^%w_]", "%f[%w_]function%f[^%w_]",
+  "=>%s*{?%s*$" }
+local WITH_CONDITION = shape.set "if for while switch with catch match"
+
+-- Whether a line opens a function: by a word for it, or as a method of a class in braces does.
+local function begins_function(code)
+  if shape.any(code, FUNCTIONS) then return true end
+  local name = match(code, "^%s+[%w_<>,%[%]&*: ]-([%w_#]+)%s*%(.*%)[^;=]*{%s*$")
+  return name ~= nil and not WITH_CONDITION[name] and not find(code, "%f[%w_]else%s+if%f[^%w_]")
+end
+
 --- The line that begins the function that line n stands in; nil where there is none, or where that is not known.
 ---@param view moonlet.rules.View
 ---@param n integer
@@ -310,11 +331,7 @@ function M.function_around(view, n)
     if find(line.code, "%S") and not line.inside then
       local width = M.indent(line.code)
       if width < indent then
-        local code = line.code
-        if find(code, "%f[%w_]def%f[^%w_]") or find(code, "%f[%w_]func%f[^%w_]") or find(code, "%f[%w_]function%f[^%w_]")
-          or find(code, "=>%s*{?%s*$") or find(code, "^%s+[%w_#]+%s*%(.*%)[^;=]*{%s*$") and not find(code, "^%s*[ifws][fohw][ri]?[lt]?[ec]?h?%s*%(") then
-          return line
-        end
+        if begins_function(line.code) then return line end
         indent = width
       end
     end

@@ -1,16 +1,21 @@
 """Helps run.sh: fills a corpus with its secrets, and compares what the scanner said with what was planted.
    check.py fill CORPUS DIR              copies the corpus, with the secrets put in
-   check.py score CORPUS DIR ENVELOPE    prints "ok …" or "FAIL …" lines and the figures"""
+   check.py score CORPUS DIR ENVELOPE    prints "ok …" or "FAIL …" lines and the figures
+   check.py leaks CORPUS DIR ENVELOPE    only looks for what is private in the artifacts"""
+import base64
 import json
 import os
 import re
 import sys
+import urllib.parse
 
 import values
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# The least that is accepted. `tidepool` was looked at while the rules were made, `lumen` was not.
-LEAST = {"tidepool": (0.95, 0.95), "lumen": (0.85, 0.70)}
+# The least that is accepted: precision and recall. All were looked at while the rules were made.
+LEAST = {"tidepool": (0.95, 0.95), "lumen": (0.95, 0.90), "kontor": (0.90, 0.90), "orchard": (0.90, 0.90),
+         "meridian": (0.90, 0.90), "halden": (0.90, 0.85), "ravna": (0.90, 0.90), "lantern": (0.90, 0.90),
+         "cobalt": (0.90, 0.90)}
 
 
 def files_of(top):
@@ -93,6 +98,55 @@ def well_formed(preference):
             and all(isinstance(preference[k], str) and preference[k] for k in ("text", "target", "privacy")))
 
 
+def artifacts(top):
+    stores = []
+    for path in files_of(os.path.join(top, ".agent")):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            stores.append((os.path.relpath(path, top), file.read()))
+    return stores
+
+
+def forms_of(value):
+    """A value as it is, and as it looks encoded."""
+    data = value.encode()
+    yield value
+    yield value.lower()
+    yield json.dumps(value)[1:-1]
+    yield urllib.parse.quote(value, safe="")
+    if len(value) >= 6:
+        yield data.hex()
+        yield value[::-1]
+    if len(data) >= 9:
+        # The middle of its base64, whatever stands before it.
+        for skip in range(3):
+            part = data[skip:]
+            yield base64.b64encode(part[:len(part) // 3 * 3]).decode()
+
+
+def leaks_in(corpus, top, raw):
+    stores, found, looked = [("stdout", raw), *artifacts(top)], set(), 0
+    for kind, value in private_values(corpus):
+        looked += 1
+        for form in set(forms_of(value)):
+            if len(form) < 3:
+                continue
+            # A short number also occurs in digests and times.
+            alone = re.compile(rf"(?<![0-9a-f.]){form}(?![0-9a-f])") if form.isdigit() and len(form) < 8 else None
+            for name, text in stores:
+                if alone.search(text) if alone else form in text:
+                    found.add(f"{kind} {value!r} in {name}")
+    for leak in sorted(found):
+        print("   " + leak)
+    return not found, f"none of {looked} private values in any of {len(stores)} artifacts, also not encoded"
+
+
+def leaks(corpus, top, envelope_path):
+    with open(envelope_path, encoding="utf-8") as file:
+        good, text = leaks_in(corpus, top, file.read())
+    print(("ok " if good else "FAIL ") + corpus + ", with an agent: " + text)
+    return good
+
+
 def score(corpus, top, envelope_path):
     told = []
 
@@ -133,19 +187,8 @@ def score(corpus, top, envelope_path):
         places.update(preference["evidence"])
     tell(all(os.path.isfile(os.path.join(top, p.rpartition(":")[0])) for p in places), "every place exists")
 
-    stores = [("stdout", raw)]
-    for path in files_of(os.path.join(top, ".agent")):
-        with open(path, encoding="utf-8", errors="replace") as file:
-            stores.append((os.path.relpath(path, top), file.read()))
-    leaks, looked = set(), 0
-    for kind, value in private_values(corpus):
-        looked += 1
-        for name, text in stores:
-            if value in text:
-                leaks.add(f"{kind} {value!r} in {name}")
-    tell(not leaks, f"none of {looked} private values in any of {len(stores)} artifacts")
-    for leak in sorted(leaks):
-        print("   " + leak)
+    tell(*leaks_in(corpus, top, raw))
+    stores = artifacts(top)
     names = {os.path.basename(name) for name, _ in stores}
     tell({"findings.md", "findings.json"} <= names, "findings.md and findings.json are written")
     return all(told)
@@ -155,4 +198,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "fill":
         fill(*sys.argv[2:])
     else:
-        sys.exit(0 if score(*sys.argv[2:]) else 1)
+        sys.exit(0 if {"score": score, "leaks": leaks}[sys.argv[1]](*sys.argv[2:]) else 1)

@@ -1,0 +1,92 @@
+--- What is told of a review: what was looked at and by whom, beside what was found.
+local m = require "moonlet"
+
+local M = {}
+
+local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and "" or "s") end
+
+--- What was reviewed, in words.
+---@param facts moonlet.facts.Git
+---@return string
+function M.artefact(facts)
+  local target = facts.target
+  local name = m.git.show_path(target.text ~= "" and target.text or "worktree", 120)
+  if facts.whole_files and #facts.files == 1 then
+    return ("the file `%s`, as it is"):format(m.git.show_path(facts.files[1].path, 120))
+  elseif facts.whole_files then
+    return ("the files of `%s`, as they are"):format(name)
+  end
+  if target.kind == "worktree" then return "what is not committed yet" end
+  if target.kind == "staged" then return "what is staged for the next commit" end
+  if target.kind == "commit" then
+    local subject = (facts.subjects or {})[1]
+    local id = target.head:sub(1, 10)
+    local called = target.text:sub(1, 7) == id:sub(1, 7) and id or ("%s (%s)"):format(name, id)
+    if not subject then return "the commit " .. called end
+    return ("the commit %s, \"%s\""):format(called, m.findings.clip(m.findings.visible(subject), 100))
+  end
+  return ("the range %s"):format(name)
+end
+
+local function how_many_rules(lenses)
+  local wanted, count = {}, 0
+  for _, lens in ipairs(lenses) do wanted[lens] = true end
+  for _, rule in pairs(m.rules.catalog()) do
+    local applies = false
+    for _, lens in ipairs(rule.lenses) do applies = applies or wanted[lens] or false end
+    if applies then count = count + 1 end
+  end
+  return count
+end
+
+--- What was looked at, as data.
+---@param facts moonlet.facts.Git
+---@param lenses string[]
+---@param by {runner: string, rules: boolean}
+---@return table
+function M.checked(facts, lenses, by)
+  local notes = {}
+  for _, note in ipairs(facts.notes) do notes[#notes + 1] = note end
+  local binary = 0
+  for _, file in ipairs(facts.files) do
+    if file.binary then binary = binary + 1 end
+  end
+  return {
+    what = M.artefact(facts), target = facts.target.text, kind = facts.target.kind,
+    files = #facts.files, binary = binary, added = facts.totals.added, deleted = facts.totals.deleted,
+    lenses = m.array { table.unpack(lenses) },
+    runner = by.runner, rules = by.rules and how_many_rules(lenses) or m.null, notes = m.array(notes),
+  }
+end
+
+--- The same as a sentence.
+---@param checked table
+---@return string
+function M.sentence(checked)
+  local size = checked.kind == "path" and plural(checked.added, "line")
+    or ("+%d -%d lines"):format(checked.added, checked.deleted)
+  local binary = checked.binary > 0 and (", %d of them binary and not looked into"):format(checked.binary) or ""
+  local by = {}
+  if checked.runner ~= "rules" then by[1] = "the runner " .. checked.runner end
+  if checked.rules ~= m.null then by[#by + 1] = plural(checked.rules, "rule") end
+  return ("Checked: %s (%s)%s; lenses %s; by %s."):format(plural(checked.files, "file"), size, binary,
+    table.concat(checked.lenses, ", "), table.concat(by, " and "))
+end
+
+--- Writes what people and programs read.
+---@param ctx moonlet.Ctx
+---@param result table what m.merge.findings gave, with `checked`
+---@param notes string[]
+function M.write(ctx, result, notes)
+  local all = {}
+  for _, list in ipairs { result.checked.notes, notes } do
+    for _, note in ipairs(list) do all[#all + 1] = note end
+  end
+  local page = m.findings.markdown(result, {
+    title = "Review of " .. result.checked.what, checked = M.sentence(result.checked), notes = all,
+  })
+  ctx:write("findings.md", page)
+  ctx:write("findings.json", m.findings.json(result))
+end
+
+return M

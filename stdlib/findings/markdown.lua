@@ -1,0 +1,255 @@
+--- The outcome of a review as a page that reads well as plain text too: what to do next, then what was found, the
+--- gravest first, a few lines each. Every text comes from outside: nothing in it can become markup.
+
+local findings = require "moonlet.findings"
+
+local find, format, gsub, match, rep, sub = string.find, string.format, string.gsub, string.match, string.rep,
+  string.sub
+local concat = table.concat
+
+local M = {}
+
+--- So many findings are told with evidence and fix; the rest have a line each, and stand whole in findings.json.
+local most_told = 40
+local evidence_lines = 6
+local evidence_bytes = 600
+
+local function given(value)
+  if value == nil or value == core.json.null then return nil end
+  return value
+end
+
+-- Text ---------------------------------------------------------------------------------------------
+
+-- An underscore between letters is part of a name; elsewhere it could begin an emphasis.
+local function escape_underscores(text)
+  return (gsub(text, "()_", function(at)
+    local inside = find(sub(text, at - 1, at - 1), "[%w_]") and find(sub(text, at + 1, at + 1), "[%w_]") and at > 1
+    return inside and "_" or "\\_"
+  end))
+end
+
+-- Text without code spans, so that nothing in it is markup. Addresses and names with an @ become code: they would be
+-- made into links and mentions.
+local function escape(text)
+  text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
+  text = escape_underscores(text)
+  text = gsub(text, "%]([%(%[:])", "\\]%1")
+  text = gsub(text, "<([%a/!?])", "\\<%1")
+  text = gsub(text, "&(#?%w+;)", "&amp;%1")
+  text = gsub(text, "~~", "\\~~")
+  if select(2, gsub(text, "%$", "")) > 1 then text = gsub(text, "%$", "\\$") end
+  return text
+end
+
+local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
+  "()%f[%w@](@%a[%w_-]*)()" }
+
+-- Where the next thing that is shown as code begins and ends: a span between backticks, an address, a mention.
+local function next_code(text, pos)
+  local best_from, best_to, best
+  for _, shape in ipairs(CODE) do
+    local from, code, to = match(text, shape, pos)
+    if from and (not best_from or from < best_from) then best_from, best_to, best = from, to, code end
+  end
+  return best_from, best_to, best
+end
+
+--- One line of text that means nothing to Markdown.
+---@param text string
+---@param cap integer? bytes
+---@return string
+function M.inline(text, cap)
+  cap = cap or 2000
+  local visible = findings.visible(findings.clip(text, cap * 4))
+  local line = findings.clip(gsub(match(visible, "^%s*(.-)%s*$"), "%s+", " "), cap)
+  local parts, pos = {}, 1
+  while true do
+    local from, to, code = next_code(line, pos)
+    if not from then break end
+    parts[#parts + 1] = escape(sub(line, pos, from - 1))
+    parts[#parts + 1] = "`" .. code .. "`"
+    pos = to
+  end
+  parts[#parts + 1] = escape(sub(line, pos))
+  return concat(parts)
+end
+
+-- Code on one line, in a span that it cannot close.
+local function span(text)
+  local longest = 0
+  for run in string.gmatch(text, "`+") do longest = math.max(longest, #run) end
+  local ticks = rep("`", longest + 1)
+  local space = longest > 0 and " " or ""
+  return ticks .. space .. text .. space .. ticks
+end
+
+--- A block of text in a fence that it cannot close.
+---@param text string
+---@param indent string?
+---@return string
+function M.block(text, indent)
+  local body, longest = findings.visible(text), 2
+  for run in string.gmatch(body, "`+") do longest = math.max(longest, #run) end
+  local fence = rep("`", longest + 1)
+  local lines = indent and gsub(body, "\n", "\n" .. indent) or body
+  indent = indent or ""
+  return format("%s%stext\n%s%s\n%s%s", indent, fence, indent, lines, indent, fence)
+end
+
+-- One finding --------------------------------------------------------------------------------------
+
+local function place_of(finding)
+  local place = findings.place(finding)
+  return given(finding.file) and span(place) or place .. ":"
+end
+
+-- The evidence, as much of it as helps: one line as code, several as a block.
+local function evidence_of(finding, indent)
+  local text = match(findings.visible(given(finding.evidence) or ""), "^%s*(.-)%s*$")
+  if text == "" then return nil end
+  if not find(text, "\n", 1, true) and #text <= 160 then return indent .. span(text) end
+  local lines, count = {}, 0
+  for line in string.gmatch(findings.clip(text, evidence_bytes) .. "\n", "([^\n]*)\n") do
+    count = count + 1
+    if count <= evidence_lines then lines[count] = line end
+  end
+  if count > evidence_lines then lines[#lines + 1] = "..." end
+  return M.block(concat(lines, "\n"), indent)
+end
+
+local function witness(lens, runner, several)
+  return M.inline(several and runner and format("%s (%s)", lens, runner) or lens, 100)
+end
+
+-- Who saw it, how sure they are, and what else is to be said of it.
+local function about(finding, several)
+  local notes = { "seen by " .. witness(finding.lens, given(finding.runner), several) }
+  for _, name in ipairs(finding.corroborated_by or {}) do
+    notes[#notes + 1] = M.inline(several and name or gsub(name, "%s*%b()$", ""), 100)
+  end
+  local line = concat(notes, ", ") .. format("; %d %% sure", math.floor((finding.confidence or 0) * 100 + 0.5))
+  local disputes = given(finding.disputed_by)
+  if disputes and #disputes > 0 then line = line .. "; disputed by " .. M.inline(concat(disputes, ", "), 200) end
+  if given(finding.reason) then line = line .. "; " .. M.inline(finding.reason, 400) end
+  return line
+end
+
+-- Two spaces at the end of a line keep it a line of its own.
+local function tell(say, lead, finding, several)
+  local indent = rep(" ", #match(lead, "^%d+%. "))
+  local evidence = evidence_of(finding, indent)
+  lead = format("%s%s %s", lead, place_of(finding), M.inline(finding.claim, 600))
+  if evidence and find(evidence, "\n", 1, true) then
+    say(lead .. "\n\n" .. evidence .. "\n")
+  else
+    say(lead .. "  ")
+    if evidence then say(evidence .. "  ") end
+  end
+  local fix = given(finding.fix) or ""
+  say(format("%s%s(%s)", indent, fix ~= "" and "Fix: " .. M.inline(fix, 1000) .. " " or "", about(finding, several)))
+  say ""
+end
+
+local function mention(say, number, finding)
+  say(format("%d. %s %s: %s", number, finding.severity, place_of(finding), M.inline(finding.claim, 160)))
+end
+
+-- The page -----------------------------------------------------------------------------------------
+
+local function counts_of(list)
+  local by, parts = {}, {}
+  for _, finding in ipairs(list) do by[finding.severity] = (by[finding.severity] or 0) + 1 end
+  for _, severity in ipairs(findings.severities) do
+    if by[severity] then parts[#parts + 1] = format("%d %s", by[severity], severity) end
+  end
+  return concat(parts, ", ")
+end
+
+local function plural(number, one) return format("%d %s%s", number, one, number == 1 and "" or "s") end
+
+-- Whether the findings come from more than one runner, so that its name says something.
+local function several_runners(lists)
+  local first
+  for _, list in ipairs(lists) do
+    for _, finding in ipairs(list) do
+      local runner = given(finding.runner) or ""
+      if first and runner ~= first then return true end
+      first = first or runner
+    end
+  end
+  return false
+end
+
+local function lost_reviews(say, lost)
+  if #lost == 0 then return end
+  say(format("## Lost: %s", plural(#lost, "review")))
+  say ""
+  for _, item in ipairs(lost) do
+    say(format("- %s: %s", M.inline(item.review or "a review", 80), M.inline(item.message or "", 400)))
+  end
+  say ""
+end
+
+local function main_findings(say, list, several)
+  local heading
+  for number = 1, math.min(#list, most_told) do
+    local finding = list[number]
+    if finding.severity ~= heading then
+      heading = finding.severity
+      say("## " .. gsub(heading, "^%l", string.upper))
+      say ""
+    end
+    tell(say, format("%d. ", number), finding, several)
+  end
+  if #list <= most_told then return end
+  say(format("## And %s more, a line each", #list - most_told))
+  say ""
+  for number = most_told + 1, #list do mention(say, number, list[number]) end
+  say ""
+end
+
+local function apart(say, title, list, why, several)
+  if #list == 0 then return end
+  say(format("## %s: %d", title, #list))
+  say ""
+  say(why)
+  say ""
+  for number = 1, math.min(#list, most_told) do
+    tell(say, format("%d. %s ", number, list[number].severity), list[number], several)
+  end
+  for number = most_told + 1, #list do mention(say, number, list[number]) end
+end
+
+--- The outcome of `m.merge.findings` as a page for people and agents.
+---@param result table {findings, unverified, refuted, lost, next_action}
+---@param opts {title: string?, checked: string?, notes: string[]?}? checked = what was looked at, and by whom
+---@return string
+function M.page(result, opts)
+  opts = opts or {}
+  local lines = {}
+  local function say(text) lines[#lines + 1] = text end
+  local list, lost = result.findings or {}, result.lost or {}
+  local unverified, refuted = result.unverified or {}, result.refuted or {}
+  local several = several_runners { list, unverified, refuted }
+  local sum = #list == 0 and "no findings" or plural(#list, "finding")
+  say(format("# %s: %s", M.inline(opts.title or "Review", 200), sum))
+  say ""
+  say("Next: " .. M.inline(given(result.next_action) or "", 1000))
+  say ""
+  say((#list > 0 and counts_of(list) or "No findings") .. ".")
+  say ""
+  if opts.checked then
+    say(M.inline(opts.checked, 1000))
+    say ""
+  end
+  lost_reviews(say, lost)
+  main_findings(say, list, several)
+  apart(say, "Unverified", unverified, "Nobody, and no rule, could make sure of these.", several)
+  apart(say, "Refuted", refuted, "A reviewer looked into these, and they do not hold.", several)
+  for _, note in ipairs(opts.notes or {}) do say("- " .. M.inline(note, 400)) end
+  while lines[#lines] == "" do lines[#lines] = nil end
+  return concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,43 @@
+--- Looks for many phrases at once: at each beginning of a word, by its first three bytes.
+
+local match, sub = string.match, string.sub
+
+local M = {}
+
+---An index of phrases, each at least three bytes long and in the case that the text will have.
+---@param list string[]
+---@return table
+function M.index(list)
+  local index = {}
+  for _, phrase in ipairs(list) do
+    local key = sub(phrase, 1, 3)
+    index[key] = index[key] or {}
+    table.insert(index[key], phrase)
+  end
+  return index
+end
+
+---Calls found(phrase, from, to) for each phrase that begins where a word does.
+---@param index table
+---@param text string
+---@param found fun(phrase: string, from: integer, to: integer)
+function M.each(index, text, found)
+  for at in string.gmatch(text, "()%f[%w\128-\255][%w\128-\255]") do
+    local list = index[sub(text, at, at + 2)]
+    for i = 1, list and #list or 0 do
+      local phrase = list[i]
+      if sub(text, at, at + #phrase - 1) == phrase then found(phrase, at, at + #phrase - 1) end
+    end
+  end
+end
+
+---The phrases of a text in which | stands between them.
+---@param text string
+---@return string[]
+function M.list(text)
+  local result = {}
+  for phrase in string.gmatch(text, "[^|]+") do result[#result + 1] = match(phrase, "^%s*(.-)%s*$") end
+  return result
+end
+
+return M

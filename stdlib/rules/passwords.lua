@@ -1,0 +1,73 @@
+--- Finds passwords that no format gives away: by the name that they are given to, and by the options of programs that
+--- take them. Says only that there is one, never what it is.
+
+local shape = require "moonlet.rules.shape"
+
+local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
+
+local M = {}
+
+-- A name and the text that it is set to.
+local ASSIGNED = { "([%w_.%-]+)[\"']?%s*:?=>?%s*\"([^\"]*)\"", "([%w_.%-]+)[\"']?%s*:?=>?%s*'([^']*)'",
+  "([%w_.%-]+)[\"']?%s*:%s*\"([^\"]*)\"", "([%w_.%-]+)[\"']?%s*:%s*'([^']*)'",
+  "#%s*define%s+([%w_]+)%s+\"([^\"]*)\"" }
+local NAMES = { "password$", "passwd$", "passphrase$", "_pass$", "%f[%a]pass$", "dbpass$", "_pwd$", "%f[%a]pwd$" }
+
+-- Words of texts that stand for a password and are none.
+local STANDS_FOR = { "pass", "secret", "token", "example", "change", "your", "dummy", "test", "sample", "placeholder",
+  "xxx", "***", "...", "<", "{", "%(", "fake", "none", "null", "redacted", "default", "demo", "foo", "http", "enter" }
+
+local least_length = 8
+
+local function is_password(text)
+  if #text < least_length or #text > 200 or find(text, "[%s/\\]") or find(text, "^%$") then return false end
+  local mixed = find(text, "%a") and find(text, "[%d!#$%%&*+=?@^~]")
+  return mixed ~= nil and not shape.word(text, STANDS_FOR)
+end
+
+-- The first password that a name gives away.
+local function assigned(text)
+  for _, pattern in ipairs(ASSIGNED) do
+    for name, value in string.gmatch(text, pattern) do
+      if shape.any(lower(name), NAMES) and is_password(value) then return value end
+    end
+  end
+  return nil
+end
+
+local OPTIONS = { "%f[%w]mysql%w*%s[^|;]*%s%-p([^%s$\"'%-][^%s]+)",
+  "%f[%w]curl%s[^|;]*%-u%s*[\"']?[%w_.-]+:([^%s\"'$@]+)", "%f[%w]sshpass%s+%-p%s*[\"']?([^%s\"'$]+)" }
+local BEARER = "[aA]uthorization:%s*[bB]earer%s+([%w_%-.]+)"
+
+-- The first that an option or a header holds.
+local function given(text)
+  local option = shape.first(text, OPTIONS)
+  if option and #option >= 6 and not shape.word(option, STANDS_FOR) then return option end
+  local bearer = match(text, BEARER)
+  local real = bearer and #bearer >= 20 and find(bearer, "%d") and not shape.word(bearer, STANDS_FOR)
+  return real and bearer or nil
+end
+
+-- Cheap to look for, and in every line that can hold one.
+local MAY_HOLD = { "pass", "pwd", "curl", "mysql", "bearer" }
+
+local function held(line) return shape.word(line, MAY_HOLD) and (assigned(line) or given(line)) or nil end
+
+--- Whether a line holds a password.
+---@param text string
+---@return boolean
+function M.has(text) return held(text) ~= nil end
+
+local longest = 2000
+
+--- A text of many lines without the passwords that are found in it.
+---@param text string
+---@return string
+function M.redact(text)
+  return (gsub(text, "[^\n]+", function(line)
+    local value = #line <= longest and held(line)
+    return value and gsub(line, shape.plain(value), "[redacted: password]") or nil
+  end))
+end
+
+return M
