@@ -3,6 +3,7 @@
 local state_of = require "moonlet.internal.state"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local budget = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
 local command = require "moonlet.internal.runner.command"
@@ -15,9 +16,11 @@ local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   returns = "table", rules = "callable", inputs = "list", env = "list", argv = "list",
   cwd = "string", timeout = "duration", idle = "duration", in_place = "boolean",
+  budget = "table",
 }
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
+local default_answer_tokens = 4000
 local answer_cap = 8 << 20
 local log_cap = 64 << 20
 
@@ -147,14 +150,30 @@ local function record_attempt(run, step, dir, hash, attempt)
   journal.begin(run, step.key, attempt.number, hash, { repair = attempt.repair })
 end
 
+--- Runners that report no usage are counted by their text: four bytes are about a token.
+local function tokens_of(text) return (#text + 3) // 4 end
+
+--- What an attempt may use, reserved before it starts.
+local function amounts_of(call, prompt)
+  local answer = call.budget and call.budget.tokens or default_answer_tokens
+  return { agents = 1, processes = 1, tokens = tokens_of(prompt) + answer }
+end
+
+local function used_by(prompt, result)
+  return { agents = 1, processes = 1, tokens = tokens_of(prompt) + tokens_of(result.text) }
+end
+
 --- One attempt and, where the answer is not what was promised, one more that is told what is wrong.
-local function run_attempts(run, step, dir, call, argv, last, hash)
+local function run_attempts(run, step, dir, call, argv, last, hash, own_budget)
   local attempt = first_attempt(run, step, dir, call, last)
   local attempts = {}
   while true do
-    record_attempt(run, step, dir, hash, attempt)
     local started = core.clock.monotonic()
-    local result = run_attempt(run, step, dir, call, argv, attempt)
+    local result = budget.with(own_budget, amounts_of(call, attempt.prompt), function()
+      record_attempt(run, step, dir, hash, attempt)
+      local result = run_attempt(run, step, dir, call, argv, attempt)
+      return result, used_by(attempt.prompt, result)
+    end)
     local entry = { number = attempt.number, status = result.status, why = result.exit.why,
       exit_code = result.exit.code, duration_ms = core.clock.monotonic() - started,
       error = result.error and result.error.message or core.json.null,
@@ -213,11 +232,16 @@ local function input_of(run, call, runner, argv)
     cwd = call.cwd, env = call.env, in_place = call.in_place }
 end
 
-local function run_agent_step(run, key, dir, call, runner, argv)
+local function run_agent_step(state, key, dir, call, runner, argv)
+  local run = state.run
+  if budget.is_limited(state.budget, "usd") and run.usd_asked then
+    error(record.invalid(("a USD budget needs to know what the runner '%s' costs, and that is unknown"):format(
+      runner.name), "leave usd out of --budget, or limit agents= or tokens="), 0)
+  end
   local input = input_of(run, call, runner, argv)
   local value, step = run.step(key, "agent", runner.name, input, { paid = true }, function(last, hash, step)
     step.dir = dir
-    local ok, result = pcall(run_attempts, run, step, dir, call, argv, last, hash)
+    local ok, result = pcall(run_attempts, run, step, dir, call, argv, last, hash, state.budget)
     if not ok then result = { status = "failed", text = "", error = result } end
     if result.text ~= "" or result.status == "ok" then
       run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
@@ -227,6 +251,11 @@ local function run_agent_step(run, key, dir, call, runner, argv)
     if result.status ~= "ok" then error(result.error, 0) end
     return { text = result.text, data = result.data, attempts = core.json.array(result.attempts) }
   end)
+  if step.cached then
+    local number = #(value.attempts or {})
+    budget.count(state.budget, { agents = number, processes = number,
+      tokens = tokens_of(call.prompt) + tokens_of(value.text) })
+  end
   run.end_step(step, "ok", {})
   value.dir = run.absolute(dir)
   return value
@@ -257,7 +286,7 @@ function M.agent(ctx, call)
   end
   local dir = run.agent_directory(state.path == "" and key, key)
   if runner.name == "rules" then return run_rules_step(run, key, dir, call, runner) end
-  return run_agent_step(run, key, dir, call, runner, argv)
+  return run_agent_step(state, key, dir, call, runner, argv)
 end
 
 return M

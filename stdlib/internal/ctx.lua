@@ -13,6 +13,7 @@ local grants = require "moonlet.internal.grants"
 ---@field model string?    the model that was asked for
 ---@field task_id string
 ---@field run_id string
+---@field budget table    { spent, left }, each by kind: agents, processes, tokens, usd
 ---@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
 local verbs = state_of.verbs
 
@@ -83,7 +84,7 @@ function verbs:step(name, options, fn)
   end
   local key = state_of.key(state, name)
   local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, {}, function()
-    return scope.body(state.run, key, {}, fn)
+    return scope.body(state.run, key, { budget = state.budget }, fn)
   end)
   state.run.end_step(step, "ok", {})
   return value

@@ -3,6 +3,7 @@
 local state_of = require "moonlet.internal.state"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local budget = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 
 local M = {}
@@ -113,15 +114,17 @@ function M.exec(ctx, call)
       why = "it changes what others see, and cannot be taken back", show = table.concat(argv, " ") })
   end
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
-  if options.journal == false then
-    return run_program(run, state.path .. "/exec", argv, options, cap, wall, false)
+  local function start(key, durable)
+    return budget.with(state.budget, { processes = 1 }, function()
+      return run_program(run, key, argv, options, cap, wall, durable)
+    end)
   end
+  if options.journal == false then return start(state.path .. "/exec", false) end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
     stdin = options.stdin and core.text.sha256(options.stdin) }
   local key = state_of.key(state, options.name or "exec")
-  local value, step = run.step(key, "exec", nil, input, {}, function()
-    return run_program(run, key, argv, options, cap, wall, true)
-  end)
+  local value, step = run.step(key, "exec", nil, input, {}, function() return start(key, true) end)
+  if step.cached then budget.count(state.budget, { processes = 1 }) end
   -- A program that ran has done its step: what its exit code means is for the script to say.
   run.end_step(step, "ok", { exit_code = value.code })
   return value

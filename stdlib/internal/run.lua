@@ -3,6 +3,7 @@ local journal = require "moonlet.internal.journal"
 local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
+local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local state_of = require "moonlet.internal.state"
@@ -182,7 +183,7 @@ function M.create(plan)
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {}, steps = {}, step_keys = {}, degraded = {}, validation = {},
+    may_ask = plan.may_ask, usd_asked = plan.usd_asked, parked = {}, steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
@@ -256,7 +257,7 @@ end
 local function run_body(run)
   local wall = run.budget.wall and duration.ms(run.budget.wall, "budget.wall")
   return pcall(scope.body, run, "", {
-    timeout = wall, timeout_kind = "budget",
+    budget = budget.open(nil, run.budget, "the budget of the run"), timeout = wall, timeout_kind = "budget",
     what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
   }, function(ctx)
     run.scope = state_of.of(ctx).scope

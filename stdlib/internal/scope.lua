@@ -1,6 +1,7 @@
 --- Structured concurrency: a scope is a function body; it returns only when every child ended. The
 --- first failure nobody observed cancels the siblings.
 local state_of = require "moonlet.internal.state"
+local budget = require "moonlet.internal.budget"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -32,7 +33,7 @@ end
 --- Runs `fn(ctx)` as a scope of its own inside the running task and returns what it returned.
 ---@param run table
 ---@param path string the key prefix
----@param options {timeout: integer?, what: string?, timeout_kind: string?}
+---@param options {budget: moonlet.Budget?, timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
 function M.body(run, path, options, fn, ...)
   -- A scope that ran out of time is on record: it does so again at the same moment of the story.
@@ -41,7 +42,7 @@ function M.body(run, path, options, fn, ...)
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
   if late then task.expire_at_turn(scope, late.order, late.e) end
-  local state = { run = run, scope = scope, path = path }
+  local state = { run = run, scope = scope, path = path, budget = options.budget }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))
   if not results[1] then task.cancel_scope(scope, results[2]) end
@@ -57,10 +58,10 @@ function M.body(run, path, options, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
---- ctx:scope(opts, fn): opts = { timeout = duration, name = text }.
+--- ctx:scope(opts, fn): opts = { timeout = duration, name = text, budget = { agents =, tokens =, … } }.
 function M.scope(ctx, options, fn)
   if type(options) == "function" then options, fn = {}, options end
-  record.check(options, { timeout = "duration", name = "string" }, "ctx:scope")
+  record.check(options, { timeout = "duration", name = "string", budget = "table" }, "ctx:scope")
   if type(fn) ~= "function" then
     error(record.invalid("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)"), 0)
   end
@@ -68,7 +69,17 @@ function M.scope(ctx, options, fn)
   local name = options.name or "scope"
   local key = state_of.key(state, name)
   local timeout = options.timeout and duration.ms(options.timeout, "timeout")
-  return M.body(state.run, key, { timeout = timeout, what = key }, fn)
+  local own, limits = state.budget, options.budget
+  if limits then
+    record.check(limits, budget.fields, "ctx:scope: budget")
+    own = budget.open(state.budget, limits, "the budget of " .. key)
+    local wall = limits.wall and duration.ms(limits.wall, "budget.wall")
+    if wall and (not timeout or wall < timeout) then
+      return M.body(state.run, key, { budget = own, timeout = wall, timeout_kind = "budget",
+        what = "the wall-clock budget of " .. key }, fn)
+    end
+  end
+  return M.body(state.run, key, { budget = own, timeout = timeout, what = key }, fn)
 end
 
 local Handle = {}
@@ -102,7 +113,7 @@ function M.spawn(ctx, fn, ...)
   local key = state_of.key(state, "spawn")
   local ref
   ref = task.spawn(state.scope, function(...)
-    local results = table.pack(pcall(M.body, state.run, key, {}, fn, ...))
+    local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn, ...))
     if results[1] then return table.unpack(results, 2, results.n) end
     if task.watch(ref, 0) == 0 then
       state.failure = state.failure or results[2]
@@ -161,7 +172,7 @@ local function run_branches(state, items, keys, limit, fn, on_failure)
       local i = next_index
       next_index = i + 1
       local path = state.path .. "/" .. keys[i]
-      local results = table.pack(pcall(M.body, state.run, path, {}, fn, items[i], i))
+      local results = table.pack(pcall(M.body, state.run, path, { budget = state.budget }, fn, items[i], i))
       outcomes[i] = { ok = results[1], value = results[2] }
       if not results[1] then on_failure(i, results[2]) end
     end
@@ -213,7 +224,7 @@ function M.parallel(ctx, items, fn, options)
   local tolerant = need ~= nil or options.settle
   local failed, first = 0, nil
 
-  local outcomes = M.body(state.run, path, { timeout = timeout, what = path }, function(inner)
+  local outcomes = M.body(state.run, path, { budget = state.budget, timeout = timeout, what = path }, function(inner)
     local own = state_of.of(inner)
     local prepared
     local done = run_branches(own, items, keys, limit, fn, function(_, err)
@@ -256,7 +267,7 @@ function M.pipeline(ctx, items, ...)
     local value = item
     local state = state_of.of(branch)
     for i, stage in ipairs(stages) do
-      value = M.body(state.run, state_of.key(state, "stage" .. i), {}, stage, value, item)
+      value = M.body(state.run, state_of.key(state, "stage" .. i), { budget = state.budget }, stage, value, item)
     end
     return value
   end, options)

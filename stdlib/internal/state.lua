@@ -5,6 +5,7 @@ local M = {}
 ---@class moonlet.State
 ---@field run table          the run (internal/run.lua)
 ---@field scope any          the cancel scope of this body
+---@field budget moonlet.Budget?  what this body may spend
 ---@field path string        the key prefix of this body: "" or "parallel/2"
 ---@field counts table       name -> how often this body used it
 ---@field finalizers function[]
@@ -43,6 +44,7 @@ M.getters = {
   model = function(state) return state.run.model end,
   task_id = function(state) return state.run.task_id end,
   run_id = function(state) return state.run.id end,
+  budget = function(state) return require("moonlet.internal.budget").view(state.budget) end,
   inputs = function(state) return state.run.input_list() end,
 }
 

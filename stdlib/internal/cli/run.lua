@@ -6,6 +6,7 @@ local arg = require "moonlet.arg"
 local presets = require "moonlet.internal.presets"
 local acceptance = require "moonlet.internal.acceptance"
 local home_module = require "moonlet.internal.home"
+local budget_module = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
 local inputs = require "moonlet.internal.inputs"
@@ -27,7 +28,7 @@ local known = {
   ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
   ["input"] = { value = "SPEC", many = true,
     help = "what may be inspected: file:, glob:, cmd:, diff:, or the obvious one" },
-  ["budget"] = { value = "wall=TIME", many = true, help = "limits of the run" },
+  ["budget"] = { value = "KIND=N,…", many = true, help = "wall=20m, agents=10, processes=100, tokens=200000, usd=4" },
   ["limit"] = { value = "N", help = "how many agents or commands at once (default 8)" },
   ["allow"] = { value = "GRANT", many = true,
     help = "needs, agents, all, run=PROGRAM,…, read=DIR, write=DIR, env=NAME" },
@@ -126,6 +127,21 @@ local function preset_args(preset, found, all)
   return arg.complete(preset.args, given)
 end
 
+--- One limit of --budget.
+local function budget_value(key, value, item)
+  if key == "wall" then
+    duration.ms(value, "--budget wall")
+    return value
+  end
+  local number = tonumber(value)
+  if key ~= "usd" then number = math.tointeger(number) end
+  if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number or number == math.huge then
+    error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
+      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4"), 0)
+  end
+  return number
+end
+
 --- The limits of a run: those of the preset, and over them those of the command line.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
@@ -136,12 +152,7 @@ function M.parse_budget(list, preset)
   for _, text in ipairs(list or {}) do
     for item in text:gmatch("[^,]+") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
-      if key ~= "wall" then
-        error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
-          "write --budget wall=20m"), 0)
-      end
-      duration.ms(value, "--budget wall")
-      budget.wall = value
+      budget[key or ""] = budget_value(key, value, item)
     end
   end
   return budget
@@ -273,6 +284,7 @@ local function plan_of(words, output)
     error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
       "write --gates park or --gates deny"), 0)
   end
+  plan.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd)
   plan.background, plan.detached = found.background, found.detached
   plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false
