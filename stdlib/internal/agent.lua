@@ -129,7 +129,7 @@ local function run_attempts(run, step, dir, call, argv)
       return result
     end
     run.emit("warning", { step = step.key, text = "the answer is not valid; asking once more" })
-    prompt = repair_prompt(call.prompt, result.text, problems)
+    prompt = core.run.redact(repair_prompt(call.prompt, result.text, problems))
   end
 end
 
