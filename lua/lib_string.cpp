@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two looks at the kill
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
-constexpr lua_Integer kMostCached = 256;
+constexpr lua_Integer kMostCached = 4096;
 
 constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs little
 

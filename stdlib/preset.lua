@@ -9,11 +9,12 @@ local M = {}
 ---@field args table<string, moonlet.Arg>
 ---@field needs table
 ---@field budget table
+---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
 ---@field run fun(ctx: moonlet.Ctx, args: table): any
 
 local fields = {
   name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
-  run = "callable!",
+  check = "callable", run = "callable!",
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
@@ -51,7 +52,7 @@ function M.preset(spec)
       "use at most 40 lower-case letters, digits and -"), 0)
   end
   local preset = {
-    name = spec.name, summary = spec.summary, run = spec.run,
+    name = spec.name, summary = spec.summary, check = spec.check, run = spec.run,
     args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
   }
   record.check(preset.needs, needs_fields, "needs")

@@ -47,14 +47,19 @@ void Loop::fire_due() {
   // Timers added by a callback wait for the next turn, so a chain of zero delays cannot starve I/O.
   const std::uint64_t last = next_;
   const std::int64_t now = clock_.monotonic_ms();
+  bool fired = false;
   while (!timers_.empty()) {
     auto first = timers_.begin();
     if (first->first.first > now || first->first.second >= last) break;
     auto fn = std::move(first->second);
     timers_.erase(first);
     fn();
+    fired = true;
   }
   arm();
+  // Before it polls, uv_run(ONCE) calls timers that are due; it must not go on to wait for the next
+  // one, for whoever waited for this one has something to do.
+  if (fired) uv_stop(&loop_);
 }
 
 bool Loop::run_once(bool wait) { return uv_run(&loop_, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0; }

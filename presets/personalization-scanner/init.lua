@@ -277,11 +277,14 @@ return m.preset {
   needs = { agents = true },
   budget = { tokens = 200000, wall = "15m" },
 
-  run = function(ctx)
-    if #ctx.inputs == 0 then
+  check = function(look)
+    if #look.inputs == 0 then
       error({ kind = "invalid", message = "personalization-scanner reads only what is listed, and nothing is",
         hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'" }, 0)
     end
+  end,
+
+  run = function(ctx)
     local outcome = { inputs = #ctx.inputs, dropped = { secret = 0, personal = 0 }, injected = 0, unfounded = 0,
       conflicts = 0, skipped = {}, cut = {} }
     ctx:phase("read", #ctx.inputs)

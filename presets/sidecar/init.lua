@@ -193,16 +193,18 @@ return m.preset {
   needs = { programs = { "git" }, agents = true, read = { "." } },
   budget = { tokens = 200000, wall = "30m" },
 
-  run = function(ctx, args)
-    local text, source = task_of.text(ctx, args)
+  check = function(look, args)
+    local text, source = task_of.text(look, args)
     if m.privacy.holds(text, { only = "secret" }) == "secret" then
       invalid(source .. " seems to hold a secret", "leave it out: prompts are kept in the record and sent to agents")
     end
     if args.output then check_output(args.output) end
-    local task = task_of.sections(text)
-    if not task.task then invalid(source .. " has headings, but no task",
+    if not task_of.sections(text).task then invalid(source .. " has headings, but no task",
       "write what to do above them, or under # Task") end
+  end,
 
+  run = function(ctx, args)
+    local task = task_of.sections(task_of.text(ctx, args))
     ctx:phase("prepare", 1)
     local defaults = m.prompt.sections(m.asset "defaults.md")
     local data, withheld = data_of(ctx.inputs)

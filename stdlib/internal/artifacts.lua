@@ -66,6 +66,9 @@ local function model_text(model)
   add("Run", model.run .. " (" .. model.task_id .. ")")
   add("Preset", model.preset)
   add("Step", model.step)
+  for _, item in ipairs { { "Title", model.title }, { "Phase", model.phase }, { "Task type", model.task_type } } do
+    add(item[1], item[2] ~= null and core.text.printable(item[2], 400) or nil)
+  end
   add("Runner", model.runner)
   add("Model", model.model)
   add("Sandbox", model.sandbox)

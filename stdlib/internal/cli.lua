@@ -6,7 +6,8 @@ local run_module = require "moonlet.internal.run"
 local M = {}
 
 local verbs = {
-  run = { module = "moonlet.internal.cli.run", help = "run a preset or a Lua file; list, show, resume, wait, cancel, verify" },
+  run = { module = "moonlet.internal.cli.run",
+    help = "run a preset or a Lua file; list, show, resume, wait, cancel, verify" },
   preset = { module = "moonlet.internal.cli.preset", help = "list and show presets" },
   answer = { module = "moonlet.internal.cli.answer", help = "answer what a run waits for, and go on with it" },
   decide = { module = "moonlet.internal.cli.decide", help = "put on record what is to become of a result" },

@@ -150,7 +150,8 @@ function M.step(run, key, input, options, live)
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] then
     local cancelled = task.pending_error() ~= nil
-    local item = { t = "end", k = key, h = hash, verb = input.verb, s = cancelled and "cancelled" or "failed", e = error_of(result) }
+    local item = { t = "end", k = key, h = hash, verb = input.verb,
+      s = cancelled and "cancelled" or "failed", e = error_of(result) }
     core.journal.append(core.json.encode(item), options.paid or false)
   end
   error(result, 0)

@@ -183,7 +183,8 @@ function M.create(plan)
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, usd_asked = plan.usd_asked, parked = {}, steps = {}, step_keys = {}, degraded = {}, validation = {},
+    may_ask = plan.may_ask, usd_asked = plan.usd_asked, parked = {},
+    steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)

@@ -206,6 +206,23 @@ local function resolve_grants(source, preset, allow)
   return wanted
 end
 
+---@class moonlet.Look
+---@field repo string
+---@field inputs table[]
+---@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
+
+--- Lets the preset refuse what it was given, before anything is written.
+local function let_preset_check(plan)
+  if not plan.preset or not plan.preset.check then return end
+  plan.preset.check({
+    repo = plan.home.top, inputs = plan.inputs,
+    read = function(_, path, look)
+      grants.check_read(plan.grants, path)
+      return core.file.read(plan.home.root, path, look and look.cap or 1 << 20)
+    end,
+  }, plan.args)
+end
+
 local function whole_number(text, name)
   local number = math.tointeger(tonumber(text))
   if not number or number < 1 or number > 10000 then
@@ -275,6 +292,7 @@ local function plan_of(words, output)
   plan.task_id = found["task-id"]
   if preset then check_needs(preset, home) end
   plan.inputs = inputs.prepare(home, found.input or {})
+  let_preset_check(plan)
   plan.options = {
     title = found.title, phase = found.phase, task_type = found["task-type"], model = found.model,
     agent_role = found["agent-role"], reason = found.reason,

@@ -39,3 +39,16 @@ TEST_CASE("a timer set by a timer waits for the next turn") {
   loop.fire_due();
   CHECK(fired == 2);
 }
+
+TEST_CASE("a timer that is due when the loop starts is not followed by a wait for the next one") {
+  SystemClock clock;
+  Loop loop(clock);
+  bool fired = false;
+  loop.after(1, [&] { fired = true; });
+  loop.after(std::int64_t{3600} * 1000, [] {});
+  // Past its time, as after a long stretch of Lua.
+  const std::int64_t start = clock.monotonic_ms();
+  while (clock.monotonic_ms() < start + 5) continue;
+  loop.run_once();
+  CHECK(fired);
+}
