@@ -235,7 +235,8 @@ void Worker::lose_host() {
   // After uv_close(): libuv has to forget the descriptor before its number can mean another.
   host_.reset();
   told_.clear();
-  if (!ending_.empty()) return;
+  // Where all were asked to end already nobody is left to wait for the patient.
+  if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
   if (!control_.listening()) (void)control_.listen();
 }
