@@ -259,7 +259,8 @@ TEST_CASE("worker, guard or both are killed while no host is there", "[process]"
   const int victims = GENERATE(0, 1, 2);  // worker, guard, both
   const bool cgroups = GENERATE(true, false);
   RunFolder folder;
-  HostProcess host(driver(folder, 1, "start", {"+family", "+daemon_bare", "+ticks=1000"}), cgroups);
+  HostProcess host(driver(folder, 1, "start", {"+family", "+holder_daemon", "+ticks=1000"}),
+                   cgroups);
   REQUIRE(wait_for([&] { return processes_with(folder.tag()).size() >= 1 + 3 + 1 + 1; }));
   host.end();
   const KeeperRecord record = record_of(folder);
@@ -293,7 +294,7 @@ TEST_CASE("worker, guard or both are killed while no host is there", "[process]"
 TEST_CASE("the worker dies under a host that had taken it over", "[process]") {
   const bool both = GENERATE(false, true);
   RunFolder folder;
-  HostProcess host(driver(folder, 1, "start", {"+family", "+daemon_bare"}));
+  HostProcess host(driver(folder, 1, "start", {"+family", "+holder_daemon"}));
   REQUIRE(wait_for([&] { return processes_with(folder.tag()).size() >= 5; }));
   host.end();
   Successor next(folder);
