@@ -73,6 +73,7 @@ class Worker final : public SupervisorListener {
   void hear();
   bool hung_up() const;
   bool take(const Frame& frame);
+  void turn_away(StartFrame& start, int stdin_fd);
   void refuse(const Error& error);
   void lose_host();
   void adopt(std::uint64_t generation, std::unique_ptr<Channel> channel);
@@ -234,7 +235,8 @@ void Worker::lose_host() {
   // After uv_close(): libuv has to forget the descriptor before its number can mean another.
   host_.reset();
   told_.clear();
-  if (!ending_.empty()) return;
+  // Where all were asked to end already nobody is left to wait for the patient.
+  if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
   if (!control_.listening()) (void)control_.listen();
 }
@@ -302,7 +304,11 @@ bool Worker::take(const Frame& frame) {
       int stdin_fd = start && start->has_stdin ? host_->take_fd() : -1;
       if (!start || (start->has_stdin && stdin_fd < 0)) break;
       highest_ = std::max(highest_, start->number);
-      supervisor_.start(std::move(*start), stdin_fd);
+      if (ending_.empty()) {
+        supervisor_.start(std::move(*start), stdin_fd);
+      } else {
+        turn_away(*start, stdin_fd);
+      }
       return true;
     }
     case FrameType::kCancel: {
@@ -322,6 +328,18 @@ bool Worker::take(const Frame& frame) {
   }
   refuse(malformed);
   return false;
+}
+
+// All were told to end: who came now would be told by nobody.
+void Worker::turn_away(StartFrame& start, int stdin_fd) {
+  Fd unused(stdin_fd);
+  ChildSpec& spec = start.spec;
+  EndedChild child{start.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
+  child.exit.error = Error{ErrorKind::kCancelled,
+                           "the keeper is ending; nothing can be started any more",
+                           "start the run again",
+                           {}};
+  exited(std::move(child));
 }
 
 // It is of no use any more, which must not cost what others may still want.

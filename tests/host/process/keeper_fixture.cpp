@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "host/base/id.h"
+#include "host/process/control.h"
 #include "host/process/keeper_log.h"
 #include "host/process/sweep.h"
 #include "host/process/tree.h"
@@ -98,6 +99,8 @@ RunFolder::RunFolder() : tag_("tag-" + random_hex(8)) {
 }
 
 RunFolder::~RunFolder() {
+  // A test that failed may have left a keeper whose children would run for ever.
+  if (keeper_is_alive(fd_)) (void)keeper_shutdown(fd_);
   close(fd_);
   std::filesystem::remove_all(path_);
 }

@@ -351,6 +351,27 @@ TEST_CASE("shutdown lets what runs end by itself, and takes nothing new", "[proc
   CHECK(wait_for([&] { return read_keeper_log(run.folder.fd())->back().ended; }));
 }
 
+TEST_CASE("a keeper that is ending starts nothing, and does not wait for what came late",
+          "[process]") {
+  Run run;
+  auto stubborn = run.spawn(run.act("stubborn"));
+  REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 1; }));
+  // It resists for a while, in which more is asked for.
+  REQUIRE(kill(run.worker(), SIGTERM) == 0);
+  std::vector<std::shared_ptr<ChildOperation>> late;
+  REQUIRE(run.until([&] {
+    late.push_back(run.spawn(run.act("rest")));
+    return stubborn->done();
+  }));
+  CHECK(stubborn->exit().why == Why::kCancelled);
+  for (const auto& operation : late) {
+    const Why why = run.wait(operation).why;
+    CHECK((why == Why::kNotStarted || why == Why::kCancelled || why == Why::kLost));
+  }
+  CHECK(processes_with(run.folder.tag()).empty());
+  CHECK(wait_for([&] { return read_keeper_log(run.folder.fd())->back().ended; }));
+}
+
 TEST_CASE("a second keeper in the same directory is refused by name", "[process]") {
   Run run;
   run.run(shell("true"));

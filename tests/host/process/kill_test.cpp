@@ -131,6 +131,7 @@ TEST_CASE("guard and worker killed together: the host sweeps by itself", "[proce
   auto operation = run.spawn(run.act("family"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 3; }));
   const pid_t guard = run.guard(), worker = run.worker();
+  kill(worker, SIGSTOP);  // else it may get to hear of its guard's end
   kill(guard, SIGKILL);
   kill(worker, SIGKILL);
   CHECK(run.wait(operation).why == Why::kLost);
