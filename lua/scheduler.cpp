@@ -244,6 +244,10 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
   scope->parent_ = running_->scope_;
   scope->shielded_ = shielded;
   running_->scope_ = scope;
+  if (timeout_ms && kind == ErrorKind::kBudget) {
+    scope->ends_budget_ = true;
+    state_.end_in(*timeout_ms);
+  }
   if (timeout_ms) {
     std::weak_ptr<CancelScope> weak = scope;
     scope->deadline_ =
@@ -275,6 +279,7 @@ void Scheduler::close_scope(const std::shared_ptr<CancelScope>& scope) {
     innermost->open_ = false;
     if (innermost->deadline_) loop_.cancel(*innermost->deadline_);
     innermost->deadline_.reset();
+    if (innermost->ends_budget_) state_.never_end();
     if (auto expiry = std::exchange(innermost->expiry_, nullptr)) {
       expiry->on_complete([] {});
       expiry->cancel();

@@ -43,6 +43,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
   bool shielded_ = false;
+  bool ends_budget_ = false;  // its deadline is the run's budget
   bool open_ = true;
   int live_tasks_ = 0;
   std::shared_ptr<Operation> expiry_;                // the turn at which it times out

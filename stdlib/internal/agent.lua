@@ -18,6 +18,7 @@ local fields = {
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 local answer_cap = 8 << 20
+local prompt_cap = 64 << 20
 local log_cap = 64 << 20
 
 --- The JSON value in an answer: the whole text, or else its only fenced block.
@@ -167,6 +168,9 @@ function M.agent(ctx, call)
   end
   local step = run.begin_step(key, "agent", runner.name)
   local dir = run.agent_directory(state.path == "" and key, key)
+  -- A prepared prompt may have been read, and edited: it is the one that was agreed on.
+  local agreed = run.prepared and run.read_artifact(dir .. "/prompt.md", prompt_cap)
+  if agreed then call = setmetatable({ prompt = agreed }, { __index = call }) end
   step.dir = dir
   local ok, result = pcall(function()
     if runner.name == "rules" then

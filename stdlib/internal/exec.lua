@@ -107,9 +107,11 @@ function M.exec(ctx, call)
     wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms,
     durable = step ~= nil,
   }
-  if exit.why == "not_started" or exit.why == "lost" then
-    if step then run.end_step(step, "failed", { error = exit.error }) end
-    error(exit.error, 0)
+  -- Whoever cancels it hears no more of it: one that reads so was ended by its keeper's end.
+  if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
+    local err = exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }
+    if step then run.end_step(step, "failed", { error = err }) end
+    error(err, 0)
   end
   if exit.why == "wall" then
     local err = { kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],

@@ -13,6 +13,7 @@ local null = core.json.null
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+  "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
 }
 
 local exit_codes = {
@@ -234,6 +235,13 @@ local function add_steps(run)
   end
 end
 
+--- The files that a run begins with.
+local function begin_record(run)
+  write_run_file(run)
+  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+end
+
 --- Creates the directories of a run. Everything that can be refused was checked before.
 ---@param plan table what the command line came to (internal/cli/run.lua)
 ---@return table run
@@ -243,7 +251,7 @@ function M.create(plan)
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
-    limit = plan.limit, inputs = plan.inputs, resume = plan.resume,
+    limit = plan.limit, prepared = plan.prepared ~= nil, inputs = plan.inputs, resume = plan.resume,
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -255,10 +263,13 @@ function M.create(plan)
     prepared_run = plan.prepared and plan.prepared.run,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
+  local begun, err = pcall(begin_record, run)
+  if not begun then
+    -- A full disk: half a record would only be in the way of the next try.
+    if not run.prepared then core.run.discard() end
+    error(err, 0)
+  end
   M.current = run
-  write_run_file(run)
-  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
-  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit("run.started", nil, { preset = run.preset_name, runner = run.runner_name,
     task_id = run.task_id, dir = run.absolute(run.sidecar) })

@@ -100,7 +100,8 @@ local function without(words, index)
   return rest
 end
 
-local function preset_args(preset, found, all)
+--- The arguments of the command line; of a prepared run those it was prepared with, and no others.
+local function preset_args(preset, found, all, prepared)
   local given = {}
   for option_name, option in pairs(all) do
     local value = found[option_name]
@@ -108,6 +109,16 @@ local function preset_args(preset, found, all)
       local declared = preset.args[option.arg]
       if type(value) == "table" then value = table.concat(value, ",") end
       given[option.arg] = arg.convert(declared, value, option_name)
+    end
+  end
+  if prepared then
+    local name = next(given)
+    if name then
+      error(options.usage(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
+        "leave it out, or prepare another run with --dry-run"), 0)
+    end
+    for key, value in pairs(prepared.args or {}) do
+      if preset.args[key] and value ~= core.json.null then given[key] = value end
     end
   end
   return arg.complete(preset.args, given)
@@ -257,7 +268,9 @@ local function plan_of(words, output)
   plan.name = preset and preset.name or source.name
   if found.prepared then plan.prepared = find_prepared(home, found.prepared, plan.name) end
   local before = plan.prepared and plan.prepared.record or {}
-  plan.args = preset and preset_args(preset, found, all) or core.json.array(script_args)
+  local told = before.options or {}
+  plan.args = preset and preset_args(preset, found, all, plan.prepared and before)
+    or core.json.array(script_args)
   plan.runner_spec = found.runner or before.runner or "rules"
   plan.runner = runners.parse(plan.runner_spec)
   plan.budget = parse_budget(found.budget, preset)
@@ -269,11 +282,13 @@ local function plan_of(words, output)
   end
   plan.task_id = found["task-id"]
   if preset then check_needs(preset, home) end
+  if plan.prepared and not found.input then found.input = before.options and before.options.inputs end
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
   plan.options = {
-    title = found.title, phase = found.phase, task_type = found["task-type"], model = found.model,
-    agent_role = found["agent-role"], reason = found.reason,
+    title = found.title or told.title, phase = found.phase or told.phase,
+    task_type = found["task-type"] or told.task_type, model = found.model or told.model,
+    agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
   }
   output.json, output.events = found.json or false, found.events or false
@@ -322,7 +337,12 @@ end
 ---@param output {json: boolean, events: boolean}
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
-  local plan, help = plan_of(words, output)
+  local planned, plan, help = pcall(plan_of, words, output)
+  if not planned then
+    -- Nothing was started: whatever it is, the command line, the preset or its place is wrong.
+    if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
+    error(plan, 0)
+  end
   if not plan then
     core.system.print(1, help)
     return nil, 0
