@@ -84,7 +84,9 @@ end
 local function defined(view, text)
   local language = view.language
   if language == "javascript" or language == "typescript" then return exported(text) end
-  local list = view.family == "cpp" and HEADERS[view.d.ext] and C_HEADER or DEFINITIONS[language] or {}
+  -- Headers elsewhere are for the program itself.
+  local header = view.family == "cpp" and HEADERS[view.d.ext] and find("/" .. view.d.dir .. "/", "/include/", 1, true)
+  local list = header and C_HEADER or DEFINITIONS[language] or {}
   for _, item in ipairs(list) do
     local name = match(text, item[1])
     if name then return name, item[2] end
@@ -151,7 +153,15 @@ end
 
 local most_names = 5
 
+local function report_file(view, gone, report)
+  local names = {}
+  for i = 1, math.min(#gone, 30) do names[i] = gone[i].name end
+  report("public-name-removed", view, nil, format("The file went, and %d public names with it.", #gone),
+    { evidence = table.concat(names, ", ") })
+end
+
 local function report_names(view, gone, report)
+  if view.status == "deleted" and #gone > 1 then return report_file(view, gone, report) end
   for i = 1, math.min(#gone, most_names) do
     local item = gone[i]
     report("public-name-removed", view, nil, format("The public %s %s was removed%s.", item.kind, item.name,

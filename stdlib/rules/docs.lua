@@ -117,6 +117,9 @@ local function heading_of(view, n)
   return underlined and text or nil
 end
 
+-- Sites make anchors out of headings in different ways; they agree on the letters.
+local function bare(anchor) return (gsub(lower(anchor), "[^%w\x80-\xff]", "")) end
+
 local function anchors(view, numbers, inside)
   local known = {}
   for _, n in ipairs(numbers) do
@@ -124,11 +127,11 @@ local function anchors(view, numbers, inside)
       local heading = heading_of(view, n)
       if heading then
         local custom, name = match(heading, "{#([^}]+)}"), slug(heading)
-        if custom then known[custom] = true end
-        known[name] = true
-        for i = 1, 5 do known[name .. "-" .. i] = true end
+        if custom then known[bare(custom)] = true end
+        known[bare(name)] = true
+        for i = 1, 5 do known[bare(name) .. i] = true end
       end
-      for id in string.gmatch(view.lines[n].text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[id] = true end
+      for id in string.gmatch(view.lines[n].text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[bare(id)] = true end
     end
   end
   return known
@@ -150,8 +153,7 @@ local function link_target(page, n, target, report)
     report("broken-link", view, n, format("The link leads to %s, which is not there.", git.show_path(path, 120)))
   elseif path == "" and anchor ~= "" and view.whole and view.d.ext == "md" then
     page.anchors = page.anchors or anchors(view, page.numbers, page.inside)
-    local known = page.anchors[decoded(anchor)] or page.anchors[lower(decoded(anchor))]
-    if not known and not shape.any(anchor, { "^user%-content", "^:~:" }) then
+    if not page.anchors[bare(decoded(anchor))] and not shape.any(anchor, { "^user%-content", "^:~:" }) then
       report("broken-anchor", view, n, format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
     end
   end
@@ -176,20 +178,32 @@ local function links(page, n, report)
   end
 end
 
-local function headings(page, report)
-  local view, last, before = page.view, nil, nil
+-- Calls `visit` with each heading that follows another one on known lines: its number, level, and that one's level.
+local function each_heading(page, visit)
+  local last, before = nil, nil
   for _, n in ipairs(page.numbers) do
     if before ~= n - 1 then last = nil end
     before = n
-    local line = view.lines[n]
-    local marks = not page.inside[n] and match(line.text, "^(#+)%s+%S")
+    local marks = not page.inside[n] and match(page.view.lines[n].text, "^(#+)%s+%S")
     if marks and #marks <= 6 then
-      if last and #marks > last + 1 and line.added and not line.moved then
-        report("heading-jump", view, n, format("The heading goes from level %d to level %d.", last, #marks))
-      end
+      if last then visit(n, #marks, last) end
       last = #marks
     end
   end
+end
+
+-- A jump that the page makes elsewhere too is its habit.
+local function headings(page, report)
+  local habits = {}
+  each_heading(page, function(n, level, last)
+    if not page.view.lines[n].added then habits[last .. ">" .. level] = true end
+  end)
+  each_heading(page, function(n, level, last)
+    local line = page.view.lines[n]
+    if level > last + 1 and line.added and not line.moved and not habits[last .. ">" .. level] then
+      report("heading-jump", page.view, n, format("The heading goes from level %d to level %d.", last, level))
+    end
+  end)
 end
 
 local function cells(text)
@@ -260,12 +274,20 @@ local function sourced(view, n)
   return shape.any(view.lines[n].text, SOURCES) or following and shape.any(following.text, SOURCES)
 end
 
+-- Whether the page tells of measurements anywhere.
+local function measured(view)
+  for _, line in pairs(view.lines) do
+    if shape.word(line.text, { "benchmark", "measured", "median" }) then return true end
+  end
+  return false
+end
+
 local function claims(view, n, low, report)
   if sourced(view, n) then return end
   local said = shape.word(low, CLAIMS)
   if said then report("missing-evidence", view, n, format("\"%s\" stands here without a source.", said)) end
   local times = shape.first(low, FASTER)
-  if times and not shape.word(low, { "benchmark", "measured" }) then
+  if times and not measured(view) then
     report("missing-evidence", view, n, format("\"%s\" stands here without the measurement that shows it.", times))
   end
 end

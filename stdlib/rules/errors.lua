@@ -226,6 +226,8 @@ local function ruby_rescue(view, n, line, report)
   end
   local names = match(line.code, "^%s*rescue%f[^%w_]%s*(.-)%s*$")
   if not names then return end
+  -- What is not installed is done without.
+  if find(names, "LoadError", 1, true) then return end
   local body = block.indented(view, n)
   if body and (body.code == "" or body.code == "nil") and not gives_reason(body.comment) then
     report("swallowed-error", view, n, "The rescue is empty: the error disappears without a trace.")

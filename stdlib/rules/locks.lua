@@ -88,8 +88,10 @@ local function declaration(view, manifest)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     local key = match(line.text, "^%s*\"([^\"]+)\"")
-    if find(line.text, manifest.line) and not NOT_VERSIONS[key or ""] and not line.moved
-      and not only_comma(view, line.text) and in_section(view, n, manifest) then
+    local names = find(line.text, manifest.line) and not NOT_VERSIONS[key or ""] and not line.moved
+    -- What lies in the same repository is not locked.
+    local inside = find(line.text, "%f[%w]path%s*=") or find(line.text, "workspace", 1, true)
+    if names and not inside and not only_comma(view, line.text) and in_section(view, n, manifest) then
       return n
     end
   end
@@ -110,13 +112,32 @@ local function lock_for(change, dir, manifest)
   end
 end
 
-local function check_manifest(view, change, changed, report)
-  local manifest = MANIFESTS[lower(view.d.name)]
-  local n = manifest and view.status ~= "deleted" and declaration(view, manifest)
-  local lock = n and lock_for(change, view.d.dir, manifest)
-  if lock and not changed[lock] then
-    report("manifest-without-lock", view, n,
-      format("A dependency changed here, and %s did not.", git.show_path(lock, 120)))
+-- The declarations that a lock file should have followed: by its path, the first of them and where the others are.
+local function unlocked(change, changed)
+  local list, by_lock = {}, {}
+  for _, view in ipairs(change.views) do
+    local manifest = not view.test and not view.example and view.status ~= "deleted" and MANIFESTS[lower(view.d.name)]
+    local n = manifest and declaration(view, manifest)
+    local lock = n and lock_for(change, view.d.dir, manifest)
+    if lock and not changed[lock] then
+      if not by_lock[lock] then
+        by_lock[lock] = { lock = lock, view = view, n = n, files = {} }
+        list[#list + 1] = by_lock[lock]
+      end
+      local files = by_lock[lock].files
+      files[#files + 1] = git.show_path(view.path, 120)
+    end
+  end
+  return list
+end
+
+local function check_manifests(change, changed, report)
+  for _, item in ipairs(unlocked(change, changed)) do
+    local more = #item.files > 1
+    report("manifest-without-lock", item.view, item.n,
+      format("A dependency changed %s, and %s did not.", more and format("in %d manifests", #item.files) or "here",
+        git.show_path(item.lock, 120)),
+      { evidence = more and table.concat(item.files, "\n", 1, math.min(#item.files, 10)) or nil })
   end
 end
 
@@ -181,6 +202,16 @@ local REPEATS = {
   end,
 }
 
+local UPDATES = { "dependenc", "deps", "lock", "bump", "upgrade", "audit" }
+
+-- Whether the commits say that they update what is locked.
+local function announced(change)
+  for _, subject in ipairs(change.facts.subjects or {}) do
+    if shape.word(subject, UPDATES) then return true end
+  end
+  return false
+end
+
 local function others_changed(change, lock)
   for _, view in ipairs(change.views) do
     if view ~= lock and view.d.kind == "code" then return true end
@@ -198,11 +229,11 @@ local function check_lock(view, change, names, report)
   if n then
     report("lock-without-manifest", view, n, format("The lock file says that %s declares this, and no %s changed.",
       manifest, manifest), { severity = "medium", confidence = 0.85 })
-  elseif others_changed(change, view) then
+  elseif others_changed(change, view) and not announced(change) then
     report("lock-without-manifest", view, nil,
       format("The lock file changed among other files, and no %s did.", manifest))
   else
-    report("lock-without-manifest", view, nil, format("The lock file changed alone, without any %s.", manifest),
+    report("lock-without-manifest", view, nil, format("The lock file changed, and no %s did.", manifest),
       { question = "who updates locked versions within their ranges does just that" })
   end
 end
@@ -214,11 +245,9 @@ function M.change(change, report)
     changed[view.path] = true
     names[lower(view.d.name)] = true
   end
+  check_manifests(change, changed, report)
   for _, view in ipairs(change.views) do
-    if not view.test and not view.example then
-      check_manifest(view, change, changed, report)
-      if view.d.kind == "lock" then check_lock(view, change, names, report) end
-    end
+    if view.d.kind == "lock" and not view.test and not view.example then check_lock(view, change, names, report) end
   end
 end
 

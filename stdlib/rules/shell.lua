@@ -62,11 +62,12 @@ local BARE_VARIABLE = { "^%${?([%a_][%w_]*)}?%s*$", "^%${?([%a_][%w_]*)}?[%s;&|]
 -- Variables that the system always sets.
 local ALWAYS_SET = shape.set "HOME PWD TMPDIR GITHUB_WORKSPACE RUNNER_TEMP"
 
--- Whether the file itself gives the variable a value that is not empty.
+-- Whether the file itself gives the variable a value that is not empty: a fixed one, or one with a default.
 local function set_to_something(view, name)
-  local set = "^%s*e?x?p?o?r?t?%s*" .. name .. "%s*[:?]?=%s*[\"']?[^%s\"'$]"
+  local set = "^%s*e?x?p?o?r?t?%s*" .. name .. "%s*[:?]?=%s*[\"']?"
+  local shapes = { set .. "[^%s\"'$]", set .. "%${.*:%-[^%s}]", set .. "%$%(mktemp" }
   for _, line in pairs(view.lines) do
-    if find(line.text, set) then return true end
+    if shape.any(line.text, shapes) then return true end
   end
   return false
 end

@@ -67,7 +67,8 @@ local FUNCTIONS = {
   php = { "^%s*public%s+function%s+([%w_]+)", "^%s*public%s+static%s+function%s+([%w_]+)", "^function%s+([%w_]+)" },
   lua = { "^function%s+[%w_.:]-([%w_]+)%s*%(", "^local%s+function%s+([%w_]+)" },
 }
-local NO_FUNCTION = shape.set "if for while switch return else main constructor catch sizeof defined static"
+local NO_FUNCTION = shape.set [[if for while switch return else main constructor initialize catch sizeof defined
+  static String toString Error hashCode equals to_s inspect]]
 
 local function begins_function(view, text)
   local name = shape.first(text, FUNCTIONS[view.family] or {})
@@ -102,7 +103,7 @@ local NO_TESTS = shape.set [[css html docker make cmake starlark terraform proto
 -- Words with which people announce that nothing is to behave otherwise.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]", "^tests?[:(]", "^revert",
   "optimi[sz]", "^perf", "fast path", "speed ?up", "^bump", "^lint", "^format", "^rename", "^types?[:(]", "^typo",
-  "^simplify", "^move%s", "^release", "^merge%s", "clean ?ups?", "typing", "formatting", "no functional change",
+  "simplif", "readab", "reorgani", "restructur", "^extract%s", "^split%s", "^tidy", "^move%s", "^release", "^merge%s", "clean ?ups?", "typing", "formatting", "no functional change",
   "^reformat", "^deps", "^inline%s" }
 
 local function announced_neutral(facts)
@@ -113,7 +114,8 @@ local function announced_neutral(facts)
   return #subjects > 0
 end
 
-local TEST_PATHS = { "test", "%f[%a]specs?%f[^%a]", "fixture", "snapshot", "%f[%a]e2e%f[^%a]", "golden" }
+local TEST_PATHS = { "test", "%f[%a]specs?%f[^%a]", "fixture", "snapshot", "%f[%a]e2e%f[^%a]", "golden",
+  "%.feature$", "%f[%a]features/", "%f[%a]cypress%f[^%a]" }
 
 -- A test, what a test reads, or anything else whose path says that it has to do with tests.
 local function about_tests(view)

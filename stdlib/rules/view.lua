@@ -47,9 +47,10 @@ for _, name in ipairs(EXAMPLE_DIRS) do example[name] = true end
 local script = { scripts = true, script = true, tools = true, bin = true, hack = true, tool = true, cli = true,
   cmd = true, ci = true, [".github"] = true, devtools = true, util = false }
 
+-- "template-vue" is a template too.
 local function in_dirs(dir, names)
   for part in string.gmatch(lower(dir), "[^/]+") do
-    if names[part] then return true end
+    if names[part] or names[match(part, "^(%a+)[-_]")] then return true end
   end
   return false
 end
