@@ -27,7 +27,7 @@ M.rules = {
   ["placeholder-text"] = { lenses = { "correctness", "practicality", "evidence", "clarity" }, severity = "medium",
     confidence = 0.85, fix = "Write the text." },
   ["table-columns"] = { lenses = { "correctness", "clarity", "consistency" }, severity = "low", confidence = 0.85,
-    fix = "Give the row as many cells as the head has." },
+    fix = "Give the row as many cells as the head has, or escape a | in it." },
   ["long-sentence"] = { lenses = { "clarity", "accessibility" }, severity = "info", confidence = 0.6,
     fix = "Make two or three sentences of it." },
   ["unlabelled-control"] = { lenses = { "accessibility" }, severity = "medium", confidence = 0.75,
@@ -232,9 +232,9 @@ local function tables(page, report)
       width = nil
     elseif find(line.text, RULE) then
       width = columns_of(view, n)
-    elseif width and line.added and not line.moved and find(line.text, "^%s*|") and cells(line.text) ~= width then
+    elseif width and line.added and not line.moved and find(line.text, "^%s*|") and cells(line.text) > width then
       report("table-columns", view, n,
-        format("The row has %d cells, the table has %d columns.", cells(line.text), width))
+        format("The row has %d cells, the table has %d columns: the rest is not shown.", cells(line.text), width))
     end
   end
 end
@@ -277,7 +277,7 @@ end
 -- Whether the page tells of measurements anywhere.
 local function measured(view)
   for _, line in pairs(view.lines) do
-    if shape.word(line.text, { "benchmark", "measured", "median" }) then return true end
+    if shape.word(line.text, { "benchmark", "measured", "median", "in our test", "testing with" }) then return true end
   end
   return false
 end
@@ -325,6 +325,8 @@ local NAMED = { "%f[%w]alt%f[^%w]", "{%.%.%.", "aria%-hidden" }
 
 local function page_line(view, n, text, report)
   local picture = match(text, "<img%s[^>]*>")
+  -- In a comment it is only spoken of.
+  if not find(view.lines[n].code, "%S") then return end
   if picture and not shape.any(picture, NAMED) then report("picture-without-words", view, n, NO_WORDS) end
   if view.language == "html" and find(text, "<html[%s>]") and not find(text, "lang%s*=") then
     report("unlabelled-control", view, n, "The page does not say its language: screen readers guess it.",

@@ -109,11 +109,11 @@ local function balance(change)
   return gone, came, first
 end
 
--- How many lines of production code the change added, and how many it took away.
-local function code_changes(change)
+-- How many lines the change added, and how many it took away: of production code, or of tests.
+local function line_changes(change, of)
   local added, removed = 0, 0
   for _, view in ipairs(change.views) do
-    if view.production then added, removed = added + #view.added, removed + #view.removed end
+    if view[of] and not view.generated then added, removed = added + #view.added, removed + #view.removed end
   end
   return added, removed
 end
@@ -127,12 +127,14 @@ local function announced(change)
   return false
 end
 
--- A test that goes with what it tested, or of which the commit says that it goes, is no loss.
+-- A test that goes with what it tested, or of which the commit says that it goes, is no loss; neither are tests that
+-- were written anew.
 local function removed_tests(change, report)
   local gone, came, first = balance(change)
   if #gone <= came or announced(change) then return end
-  local added, removed = code_changes(change)
-  if removed > added then return end
+  local added, removed = line_changes(change, "production")
+  local test_added, test_removed = line_changes(change, "test")
+  if removed > added or test_added * 2 > test_removed then return end
   report("removed-tests", first, nil,
     format("%d %s removed and %d added: less is checked than before.", #gone,
       #gone == 1 and "test was" or "tests were", came), {
