@@ -31,7 +31,7 @@ local STOPS = {
   python = {
     { "%f[%w_]pdb%.set_trace%(", "A breakpoint (pdb.set_trace)" },
     { "%f[%w_]i?pu?db%.set_trace%(", "A breakpoint" },
-    { "^%s*import%s+i?pu?db%s*$", "The import of a debugger" },
+    { "^%s*import%s+i?pu?db%s*;?%s*$", "The import of a debugger" },
     { "^%s*breakpoint%(%)", "A breakpoint" }, { ":%s*breakpoint%(%)", "A breakpoint" },
     { "%f[%w_]embed%(%)%s*$", "A call that opens a shell" },
     { "%f[%w_]code%.interact%(", "A call that opens a shell" },
@@ -56,7 +56,7 @@ local STOPS = {
 local function breakpoints(view, n, line, report)
   for _, stop in ipairs(STOPS[view.family] or {}) do
     if find(line.code, stop[1]) then
-      report("breakpoint", view, n, stop[2] .. " was left in the code.", { loud = true })
+      report("breakpoint", view, n, stop[2] .. " was left in the code.")
       return
     end
   end

@@ -133,7 +133,11 @@ local QUIET_CLAIM = {
 local SILENT_LANGUAGES = shape.set "javascript python go java rust ruby csharp"
 local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s" }
 
+-- Prints that were meant to go where they go.
+local AIMED = { "%f[%w_]file%s*=", "%(%s*%*%w", "%(%s*%)" }
+
 local function plain_print(view, n, line, report, how)
+  if shape.any(line.code, AIMED) then return end
   if not SILENT_LANGUAGES[view.family] or how == "talks" or shape.any(line.code, LOGS) then return end
   if wanted(view, n) then return end
   if how == "quiet" or shows_values(line) then

@@ -95,9 +95,10 @@ local function balance(change)
   local gone, came, first = {}, 0, nil
   for _, view in ipairs(change.views) do
     if view.d.test and view.d.kind == "code" and not view.generated then
-      for _, line in ipairs(view.removed) do
-        local name = test_name(view, line.text)
-        if name and not added_to_tests(change, name) then
+      for i, line in ipairs(view.removed) do
+        local name, body = test_name(view, line.text), view.removed[i + 1]
+        local skipped = body and find(body.text, "skip")
+        if name and not skipped and not added_to_tests(change, name) then
           gone[#gone + 1], first = sub(shape.trim(line.text), 1, 100), first or view
         end
       end
