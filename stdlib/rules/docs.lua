@@ -145,16 +145,23 @@ local function is_local_file(path)
   return find(path, "%.[%w]+$") ~= nil or find(path, "^%.%.?/") ~= nil and find(path, "/$") ~= nil
 end
 
+-- Whether a link into its own page can be judged: letters beyond ASCII become anchors in too many ways.
+local function judges_anchor(view, anchor)
+  return anchor ~= "" and view.whole and view.d.ext == "md" and not find(decoded(anchor), "[\x80-\xff]")
+    and not shape.any(anchor, { "^user%-content", "^:~:" })
+end
+
 local function link_target(page, n, target, report)
   local view, change = page.view, page.change
   local path, anchor = match(target, "^([^#]*)#?(.*)$")
   path = decoded(gsub(path, "%?.*$", ""))
   if change.tree and is_local_file(path) and not exists(change, view, path) then
     report("broken-link", view, n, format("The link leads to %s, which is not there.", git.show_path(path, 120)))
-  elseif path == "" and anchor ~= "" and view.whole and view.d.ext == "md" then
+  elseif path == "" and judges_anchor(view, anchor) then
     page.anchors = page.anchors or anchors(view, page.numbers, page.inside)
-    if not page.anchors[bare(decoded(anchor))] and not shape.any(anchor, { "^user%-content", "^:~:" }) then
-      report("broken-anchor", view, n, format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
+    if not page.anchors[bare(decoded(anchor))] then
+      report("broken-anchor", view, n,
+        format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
     end
   end
 end

@@ -140,6 +140,8 @@ local SWITCHED_OFF = {
 }
 
 local function switched_off(view, n, line, report)
+  local before = view.lines[n - 1]
+  if before and find(before.comment, "%a%a%a") then return end
   for _, item in ipairs(SWITCHED_OFF) do
     if find(line.code, item[1]) then
       report("dead-condition", view, n, format("The condition is fixed: %s.", item[2]))

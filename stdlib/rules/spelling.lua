@@ -86,7 +86,9 @@ local function prose_lines(view)
     if docs and find(line.text, "^%s*```") then fenced = not fenced end
     local code = docs and (fenced or find(line.text, "^    ") or find(line.text, "|", 1, true))
     local text = docs and line.text or line.comment
-    if not code and not line.moved and text ~= "" and #line.text < longest then
+    -- A word alone stands in a list of words.
+    local prose = text ~= "" and find(text, "%S%s+%S")
+    if prose and not code and not line.moved and #line.text < longest then
       list[#list + 1] = { n = n, text = prose_of(text) }
     end
   end
