@@ -111,6 +111,11 @@ local function added_words(change)
 end
 
 local function still_there(view, name)
+  -- A module may give out names that it keeps as text, with a warning.
+  local quoted = "[\"']" .. shape.plain(name) .. "[\"']"
+  for _, line in pairs(view.lines) do
+    if find(line.text, quoted) then return true end
+  end
   local word = "%f[%w_$]" .. shape.plain(name) .. "%f[^%w_$]"
   -- Exported or assigned under its name in another form.
   local forms = { word .. "%s*=", "import", "export" }

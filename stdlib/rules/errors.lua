@@ -182,6 +182,16 @@ local function go_statement(view, n)
   return V.function_around(view, n) ~= nil and not (before and find(before.code, "[=,(&|+]%s*$"))
 end
 
+-- What a regular expression has found to be a number is one.
+local function checked_before(view, n, name)
+  if not find(name, "^strconv%.") then return false end
+  for i = math.max(1, n - 10), n - 1 do
+    local line = view.lines[i]
+    if line and find(line.code, "FindStringSubmatch", 1, true) then return true end
+  end
+  return false
+end
+
 local function go_ignored(view, n, line, report, change)
   local code = line.code
   local discarded = match(code, "^%s*[%w_]+%s*,%s*_%s*:?=%s*([%w_.]+)%(")
@@ -192,7 +202,7 @@ local function go_ignored(view, n, line, report, change)
   -- What is called through a value may be of any type that has such a method.
   local own = go_definitions(change)[name] == true
   local known = shape.any(name, GO_FALLIBLE) == 1
-  if discarded and (known or own) then
+  if discarded and (known or own) and not checked_before(view, n, name) then
     report("ignored-error", view, n,
       format("The error of %s is thrown away, and its result is used as if it were right.", go_call_name(code)))
   elseif silenced_call and shape.any(name, GO_MUST) == 1 then

@@ -103,8 +103,9 @@ local NO_TESTS = shape.set [[css html docker make cmake starlark terraform proto
 -- Words with which people announce that nothing is to behave otherwise.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]", "^tests?[:(]", "^revert",
   "optimi[sz]", "^perf", "fast path", "speed ?up", "^bump", "^lint", "^format", "^rename", "^types?[:(]", "^typo",
-  "simplif", "readab", "reorgani", "restructur", "^extract%s", "^split%s", "^tidy", "^move%s", "^release", "^merge%s",
-  "clean ?ups?", "typing", "formatting", "no functional change", "^reformat", "^deps", "^inline%s" }
+  "simplif", "streamlin", "readab", "reorgani", "restructur", "^extract%s", "^split%s", "^tidy", "^move%s",
+  "^release", "^merge%s", "clean ?ups?", "typing", "formatting", "no functional change", "^reformat", "^deps",
+  "^inline%s" }
 
 local function announced_neutral(facts)
   local subjects = facts.subjects or {}
