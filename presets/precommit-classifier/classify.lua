@@ -29,6 +29,15 @@ local COMMENT_READS, ASSET_READS = 40, 40
 
 local function is_deleted(file) return file.status == "deleted" and not file.untracked end
 
+-- The path that a rename took away; a copy leaves its source alone.
+local function moved_from(file)
+  if not file.old_path then return nil end
+  if file.status == "renamed" then return file.old_path end
+  for _, part in ipairs(file.parts) do
+    if part.status == "renamed" and part.old_path == file.old_path then return file.old_path end
+  end
+end
+
 local PROGRAMS = { "^\127ELF", "^MZ", "^#!", "^\207\250\237\254", "^\202\254\186\190", "^\254\237\250" }
 
 -- A program may carry the name of an image.
@@ -128,9 +137,9 @@ local function note_lost_tests(facts, add)
   for _, file in ipairs(facts.files) do
     if is_deleted(file) and is_test_code(file.d) and not there[lower(file.d.name)] then
       add { level = "risk", why = "test removed", path = file.path }
-    elseif file.status == "renamed" and file.old_path and not is_test_code(file.d) then
+    elseif moved_from(file) and not is_test_code(file.d) then
       local old = paths.describe(file.old_path)
-      if is_test_code(old) and file.d.kind ~= "docs" then
+      if is_test_code(old) and not there[lower(old.name)] then
         add { level = "risk", why = "test renamed so that it is none", path = file.path }
       end
     end
@@ -197,13 +206,36 @@ local function base_finding(file, state)
   return { level = "code", why = "source code", path = file.path }
 end
 
+-- A rename takes its old path away, which asks for as much care as a removal would.
+local function old_findings(file, state, add)
+  local old = { path = moved_from(file), parts = {} }
+  if not old.path then return end
+  old.d = paths.describe(old.path)
+  local what, maybe = secrets.name(old.path)
+  if what and not maybe then
+    add { level = "risk", why = "file of secrets renamed; it stays in the history", path = old.path }
+  end
+  if not state.skills.of[old.path] then
+    for _, why in ipairs(rules.of_name(old.d)) do
+      add { level = "risk", why = why .. ", renamed", path = file.path }
+    end
+  end
+  local base = base_finding(old, state)
+  if base.level == "code" then state.code_seen = true end
+  if base.level ~= "fast" and base_finding(file, state).level ~= base.level then
+    add { level = base.level, why = base.why .. ", renamed away", path = old.path }
+  end
+end
+
 local function judge(ctx, file, state, add)
   local d = file.d
   local before = #state.findings
   hard_findings(file, add)
   shape_findings(ctx, file, add, state)
   local in_skill = state.skills.of[file.path] ~= nil
-  if #state.findings == before and not in_skill and (d.kind == "code" or d.kind == "config") then
+  old_findings(file, state, add)
+  local read_by_programs = d.kind == "code" or d.kind == "config"
+  if #state.findings == before and not in_skill and not moved_from(file) and read_by_programs then
     -- Where code has changed anyway, it matters only for files that a name would send to the Risk Path.
     local matters = not state.code_seen or #rules.of_name(d) > 0
     if matters and comments.only(ctx, file, state.comments) then
@@ -214,11 +246,6 @@ local function judge(ctx, file, state, add)
   end
   if not in_skill then
     for _, why in ipairs(rules.of_name(d)) do add { level = "risk", why = why, path = file.path } end
-    if file.old_path and file.status == "renamed" then
-      for _, why in ipairs(rules.of_name(paths.describe(file.old_path))) do
-        add { level = "risk", why = why .. ", renamed", path = file.path }
-      end
-    end
     -- So many files are on the Risk Path whatever their lines say.
     if #state.findings == before and not state.big then content_findings(file, add) end
   end
