@@ -18,7 +18,7 @@ M.RANK = { fast = 1, skill = 2, code = 3, risk = 4 }
 -- Beyond these nobody looks a change over.
 local MANY_FILES, MANY_LINES = 1000, 10000
 -- So many files may be opened to prove that only comments changed, and so many to see what an image really is.
-local COMMENT_READS, ASSET_READS = 40, 40
+local COMMENT_READS, ASSET_READS, HEAD_READS = 40, 40, 40
 
 ---@class precommit.Finding
 ---@field level string   fast, skill, code or risk
@@ -146,13 +146,29 @@ local function note_lost_tests(facts, add)
   end
 end
 
-local function content_findings(file, add)
+local CHANGELOGS = { xml = true, yaml = true, json = true, sql = true }
+
+-- What changed in a changelog need not be the line that says what it is.
+local function opens_changelog(ctx, file, state)
+  if file.status ~= "modified" or state.head_reads <= 0 then return false end
+  state.head_reads = state.head_reads - 1
+  for line in string.gmatch(ctx:read(file.path, { cap = 2048 }) or "", "[^\n]+") do
+    if rules.changelog_line(line) then return true end
+  end
+  return false
+end
+
+local function content_findings(ctx, file, state, add)
   local d = file.d
   if d.test or d.generated or (d.kind ~= "code" and d.kind ~= "config") then return end
   local function risk(why, line) add { level = "risk", why = why, path = file.path, line = line } end
   if d.language == "sql" then
     local line = part_has(file, function(_, text) return rules.schema_line(text) end)
     if line then risk("database schema or migration", line) end
+  end
+  if CHANGELOGS[d.language] then
+    local line = part_has(file, function(_, text) return rules.changelog_line(text) end)
+    if line or opens_changelog(ctx, file, state) then risk("database schema or migration", line) end
   end
   if d.name == "package.json" then
     local line = part_has(file, function(mark, text) return mark == "+" and rules.install_script(text) end)
@@ -247,7 +263,7 @@ local function judge(ctx, file, state, add)
   if not in_skill then
     for _, why in ipairs(rules.of_name(d)) do add { level = "risk", why = why, path = file.path } end
     -- So many files are on the Risk Path whatever their lines say.
-    if #state.findings == before and not state.big then content_findings(file, add) end
+    if #state.findings == before and not state.big then content_findings(ctx, file, state, add) end
   end
   local base = base_finding(file, state)
   if base.level == "code" then state.code_seen = true end
@@ -319,12 +335,15 @@ function M.classify(ctx, facts)
   local folders = {}
   for _, file in ipairs(facts.files) do file.d = paths.describe(file.path, folders) end
   local state = { findings = {}, big = #facts.files > MANY_FILES, comments = { reads = COMMENT_READS },
-    asset_reads = ASSET_READS, code_seen = false, skills = skills.find(ctx, facts) }
+    asset_reads = ASSET_READS, head_reads = HEAD_READS, code_seen = false, skills = skills.find(ctx, facts) }
   local function add(finding) state.findings[#state.findings + 1] = finding end
   for _, file in ipairs(facts.files) do judge(ctx, file, state, add) end
   note_lost_tests(facts, add)
   for _, pair in ipairs(dependencies.unpaired(facts)) do add { level = "risk", why = pair.why, path = pair.path } end
   size_findings(facts, add)
+  for _, place in ipairs(facts.unseen) do
+    add { level = "risk", why = "could not be looked at (" .. place.why .. ")", path = place.path }
+  end
 
   local path, floor = "fast", "fast"
   for _, finding in ipairs(state.findings) do
@@ -332,7 +351,7 @@ function M.classify(ctx, facts)
     if finding.hard then floor = "risk" end
   end
   local reasons = reasons_of(state.findings)
-  if #facts.files == 0 then reasons[1] = "fast: nothing has changed" end
+  if #facts.files == 0 and #state.findings == 0 then reasons[1] = "fast: nothing has changed" end
   if #facts.state > 0 then reasons[#reasons + 1] = "note: in progress: " .. table.concat(facts.state, ", ") end
   for _, why in ipairs(state.skills.why) do reasons[#reasons + 1] = "reinstall: " .. why end
   return { path = path, floor = floor, reasons = reasons, findings = state.findings, skills = state.skills }
