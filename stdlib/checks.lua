@@ -75,13 +75,18 @@ local function join(dir, name) return dir == "" and name or dir .. "/" .. name e
 local function make_survey(ctx, facts)
   local there, cache, files, folders = {}, {}, {}, {}
   for _, path in ipairs(facts.survey or {}) do there[path] = true end
-  for i, file in ipairs(facts.files) do
+  for _, file in ipairs(facts.files) do
     local deleted = file.status == "deleted" and not file.untracked
     there[file.path] = not deleted or nil
     if file.old_path and file.status == "renamed" then there[file.old_path] = nil end
     local d = file.d or paths.describe(file.path, folders)
-    files[i] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
+    files[#files + 1] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
       symlink = file.symlink }
+    -- What a rename took away may be of another kind than what it made.
+    local old = file.old_path and file.status == "renamed" and paths.describe(file.old_path, folders)
+    if old and (old.kind ~= d.kind or old.language ~= d.language) then
+      files[#files + 1] = { path = file.old_path, d = old, deleted = true }
+    end
   end
   local s = { files = files, checks = {}, ctx = ctx }
 
