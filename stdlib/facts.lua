@@ -303,6 +303,8 @@ end
 local function add_unseen(facts, result)
   for line in string.gmatch(result.stderr or "", "[^\n]+") do
     local path, why = match(line, "could not open directory '(.*)': (.*)$")
+    -- git cuts a long warning short.
+    if not path then path, why = match(line, "could not open directory '(.*)$"), "it cannot be opened" end
     if path and #facts.unseen < 20 then
       path = sub(path, -1) == "/" and sub(path, 1, -2) or path
       facts.unseen[#facts.unseen + 1] = { path = path, why = git.show_path(why, 80) }
