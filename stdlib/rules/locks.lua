@@ -167,10 +167,19 @@ end
 
 local function added_anywhere(view, pattern) return added_within(view, 0, math.huge, pattern) end
 
+-- Whether a dependency was only listed in another version before.
+local function other_version(view, name)
+  for _, line in ipairs(view.removed) do
+    if match(line.text, "^ \"([%w_-]+)") == name then return true end
+  end
+  return false
+end
+
 -- A package of Cargo.lock without a source is one of this repository.
 local function cargo_member(view)
   for _, n in ipairs(view.added) do
-    if find(view.lines[n].text, "^ \"") then
+    local name = match(view.lines[n].text, "^ \"([%w_-]+)")
+    if name and not other_version(view, name) then
       local from, own = n, true
       while from > 1 and view.lines[from - 1] and view.lines[from].text ~= "[[package]]" do
         from = from - 1

@@ -36,6 +36,8 @@ local long_line = 2000
 ---@field count integer?          how many lines it has, where that is known
 ---@field generated boolean       made, copied or minified by a program
 ---@field production boolean      code that is neither test, example, fixture nor generated
+---@field script boolean          a program that people start, not a part of one
+---@field for_developers boolean  one that only those start who work on the repository
 ---@field part moonlet.facts.Part
 ---@field file moonlet.facts.File
 
@@ -44,8 +46,9 @@ local EXAMPLE_DIRS = { "example", "examples", "demo", "demos", "sample", "sample
   "tutorial", "tutorials", "snippets" }
 local example = {}
 for _, name in ipairs(EXAMPLE_DIRS) do example[name] = true end
-local script = { scripts = true, script = true, tools = true, bin = true, hack = true, tool = true, cli = true,
-  cmd = true, ci = true, [".github"] = true, devtools = true, util = false }
+local developers = shape.set [[scripts script tools hack tool ci .github devtools tasks codegen _codegen generators
+  .circleci .gitlab .buildkite]]
+local programs = shape.set "bin cli cmd"
 
 -- "template-vue" is a template too.
 local function in_dirs(dir, names)
@@ -164,7 +167,8 @@ local function describe(view)
   view.example = in_dirs(d.dir, example) or find(lower(d.name), "^example") ~= nil
     or find(lower(d.name), "%.stories%.%a+$") ~= nil
   view.family = M.family(view.language)
-  view.script = in_dirs(d.dir, script) or view.language == "shell"
+  view.for_developers = in_dirs(d.dir, developers) or d.ext == "rake"
+  view.script = view.for_developers or in_dirs(d.dir, programs) or view.language == "shell"
   view.test = d.test or d.fixture
   view.production = d.kind == "code" and not view.generated and not view.test and not view.example
 end
