@@ -2,6 +2,7 @@
 --- that are no longer supported.
 
 local shape = require "moonlet.rules.shape"
+local V = require "moonlet.rules.view"
 
 local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match,
   string.sub
@@ -137,7 +138,8 @@ local function was_deprecated(view, index)
   return false
 end
 
-local function has_interface(view)
+local function has_interface(view, change)
+  if V.of_program(view, change) then return false end
   return view.production and not view.script and not internal(view) and not deep(view)
     and not (view.language == "go" and find(view.path, "^cmd/"))
 end
@@ -187,7 +189,7 @@ end
 local function names_removed(change, report)
   local words = added_words(change)
   for _, view in ipairs(change.views) do
-    if has_interface(view) then report_names(view, names_gone(view, words), report) end
+    if has_interface(view, change) then report_names(view, names_gone(view, words), report) end
   end
 end
 
@@ -376,7 +378,7 @@ function M.change(change, report)
   interfaces(change, report)
   for _, view in ipairs(change.views) do
     if not view.test and not view.example then
-      if has_interface(view) then signatures(view, report) end
+      if has_interface(view, change) then signatures(view, report) end
       least_versions(view, report)
     end
   end

@@ -67,11 +67,14 @@ local function toml_section(view, n)
   return nil
 end
 
--- Whether a line only got or lost the comma at its end.
-local function only_comma(view, text)
-  local bare = gsub(text, "%s*,%s*$", "")
+-- A declaration without the comma or the comment at its end.
+local function without_end(text) return (gsub(gsub(gsub(text, "%s+//.*$", ""), "%s+#.*$", ""), "%s*,?%s*$", "")) end
+
+-- Whether only the comma or the comment at the end of a line changed.
+local function only_end(view, text)
+  local bare = without_end(text)
   for _, line in ipairs(view.removed) do
-    if gsub(line.text, "%s*,%s*$", "") == bare then return true end
+    if without_end(line.text) == bare then return true end
   end
   return false
 end
@@ -91,7 +94,7 @@ local function declaration(view, manifest)
     local names = find(line.text, manifest.line) and not NOT_VERSIONS[key or ""] and not line.moved
     -- What lies in the same repository is not locked.
     local inside = find(line.text, "%f[%w]path%s*=") or find(line.text, "workspace", 1, true)
-    if names and not inside and not only_comma(view, line.text) and in_section(view, n, manifest) then
+    if names and not inside and not only_end(view, line.text) and in_section(view, n, manifest) then
       return n
     end
   end
@@ -160,7 +163,7 @@ end
 local function added_within(view, from, to, pattern)
   for _, n in ipairs(from and view.added or {}) do
     local text = view.lines[n].text
-    if n > from and n < to and find(text, pattern) and not only_comma(view, text) then return n end
+    if n > from and n < to and find(text, pattern) and not only_end(view, text) then return n end
   end
   return nil
 end

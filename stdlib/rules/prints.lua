@@ -90,9 +90,10 @@ local function named_as(view, names)
 end
 
 -- How a file deals with printing: "talks" where that is its trade, "starts" where it may say a word, else "quiet".
-local function manner(view)
+local function manner(view, change)
   local first = view.lines[1]
-  if view.script or named_as(view, TALKERS) or first and find(first.text, "^#!") then return "talks" end
+  local program = V.of_program(view, change) or view.script or first and find(first.text, "^#!")
+  if program or named_as(view, TALKERS) then return "talks" end
   local entries, printed = ENTRIES[view.family] or {}, 0
   for _, line in pairs(view.lines) do
     if not line.inside and find(line.code, "%S") and shape.any(line.text, entries) then return "talks" end
@@ -131,7 +132,9 @@ local QUIET_CLAIM = {
   python = "print was left in code that is not a script.",
 }
 local SILENT_LANGUAGES = shape.set "javascript python go java rust ruby csharp"
-local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s" }
+-- Messages for those who run the program.
+local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s",
+  "^%s*eprintln!", "^%s*System%.err%." }
 
 -- Prints that were meant to go where they go.
 local AIMED = { "%f[%w_]file%s*=", "%(%s*%*%w", "%(%s*%)" }
@@ -162,11 +165,11 @@ local function debug_prints(view, n, line, report, how)
 end
 
 ---@param view moonlet.rules.View
-function M.file(view, report)
+function M.file(view, report, change)
   if view.generated or view.d.kind ~= "code" or not (PRINTERS[view.family] or DUMPS[view.family]) then return end
   local known
   local function how()
-    known = known or manner(view)
+    known = known or manner(view, change)
     return known
   end
   for _, n in ipairs(view.added) do

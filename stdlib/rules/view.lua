@@ -275,6 +275,16 @@ function M.build(facts)
   return change
 end
 
+--- Whether a file of Rust belongs to a program: then nobody else calls it, and it may print.
+---@param view moonlet.rules.View
+---@param change table
+---@return boolean
+function M.of_program(view, change)
+  local root = view.language == "rust" and match("/" .. view.path, "^/(.-)/?src/[^/]")
+  if not root or not change.tree then return false end
+  return not change.tree[(root == "" and "" or root .. "/") .. "src/lib.rs"]
+end
+
 --- The next known line after `n` that holds code, at most `reach` lines on; nil where that is not known.
 ---@return moonlet.rules.Text? line
 ---@return integer? number
