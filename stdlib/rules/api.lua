@@ -1,6 +1,7 @@
 --- Rules about what others rely on: public names, flags and routes that went away, signatures that changed, versions
 --- that are no longer supported.
 
+local git = require "moonlet.git"
 local shape = require "moonlet.rules.shape"
 local V = require "moonlet.rules.view"
 
@@ -186,11 +187,27 @@ local function report_names(view, gone, report)
   end
 end
 
-local function names_removed(change, report)
-  local words = added_words(change)
-  for _, view in ipairs(change.views) do
-    if has_interface(view, change) then report_names(view, names_gone(view, words), report) end
+local most_files = 5
+
+-- Where names went from many files, that is one thing to say.
+local function report_many(list, report)
+  local count, files = 0, {}
+  for i, item in ipairs(list) do
+    count = count + #item.gone
+    files[i] = git.show_path(item.view.path, 120)
   end
+  report("public-name-removed", nil, nil, format("%d public names were removed from %d files.", count, #list),
+    { evidence = table.concat(files, "\n", 1, math.min(#files, 10)) })
+end
+
+local function names_removed(change, report)
+  local words, list = added_words(change), {}
+  for _, view in ipairs(change.views) do
+    local gone = has_interface(view, change) and names_gone(view, words) or {}
+    if #gone > 0 then list[#list + 1] = { view = view, gone = gone } end
+  end
+  if #list > most_files then return report_many(list, report) end
+  for _, item in ipairs(list) do report_names(item.view, item.gone, report) end
 end
 
 -- One parameter as it is written.

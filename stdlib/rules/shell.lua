@@ -122,8 +122,23 @@ end
 local EVALS = { "%f[%w_]eval%s+[\"']?%$[%a_%d{@*]", "%f[%w_]eval%s+\"[^\"$]*%$[%a_%d{@*]" }
 local SHELL_RUNS = "%f[%w_][bd]?a?sh%s+%-c%s+\"[^\"]*%$[%d@*{]"
 
+-- What programs of the shell print of their own state is meant to be run again.
+local function holds_state(view, text)
+  local name = match(text, "eval%s+[\"']?%${?([%a_][%w_]*)")
+  if not name then return false end
+  local set = "%f[%w_]" .. name .. "=[\"']?%$%(%s*"
+  local shapes = { set .. "trap", set .. "shopt", set .. "set%s", set .. "declare", set .. "export", set .. "alias",
+    set .. "typeset" }
+  for _, line in pairs(view.lines) do
+    if shape.any(line.text, shapes) then return true end
+  end
+  return false
+end
+
 local function evaluations(view, n, text, report)
+  -- An escaped $ gives eval a name to look up, not a text to run.
   if shape.any(text, EVALS) then
+    if find(text, "\\%$") or holds_state(view, text) then return end
     report("shell-eval", view, n, "eval runs whatever the variable holds.")
   elseif find(text, SHELL_RUNS) and not find(text, "\\%$") then
     report("shell-eval", view, n, "A shell runs text with the argument in it, whatever the argument holds.")

@@ -49,6 +49,7 @@ for _, name in ipairs(EXAMPLE_DIRS) do example[name] = true end
 local developers = shape.set [[scripts script tools hack tool ci .github devtools tasks codegen _codegen generators
   .circleci .gitlab .buildkite]]
 local programs = shape.set "bin cli cmd"
+local copied = shape.set "bundled"
 
 -- "template-vue" is a template too.
 local function in_dirs(dir, names)
@@ -163,7 +164,7 @@ function M.family(language) return FAMILY[language] or language end
 
 local function describe(view)
   local d = view.d
-  view.generated = d.generated or d.kind == "lock" or generated_text(view)
+  view.generated = d.generated or d.kind == "lock" or in_dirs(d.dir, copied) or generated_text(view)
   view.example = in_dirs(d.dir, example) or find(lower(d.name), "^example") ~= nil
     or find(lower(d.name), "%.stories%.%a+$") ~= nil
   view.family = M.family(view.language)
