@@ -337,7 +337,7 @@ end
 
 local function interfaces(change, report)
   for _, view in ipairs(change.views) do
-    for _, line in ipairs(view.production and view.removed or {}) do
+    for _, line in ipairs(view.production and not view.for_developers and view.removed or {}) do
       if #line.text < 1000 and not find(line.text, "^%s*[/#*]") then
         interface_line(change, view, line, report)
       end

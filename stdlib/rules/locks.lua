@@ -241,7 +241,9 @@ local function check_lock(view, change, names, report)
   if n then
     report("lock-without-manifest", view, n, format("The lock file says that %s declares this, and no %s changed.",
       manifest, manifest), { severity = "medium", confidence = 0.85 })
-  elseif others_changed(change, view) and not announced(change) then
+  elseif announced(change) then
+    return
+  elseif others_changed(change, view) then
     report("lock-without-manifest", view, nil,
       format("The lock file changed among other files, and no %s did.", manifest))
   else

@@ -70,7 +70,8 @@ local SLEEPS = {
 local QUOTED = "%s*%(?%s*[\"'`](.-)[\"'`]"
 local DEFINES = {
   python = { "^%s*def%s+(test[%w_]*)", "^%s*async%s+def%s+(test[%w_]*)" }, go = { "^func%s+(Test[%w_]+)%s*%(" },
-  java = { "^%s*[%w%s]*void%s+([%w_]*[tT]est[%w_]*)%s*%(", "^%s*fun%s+([%w_]*[tT]est[%w_]*)%s*%(" },
+  java = { "^%s*[%w%s]*void%s+(test[%w_]*)%s*%(", "^%s*[%w%s]*void%s+(should[%w_]*)%s*%(",
+    "^%s*fun%s+(test[%w_]*)%s*%(", "^%s*fun%s+`(.-)`" },
   javascript = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED }, rust = { "^%s*fn%s+(test[%w_]*)%s*%(" },
   cpp = { "^%s*TEST[%w_]*%s*%(%s*([^)]-)%s*%)" },
   ruby = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED, "^%s*def%s+(test_[%w_]*)" },
