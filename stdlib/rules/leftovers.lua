@@ -167,11 +167,20 @@ end
 
 local least_commented = 4
 
+-- Whether the comment is a program for a generator, which marks it.
+local function for_generator(view, n)
+  for i = math.max(1, n - 10), n do
+    local line = view.lines[i]
+    if line and find(line.text, "[[[", 1, true) then return true end
+  end
+  return false
+end
+
 -- Several commented lines in a row that end as statements do.
 local function commented_code(view, report)
   local count, first = 0, nil
   local function close()
-    if count >= least_commented then
+    if count >= least_commented and not for_generator(view, first) then
       report("commented-code", view, first, format("%d lines of code were added as comments.", count))
     end
     count, first = 0, nil

@@ -72,7 +72,8 @@ local NO_FUNCTION = shape.set [[if for while switch return else main constructor
 
 local function begins_function(view, text)
   local name = shape.first(text, FUNCTIONS[view.family] or {})
-  if not name or NO_FUNCTION[name] or find(text, "^static%s") and view.family == "cpp" or find(text, "^%s*#") then
+  if not name or NO_FUNCTION[name] or find(text, "^%s*#")
+    or view.family == "cpp" and (find(text, "^static%s") or not find(name, "%l")) then
     return nil
   end
   return name
