@@ -156,13 +156,24 @@ local function link_target(page, n, target, report)
   local path, anchor = match(target, "^([^#]*)#?(.*)$")
   path = decoded(gsub(path, "%?.*$", ""))
   if change.tree and is_local_file(path) and not exists(change, view, path) then
-    report("broken-link", view, n, format("The link leads to %s, which is not there.", git.show_path(path, 120)))
+    page.broken[#page.broken + 1] = { n = n, path = path }
   elseif path == "" and judges_anchor(view, anchor) then
     page.anchors = page.anchors or anchors(view, page.numbers, page.inside)
     if not page.anchors[bare(decoded(anchor))] then
       report("broken-anchor", view, n,
         format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
     end
+  end
+end
+
+local many_broken = 3
+
+-- A page whose links lead nowhere again and again belongs to a site that is put together from several places.
+local function broken_links(page, report)
+  local elsewhere = #page.broken >= many_broken and "the pages may be put together from several places" or nil
+  for _, item in ipairs(page.broken) do
+    report("broken-link", page.view, item.n,
+      format("The link leads to %s, which is not there.", git.show_path(item.path, 120)), { question = elsewhere })
   end
 end
 
@@ -354,7 +365,7 @@ local function touched_fence(page)
 end
 
 local function document(view, change, report)
-  local page = { view = view, change = change, numbers = {}, inside = {} }
+  local page = { view = view, change = change, numbers = {}, inside = {}, broken = {} }
   local markdown = MARKDOWN[view.d.ext]
   if markdown then
     local open
@@ -373,6 +384,7 @@ local function document(view, change, report)
       prose(view, n, report)
     end
   end
+  broken_links(page, report)
 end
 
 ---@param view moonlet.rules.View

@@ -246,9 +246,13 @@ local function ruby_rescue(view, n, line, report)
   -- What is not installed is done without.
   if find(names, "LoadError", 1, true) then return end
   local body = block.indented(view, n)
-  if body and (body.code == "" or body.code == "nil") and not gives_reason(body.comment) then
+  if not body or gives_reason(body.comment) then return end
+  local broad = find(names, "^=>") or find(names, "^StandardError") or find(names, "^Exception") or names == ""
+  if body.code == "" then
     report("swallowed-error", view, n, "The rescue is empty: the error disappears without a trace.")
-  elseif find(names, "^Exception%f[^%w_:]") and body and not find(body.code, "%f[%w_]raise%f[^%w_]") then
+  elseif body.code == "nil" and broad then
+    report("swallowed-error", view, n, "Every failure becomes nil here: the error disappears without a trace.")
+  elseif find(names, "^Exception%f[^%w_:]") and not find(body.code, "%f[%w_]raise%f[^%w_]") then
     report("bare-except", view, n, "rescue Exception also catches interrupts and the end of the program.",
       { fix = "Rescue StandardError, or the errors that are expected here." })
   end

@@ -207,7 +207,8 @@ local function hashes(view, n, line, report)
   if protects or not shape.word(line.text .. " " .. view.path, CHECKSUM_WORDS) then
     report("weak-hash", view, n,
       format("%s can be forged%s.", item[3], protects and ", and here it protects something" or ""),
-      { severity = protects and "high" or nil, confidence = protects and 0.85 or nil })
+      { severity = protects and "high" or nil, confidence = protects and 0.85 or nil,
+        question = not protects and "some formats and protocols ask for it" or nil })
   end
 end
 

@@ -84,6 +84,10 @@ local function new_functions(change, views)
   local known, names = {}, {}
   for _, view in ipairs(change.views) do
     for _, line in ipairs(view.removed) do known[begins_function(view, line.text) or ""] = true end
+    -- One more form of a function that is there already is no new one.
+    for _, line in pairs(view.lines) do
+      if not line.added and #line.text < 1000 then known[begins_function(view, line.text) or ""] = true end
+    end
   end
   for _, view in ipairs(views) do
     for _, n in ipairs(view.added) do
