@@ -35,6 +35,13 @@ local MANIFESTS = {
 -- How people write the names of manifests.
 local WRITTEN = { ["cargo.toml"] = "Cargo.toml", pipfile = "Pipfile", gemfile = "Gemfile" }
 
+-- What else makes a lock file change, as shapes of names: other places to declare, and the version of the project.
+local ALSO = {
+  gemfile = { "%.gemspec$", "%.gemfile$", "^version%.rb$" }, ["go.mod"] = { "^go%.work$" },
+  ["package.json"] = { "^pnpm%-workspace%.ya?ml$", "^%.yarnrc", "^lerna%.json$", "^%.npmrc$" },
+  ["pyproject.toml"] = { "^setup%.py$", "^setup%.cfg$", "^requirements" }, ["cargo.toml"] = {}, pipfile = {},
+}
+
 -- The name of the manifest by that of its lock file, in lower case.
 local MANIFEST_OF = {}
 for name, manifest in pairs(MANIFESTS) do
@@ -231,10 +238,19 @@ local function others_changed(change, lock)
   return false
 end
 
+-- Whether the change holds the manifest, or something else that the lock file follows.
+local function declared_elsewhere(names, manifest)
+  if names[manifest] then return true end
+  for name in pairs(names) do
+    if shape.any(name, ALSO[manifest] or {}) then return true end
+  end
+  return false
+end
+
 local function check_lock(view, change, names, report)
   local lock = lower(view.d.name)
   local manifest = MANIFEST_OF[lock]
-  if not manifest or names[manifest] or view.status ~= "modified" then return end
+  if not manifest or view.status ~= "modified" or declared_elsewhere(names, manifest) then return end
   local repeats = REPEATS[lock]
   manifest = WRITTEN[manifest] or manifest
   local n = repeats and view.whole and repeats(view)

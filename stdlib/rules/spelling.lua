@@ -61,12 +61,25 @@ local function prose_of(text)
   return text
 end
 
+-- Words that are names of variables too: "equal to to" may speak of one.
+local MAY_BE_NAMES = shape.set "to from of at by on a an its can"
+
+local function is_name(view, word)
+  if view.d.kind == "docs" or not MAY_BE_NAMES[word] then return false end
+  local shapes = { "%f[%w_]" .. word .. "%s*[,)=.;]" }
+  for _, line in pairs(view.lines) do
+    if shape.any(line.code, shapes) then return true end
+  end
+  return false
+end
+
 -- Reports the words of one line; `previous` is the word that the line before it ended with.
 local function check_line(view, n, prose, previous, report)
   local last, carried = previous, previous
   for gap, word in string.gmatch(prose, "([^%a']*)([%a']+)") do
     local low = lower(word)
-    if low == last and DOUBLED[low] and find(gap, "^%s*$") and (gap ~= "" or carried == last) then
+    local doubled = low == last and DOUBLED[low] and find(gap, "^%s*$") and (gap ~= "" or carried == last)
+    if doubled and not is_name(view, low) then
       report("doubled-word", view, n, format("The word \"%s\" stands twice in a row.", low))
     end
     if WRONG[low] then
