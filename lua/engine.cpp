@@ -128,7 +128,7 @@ Result<Outcome> Engine::Impl::read_outcome(lua_State* L, const Task& task,
 /// Why and where Lua was killed.
 Error kill_error(const LuaState& state) {
   Error error;
-  error.kind = ErrorKind::kLimit;
+  error.kind = state.kill_kind();
   error.message = state.killed();
   error.at = state.killed_at();
   return error;
@@ -175,14 +175,17 @@ Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state) {
   if (!push_entry(L, "killed")) return read_error(L, -1);
   lua_pushlstring(L, killed.message.data(), killed.message.size());
   lua_pushlstring(L, killed.at.data(), killed.at.size());
-  auto task = scheduler.start_main(2);
+  const std::string_view kind = to_string(killed.kind);
+  lua_pushlstring(L, kind.data(), kind.size());
+  auto task = scheduler.start_main(3);
+  cancel_asked_.store(false);  // what it asked for has happened; these are the last words
   return drive(state, scheduler, task);
 }
 
 Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   cancel_asked_.store(false);
   LuaState state({options_.lua_memory_bytes, options_.lua_run_ms, options_.interrupt_signal,
-                  options_.on_stuck});
+                  &cancel_asked_, options_.on_stuck});
   Services services(clock_, loop_, options_.environment);
   services.working_directory = options_.directory;
   services.keeper_program = options_.moonlet_program;

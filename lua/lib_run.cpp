@@ -1,5 +1,8 @@
 // core.run: the directories of the run that is being driven, and what other runs left behind.
 #include "lua/lib_run.h"
+
+#include <poll.h>
+
 #include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
 #include "host/base/id.h"
@@ -53,6 +56,32 @@ int run_home(lua_State* L) {
   return 1;
 }
 
+void discard_run(Services& services) {
+  const Run& run = *services.run;
+  const Dir* agent = run.agent;
+  const std::string sidecar = "sidecars/" + run.task_id;
+  const std::string id = run.dir->id();
+  services.drop_run();
+  (void)agent->remove_tree(sidecar);
+  (void)agent->remove_tree("runs/" + id);
+  (void)Runs(*agent).mark_finished(id);
+}
+
+/// A command that looks for what dead hosts left may hold the lock of a run that was just made, for
+/// as long as it takes to see that nothing is there; it then calls the run finished.
+Result<RunLock> lock_new_run(const Runs& runs, const RunDir& run) {
+  constexpr int kTries = 400;
+  constexpr int kPauseMs = 5;
+  auto lock = run.lock();
+  for (int i = 0; !lock && i < kTries; ++i) {
+    ::poll(nullptr, 0, kPauseMs);
+    lock = run.lock();
+  }
+  if (!lock) return lock;
+  if (auto marked = runs.mark_live(run.id()); !marked) return marked.error();
+  return lock;
+}
+
 /// Everything create() does that may fail, without touching Lua.
 Result<void> create_run(Services& services, Home& home, std::string_view task_id,
                         std::string_view preset, std::string_view run_id) {
@@ -61,7 +90,8 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   auto run = std::make_unique<Run>();
   run->agent = *agent;
   Runs runs(**agent);
-  if (run_id.empty()) {
+  const bool run_is_new = run_id.empty();
+  if (run_is_new) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
     run->task_id =
         task_id.empty() ? default_task_id(preset, services.clock.wall_ms()) : std::string(task_id);
@@ -81,7 +111,12 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
     run->resumed = true;
     if (auto marked = runs.mark_live(run->dir->id()); !marked) return marked;
   }
-  auto lock = run->dir->lock(run_id.empty() ? TakeOver::kNo : TakeOver::kStopped);
+  auto lock = run_is_new ? lock_new_run(runs, *run->dir) : run->dir->lock(TakeOver::kStopped);
+  if (!lock && run_is_new) {
+    (void)(*agent)->remove_tree("sidecars/" + run->task_id);
+    (void)(*agent)->remove_tree("runs/" + run->dir->id());
+    (void)runs.mark_finished(run->dir->id());
+  }
   if (!lock) return lock.error();
   run->lock = std::move(*lock);
   run->cancel = std::make_unique<CancelRequest>(services.loop.raw(), run->dir->dir(),
@@ -227,6 +262,13 @@ int run_end_children(lua_State* L) {
   return 0;
 }
 
+/// discard(): the run never began; nothing of it stays
+int run_discard(lua_State* L) {
+  Services& services = Services::of(L);
+  if (services.run) discard_run(services);
+  return 0;
+}
+
 /// finish(): the run is over; its lock is released
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
@@ -311,6 +353,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
+    {"discard", guard<run_discard>},
     {"finish", guard<run_finish>},
     {"write_value", guard<run_write_value>},
     {"read_value", guard<run_read_value>},

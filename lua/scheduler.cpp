@@ -251,12 +251,17 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
   scope->parent_ = running_->scope_;
   scope->shielded_ = shielded;
   running_->scope_ = scope;
+  if (timeout_ms && kind == ErrorKind::kBudget) {
+    scope->ends_budget_ = true;
+    state_.end_in(*timeout_ms);
+  }
   if (timeout_ms) {
     std::weak_ptr<CancelScope> weak = scope;
     scope->deadline_ =
-        loop_.after(*timeout_ms, [this, weak, what = std::string(what), kind, ms = *timeout_ms] {
+        loop_.after(*timeout_ms, [this, life = std::weak_ptr<char>(life_), weak,
+                                  what = std::string(what), kind, ms = *timeout_ms] {
           auto late = weak.lock();
-          if (!late) return;
+          if (!late || life.expired()) return;
           late->deadline_.reset();
           Error error;
           error.kind = kind;
@@ -282,6 +287,7 @@ void Scheduler::close_scope(const std::shared_ptr<CancelScope>& scope) {
     innermost->open_ = false;
     if (innermost->deadline_) loop_.cancel(*innermost->deadline_);
     innermost->deadline_.reset();
+    if (innermost->ends_budget_) state_.never_end();
     if (auto expiry = std::exchange(innermost->expiry_, nullptr)) {
       expiry->on_complete([] {});
       expiry->cancel();

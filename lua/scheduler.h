@@ -43,6 +43,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
   bool shielded_ = false;
+  bool ends_budget_ = false;  // its deadline is the run's budget
   bool open_ = true;
   int live_tasks_ = 0;
   std::shared_ptr<Operation> expiry_;                // the turn at which it times out
@@ -171,6 +172,8 @@ class Scheduler {
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
   Turns turns_;
+  /// Deadlines of scopes that Lua still owns may come when the scheduler is gone.
+  std::shared_ptr<char> life_ = std::make_shared<char>();
 };
 
 }  // namespace moonlet

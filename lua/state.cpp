@@ -17,6 +17,8 @@ namespace {
 constexpr int kHookCount = 1000;
 constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
+/// What a script that is to end gets until it comes to a wait by itself.
+constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
 // Beyond the cap, so that error messages and cleanup still find memory after a kill.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
@@ -165,11 +167,28 @@ std::string LuaState::killed() const {
     case kTime:
       return "the script ran for more than " + std::to_string(limits_.run_ms) +
              " ms without waiting for anything";
+    case kCancel:
+      return "cancelled by the user, while the script was computing";
+    case kBudget:
+      return "the run's wall-clock budget was used up, while the script was computing";
     case kMemory:
       return "the script used more than " + std::to_string(limits_.memory_bytes >> 20) +
              " MB of memory";
     default:
       return {};
+  }
+}
+
+void LuaState::end_in(std::int64_t ms) { budget_end_.store(steady_ns() + ms * 1'000'000); }
+
+ErrorKind LuaState::kill_kind() const {
+  switch (kill_.load(std::memory_order_relaxed)) {
+    case kCancel:
+      return ErrorKind::kCancelled;
+    case kBudget:
+      return ErrorKind::kBudget;
+    default:
+      return ErrorKind::kLimit;
   }
 }
 
@@ -267,6 +286,26 @@ void LuaState::watch() {
   }
 }
 
+/// What the stretch of Lua with this deadline is to be killed for, once somebody has waited for its
+/// end for a while.
+LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) {
+  const std::int64_t end = budget_end_.load();
+  Kill reason = kNone;
+  if (now > deadline) {
+    reason = kTime;
+  } else if (limits_.cancel_asked != nullptr && limits_.cancel_asked->load()) {
+    reason = kCancel;
+  } else if (end != 0 && now > end) {
+    reason = kBudget;
+  }
+  if (reason == kNone || reason == kTime) return reason;
+  if (impatient_deadline_ != deadline) {
+    impatient_deadline_ = deadline;
+    impatient_since_ = now;
+  }
+  return now - impatient_since_ > kPatienceNs ? reason : kNone;
+}
+
 /// `late`: how much later than asked for the watchdog woke up.
 void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
   if (deadline != kExpired && !is_killed()) {
@@ -276,9 +315,10 @@ void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) 
       return;
     }
     // Only when the code that this deadline was for still runs.
-    if (now < deadline || !deadline_.compare_exchange_strong(deadline, kExpired)) return;
+    const Kill reason = reason_to_end(deadline, now);
+    if (reason == kNone || !deadline_.compare_exchange_strong(deadline, kExpired)) return;
     int none = kNone;
-    kill_.compare_exchange_strong(none, kTime);
+    kill_.compare_exchange_strong(none, reason);
   }
   if (limits_.interrupt_signal != 0) pthread_kill(lua_thread_, limits_.interrupt_signal);
   if (++overdue_ticks_ == kStuckTicks && limits_.on_stuck) limits_.on_stuck(killed());

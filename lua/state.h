@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "host/base/result.h"
 #include "lua/lua_api.h"
 
 namespace moonlet {
@@ -25,6 +26,8 @@ struct LuaLimits {
   /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
   /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
   int interrupt_signal = 0;
+  /// Set by anybody who wants the script to end. Lua that does not come to a wait soon is killed.
+  const std::atomic<bool>* cancel_asked = nullptr;
   /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
   std::function<void(const std::string& why)> on_stuck;
 };
@@ -60,6 +63,11 @@ class LuaState {
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
   /// Why Lua was killed: empty while it is well.
   std::string killed() const;
+  /// kLimit, kCancelled or kBudget.
+  ErrorKind kill_kind() const;
+  /// The run's time is up in `ms`. Lua that does not come to a wait soon after that is killed.
+  void end_in(std::int64_t ms);
+  void never_end() { budget_end_.store(0); }
 
   /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
   const char* killed_at() const { return killed_at_; }
@@ -76,11 +84,12 @@ class LuaState {
   static void on_signal(int signal);
 
  private:
-  enum Kill : int { kNone = 0, kTime = 1, kMemory = 2 };
+  enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4 };
 
   void arm();
   void disarm();
   void watch();
+  Kill reason_to_end(std::int64_t deadline, std::int64_t now);
   void tick(std::int64_t deadline, std::int64_t now, std::int64_t late);
   bool may_grow(std::size_t bytes);
   void hurry();
@@ -104,8 +113,11 @@ class LuaState {
   std::atomic<lua_State*> running_{nullptr};
   // The moment (steady, ns) after which Lua is killed; 0 while none runs; kExpired once it fell.
   std::atomic<std::int64_t> deadline_{0};
-  pthread_t lua_thread_{};  // guarded by mutex_
-  int overdue_ticks_ = 0;   // the watchdog's own
+  std::atomic<std::int64_t> budget_end_{0};
+  pthread_t lua_thread_{};               // guarded by mutex_
+  int overdue_ticks_ = 0;                // the watchdog's own, as are the next two
+  std::int64_t impatient_deadline_ = 0;  // the stretch of Lua that somebody waits for the end of
+  std::int64_t impatient_since_ = 0;
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;

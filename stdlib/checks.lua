@@ -33,7 +33,7 @@ local RANK = { typecheck = 2, lint = 3, custom = 4, build = 5, test = 6 }
 
 -- Names that are worth listing from the index: whatever an ecosystem may ask for.
 local NAMES, PARTS = {}, { "^tsconfig[%w.]*%.json$", "^requirements[%w_.-]*%.txt$", "^%.markdownlint", "%.csproj$",
-  "%.sln$", "%.cabal$", "%.gemspec$", "^eslint%.config%.", "^%.eslintrc" }
+  "%.sln$", "%.cabal$", "%.gemspec$", "^eslint%.config%.", "^%.eslintrc", "^test[%w_]*%.py$", "_test%.py$" }
 for word in string.gmatch([[
   package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lockb bun.lock deno.json
   deno.jsonc deno.lock makefile gnumakefile cmakelists.txt cmakepresets.json meson.build module.bazel
@@ -47,7 +47,7 @@ for word in string.gmatch([[
   .yamllint.yml .yamllint.yaml .vale.ini mkdocs.yml package.swift mix.exs .formatter.exs mix.lock pubspec.yaml
   pubspec.lock build.zig stack.yaml stylua.toml .stylua.toml .hadolint.yaml .sqlfluff buf.yaml actionlint.yaml
   run.sh test.sh tests.sh run-tests.sh run_tests.sh runtests.sh test check biome.json biome.jsonc flake.lock
-  packages.lock.json package.resolved podfile podfile.lock skill.md
+  packages.lock.json package.resolved podfile podfile.lock skill.md __init__.py check.sh
 ]], "%S+") do
   NAMES[word] = true
 end
@@ -75,15 +75,26 @@ local function join(dir, name) return dir == "" and name or dir .. "/" .. name e
 local function make_survey(ctx, facts)
   local there, cache, files, folders = {}, {}, {}, {}
   for _, path in ipairs(facts.survey or {}) do there[path] = true end
-  for i, file in ipairs(facts.files) do
+  for _, file in ipairs(facts.files) do
     local deleted = file.status == "deleted" and not file.untracked
     there[file.path] = not deleted or nil
     if file.old_path and file.status == "renamed" then there[file.old_path] = nil end
     local d = file.d or paths.describe(file.path, folders)
-    files[i] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
+    files[#files + 1] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
       symlink = file.symlink }
+    -- What a rename took away may be of another kind than what it made.
+    local old = file.old_path and file.status == "renamed" and paths.describe(file.old_path, folders)
+    if old and (old.kind ~= d.kind or old.language ~= d.language) then
+      files[#files + 1] = { path = file.old_path, d = old, deleted = true }
+    end
   end
-  local s = { files = files, checks = {}, ctx = ctx }
+  local s = { files = files, checks = {}, ctx = ctx, python_tests = {} }
+  for _, path in ipairs(facts.survey or {}) do
+    if there[path] and find(path, "test[%w_]*%.py$") then s.python_tests[#s.python_tests + 1] = path end
+  end
+  for _, file in ipairs(files) do
+    if not file.deleted and find(file.path, "test[%w_]*%.py$") then s.python_tests[#s.python_tests + 1] = file.path end
+  end
 
   function s.has(path) return there[path] == true end
 
@@ -220,17 +231,9 @@ local function any_code(s)
   return false
 end
 
--- What nobody declared in a manifest: a test script with a well-known name, then what the CI runs.
-local function hints(s, facts)
-  if not has_kind(s, { test = true, build = true }) then
-    for _, path in ipairs(SCRIPTS) do
-      if s.has(path) then
-        s.emit("test", "./" .. path, path, "")
-        break
-      end
-    end
-  end
-  local workflows = {}
+-- The files of the CI that check, and what they run; asked for only where a question needs them.
+local function add_ci(s, facts)
+  local workflows, hints = {}, nil
   for _, path in ipairs(facts.survey or {}) do
     local low = lower(path)
     if (sub(path, 1, 18) == ".github/workflows/" or path == ".gitlab-ci.yml") and #workflows < 8
@@ -239,13 +242,70 @@ local function hints(s, facts)
       workflows[#workflows + 1] = path
     end
   end
-  for _, path in ipairs(workflows) do
-    for _, hint in ipairs(read.ci_commands(s.text(path) or "")) do
-      local kinds = { [hint.kind] = true }
-      -- A build tells nothing where tests run, for they build first.
-      if hint.kind == "build" then kinds.test = true end
-      if not has_kind(s, kinds) then s.emit(hint.kind, hint.command, path, "") end
+
+  -- What the CI runs, as { {kind, command, path} }.
+  function s.ci_hints()
+    if hints then return hints end
+    hints = {}
+    for _, path in ipairs(workflows) do
+      for _, hint in ipairs(read.ci_commands(s.text(path) or "")) do
+        hint.path = path
+        hints[#hints + 1] = hint
+      end
     end
+    return hints
+  end
+
+  -- The first command of the CI that holds a word.
+  function s.ci_command(word)
+    for _, hint in ipairs(s.ci_hints()) do
+      local from, to = find(hint.command, word, 1, true)
+      if from and not find(hint.command, "^[%w_.-]", to + 1)
+        and (from == 1 or find(hint.command, "^[%s/]", from - 1)) then
+        return hint
+      end
+    end
+  end
+
+  function s.ci_has(word)
+    if s.ci_command(word) then return true end
+    for _, path in ipairs(workflows) do
+      for line in string.gmatch(s.text(path) or "", "[^\n]+") do
+        if #line < 400 and not find(line, "^%s*#") and not find(line, "install", 1, true)
+          and find(line, "%f[%w]" .. word .. "%f[^%w_.-]") then
+          return true
+        end
+      end
+    end
+    return false
+  end
+end
+
+-- How a test script is run: as the CI does, or by itself.
+local function script_command(s, path)
+  local hint = s.ci_command(path)
+  if hint then return hint.command end
+  local entry = git.run(s.ctx, { "ls-files", "-z", "--stage", "--", path })
+  if match(entry.stdout or "", "^100755 ") then return "./" .. path end
+  local first = match(s.text(path) or s.ctx:read(path, { cap = 256 }) or "", "^#!([^\n]*)") or ""
+  return (find(first, "%f[%w]sh%f[^%w]") and "sh " or "bash ") .. path
+end
+
+-- What nobody declared in a manifest: a test script with a well-known name, then what the CI runs.
+local function hints(s)
+  if not has_kind(s, { test = true }) then
+    for _, path in ipairs(SCRIPTS) do
+      if s.has(path) then
+        s.emit("test", script_command(s, path), path, "")
+        break
+      end
+    end
+  end
+  for _, hint in ipairs(s.ci_hints()) do
+    local taken = { [hint.kind] = true }
+    -- A build tells nothing where tests run, for they build first.
+    if hint.kind == "build" then taken.test = true end
+    if not has_kind(s, taken) then s.emit(hint.kind, hint.command, hint.path, "") end
   end
 end
 
@@ -277,9 +337,10 @@ end
 function M.find(ctx, facts)
   local s = make_survey(ctx, facts)
   s.emit = emitter(s)
+  add_ci(s, facts)
   if #s.files == 0 then return {} end
   require("moonlet.checks.ecosystems").run(s, M)
-  if any_code(s) then hints(s, facts) end
+  if any_code(s) then hints(s) end
   require("moonlet.checks.syntax").run(s, M, has_kind(s, { test = true, build = true, typecheck = true, lint = true }))
   if #s.checks == 0 then diff_check(facts, s) end
   drop_covered(s)

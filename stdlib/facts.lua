@@ -57,6 +57,7 @@ local M = {}
 ---@field diff string                  all of it, redacted
 ---@field sections table[]             {name, diff}: the same, kept apart
 ---@field cut boolean                  something was too long to be read whole
+---@field unseen table[]               {path, why}: folders that git could not open
 ---@field notes string[]               what could not be seen, for people
 ---@field commits table[]?             {id, author, time, subject} of a range
 ---@field paths string[]?              files under a path target, changed or not
@@ -298,6 +299,21 @@ local function sum_part(file, part)
   if part.binary then file.binary = true end
 end
 
+-- Folders that git passed over with no more than a warning; nothing in them is in its list.
+local function add_unseen(facts, result)
+  for line in string.gmatch(result.stderr or "", "[^\n]+") do
+    local path, why = match(line, "could not open directory '(.*)': (.*)$")
+    -- git cuts a long warning short.
+    if not path then path, why = match(line, "could not open directory '(.*)$"), "it cannot be opened" end
+    if path and #facts.unseen < 20 then
+      path = sub(path, -1) == "/" and sub(path, 1, -2) or path
+      facts.unseen[#facts.unseen + 1] = { path = path, why = git.show_path(why, 80) }
+      facts.notes[#facts.notes + 1] = format("%s could not be looked at: %s", git.show_path(path, 120),
+        git.show_path(why, 80))
+    end
+  end
+end
+
 local function add_section(facts, name, result)
   local changes, patch = git.parse_changes(result.stdout)
   local by_path = {}
@@ -469,9 +485,10 @@ function M.git(ctx, target, opts)
   local facts = {
     target = target, branch = status.branch, detached = status.detached, head = status.head,
     upstream = status.upstream, ahead = status.ahead, behind = status.behind, sparse = settings.sparse,
-    files = {}, by_path = {}, sections = {}, notes = {}, cut = false,
+    files = {}, by_path = {}, sections = {}, unseen = {}, notes = {}, cut = false,
   }
   facts.state, facts.shallow = git.state(ctx)
+  add_unseen(facts, results.status)
   if results.status.cut then
     facts.cut = true
     facts.notes[#facts.notes + 1] = "the list of changed files is longer than was read"

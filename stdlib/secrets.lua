@@ -27,6 +27,13 @@ local SURE = {
   [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
 }
 
+-- Names that say it only in their folder.
+local SURE_HOME = {
+  [".aws/credentials"] = "cloud credentials", [".docker/config.json"] = "registry login",
+  [".kube/config"] = "cluster credentials", [".cargo/credentials"] = "package registry login",
+  [".gem/credentials"] = "package registry login", [".azure/credentials"] = "cloud credentials",
+}
+
 local SURE_END = {
   p12 = "a key store", pfx = "a key store", jks = "a key store", keystore = "a key store", kdbx = "a password store",
   ppk = "a private key", ovpn = "VPN credentials", tfstate = "infrastructure state with secrets",
@@ -41,6 +48,8 @@ local MAYBE_END = { pem = true, key = true, crt = true, cer = true, asc = true, 
 function M.name(path)
   local name = lower(match(path, "([^/]*)$"))
   if SURE[name] then return SURE[name] end
+  local home = match(lower("/" .. path), "/(%.[^/]+/[^/]+)$")
+  if home and SURE_HOME[home] then return SURE_HOME[home] end
   if name == ".env" or find(name, "^%.env%.") or find(name, "^[%w_-]+%.env$") then
     local last = match(name, "%.([%w]+)$")
     if SAMPLE[last] or find(name, "example", 1, true) or find(name, "sample", 1, true) then return nil end
@@ -54,9 +63,6 @@ function M.name(path)
   if find(stem, "^service[-_]account") and last == "json" then return "a service account key" end
   if (stem == "secrets" or stem == "secret") and (find(last, "^ya?ml$") or last == "json" or last == "toml") then
     return "a file of secrets", true
-  end
-  if lower(sub(path, -16)) == ".aws/credentials" or lower(sub(path, -19)) == ".docker/config.json" then
-    return "credentials"
   end
   return nil
 end
@@ -84,6 +90,8 @@ local PLACEHOLDERS = {
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
   "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
   "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
+  -- The key of the local storage emulator, the same everywhere.
+  "eby8vdm02x",
 }
 
 -- What people type to fill a place; in code it is a key all the same.
@@ -120,7 +128,10 @@ local function has_long_run(value)
   return false
 end
 
--- Forms that providers publish: {lead, pattern of the whole, kind, least entropy, least and greatest length, a test}
+local function last_piece(value) return match(value, "([^/]*)$") end
+
+-- Forms that providers publish: {lead, pattern of the whole, kind, least entropy, least and greatest length, a test,
+-- what of it is the secret where the rest may be anything}
 local FORMS = {
   { "AKIA", "^AKIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
   { "ASIA", "^ASIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
@@ -137,6 +148,12 @@ local FORMS = {
   { "xoxs-", "^xoxs%-[%w%-]+", "Slack token", 2.8, 24, 255 },
   { "xapp-", "^xapp%-[%w%-]+", "Slack token", 2.8, 24, 255 },
   { "hooks.slack.com/services/T", "^hooks%.slack%.com/services/T%w+/B%w+/%w+", "Slack webhook", 3, 50, 255 },
+  { "discord.com/api/webhooks/", "^discord%.com/api/webhooks/%d+/[%w_%-]+", "Discord webhook", 3.4, 90, 160, nil,
+    last_piece },
+  { "discordapp.com/api/webhooks/", "^discordapp%.com/api/webhooks/%d+/[%w_%-]+", "Discord webhook", 3.4, 90, 160, nil,
+    last_piece },
+  { "AccountKey=", "^AccountKey=[%w+/]+=*", "storage account key", 4, 60, 130 },
+  { "SharedAccessKey=", "^SharedAccessKey=[%w+/]+=*", "service bus key", 4, 50, 130 },
   { "sk_live_", "^sk_live_%w+", "Stripe live key", 3, 24, 255 },
   { "rk_live_", "^rk_live_%w+", "Stripe live key", 3, 24, 255 },
   { "AIza", "^AIza[%w_%-]+", "Google API key", 3.4, 39, 39 },
@@ -156,7 +173,8 @@ local FORMS = {
 -- Names whose value is a secret, as they occur in lower-cased text.
 local KEYS = {
   "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
-  "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key",
+  "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
+  "account_key",
 }
 
 local function add(hits, from, to, kind)
@@ -183,7 +201,7 @@ local function known_forms(text, hits, limit, context)
       local value = starts_word(text, at) and match(sub(text, at, at + form[6]), form[2])
       local size = value and #value or 0
       if size >= form[5] and size <= form[6] and ends_word(text, at + size - 1)
-        and not blank(value, context) and M.entropy(sub(value, #form[1] + 1)) >= form[4]
+        and not blank(form[8] and form[8](value) or value, context) and M.entropy(sub(value, #form[1] + 1)) >= form[4]
         and (context == "code" or form[1] ~= "eyJ") and (not form[7] or form[7](value)) then
         add(hits, at, at + size - 1, form[3])
       end
@@ -276,7 +294,11 @@ local function value_of(text, low, at, after, opts)
   -- put("password", "…") assigns too; a list of names does not.
   local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
   local line_end = find(text, "\n", after, true) or #text + 1
-  local value, offset = assigned(sub(text, after, math.min(line_end - 1, after + 600)), opts.loose, called)
+  local window = sub(text, after, math.min(line_end - 1, after + 600))
+  -- Prose has no assignments, but a line of an environment is one wherever it stands.
+  local loose = opts.loose or (opts.context == "docs" and find(window, "^[%w_]*=%S+%s*$")
+    and find(sub(text, math.max(1, at - 80), at - 1), "[\n+ :>$`][A-Z][A-Z0-9_]*$")) or false
+  local value, offset = assigned(window, loose, called)
   if not value then return nil end
   return value, after + offset - 1, called
 end
@@ -298,6 +320,8 @@ local function key_hits(text, low, key, hits, limit, opts)
     -- A word chosen by a person is shorter than an issued one, where it is plainly assigned.
     local short = password and not called and not docs
     local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
+    -- Sixteen digits make less of it.
+    if docs and value and #value >= 32 and find(value, "^%x+$") then entropy = 3 end
     if value and looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
       local kind = password and "hard-coded password" or "hard-coded secret"
       add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)
@@ -309,6 +333,40 @@ end
 local function assignments(text, hits, limit, opts)
   local low = lower(text)
   for i = 1, #KEYS do key_hits(text, low, KEYS[i], hits, limit, opts) end
+end
+
+local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key = true, digest = true }
+
+-- "Authorization: Bearer …" inside a longer text, as command lines have it.
+local function headers(text, hits, limit, opts)
+  local low, docs = lower(text), opts.context == "docs"
+  local at = find(low, "authorization", 1, true)
+  while at and #hits < limit do
+    local after = at + 13
+    local lead, value = match(sub(text, after, after + 600), "^([\"']?%s*[:=,]%s*[\"'`]?%a+%s+)([^%s\"'`,;\\]+)")
+    local scheme = lead and match(lower(lead), "(%a+)%s+$")
+    if value and SCHEMES[scheme] and not find(value, "$", 1, true)
+      and looks_random(value, docs and 20 or 12, docs and 3.4 or 2.9, opts.context) and not identifier(value) then
+      add(hits, after + #lead, after + #lead + #value - 1, "authorization header")
+    end
+    at = find(low, "authorization", after, true)
+  end
+end
+
+-- The password of "curl -u NAME:PASSWORD", also on a line of its own.
+local function command_logins(text, hits, limit, opts)
+  local docs = opts.context == "docs"
+  for _, option in ipairs { "-u", "--user" } do
+    local at = find(text, option, 1, true)
+    while at and #hits < limit do
+      local lead, pass = match(sub(text, at, at + 300), "^(%-%-?%l+[ =]?%s*[\"']?[%w._@+-]+:)([^%s\"'`\\]+)")
+      if pass and find(sub(text, math.max(1, at - 1), at - 1), "^[%s\"'+-]?$") and not find(pass, "^[$%%]")
+        and looks_random(pass, docs and 12 or 8, docs and 3 or 2.5, opts.context) and not identifier(pass, true) then
+        add(hits, at + #lead, at + #lead + #pass - 1, "password on a command line")
+      end
+      at = find(text, option, at + #option, true)
+    end
+  end
 end
 
 local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
@@ -341,6 +399,8 @@ function M.scan(text, options)
   if opts.context ~= "test" and opts.context ~= "generated" then
     assignments(text, hits, limit, opts)
     url_logins(text, hits, limit)
+    headers(text, hits, limit, opts)
+    command_logins(text, hits, limit, opts)
   end
   table.sort(hits, function(a, b)
     if a.from ~= b.from then return a.from < b.from end

@@ -18,7 +18,7 @@ M.RANK = { fast = 1, skill = 2, code = 3, risk = 4 }
 -- Beyond these nobody looks a change over.
 local MANY_FILES, MANY_LINES = 1000, 10000
 -- So many files may be opened to prove that only comments changed, and so many to see what an image really is.
-local COMMENT_READS, ASSET_READS = 40, 40
+local COMMENT_READS, ASSET_READS, HEAD_READS = 40, 40, 40
 
 ---@class precommit.Finding
 ---@field level string   fast, skill, code or risk
@@ -28,6 +28,15 @@ local COMMENT_READS, ASSET_READS = 40, 40
 ---@field hard boolean?  nothing may make the path less careful than this
 
 local function is_deleted(file) return file.status == "deleted" and not file.untracked end
+
+-- The path that a rename took away; a copy leaves its source alone.
+local function moved_from(file)
+  if not file.old_path then return nil end
+  if file.status == "renamed" then return file.old_path end
+  for _, part in ipairs(file.parts) do
+    if part.status == "renamed" and part.old_path == file.old_path then return file.old_path end
+  end
+end
 
 local PROGRAMS = { "^\127ELF", "^MZ", "^#!", "^\207\250\237\254", "^\202\254\186\190", "^\254\237\250" }
 
@@ -128,22 +137,38 @@ local function note_lost_tests(facts, add)
   for _, file in ipairs(facts.files) do
     if is_deleted(file) and is_test_code(file.d) and not there[lower(file.d.name)] then
       add { level = "risk", why = "test removed", path = file.path }
-    elseif file.status == "renamed" and file.old_path and not is_test_code(file.d) then
+    elseif moved_from(file) and not is_test_code(file.d) then
       local old = paths.describe(file.old_path)
-      if is_test_code(old) and file.d.kind ~= "docs" then
+      if is_test_code(old) and not there[lower(old.name)] then
         add { level = "risk", why = "test renamed so that it is none", path = file.path }
       end
     end
   end
 end
 
-local function content_findings(file, add)
+local CHANGELOGS = { xml = true, yaml = true, json = true, sql = true }
+
+-- What changed in a changelog need not be the line that says what it is.
+local function opens_changelog(ctx, file, state)
+  if file.status ~= "modified" or state.head_reads <= 0 then return false end
+  state.head_reads = state.head_reads - 1
+  for line in string.gmatch(ctx:read(file.path, { cap = 2048 }) or "", "[^\n]+") do
+    if rules.changelog_line(line) then return true end
+  end
+  return false
+end
+
+local function content_findings(ctx, file, state, add)
   local d = file.d
   if d.test or d.generated or (d.kind ~= "code" and d.kind ~= "config") then return end
   local function risk(why, line) add { level = "risk", why = why, path = file.path, line = line } end
   if d.language == "sql" then
     local line = part_has(file, function(_, text) return rules.schema_line(text) end)
     if line then risk("database schema or migration", line) end
+  end
+  if CHANGELOGS[d.language] then
+    local line = part_has(file, function(_, text) return rules.changelog_line(text) end)
+    if line or opens_changelog(ctx, file, state) then risk("database schema or migration", line) end
   end
   if d.name == "package.json" then
     local line = part_has(file, function(mark, text) return mark == "+" and rules.install_script(text) end)
@@ -197,13 +222,36 @@ local function base_finding(file, state)
   return { level = "code", why = "source code", path = file.path }
 end
 
+-- A rename takes its old path away, which asks for as much care as a removal would.
+local function old_findings(file, state, add)
+  local old = { path = moved_from(file), parts = {} }
+  if not old.path then return end
+  old.d = paths.describe(old.path)
+  local what, maybe = secrets.name(old.path)
+  if what and not maybe then
+    add { level = "risk", why = "file of secrets renamed; it stays in the history", path = old.path }
+  end
+  if not state.skills.of[old.path] then
+    for _, why in ipairs(rules.of_name(old.d)) do
+      add { level = "risk", why = why .. ", renamed", path = file.path }
+    end
+  end
+  local base = base_finding(old, state)
+  if base.level == "code" then state.code_seen = true end
+  if base.level ~= "fast" and base_finding(file, state).level ~= base.level then
+    add { level = base.level, why = base.why .. ", renamed away", path = old.path }
+  end
+end
+
 local function judge(ctx, file, state, add)
   local d = file.d
   local before = #state.findings
   hard_findings(file, add)
   shape_findings(ctx, file, add, state)
   local in_skill = state.skills.of[file.path] ~= nil
-  if #state.findings == before and not in_skill and (d.kind == "code" or d.kind == "config") then
+  old_findings(file, state, add)
+  local read_by_programs = d.kind == "code" or d.kind == "config"
+  if #state.findings == before and not in_skill and not moved_from(file) and read_by_programs then
     -- Where code has changed anyway, it matters only for files that a name would send to the Risk Path.
     local matters = not state.code_seen or #rules.of_name(d) > 0
     if matters and comments.only(ctx, file, state.comments) then
@@ -214,13 +262,8 @@ local function judge(ctx, file, state, add)
   end
   if not in_skill then
     for _, why in ipairs(rules.of_name(d)) do add { level = "risk", why = why, path = file.path } end
-    if file.old_path and file.status == "renamed" then
-      for _, why in ipairs(rules.of_name(paths.describe(file.old_path))) do
-        add { level = "risk", why = why .. ", renamed", path = file.path }
-      end
-    end
     -- So many files are on the Risk Path whatever their lines say.
-    if #state.findings == before and not state.big then content_findings(file, add) end
+    if #state.findings == before and not state.big then content_findings(ctx, file, state, add) end
   end
   local base = base_finding(file, state)
   if base.level == "code" then state.code_seen = true end
@@ -292,12 +335,15 @@ function M.classify(ctx, facts)
   local folders = {}
   for _, file in ipairs(facts.files) do file.d = paths.describe(file.path, folders) end
   local state = { findings = {}, big = #facts.files > MANY_FILES, comments = { reads = COMMENT_READS },
-    asset_reads = ASSET_READS, code_seen = false, skills = skills.find(ctx, facts) }
+    asset_reads = ASSET_READS, head_reads = HEAD_READS, code_seen = false, skills = skills.find(ctx, facts) }
   local function add(finding) state.findings[#state.findings + 1] = finding end
   for _, file in ipairs(facts.files) do judge(ctx, file, state, add) end
   note_lost_tests(facts, add)
   for _, pair in ipairs(dependencies.unpaired(facts)) do add { level = "risk", why = pair.why, path = pair.path } end
   size_findings(facts, add)
+  for _, place in ipairs(facts.unseen) do
+    add { level = "risk", why = "could not be looked at (" .. place.why .. ")", path = place.path }
+  end
 
   local path, floor = "fast", "fast"
   for _, finding in ipairs(state.findings) do
@@ -305,7 +351,7 @@ function M.classify(ctx, facts)
     if finding.hard then floor = "risk" end
   end
   local reasons = reasons_of(state.findings)
-  if #facts.files == 0 then reasons[1] = "fast: nothing has changed" end
+  if #facts.files == 0 and #state.findings == 0 then reasons[1] = "fast: nothing has changed" end
   if #facts.state > 0 then reasons[#reasons + 1] = "note: in progress: " .. table.concat(facts.state, ", ") end
   for _, why in ipairs(state.skills.why) do reasons[#reasons + 1] = "reinstall: " .. why end
   return { path = path, floor = floor, reasons = reasons, findings = state.findings, skills = state.skills }

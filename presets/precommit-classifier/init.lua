@@ -49,6 +49,37 @@ local function result_of(verdict, checks)
   }
 end
 
+-- What an agent must leave alone: where HEAD and the other references stand, and what is staged.
+local function watched(ctx)
+  local quiet = { cap = 8388608 }
+  local results = m.git.run_all(ctx, {
+    { { "symbolic-ref", "-q", "HEAD" } },
+    { { "rev-parse", "-q", "--verify", "HEAD^{commit}" } },
+    { m.git.diff_args({ "diff" }, { "--cached", "--raw", "-z", "--no-renames" }), quiet },
+    { { "for-each-ref", "--format=%(objectname) %(refname)" }, quiet },
+  })
+  local function text(i) return results[i].stdout or "" end
+  return { branch = text(1):match "^[^\n]*", head = text(2):match "^%x*", index = text(3), refs = text(4) }
+end
+
+-- What changed while an agent was at work, as warnings for people.
+local function meddling(before, after)
+  local warnings = {}
+  local function warn(text, ...) warnings[#warnings + 1] = "warning: while the agent ran, " .. text:format(...) end
+  local function commit(id) return id ~= "" and id:sub(1, 12) or "no commit" end
+  local function branch(name) return name ~= "" and m.git.show_path(name, 120) or "no branch" end
+  if before.head ~= after.head then
+    warn("HEAD moved from %s to %s: something was committed, reset or checked out", commit(before.head),
+      commit(after.head))
+  end
+  if before.branch ~= after.branch then
+    warn("the branch changed from %s to %s", branch(before.branch), branch(after.branch))
+  end
+  if before.index ~= after.index then warn "what is staged changed" end
+  if before.refs ~= after.refs and before.head == after.head then warn "a branch, tag or stash changed" end
+  return warnings
+end
+
 local function findings_text(verdict)
   local lines = {}
   for _, reason in ipairs(verdict.reasons) do lines[#lines + 1] = reason end
@@ -136,6 +167,7 @@ return m.preset {
     local ruled = result_of(verdict, checks)
 
     ctx:phase("classify", 1)
+    local before = ctx.runner ~= "rules" and watched(ctx)
     local answer = ctx:agent {
       name = "classify",
       prompt = prompt_of(facts, verdict, ruled),
@@ -143,6 +175,8 @@ return m.preset {
       rules = function() return ruled end,
     }.data
     local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, checks)
+    local warnings = before and meddling(before, watched(ctx)) or {}
+    for i = #warnings, 1, -1 do table.insert(result.reasons, 1, warnings[i]) end
     ctx:write("findings.md", report.markdown(result, facts, checks, ctx.runner))
     return result
   end,

@@ -73,7 +73,7 @@ function M.markdown(result, facts, checks, runner)
   local judge = runner == "rules" and "rules, without a model" or plain(runner) .. ", over the findings of rules"
   say("- decided by %s", judge)
   say ""
-  say "Nothing was staged, committed, pushed or installed."
+  say "The classifier itself stages, commits, pushes and installs nothing."
   return concat(lines, "\n") .. "\n"
 end
 

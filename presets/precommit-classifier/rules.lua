@@ -39,15 +39,26 @@ local CI_NAMES = set [[.gitlab-ci.yml jenkinsfile azure-pipelines.yml azure-pipe
   .appveyor.yml .drone.yml bitbucket-pipelines.yml cloudbuild.yaml cloudbuild.yml .goreleaser.yml .goreleaser.yaml
   .cirrus.yml codemagic.yaml buildspec.yml .woodpecker.yml release.config.js release.config.cjs release.config.mjs
   .releaserc .releaserc.json .releaserc.yml .releaserc.js release-please-config.json wercker.yml netlify.toml
-  vercel.json fastfile dangerfile .release-it.json lerna-publish.json]]
+  vercel.json fastfile dangerfile .release-it.json lerna-publish.json action.yml action.yaml renovate.json
+  renovate.json5 .renovaterc .renovaterc.json .buildkite.yml .cirrus.star .semaphore.yml]]
+local GITHUB_NAMES = set "dependabot.yml dependabot.yaml release.yml release.yaml release-drafter.yml labeler.yml"
 local CI_DIRS = { ".github/workflows", ".github/actions", ".circleci", ".buildkite", ".tekton", ".woodpecker",
-  ".gitlab/ci", ".ci", "fastlane", ".azure-pipelines", ".semaphore", ".changeset/config" }
+  ".gitlab/ci", ".ci", "fastlane", ".azure-pipelines", ".semaphore", ".changeset/config",
+  ".appveyor", ".teamcity", ".jenkins", ".drone", ".travis", ".builds", ".concourse", ".forgejo/workflows",
+  ".gitea/workflows" }
+-- Where a folder called ci is that of the project, not a module of the product.
+local CI_PATHS = { "^ci/", "^jenkins/", "^scripts?/ci/", "^tools?/ci/", "^build/ci/", "^etc/ci/", "^%.?github/ci/" }
 local RELEASE = set "release releases deploy deployment publish rollout rollback promote"
 local SCRIPT_DIRS = set "scripts script bin tools ci build hack ops deploy release .ci"
 
 local function ci(d)
   if CI_NAMES[lower(d.name)] then return "CI or release workflow" end
   if in_any(d, CI_DIRS) then return "CI or release workflow" end
+  local low = lower(d.path)
+  if GITHUB_NAMES[lower(d.name)] and sub(low, 1, 8) == ".github/" then return "CI or release workflow" end
+  for i = 1, #CI_PATHS do
+    if find(low, CI_PATHS[i]) then return "CI or release workflow" end
+  end
   local at_script = d.dir == "" or SCRIPT_DIRS[lower(match(d.dir, "([^/]*)$"))] or d.language == "shell"
   if d.kind == "code" and at_script and not d.test then
     local words = paths.words(d.stem)
@@ -117,24 +128,45 @@ local AUTH = set [[auth authn authz authentication authorization authenticator a
 local LOCALES = { "locales", "locale", "i18n", "lang", "translations", "l10n" }
 local NO_LOGIC = set "css html template"
 
+-- Words that mean it in a file's own name; a folder of roles may be anything.
+local AUTH_NAME = set "role roles acls rbac abac"
+local ACCESS_NAMES = set [[sudoers doas.conf authorized_keys authorized_keys2 ssh_config sshd_config pam.conf .htaccess
+  .rhosts hosts.allow hosts.deny access.conf login.defs]]
+local ACCESS_DIRS = { "pam.d", "sudoers.d", ".ssh", "polkit-1", "sshd_config.d", "ssh_config.d" }
+
 local function auth(d)
-  if lower(d.name) == "codeowners" then return "who must review" end
+  local low = lower(d.name)
+  if low == "codeowners" then return "who must review" end
+  if ACCESS_NAMES[low] or in_any(d, ACCESS_DIRS) or d.ext == "rego" then
+    return "authentication, permissions or cryptography"
+  end
   if (d.kind ~= "code" and d.kind ~= "config") or d.generated or NO_LOGIC[d.language or ""] then return nil end
   if in_any(d, LOCALES) then return nil end
   local words = paths.words_of(d)
   for word in pairs(words) do
     if AUTH[word] then return "authentication, permissions or cryptography" end
   end
+  for word in pairs(paths.words(match(d.name, "^(.*)%.[^.]*$") or d.name)) do
+    if AUTH_NAME[word] then return "authentication, permissions or cryptography" end
+  end
   if words.access and words.control then return "authentication, permissions or cryptography" end
 end
 
 local MIGRATION_WORDS = set "migration migrations migrate migrator alembic flyway liquibase"
+local CHANGELOG_EXT = set "xml yaml yml json sql"
 local SCHEMA_NAMES = set "schema.rb structure.sql schema.sql schema.prisma init.sql schema.ddl"
 
 local function migration(d)
   local low = lower(d.name)
   if SCHEMA_NAMES[low] or d.language == "prisma" or find(low, "^v%d[%d_.]*__.*%.sql$") or d.ext == "ddl" then
     return "database schema or migration"
+  end
+  if (d.kind == "code" or d.kind == "config") and CHANGELOG_EXT[d.ext] then
+    local path = "/" .. lower(d.path)
+    if find(path, "[/._-]db[/._-][^/]*changelog") or find(path, "/database/[^/]*changelog")
+      or find(path, "/db/[^/]*changelogs?/") or find(path, "/changelogs?/db[/._-]") then
+      return "database schema or migration"
+    end
   end
   if d.kind == "code" or d.kind == "config" then
     local words = paths.words_of(d)
@@ -194,7 +226,9 @@ local SIGNALS = { "verify=false", "insecureskipverify", "rejectunauthorized", "c
   "@rolesallowed", "has_permission", "haspermission", "check_permission", "checkpermission", "permission_classes",
   "csrf_exempt", "allowany", "seteuid(", "setuid(", "chmod 777", "0o777", "access-control-allow-origin", "aes.new",
   "cipher.getinstance", "evp_encrypt", "evp_decrypt", "ssl_ctx_", "is_superuser", "authenticate(", "authorize(",
-  "isauthenticated", "is_authenticated", "row level security", "grant all", "nopasswd" }
+  "isauthenticated", "is_authenticated", "isadmin", "is_admin", "hasrole", "has_role", "hasanyrole",
+  "has_any_role", "requirerole", "require_role", "requiresrole", "hasauthority", "is_staff", "canaccess", "can_access",
+  "hasaccess", "has_access", "checkaccess", "check_access", "row level security", "grant all", "nopasswd" }
 
 local function is_comment(text)
   return find(text, "^%s*[#*]") or find(text, "^%s*//") or find(text, "^%s*%-%-")
@@ -220,6 +254,16 @@ function M.schema_line(text)
   return find(low, "^create ") ~= nil or find(low, "^alter ") ~= nil or find(low, "^drop ") ~= nil
     or find(low, "^truncate ") ~= nil or find(low, "^rename ") ~= nil or find(low, "^delete from ") ~= nil
     or find(low, "^update ") ~= nil or find(low, "^grant ") ~= nil or find(low, "^revoke ") ~= nil
+end
+
+---Whether text opens or is a part of a Liquibase changelog, which rewrites databases.
+---@param text string
+---@return boolean
+function M.changelog_line(text)
+  local low = lower(match(sub(text, 1, 400), "^%s*(.-)$"))
+  return find(low, "<databasechangelog", 1, true) ~= nil or find(low, '^[{%s]*"?databasechangelog"?%s*:') ~= nil
+    or find(low, "^<changeset%s") ~= nil or find(low, '^[-%s{]*"?changeset"?%s*:') ~= nil
+    or find(low, "^%-%-%s*liquibase formatted") ~= nil or find(low, "^%-%-%s*changeset ") ~= nil
 end
 
 ---Whether a changed line of package.json runs something when packages are installed.

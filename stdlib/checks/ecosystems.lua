@@ -84,22 +84,55 @@ local function python_lint(s, checks, dir, files, text, prefix)
     "pyright configuration")
 end
 
+-- Tests that need nothing but the standard library declare themselves by what they import.
+local function unittest(s, dir, prefix)
+  local tests, folder = 0, nil
+  for _, path in ipairs(s.python_tests) do
+    local rest = dir == "" and path or sub(path, 1, #dir + 1) == dir .. "/" and sub(path, #dir + 2)
+    if rest and tests < 8 then
+      local text = s.ctx:read(path, { cap = 65536 }) or ""
+      if find(text, "%f[%w]pytest%f[^%w]") then return end
+      if find("\n" .. text, "\n%s*import%s+unittest") or find("\n" .. text, "\n%s*from%s+unittest") then
+        tests = tests + 1
+        folder = folder or match(rest, "^(.*)/[^/]*$") or ""
+      end
+    end
+  end
+  if tests == 0 then return end
+  local hint = dir == "" and s.ci_command "unittest"
+  local command = hint and hint.kind == "test" and hint.command or prefix .. "python -m unittest"
+  -- Discovery goes down only into packages.
+  local top = folder ~= "" and match(folder, "^[^/]+")
+  if not hint and top and not s.has(join(dir, top .. "/__init__.py")) then
+    local word = git.shell_word(folder)
+    if not word then return end
+    command = command .. " discover -s " .. word
+  end
+  s.emit("test", command, "tests of unittest", dir)
+end
+
 local function python(s, checks, dir, files)
   local text, prefix = python_text(s, dir), python_prefix(s, dir)
   python_lint(s, checks, dir, files, text, prefix)
   local declared = first_in(s, dir, { "pytest.ini", "conftest.py", "tests/conftest.py", "test/conftest.py" })
     or find(text, "[tool.pytest", 1, true) and "pyproject.toml" or find(text, "[tool:pytest]", 1, true) and "setup.cfg"
     or find(text, "[pytest]", 1, true) and "tox.ini" or find(text, "%f[%w]pytest%f[^%w]") and "the dependencies"
-  if declared then
+  local tox = s.has(join(dir, "tox.ini")) and "tox.ini" or find(text, "[tool.tox", 1, true) and "pyproject.toml"
+    or find(text, "[tox:tox]", 1, true) and "setup.cfg"
+  if tox and s.ci_has "tox" then
+    s.emit("test", "tox", tox .. " and the CI", dir)
+  elseif declared then
     -- Only tests changed: only they need to run.
     local words = all(files, only_python_test) and checks.file_words(files, dir)
     s.emit("test", prefix .. "pytest" .. (words and " " .. words or ""), "pytest in " .. declared, dir)
   elseif s.has(join(dir, "noxfile.py")) then
     s.emit("test", "nox", "noxfile.py", dir)
-  elseif s.has(join(dir, "tox.ini")) then
-    s.emit("test", "tox", "tox.ini", dir)
+  elseif tox then
+    s.emit("test", "tox", tox, dir)
   elseif s.has(join(dir, "manage.py")) then
     s.emit("test", prefix .. "python3 manage.py test", "manage.py", dir)
+  else
+    unittest(s, dir, prefix)
   end
 end
 
@@ -132,11 +165,38 @@ local function preset_name(list)
   end
 end
 
-local function cmake_binary_dir(preset, word)
-  local dir = type(preset) == "table" and type(preset.binaryDir) == "string" and preset.binaryDir or "build"
-  dir = string.gsub(dir, "^%${sourceDir}/", "")
-  dir = string.gsub(dir, "%${presetName}", word and string.gsub(word, "%%", "%%%%") or "")
-  return not find(dir, "$", 1, true) and sub(dir, 1, 1) ~= "/" and git.shell_word(dir) or "build"
+-- What a preset or the first of those it inherits from says; nil where nobody does. Presets may inherit in a circle.
+local function inherited(preset, key, by_name, left)
+  if type(preset) ~= "table" or left.steps <= 0 then return nil end
+  left.steps = left.steps - 1
+  if type(preset[key]) == "string" then return preset[key] end
+  local parents = type(preset.inherits) == "string" and { preset.inherits } or preset.inherits
+  for _, name in ipairs(type(parents) == "table" and parents or {}) do
+    local value = inherited(by_name[name], key, by_name, left)
+    if value then return value end
+  end
+end
+
+-- The folder a configure preset builds in, as a shell word relative to the source; names in it are those of the preset
+-- that is used, wherever the folder was written.
+local function cmake_binary_dir(preset, list)
+  local by_name = {}
+  for _, other in ipairs(list) do
+    if type(other) == "table" and type(other.name) == "string" then by_name[other.name] = other end
+  end
+  local dir = inherited(preset, "binaryDir", by_name, { steps = 100 })
+  if not dir or #dir > 1000 then return "build" end
+  local known = { presetName = preset.name, sourceDir = ".",
+    generator = inherited(preset, "generator", by_name, { steps = 100 }) }
+  dir = string.gsub(dir, "%${(%w+)}", known)
+  repeat
+    local count
+    dir, count = string.gsub(dir, "^%./+", "")
+  until count == 0
+  dir = string.gsub(dir, "(.)/+$", "%1")
+  if dir == "" or dir == "." then return "." end
+  if find(dir, "$", 1, true) or find(dir, "^[/-]") or find("/" .. dir .. "/", "/../", 1, true) then return "build" end
+  return git.shell_word(dir) or "build"
 end
 
 local function declares_tests(s, dir)
@@ -153,7 +213,7 @@ local function cmake(s, _, dir)
   local configure, chosen = preset_name(presets and presets.configurePresets)
   if configure then
     local build, tests = preset_name(presets.buildPresets), preset_name(presets.testPresets)
-    local binary = cmake_binary_dir(chosen, configure)
+    local binary = cmake_binary_dir(chosen, presets.configurePresets)
     s.emit("build", "cmake --preset " .. configure, "CMakePresets.json", dir)
     s.emit("build", "cmake --build " .. (build and "--preset " .. build or binary), "CMakePresets.json", dir)
     if tests then
@@ -508,6 +568,9 @@ function M.run(s, checks)
       for _, file in ipairs(groups[dir]) do taken[file] = true end
     end
   end
+  local homeless = false
+  for _, file in ipairs(by_language.python or {}) do homeless = homeless or not taken[file] end
+  if homeless then unittest(s, "", "") end
   dotnet_home(s, code)
   others(s, checks, code)
   local left = {}

@@ -22,6 +22,7 @@ local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 local default_answer_tokens = 4000
 local answer_cap = 8 << 20
+local prompt_cap = 64 << 20
 local log_cap = 64 << 20
 
 --- The JSON value in an answer: the whole text, or else its only fenced block.
@@ -261,6 +262,16 @@ local function run_agent_step(state, key, dir, call, runner, argv)
   return value
 end
 
+--- A prepared prompt may have been read, and edited: it is the one that was agreed on.
+local function with_agreed_prompt(run, key, dir, call)
+  if not run.prepared then return call end
+  local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
+    return run.read_artifact(dir .. "/prompt.md", prompt_cap) or core.json.null
+  end)
+  if agreed == core.json.null then return call end
+  return setmetatable({ prompt = agreed }, { __index = call })
+end
+
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, dir }; raises when it failed.
 function M.agent(ctx, call)
   local state = state_of.of(ctx)
@@ -285,6 +296,7 @@ function M.agent(ctx, call)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   local dir = run.agent_directory(state.path == "" and key, key)
+  call = with_agreed_prompt(run, key, dir, call)
   if runner.name == "rules" then return run_rules_step(run, key, dir, call, runner) end
   return run_agent_step(state, key, dir, call, runner, argv)
 end

@@ -97,13 +97,15 @@ function M.main(words)
   return code, core.json.encode(envelope)
 end
 
---- Ends what was running when Lua was killed for its time or memory. Called by the engine with the
---- reason and the line of the script, in place of the main task.
+--- Ends what was running when Lua was killed: for its time or memory, or because it went on when it
+--- was to end. Called by the engine with the reason, the line of the script and the kind of error,
+--- in place of the main task.
 ---@param message string
 ---@param at string
+---@param kind string
 ---@return integer exit_code, string envelope
-function M.killed(message, at)
-  local err = { kind = "limit", message = message, at = at ~= "" and at or nil,
+function M.killed(message, at, kind)
+  local err = { kind = kind, message = message, at = at ~= "" and at or nil,
     hint = "the script does too much by itself: let it wait for something, or do less" }
   local envelope, code = run_module.killed(err)
   if not envelope then envelope, code = failure("run", err) end

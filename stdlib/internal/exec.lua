@@ -91,7 +91,10 @@ local function run_program(run, key, argv, options, cap, wall, durable)
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
     stdin = options.stdin, cap = cap, wall = wall, durable = durable,
   }
-  if exit.why == "not_started" or exit.why == "lost" then error(exit.error, 0) end
+  -- Whoever cancels it hears no more of it: one that reads so was ended by its keeper's end.
+  if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
+    error(exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }, 0)
+  end
   if exit.why == "wall" then
     error({ kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
       duration.text(wall)) }, 0)

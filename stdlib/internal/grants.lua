@@ -37,22 +37,27 @@ end
 ---@param text string
 ---@return boolean
 function M.parse(grants, text)
-  if text == "all" then grants.all = true return false end
-  if text == "agents" then grants.agents = true return false end
-  if text == "needs" then return true end
-  local kind, list = text:match("^(%l+)=(.+)$")
-  if not kind or not kinds[kind] then
-    error(record.invalid(("--allow '%s' is not understood"):format(text),
-      "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME"), 0)
-  end
-  for item in list:gmatch("[^,]+") do
-    if kind == "read" or kind == "write" then
-      table.insert(grants[kind], item)
-    else
+  local kind, needs = nil, false
+  for item in text:gmatch("[^,]+") do
+    local own, rest = item:match("^(%l+)=(.*)$")
+    if own and kinds[own] then kind, item = own, rest end
+    if item == "needs" then
+      needs = true
+    elseif item == "agents" or item == "all" then
+      grants[item] = true
+    elseif not kind or item == "" then
+      error(record.invalid(("--allow '%s' is not understood"):format(core.text.printable(text, 200)),
+        "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME"), 0)
+    elseif kind == "run" or kind == "env" then
       grants[kind][item] = true
+    elseif item:sub(1, 1) == "/" then
+      error(record.invalid(("--allow %s=%s: paths are those of the repository"):format(kind,
+        core.text.printable(item, 200)), "write them relative to its top"), 0)
+    else
+      table.insert(grants[kind], item)
     end
   end
-  return false
+  return needs
 end
 
 M.empty = empty

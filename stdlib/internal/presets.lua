@@ -174,6 +174,10 @@ end
 ---@return moonlet.Source
 function M.file(path)
   local full = path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
+  if full:sub(-1) == "/" then
+    error(record.invalid(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
+      "name a Lua file, or a preset: moonlet preset list"), 0)
+  end
   local folder, name = full:match("^(.*)/([^/]+)$")
   local root, err = core.file.root(folder == "" and "/" or folder)
   local text, cut

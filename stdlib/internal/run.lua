@@ -17,6 +17,7 @@ local null = core.json.null
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+  "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
 }
 
 --- The run that is being driven, for the engine to end when Lua itself was killed.
@@ -173,6 +174,18 @@ local function add_steps(run)
   end
 end
 
+--- The files that a run begins with.
+local function begin_record(run, plan)
+  run.journal = journal.open(plan.fresh)
+  if plan.answer then journal.answer(run, plan.answer) end
+  journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
+    moonlet = core.system.version }
+  run_record.write(run)
+  if plan.before and plan.before.resumed then return end
+  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
+  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+end
+
 --- Creates the directories of a run. Everything that can be refused was checked before.
 ---@param plan table what the command line came to (internal/cli/run.lua)
 ---@return table run
@@ -197,16 +210,14 @@ function M.create(plan)
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
   run.started_at = before and before.record.started_at
-  M.current = run
-  run.journal = journal.open(plan.fresh)
-  if plan.answer then journal.answer(run, plan.answer) end
-  journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version }
-  run_record.write(run)
-  if not (before and before.resumed) then
-    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
-    run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+  run.prepared = before and (not before.resumed or before.record.prepared) or false
+  local begun, err = pcall(begin_record, run, plan)
+  if not begun then
+    -- A full disk: half a record would only be in the way of the next try.
+    if before then core.run.finish() else core.run.discard() end
+    error(err, 0)
   end
+  M.current = run
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })

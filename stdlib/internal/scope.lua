@@ -155,10 +155,10 @@ local function branch_keys(items, options)
   return keys
 end
 
-local function quorum_error(succeeded, need, total, first)
+local function quorum_error(failed, need, total, first)
   return {
     kind = "quorum",
-    message = ("%d of %d succeeded, %d were needed; the first failure: %s"):format(succeeded, total,
+    message = ("%d of %d failed, and %d must succeed; the first failure: %s"):format(failed, total,
       need, type(first) == "table" and tostring(first.message) or tostring(first)),
     cause = first,
   }
@@ -238,7 +238,7 @@ function M.parallel(ctx, items, fn, options)
         own.failure = own.failure or err
         task.cancel_scope(own.scope, err)
       elseif need and total - failed < need then
-        own.failure = own.failure or quorum_error(total - failed, need, total, first)
+        own.failure = own.failure or quorum_error(failed, need, total, first)
         task.cancel_scope(own.scope, own.failure)
       end
     end)

@@ -1,7 +1,9 @@
 --- Rules about what others rely on: public names, flags and routes that went away, signatures that changed, versions
 --- that are no longer supported.
 
+local git = require "moonlet.git"
 local shape = require "moonlet.rules.shape"
+local V = require "moonlet.rules.view"
 
 local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match,
   string.sub
@@ -84,7 +86,9 @@ end
 local function defined(view, text)
   local language = view.language
   if language == "javascript" or language == "typescript" then return exported(text) end
-  local list = view.family == "cpp" and HEADERS[view.d.ext] and C_HEADER or DEFINITIONS[language] or {}
+  -- Headers elsewhere are for the program itself.
+  local header = view.family == "cpp" and HEADERS[view.d.ext] and find("/" .. view.d.dir .. "/", "/include/", 1, true)
+  local list = header and C_HEADER or DEFINITIONS[language] or {}
   for _, item in ipairs(list) do
     local name = match(text, item[1])
     if name then return name, item[2] end
@@ -109,6 +113,11 @@ local function added_words(change)
 end
 
 local function still_there(view, name)
+  -- A module may give out names that it keeps as text, with a warning.
+  local quoted = "[\"']" .. shape.plain(name) .. "[\"']"
+  for _, line in pairs(view.lines) do
+    if find(line.text, quoted) then return true end
+  end
   local word = "%f[%w_$]" .. shape.plain(name) .. "%f[^%w_$]"
   -- Exported or assigned under its name in another form.
   local forms = { word .. "%s*=", "import", "export" }
@@ -130,7 +139,8 @@ local function was_deprecated(view, index)
   return false
 end
 
-local function has_interface(view)
+local function has_interface(view, change)
+  if V.of_program(view, change) then return false end
   return view.production and not view.script and not internal(view) and not deep(view)
     and not (view.language == "go" and find(view.path, "^cmd/"))
 end
@@ -151,7 +161,15 @@ end
 
 local most_names = 5
 
+local function report_file(view, gone, report)
+  local names = {}
+  for i = 1, math.min(#gone, 30) do names[i] = gone[i].name end
+  report("public-name-removed", view, nil, format("The file went, and %d public names with it.", #gone),
+    { evidence = table.concat(names, ", ") })
+end
+
 local function report_names(view, gone, report)
+  if view.status == "deleted" and #gone > 1 then return report_file(view, gone, report) end
   for i = 1, math.min(#gone, most_names) do
     local item = gone[i]
     report("public-name-removed", view, nil, format("The public %s %s was removed%s.", item.kind, item.name,
@@ -169,11 +187,27 @@ local function report_names(view, gone, report)
   end
 end
 
-local function names_removed(change, report)
-  local words = added_words(change)
-  for _, view in ipairs(change.views) do
-    if has_interface(view) then report_names(view, names_gone(view, words), report) end
+local most_files = 5
+
+-- Where names went from many files, that is one thing to say.
+local function report_many(list, report)
+  local count, files = 0, {}
+  for i, item in ipairs(list) do
+    count = count + #item.gone
+    files[i] = git.show_path(item.view.path, 120)
   end
+  report("public-name-removed", nil, nil, format("%d public names were removed from %d files.", count, #list),
+    { evidence = table.concat(files, "\n", 1, math.min(#files, 10)) })
+end
+
+local function names_removed(change, report)
+  local words, list = added_words(change), {}
+  for _, view in ipairs(change.views) do
+    local gone = has_interface(view, change) and names_gone(view, words) or {}
+    if #gone > 0 then list[#list + 1] = { view = view, gone = gone } end
+  end
+  if #list > most_files then return report_many(list, report) end
+  for _, item in ipairs(list) do report_names(item.view, item.gone, report) end
 end
 
 -- One parameter as it is written.
@@ -303,7 +337,7 @@ end
 
 local function interfaces(change, report)
   for _, view in ipairs(change.views) do
-    for _, line in ipairs(view.production and view.removed or {}) do
+    for _, line in ipairs(view.production and not view.for_developers and view.removed or {}) do
       if #line.text < 1000 and not find(line.text, "^%s*[/#*]") then
         interface_line(change, view, line, report)
       end
@@ -361,7 +395,7 @@ function M.change(change, report)
   interfaces(change, report)
   for _, view in ipairs(change.views) do
     if not view.test and not view.example then
-      if has_interface(view) then signatures(view, report) end
+      if has_interface(view, change) then signatures(view, report) end
       least_versions(view, report)
     end
   end

@@ -27,7 +27,7 @@ M.rules = {
   ["placeholder-text"] = { lenses = { "correctness", "practicality", "evidence", "clarity" }, severity = "medium",
     confidence = 0.85, fix = "Write the text." },
   ["table-columns"] = { lenses = { "correctness", "clarity", "consistency" }, severity = "low", confidence = 0.85,
-    fix = "Give the row as many cells as the head has." },
+    fix = "Give the row as many cells as the head has, or escape a | in it." },
   ["long-sentence"] = { lenses = { "clarity", "accessibility" }, severity = "info", confidence = 0.6,
     fix = "Make two or three sentences of it." },
   ["unlabelled-control"] = { lenses = { "accessibility" }, severity = "medium", confidence = 0.75,
@@ -117,6 +117,9 @@ local function heading_of(view, n)
   return underlined and text or nil
 end
 
+-- Sites make anchors out of headings in different ways; they agree on the letters.
+local function bare(anchor) return (gsub(lower(anchor), "[^%w\x80-\xff]", "")) end
+
 local function anchors(view, numbers, inside)
   local known = {}
   for _, n in ipairs(numbers) do
@@ -124,11 +127,11 @@ local function anchors(view, numbers, inside)
       local heading = heading_of(view, n)
       if heading then
         local custom, name = match(heading, "{#([^}]+)}"), slug(heading)
-        if custom then known[custom] = true end
-        known[name] = true
-        for i = 1, 5 do known[name .. "-" .. i] = true end
+        if custom then known[bare(custom)] = true end
+        known[bare(name)] = true
+        for i = 1, 5 do known[bare(name) .. i] = true end
       end
-      for id in string.gmatch(view.lines[n].text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[id] = true end
+      for id in string.gmatch(view.lines[n].text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[bare(id)] = true end
     end
   end
   return known
@@ -142,18 +145,35 @@ local function is_local_file(path)
   return find(path, "%.[%w]+$") ~= nil or find(path, "^%.%.?/") ~= nil and find(path, "/$") ~= nil
 end
 
+-- Whether a link into its own page can be judged: letters beyond ASCII become anchors in too many ways.
+local function judges_anchor(view, anchor)
+  return anchor ~= "" and view.whole and view.d.ext == "md" and not find(decoded(anchor), "[\x80-\xff]")
+    and not shape.any(anchor, { "^user%-content", "^:~:" })
+end
+
 local function link_target(page, n, target, report)
   local view, change = page.view, page.change
   local path, anchor = match(target, "^([^#]*)#?(.*)$")
   path = decoded(gsub(path, "%?.*$", ""))
   if change.tree and is_local_file(path) and not exists(change, view, path) then
-    report("broken-link", view, n, format("The link leads to %s, which is not there.", git.show_path(path, 120)))
-  elseif path == "" and anchor ~= "" and view.whole and view.d.ext == "md" then
+    page.broken[#page.broken + 1] = { n = n, path = path }
+  elseif path == "" and judges_anchor(view, anchor) then
     page.anchors = page.anchors or anchors(view, page.numbers, page.inside)
-    local known = page.anchors[decoded(anchor)] or page.anchors[lower(decoded(anchor))]
-    if not known and not shape.any(anchor, { "^user%-content", "^:~:" }) then
-      report("broken-anchor", view, n, format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
+    if not page.anchors[bare(decoded(anchor))] then
+      report("broken-anchor", view, n,
+        format("No heading of this page has the anchor #%s.", git.show_path(anchor, 80)))
     end
+  end
+end
+
+local many_broken = 3
+
+-- A page whose links lead nowhere again and again belongs to a site that is put together from several places.
+local function broken_links(page, report)
+  local elsewhere = #page.broken >= many_broken and "the pages may be put together from several places" or nil
+  for _, item in ipairs(page.broken) do
+    report("broken-link", page.view, item.n,
+      format("The link leads to %s, which is not there.", git.show_path(item.path, 120)), { question = elsewhere })
   end
 end
 
@@ -176,20 +196,32 @@ local function links(page, n, report)
   end
 end
 
-local function headings(page, report)
-  local view, last, before = page.view, nil, nil
+-- Calls `visit` with each heading that follows another one on known lines: its number, level, and that one's level.
+local function each_heading(page, visit)
+  local last, before = nil, nil
   for _, n in ipairs(page.numbers) do
     if before ~= n - 1 then last = nil end
     before = n
-    local line = view.lines[n]
-    local marks = not page.inside[n] and match(line.text, "^(#+)%s+%S")
+    local marks = not page.inside[n] and match(page.view.lines[n].text, "^(#+)%s+%S")
     if marks and #marks <= 6 then
-      if last and #marks > last + 1 and line.added and not line.moved then
-        report("heading-jump", view, n, format("The heading goes from level %d to level %d.", last, #marks))
-      end
+      if last then visit(n, #marks, last) end
       last = #marks
     end
   end
+end
+
+-- A jump that the page makes elsewhere too is its habit.
+local function headings(page, report)
+  local habits = {}
+  each_heading(page, function(n, level, last)
+    if not page.view.lines[n].added then habits[last .. ">" .. level] = true end
+  end)
+  each_heading(page, function(n, level, last)
+    local line = page.view.lines[n]
+    if level > last + 1 and line.added and not line.moved and not habits[last .. ">" .. level] then
+      report("heading-jump", page.view, n, format("The heading goes from level %d to level %d.", last, level))
+    end
+  end)
 end
 
 local function cells(text)
@@ -218,9 +250,9 @@ local function tables(page, report)
       width = nil
     elseif find(line.text, RULE) then
       width = columns_of(view, n)
-    elseif width and line.added and not line.moved and find(line.text, "^%s*|") and cells(line.text) ~= width then
+    elseif width and line.added and not line.moved and find(line.text, "^%s*|") and cells(line.text) > width then
       report("table-columns", view, n,
-        format("The row has %d cells, the table has %d columns.", cells(line.text), width))
+        format("The row has %d cells, the table has %d columns: the rest is not shown.", cells(line.text), width))
     end
   end
 end
@@ -260,12 +292,20 @@ local function sourced(view, n)
   return shape.any(view.lines[n].text, SOURCES) or following and shape.any(following.text, SOURCES)
 end
 
+-- Whether the page tells of measurements anywhere.
+local function measured(view)
+  for _, line in pairs(view.lines) do
+    if shape.word(line.text, { "benchmark", "measured", "median", "in our test", "testing with" }) then return true end
+  end
+  return false
+end
+
 local function claims(view, n, low, report)
   if sourced(view, n) then return end
   local said = shape.word(low, CLAIMS)
   if said then report("missing-evidence", view, n, format("\"%s\" stands here without a source.", said)) end
   local times = shape.first(low, FASTER)
-  if times and not shape.word(low, { "benchmark", "measured" }) then
+  if times and not measured(view) then
     report("missing-evidence", view, n, format("\"%s\" stands here without the measurement that shows it.", times))
   end
 end
@@ -303,6 +343,8 @@ local NAMED = { "%f[%w]alt%f[^%w]", "{%.%.%.", "aria%-hidden" }
 
 local function page_line(view, n, text, report)
   local picture = match(text, "<img%s[^>]*>")
+  -- In a comment it is only spoken of.
+  if not find(view.lines[n].code, "%S") then return end
   if picture and not shape.any(picture, NAMED) then report("picture-without-words", view, n, NO_WORDS) end
   if view.language == "html" and find(text, "<html[%s>]") and not find(text, "lang%s*=") then
     report("unlabelled-control", view, n, "The page does not say its language: screen readers guess it.",
@@ -323,7 +365,7 @@ local function touched_fence(page)
 end
 
 local function document(view, change, report)
-  local page = { view = view, change = change, numbers = {}, inside = {} }
+  local page = { view = view, change = change, numbers = {}, inside = {}, broken = {} }
   local markdown = MARKDOWN[view.d.ext]
   if markdown then
     local open
@@ -342,6 +384,7 @@ local function document(view, change, report)
       prose(view, n, report)
     end
   end
+  broken_links(page, report)
 end
 
 ---@param view moonlet.rules.View

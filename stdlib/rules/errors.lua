@@ -123,10 +123,10 @@ local GO_FALLIBLE = { "os%.Open", "os%.Create", "os%.ReadFile", "os%.WriteFile",
 local GO_MUST = { "os%.WriteFile", "os%.Rename", "ioutil%.WriteFile", "json%.Unmarshal", "xml%.Unmarshal",
   "yaml%.Unmarshal", "db%.Exec", "tx%.Exec", "tx%.Commit" }
 
--- The name of the function that a line defines, and what it returns.
+-- The name of the function that a line defines, and what it returns; of a method only the latter.
 local function go_function(code)
   local name, rest = match(code, "^func%s+([%w_]+)%s*(%(.*)$")
-  if not name then name, rest = match(code, "^func%s+%b()%s*([%w_]+)%s*(%(.*)$") end
+  if not name then rest = match(code, "^func%s+%b()%s*[%w_]+%s*(%(.*)$") end
   return name, rest and (match(rest, "^%b()%s*(.-)%s*{?%s*}?%s*$") or "")
 end
 
@@ -176,6 +176,22 @@ local function go_call_name(code)
   return shape.first(code, { "([%w_]+%.[%w_.]+)%(", "([%w_]+)%(" }) or "the call"
 end
 
+-- Whether the line is a statement of its own inside of a function.
+local function go_statement(view, n)
+  local before = V.previous_code(view, n, 2)
+  return V.function_around(view, n) ~= nil and not (before and find(before.code, "[=,(&|+]%s*$"))
+end
+
+-- What a regular expression has found to be a number is one.
+local function checked_before(view, n, name)
+  if not find(name, "^strconv%.") then return false end
+  for i = math.max(1, n - 10), n - 1 do
+    local line = view.lines[i]
+    if line and find(line.code, "FindStringSubmatch", 1, true) then return true end
+  end
+  return false
+end
+
 local function go_ignored(view, n, line, report, change)
   local code = line.code
   local discarded = match(code, "^%s*[%w_]+%s*,%s*_%s*:?=%s*([%w_.]+)%(")
@@ -183,15 +199,16 @@ local function go_ignored(view, n, line, report, change)
   local bare = match(code, "^%s*([%w_.]+)%(")
   local name = discarded or silenced_call or bare
   if not name or line.comment ~= "" then return end
-  local own = go_definitions(change)[match(name, "([%w_]+)$") or ""] == true
+  -- What is called through a value may be of any type that has such a method.
+  local own = go_definitions(change)[name] == true
   local known = shape.any(name, GO_FALLIBLE) == 1
-  if discarded and (known or own) then
+  if discarded and (known or own) and not checked_before(view, n, name) then
     report("ignored-error", view, n,
       format("The error of %s is thrown away, and its result is used as if it were right.", go_call_name(code)))
   elseif silenced_call and shape.any(name, GO_MUST) == 1 then
     report("ignored-error", view, n, format("The error of %s is thrown away.", go_call_name(code)),
       { confidence = 0.7 })
-  elseif bare and (own or (known and bare ~= "io.Copy" and bare ~= "rand.Read")) then
+  elseif bare and (own or known and bare ~= "io.Copy" and bare ~= "rand.Read") and go_statement(view, n) then
     report("ignored-error", view, n, format("The error that %s returns is not looked at.", go_call_name(code)))
   end
 end
@@ -226,10 +243,16 @@ local function ruby_rescue(view, n, line, report)
   end
   local names = match(line.code, "^%s*rescue%f[^%w_]%s*(.-)%s*$")
   if not names then return end
+  -- What is not installed is done without.
+  if find(names, "LoadError", 1, true) then return end
   local body = block.indented(view, n)
-  if body and (body.code == "" or body.code == "nil") and not gives_reason(body.comment) then
+  if not body or gives_reason(body.comment) then return end
+  local broad = find(names, "^=>") or find(names, "^StandardError") or find(names, "^Exception") or names == ""
+  if body.code == "" then
     report("swallowed-error", view, n, "The rescue is empty: the error disappears without a trace.")
-  elseif find(names, "^Exception%f[^%w_:]") and body and not find(body.code, "%f[%w_]raise%f[^%w_]") then
+  elseif body.code == "nil" and broad then
+    report("swallowed-error", view, n, "Every failure becomes nil here: the error disappears without a trace.")
+  elseif find(names, "^Exception%f[^%w_:]") and not find(body.code, "%f[%w_]raise%f[^%w_]") then
     report("bare-except", view, n, "rescue Exception also catches interrupts and the end of the program.",
       { fix = "Rescue StandardError, or the errors that are expected here." })
   end

@@ -39,12 +39,13 @@ end
 local function new_file(view, report)
   local name, dir = lower(view.d.name), stray_dir(view.path)
   local stray = shape.any(name, STRAY) or find(name, "%.bak$") and not view.test
+  local packed = view.part.binary and BINARY[view.d.ext] and not find(name, "^gradle%-wrapper")
   if dir and not view.d.fixture then
     report("stray-file", view, nil,
       format("What lies in %s is made by tools, and does not belong to the repository.", dir))
   elseif stray and not view.d.fixture then
     report("stray-file", view, nil, "The file is a leftover of a tool or an editor.")
-  elseif view.part.binary and BINARY[view.d.ext] and not view.test and not find(name, "^gradle%-wrapper") then
+  elseif packed and not view.test and not view.example then
     report("binary-added", view, nil, "A compiled or packed file was added: nobody can review it.")
   end
   if view.part.added >= large_lines and view.d.kind ~= "lock" then

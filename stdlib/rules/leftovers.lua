@@ -31,7 +31,7 @@ local STOPS = {
   python = {
     { "%f[%w_]pdb%.set_trace%(", "A breakpoint (pdb.set_trace)" },
     { "%f[%w_]i?pu?db%.set_trace%(", "A breakpoint" },
-    { "^%s*import%s+i?pu?db%s*$", "The import of a debugger" },
+    { "^%s*import%s+i?pu?db%s*;?%s*$", "The import of a debugger" },
     { "^%s*breakpoint%(%)", "A breakpoint" }, { ":%s*breakpoint%(%)", "A breakpoint" },
     { "%f[%w_]embed%(%)%s*$", "A call that opens a shell" },
     { "%f[%w_]code%.interact%(", "A call that opens a shell" },
@@ -56,7 +56,7 @@ local STOPS = {
 local function breakpoints(view, n, line, report)
   for _, stop in ipairs(STOPS[view.family] or {}) do
     if find(line.code, stop[1]) then
-      report("breakpoint", view, n, stop[2] .. " was left in the code.", { loud = true })
+      report("breakpoint", view, n, stop[2] .. " was left in the code.")
       return
     end
   end
@@ -140,6 +140,8 @@ local SWITCHED_OFF = {
 }
 
 local function switched_off(view, n, line, report)
+  local before = view.lines[n - 1]
+  if before and find(before.comment, "%a%a%a") then return end
   for _, item in ipairs(SWITCHED_OFF) do
     if find(line.code, item[1]) then
       report("dead-condition", view, n, format("The condition is fixed: %s.", item[2]))
@@ -165,11 +167,20 @@ end
 
 local least_commented = 4
 
+-- Whether the comment is a program for a generator, which marks it.
+local function for_generator(view, n)
+  for i = math.max(1, n - 10), n do
+    local line = view.lines[i]
+    if line and find(line.text, "[[[", 1, true) then return true end
+  end
+  return false
+end
+
 -- Several commented lines in a row that end as statements do.
 local function commented_code(view, report)
   local count, first = 0, nil
   local function close()
-    if count >= least_commented then
+    if count >= least_commented and not for_generator(view, first) then
       report("commented-code", view, first, format("%d lines of code were added as comments.", count))
     end
     count, first = 0, nil

@@ -35,6 +35,13 @@ local MANIFESTS = {
 -- How people write the names of manifests.
 local WRITTEN = { ["cargo.toml"] = "Cargo.toml", pipfile = "Pipfile", gemfile = "Gemfile" }
 
+-- What else makes a lock file change, as shapes of names: other places to declare, and the version of the project.
+local ALSO = {
+  gemfile = { "%.gemspec$", "%.gemfile$", "^version%.rb$" }, ["go.mod"] = { "^go%.work$" },
+  ["package.json"] = { "^pnpm%-workspace%.ya?ml$", "^%.yarnrc", "^lerna%.json$", "^%.npmrc$" },
+  ["pyproject.toml"] = { "^setup%.py$", "^setup%.cfg$", "^requirements" }, ["cargo.toml"] = {}, pipfile = {},
+}
+
 -- The name of the manifest by that of its lock file, in lower case.
 local MANIFEST_OF = {}
 for name, manifest in pairs(MANIFESTS) do
@@ -67,11 +74,14 @@ local function toml_section(view, n)
   return nil
 end
 
--- Whether a line only got or lost the comma at its end.
-local function only_comma(view, text)
-  local bare = gsub(text, "%s*,%s*$", "")
+-- A declaration without the comma or the comment at its end.
+local function without_end(text) return (gsub(gsub(gsub(text, "%s+//.*$", ""), "%s+#.*$", ""), "%s*,?%s*$", "")) end
+
+-- Whether only the comma or the comment at the end of a line changed.
+local function only_end(view, text)
+  local bare = without_end(text)
   for _, line in ipairs(view.removed) do
-    if gsub(line.text, "%s*,%s*$", "") == bare then return true end
+    if without_end(line.text) == bare then return true end
   end
   return false
 end
@@ -88,8 +98,10 @@ local function declaration(view, manifest)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     local key = match(line.text, "^%s*\"([^\"]+)\"")
-    if find(line.text, manifest.line) and not NOT_VERSIONS[key or ""] and not line.moved
-      and not only_comma(view, line.text) and in_section(view, n, manifest) then
+    local names = find(line.text, manifest.line) and not NOT_VERSIONS[key or ""] and not line.moved
+    -- What lies in the same repository is not locked.
+    local inside = find(line.text, "%f[%w]path%s*=") or find(line.text, "workspace", 1, true)
+    if names and not inside and not only_end(view, line.text) and in_section(view, n, manifest) then
       return n
     end
   end
@@ -110,13 +122,32 @@ local function lock_for(change, dir, manifest)
   end
 end
 
-local function check_manifest(view, change, changed, report)
-  local manifest = MANIFESTS[lower(view.d.name)]
-  local n = manifest and view.status ~= "deleted" and declaration(view, manifest)
-  local lock = n and lock_for(change, view.d.dir, manifest)
-  if lock and not changed[lock] then
-    report("manifest-without-lock", view, n,
-      format("A dependency changed here, and %s did not.", git.show_path(lock, 120)))
+-- The declarations that a lock file should have followed: by its path, the first of them and where the others are.
+local function unlocked(change, changed)
+  local list, by_lock = {}, {}
+  for _, view in ipairs(change.views) do
+    local manifest = not view.test and not view.example and view.status ~= "deleted" and MANIFESTS[lower(view.d.name)]
+    local n = manifest and declaration(view, manifest)
+    local lock = n and lock_for(change, view.d.dir, manifest)
+    if lock and not changed[lock] then
+      if not by_lock[lock] then
+        by_lock[lock] = { lock = lock, view = view, n = n, files = {} }
+        list[#list + 1] = by_lock[lock]
+      end
+      local files = by_lock[lock].files
+      files[#files + 1] = git.show_path(view.path, 120)
+    end
+  end
+  return list
+end
+
+local function check_manifests(change, changed, report)
+  for _, item in ipairs(unlocked(change, changed)) do
+    local more = #item.files > 1
+    report("manifest-without-lock", item.view, item.n,
+      format("A dependency changed %s, and %s did not.", more and format("in %d manifests", #item.files) or "here",
+        git.show_path(item.lock, 120)),
+      { evidence = more and table.concat(item.files, "\n", 1, math.min(#item.files, 10)) or nil })
   end
 end
 
@@ -139,17 +170,26 @@ end
 local function added_within(view, from, to, pattern)
   for _, n in ipairs(from and view.added or {}) do
     local text = view.lines[n].text
-    if n > from and n < to and find(text, pattern) and not only_comma(view, text) then return n end
+    if n > from and n < to and find(text, pattern) and not only_end(view, text) then return n end
   end
   return nil
 end
 
 local function added_anywhere(view, pattern) return added_within(view, 0, math.huge, pattern) end
 
+-- Whether a dependency was only listed in another version before.
+local function other_version(view, name)
+  for _, line in ipairs(view.removed) do
+    if match(line.text, "^ \"([%w_-]+)") == name then return true end
+  end
+  return false
+end
+
 -- A package of Cargo.lock without a source is one of this repository.
 local function cargo_member(view)
   for _, n in ipairs(view.added) do
-    if find(view.lines[n].text, "^ \"") then
+    local name = match(view.lines[n].text, "^ \"([%w_-]+)")
+    if name and not other_version(view, name) then
       local from, own = n, true
       while from > 1 and view.lines[from - 1] and view.lines[from].text ~= "[[package]]" do
         from = from - 1
@@ -181,6 +221,16 @@ local REPEATS = {
   end,
 }
 
+local UPDATES = { "dependenc", "deps", "lock", "bump", "upgrade", "audit" }
+
+-- Whether the commits say that they update what is locked.
+local function announced(change)
+  for _, subject in ipairs(change.facts.subjects or {}) do
+    if shape.word(subject, UPDATES) then return true end
+  end
+  return false
+end
+
 local function others_changed(change, lock)
   for _, view in ipairs(change.views) do
     if view ~= lock and view.d.kind == "code" then return true end
@@ -188,21 +238,32 @@ local function others_changed(change, lock)
   return false
 end
 
+-- Whether the change holds the manifest, or something else that the lock file follows.
+local function declared_elsewhere(names, manifest)
+  if names[manifest] then return true end
+  for name in pairs(names) do
+    if shape.any(name, ALSO[manifest] or {}) then return true end
+  end
+  return false
+end
+
 local function check_lock(view, change, names, report)
   local lock = lower(view.d.name)
   local manifest = MANIFEST_OF[lock]
-  if not manifest or names[manifest] or view.status ~= "modified" then return end
+  if not manifest or view.status ~= "modified" or declared_elsewhere(names, manifest) then return end
   local repeats = REPEATS[lock]
   manifest = WRITTEN[manifest] or manifest
   local n = repeats and view.whole and repeats(view)
   if n then
     report("lock-without-manifest", view, n, format("The lock file says that %s declares this, and no %s changed.",
       manifest, manifest), { severity = "medium", confidence = 0.85 })
+  elseif announced(change) then
+    return
   elseif others_changed(change, view) then
     report("lock-without-manifest", view, nil,
       format("The lock file changed among other files, and no %s did.", manifest))
   else
-    report("lock-without-manifest", view, nil, format("The lock file changed alone, without any %s.", manifest),
+    report("lock-without-manifest", view, nil, format("The lock file changed, and no %s did.", manifest),
       { question = "who updates locked versions within their ranges does just that" })
   end
 end
@@ -214,11 +275,9 @@ function M.change(change, report)
     changed[view.path] = true
     names[lower(view.d.name)] = true
   end
+  check_manifests(change, changed, report)
   for _, view in ipairs(change.views) do
-    if not view.test and not view.example then
-      check_manifest(view, change, changed, report)
-      if view.d.kind == "lock" then check_lock(view, change, names, report) end
-    end
+    if view.d.kind == "lock" and not view.test and not view.example then check_lock(view, change, names, report) end
   end
 end
 

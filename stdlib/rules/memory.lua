@@ -176,7 +176,7 @@ local function check(view, n, line, report)
   if not view.test then
     unsafe(view, n, line, report)
     formats(view, n, line, report)
-    unchecked(view, n, line, report)
+    if not view.example then unchecked(view, n, line, report) end
   end
   sizes(view, n, line, report)
   after_free(view, n, line, report)

@@ -47,12 +47,16 @@ local PRINTERS = {
 
 -- What people print to see whether they got there.
 local DEBUG_WORDS = { "^%W*debug%f[^%a]", "^%W*debugging%f[^%a]", "^%W*dbg%f[^%a]", "^%W*here%W*%d*$", "^%W*got here",
-  "^%W*xxx", "^%W*>>>>*", "^%W*====*%W*$", "^%W*test%W*%d*$", "^%W*foo%W*$", "^%W*asdf", "^%W*aaa+", "^%W*###+ ?debug",
-  "^%W*wtf", "^%W*reached%W*$", "^%W*hello%W*$", "^%W*hi%W*$", "remove me", "remove this", "^%W*in here", "^%W*!!!+" }
+  "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*###+ ?debug", "^%W*wtf", "remove me", "remove this", "^%W*in here" }
+-- And what tests print for other reasons.
+local CASUAL_WORDS = { "^%W*>>>>*", "^%W*====*%W*$", "^%W*test%W*%d*$", "^%W*foo%W*$", "^%W*reached%W*$",
+  "^%W*hello%W*$", "^%W*hi%W*$", "^%W*!!!+" }
 
-local function says_debug(line)
+local function says_debug(view, line)
   local said = match(line.text, "[\"'`]([^\"'`]*)[\"'`]")
-  return said ~= nil and shape.any(lower(said), DEBUG_WORDS) ~= nil
+  if not said then return false end
+  said = lower(said)
+  return shape.any(said, DEBUG_WORDS) ~= nil or not view.test and shape.any(said, CASUAL_WORDS) ~= nil
 end
 
 local function prints(view, code)
@@ -86,9 +90,10 @@ local function named_as(view, names)
 end
 
 -- How a file deals with printing: "talks" where that is its trade, "starts" where it may say a word, else "quiet".
-local function manner(view)
+local function manner(view, change)
   local first = view.lines[1]
-  if view.script or named_as(view, TALKERS) or first and find(first.text, "^#!") then return "talks" end
+  local program = V.of_program(view, change) or view.script or first and find(first.text, "^#!")
+  if program or named_as(view, TALKERS) then return "talks" end
   local entries, printed = ENTRIES[view.family] or {}, 0
   for _, line in pairs(view.lines) do
     if not line.inside and find(line.code, "%S") and shape.any(line.text, entries) then return "talks" end
@@ -127,9 +132,15 @@ local QUIET_CLAIM = {
   python = "print was left in code that is not a script.",
 }
 local SILENT_LANGUAGES = shape.set "javascript python go java rust ruby csharp"
-local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s" }
+-- Messages for those who run the program.
+local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s",
+  "^%s*eprintln!", "^%s*System%.err%." }
+
+-- Prints that were meant to go where they go.
+local AIMED = { "%f[%w_]file%s*=", "%(%s*%*%w", "%(%s*%)" }
 
 local function plain_print(view, n, line, report, how)
+  if shape.any(line.code, AIMED) then return end
   if not SILENT_LANGUAGES[view.family] or how == "talks" or shape.any(line.code, LOGS) then return end
   if wanted(view, n) then return end
   if how == "quiet" or shows_values(line) then
@@ -145,7 +156,7 @@ local function debug_prints(view, n, line, report, how)
     report("debug-print", view, n, format("%s shows a value to a programmer: it looks like a leftover.", dump))
   elseif not prints(view, line.code) then
     return
-  elseif not view.example and says_debug(line) or find(line.text, "print%(f[\"'][^\"']*{[%w_.]+=}") then
+  elseif not view.example and says_debug(view, line) or find(line.text, "print%(f[\"'][^\"']*{[%w_.]+=}") then
     report("debug-print", view, n, "The line prints something that only its author wanted to see.",
       { confidence = 0.85 })
   elseif view.production then
@@ -154,11 +165,11 @@ local function debug_prints(view, n, line, report, how)
 end
 
 ---@param view moonlet.rules.View
-function M.file(view, report)
+function M.file(view, report, change)
   if view.generated or view.d.kind ~= "code" or not (PRINTERS[view.family] or DUMPS[view.family]) then return end
   local known
   local function how()
-    known = known or manner(view)
+    known = known or manner(view, change)
     return known
   end
   for _, n in ipairs(view.added) do

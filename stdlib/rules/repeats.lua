@@ -35,6 +35,7 @@ local function same_sides(view, n, line, report)
       local before = match(sub(code, 1, at - 1), "(%S)%s*$") or "("
       local following = sub(code, after, after)
       local alone = find(before, "[({,;&|=:?!]") and (following == "" or find(following, "[)};,&|?:{]"))
+        and not find(code, "^::", after) and not find(code, "^%)%.%.%.", after)
       -- x != x is how some ask for NaN.
       if alone and sub(operator, 1, 2) ~= "!=" and not find(line.text, "NaN", 1, true) then
         report("same-operands", view, n, format("Both sides of %s are %s.", operator, left))

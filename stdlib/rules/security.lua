@@ -4,6 +4,7 @@
 local passwords = require "moonlet.rules.passwords"
 local secrets = require "moonlet.secrets"
 local shape = require "moonlet.rules.shape"
+local V = require "moonlet.rules.view"
 
 local find, format, gsub = string.find, string.format, string.gsub
 
@@ -60,9 +61,11 @@ end
 
 -- Reports a secret without repeating it.
 local function report_secret(view, n, kind, report, confidence)
+  -- Tests of anything with certificates hold keys that open nothing.
+  local made = view.test and kind == "private key" and "keys in tests are mostly made for them" or nil
   report("secret", view, n, format("A secret is in the text: it looks like a %s.", kind), { loud = true,
     evidence = format("line %d holds a %s; it is not repeated here", n, kind), confidence = confidence,
-    severity = view.d.kind == "docs" and "high" or nil })
+    severity = view.d.kind == "docs" and "high" or nil, question = made })
 end
 
 local function named_passwords(view, report)
@@ -168,9 +171,31 @@ end
 
 local NO_SETTING = { "^%s*if%s", "==", "^%s*a?s?y?n?c?%s*def%s" }
 
+local ASKED_FOR = { "verify", "insecure", "trust", "skip", "unsafe", "check_hostname", "ssl", "tls" }
+local CONDITIONS = { "%f[%w]if%f[%W]", "%f[%w]elif%f[%W]", "%f[%w]unless%f[%W]" }
+local NAMED_SO = { "no_verify", "noverify", "insecure", "unverified", "untrusted" }
+
+-- Whether somebody asked for it: the line stands under a condition, or in a function, that speaks of it.
+local function asked_for(view, n)
+  local indent = V.indent(view.lines[n].code)
+  for i = n - 1, math.max(1, n - 20), -1 do
+    local before = view.lines[i]
+    if not before then return false end
+    local width = V.indent(before.code)
+    if find(before.code, "%S") and width < indent then
+      if shape.any(before.code, CONDITIONS) and shape.word(before.code, ASKED_FOR) then return true end
+      if find(before.code, "%f[%w]def%f[%W]") or find(before.code, "%f[%w]func") then
+        return shape.word(before.code, NAMED_SO) ~= nil
+      end
+      indent = width + (find(before.code, "^%s*}?%s*else") and 1 or 0)
+    end
+  end
+  return false
+end
+
 local function verification(view, n, line, report)
   local item = first_of(view, line, OFF)
-  if item and not shape.any(line.code, NO_SETTING) then
+  if item and not shape.any(line.code, NO_SETTING) and not asked_for(view, n) then
     report("verification-off", view, n, (gsub(item[3], "^%l", string.upper)) .. ".")
   end
 end
@@ -182,7 +207,8 @@ local function hashes(view, n, line, report)
   if protects or not shape.word(line.text .. " " .. view.path, CHECKSUM_WORDS) then
     report("weak-hash", view, n,
       format("%s can be forged%s.", item[3], protects and ", and here it protects something" or ""),
-      { severity = protects and "high" or nil, confidence = protects and 0.85 or nil })
+      { severity = protects and "high" or nil, confidence = protects and 0.85 or nil,
+        question = not protects and "some formats and protocols ask for it" or nil })
   end
 end
 

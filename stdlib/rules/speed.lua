@@ -51,8 +51,9 @@ local COMPILED, ASKED = "The expression is compiled again in each round.", "The 
 local SORTED, BUSY = "All of it is sorted, and one is taken.", "The loop keeps a processor busy while it waits."
 
 -- Shapes by language; those of the first two kinds count only inside of loops.
-local COMPILES = { python = { "%f[%w_.]re%.compile%(%s*r?[\"']" }, javascript = { "%f[%w_]new%s+RegExp%(%s*[\"'`]" },
-  go = { "regexp%.MustCompile%(" } }
+local FIXED = "[\"'`]\1*[\"'`]%s*[,)]"
+local COMPILES = { python = { "%f[%w_.]re%.compile%(%s*r?" .. FIXED }, go = { "regexp%.MustCompile%(%s*" .. FIXED },
+  javascript = { "%f[%w_]new%s+RegExp%(%s*" .. FIXED } }
 local QUERIES = { python = { "%.objects%.get%(", "cursor%.execute%(", "session%.query%(" },
   go = { "%f[%w_]db%.Query%a*%(", "%f[%w_]tx%.Query%a*%(" } }
 local SORTS = { python = { "sorted%([^()]*%)%[%s*0%s*%]", "sorted%([^()]*%)%[%s*%-1%s*%]" },

@@ -61,12 +61,25 @@ local function prose_of(text)
   return text
 end
 
+-- Words that are names of variables too: "equal to to" may speak of one.
+local MAY_BE_NAMES = shape.set "to from of at by on a an its can"
+
+local function is_name(view, word)
+  if view.d.kind == "docs" or not MAY_BE_NAMES[word] then return false end
+  local shapes = { "%f[%w_]" .. word .. "%s*[,)=.;]" }
+  for _, line in pairs(view.lines) do
+    if shape.any(line.code, shapes) then return true end
+  end
+  return false
+end
+
 -- Reports the words of one line; `previous` is the word that the line before it ended with.
 local function check_line(view, n, prose, previous, report)
   local last, carried = previous, previous
   for gap, word in string.gmatch(prose, "([^%a']*)([%a']+)") do
     local low = lower(word)
-    if low == last and DOUBLED[low] and find(gap, "^%s*$") and (gap ~= "" or carried == last) then
+    local doubled = low == last and DOUBLED[low] and find(gap, "^%s*$") and (gap ~= "" or carried == last)
+    if doubled and not is_name(view, low) then
       report("doubled-word", view, n, format("The word \"%s\" stands twice in a row.", low))
     end
     if WRONG[low] then
@@ -86,7 +99,9 @@ local function prose_lines(view)
     if docs and find(line.text, "^%s*```") then fenced = not fenced end
     local code = docs and (fenced or find(line.text, "^    ") or find(line.text, "|", 1, true))
     local text = docs and line.text or line.comment
-    if not code and not line.moved and text ~= "" and #line.text < longest then
+    -- A word alone stands in a list of words.
+    local prose = text ~= "" and find(text, "%S%s+%S")
+    if prose and not code and not line.moved and #line.text < longest then
       list[#list + 1] = { n = n, text = prose_of(text) }
     end
   end

@@ -70,7 +70,8 @@ local SLEEPS = {
 local QUOTED = "%s*%(?%s*[\"'`](.-)[\"'`]"
 local DEFINES = {
   python = { "^%s*def%s+(test[%w_]*)", "^%s*async%s+def%s+(test[%w_]*)" }, go = { "^func%s+(Test[%w_]+)%s*%(" },
-  java = { "^%s*[%w%s]*void%s+([%w_]*[tT]est[%w_]*)%s*%(", "^%s*fun%s+([%w_]*[tT]est[%w_]*)%s*%(" },
+  java = { "^%s*[%w%s]*void%s+(test[%w_]*)%s*%(", "^%s*[%w%s]*void%s+(should[%w_]*)%s*%(",
+    "^%s*fun%s+(test[%w_]*)%s*%(", "^%s*fun%s+`(.-)`" },
   javascript = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED }, rust = { "^%s*fn%s+(test[%w_]*)%s*%(" },
   cpp = { "^%s*TEST[%w_]*%s*%(%s*([^)]-)%s*%)" },
   ruby = { "^%s*it" .. QUOTED, "^%s*test" .. QUOTED, "^%s*def%s+(test_[%w_]*)" },
@@ -95,9 +96,10 @@ local function balance(change)
   local gone, came, first = {}, 0, nil
   for _, view in ipairs(change.views) do
     if view.d.test and view.d.kind == "code" and not view.generated then
-      for _, line in ipairs(view.removed) do
-        local name = test_name(view, line.text)
-        if name and not added_to_tests(change, name) then
+      for i, line in ipairs(view.removed) do
+        local name, body = test_name(view, line.text), view.removed[i + 1]
+        local skipped = body and find(body.text, "skip")
+        if name and not skipped and not added_to_tests(change, name) then
           gone[#gone + 1], first = sub(shape.trim(line.text), 1, 100), first or view
         end
       end
@@ -109,11 +111,11 @@ local function balance(change)
   return gone, came, first
 end
 
--- How many lines of production code the change added, and how many it took away.
-local function code_changes(change)
+-- How many lines the change added, and how many it took away: of production code, or of tests.
+local function line_changes(change, of)
   local added, removed = 0, 0
   for _, view in ipairs(change.views) do
-    if view.production then added, removed = added + #view.added, removed + #view.removed end
+    if view[of] and not view.generated then added, removed = added + #view.added, removed + #view.removed end
   end
   return added, removed
 end
@@ -127,12 +129,14 @@ local function announced(change)
   return false
 end
 
--- A test that goes with what it tested, or of which the commit says that it goes, is no loss.
+-- A test that goes with what it tested, or of which the commit says that it goes, is no loss; neither are tests that
+-- were written anew.
 local function removed_tests(change, report)
   local gone, came, first = balance(change)
   if #gone <= came or announced(change) then return end
-  local added, removed = code_changes(change)
-  if removed > added then return end
+  local added, removed = line_changes(change, "production")
+  local test_added, test_removed = line_changes(change, "test")
+  if removed > added or test_added * 2 > test_removed then return end
   report("removed-tests", first, nil,
     format("%d %s removed and %d added: less is checked than before.", #gone,
       #gone == 1 and "test was" or "tests were", came), {

@@ -98,12 +98,24 @@ local function note_in(comment)
   return nil
 end
 
+-- How many notes the removed lines held: where one is only rewritten, the next one is not new.
+local function notes_removed(view)
+  local count = 0
+  for _, line in ipairs(view.removed) do
+    if #line.text < 1000 and note_in(line.text) then count = count + 1 end
+  end
+  return count
+end
+
 local function todo_notes(view, report)
   if view.generated or view.d.fixture or not source.known(view.language) then return end
+  local old = notes_removed(view)
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     local word = line.comment ~= "" and not line.moved and note_in(line.comment)
-    if word then
+    if word and old > 0 then
+      old = old - 1
+    elseif word then
       report("todo-added", view, n, format("A new %s says that something is not finished.", word),
         { severity = word == "FIXME" and "medium" or nil })
     end

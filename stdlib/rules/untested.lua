@@ -67,11 +67,13 @@ local FUNCTIONS = {
   php = { "^%s*public%s+function%s+([%w_]+)", "^%s*public%s+static%s+function%s+([%w_]+)", "^function%s+([%w_]+)" },
   lua = { "^function%s+[%w_.:]-([%w_]+)%s*%(", "^local%s+function%s+([%w_]+)" },
 }
-local NO_FUNCTION = shape.set "if for while switch return else main constructor catch sizeof defined static"
+local NO_FUNCTION = shape.set [[if for while switch return else main constructor initialize catch sizeof defined
+  static String toString Error hashCode equals to_s inspect]]
 
 local function begins_function(view, text)
   local name = shape.first(text, FUNCTIONS[view.family] or {})
-  if not name or NO_FUNCTION[name] or find(text, "^static%s") and view.family == "cpp" or find(text, "^%s*#") then
+  if not name or NO_FUNCTION[name] or find(text, "^%s*#")
+    or view.family == "cpp" and (find(text, "^static%s") or not find(name, "%l")) then
     return nil
   end
   return name
@@ -82,6 +84,10 @@ local function new_functions(change, views)
   local known, names = {}, {}
   for _, view in ipairs(change.views) do
     for _, line in ipairs(view.removed) do known[begins_function(view, line.text) or ""] = true end
+    -- One more form of a function that is there already is no new one.
+    for _, line in pairs(view.lines) do
+      if not line.added and #line.text < 1000 then known[begins_function(view, line.text) or ""] = true end
+    end
   end
   for _, view in ipairs(views) do
     for _, n in ipairs(view.added) do
@@ -102,8 +108,9 @@ local NO_TESTS = shape.set [[css html docker make cmake starlark terraform proto
 -- Words with which people announce that nothing is to behave otherwise.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]", "^tests?[:(]", "^revert",
   "optimi[sz]", "^perf", "fast path", "speed ?up", "^bump", "^lint", "^format", "^rename", "^types?[:(]", "^typo",
-  "^simplify", "^move%s", "^release", "^merge%s", "clean ?ups?", "typing", "formatting", "no functional change",
-  "^reformat", "^deps", "^inline%s" }
+  "simplif", "streamlin", "readab", "reorgani", "restructur", "^extract%s", "^split%s", "^tidy", "^move%s",
+  "^release", "^merge%s", "clean ?ups?", "typing", "formatting", "no functional change", "^reformat", "^deps",
+  "^inline%s" }
 
 local function announced_neutral(facts)
   local subjects = facts.subjects or {}
@@ -113,7 +120,8 @@ local function announced_neutral(facts)
   return #subjects > 0
 end
 
-local TEST_PATHS = { "test", "%f[%a]specs?%f[^%a]", "fixture", "snapshot", "%f[%a]e2e%f[^%a]", "golden" }
+local TEST_PATHS = { "test", "%f[%a]specs?%f[^%a]", "fixture", "snapshot", "%f[%a]e2e%f[^%a]", "golden",
+  "%.feature$", "%f[%a]features/", "%f[%a]cypress%f[^%a]" }
 
 -- A test, what a test reads, or anything else whose path says that it has to do with tests.
 local function about_tests(view)

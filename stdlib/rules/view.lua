@@ -36,6 +36,8 @@ local long_line = 2000
 ---@field count integer?          how many lines it has, where that is known
 ---@field generated boolean       made, copied or minified by a program
 ---@field production boolean      code that is neither test, example, fixture nor generated
+---@field script boolean          a program that people start, not a part of one
+---@field for_developers boolean  one that only those start who work on the repository
 ---@field part moonlet.facts.Part
 ---@field file moonlet.facts.File
 
@@ -44,12 +46,15 @@ local EXAMPLE_DIRS = { "example", "examples", "demo", "demos", "sample", "sample
   "tutorial", "tutorials", "snippets" }
 local example = {}
 for _, name in ipairs(EXAMPLE_DIRS) do example[name] = true end
-local script = { scripts = true, script = true, tools = true, bin = true, hack = true, tool = true, cli = true,
-  cmd = true, ci = true, [".github"] = true, devtools = true, util = false }
+local developers = shape.set [[scripts script tools hack tool ci .github devtools tasks codegen _codegen generators
+  .circleci .gitlab .buildkite]]
+local programs = shape.set "bin cli cmd"
+local copied = shape.set "bundled"
 
+-- "template-vue" is a template too.
 local function in_dirs(dir, names)
   for part in string.gmatch(lower(dir), "[^/]+") do
-    if names[part] then return true end
+    if names[part] or names[match(part, "^(%a+)[-_]")] then return true end
   end
   return false
 end
@@ -159,11 +164,12 @@ function M.family(language) return FAMILY[language] or language end
 
 local function describe(view)
   local d = view.d
-  view.generated = d.generated or d.kind == "lock" or generated_text(view)
+  view.generated = d.generated or d.kind == "lock" or in_dirs(d.dir, copied) or generated_text(view)
   view.example = in_dirs(d.dir, example) or find(lower(d.name), "^example") ~= nil
     or find(lower(d.name), "%.stories%.%a+$") ~= nil
   view.family = M.family(view.language)
-  view.script = in_dirs(d.dir, script) or view.language == "shell"
+  view.for_developers = in_dirs(d.dir, developers) or d.ext == "rake"
+  view.script = view.for_developers or in_dirs(d.dir, programs) or view.language == "shell"
   view.test = d.test or d.fixture
   view.production = d.kind == "code" and not view.generated and not view.test and not view.example
 end
@@ -268,6 +274,16 @@ function M.build(facts)
   mark_moved(change)
   for _, view in ipairs(change.views) do finish(view) end
   return change
+end
+
+--- Whether a file of Rust belongs to a program: then nobody else calls it, and it may print.
+---@param view moonlet.rules.View
+---@param change table
+---@return boolean
+function M.of_program(view, change)
+  local root = view.language == "rust" and match("/" .. view.path, "^/(.-)/?src/[^/]")
+  if not root or not change.tree then return false end
+  return not change.tree[(root == "" and "" or root .. "/") .. "src/lib.rs"]
 end
 
 --- The next known line after `n` that holds code, at most `reach` lines on; nil where that is not known.

@@ -142,7 +142,7 @@ TEST_CASE("parallel with need turns failures into what was lost") {
   CHECK(scoped(lenses + R"(
     local ok, err = pcall(body, function(ctx) return ctx:parallel({ -1, -2, 3 }, review, { need = 2 }) end)
     return ok, err.kind, err.message)") ==
-        "false,quorum,1 of 3 succeeded, 2 were needed; the first failure: bad -1");
+        "false,quorum,2 of 3 failed, and 2 must succeed; the first failure: bad -1");
   CHECK(scoped(lenses + R"(
     local all = body(function(ctx) return (ctx:parallel({ 1, -2 }, review, { settle = true })) end)
     return all[1].ok, all[1].value, all[2].ok, all[2].error.message)") == "true,1,false,bad -2");

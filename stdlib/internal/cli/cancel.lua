@@ -37,10 +37,10 @@ function M.main(words)
   end
   if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end
   local home = home_module.open(found.repo)
-  local id, rec = record_store.find(home, rest[1])
+  local id = record_store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
   if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
-  id, rec = record_store.find(home, id)
+  local _, rec = record_store.find(home, id)
   if not rec.ended then
     -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
     core.runs.end_orphans(home.handle, id)

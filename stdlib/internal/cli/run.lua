@@ -114,7 +114,8 @@ local function without(words, index)
   return rest
 end
 
-local function preset_args(preset, found, all)
+--- The arguments of the command line; of a prepared run those it was prepared with, and no others.
+local function preset_args(preset, found, all, prepared)
   local given = {}
   for option_name, option in pairs(all) do
     local value = found[option_name]
@@ -122,6 +123,16 @@ local function preset_args(preset, found, all)
       local declared = preset.args[option.arg]
       if type(value) == "table" then value = table.concat(value, ",") end
       given[option.arg] = arg.convert(declared, value, option_name)
+    end
+  end
+  if prepared then
+    local name = next(given)
+    if name then
+      error(options.usage(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
+        "leave it out, or prepare another run with --dry-run"), 0)
+    end
+    for key, value in pairs(prepared.args or {}) do
+      if preset.args[key] and value ~= core.json.null then given[key] = value end
     end
   end
   return arg.complete(preset.args, given)
@@ -278,7 +289,9 @@ local function plan_of(words, output)
   plan.name = preset and preset.name or source.name
   if found.prepared then plan.before = find_prepared(home, found.prepared, plan.name) end
   local before = plan.before and plan.before.record or {}
-  plan.args = preset and preset_args(preset, found, all) or core.json.array(script_args)
+  local told = before.options or {}
+  plan.args = preset and preset_args(preset, found, all, plan.before and before)
+    or core.json.array(script_args)
   plan.target = target
   plan.runner_spec = found.runner or before.runner or "rules"
   plan.runner = runners.parse(plan.runner_spec)
@@ -291,12 +304,15 @@ local function plan_of(words, output)
   end
   plan.task_id = found["task-id"]
   if preset then check_needs(preset, home) end
+  if plan.before and not found.input then found.input = before.options and before.options.inputs end
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
   plan.options = {
-    title = found.title, phase = found.phase, task_type = found["task-type"], model = found.model,
-    agent_role = found["agent-role"], reason = found.reason,
-    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"], gates = found.gates,
+    title = found.title or told.title, phase = found.phase or told.phase,
+    task_type = found["task-type"] or told.task_type, model = found.model or told.model,
+    agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
+    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
+    gates = found.gates or told.gates,
   }
   if found.gates and found.gates ~= "park" and found.gates ~= "deny" then
     error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
@@ -325,12 +341,17 @@ end
 function M.main(words, output)
   local sub = words[2] and subcommands[words[2]]
   if sub then return require(sub).main(words, output) end
-  local plan, help = plan_of(words, output)
+  local planned, plan, help = pcall(plan_of, words, output)
+  if not planned then
+    -- Nothing was started: whatever it is, the command line, the preset or its place is wrong.
+    if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
+    error(plan, 0)
+  end
   if not plan then
     core.system.print(1, help)
     return nil, 0
   end
-  if plan.background then return M.leave(words, plan) end
+  if plan.background then return M.leave(words) end
   core.event.display(output.events and "events" or output.json and "none" or "plain")
   tell_of_swept(plan.home)
   return M.drive(plan)
@@ -339,8 +360,7 @@ end
 --- --background: everything that can be refused was refused; another process makes and drives the
 --- run.
 ---@param words string[]
----@param plan table
-function M.leave(words, plan)
+function M.leave(words)
   local rest = {}
   for _, word in ipairs(words) do
     if word ~= "--background" then rest[#rest + 1] = word end

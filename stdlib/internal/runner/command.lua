@@ -71,11 +71,12 @@ function M.finish(exit, output, limits)
   if exit.why == "exited" and exit.code == 0 then
     return { status = "ok", text = output.text, cut = output.cut }
   end
-  local kinds = { wall = "timeout", idle = "timeout", cancelled = "cancelled", lost = "lost" }
+  local kinds = { wall = "timeout", idle = "timeout", cancelled = "lost", lost = "lost" }
   local messages = {
     wall = "did not finish within " .. duration.text(limits.wall) .. " and was ended",
     idle = "printed nothing for " .. duration.text(limits.idle) .. " and was ended",
-    cancelled = "was cancelled",
+    -- Whoever cancels it hears no more of it: this was the keeper.
+    cancelled = "was ended with its keeper",
     lost = "was lost: its keeper died",
     not_started = "could not be started",
     signalled = ("was ended by signal %s"):format(exit.signal),

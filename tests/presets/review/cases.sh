@@ -460,6 +460,11 @@ case_secrets_stay_out_of_prompts() {
   ask
   if grep -q -e "$key" -e 'Xk93' "$case"/answers/prompt-*; then echo "a secret stands in a prompt"; fi
   want 'code == 0'
+  printf '{"findings": [{"file": "src/keys.js", "line": 1, "claim": "a key", "evidence": "key = %s"}]}' "$key" |
+    answer risks
+  ask
+  want 'len(found) == 1'
+  if grep -q "$key" .agent/sidecars/*/findings.*; then echo "a reviewer's quotation of a secret was passed on"; fi
 }
 
 # --- merging --------------------------------------------------------------------------------------
