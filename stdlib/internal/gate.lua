@@ -153,10 +153,12 @@ end
 
 --- A step that writes in place was under way when its host died: what it did is for a person to see.
 --- Returns when the person wants it done again.
-function M.interrupted_writer(run, step, attempt)
+function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
-    why = "look at what it changed first: git status, git diff", shown = shown { "again", step.key, attempt } }
+    why = "it would find what it left behind", show = "since it began these changed:\n" .. changed,
+    -- The answer holds for the attempt: the person may well put the files in order first.
+    shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
 end
