@@ -56,9 +56,10 @@ function M.note_refusal(budget, err)
 end
 
 local function exceeded(budget, kind, amount)
-  local err = { kind = "budget", message = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(
-    budget.what, shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
-    shown(kind, budget.reserved[kind]), shown(kind, amount)),
+  local text = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(budget.what,
+    shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
+    shown(kind, budget.reserved[kind]), shown(kind, amount))
+  local err = { kind = "budget", message = text,
     hint = "what has finished is kept; give more with --budget and resume the run" }
   M.note_refusal(budget, err)
   return err

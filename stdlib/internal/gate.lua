@@ -5,6 +5,7 @@ local state_of = require "moonlet.internal.state"
 local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local irreversible = require "moonlet.internal.irreversible"
 local task = core.task
 
 local M = {}
@@ -123,6 +124,16 @@ function M.gate(ctx, call)
   end
   run.end_step(step, "ok", {})
   return { by = given.by, note = given.note }
+end
+
+--- A gate before a command that cannot be taken back; nothing for others.
+---@param ctx moonlet.Ctx
+---@param argv string[]
+function M.before(ctx, argv)
+  local what = irreversible.action(argv)
+  if not what then return end
+  M.gate(ctx, { action = what, name = "gate-" .. what:gsub(" ", "-"), show = table.concat(argv, " "),
+    why = "it changes what others see, and cannot be taken back" })
 end
 
 --- ctx:question{ text, options, show, timeout }: returns what a person answered.
