@@ -98,6 +98,17 @@ function M.sum(list)
   return sum
 end
 
+--- The usage of all attempts of a step; nil when nobody reported any.
+---@param attempts table[]?  each with its `usage`
+---@return moonlet.Usage?
+function M.of_attempts(attempts)
+  local list = {}
+  for i, attempt in ipairs(attempts or {}) do
+    list[i] = attempt.usage ~= nil and attempt.usage ~= null and attempt.usage or false
+  end
+  return M.sum(list)
+end
+
 --- Fills in the cost from the user's price table where the agent reported none.
 ---@param usage moonlet.Usage?
 ---@param model string?
