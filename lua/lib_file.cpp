@@ -100,10 +100,11 @@ int file_remove(lua_State* L) {
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_path(L, 2);
+  const lua_Integer tries = 1 + luaL_optinteger(L, 3, 2000) / 2;
   auto& handle = push_box<Fd>(L);
   auto& failure = push_box<Error>(L);
   const timespec pause{0, 2'000'000};
-  const lua_Integer tries = 1 + luaL_optinteger(L, 3, 2000) / 2;
+
   handle = Fd(::openat(dir.fd(), std::string(name).c_str(),
                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   bool held = false;

@@ -63,6 +63,10 @@ local function first_attempt(job, last)
   local run, step, call = job.run, job.step, job.call
   local first = { number = 1, prompt = core.run.redact(call.prompt) }
   if not last then return first end
+  if last.spent then
+    first.number = last.a + 1
+    return first
+  end
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
   local attempt = { number = last.a, repair = last.repair, state = state }
@@ -101,14 +105,16 @@ local function run_attempt(job, hash, attempt, own_budget)
     if not ok then error(result, 0) end
     spending.price(job, result)
     job.finish_place = result.status == "ok" and place.finish or nil
-    return result, spending.used(job, attempt.prompt, result)
+    result.used = spending.used(job, attempt.prompt, result)
+    return result, result.used
   end)
 end
 
 local function entry_of(attempt, result, started)
   return { number = attempt.number, status = result.status, why = result.exit.why, exit_code = result.exit.code,
     class = result.class, duration_ms = core.clock.monotonic() - started, usage = result.usage,
-    error = result.error and result.error.message or core.json.null, taken_over = attempt.state ~= nil or nil }
+    used = result.used, error = result.error and result.error.message or core.json.null,
+    taken_over = attempt.state ~= nil or nil }
 end
 
 --- The attempt that follows an answer that is not what was promised; nil when it was asked again already.
@@ -128,7 +134,10 @@ end
 --- The attempt that follows a failed one; nil when there is none to follow.
 local function retry_of(job, attempt, result, tries)
   local next_try = retry.after(job, result, tries)
-  if next_try.error then result.error = next_try.error end
+  if next_try.error then
+    result.error = next_try.error
+    journal.spent(job.run, job.step.key)
+  end
   if not next_try.wait_ms then return nil end
   job.run.emit("warning", { step = job.step.key, text = ("%s; asking again in %s"):format(result.error.message,
     duration.text(next_try.wait_ms)) })
@@ -140,7 +149,10 @@ end
 --- answer.
 local function run_attempts(job, last, hash, own_budget)
   local attempt = first_attempt(job, last)
-  local list, tries = {}, attempt.number
+  local list, tries = journal.attempts(job.run, job.step.key), attempt.number
+  -- One that ended just before its host did is told again below.
+  if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
+  spending.count_attempts(own_budget, list)
   while true do
     local started = core.clock.monotonic()
     local result = run_attempt(job, hash, attempt, own_budget)
@@ -155,6 +167,7 @@ local function run_attempts(job, last, hash, own_budget)
       result.data = data
       if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
     end
+    journal.attempt(job.step.key, entry)
     if not following then
       if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
       return result
@@ -210,7 +223,7 @@ local function run_agent_step(job, key, own_budget)
     job.step, step.dir, step.model = step, job.dir, job.model
     return do_agent(job, last, hash, own_budget)
   end)
-  if step.cached then spending.count(own_budget, job, value) end
+  if step.cached then spending.count_attempts(own_budget, value.attempts) end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   run.end_step(step, "ok", {})
   value.dir = run.absolute(job.dir)

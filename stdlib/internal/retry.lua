@@ -67,7 +67,11 @@ function M.after(job, result, tries)
   end
   if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
   local most = job.call.retry or most_tries
-  if tries >= most then return {} end
+  if tries >= most then
+    err.message = ("%s (tried %d times)"):format(err.message, tries)
+    err.hint = "try again later: moonlet run resume goes on"
+    return {}
+  end
   local asked = err.retry_after_ms
   if asked and asked > longest_patience_ms then
     local until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,

@@ -85,17 +85,15 @@ function M.used(job, prompt, result)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Counts what an earlier host had spent on a step.
+--- Counts what the attempts that are on record have used.
 ---@param own_budget moonlet.Budget?
----@param job moonlet.Job
----@param value table
-function M.count(own_budget, job, value)
-  if not own_budget then return end
-  local number = math.max(1, #(value.attempts or {}))
-  local total = usage.of_attempts(value.attempts)
-  budget.count(own_budget, { agents = number, processes = number,
-    tokens = total and total.total_tokens or tokens_of(job.call.prompt) + tokens_of(value.text),
-    usd = total and total.cost_usd or 0 })
+---@param attempts table[]
+function M.count_attempts(own_budget, attempts)
+  for _, entry in ipairs(attempts) do
+    if own_budget and type(entry.used) == "table" and entry.used ~= core.json.null then
+      budget.count(own_budget, entry.used)
+    end
+  end
 end
 
 --- Adds what a call that is only prepared may come to: each attempt that it may need.
