@@ -136,6 +136,7 @@ local function retry_of(job, attempt, result, tries)
   local next_try = retry.after(job, result, tries)
   if next_try.error then
     result.error = next_try.error
+    job.run.quota_error = job.run.quota_error or next_try.error
     journal.spent(job.run, job.step.key)
   end
   if not next_try.wait_ms then return nil end

@@ -1,6 +1,7 @@
 --- One attempt of an agent: its command line, its process, what it printed, what that comes to. Whether
 --- there is another attempt is for retry.lua and agent.lua to say.
 local artifacts = require "moonlet.internal.artifacts"
+local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
 
@@ -100,8 +101,8 @@ local function run_process(job, attempt)
 end
 
 --- Has the runner read what the agent printed.
-local function read_events(job, state)
-  local reader = job.runner.parse and core.lines.open(job.dir .. "/stdout.log")
+local function read_events(job, runner, state)
+  local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log")
   if not reader then return end
   while true do
     local lines, skipped = core.lines.read(reader, true)
@@ -109,17 +110,41 @@ local function read_events(job, state)
       if skipped > 0 then stream.warn(state, {}, ("%d lines were too long and were skipped"):format(skipped)) end
       return
     end
-    for _, line in ipairs(lines) do job.runner.parse(state, line) end
+    for _, line in ipairs(lines) do runner.parse(state, line) end
   end
 end
 
-local function answers_of(job)
+local function answers_of(job, runner)
   local run, dir = job.run, job.dir
   local written, _, written_cut = run.read_artifact(dir .. "/out/output.md", answer_cap)
   if written then return { file = written, cut = written_cut, limits = job.limits } end
-  if job.runner.parse then return { limits = job.limits } end
+  if runner.parse then return { limits = job.limits } end
   local printed, _, cut = run.read_artifact(dir .. "/stdout.log", answer_cap)
   return { stdout = printed or "", cut = cut or false, limits = job.limits }
+end
+
+--- Reads what the attempt left, by the runner's own rules.
+local function conclude(job, runner, exit)
+  local run, dir = job.run, job.dir
+  exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
+  local state = runner.begin and runner.begin()
+  if exit.why ~= "not_started" then read_events(job, runner, state) end
+  local result = runner.finish(state, exit, answers_of(job, runner))
+  result.exit = exit
+  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  return result
+end
+
+--- An attempt from a cassette.
+local function play(job, attempt)
+  clear(job, attempt)
+  job.step.sandbox = "none: no process is started"
+  local exit, call, refused = cassette.play(job.cassette, job, attempt)
+  local recorded = job.recorded_runner(call)
+  job.runner.normalise = recorded.normalise
+  local result = conclude(job, recorded, exit)
+  if refused then result.status, result.class, result.error, result.text = "failed", refused.class, refused, "" end
+  return result
 end
 
 --- Does one attempt and tells what it came to: { status, class, text, cut, usage, model, error,
@@ -128,14 +153,10 @@ end
 ---@param attempt moonlet.Attempt
 ---@return moonlet.RunnerResult
 function M.run(job, attempt)
-  local run, dir = job.run, job.dir
+  if job.cassette then return play(job, attempt) end
   local exit = run_process(job, attempt)
-  exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
-  local state = job.runner.begin and job.runner.begin()
-  if exit.why ~= "not_started" then read_events(job, state) end
-  local result = job.runner.finish(state, exit, answers_of(job))
-  result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  local result = conclude(job, job.runner, exit)
+  if job.run.options.record then cassette.keep(job, attempt, exit) end
   return result
 end
 

@@ -87,6 +87,7 @@ local function resolve(run, call)
   local spec = call.runner and runners.parse(call.runner, run.config)
     or call.argv and { name = "command" } or run.runner
   if spec.name == "rules" then return { name = "rules" }, {} end
+  if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
   if spec.name ~= "command" then return runners.get(spec.name, run.config) end
   local argv = call.argv or spec.argv
   if not argv or #argv == 0 then
@@ -94,6 +95,12 @@ local function resolve(run, call)
       "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }"), 0)
   end
   return command_runner(call.events), run.config.runners.command or {}, argv
+end
+
+--- The runner that a recording was made with reads it.
+local function recorded_runner(run, call)
+  if call.runner == "command" then return command_runner(call.events) end
+  return (runners.get(call.runner, run.config))
 end
 
 --- The job of a call; raises what is wrong with it.
@@ -105,6 +112,10 @@ function M.of(run, call)
   local job = { run = run, call = call, runner = runner, config = config, argv = argv,
     model = call.model or run.model or config.model }
   if runner.name == "rules" then return job end
+  if runner.name == "cassette" then
+    job.cassette = run.runner
+    job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
+  end
   job.limits = {
     wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
     idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
@@ -115,7 +126,8 @@ function M.of(run, call)
   job.sandbox = workspace.mode(run, call)
   job.confine = confine_of(run, call, runner)
   job.program = find_program(job)
-  job.credential = credential_of(job)
+  -- A fault on a cassette refuses nobody else.
+  job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
   return job
 end
 

@@ -54,6 +54,7 @@ local function verdict_of(run, ok, err)
   end
   local kind = type(err) == "table" and rawget(err, "kind")
   if kind == "parked" then return "needs-human" end
+  if run.quota_error and kind ~= "cancelled" then return "quota" end
   if type(err) == "table" and rawget(err, "blocked") == true and not refused and first_blocked(run) then
     return "blocked"
   end
@@ -272,6 +273,7 @@ local function finish(run, ok, result)
       hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
   end
   if run.verdict == "quota" then
+    if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s at any"):format(run.id,
       run.id)
