@@ -57,7 +57,7 @@ local times = {
   { "resets at 3pm", at "2026-11-21T15:00:00Z" },
   { "You've hit your limit \u{b7} resets 1:30am (UTC)", at "2026-11-22T01:30:00Z" },
   { "limit reached \u{2219} resets 3am", at "2026-11-21T03:00:00Z" },
-  { "Access resets at 10:57 PM GMT-3.", at "2026-11-22T01:57:00Z" },
+  { "Access resets at 11:57 PM GMT-3.", at "2026-11-21T02:57:00Z" },
   { "Your limit will reset at 1pm (Etc/GMT+5)", at "2026-11-21T18:00:00Z" },
   { "resets 5pm (America/Los_Angeles)", at "2026-11-22T01:00:00Z" },
   { "resets Dec 9, 5pm (UTC)", at "2026-12-09T17:00:00Z" },
