@@ -104,6 +104,7 @@ end
 ---@return string?
 function M.classify(message, status, code, waits)
   local text = ((code or "") .. " " .. message:sub(1, 8000)):lower()
+  text = text:gsub("rate[ _-]limit reached", "rate limit")   -- not one of those that are used up
   status = status or M.status_in(message)
   if any(text, context_words) or status == 413 then return "context" end
   if any(text, cut_words) then return "invalid-output" end
@@ -249,7 +250,9 @@ local function exit_error(name, state, exit, now)
   end
   local message = ("%s ended with exit code %s"):format(name, tostring(code))
   local lower = tail:lower()
-  if lower:find("\nturn interrupted\n", 1, true) then return M.error("interrupted", message .. " before it was done") end
+  if lower:find("\nturn interrupted\n", 1, true) then
+    return M.error("interrupted", message .. " before it was done")
+  end
   local wait = said and moment_of(said, now)
   local class = said and M.classify(said, nil, nil, wait and wait.retry_after_ms)
   if any(lower, crash_words) then
@@ -321,6 +324,10 @@ function M.conclude(name, state, exit, answers, usage)
     result.error = host_error(name, state, exit, answers.limits, now)
   elseif state.failure then
     result.error = told(name, state.failure, now)
+  elseif state.done and exit.why == "exited" and exit.code == 0 and state.unread
+    and not (answers.file and answers.file ~= "") then
+    result.error = M.error("invalid-output",
+      name .. " is done, but an event after the last text could not be read: the answer may have been in it")
   elseif state.done and exit.why == "exited" and exit.code == 0 then
     result.status = "ok"
     if state.open_count > 0 then

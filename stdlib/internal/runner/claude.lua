@@ -14,9 +14,9 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
+--- Commands that start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
-  "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(git grep *)", "Bash(ls *)", "Bash(rg *)",
-  "Bash(wc *)" }
+  "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
@@ -62,8 +62,9 @@ function M.command(call)
     add(tools, "WebSearch", "WebFetch")
     add(allowed, "WebSearch", "WebFetch")
   end
-  if not call.network and writes then
-    warnings[#warnings + 1] = "Claude's shell commands have the network of the user"
+  if writes then
+    warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
+    if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
   end
   -- Options that take many words are joined to theirs: they would swallow what follows.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
