@@ -115,6 +115,9 @@ TEST_CASE("runners: programs are found by their paths") {
   put(global / "bin/codex.js", script, true);
   put(global / "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
       native, true);
+  put(global /
+          "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/codex-path/rg",
+      native, true);
   fs::create_directories(home / "bin");
   fs::create_symlink("../g/lib/node_modules/@openai/codex/bin/codex.js", home / "bin/codex");
   // npm, local: beside it; another platform.
