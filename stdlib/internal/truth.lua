@@ -181,7 +181,8 @@ local function told(name, failure, now)
   local wait = failure.retry_after_ms and { retry_after_ms = failure.retry_after_ms, reset_at = failure.reset_at }
     or moment_of(failure.message or "", now) or {}
   local class = failure.class or M.classify(failure.message or "", failure.status, failure.code, wait.retry_after_ms)
-    or "failed"
+  -- The body of an HTTP answer without its status: the provider did not take the request.
+  class = class or (failure.message or ""):find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
   local text = message:find("%S") and message or "it told no reason"
   return M.error(class, ("%s failed: %s"):format(name, text), {

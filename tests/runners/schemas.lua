@@ -30,6 +30,12 @@ is(answer.findings[1].line, null, "the answer itself is left alone")
 
 same(schema.strict({ type = "array", items = { type = "integer" } }).required, list { "value" }, "a list as the root")
 same(schema.normalise({ value = list { 1, 2 } }, { type = "array", items = { type = "integer" } }), list { 1, 2 }, "and back")
+same(schema.object({ type = "array", items = { ["$ref"] = "#/definitions/a" }, definitions = { a = { type = "string" } } }),
+  { type = "object", additionalProperties = false, required = list { "value" }, definitions = { a = { type = "string" } },
+    properties = { value = { type = "array", items = { ["$ref"] = "#/definitions/a" } } } }, "an object around a list")
+is(schema.object({ type = "array", items = { ["$ref"] = "#" } }), nil, "a list of itself")
+same(schema.unwrap({ value = list { 1 } }, { type = "array" }), list { 1 }, "and back")
+same(schema.unwrap({ value = 1 }, { type = "object" }), { value = 1 }, "an object stays")
 local either = { type = "object", properties = { a = { oneOf = list { { type = "string" }, { type = "object", properties =
   { b = { type = "integer" }, c = { type = "string" } }, required = list { "b" } } } } }, required = list { "a" } }
 is(schema.strict(either).properties.a.anyOf[2].properties.c.type[2], "null", "alternatives")

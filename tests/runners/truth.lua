@@ -119,6 +119,9 @@ is(result.error.retryable, true, "rate is tried again")
 is(finish(claude, { '{"type":"result","subtype":"success","is_error":false,"result":"no","stop_reason":"refusal"}' },
   { why = "exited", code = 0 }).class, "refused", "a model that refuses")
 
+is(finish(codex, { '{"type":"turn.failed","error":{"message":"{\\"error\\":{\\"message\\":\\"mock\\"}}"}}' }, failed).error.message
+  .. " " .. finish(codex, { '{"type":"turn.failed","error":{"message":"{\\"error\\":1}"}}' }, failed).class, "Codex failed: mock refused",
+  "the body of an answer")
 local ok_lines = { '{"type":"item.completed","item":{"type":"agent_message","text":"yes"}}', '{"type":"turn.completed"}' }
 local done = { why = "exited", code = 0 }
 is(finish(codex, ok_lines, done).status, "ok", "exit 0 and the event")

@@ -82,7 +82,7 @@ end
 local always = {
   "features.plugins=false", "features.apps=false", "features.hooks=false", "features.shell_snapshot=false",
   "features.multi_agent=false", "features.goals=false", "features.unbounded_connection_retries=false",
-  "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0",
+  "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
 }
 
 --- The command line of one attempt.
@@ -146,6 +146,11 @@ function M.command(call)
       and "a private CODEX_HOME holds no login: set CODEX_API_KEY" or nil
   elseif config.home then
     env.CODEX_HOME = shared.home_path(config.home)
+  end
+  -- What npm's wrapper would have put into PATH.
+  local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
+  if tools and core.system.find_program(tools .. "/codex-path/rg") then
+    env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
   end
   state_dirs[1] = env.CODEX_HOME or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
