@@ -61,7 +61,7 @@ end
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
 local function first_attempt(job, last)
   local run, step, call = job.run, job.step, job.call
-  local first = { number = 1, prompt = core.run.redact(call.prompt) }
+  local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
   if not last then return first end
   if last.spent then
     first.number = last.a + 1
@@ -128,7 +128,7 @@ local function repair_of(job, attempt, result, problems, entry)
   end
   job.run.emit("warning", { step = job.step.key, text = "the answer is not valid; asking once more" })
   return { number = attempt.number + 1, repair = true,
-    prompt = core.run.redact(answer.repair_prompt(job.call.prompt, result.text, problems)) }
+    prompt = core.run.redact(answer.repair_prompt(jobs.prompt(job, job.call.prompt), result.text, problems)) }
 end
 
 --- The attempt that follows a failed one; nil when there is none to follow.

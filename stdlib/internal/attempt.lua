@@ -49,29 +49,42 @@ end
 --- What the runner makes of the call: argv, env, and so on. Raises what cannot be asked of it.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
-  local scratch = run.absolute(job.dir .. "/out")
   return job.runner.command {
-    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = scratch,
+    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
     argv = job.argv, cwd = job.cwd, program = job.program, model = job.model,
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
     web_search = call.web_search, returns = call.returns,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.writable,
     timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
-    scratch = job.scratch, attempt = attempt.number, config = job.config,
+    scratch = job.temporary and job.temporary .. "/state", attempt = attempt.number, config = job.config,
   }
 end
 
-local function start(job, attempt)
+--- Temporary files and private state go where nobody else's are, and are gone afterwards.
+local function with_temporary_folder(job, fn)
+  if job.confine == "none" then return fn {} end
+  local path, release = confinement.temporary_folder(job)
+  job.temporary = path
+  local ok, result = pcall(fn, { TMPDIR = path, TEMP = false, TMP = false })
+  release()
+  if not ok then error(result, 0) end
+  return result
+end
+
+local function start(job, attempt, env)
   local run, dir, step = job.run, job.dir, job.step
   local made = command_of(job, attempt)
+  local private = job.temporary and job.temporary .. "/"
+  for _, path in ipairs(made.state_dirs or {}) do
+    if private and path:sub(1, #private) == private then core.file.make_root(path) end
+  end
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = confinement.of(job, made)
   step.sandbox = held.text
-  local env = made.env or {}
-  for name, value in pairs(held.env) do env[name] = value end
+  for name, value in pairs(made.env or {}) do env[name] = value end
   local exit = core.process.run {
     step = step.key, attempt = M.id(step.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.cwd,
@@ -80,7 +93,6 @@ local function start(job, attempt)
     wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
     durable = true, own_group = true, outlives = not job.call.in_place,
   }
-  held.release()
   exit.argv = made.argv
   return exit
 end
@@ -92,12 +104,13 @@ local function run_process(job, attempt)
     run.emit("log", { step = step.key, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
     local exit = core.process.take(step.key, M.id(step.key, attempt.number))
+    confinement.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
     return exit
   end
   clear(job, attempt)
-  return start(job, attempt)
+  return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
 --- Has the runner read what the agent printed.

@@ -4,6 +4,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local command = require "moonlet.internal.runner.command"
 local grants = require "moonlet.internal.grants"
+local shared = require "moonlet.internal.runner.shared"
 local runners = require "moonlet.internal.runners"
 local workspace = require "moonlet.internal.workspace"
 
@@ -101,6 +102,16 @@ end
 local function recorded_runner(run, call)
   if call.runner == "command" then return command_runner(call.events) end
   return (runners.get(call.runner, run.config))
+end
+
+--- The prompt as the agent gets it: a role that the runner has no option for stands in front.
+---@param job moonlet.Job
+---@param prompt string
+---@return string
+function M.prompt(job, prompt)
+  local role = job.call.role or job.run.options.agent_role
+  if not role or job.runner.role ~= "prompt" then return prompt end
+  return shared.role_line(role) .. "\n\n" .. prompt
 end
 
 --- The job of a call; raises what is wrong with it.
