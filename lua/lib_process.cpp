@@ -65,14 +65,14 @@ void field_list(lua_State* L, const char* key, std::vector<std::string>& list) {
 /// The fields of the table on top; whatever is not understood raises, for a confinement that is not
 /// the one that was meant is worse than none.
 void read_paths(lua_State* L, const char* key, std::vector<std::string>& paths) {
-  lua_Integer index = 0;
-  lua_pushnil(L);
-  while (lua_next(L, -2) != 0) {
-    std::size_t size = 0;
-    const char* data = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : nullptr;
-    if (data == nullptr || !lua_isinteger(L, -2) || lua_tointeger(L, -2) != ++index) {
+  lua_Integer keys = 0;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) ++keys;
+  for (lua_Integer i = 1; i <= keys; ++i) {
+    if (lua_rawgeti(L, -1, i) != LUA_TSTRING) {
       luaL_error(L, "confine.%s must be a list of paths", key);
     }
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
     paths.emplace_back(data, size);
     lua_pop(L, 1);
   }

@@ -12,7 +12,9 @@
 // - networks other than TCP: UDP (so also QUIC and DNS), ICMP, netlink
 // - what is no access to files at all: memory, CPU time, System V IPC, the rights of root. Landlock
 //   takes no capability away: a root that is confined writes no files elsewhere, mounts nothing and
-//   makes no devices, but may still load a kernel module or set the clock.
+//   makes no devices, but may still load a kernel module, set the clock or read the environment of
+//   any process.
+// - a file beneath a writable folder that has another name (a hard link) outside: it is one file
 // - execution of what may be read, and of everything where reads are not restricted
 // What it stops only from some ABI on; before, the others hold all the same:
 // - ABI 1 refuses every rename and link from one directory into another, also between writable ones
@@ -22,7 +24,7 @@
 // - before ABI 6 signals to the user's other processes, and abstract Unix sockets
 // Inside: no set-user-ID program gains rights (sudo, su, ping on some machines), mount and a
 // sandbox that mounts (bubblewrap: Codex's own) fail, and a process outside cannot be traced, nor
-// its /proc/PID/environ, mem or root be read.
+// its /proc/PID/mem or root be opened (nor environ, but for root: CAP_PERFMON lets it).
 // What is writable is what was found at the start, links followed: a file that others replace by a
 // rename meanwhile is another file, and programs that save by a rename (most do) need the folder.
 #pragma once
