@@ -434,6 +434,16 @@ TEST_CASE("without Landlock the reason is told") {
   CHECK(ruleset.error().message == "the step cannot be confined: this kernel has no Landlock");
 }
 
+TEST_CASE("a step does not command its own keeper, which could start what it may not do itself") {
+  Run run(false);
+  const std::string& folder = run.folder.path();
+  const ChildExit& exit = run.run(run.act(
+      "probe", joined({line("status", folder), line("adopt", folder), line("shutdown", folder),
+                       line("daemonize"), line("adopt", folder)})));
+  CHECK(split(exit.out.text) == Lines{"ok", "EACCES", "EACCES", "ok", "EACCES"});
+  CHECK(run.run(run.act("probe", line("status", folder))).success());
+}
+
 TEST_CASE("a confined child dies with its keeper") {
   if (!supported()) return;
   Run run(false);

@@ -22,6 +22,8 @@
 #include <sstream>
 #include <vector>
 
+#include "host/process/control.h"
+
 namespace moonlet::test {
 
 namespace {
@@ -112,6 +114,17 @@ int open_terminal() {
   return number;
 }
 
+// Of the keeper of the run in this folder.
+template <typename Fn>
+int command(const std::string& folder, Fn&& fn) {
+  int dir = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0) return errno;
+  auto done = fn(dir);
+  close(dir);
+  if (done) return 0;
+  return done.error().kind == ErrorKind::kDenied ? EACCES : EIO;
+}
+
 // Leaves parent, session and group, but keeps the pipe that the answers go to.
 int daemonize() {
   if (fork() > 0) _exit(0);
@@ -147,6 +160,10 @@ const std::map<std::string, std::function<int(const Words&)>> kVerbs = {
     {"signal", [](const Words& w) { return check(kill(std::atoi(w[1].c_str()), 0)); }},
     {"type", [](const Words& w) { return type_into(w[1]); }},
     {"terminal", [](const Words&) { return open_terminal(); }},
+    {"adopt",
+     [](const Words& w) { return command(w[1], [](int d) { return adopt_keeper(d, 99); }); }},
+    {"shutdown", [](const Words& w) { return command(w[1], keeper_shutdown); }},
+    {"status", [](const Words& w) { return command(w[1], keeper_live); }},
     {"daemonize", [](const Words&) { return daemonize(); }},
 };
 

@@ -217,7 +217,7 @@ TEST_CASE("another protocol version is named, whatever follows it") {
   REQUIRE(hello);
   auto error = check_protocol(*hello);
   REQUIRE(error);
-  CHECK(error->message.find("different protocols (3 and 2)") != std::string::npos);
+  CHECK(error->message.find("different protocols (4 and 3)") != std::string::npos);
 }
 
 TEST_CASE("a channel carries frames and descriptors in order, through a socket that fills up") {
