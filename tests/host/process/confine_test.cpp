@@ -1,9 +1,12 @@
 #include "host/process/confine.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "host/process/spawn.h"
 #include "tests/catch.h"
@@ -142,6 +146,18 @@ class UnixServer {
  private:
   Fd fd_;
 };
+
+/// From now on `call` fails with `number` for the calling thread and all that it starts.
+bool refuse_call(long call, int number) {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  sock_fprog filter{4, program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
 
 /// The present kernel, asked to behave like one of this ABI; no keeper in between.
 Lines probe_with_abi(const Confinement& confinement, int abi, const Lines& script) {
@@ -432,6 +448,34 @@ TEST_CASE("without Landlock the reason is told") {
   REQUIRE_FALSE(ruleset);
   CHECK(ruleset.error().kind == ErrorKind::kDenied);
   CHECK(ruleset.error().message == "the step cannot be confined: this kernel has no Landlock");
+}
+
+TEST_CASE("a kernel that refuses confinement has the step not started") {
+  if (!supported()) return;
+  struct Case {
+    long call;
+    int number;
+    const char* says;
+  };
+  for (const Case& each : {Case{444, ENOSYS, "this kernel has no Landlock"},
+                           Case{444, EOPNOTSUPP, "Landlock is switched off"},
+                           Case{444, EPERM, "cannot ask the kernel for Landlock"},
+                           Case{446, EPERM, "cannot confine the process"},
+                           Case{446, E2BIG, "too many confinements"}}) {
+    INFO(each.says);
+    bool filtered = false;
+    // A thread of its own, for a filter is inherited by the keeper but never taken off again.
+    std::thread([&] {
+      filtered = refuse_call(each.call, each.number);
+      if (!filtered) return;
+      Place place;
+      const Error error = place.refused();
+      CHECK(error.message.find(each.says) != std::string::npos);
+      ChildSpec free = place.run.act("probe", line("create", place.outside + "/new"));
+      CHECK(place.run.run(free).out.text == "ok\n");
+    }).join();
+    if (!filtered) return skipped("this process may not filter system calls");
+  }
 }
 
 TEST_CASE("a step does not command its own keeper, which could start what it may not do itself") {
