@@ -220,13 +220,14 @@ int run_write_value(lua_State* L) {
   return 0;
 }
 
-/// read_value(name, cap) -> text or nil
+/// read_value(name, cap) -> text, or nil when there is none; raises when it cannot be read now
 int run_read_value(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view name = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
   auto& read = push_box<Result<FileBytes>>(L, Error{});
   read = run.agent->read_file(value_path(run, name), static_cast<std::size_t>(cap));
+  if (!read && read.error().kind != ErrorKind::kInvalid) return raise_error(L, read.error());
   if (!read || read->cut) return 0;
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
   read->bytes = {};

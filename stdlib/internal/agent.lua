@@ -75,11 +75,27 @@ local function run_rules(call)
   return { status = "ok", text = text, data = data }
 end
 
+--- A file that the agent may have left: nil when there is none that can be used. What the system
+--- cannot read at the moment is no answer, and no lack of one.
+local function read_left(run, path, cap)
+  local text, err, cut = run.read_artifact(path, cap)
+  if not text and err.kind == "failed" then error(err, 0) end
+  return text, cut
+end
+
 local function read_answer(run, dir)
-  local written, _, written_cut = run.read_artifact(dir .. "/out/output.md", answer_cap)
+  local written, written_cut = read_left(run, dir .. "/out/output.md", answer_cap)
   if written then return { text = written, cut = written_cut, source = "out/output.md" } end
-  local printed, _, cut = run.read_artifact(dir .. "/stdout.log", answer_cap)
+  local printed, cut = read_left(run, dir .. "/stdout.log", answer_cap)
   return { text = printed or "", cut = cut or false, source = "stdout" }
+end
+
+--- What the disk did not take of an answer that was printed; nil when all of it is there.
+local function answer_lost(run, dir, exit)
+  local why = exit.stdout_write_error
+  if not why or exit.why ~= "exited" or exit.code ~= 0 or read_left(run, dir .. "/out/output.md", 1) then return nil end
+  return { kind = "lost", hint = "free some disk space, then resume the run: the agent is asked again",
+    message = ("the agent's answer was lost: cannot write %s: %s"):format(run.absolute(dir .. "/stdout.log"), why) }
 end
 
 --- The name of an attempt in keeper.log.
@@ -115,6 +131,8 @@ local function run_attempt(run, step, dir, call, argv, attempt)
   exit.argv = started
   local answer = read_answer(run, dir)
   local result = command.finish(exit, answer, attempt.limits)
+  local lost = answer_lost(run, dir, exit)
+  if lost then result.status, result.error = "failed", lost end
   result.exit = exit
   run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
   return result
@@ -132,11 +150,14 @@ local function first_attempt(run, step, dir, call, last)
   if state ~= "none" and call.in_place then
     require("moonlet.internal.gate").interrupted_writer(run, step, last.a)
   end
+  if state == "exited" and answer_lost(run, dir, core.process.take(step.key, attempt_id(step.key, last.a))) then
+    state = "lost"
+  end
   local attempt = { number = last.a, limits = limits, repair = last.repair, state = state }
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
-  attempt.prompt = last.repair and run.read_artifact(dir .. "/prompt.md", 64 << 20) or first.prompt
+  attempt.prompt = last.repair and read_left(run, dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
-    run.emit("warning", { step = step.key, text = ("attempt %d was lost with its keeper: once more"):format(last.a) })
+    run.emit("warning", { step = step.key, text = ("attempt %d was lost: once more"):format(last.a) })
     attempt.number, attempt.state = last.a + 1, nil
   elseif state == "none" then
     attempt.state = nil
@@ -266,7 +287,7 @@ end
 local function with_agreed_prompt(run, key, dir, call)
   if not run.prepared then return call end
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
-    return run.read_artifact(dir .. "/prompt.md", prompt_cap) or core.json.null
+    return read_left(run, dir .. "/prompt.md", prompt_cap) or core.json.null
   end)
   if agreed == core.json.null then return call end
   return setmetatable({ prompt = agreed }, { __index = call })

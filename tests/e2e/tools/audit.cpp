@@ -104,7 +104,11 @@ Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& 
       of_this_keeper[n] = &list.back();
     } else if (type == "exit") {
       const auto found = of_this_keeper.find(n);
-      if (found != of_this_keeper.end()) found->second->why = record.value("why", "");
+      if (found != of_this_keeper.end()) {
+        found->second->why = record.value("why", "");
+        // The disk did not take its answer.
+        if (record.contains("out_errno")) found->second->why = "lost its answer";
+      }
     }
   }
   return all;

@@ -1,5 +1,5 @@
 # Rounds of kills: a long run of paid agents is killed, resumed until its end, and audited. To be
-# sourced by cases; they set `agents` and `pause` (of presets/concert.lua).
+# sourced by cases; they set `preset`, and its arguments `agents` and `pause`.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 # new_round NAME: a repository of its own; $BILL is its bill, $round its folder.
@@ -10,32 +10,53 @@ new_round() {
   : >"$BILL"
 }
 
-# drive [WRAPPER…]: goes on with the round's run, or begins it; the exit code is in $code.
-drive() {
-  if [ -e .agent/runs/R-001/run.json ]; then
-    "$@" moonlet run resume R-001 --json >envelope 2>err
-  else
-    # It never became a run; what there is of it is in nobody's way.
-    rm -rf .agent
-    "$@" moonlet run "$PRESETS/concert.lua" --allow needs --agents "$agents" --pause "$pause" --json \
-      --runner "command:$AGENTS/paid" >envelope 2>err
+# The command that goes on with the round's run, or begins it, in `words`.
+next_command() {
+  run=$(ls .agent/runs 2>/dev/null | tail -n 1)
+  words=(moonlet run resume "$run" --json)
+  if ! [ -e ".agent/runs/$run/run.json" ]; then
+    # What never became a run is in nobody's way.
+    words=(moonlet run "$PRESETS/$preset.lua" --allow needs --agents "$agents" --pause "$pause" --json
+      --runner "command:$AGENTS/paid")
   fi
-  code=$?
 }
 
-# own HOST|KEEPER|GUARD|ALL…: the ids of the round's processes of moonlet. $host is the host's.
-own() {
-  local entry pid comm
-  for entry in /proc/[0-9]*; do
-    pid=${entry#/proc/}
-    if [ "$pid" = "${host:-}" ] || [[ $(readlink "$entry/cwd") == "$round/.agent/runs/R-001" ]]; then
-      read -r comm <"$entry/comm" || continue
-      case $1:$comm in
-        host:moonlet | keeper:moonlet-keeper | guard:moonlet-guard | all:moonlet*) echo "$pid" ;;
-      esac
-    fi
-  done 2>/dev/null
+# drive [WRAPPER…]: runs that command; the exit code is in $code.
+drive() {
+  next_command
+  "$@" "${words[@]}" >envelope 2>err
+  code=$?
+  if [ "$code" -eq 0 ] && grep -q '"sure"' envelope; then cp envelope final; fi
+  run=$(ls .agent/runs 2>/dev/null | tail -n 1)
 }
+
+# drive_killed VICTIM MS: the same, and kills after so many milliseconds: the host, the keeper's worker,
+# the guard, or all.
+drive_killed() {
+  local host guard='' worker='' victims
+  next_command
+  "${words[@]}" >envelope 2>err &
+  host=$!
+  sleep "0.$(printf %03d "$2")"
+  # One that has none yet gets it in a moment.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    run=$(ls .agent/runs | tail -n 1)
+    read -r guard worker < <(tail -n +1 ".agent/runs/$run/keeper.log" |
+      sed -nE '/"record":"keeper"/s/.*"guard":([0-9]+).*"worker":([0-9]+).*/\1 \2/p' | tail -n 1)
+    if [ "$1" = host ] || kill -0 "$worker"; then break; fi
+    sleep 0.02
+  done
+  case $1 in
+    host) victims=$host ;;
+    keeper) victims=$worker ;;
+    guard) victims=$guard ;;
+    *) victims="$host $guard $worker" ;;
+  esac
+  if kill -KILL $victims; then echo "$1" >>"$TMPDIR/killed"; fi
+  wait "$host"
+  code=$?
+  if [ "$code" -eq 0 ] && grep -q '"sure"' envelope; then cp envelope final; fi
+} 2>/dev/null
 
 # Whether any process of the round lives, told by its environment.
 none_left() {
@@ -68,10 +89,12 @@ settle() {
     tail -n 3 err
     return
   fi
-  "$TOOLS/json_get" envelope /result/sure >sure
+  # One that was killed once its record was complete has told nobody.
+  [ -e final ] || cp "$TMPDIR/undisturbed" final
+  "$TOOLS/json_get" final /result/sure >sure
   cmp -s sure "$TMPDIR/sure" || { echo "another result:" && head -c 400 sure; }
-  "$TOOLS/audit" .agent/runs/R-001 "$BILL" "$@" >audit || cat audit
-  moonlet run verify R-001 >verified 2>&1 || cat verified
+  "$TOOLS/audit" ".agent/runs/$run" "$BILL" "$@" >audit || cat audit
+  moonlet run verify "$run" >verified 2>&1 || cat verified
   moonlet ps | grep -qxF 'nothing is running' || moonlet ps
   none_left
 }
@@ -98,5 +121,6 @@ undisturbed() {
   new_round undisturbed
   drive
   [ "$code" -eq 0 ] || { cat envelope err && exit 99; }
+  cp envelope "$TMPDIR/undisturbed"
   "$TOOLS/json_get" envelope /result/sure >"$TMPDIR/sure"
 }
