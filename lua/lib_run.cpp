@@ -157,8 +157,11 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written =
-      run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  written = run.still_ours();
+  if (written.ok()) {
+    written =
+        run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  }
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -169,7 +172,10 @@ int run_write(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
   auto& written = push_box<Result<void>>(L);
-  written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
+  written = run.still_ours();
+  if (written.ok()) {
+    written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
+  }
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -198,8 +204,17 @@ int run_make_dirs(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   auto& made = push_box<Result<void>>(L);
-  made = run.agent->make_dirs(path, Durable::kYes);
+  made = run.still_ours();
+  if (made.ok()) made = run.agent->make_dirs(path, Durable::kYes);
   if (!made) return raise_error(L, made.error());
+  return 0;
+}
+
+/// sweep(path): removes what a killed host left half-written in a folder of the run
+int run_sweep(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  if (run.resumed && run.still_ours().ok()) run.agent->sweep_temporaries(path);
   return 0;
 }
 
@@ -214,7 +229,8 @@ int run_write_value(lua_State* L) {
   const std::string_view text = check_text(L, 2);
   const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
   auto& written = push_box<Result<void>>(L);
-  written = run.dir->dir().make_dirs("values", durable);
+  written = run.still_ours();
+  if (written.ok()) written = run.dir->dir().make_dirs("values", durable);
   if (written.ok()) written = run.agent->write_file(value_path(run, name), text, durable);
   if (!written) return raise_error(L, written.error());
   return 0;
@@ -266,7 +282,7 @@ int run_end_children(lua_State* L) {
 /// discard(): the run never began; nothing of it stays
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
-  if (services.run) discard_run(services);
+  if (services.run && services.run->still_ours().ok()) discard_run(services);
   return 0;
 }
 
@@ -274,7 +290,9 @@ int run_discard(lua_State* L) {
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
+  if (services.run->still_ours().ok()) {
+    (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
+  }
   services.drop_run();
   return 0;
 }
@@ -351,6 +369,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"write", guard<run_write>},
     {"read", guard<run_read>},
     {"make_dirs", guard<run_make_dirs>},
+    {"sweep", guard<run_sweep>},
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
@@ -387,6 +406,8 @@ Result<Keeper*> Run::keep(Services& services) {
   keeper = std::move(*started);
   return keeper.get();
 }
+
+Result<void> Run::still_ours() const { return lock ? lock->check() : Result<void>(); }
 
 Home& check_home(lua_State* L, int index) {
   HomeBox* box = to_box<HomeBox>(L, index);

@@ -38,6 +38,9 @@ struct Run {
 
   /// The keeper, started if need be.
   Result<Keeper*> keep(Services& services);
+  /// kDenied when another process has taken the run over, while this one was stopped: nothing of
+  /// it may be written any more.
+  Result<void> still_ours() const;
 };
 
 /// The run; raises when none is driven.

@@ -61,10 +61,12 @@ local function add_paths(run)
     if top_level and not run.root_taken then
       run.root_taken = true
       core.run.make_dirs(run.sidecar .. "/out")
+      core.run.sweep(run.sidecar)
       return run.sidecar
     end
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
     core.run.make_dirs(dir .. "/out")
+    core.run.sweep(dir)
     return dir
   end
 

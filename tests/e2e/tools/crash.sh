@@ -58,13 +58,14 @@ drive_killed() {
   if [ "$code" -eq 0 ] && grep -q '"sure"' envelope; then cp envelope final; fi
 } 2>/dev/null
 
-# Whether any process of the round lives, told by its environment.
+# Whether any process of the round lives, told by its environment; but $spared.
 none_left() {
   local entry left='' try
   for try in 1 2 3 4 5 6 7 8 9 10; do
     left=
     for entry in /proc/[0-9]*; do
-      if grep -qszF "BILL=$BILL" "$entry/environ" && ! [[ $(readlink "$entry/exe") == */bash ]]; then
+      if grep -qszF "BILL=$BILL" "$entry/environ" && ! [[ $(readlink "$entry/exe") == */bash ]] &&
+        [ "${entry#/proc/}" != "${spared:-}" ]; then
         left+=" ${entry#/proc/}"
       fi
     done 2>/dev/null
