@@ -234,6 +234,7 @@ end
 local function run_rules_step(run, key, dir, call, runner)
   local step = run.begin_step(key, "agent", runner.name)
   core.event.emit("step.started", key, { kind = "agent", runner = runner.name })
+  run.open_directory(dir)
   run.write_artifact(dir .. "/prompt.md", call.prompt)
   local ok, result = pcall(run_rules, call)
   if not ok then
@@ -263,6 +264,7 @@ local function run_agent_step(state, key, dir, call, runner, argv)
   local input = input_of(run, call, runner, argv)
   local value, step = run.step(key, "agent", runner.name, input, { paid = true }, function(last, hash, step)
     step.dir = dir
+    run.open_directory(dir)
     local ok, result = pcall(run_attempts, run, step, dir, call, argv, last, hash, state.budget)
     if not ok then result = { status = "failed", text = "", error = result } end
     if result.text ~= "" or result.status == "ok" then
@@ -312,6 +314,7 @@ function M.agent(ctx, call)
   core.task.check()
   if run.dry then
     local dir = run.agent_directory(state.path == "" and key, key)
+    run.open_directory(dir)
     run.write_artifact(dir .. "/prompt.md", call.prompt)
     run.prompts = (run.prompts or 0) + 1
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)

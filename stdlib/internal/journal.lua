@@ -49,16 +49,57 @@ local apply = {
 }
 apply["end"] = function(journal, item) journal.ends[item.k] = item end
 
+-- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
+local shapes = {
+  drive = {}, over = { verdict = "string" },
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean" },
+  ["end"] = { k = "string", h = "string", s = "string" },
+  fact = { k = "string", h = "string" }, timeout = { k = "string", e = "table" },
+  answer = { k = "string" },
+}
+
+local function has_type(value, wanted)
+  return type(value) == wanted or (wanted == "integer" and math.type(value) == "integer")
+end
+
+--- What is wrong with a record; nil when it is one of ours. The chain of hashes holds, so it was
+--- written so: by another version, or on purpose.
+local function problem_of(item)
+  local shape = type(item) == "table" and type(item.t) == "string" and shapes[item.t]
+  if not shape then
+    return ("a record of the type '%s' is not known"):format(
+      core.text.printable(type(item) == "table" and tostring(item.t) or "none", 40))
+  end
+  for name, wanted in pairs(shape) do
+    local field, optional = name:gsub("%?$", "")
+    local value = item[field]
+    if not (has_type(value, wanted) or (optional == 1 and value == nil)) then
+      return ("the field '%s' of a record '%s' is not a %s"):format(field, item.t, wanted)
+    end
+  end
+  if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
+end
+
+local function read(text, order)
+  local ok, item = pcall(core.json.decode, text)
+  local problem
+  if ok then problem = problem_of(item) else problem = tostring(type(item) == "table" and item.message or item) end
+  if problem then
+    error({ kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
+      hint = "resume the run with the moonlet that wrote it, or start a new run" }, 0)
+  end
+  item.order = order
+  return item
+end
+
 --- Reads what is on record about the current run.
 ---@param fresh boolean?  forget what was observed; answers of agents and people stay
 ---@return moonlet.Journal
 function M.open(fresh)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {} }
   for order, text in ipairs(core.journal.open()) do
-    local item = core.json.decode(text)
-    item.order = order
-    local how = apply[item.t]
-    if how then how(journal, item) end
+    local item = read(text, order)
+    apply[item.t](journal, item)
   end
   if fresh then
     journal.facts, journal.timeouts = {}, {}

@@ -55,19 +55,19 @@ local function add_paths(run)
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- A directory for an agent call. The first call of the run's own body gets the sidecar itself,
-  --- every other one its own under steps/.
+  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
+  --- every other one its own under steps/. It is made with open_directory().
   function run.agent_directory(top_level, key)
     if top_level and not run.root_taken then
       run.root_taken = true
-      core.run.make_dirs(run.sidecar .. "/out")
-      core.run.sweep(run.sidecar)
       return run.sidecar
     end
-    local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
+    return run.sidecar .. "/steps/" .. core.run.step_name(key)
+  end
+
+  function run.open_directory(dir)
     core.run.make_dirs(dir .. "/out")
     core.run.sweep(dir)
-    return dir
   end
 
   --- A directory for what a command of the run leaves.
@@ -179,6 +179,12 @@ end
 --- The files that a run begins with.
 local function begin_record(run, plan)
   run.journal = journal.open(plan.fresh)
+  -- The first record is on the disk before run.json is.
+  if plan.before and plan.before.resumed and not run.journal.resumed then
+    error({ kind = "failed",
+      message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id), at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
+      hint = "bring the file back from a copy, or start a new run" }, 0)
+  end
   if plan.answer then journal.answer(run, plan.answer) end
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version }
