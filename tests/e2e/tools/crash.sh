@@ -125,3 +125,22 @@ undisturbed() {
   cp envelope "$TMPDIR/undisturbed"
   "$TOOLS/json_get" envelope /result/sure >"$TMPDIR/sure"
 }
+
+# kill_at N COMMAND…: runs it, and kills it with -9 when the bill has N lines.
+kill_at() {
+  local lines=$1 host _
+  shift
+  "$@" >envelope 2>err &
+  host=$!
+  for _ in $(seq 500); do
+    if [ "$(wc -l <"$BILL")" -ge "$lines" ]; then break; fi
+    sleep 0.01
+  done
+  kill -KILL "$host"
+  wait "$host"
+} 2>/dev/null
+
+# tale KIND OPTION…: the command of a run of presets/tale.lua, in `words`.
+tale() {
+  words=(moonlet run "$PRESETS/tale.lua" --allow needs --kind "$1" --json --runner "command:$AGENTS/paid")
+}
