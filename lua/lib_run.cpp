@@ -166,17 +166,31 @@ int run_write_run(lua_State* L) {
   return 0;
 }
 
-/// write(path, text): a file beneath `.agent`, redacted, whole and durable
+/// write(path, text, later): a file beneath `.agent`, redacted and whole; durable now, or later by
+/// sync()
 int run_write(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
+  const bool later = lua_toboolean(L, 3) != 0;
   auto& written = push_box<Result<void>>(L);
   written = run.still_ours();
   if (written.ok()) {
-    written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
+    written = run.agent->write_file(path, Services::of(L).redactor.apply(text),
+                                    later ? Durable::kNo : Durable::kYes);
   }
   if (!written) return raise_error(L, written.error());
+  if (later) run.unsynced.emplace_back(path);
+  return 0;
+}
+
+/// sync(): what was to be durable later is durable when this returns
+int run_sync(lua_State* L) {
+  Run& run = check_run(L);
+  auto& synced = push_box<Result<void>>(L);
+  synced = run.agent->sync_files(run.unsynced);
+  if (!synced) return raise_error(L, synced.error());
+  run.unsynced.clear();
   return 0;
 }
 
@@ -199,13 +213,14 @@ int run_read(lua_State* L) {
   return 3;
 }
 
-/// make_dirs(path): a folder beneath `.agent`
+/// make_dirs(path, later): a folder beneath `.agent`
 int run_make_dirs(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view path = check_text(L, 1);
+  const Durable durable = lua_toboolean(L, 2) != 0 ? Durable::kNo : Durable::kYes;
   auto& made = push_box<Result<void>>(L);
   made = run.still_ours();
-  if (made.ok()) made = run.agent->make_dirs(path, Durable::kYes);
+  if (made.ok()) made = run.agent->make_dirs(path, durable);
   if (!made) return raise_error(L, made.error());
   return 0;
 }
@@ -370,6 +385,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"read", guard<run_read>},
     {"make_dirs", guard<run_make_dirs>},
     {"sweep", guard<run_sweep>},
+    {"sync", guard<run_sync>},
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},

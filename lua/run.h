@@ -31,6 +31,7 @@ struct Run {
   std::unique_ptr<Journal> journal;             ///< once opened; let go before the lock
   std::shared_ptr<JournalWrite> durable_write;  ///< the last record that was waited for
   std::vector<LoggedKeeper> keepers;            ///< what earlier ones did, once it was asked for
+  std::vector<std::string> unsynced;            ///< files of steps that may not be on the disk yet
   std::unique_ptr<Keeper> keeper;               ///< started, or taken over, with the first child
 
   Fd events_file;

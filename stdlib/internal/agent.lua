@@ -136,7 +136,7 @@ local function run_attempt(run, step, dir, call, argv, attempt)
   local lost = answer_lost(run, dir, exit)
   if lost then result.status, result.error = "failed", lost end
   result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n", true)
   return result
 end
 
@@ -176,7 +176,8 @@ end
 --- Puts the attempt on record before it starts, unless it is there already.
 local function record_attempt(run, step, dir, hash, attempt, call)
   if attempt.state then return end
-  run.write_artifact(dir .. "/prompt.md", attempt.prompt)
+  -- That of a repair round is nowhere else.
+  run.write_artifact(dir .. "/prompt.md", attempt.prompt, not attempt.repair)
   -- Of what is interrupted in place a person will want to know what it did.
   local seen = call.in_place and values.put(changes.snapshot(run, run.resolve_cwd(call.cwd)), true) or nil
   journal.begin(run, step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
@@ -255,14 +256,14 @@ local function run_rules_step(run, key, dir, call, runner)
   local step = run.begin_step(key, "agent", runner.name)
   core.event.emit("step.started", key, { kind = "agent", runner = runner.name })
   run.open_directory(dir)
-  run.write_artifact(dir .. "/prompt.md", call.prompt)
+  run.write_artifact(dir .. "/prompt.md", call.prompt, true)
   local ok, result = pcall(run_rules, call)
   if not ok then
     run.end_step(step, "failed", { error = result })
     artifacts.write_agent(run, dir, step, call, runner, { status = "failed", text = "", error = result })
     error(result, 0)
   end
-  run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
+  run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
   run.end_step(step, "ok", {})
   artifacts.write_agent(run, dir, step, call, runner, result)
   return { text = result.text, data = result.data, dir = run.absolute(dir) }
@@ -295,7 +296,7 @@ local function run_agent_step(state, key, dir, call, runner, argv)
     local ok, result = pcall(run_attempts, run, step, dir, call, argv, last, hash, state.budget)
     if not ok then result = { status = "failed", text = "", error = result } end
     if result.text ~= "" or result.status == "ok" then
-      run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
+      run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
     end
     step.duration_ms = core.clock.monotonic() - step.started
     artifacts.write_agent(run, dir, step, call, runner, result)

@@ -94,8 +94,8 @@ end
 --- Writes model.json and model.md of an agent call.
 function M.write_agent(run, dir, step, call, runner, result)
   local model = model_record(run, step, call, runner, result)
-  run.write_artifact(dir .. "/model.json", core.json.encode(model, 2) .. "\n")
-  run.write_artifact(dir .. "/model.md", model_text(model))
+  run.write_artifact(dir .. "/model.json", core.json.encode(model, 2) .. "\n", true)
+  run.write_artifact(dir .. "/model.md", model_text(model), true)
 end
 
 --- decision.md, once somebody has decided. `rec` is the run's record.

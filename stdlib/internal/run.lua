@@ -51,9 +51,12 @@ end
 
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
-  function run.write_artifact(path, text)
+
+  --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
+  --- because the journal has what it says.
+  function run.write_artifact(path, text, later)
     if path == run.sidecar .. "/findings.md" then run.findings = text end
-    core.run.write(path, text)
+    core.run.write(path, text, later)
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
   function run.input_list() return run.inputs end
@@ -70,7 +73,7 @@ local function add_paths(run)
   end
 
   function run.open_directory(dir)
-    core.run.make_dirs(dir .. "/out")
+    core.run.make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
 
@@ -187,7 +190,8 @@ local function begin_record(run, plan)
   -- The first record is on the disk before run.json is.
   if plan.before and plan.before.resumed and not run.journal.resumed then
     error({ kind = "failed",
-      message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id), at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
+      message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
+      at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
   if plan.answer then journal.answer(run, plan.answer) end
@@ -267,6 +271,7 @@ local function finish(run, ok, result)
     run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
       hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
   end
+  core.run.sync()
   journal.append { t = "over", verdict = run.verdict }
   run_record.write(run)
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
