@@ -2,8 +2,9 @@
 // agents (agents/paid), line by line:
 //   - a step that is done is not begun again, nor is one that failed in a run that ended well
 //   - whatever is on the bill is on the keeper's record
-//   - an attempt that ran to its end is not followed by another, unless its answer was to be
-//   repaired
+//   - an attempt that ended well is not followed by another, unless its answer was to be repaired,
+//   or
+//     the disk did not take it
 //   - with --once: nor is one that was under way when something died
 // Prints "paid N, again N" and, where that does not hold, why; exit 1 then.
 #include <cstdio>
@@ -106,6 +107,7 @@ Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& 
       const auto found = of_this_keeper.find(n);
       if (found != of_this_keeper.end()) {
         found->second->why = record.value("why", "");
+        if (record.value("code", 0) != 0) found->second->why = "failed";
         // The disk did not take its answer.
         if (record.contains("out_errno")) found->second->why = "lost its answer";
       }
