@@ -56,12 +56,15 @@ local function spend(journal, key)
   if last then last.spent = true end
 end
 
---- Whether the last attempt is known to have failed by itself. Where it was the host that failed, after it or
---- before its answer was on record, a resumed run takes what the attempt has left.
+--- Whether the last attempt is known to have failed by itself. Where it was the host that failed, before its
+--- answer was on record, or the keeper, before it had told, a resumed run looks at what the attempt has left.
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
-    if entry.number == last.a and entry.status ~= "ok" then return true end
+    if entry.number == last.a and entry.status ~= "ok" and entry.class ~= "lost" and entry.why ~= "lost"
+      and entry.why ~= "cancelled" then
+      return true
+    end
   end
   return false
 end

@@ -60,7 +60,7 @@ return m.preset {
       s:spawn(function(c) c:exec { "true" } first = first or "hare" end)
       s:sleep("1h")
     end)
-    seen("race", first, tostring(ok), late and late.kind or "-")
+    seen("race", first or "nobody", tostring(ok), late and late.kind or "-")
 
     local deep = ctx:scope({ name = "outer" }, function(s)
       return s:scope({ name = "inner" }, function(t)

@@ -26,7 +26,7 @@ drive() {
   next_command
   "$@" "${words[@]}" >envelope 2>err
   code=$?
-  if [ "$code" -eq 0 ] && grep -q '"sure"' envelope; then cp envelope final; fi
+  if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
   run=$(ls .agent/runs 2>/dev/null | tail -n 1)
 }
 
@@ -55,7 +55,7 @@ drive_killed() {
   if kill -KILL $victims; then echo "$1" >>"$TMPDIR/killed"; fi
   wait "$host"
   code=$?
-  if [ "$code" -eq 0 ] && grep -q '"sure"' envelope; then cp envelope final; fi
+  if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
 } 2>/dev/null
 
 # Whether any process of the round lives, told by its environment; but $spared.
@@ -80,12 +80,12 @@ settle() {
   local try
   for try in 1 2 3 4 5 6; do
     drive
-    [ "$code" -ne 0 ] || break
+    [ "$code" -ne "$expected" ] || break
     # What was lost with a keeper, and where nothing was to be lost, is another try's.
     [ -z "${1:-}" ] || break
   done
-  if [ "$code" -ne 0 ]; then
-    echo "exit code $code"
+  if [ "$code" -ne "$expected" ]; then
+    echo "exit code $code instead of $expected"
     head -c 600 envelope
     tail -n 3 err
     return
@@ -117,11 +117,13 @@ side_by_side() {
   while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
 }
 
-# The result of a run that nobody disturbs, in $TMPDIR/sure.
+# The result of a run that nobody disturbs, in $TMPDIR/sure; its exit code in $expected: 4 where an agent
+# fails on purpose.
 undisturbed() {
   new_round undisturbed
   drive
-  [ "$code" -eq 0 ] || { cat envelope err && exit 99; }
+  expected=$code
+  [ "$code" -eq 0 ] || [ "$code" -eq 4 ] || { head -c 2000 envelope err && exit 99; }
   cp envelope "$TMPDIR/undisturbed"
   "$TOOLS/json_get" envelope /result/sure >"$TMPDIR/sure"
 }
