@@ -2,7 +2,7 @@
 --- which it happened; what is not is done, and put on record before the script hears of it.
 ---
 --- Records, in the order of the file:
----   drive    a host begins to drive the run
+---   drive    a host begins to drive the run; with retry it does again what had failed
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input)
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
@@ -30,7 +30,8 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field timeouts table<string, table>
 ---@field answers table<string, table>
 ---@field attempts table<string, table[]>  key -> what its attempts came to
----@field verdict string?                of the last time the run was over
+---@field verdict string?                when it was over last, and nobody has driven it since
+---@field retry boolean?                 this host does again what had failed
 
 local function forget_failures(journal)
   for key, item in pairs(journal.ends) do
@@ -40,15 +41,15 @@ local function forget_failures(journal)
 end
 
 local apply = {
-  drive = function(journal) journal.resumed = true end,
+  drive = function(journal, item)
+    journal.resumed, journal.verdict = true, nil
+    if item.retry then forget_failures(journal) end
+  end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,
-  over = function(journal, item)
-    journal.verdict = item.verdict
-    if retried[item.verdict] then forget_failures(journal) end
-  end,
+  over = function(journal, item) journal.verdict = item.verdict end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
 local function spend(journal, key)
@@ -125,12 +126,19 @@ end
 
 --- Reads what is on record about the current run.
 ---@param fresh boolean?  forget what was observed; answers of agents and people stay
+---@param ended boolean?  somebody has been told what the run had come to
 ---@return moonlet.Journal
-function M.open(fresh)
+function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {} }
   for order, text in ipairs(core.journal.open()) do
     local item = read(text, order)
     apply[item.t](journal, item)
+  end
+  -- A host that was killed before it told of a degraded run has only that left to do. The next one, if it
+  -- is asked, tries again what was lost.
+  if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
+    journal.retry = true
+    forget_failures(journal)
   end
   if fresh then
     journal.facts, journal.timeouts = {}, {}

@@ -198,7 +198,7 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
-  run.journal = journal.open(plan.fresh)
+  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
   -- The first record is on the disk before run.json is.
   if plan.before and plan.before.resumed and not run.journal.resumed then
     error({ kind = "failed",
@@ -208,7 +208,7 @@ local function begin_record(run, plan)
   end
   if plan.answer then journal.answer(run, plan.answer) end
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version }
+    moonlet = core.system.version, retry = run.journal.retry }
   run_record.write(run)
   if plan.before and plan.before.resumed then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))

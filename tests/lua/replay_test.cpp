@@ -20,10 +20,10 @@ const std::string kJournal = R"(
   core.run.read_value = function(name) return files[name] end
   local run = { limit = 8, note_degraded = function() end,
     emit = function(_, fields) told[#told + 1] = tostring(fields.step) .. ": " .. tostring(fields.text) end }
-  local function begin(fresh)
+  local function begin(fresh, ended)
     done, told = {}, {}
-    run.journal = journal.open(fresh)
-    add(core.json.encode { t = "drive" })
+    run.journal = journal.open(fresh, ended)
+    add(core.json.encode { t = "drive", retry = run.journal.retry })
   end
   local function step(key, input, live)
     return (journal.step(run, key, { verb = "step", input = input }, {}, function()
@@ -61,8 +61,8 @@ TEST_CASE("another input is another step, and is named; its neighbours are left 
 
 TEST_CASE("a failure is told again, until a run that did not end well is resumed") {
   const std::string text = R"(
-    local function try(good)
-      begin()
+    local function try(good, ended)
+      begin(false, ended)
       local ok, err = pcall(step, "a", 1, function()
         if good then return "fine" end
         error { kind = "denied", message = "no", hint = "ask", secret = 1 }
@@ -71,16 +71,41 @@ TEST_CASE("a failure is told again, until a run that did not end well is resumed
     end
     local told = { (try(false)) }
     over(VERDICT)
-    local again, count = try(true)
-    return told[1], again, count)";
-  const auto with = [&](const std::string& verdict) {
-    return journaled("local VERDICT = '" + verdict + "'\n" + text);
+    local again, count = try(true, ENDED)
+    return told[1], again, count, (try(false)))";
+  const auto with = [&](const std::string& verdict, const char* ended = "true") {
+    return journaled("local VERDICT, ENDED = '" + verdict + "', " + ended + "\n" + text);
   };
-  CHECK(with("ok") == "denied no ask1,denied no asknil,0");
-  CHECK(with("needs-human") == "denied no ask1,denied no asknil,0");
+  const std::string again = "denied no ask1,denied no asknil,0,denied no asknil";
+  CHECK(with("ok") == again);
+  CHECK(with("needs-human") == again);
+  // It was killed before it could tell.
+  CHECK(with("degraded", "false") == again);
   for (const char* verdict : {"failed", "cancelled", "budget", "blocked", "degraded"}) {
-    CHECK(with(verdict) == "denied no ask1,fine,1");
+    CHECK(with(verdict) == "denied no ask1,fine,1,fine");
   }
+}
+
+TEST_CASE("what failed in a retry that was killed is told again") {
+  CHECK(journaled(R"(
+    local count = 0
+    local function try()
+      local ok, err = pcall(step, "a", 1, function()
+        count = count + 1
+        error { kind = "failed", message = "no. " .. count }
+      end)
+      return err.message
+    end
+    begin()
+    local told = { try() }
+    over "failed"
+    begin(false, true)
+    told[2] = try()
+    begin()
+    told[3] = try()
+    begin()
+    told[4] = try()
+    return list(told))") == "no. 1 no. 2 no. 2 no. 2");
 }
 
 TEST_CASE("what the end of the run cut short is not on record") {
