@@ -30,8 +30,8 @@ Result<const Dir*> Home::existing() {
   if (dir_) return &*dir_;
   auto root = Dir::open(root_);
   if (!root) return root.error();
-  if (!root->exists(kName)) return nullptr;
   auto dir = root->dir(kName);
+  if (!dir && dir.error().kind == ErrorKind::kInvalid && !root->exists(kName)) return nullptr;
   if (!dir) return dir.error();
   dir_ = std::move(*dir);
   return &*dir_;
