@@ -9,6 +9,8 @@ local runners = require "moonlet.internal.runners"
 local command = require "moonlet.internal.runner.command"
 local artifacts = require "moonlet.internal.artifacts"
 local journal = require "moonlet.internal.journal"
+local changes = require "moonlet.internal.changes"
+local values = require "moonlet.internal.values"
 
 local M = {}
 
@@ -129,8 +131,14 @@ local function first_attempt(run, step, dir, call, last)
   local first = { number = 1, prompt = core.run.redact(call.prompt), limits = limits }
   if not last then return first end
   local state = core.process.attempt(step.key, attempt_id(step.key, last.a))
-  if state ~= "none" and call.in_place then
-    require("moonlet.internal.gate").interrupted_writer(run, step, last.a)
+  if state == "running" and call.in_place then
+    -- Its keeper is about to end it, since its host is gone.
+    local exit = core.process.take(step.key, attempt_id(step.key, last.a))
+    state = exit.why == "cancelled" and "lost" or "exited"
+  end
+  if state == "lost" and call.in_place then
+    local changed, cut = changes.between(values.get(last.seen), changes.snapshot(run, run.resolve_cwd(call.cwd)))
+    require("moonlet.internal.gate").interrupted_writer(run, step, last.a, changes.text(changed, cut))
   end
   local attempt = { number = last.a, limits = limits, repair = last.repair, state = state }
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
@@ -145,10 +153,12 @@ local function first_attempt(run, step, dir, call, last)
 end
 
 --- Puts the attempt on record before it starts, unless it is there already.
-local function record_attempt(run, step, dir, hash, attempt)
+local function record_attempt(run, step, dir, hash, attempt, call)
   if attempt.state then return end
   run.write_artifact(dir .. "/prompt.md", attempt.prompt)
-  journal.begin(run, step.key, attempt.number, hash, { repair = attempt.repair })
+  -- Of what is interrupted in place a person will want to know what it did.
+  local seen = call.in_place and values.put(changes.snapshot(run, run.resolve_cwd(call.cwd)), true) or nil
+  journal.begin(run, step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
 end
 
 --- Runners that report no usage are counted by their text: four bytes are about a token.
@@ -158,6 +168,16 @@ local function tokens_of(text) return (#text + 3) // 4 end
 local function amounts_of(call, prompt)
   local answer = call.budget and call.budget.tokens or default_answer_tokens
   return { agents = 1, processes = 1, tokens = tokens_of(prompt) + answer }
+end
+
+--- Adds what a call that is only prepared may come to: each attempt that it may need.
+local function count_worst_case(worst, call, runner)
+  worst.calls = worst.calls + 1
+  if runner.name == "rules" then return end
+  local attempts = call.returns and 2 or 1
+  for kind, amount in pairs(amounts_of(call, call.prompt)) do
+    worst[kind] = worst[kind] + attempts * amount
+  end
 end
 
 local function used_by(prompt, result)
@@ -171,7 +191,7 @@ local function run_attempts(run, step, dir, call, argv, last, hash, own_budget)
   while true do
     local started = core.clock.monotonic()
     local result = budget.with(own_budget, amounts_of(call, attempt.prompt), function()
-      record_attempt(run, step, dir, hash, attempt)
+      record_attempt(run, step, dir, hash, attempt, call)
       local result = run_attempt(run, step, dir, call, argv, attempt)
       return result, used_by(attempt.prompt, result)
     end)
@@ -233,12 +253,19 @@ local function input_of(run, call, runner, argv)
     cwd = call.cwd, env = call.env, in_place = call.in_place }
 end
 
+--- A limit in USD that the user asked for must hold; one that a preset brings along is not watched
+--- where nobody knows a price, and that is said.
+local function check_price(run, runner)
+  if run.options.usd_asked then budget.check_price(runner) end
+  if run.price_told then return end
+  run.price_told = true
+  run.emit("warning", { text = ("what the runner '%s' costs is unknown: the preset's limit in USD is not watched")
+    :format(runner.name) })
+end
+
 local function run_agent_step(state, key, dir, call, runner, argv)
   local run = state.run
-  if budget.is_limited(state.budget, "usd") and run.usd_asked then
-    error(record.invalid(("a USD budget needs to know what the runner '%s' costs, and that is unknown"):format(
-      runner.name), "leave usd out of --budget, or limit agents= or tokens="), 0)
-  end
+  if budget.is_limited(state.budget, "usd") then check_price(run, runner) end
   local input = input_of(run, call, runner, argv)
   local value, step = run.step(key, "agent", runner.name, input, { paid = true }, function(last, hash, step)
     step.dir = dir
@@ -292,7 +319,7 @@ function M.agent(ctx, call)
   if run.dry then
     local dir = run.agent_directory(state.path == "" and key, key)
     run.write_artifact(dir .. "/prompt.md", call.prompt)
-    run.prompts = (run.prompts or 0) + 1
+    count_worst_case(run.worst, call, runner)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   local dir = run.agent_directory(state.path == "" and key, key)

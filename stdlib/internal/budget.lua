@@ -9,20 +9,30 @@ M.fields = { wall = "duration", agents = "integer", processes = "integer", token
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
+--- Sums of prices are told to a hundredth of a cent.
+local function shown(kind, amount)
+  if kind ~= "usd" then return tostring(amount) end
+  return (("%.4f"):format(amount):gsub("0+$", ""):gsub("%.$", ""))
+end
+
 ---@class moonlet.Budget
 ---@field parent moonlet.Budget?
 ---@field what string            whose it is, for messages
 ---@field limits table<string, number>
 ---@field spent table<string, number>
 ---@field reserved table<string, number>
+---@field refused table?         the error of the first start that one of the budgets in it did not allow
+---@field over table<string, boolean>  kinds of which more was spent than allowed, and told
+---@field tell fun(text: string)?  hears of those
 
 --- A budget inside `parent`; nil limits are no limits.
 ---@param parent moonlet.Budget?
 ---@param limits table
 ---@param what string
+---@param tell fun(text: string)?  of the outermost one
 ---@return moonlet.Budget
-function M.open(parent, limits, what)
-  local budget = { parent = parent, what = what, limits = {}, spent = {}, reserved = {} }
+function M.open(parent, limits, what, tell)
+  local budget = { parent = parent, what = what, limits = {}, spent = {}, reserved = {}, over = {}, tell = tell }
   for _, kind in ipairs(counted) do
     local limit = limits[kind]
     if limit and limit < 0 then error(record.invalid(("budget.%s must not be negative"):format(kind)), 0) end
@@ -31,11 +41,40 @@ function M.open(parent, limits, what)
   return budget
 end
 
+local function outermost(budget)
+  while budget.parent do budget = budget.parent end
+  return budget
+end
+
+--- Puts on record that a limit was reached, whatever the script makes of it.
+---@param budget moonlet.Budget?
+---@param err table
+function M.note_refusal(budget, err)
+  if not budget then return end
+  local root = outermost(budget)
+  root.refused = root.refused or err
+end
+
 local function exceeded(budget, kind, amount)
-  return { kind = "budget", message = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(
-    budget.what, tostring(budget.limits[kind]), names[kind], tostring(budget.spent[kind]),
-    tostring(budget.reserved[kind]), tostring(amount)),
+  local text = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(budget.what,
+    shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
+    shown(kind, budget.reserved[kind]), shown(kind, amount))
+  local err = { kind = "budget", message = text,
     hint = "what has finished is kept; give more with --budget and resume the run" }
+  M.note_refusal(budget, err)
+  return err
+end
+
+--- Attempts in flight may use more than was reserved for them: that is said, once for each kind.
+local function tell_overshoot(budget, kind)
+  local limit = budget.limits[kind]
+  if not limit or budget.spent[kind] <= limit or budget.over[kind] then return end
+  budget.over[kind] = true
+  local tell = outermost(budget).tell
+  if tell then
+    tell(("%s: %s %s were used, %s more than allowed: attempts under way went beyond their reserve")
+      :format(budget.what, shown(kind, budget.spent[kind]), names[kind], shown(kind, budget.spent[kind] - limit)))
+  end
 end
 
 --- Reserves what a start may use. Raises `budget` and reserves nothing when one of the budgets around
@@ -71,6 +110,7 @@ function M.settle(reservation, used)
     for kind, amount in pairs(reservation.amounts) do
       node.reserved[kind] = node.reserved[kind] - amount
       node.spent[kind] = node.spent[kind] + (used and used[kind] or amount)
+      tell_overshoot(node, kind)
     end
     node = node.parent
   end
@@ -98,6 +138,14 @@ function M.with(budget, amounts, fn)
   M.settle(reservation, ok and used or nil)
   if not ok then error(result, 0) end
   return result
+end
+
+--- Refuses a runner whose price nobody knows, where a limit in USD must hold.
+---@param runner {name: string}
+function M.check_price(runner)
+  if runner.name == "rules" then return end
+  error(record.invalid(("a USD budget needs to know what the runner '%s' costs, and that is unknown"):format(
+    runner.name), "leave usd out of --budget, or limit agents= or tokens="), 0)
 end
 
 --- Whether a limit of that kind holds anywhere around.

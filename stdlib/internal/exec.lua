@@ -5,6 +5,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local budget = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
+local gate = require "moonlet.internal.gate"
 
 local M = {}
 
@@ -15,34 +16,6 @@ local fields = {
 local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
 local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` tells
-
---- Programs that change the world outside: they always need a person, so a gate comes first.
-local function irreversible(argv)
-  local program = (argv[1]:match("[^/]+$") or argv[1])
-  if program ~= "git" then return nil end
-  local i = 2
-  while argv[i] do
-    local word = argv[i]
-    if word == "-c" or word == "-C" or word == "--git-dir" or word == "--work-tree"
-      or word == "--namespace" or word == "--exec-path" or word == "--config-env" then
-      i = i + 2
-    elseif word:sub(1, 1) == "-" then
-      i = i + 1
-    else
-      if word == "push" then return "git push" end
-      if word ~= "tag" then return nil end
-      for j = i + 1, #argv do
-        local option = argv[j]
-        if option == "-l" or option == "--list" or option:match("^%-%-contains")
-          or option:match("^%-%-points%-at") or option:match("^%-n%d*$") or option:match("^%-%-sort") then
-          return nil
-        end
-      end
-      return argv[i + 1] and "git tag" or nil
-    end
-  end
-  return nil
-end
 
 local function arguments(call)
   local argv = call.argv
@@ -111,11 +84,7 @@ function M.exec(ctx, call)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
-  local what = irreversible(argv)
-  if what then
-    require("moonlet.internal.gate").gate(ctx, { action = what, name = "gate-" .. what:gsub(" ", "-"),
-      why = "it changes what others see, and cannot be taken back", show = table.concat(argv, " ") })
-  end
+  gate.before(ctx, argv)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function start(key, durable)
     return budget.with(state.budget, { processes = 1 }, function()

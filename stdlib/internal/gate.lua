@@ -5,6 +5,7 @@ local state_of = require "moonlet.internal.state"
 local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local irreversible = require "moonlet.internal.irreversible"
 local task = core.task
 
 local M = {}
@@ -125,6 +126,16 @@ function M.gate(ctx, call)
   return { by = given.by, note = given.note }
 end
 
+--- A gate before a command that cannot be taken back; nothing for others.
+---@param ctx moonlet.Ctx
+---@param argv string[]
+function M.before(ctx, argv)
+  local what = irreversible.action(argv)
+  if not what then return end
+  M.gate(ctx, { action = what, name = "gate-" .. what:gsub(" ", "-"), show = table.concat(argv, " "),
+    why = "it changes what others see, and cannot be taken back" })
+end
+
 --- ctx:question{ text, options, show, timeout }: returns what a person answered.
 function M.question(ctx, call)
   local state = state_of.of(ctx)
@@ -153,10 +164,12 @@ end
 
 --- A step that writes in place was under way when its host died: what it did is for a person to see.
 --- Returns when the person wants it done again.
-function M.interrupted_writer(run, step, attempt)
+function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
-    why = "look at what it changed first: git status, git diff", shown = shown { "again", step.key, attempt } }
+    why = "it would find what it left behind", show = "since it began these changed:\n" .. changed,
+    -- The answer holds for the attempt: the person may well put the files in order first.
+    shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
 end

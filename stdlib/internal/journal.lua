@@ -118,6 +118,9 @@ local function replayed(run, key, hash)
   return "ok", value
 end
 
+--- Whether a budget refused something by now: what came of it is not the last word.
+local function refused(run) return run.own_budget and run.own_budget.refused ~= nil end
+
 ---@class moonlet.StepOptions
 ---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
 ---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
@@ -143,7 +146,7 @@ function M.step(run, key, input, options, live)
   local ok, result = pcall(live, last, hash)
   if ok then
     local item = { t = "end", k = key, h = hash, verb = input.verb, s = "ok", v = values.put(result, options.paid),
-      again = options.again and options.again(result) or nil }
+      again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil }
     core.journal.append(core.json.encode(item), options.paid or false)
     return result, false
   end

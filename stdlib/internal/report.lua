@@ -4,6 +4,23 @@ local runners = require "moonlet.internal.runners"
 
 local M = {}
 
+--- Who did the work: the runners of the agent steps, or the run's own where there was none.
+local function by_whom(run)
+  local seen, names = {}, {}
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and not seen[step.runner] then
+      seen[step.runner] = true
+      names[#names + 1] = step.runner
+    end
+  end
+  if #names == 0 then
+    if run.preset and not run.preset.needs.agents then return "" end
+    names[1] = run.runner_name
+  end
+  if #names == 1 and names[1] == "rules" then return "rules, no model, nothing spent, " end
+  return table.concat(names, " and ") .. ", "
+end
+
 --- The distilled answer, the verdict, what it rests on, and where the rest is.
 ---@param run table
 ---@param envelope table
@@ -17,10 +34,7 @@ function M.text(run, envelope)
     local result = envelope.result
     lines[#lines + 1] = type(result) == "string" and result or core.json.encode(result, 2) .. "\n"
   end
-  local asks = not run.preset or run.preset.needs.agents
-  local by = asks and (run.runner_name == "rules" and "rules, no model, nothing spent, "
-    or run.runner_name .. ", ") or ""
-  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by,
+  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
   if run.verdict == "degraded" then
     for _, item in ipairs(run.degraded) do

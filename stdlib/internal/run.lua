@@ -34,15 +34,19 @@ local function first_blocked(run)
 end
 
 local function verdict_of(run, ok, err)
+  local refused = run.own_budget and run.own_budget.refused
   if ok then
+    if refused then return "budget" end
     if first_blocked(run) then return "blocked" end
     return #run.degraded > 0 and "degraded" or "ok"
   end
   local kind = type(err) == "table" and rawget(err, "kind")
-  if type(err) == "table" and rawget(err, "blocked") == true and first_blocked(run) then return "blocked" end
   if kind == "parked" then return "needs-human" end
+  if type(err) == "table" and rawget(err, "blocked") == true and not refused and first_blocked(run) then
+    return "blocked"
+  end
   if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
-  return "failed"
+  return refused and "budget" or "failed"
 end
 
 local function add_paths(run)
@@ -124,7 +128,8 @@ local function add_steps(run)
       return live(last, hash, step)
     end)
     if not ok then
-      run.end_step(step, "failed", { error = value })
+      local parked = type(value) == "table" and rawget(value, "kind") == "parked"
+      run.end_step(step, parked and "parked" or "failed", { error = value })
       error(value, 0)
     end
     step.cached = cached
@@ -196,7 +201,7 @@ function M.create(plan)
     runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, usd_asked = plan.usd_asked, parked = {},
+    may_ask = plan.may_ask, parked = {},
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -210,6 +215,7 @@ function M.create(plan)
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
   run.started_at = before and before.record.started_at
+  run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
@@ -229,12 +235,13 @@ local function finish(run, ok, result)
   run.error = nil
   if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
   run.verdict = verdict_of(run, ok, result)
+  if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
   if run.verdict == "blocked" and not run.error then
     local item = first_blocked(run)
     run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
       item.command, item.why), hint = "read its stdout.log and stderr.log under steps/" }
   end
-  run.duration_ms = core.clock.monotonic() - run.started
+  run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
@@ -267,9 +274,13 @@ end
 
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  local wall = run.budget.wall and duration.ms(run.budget.wall, "budget.wall")
+  -- The time in which nobody drove the run does not count.
+  local wall = run.budget.wall and math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  run.own_budget = budget.open(nil, run.budget, "the budget of the run", function(text)
+    core.event.emit("warning", nil, { text = text })
+  end)
   return pcall(scope.body, run, "", {
-    budget = budget.open(nil, run.budget, "the budget of the run"), timeout = wall, timeout_kind = "budget",
+    budget = run.own_budget, timeout = wall, timeout_kind = "budget",
     what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
   }, function(ctx)
     run.scope = state_of.of(ctx).scope
@@ -301,11 +312,21 @@ function M.execute(run)
   error(envelope, 0)
 end
 
+--- What the prepared agents may come to, as a line for people.
+local function worst_case_text(run)
+  local worst = run.worst
+  local text = ("%d agent calls are prepared"):format(worst.calls)
+  if worst.calls == 0 then return text end
+  return ("%s: at worst %d agent starts and about %d tokens, and then what the script does with the answers")
+    :format(text, worst.agents, worst.tokens)
+end
+
 --- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0 }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     local recorded, envelope, code = pcall(finish, run, ok, result)
@@ -318,9 +339,11 @@ function M.dry_run(run)
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name,
     runner = run.runner_name, model = run.model or null, status = "prepared" }, 2) .. "\n")
-  core.event.emit("log", nil, { text = ("%d agent calls are prepared"):format(run.prompts or 0) })
+  core.event.emit("log", nil, { text = worst_case_text(run) })
+  local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
-    result = { prepared = run.task_id, agents = run.prompts or 0 } }
+    result = { prepared = run.task_id, agents = worst.calls, limits = run.budget,
+      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens } } }
   core.run.finish()
   M.current = nil
   return envelope, 0

@@ -92,6 +92,7 @@ function M.write(run)
     started_at = run.started_at or core.clock.iso(run.started_wall),
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
+    spent = run.own_budget and run.own_budget.spent or null,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
     validation = validation_records(run), error = M.error(run.error),
     steps = run.verdict and step_records(run) or null,

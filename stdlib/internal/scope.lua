@@ -10,8 +10,9 @@ local M = {}
 
 local finally_ms = 10000
 
---- Kinds that no quorum and no settle may turn into data: they end the whole.
-local fatal = { cancelled = true, budget = true, limit = true }
+--- Kinds that no quorum and no settle may turn into data: they end the whole. A budget does not: it
+--- refuses new starts, and what was paid for runs to its end.
+local fatal = { cancelled = true, limit = true }
 
 local function kind_of(err)
   return type(err) == "table" and rawget(err, "kind") or "failed"
@@ -51,6 +52,7 @@ function M.body(run, path, options, fn, ...)
   state.open = false
   local own = task.scope_error(scope)
   task.close_scope(scope)
+  if own and kind_of(own) == "budget" then budget.note_refusal(options.budget, own) end
   if not results[1] then error(results[2], 0) end
   if state.failure then error(state.failure, 0) end
   if own then error(own, 0) end
@@ -168,7 +170,7 @@ end
 local function run_branches(state, items, keys, limit, fn, on_failure)
   local outcomes, next_index = {}, 1
   local function worker()
-    while next_index <= #items do
+    while next_index <= #items and not state.failure do
       local i = next_index
       next_index = i + 1
       local path = state.path .. "/" .. keys[i]
@@ -234,10 +236,14 @@ function M.parallel(ctx, items, fn, options)
         return
       end
       failed, first = failed + 1, first or err
-      if fatal[kind_of(err)] or not tolerant then
+      local too_few = need and total - failed < need
+      if kind_of(err) == "budget" then
+        -- What is under way is paid for: it runs to its end.
+        if not tolerant or too_few then own.failure = own.failure or err end
+      elseif fatal[kind_of(err)] or not tolerant then
         own.failure = own.failure or err
         task.cancel_scope(own.scope, err)
-      elseif need and total - failed < need then
+      elseif too_few then
         own.failure = own.failure or quorum_error(failed, need, total, first)
         task.cancel_scope(own.scope, own.failure)
       end

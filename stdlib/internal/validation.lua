@@ -4,6 +4,7 @@ local state_of = require "moonlet.internal.state"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local grants = require "moonlet.internal.grants"
+local gate = require "moonlet.internal.gate"
 local command = require "moonlet.internal.runner.command"
 local artifacts = require "moonlet.internal.artifacts"
 
@@ -160,6 +161,7 @@ function M.validate(ctx, call)
   end
   local argv = words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
+  gate.before(ctx, argv)
   local key = state_of.key(state, call.name or "validate-" .. kind)
   local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0)
   run.note_validation(result, call.required ~= false)
@@ -194,6 +196,7 @@ function M.require(ctx, call)
   end
   local argv = words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])
+  gate.before(ctx, argv)
   local limit = limit_of(call, "custom")
   local key = state_of.key(state, call.name or "require")
   local runs, why = {}, nil

@@ -56,6 +56,7 @@ function M.plan(home, id, rec, found)
     error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
   end
   rec.options.gates = found.gates or rec.options.gates
+  rec.prepared = rec.prepared or rec.options.dry_run
   rec.options.dry_run = nil
   return {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,

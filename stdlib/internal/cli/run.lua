@@ -258,6 +258,13 @@ local function find_prepared(home, id, name)
   return { id = id, run = model.run, record = record_store.read(root, model.run) or {} }
 end
 
+--- The `args` of a script, which begins to run when it is opened. What only a preset would understand
+--- is refused later, if it is none.
+local function script_args_of(words)
+  local ok, _, positional = pcall(options.parse, words, known)
+  return ok and positional or {}
+end
+
 local function plan_of(words, output)
   local target, index = find_target(words)
   if not target then
@@ -273,8 +280,7 @@ local function plan_of(words, output)
   local home = home_module.open(repo)
 
   local source = presets.find(home, target)
-  local script_args = {}
-  local preset, resume = presets.open(source, script_args)
+  local preset, resume = presets.open(source, script_args_of(rest))
   local all = preset and preset_options(preset) or known
   local found, positional = options.parse(rest, all)
   if found.help then return nil, help_text(preset, all) end
@@ -283,7 +289,6 @@ local function plan_of(words, output)
       core.text.printable(positional[1], 60)), "its arguments are named: moonlet run "
         .. preset.name .. " --help"), 0)
   end
-  for i, word in ipairs(positional) do script_args[i] = word end
 
   local plan = { home = home, source = source, preset = preset, resume = resume, options = {} }
   plan.name = preset and preset.name or source.name
@@ -291,7 +296,7 @@ local function plan_of(words, output)
   local before = plan.before and plan.before.record or {}
   local told = before.options or {}
   plan.args = preset and preset_args(preset, found, all, plan.before and before)
-    or core.json.array(script_args)
+    or core.json.array(positional)
   plan.target = target
   plan.runner_spec = found.runner or before.runner or "rules"
   plan.runner = runners.parse(plan.runner_spec)
@@ -318,7 +323,8 @@ local function plan_of(words, output)
     error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
       "write --gates park or --gates deny"), 0)
   end
-  plan.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd)
+  plan.options.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd) or nil
+  if plan.options.usd_asked then budget_module.check_price(plan.runner) end
   plan.background, plan.detached = found.background, found.detached
   plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false
