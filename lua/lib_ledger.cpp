@@ -91,13 +91,20 @@ json to_json(const std::vector<Row>& rows) {
 
 json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
 
+/// Nobody waits long for an index, but for whoever asked for it to be rebuilt.
+constexpr std::int64_t kPatienceMs = 5'000;
+constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
+
 /// The work of a function whose first argument is a home: `use` is called with its ledger.
 template <typename Fn>
 WorkFunction with_ledger(Home& home, Fn use) {
   return [&home, use = std::move(use)]() -> Result<json> {
     auto ledger = home.ledger();
     if (!ledger) return ledger.error();
-    if (*ledger != nullptr) return use(**ledger, **home.existing());
+    if (*ledger != nullptr) {
+      (*ledger)->set_patience(kPatienceMs);
+      return use(**ledger, **home.existing());
+    }
     Error error;
     error.kind = ErrorKind::kInvalid;
     error.message = "there are no runs here";
@@ -110,10 +117,6 @@ Result<json> done(const Result<void>& result) {
   return json(true);
 }
 
-/// Of a repository that other programs keep busy a run cannot wait for long.
-constexpr std::int64_t kPatienceOfRunsMs = 5'000;
-constexpr std::int64_t kPatienceMs = 30'000;
-
 /// put(home, id, text of run.json) -> true
 int ledger_put(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -122,10 +125,7 @@ int ledger_put(lua_State* L) {
   push_work(L) = with_ledger(home, [id, text](Ledger& ledger, const Dir&) -> Result<json> {
     auto record = ledger_record(id, text);
     if (!record) return record.error();
-    ledger.set_patience(kPatienceOfRunsMs);
-    const auto put = ledger.put_record(*record);
-    ledger.set_patience(kPatienceMs);
-    return done(put);
+    return done(ledger.put_record(*record));
   });
   return await_work(L);
 }
@@ -245,6 +245,7 @@ int ledger_mark_stale(lua_State* L) {
 int ledger_rebuild(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
+    ledger.set_patience(kPatienceOfRebuildMs);
     const bool was_stale = is_ledger_stale(agent);
     if (auto unmarked = unmark_ledger_stale(agent); !unmarked) return unmarked.error();
     auto fill = rebuild_ledger(ledger, agent);

@@ -31,9 +31,8 @@ end
 
 --- The same for the run that is being driven: a failure is one warning, however often it comes.
 ---@param run table
----@param text string
-function M.put_run(run, text)
-  local err = M.put(run.home, run.id, text)
+function M.put_run(run)
+  local err = M.put(run.home, run.id, core.run.redact(run.record))
   if not err or run.ledger_failed then return end
   run.ledger_failed = true
   run.emit("warning", { text = "the run is not in the ledger: " .. M.trouble(err) })
@@ -54,6 +53,11 @@ end
 ---@return boolean? ready, table? err
 function M.ready(home)
   local present, stale = core.ledger.present(home.handle)
+  if present and stale then
+    -- One that is damaged, or of a newer moonlet, is put aside on the user's word alone.
+    local usable, err = core.ledger.list(home.handle, {}, 1)
+    if not usable then return nil, err end
+  end
   if stale or not present then
     local filled, err = core.ledger.rebuild(home.handle)
     if not filled then return nil, err end
