@@ -50,8 +50,10 @@ local function check_values(story, path, problem, note)
     problem("a value of the journal was changed", ("%s/values/%s"):format(path, name),
       restore .. "; a resume does its step again")
   end
-  if story.values.extra > 0 then
-    note(("%d files that no record of the journal names"):format(story.values.extra), path .. "/values")
+  local extra = story.values.extra
+  if extra > 0 and not story.why then
+    note(("%d %s no record of the journal names"):format(extra, extra == 1 and "value that" or "values that"),
+      path .. "/values")
   end
 end
 
@@ -141,7 +143,9 @@ local function check_decision(root, rec, story, problem, note)
   end
   local form = artifacts.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
   if not last then
-    if text and text ~= form then note("decision.md was written by hand: moonlet decide puts it on record", at) end
+    if text and text ~= form and not story.why then
+      note("decision.md was written by hand: moonlet decide puts it on record", at)
+    end
   elseif hash ~= last then
     if not text then
       problem("the decision is missing", at, "moonlet decide it again")

@@ -87,6 +87,8 @@ function M.main(words)
   if root then filled, trouble = prepare_ledger(home, found.rebuild) end
   if filled then
     lines[1] = ("the ledger was made anew from %s"):format(count(filled.runs, "run", "runs"))
+  elseif trouble and (trouble.kind == "denied" or trouble.kind == "timeout") then
+    index.notes[1] = { what = "it was not looked at: " .. trouble.message, at = "ledger.db" }
   elseif trouble then
     index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
   elseif all and root then
@@ -118,7 +120,7 @@ function M.main(words)
         or "the ledger does not agree with the runs" }
   end
   return { ok = problems == 0, command = "run verify", run = core.json.null, error = err,
-    result = { runs = core.json.array(runs), ledger = { problems = index.problems,
+    result = { runs = core.json.array(runs), ledger = { problems = index.problems, notes = index.notes,
       rebuilt = filled and filled.runs or core.json.null } } },
     problems == 0 and 0 or 1, table.concat(lines, "\n") .. "\n"
 end
