@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
-#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox …]
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox|ledger …]
 # Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
 # that of the bare loop in the same round, and the table shows the median of these ratios with the
 # least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
@@ -21,12 +21,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 rounds=3 ;;
     --rounds) rounds=${2:?--rounds needs a number} && shift ;;
-    spawn | sleep | parent | capture | startup | memory | sandbox) suites+=("$1") ;;
+    spawn | sleep | parent | capture | startup | memory | sandbox | ledger) suites+=("$1") ;;
     *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
   esac
   shift
 done
-if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox ledger); fi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
@@ -248,6 +248,14 @@ suite_memory() {
 suite_sandbox() {
   printf '\nscripts that are killed: how far they get beyond their limit\n'
   "$tools/sandbox_limits" "$moonlet" "$root"/tests/sandbox/*.lua 2>error.log || say "see error.log"
+}
+
+suite_ledger() {
+  local runs=1000000
+  if [ -n "$quick" ]; then runs=100000; fi
+  printf '\nledger: the newest 50 of %s runs\n' "$runs"
+  "$tools/ledger_list" "$scratch/ledger" "$runs" 101 || say "the ledger could not be measured"
+  rm -rf "$scratch/ledger"
 }
 
 printf '%s, %s cores, %s rounds\n' "$(uname -sr)" "$(nproc)" "$rounds"
