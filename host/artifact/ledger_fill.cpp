@@ -34,6 +34,15 @@ Result<std::vector<std::uint64_t>> numbers_on_disk(const Dir& agent, std::uint64
   return numbers;
 }
 
+/// The record of a run; nothing when it is missing or damaged.
+std::optional<LedgerRecord> record_of(const Dir& agent, const std::string& id) {
+  const auto text = agent.read_file("runs/" + id + "/" + kRunRecordName, kLongestRunRecord);
+  if (!text || text->cut) return std::nullopt;
+  auto record = ledger_record(id, text->bytes);
+  if (!record) return std::nullopt;
+  return std::move(*record);
+}
+
 class Filler {
  public:
   Filler(Ledger& ledger, const Dir& agent) : ledger_(ledger), agent_(agent) {}
@@ -74,6 +83,28 @@ class Filler {
   std::uint64_t open_from_ = UINT64_MAX;
 };
 
+/// A host that is killed at the end of its run has written the record and not told the ledger: what
+/// the ledger takes for running is looked at again.
+Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
+  const auto running = ledger.list_runs({.status = "running"}, SIZE_MAX);
+  if (!running) return running.error();
+  std::vector<std::string> changed;
+  for (const LedgerRun& run : *running) {
+    const auto record = record_of(agent, run.id);
+    if (record && !ledger_differences({run, {}, {}}, *record).empty()) changed.push_back(run.id);
+  }
+  if (changed.empty()) return {};
+  return ledger.together([&]() -> Result<void> {
+    for (const std::string& id : changed) {
+      // Read again: nobody else writes now.
+      const auto record = record_of(agent, id);
+      if (!record) continue;
+      if (auto put = ledger.put_record(*record); !put) return put;
+    }
+    return {};
+  });
+}
+
 /// True when the numbers after `after` have no gap and nothing newer is on the disk: then nobody
 /// has to look through the folder.
 bool nothing_is_missing(const Dir& agent, std::uint64_t after,
@@ -110,6 +141,7 @@ Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent) {
 }
 
 Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent) {
+  if (auto refreshed = refresh_running(ledger, agent); !refreshed) return refreshed.error();
   const auto after = ledger.complete_to();
   if (!after) return after.error();
   const auto known = ledger.run_numbers(*after);

@@ -19,8 +19,9 @@ struct LedgerFill {
 /// See Ledger::rebuild. `agent` is the `.agent` folder.
 Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent);
 
-/// Puts runs into the ledger that are on the disk and not in it. Its cost grows with the number of
-/// runs that were made since it was last asked, not with that of all.
+/// Puts runs into the ledger that are on the disk and not in it, or that it takes for running and
+/// that have ended: a host may be killed before it tells the ledger. The cost grows with the number
+/// of such runs, and of those made since it was last asked, not with that of all.
 Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent);
 
 /// Something could not be put into the ledger: it is to be rebuilt before it is believed.

@@ -188,6 +188,8 @@ local function begin_record(run, plan)
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, record = integrity.hash_of_record(run.record) }
+  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   if plan.before and plan.before.resumed then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
@@ -230,7 +232,7 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
-  ledger.put_run(run)
+  if not before then ledger.put_run(run) end
   return run
 end
 

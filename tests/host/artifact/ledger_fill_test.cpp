@@ -72,6 +72,17 @@ TEST_CASE("what a ledger knows is left as it is, until it is rebuilt") {
   CHECK(place.ledger.get_run(id)->verdict == "failed");
 }
 
+TEST_CASE("what a ledger takes for running is looked at again") {
+  Place place;
+  const auto id = place.make_run();
+  LedgerRun row;
+  row.id = id;
+  row.status = "running";
+  REQUIRE(place.ledger.put_run(row).ok());
+  place.complete();
+  CHECK(place.ledger.get_run(id)->status == "finished");
+}
+
 TEST_CASE("a run that is just being made is taken in later, one that never began is not") {
   Place place;
   const auto begun = place.make_run(false);
