@@ -5,15 +5,15 @@ namespace moonlet {
 namespace {
 
 constexpr luaL_Reg kLibraries[] = {
-    {"task", luaopen_core_task},         {"json", luaopen_core_json},
-    {"text", luaopen_core_text},         {"clock", luaopen_core_clock},
-    {"file", luaopen_core_file},         {"run", luaopen_core_run},
-    {"detach", luaopen_core_detach},     {"runs", luaopen_core_runs},
-    {"journal", luaopen_core_journal},   {"process", luaopen_core_process},
-    {"event", luaopen_core_event},       {"system", luaopen_core_system},
-    {"script", luaopen_core_script},     {"coroutine", luaopen_core_coroutine},
-    {"terminal", luaopen_core_terminal}, {"ledger", luaopen_core_ledger},
-    {"audit", luaopen_core_audit},
+    {"task", luaopen_core_task},           {"json", luaopen_core_json},
+    {"text", luaopen_core_text},           {"clock", luaopen_core_clock},
+    {"file", luaopen_core_file},           {"run", luaopen_core_run},
+    {"detach", luaopen_core_detach},       {"runs", luaopen_core_runs},
+    {"lines", luaopen_core_lines},         {"journal", luaopen_core_journal},
+    {"process", luaopen_core_process},     {"event", luaopen_core_event},
+    {"system", luaopen_core_system},       {"script", luaopen_core_script},
+    {"coroutine", luaopen_core_coroutine}, {"terminal", luaopen_core_terminal},
+    {"ledger", luaopen_core_ledger},       {"audit", luaopen_core_audit},
 };
 
 }  // namespace

@@ -57,9 +57,9 @@ class Story {
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
     }
     if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"));
-    const auto value = body->find("v");
-    if (value != body->end() && value->is_object()) {
-      if (const auto name = text_in(*value, "$value"); !name.empty()) values_.insert(name);
+    for (const json& value : *body) {
+      if (!value.is_object()) continue;
+      if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
     }
   }
 

@@ -1,5 +1,11 @@
 // core.file: reading files beneath a directory that was opened once. What a user or a model named
 // is data here: a file that cannot be read gives nil and an error table.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
 #include <optional>
 #include <string>
 
@@ -77,6 +83,50 @@ int file_write(lua_State* L) {
   return 1;
 }
 
+/// remove(dir, path) -> true, or nil and an error: with all beneath it; nothing there is fine
+int file_remove(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_path(L, 2);
+  auto& removed = push_box<Result<void>>(L);
+  removed = dir.remove_tree(path);
+  if (!removed) return push_failure(L, removed.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/// lock(dir, name, ms?) -> handle, or nil and an error: an flock on a small file, waited for up to
+/// `ms` (2000: as long as others need to read and write one). Let go by unlock(), and with the
+/// process.
+int file_lock(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view name = check_path(L, 2);
+  const lua_Integer tries = 1 + luaL_optinteger(L, 3, 2000) / 2;
+  auto& handle = push_box<Fd>(L);
+  auto& failure = push_box<Error>(L);
+  const timespec pause{0, 2'000'000};
+
+  handle = Fd(::openat(dir.fd(), std::string(name).c_str(),
+                       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  bool held = false;
+  for (lua_Integer i = 0; handle.get() >= 0 && !held && i < tries; ++i) {
+    if (i > 0) ::nanosleep(&pause, nullptr);
+    held = ::flock(handle.get(), LOCK_EX | LOCK_NB) == 0;
+  }
+  if (!held) {
+    failure = Error::from_errno(errno, "lock", dir.path() + "/" + std::string(name));
+    return push_failure(L, failure);
+  }
+  lua_pushvalue(L, -2);
+  return 1;
+}
+
+/// unlock(handle)
+int file_unlock(lua_State* L) {
+  Fd* handle = to_box<Fd>(L, 1);
+  if (handle != nullptr) *handle = Fd();
+  return 0;
+}
+
 /// read(dir, path, cap) -> text, nil, cut, size; or nil and an error
 int file_read(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
@@ -94,8 +144,8 @@ int file_read(lua_State* L) {
   return 4;
 }
 
-/// stat(dir, path) -> {type, size, mode, mtime_ns, inode}, or nil and an error. A path that ends in a link is
-/// followed as far as the directory allows.
+/// stat(dir, path) -> {type, size, mode, mtime_ns, inode}, or nil and an error. A path that ends in
+/// a link is followed as far as the directory allows.
 int file_stat(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_path(L, 2);
@@ -182,9 +232,12 @@ int file_take(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<file_load>},           {"take", guard<file_take>},   {"root", guard<file_root>},
-    {"make_root", guard<file_make_root>}, {"write", guard<file_write>}, {"read", guard<file_read>},
-    {"stat", guard<file_stat>},           {"list", guard<file_list>},   {nullptr, nullptr},
+    {"load", guard<file_load>},     {"take", guard<file_take>},
+    {"root", guard<file_root>},     {"make_root", guard<file_make_root>},
+    {"write", guard<file_write>},   {"read", guard<file_read>},
+    {"lock", guard<file_lock>},     {"remove", guard<file_remove>},
+    {"unlock", guard<file_unlock>}, {"stat", guard<file_stat>},
+    {"list", guard<file_list>},     {nullptr, nullptr},
 };
 
 }  // namespace

@@ -2,6 +2,9 @@
 #include "lua/lib_run.h"
 
 #include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
@@ -193,6 +196,23 @@ int run_read(lua_State* L) {
   return 3;
 }
 
+/// read_tail(path, cap) -> the last bytes of a file, or nothing when it cannot be read
+int run_read_tail(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 2));
+  auto& text = push_box<std::string>(L);
+  auto file = run.agent->open_read(path);
+  if (!file) return 0;
+  const off_t size = ::lseek(file->get(), 0, SEEK_END);
+  const off_t from = std::max<off_t>(0, size - static_cast<off_t>(cap));
+  text.resize(static_cast<std::size_t>(std::max<off_t>(0, size - from)));
+  const ssize_t got = ::pread(file->get(), text.data(), text.size(), from);
+  if (got < 0) return 0;
+  lua_pushlstring(L, text.data(), static_cast<std::size_t>(got));
+  return 1;
+}
+
 /// make_dirs(path): a folder beneath `.agent`
 int run_make_dirs(lua_State* L) {
   Run& run = check_run(L);
@@ -201,6 +221,29 @@ int run_make_dirs(lua_State* L) {
   made = run.agent->make_dirs(path, Durable::kYes);
   if (!made) return raise_error(L, made.error());
   return 0;
+}
+
+/// remove(path): a file or folder beneath `.agent`, if it is there
+int run_remove(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  auto& removed = push_box<Result<void>>(L);
+  removed = run.agent->remove_tree(path);
+  if (!removed) return raise_error(L, removed.error());
+  return 0;
+}
+
+/// rename(from, to): within `.agent`; false when there is no such file
+int run_rename(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view from = check_text(L, 1);
+  const std::string_view to = check_text(L, 2);
+  auto& renamed = push_box<Result<void>>(L);
+  const bool there = run.agent->exists(from);
+  if (there) renamed = run.agent->rename(from, to);
+  if (!renamed) return raise_error(L, renamed.error());
+  lua_pushboolean(L, there);
+  return 1;
 }
 
 std::string value_path(const Run& run, std::string_view name) {
@@ -349,6 +392,9 @@ constexpr luaL_Reg kFunctions[] = {
     {"write_run", guard<run_write_run>},
     {"write", guard<run_write>},
     {"read", guard<run_read>},
+    {"read_tail", guard<run_read_tail>},
+    {"remove", guard<run_remove>},
+    {"rename", guard<run_rename>},
     {"make_dirs", guard<run_make_dirs>},
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},

@@ -1,7 +1,9 @@
 // core.system: the process around the engine, as far as the standard library may ask for it.
+#include <limits.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -81,6 +83,17 @@ int system_find_program(lua_State* L) {
   return 0;
 }
 
+/// real_path(path) -> the absolute path with every link followed, or nil. (Lua has no readlink.)
+int system_real_path(lua_State* L) {
+  const char* path = luaL_checkstring(L, 1);
+  auto& full = push_box<std::string>(L);
+  full = path[0] == '/' ? path : Services::of(L).working_directory + "/" + path;
+  char resolved[PATH_MAX];
+  if (realpath(full.c_str(), resolved) == nullptr) return 0;
+  lua_pushstring(L, resolved);
+  return 1;
+}
+
 /// print(stream, text): 1 is the result, 2 is for the person
 int system_print(lua_State* L) {
   const lua_Integer stream = luaL_checkinteger(L, 1);
@@ -135,6 +148,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"env_matching", guard<system_env_matching>},
     {"cwd", guard<system_cwd>},
     {"find_program", guard<system_find_program>},
+    {"real_path", guard<system_real_path>},
     {"print", guard<system_print>},
     {"is_terminal", guard<system_is_terminal>},
     {"keeper_program", guard<system_keeper_program>},

@@ -1,17 +1,13 @@
 --- Which presets the user has accepted: their needs are shown once for each content hash. The record
 --- is one small file a preset under the user's state folder.
 local grants = require "moonlet.internal.grants"
+local state_folder = require "moonlet.internal.state_folder"
 
 local M = {}
 
-local function state_folder()
-  local base = core.system.env "XDG_STATE_HOME"
-  if not base or base:sub(1, 1) ~= "/" then
-    local home = core.system.env "HOME"
-    if not home or home:sub(1, 1) ~= "/" then return nil end
-    base = home .. "/.local/state"
-  end
-  return base .. "/moonlet/accepted"
+local function accepted_folder()
+  local base = state_folder.path()
+  return base and base .. "/accepted"
 end
 
 --- The rights are part of the hash: a preset may compute what it needs.
@@ -21,14 +17,14 @@ local function key(source, wanted)
 end
 
 local function is_recorded(name)
-  local folder = state_folder()
+  local folder = accepted_folder()
   local root = folder and core.file.root(folder)
   return root ~= nil and core.file.stat(root, name) ~= nil
 end
 
 --- What cannot be recorded is asked again the next time.
 local function record(name, source, wanted)
-  local folder = state_folder()
+  local folder = accepted_folder()
   local root = folder and core.file.make_root(folder)
   if not root then return end
   local lines = grants.describe(wanted)

@@ -3,67 +3,34 @@
 local state_of = require "moonlet.internal.state"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
-local budget = require "moonlet.internal.budget"
-local grants = require "moonlet.internal.grants"
-local runners = require "moonlet.internal.runners"
-local command = require "moonlet.internal.runner.command"
+local answer = require "moonlet.internal.answer"
 local artifacts = require "moonlet.internal.artifacts"
-local journal = require "moonlet.internal.journal"
+local attempts = require "moonlet.internal.attempt"
+local budget = require "moonlet.internal.budget"
 local changes = require "moonlet.internal.changes"
+local journal = require "moonlet.internal.journal"
+local retry = require "moonlet.internal.retry"
+local jobs = require "moonlet.internal.job"
+local spending = require "moonlet.internal.spending"
+local usage = require "moonlet.internal.usage"
 local values = require "moonlet.internal.values"
+local workspace = require "moonlet.internal.workspace"
 
 local M = {}
 
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
-  returns = "table", rules = "callable", inputs = "list", env = "list", argv = "list",
-  cwd = "string", timeout = "duration", idle = "duration", in_place = "boolean",
-  budget = "table",
+  returns = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
+  in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
+  argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
+  retry = "integer", budget = "table",
 }
-local default_timeout_ms = 30 * 60 * 1000
-local default_idle_ms = 10 * 60 * 1000
-local default_answer_tokens = 4000
-local answer_cap = 8 << 20
 local prompt_cap = 64 << 20
-local log_cap = 64 << 20
-
---- The JSON value in an answer: the whole text, or else its only fenced block.
-local function parse_json(text)
-  local ok, value = pcall(core.json.decode, text)
-  if ok then return value end
-  local blocks = {}
-  for block in ("\n" .. text):gmatch("\n```%w*[ \t]*\r?\n(.-)\n[ \t]*```") do
-    blocks[#blocks + 1] = block
-  end
-  if #blocks == 1 then
-    local fenced_ok, fenced = pcall(core.json.decode, blocks[1])
-    if fenced_ok then return fenced end
-    return nil, fenced.message
-  end
-  return nil, value.message
-end
-
---- Checks an answer against `returns`. Returns the data, or nil and what is wrong with it.
-local function check_answer(returns, text)
-  local data, why = parse_json(text)
-  if data == nil then return nil, "the answer is not JSON: " .. tostring(why) end
-  local problems = core.json.validate(returns, data)
-  if problems then return nil, problems end
-  return data
-end
-
-local function repair_prompt(prompt, answer, problems)
-  return table.concat({
-    prompt, "\n\n---\nYour last answer could not be used:\n\n", problems,
-    "\n\nIt began with:\n\n", artifacts.fence(core.text.cut(answer, 4000)),
-    "\n\nAnswer again, with nothing but the JSON value that is asked for.\n",
-  })
-end
 
 local function run_rules(call)
   if not call.rules then
     error(record.invalid(("the agent call '%s' has no rules"):format(call.name or "agent"),
-      "name an agent with --runner 'command:PROGRAM ARG…'"), 0)
+      "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'"), 0)
   end
   local data = call.rules()
   local text = type(data) == "string" and data or core.json.encode(data, 2)
@@ -77,72 +44,34 @@ local function run_rules(call)
   return { status = "ok", text = text, data = data }
 end
 
-local function read_answer(run, dir)
-  local written, _, written_cut = run.read_artifact(dir .. "/out/output.md", answer_cap)
-  if written then return { text = written, cut = written_cut, source = "out/output.md" } end
-  local printed, _, cut = run.read_artifact(dir .. "/stdout.log", answer_cap)
-  return { text = printed or "", cut = cut or false, source = "stdout" }
-end
-
---- The name of an attempt in keeper.log.
-local function attempt_id(key, number) return ("%s@%d"):format(key, number) end
-
---- Starts the attempt, or takes up one that a host before this one had started.
-local function run_process(run, step, dir, call, argv, attempt)
-  local id = attempt_id(step.key, attempt.number)
-  if attempt.state == "running" or attempt.state == "exited" then
-    run.emit("log", { step = step.key, text = attempt.state == "running"
-      and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    return core.process.take(step.key, id), argv
+--- An attempt that was under way in place when its host died: its keeper ended it, unless it had ended
+--- by itself. A person is shown what it changed.
+local function settle_in_place(run, step, last, state)
+  if state == "running" then
+    local exit = core.process.take(step.key, attempts.id(step.key, last.a))
+    state = exit.why == "cancelled" and "lost" or "exited"
   end
-  local made = command.command {
-    argv = argv, prompt = attempt.prompt, prompt_file = run.absolute(dir .. "/prompt.md"),
-    out = run.absolute(dir .. "/out"),
-  }
-  local exit = core.process.run {
-    step = step.key, attempt = id, argv = made.argv, env = run.child_environment({}, call.env),
-    cwd = run.resolve_cwd(call.cwd),
-    stdin_file = made.stdin and dir .. "/prompt.md" or nil,
-    stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = attempt.limits.wall, idle = attempt.limits.idle,
-    durable = true, own_group = true, outlives = not call.in_place,
-  }
-  return exit, made.argv
-end
-
---- One attempt: what the program left, read.
-local function run_attempt(run, step, dir, call, argv, attempt)
-  local exit, started = run_process(run, step, dir, call, argv, attempt)
-  exit.stderr_tail = run.read_artifact(dir .. "/stderr.log", 64 * 1024)
-  exit.argv = started
-  local answer = read_answer(run, dir)
-  local result = command.finish(exit, answer, attempt.limits)
-  result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
-  return result
+  if state == "lost" then
+    local changed, cut = changes.between(values.get(last.seen), changes.snapshot(run, run.top))
+    require("moonlet.internal.gate").interrupted_writer(run, step, last.a, changes.text(changed, cut))
+  end
+  return state
 end
 
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
-local function first_attempt(run, step, dir, call, last)
-  local limits = {
-    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
-    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
-  }
-  local first = { number = 1, prompt = core.run.redact(call.prompt), limits = limits }
+local function first_attempt(job, last)
+  local run, step, call = job.run, job.step, job.call
+  local first = { number = 1, prompt = core.run.redact(call.prompt) }
   if not last then return first end
-  local state = core.process.attempt(step.key, attempt_id(step.key, last.a))
-  if state == "running" and call.in_place then
-    -- Its keeper is about to end it, since its host is gone.
-    local exit = core.process.take(step.key, attempt_id(step.key, last.a))
-    state = exit.why == "cancelled" and "lost" or "exited"
+  if last.spent then
+    first.number = last.a + 1
+    return first
   end
-  if state == "lost" and call.in_place then
-    local changed, cut = changes.between(values.get(last.seen), changes.snapshot(run, run.resolve_cwd(call.cwd)))
-    require("moonlet.internal.gate").interrupted_writer(run, step, last.a, changes.text(changed, cut))
-  end
-  local attempt = { number = last.a, limits = limits, repair = last.repair, state = state }
+  local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
+  if call.in_place then state = settle_in_place(run, step, last, state) end
+  local attempt = { number = last.a, repair = last.repair, state = state }
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
-  attempt.prompt = last.repair and run.read_artifact(dir .. "/prompt.md", 64 << 20) or first.prompt
+  attempt.prompt = last.repair and run.read_artifact(job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
     run.emit("warning", { step = step.key, text = ("attempt %d was lost with its keeper: once more"):format(last.a) })
     attempt.number, attempt.state = last.a + 1, nil
@@ -153,139 +82,151 @@ local function first_attempt(run, step, dir, call, last)
 end
 
 --- Puts the attempt on record before it starts, unless it is there already.
-local function record_attempt(run, step, dir, hash, attempt, call)
+local function record_attempt(job, hash, attempt)
   if attempt.state then return end
-  run.write_artifact(dir .. "/prompt.md", attempt.prompt)
+  job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt)
   -- Of what is interrupted in place a person will want to know what it did.
-  local seen = call.in_place and values.put(changes.snapshot(run, run.resolve_cwd(call.cwd)), true) or nil
-  journal.begin(run, step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
+  local seen = job.call.in_place and values.put(changes.snapshot(job.run, job.run.top), true) or nil
+  journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
 end
 
---- Runners that report no usage are counted by their text: four bytes are about a token.
-local function tokens_of(text) return (#text + 3) // 4 end
-
---- What an attempt may use, reserved before it starts.
-local function amounts_of(call, prompt)
-  local answer = call.budget and call.budget.tokens or default_answer_tokens
-  return { agents = 1, processes = 1, tokens = tokens_of(prompt) + answer }
+--- One attempt in its place, from the reserve of the budget to what it changed on disk.
+local function run_attempt(job, hash, attempt, own_budget)
+  return budget.with(own_budget, spending.reserve(job, attempt.prompt), function()
+    -- One that is on record was allowed already.
+    if not attempt.state then retry.check(job) end
+    local place = workspace.open(job.run, job.step.key, job.dir, job.call, job.sandbox, attempt)
+    job.cwd, job.writable = place.cwd, place.writable
+    local ok, result = pcall(function()
+      record_attempt(job, hash, attempt)
+      return attempts.run(job, attempt)
+    end)
+    if not ok or result.status ~= "ok" then place.abandon() end
+    if not ok then error(result, 0) end
+    spending.price(job, result)
+    job.finish_place = result.status == "ok" and place.finish or nil
+    result.used = spending.used(job, attempt.prompt, result)
+    return result, result.used
+  end)
 end
 
---- Adds what a call that is only prepared may come to: each attempt that it may need.
-local function count_worst_case(worst, call, runner)
-  worst.calls = worst.calls + 1
-  if runner.name == "rules" then return end
-  local attempts = call.returns and 2 or 1
-  for kind, amount in pairs(amounts_of(call, call.prompt)) do
-    worst[kind] = worst[kind] + attempts * amount
+local function entry_of(attempt, result, started)
+  return { number = attempt.number, status = result.status, why = result.exit.why, exit_code = result.exit.code,
+    class = result.class, duration_ms = core.clock.monotonic() - started, usage = result.usage,
+    used = result.used, error = result.error and result.error.message or core.json.null,
+    taken_over = attempt.state ~= nil or nil }
+end
+
+--- The attempt that follows an answer that is not what was promised; nil when it was asked again already.
+local function repair_of(job, attempt, result, problems, entry)
+  entry.status, entry.error, entry.class = "invalid-output", problems, "invalid-output"
+  if attempt.repair then
+    result.status, result.class = "failed", "invalid-output"
+    result.error = { kind = "failed", class = "invalid-output",
+      message = "the answer is not what was asked for: " .. problems, hint = "read output.md" }
+    return nil
   end
+  job.run.emit("warning", { step = job.step.key, text = "the answer is not valid; asking once more" })
+  return { number = attempt.number + 1, repair = true,
+    prompt = core.run.redact(answer.repair_prompt(job.call.prompt, result.text, problems)) }
 end
 
-local function used_by(prompt, result)
-  return { agents = 1, processes = 1, tokens = tokens_of(prompt) + tokens_of(result.text) }
+--- The attempt that follows a failed one; nil when there is none to follow.
+local function retry_of(job, attempt, result, tries)
+  local next_try = retry.after(job, result, tries)
+  if next_try.error then
+    result.error = next_try.error
+    journal.spent(job.run, job.step.key)
+  end
+  if not next_try.wait_ms then return nil end
+  job.run.emit("warning", { step = job.step.key, text = ("%s; asking again in %s"):format(result.error.message,
+    duration.text(next_try.wait_ms)) })
+  core.task.sleep(next_try.wait_ms)
+  return { number = attempt.number + 1, repair = attempt.repair, prompt = attempt.prompt }
 end
 
---- One attempt and, where the answer is not what was promised, one more that is told what is wrong.
-local function run_attempts(run, step, dir, call, argv, last, hash, own_budget)
-  local attempt = first_attempt(run, step, dir, call, last)
-  local attempts = {}
+--- All attempts of a call: retries where that may help, and one round that is told what is wrong with an
+--- answer.
+local function run_attempts(job, last, hash, own_budget)
+  local attempt = first_attempt(job, last)
+  local list, tries = journal.attempts(job.run, job.step.key), attempt.number
+  -- One that ended just before its host did is told again below.
+  if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
+  spending.count_attempts(own_budget, list)
   while true do
     local started = core.clock.monotonic()
-    local result = budget.with(own_budget, amounts_of(call, attempt.prompt), function()
-      record_attempt(run, step, dir, hash, attempt, call)
-      local result = run_attempt(run, step, dir, call, argv, attempt)
-      return result, used_by(attempt.prompt, result)
-    end)
-    local entry = { number = attempt.number, status = result.status, why = result.exit.why,
-      exit_code = result.exit.code, duration_ms = core.clock.monotonic() - started,
-      error = result.error and result.error.message or core.json.null,
-      taken_over = attempt.state ~= nil or nil }
-    attempts[#attempts + 1] = entry
-    result.attempts = attempts
-    if result.status ~= "ok" or not call.returns then return result end
-    local data, problems = check_answer(call.returns, result.text)
-    if data ~= nil then
+    local result = run_attempt(job, hash, attempt, own_budget)
+    local entry = entry_of(attempt, result, started)
+    list[#list + 1] = entry
+    result.attempts = list
+    local following
+    if result.status ~= "ok" then
+      following, tries = retry_of(job, attempt, result, tries), tries + 1
+    elseif job.call.returns then
+      local data, problems = answer.check(job.call.returns, result.text, job.runner.normalise)
       result.data = data
+      if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
+    end
+    journal.attempt(job.step.key, entry)
+    if not following then
+      if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
       return result
     end
-    entry.status, entry.error = "invalid-output", problems
-    if attempt.repair then
-      result.status = "failed"
-      result.error = { kind = "failed", message = "the answer is not what was asked for: " .. problems,
-        hint = "read output.md" }
-      return result
-    end
-    run.emit("warning", { step = step.key, text = "the answer is not valid; asking once more" })
-    attempt = { number = attempt.number + 1, repair = true, limits = attempt.limits,
-      prompt = core.run.redact(repair_prompt(call.prompt, result.text, problems)) }
+    attempt = following
   end
-end
-
-local function resolve_runner(run, call)
-  if call.runner then
-    local runner = runners.parse(call.runner)
-    return { name = runner.name, argv = call.argv or runner.argv }
-  end
-  if call.argv then return { name = "command", argv = call.argv } end
-  return run.runner
 end
 
 --- The rules are a function of the preset: they cost nothing and are asked each time.
-local function run_rules_step(run, key, dir, call, runner)
-  local step = run.begin_step(key, "agent", runner.name)
-  core.event.emit("step.started", key, { kind = "agent", runner = runner.name })
+local function run_rules_step(run, key, dir, call)
+  local step = run.begin_step(key, "agent", "rules")
+  core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
   run.write_artifact(dir .. "/prompt.md", call.prompt)
   local ok, result = pcall(run_rules, call)
+  local job = { run = run, step = step, dir = dir, call = call, runner = { name = "rules" } }
   if not ok then
     run.end_step(step, "failed", { error = result })
-    artifacts.write_agent(run, dir, step, call, runner, { status = "failed", text = "", error = result })
+    artifacts.write_agent(job, { status = "failed", text = "", error = result })
     error(result, 0)
   end
   run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
   run.end_step(step, "ok", {})
-  artifacts.write_agent(run, dir, step, call, runner, result)
-  return { text = result.text, data = result.data, dir = run.absolute(dir) }
+  artifacts.write_agent(job, result)
+  return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
 end
 
 --- What the journal has to know of a call: the same is the same step.
-local function input_of(run, call, runner, argv)
-  return { verb = "agent", prompt = core.run.redact(call.prompt), runner = runner.name, argv = argv,
-    model = call.model or run.model, role = call.role or run.options.agent_role, returns = call.returns,
-    cwd = call.cwd, env = call.env, in_place = call.in_place }
+local function input_of(job)
+  local run, call = job.run, job.call
+  return { verb = "agent", prompt = core.run.redact(call.prompt), runner = job.runner.name, argv = job.argv,
+    model = job.model, role = call.role or run.options.agent_role, returns = call.returns, cwd = call.cwd,
+    env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
+    writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,
+    web_search = call.web_search, events = call.events }
 end
 
---- A limit in USD that the user asked for must hold; one that a preset brings along is not watched
---- where nobody knows a price, and that is said.
-local function check_price(run, runner)
-  if run.options.usd_asked then budget.check_price(runner) end
-  if run.price_told then return end
-  run.price_told = true
-  run.emit("warning", { text = ("what the runner '%s' costs is unknown: the preset's limit in USD is not watched")
-    :format(runner.name) })
-end
-
-local function run_agent_step(state, key, dir, call, runner, argv)
-  local run = state.run
-  if budget.is_limited(state.budget, "usd") then check_price(run, runner) end
-  local input = input_of(run, call, runner, argv)
-  local value, step = run.step(key, "agent", runner.name, input, { paid = true }, function(last, hash, step)
-    step.dir = dir
-    local ok, result = pcall(run_attempts, run, step, dir, call, argv, last, hash, state.budget)
-    if not ok then result = { status = "failed", text = "", error = result } end
-    if result.text ~= "" or result.status == "ok" then
-      run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
-    end
-    step.duration_ms = core.clock.monotonic() - step.started
-    artifacts.write_agent(run, dir, step, call, runner, result)
-    if result.status ~= "ok" then error(result.error, 0) end
-    return { text = result.text, data = result.data, attempts = core.json.array(result.attempts) }
-  end)
-  if step.cached then
-    local number = #(value.attempts or {})
-    budget.count(state.budget, { agents = number, processes = number,
-      tokens = tokens_of(call.prompt) + tokens_of(value.text) })
+local function do_agent(job, last, hash, own_budget)
+  local ok, result = pcall(run_attempts, job, last, hash, own_budget)
+  if not ok then result = { status = "failed", text = "", error = result } end
+  if result.text ~= "" or result.status == "ok" then
+    job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text))
   end
+  job.step.duration_ms = core.clock.monotonic() - job.step.started
+  artifacts.write_agent(job, result)
+  if result.status ~= "ok" then error(result.error, 0) end
+  return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),
+    usage = result.usage, files_changed = core.json.array(result.files_changed or {}) }
+end
+
+local function run_agent_step(job, key, own_budget)
+  local run = job.run
+  local value, step = run.step(key, "agent", job.runner.name, input_of(job), { paid = true }, function(last, hash, step)
+    job.step, step.dir, step.model = step, job.dir, job.model
+    return do_agent(job, last, hash, own_budget)
+  end)
+  if step.cached then spending.count_attempts(own_budget, value.attempts) end
+  step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   run.end_step(step, "ok", {})
-  value.dir = run.absolute(dir)
+  value.dir = run.absolute(job.dir)
   return value
 end
 
@@ -299,33 +240,25 @@ local function with_agreed_prompt(run, key, dir, call)
   return setmetatable({ prompt = agreed }, { __index = call })
 end
 
---- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, dir }; raises when it failed.
+--- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
+--- failed.
 function M.agent(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
   record.check(call, fields, "ctx:agent")
-  local runner = resolve_runner(run, call)
+  local job = jobs.of(run, call)
+  if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")
-  local argv = runner.argv
-  if runner.name == "command" then
-    grants.check_agents(run.grants)
-    for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
-    if not argv or #argv == 0 then
-      error(record.invalid("the runner 'command' needs a program",
-        "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }"), 0)
-    end
-  end
   core.task.check()
+  job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
-    local dir = run.agent_directory(state.path == "" and key, key)
-    run.write_artifact(dir .. "/prompt.md", call.prompt)
-    count_worst_case(run.worst, call, runner)
+    run.write_artifact(job.dir .. "/prompt.md", call.prompt)
+    spending.count_worst_case(run.worst, job)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
-  local dir = run.agent_directory(state.path == "" and key, key)
-  call = with_agreed_prompt(run, key, dir, call)
-  if runner.name == "rules" then return run_rules_step(run, key, dir, call, runner) end
-  return run_agent_step(state, key, dir, call, runner, argv)
+  job.call = with_agreed_prompt(run, key, job.dir, call)
+  if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call) end
+  return run_agent_step(job, key, state.budget)
 end
 
 return M

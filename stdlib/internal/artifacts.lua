@@ -1,5 +1,7 @@
 --- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
 --- decision.md, the manifest of inputs.
+local usage = require "moonlet.internal.usage"
+
 local M = {}
 
 local null = core.json.null
@@ -37,25 +39,42 @@ function M.exit_record(exit)
   }
 end
 
-local sandbox_of = { rules = "none: no process is started",
-  command = "none: the program has the rights of the user" }
+--- The usage as model.json has it, and the line that says so where there is none.
+local function usage_record(total)
+  return usage.record(total), not total and M.no_usage or nil
+end
 
-local function model_record(run, step, call, runner, result)
-  local exit = result.exit
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+local function model_record(job, result)
+  local run, step, call, runner, exit = job.run, job.step, job.call, job.runner, result.exit
+  local spent, note = usage_record(usage.of_attempts(result.attempts))
   return {
     version = 1, task_id = run.task_id, run = run.id, step = step.key, preset = run.preset_name,
     title = or_null(run.options.title), phase = or_null(run.options.phase),
     task_type = or_null(run.options.task_type), agent_role = or_null(call.role or run.options.agent_role),
-    runner = runner.name, model = or_null(call.model or run.model),
-    command = exit and core.json.array(exit.argv) or null,
-    sandbox = sandbox_of[runner.name],
+    runner = runner.name, model = or_null(result.model or job.model),
+    command = exit and exit.argv and core.json.array(exit.argv) or null,
+    sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
-    status = result.status, error = or_null(result.error and result.error.message),
+    status = result.status, class = or_null(result.class),
+    error = or_null(result.error and result.error.message),
     attempts = core.json.array(result.attempts or {}),
-    usage = { input_tokens = null, cached_input_tokens = null, output_tokens = null,
-      reasoning_output_tokens = null, total_tokens = null, cost_usd = null },
-    usage_note = M.no_usage,
+    files_changed = core.json.array(result.files_changed or {}),
+    denied = core.json.array(result.denied or {}), warnings = core.json.array(result.warnings or {}),
+    usage = spent, usage_note = or_null(note),
   }
+end
+
+local function usage_text(model)
+  local spent = model.usage
+  if spent.total_tokens == null then return M.no_usage end
+  local function shown(value) return value == null and "unknown" or tostring(value) end
+  local text = ("Token usage: %s in all, %s input (%s of it cached), %s output (%s of it reasoning)."):format(
+    shown(spent.total_tokens), shown(spent.input_tokens), shown(spent.cached_input_tokens),
+    shown(spent.output_tokens), shown(spent.reasoning_output_tokens))
+  if spent.cost_usd == null then return text .. " Cost: unknown." end
+  return ("%s Cost: %.4f USD (%s)."):format(text, spent.cost_usd, spent.cost_is)
 end
 
 local function model_text(model)
@@ -83,7 +102,7 @@ local function model_text(model)
     lines[#lines + 1] = M.fence(table.concat(words, "\n"), "text")
   end
   lines[#lines + 1] = ""
-  lines[#lines + 1] = M.no_usage
+  lines[#lines + 1] = usage_text(model)
   if model.runner == "rules" then
     lines[#lines + 1] = ""
     lines[#lines + 1] = "Answered by the preset's own rules: no model was used and nothing was spent."
@@ -92,8 +111,11 @@ local function model_text(model)
 end
 
 --- Writes model.json and model.md of an agent call.
-function M.write_agent(run, dir, step, call, runner, result)
-  local model = model_record(run, step, call, runner, result)
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+function M.write_agent(job, result)
+  local run, dir = job.run, job.dir
+  local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode(model, 2) .. "\n")
   run.write_artifact(dir .. "/model.md", model_text(model))
 end

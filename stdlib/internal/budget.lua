@@ -140,14 +140,6 @@ function M.with(budget, amounts, fn)
   return result
 end
 
---- Refuses a runner whose price nobody knows, where a limit in USD must hold.
----@param runner {name: string}
-function M.check_price(runner)
-  if runner.name == "rules" then return end
-  error(record.invalid(("a USD budget needs to know what the runner '%s' costs, and that is unknown"):format(
-    runner.name), "leave usd out of --budget, or limit agents= or tokens="), 0)
-end
-
 --- Whether a limit of that kind holds anywhere around.
 ---@param budget moonlet.Budget
 ---@param kind string

@@ -161,4 +161,13 @@ function M.check_read(grants, path)
     "declare its folder in needs.read, or give --allow read=DIR")
 end
 
+--- Raises unless an agent may write there.
+---@param grants moonlet.Grants
+---@param path string
+function M.check_write(grants, path)
+  if grants.all or covered(grants.write, path) then return end
+  denied(("not granted: write %s"):format(path),
+    "declare the folder in needs.write, or give --allow write=DIR")
+end
+
 return M

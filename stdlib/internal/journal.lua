@@ -4,6 +4,8 @@
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input)
+---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
+---   spent    the last attempt of the step k has come to nothing, and the run parks
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
 ---   fact     something that was observed: k, h, v
 ---   timeout  the scope k took too long
@@ -27,6 +29,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
 ---@field answers table<string, table>
+---@field attempts table<string, table[]>  key -> what its attempts came to
 ---@field verdict string?                of the last time the run was over
 
 local function forget_failures(journal)
@@ -47,13 +50,28 @@ local apply = {
     if retried[item.verdict] then forget_failures(journal) end
   end,
 }
-apply["end"] = function(journal, item) journal.ends[item.k] = item end
+--- What came of the last attempt is known and dealt with: another one would be a new one.
+local function spend(journal, key)
+  local last = journal.begins[key]
+  if last then last.spent = true end
+end
+
+apply["end"] = function(journal, item)
+  journal.ends[item.k] = item
+  spend(journal, item.k)
+end
+apply.attempt = function(journal, item)
+  local list = journal.attempts[item.k] or {}
+  journal.attempts[item.k] = list
+  list[#list + 1] = item.v
+end
+apply.spent = function(journal, item) spend(journal, item.k) end
 
 --- Reads what is on record about the current run.
 ---@param fresh boolean?  forget what was observed; answers of agents and people stay
 ---@return moonlet.Journal
 function M.open(fresh)
-  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {} }
+  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {} }
   for order, text in ipairs(core.journal.open()) do
     local item = core.json.decode(text)
     item.order = order
@@ -171,6 +189,29 @@ function M.begin(run, key, attempt, hash, more)
   for name, value in pairs(more or {}) do item[name] = value end
   run.journal.begins[key] = item
   M.append(item)
+end
+
+--- The attempts of a step that are on record.
+---@param run table
+---@param key string
+---@return table[]
+function M.attempts(run, key)
+  return { table.unpack(run.journal.attempts[key] or {}) }
+end
+
+--- Records what an attempt came to.
+---@param key string
+---@param entry table
+function M.attempt(key, entry)
+  M.note { t = "attempt", k = key, v = entry }
+end
+
+--- Records that the last attempt of a step has come to nothing, though the step is not over.
+---@param run table
+---@param key string
+function M.spent(run, key)
+  spend(run.journal, key)
+  M.append { t = "spent", k = key }
 end
 
 --- Records what a person answered.

@@ -1,5 +1,6 @@
 --- The runs on record in one repository: their run.json, read with care.
 local record = require "moonlet.record"
+local config = require "moonlet.internal.config"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
@@ -58,11 +59,25 @@ function M.envelope(home, rec)
     exit_code = run_record.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
     duration_ms = value "duration_ms", dir = home.agent_path .. "/" .. rec.sidecar,
     parent_run_id = value "parent_run_id", replay_reason = rec.options.reason or core.json.null,
-    steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = run_record.no_usage(),
+    steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = value "usage",
     validation = rec.validation or core.json.array {},
     review = { state = "none", reviewed_by = core.json.null, note = core.json.null },
-    files_changed = core.json.array {},
+    files_changed = rec.files_changed or core.json.array {},
   }
+end
+
+--- The user's config as it was when the run was started, so far as it concerns runs.
+---@param rec table
+---@return moonlet.Config
+function M.config(rec)
+  local now = config.current()
+  local then_ = type(rec.config) == "table" and rec.config ~= core.json.null and rec.config or {}
+  local own = {}
+  for key, value in pairs(now) do own[key] = value end
+  for key, value in pairs(then_) do
+    if value ~= core.json.null then own[key] = value end
+  end
+  return own
 end
 
 --- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.

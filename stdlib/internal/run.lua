@@ -35,10 +35,22 @@ local function first_blocked(run)
   end
 end
 
+--- What a script made of agents that failed is its own affair; that they failed is told.
+local function note_failed_agents(run)
+  if #run.degraded > 0 then return end
+  for _, step in ipairs(run.steps) do
+    local kind = type(step.error) == "table" and rawget(step.error, "kind")
+    if step.kind == "agent" and step.status == "failed" and kind ~= "cancelled" then
+      run.note_degraded(step.key, 0, 1, { { key = step.key, error = step.error } })
+    end
+  end
+end
+
 local function verdict_of(run, ok, err)
   local refused = run.own_budget and run.own_budget.refused
   if ok then
     if refused then return "budget" end
+    note_failed_agents(run)
     if first_blocked(run) then return "blocked" end
     return #run.degraded > 0 and "degraded" or "ok"
   end
@@ -203,7 +215,7 @@ function M.create(plan)
   local run = {
     home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
-    runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec,
+    runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec, config = plan.config,
     model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, parked = {},
@@ -264,6 +276,11 @@ local function finish(run, ok, result)
   if run.verdict == "needs-human" then
     run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
       hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
+  end
+  if run.verdict == "quota" then
+    run.until_ms = run.error.until_ms
+    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s at any"):format(run.id,
+      run.id)
   end
   integrity.seal(run)
   run.record = run_record.text(run)

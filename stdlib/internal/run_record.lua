@@ -1,5 +1,6 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
 local grants = require "moonlet.internal.grants"
+local usage = require "moonlet.internal.usage"
 
 local M = {}
 
@@ -42,7 +43,8 @@ local function step_records(run)
   for i, step in ipairs(run.steps) do
     list[i] = {
       key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
-      cached = step.cached or false, duration_ms = or_null(step.duration_ms), usage = null,
+      cached = step.cached or false, duration_ms = or_null(step.duration_ms),
+      usage = step.usage and usage.record(step.usage) or null,
       error = M.error(step.error),
     }
   end
@@ -58,10 +60,25 @@ local function validation_records(run)
   return core.json.array(list)
 end
 
---- What is known of the usage of runners that report none.
-function M.no_usage()
-  return { input_tokens = null, cached_input_tokens = null, output_tokens = null,
-    reasoning_output_tokens = null, total_tokens = null, cost_usd = null, cost_is = null }
+--- The usage of all steps together.
+local function total_usage(run)
+  local list = {}
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and step.runner ~= "rules" then list[#list + 1] = step.usage or false end
+  end
+  return usage.record(usage.sum(list))
+end
+
+local function changed_files(run)
+  local seen, list = {}, {}
+  for _, step in ipairs(run.steps) do
+    for _, path in ipairs(step.files_changed or {}) do
+      if not seen[path] then list[#list + 1] = path end
+      seen[path] = true
+    end
+  end
+  table.sort(list)
+  return core.json.array(list)
 end
 
 --- The `run` object of the envelope.
@@ -73,10 +90,15 @@ function M.envelope(run)
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
     dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
     steps = step_records(run),
-    usage = M.no_usage(),
+    usage = total_usage(run),
     validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
-    files_changed = core.json.array {},
+    files_changed = changed_files(run),
   }
+end
+
+--- The part of the user's config that a resumed run is to find as it was.
+local function config_record(run)
+  return { runners = run.config.runners, prices = run.config.prices or nil, limits = run.config.limits or nil }
 end
 
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.
@@ -98,6 +120,8 @@ function M.text(run)
     exit_code = or_null(M.exit_codes[run.verdict]),
     ended_at = run.verdict and core.clock.iso(core.clock.wall()) or null,
     validation = validation_records(run), error = M.error(run.error),
+    usage = run.verdict and total_usage(run) or null,
+    files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
     steps = run.verdict and step_records(run) or null, files = or_null(run.files), files_fold = run.files_fold,
   }, 2) .. "\n"
 end

@@ -237,7 +237,7 @@ function M.parallel(ctx, items, fn, options)
       end
       failed, first = failed + 1, first or err
       local too_few = need and total - failed < need
-      if kind_of(err) == "budget" then
+      if kind_of(err) == "budget" or kind_of(err) == "quota" then
         -- What is under way is paid for: it runs to its end.
         if not tolerant or too_few then own.failure = own.failure or err end
       elseif fatal[kind_of(err)] or not tolerant then

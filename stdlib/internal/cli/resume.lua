@@ -56,12 +56,14 @@ function M.plan(home, id, rec, found)
     error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
   end
   rec.options.gates = found.gates or rec.options.gates
+  local own_config = record_store.config(rec)
   rec.prepared = rec.prepared or rec.options.dry_run
   rec.options.dry_run = nil
   return {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
-    runner_spec = rec.runner, runner = runners.parse(rec.runner), budget = found.wall or rec.budget,
+    runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
+    budget = found.wall or rec.budget,
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
     inputs = nil, may_ask = not (found.json or found.events), fresh = found.fresh,
     before = { id = rec.task_id, run = id, record = rec, resumed = true },

@@ -9,6 +9,8 @@ local home_module = require "moonlet.internal.home"
 local budget_module = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
+local config = require "moonlet.internal.config"
+local spending = require "moonlet.internal.spending"
 local inputs = require "moonlet.internal.inputs"
 local record_store = require "moonlet.internal.record_store"
 local report = require "moonlet.internal.report"
@@ -23,8 +25,11 @@ local known = {
   ["phase"] = { value = "NAME", help = "the phase of the work, for the record" },
   ["task-type"] = { value = "NAME", help = "the type of the task, for the record" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
-  ["runner"] = { value = "R", help = "rules (no model), or 'command:PROGRAM ARG…'" },
-  ["model"] = { value = "NAME", help = "the model, for the record of the runner" },
+  ["runner"] = { value = "R",
+    help = "rules (no model), codex, claude, gemini, opencode, one of your config, or 'command:PROGRAM ARG…'" },
+  ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
+  ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
+  ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
   ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
   ["input"] = { value = "SPEC", many = true,
     help = "what may be inspected: file:, glob:, cmd:, diff:, or the obvious one" },
@@ -51,6 +56,7 @@ local subcommands = {
 }
 
 local default_limit = 8
+local builtin_runners = { rules = true, command = true } -- need no program of a known name
 
 local function preset_options(preset)
   local all = {}
@@ -153,12 +159,15 @@ local function budget_value(key, value, item)
   return number
 end
 
---- The limits of a run: those of the preset, and over them those of the command line.
+--- The limits of a run: those of the user's config, over them those of the preset, over them those of
+--- the command line.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
+---@param own_config moonlet.Config?
 ---@return table
-function M.parse_budget(list, preset)
+function M.parse_budget(list, preset, own_config)
   local budget = {}
+  for key in pairs(budget_module.fields) do budget[key] = own_config and own_config.limits[key] end
   for key, value in pairs(preset and preset.budget or {}) do budget[key] = value end
   for _, text in ipairs(list or {}) do
     for item in text:gmatch("[^,]+") do
@@ -298,10 +307,12 @@ local function plan_of(words, output)
   plan.args = preset and preset_args(preset, found, all, plan.before and before)
     or core.json.array(positional)
   plan.target = target
-  plan.runner_spec = found.runner or before.runner or "rules"
-  plan.runner = runners.parse(plan.runner_spec)
-  plan.budget = M.parse_budget(found.budget, preset)
-  plan.limit = found.limit and whole_number(found.limit, "limit") or default_limit
+  plan.config = config.current()
+  plan.runner_spec = found.runner or before.runner or plan.config.runner or "rules"
+  plan.runner = runners.parse(plan.runner_spec, plan.config)
+  if not builtin_runners[plan.runner.name] then runners.locate(plan.runner.name, plan.config) end
+  plan.budget = M.parse_budget(found.budget, preset, plan.config)
+  plan.limit = found.limit and whole_number(found.limit, "limit") or plan.config.limits.parallel or default_limit
   plan.grants = resolve_grants(source, preset, found.allow)
   if found["task-id"] then core.run.check_id(found["task-id"], "task id") end
   if found["task-id"] and found.prepared then
@@ -317,14 +328,19 @@ local function plan_of(words, output)
     task_type = found["task-type"] or told.task_type, model = found.model or told.model,
     agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
+    sandbox = found.sandbox or told.sandbox, unconfined = found.unconfined or told.unconfined,
     gates = found.gates or told.gates,
   }
+  if found.sandbox and found.sandbox ~= "read-only" and found.sandbox ~= "workspace-write" then
+    error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
+      "write --sandbox read-only or --sandbox workspace-write"), 0)
+  end
   if found.gates and found.gates ~= "park" and found.gates ~= "deny" then
     error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
       "write --gates park or --gates deny"), 0)
   end
   plan.options.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd) or nil
-  if plan.options.usd_asked then budget_module.check_price(plan.runner) end
+  if plan.options.usd_asked then spending.check_plan(plan) end
   plan.background, plan.detached = found.background, found.detached
   plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false

@@ -14,6 +14,7 @@ local known = {
   help = { help = "this text" },
 }
 local poll_ms = 100
+local parked_poll_ms = 500
 local timed_out = 124
 
 local function envelope(home, rec, ok, err)
@@ -21,25 +22,45 @@ local function envelope(home, rec, ok, err)
     error = err or core.json.null }
 end
 
+--- Goes on with a run that waited for its provider.
+local function go_on(home, id, rec, output)
+  local resume = require "moonlet.internal.cli.resume"
+  local plan = resume.plan(home, id, rec, { json = output.json })
+  core.event.display(output.json and "none" or "plain")
+  return require("moonlet.internal.cli.run").drive(plan)
+end
+
+local function is_parked_for_quota(rec)
+  return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
+end
+
 ---@param words string[]
+---@param output table
 ---@return table? envelope, integer exit_code, string? text
-function M.main(words)
+function M.main(words, output)
   local found, rest = options.parse(words, known, 3)
   if found.help then
     core.system.print(1, "usage: moonlet run wait RUN [options]\n\noptions:\n" .. options.help(known) .. "\n")
     return nil, 0
   end
   if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
+  output.json = found.json or false
   local home = home_module.open(found.repo)
   local limit = found.timeout and duration.ms(found.timeout, "--timeout")
   local started = core.clock.monotonic()
   local id, rec = record_store.find(home, rest[1])
   while true do
-    if rec.ended then
+    if is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms and not core.runs.holder(home.handle, id) then
+      local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
+      -- Of several that wait one drives; the others go on waiting.
+      if not drove and not core.runs.holder(home.handle, id) then error(envelope_now, 0) end
+      if drove and code ~= run_record.exit_codes.quota then return envelope_now, code, text end
+      id, rec = record_store.find(home, id)
+    elseif rec.ended and not is_parked_for_quota(rec) then
       local code = run_record.exit_codes[rec.verdict] or 1
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
     end
-    if not core.runs.holder(home.handle, id) then
+    if not rec.ended and not core.runs.holder(home.handle, id) then
       -- It may have ended between the two looks.
       id, rec = record_store.find(home, id)
       if not rec.ended then
@@ -51,7 +72,7 @@ function M.main(words)
         hint = core.json.null, at = core.json.null }
       return envelope(home, rec, false, err), timed_out
     else
-      core.task.sleep(poll_ms)
+      core.task.sleep(rec.ended and parked_poll_ms or poll_ms)
       id, rec = record_store.find(home, id)
     end
   end

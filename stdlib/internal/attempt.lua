@@ -1,0 +1,142 @@
+--- One attempt of an agent: its command line, its process, what it printed, what that comes to. Whether
+--- there is another attempt is for retry.lua and agent.lua to say.
+local artifacts = require "moonlet.internal.artifacts"
+local confinement = require "moonlet.internal.confinement"
+local stream = require "moonlet.internal.runner.stream"
+
+local M = {}
+
+local answer_cap = 8 << 20
+local log_cap = 64 << 20
+local stderr_cap = 64 << 10
+
+---@class moonlet.Attempt
+---@field number integer
+---@field prompt string
+---@field repair boolean?       the one that is told what is wrong with the last answer
+---@field state string?         what became of it under another host: running, exited
+
+--- The name of an attempt in keeper.log.
+function M.id(key, number) return ("%s@%d"):format(key, number) end
+
+--- The file that an attempt prints to; the last attempt has the plain name.
+local function keep_earlier(dir, number)
+  for _, name in ipairs { "stdout.log", "stderr.log", "exit.json" } do
+    core.run.rename(dir .. "/" .. name, ("%s/attempt-%d-%s"):format(dir, number - 1, name))
+  end
+end
+
+--- Takes away what an earlier attempt left where this one will be looked for.
+local function clear(job, attempt)
+  if attempt.number > 1 then keep_earlier(job.dir, attempt.number) end
+  core.run.remove(job.dir .. "/out/output.md")
+end
+
+local function write_file(run, path, text)
+  local inside = run.home.agent_path .. "/"
+  if path:sub(1, #inside) == inside then
+    run.write_artifact(path:sub(#inside + 1), text)
+    return
+  end
+  local folder, name = path:match("^(.*)/([^/]+)$")
+  local root, err = core.file.make_root(folder)
+  local written
+  if root then written, err = core.file.write(root, name, text) end
+  if not written then error(err, 0) end
+end
+
+--- What the runner makes of the call: argv, env, and so on. Raises what cannot be asked of it.
+local function command_of(job, attempt)
+  local run, call = job.run, job.call
+  local scratch = run.absolute(job.dir .. "/out")
+  return job.runner.command {
+    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = scratch,
+    argv = job.argv, cwd = job.cwd, program = job.program, model = job.model,
+    role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
+    web_search = call.web_search, returns = call.returns,
+    schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.writable,
+    timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
+    scratch = job.scratch, attempt = attempt.number, config = job.config,
+  }
+end
+
+local function start(job, attempt)
+  local run, dir, step = job.run, job.dir, job.step
+  local made = command_of(job, attempt)
+  for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
+  for path, text in pairs(made.files or {}) do write_file(run, path, text) end
+  local names = { table.unpack(made.env_names or {}) }
+  for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
+  local held = confinement.of(job, made)
+  step.sandbox = held.text
+  local env = made.env or {}
+  for name, value in pairs(held.env) do env[name] = value end
+  local exit = core.process.run {
+    step = step.key, attempt = M.id(step.key, attempt.number), argv = made.argv,
+    env = run.child_environment(env, names), cwd = job.cwd,
+    stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
+    stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
+    wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
+    durable = true, own_group = true, outlives = not job.call.in_place,
+  }
+  held.release()
+  exit.argv = made.argv
+  return exit
+end
+
+--- Starts the attempt, or takes up one that a host before this one had started.
+local function run_process(job, attempt)
+  local run, step = job.run, job.step
+  if attempt.state == "running" or attempt.state == "exited" then
+    run.emit("log", { step = step.key, text = attempt.state == "running"
+      and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
+    local exit = core.process.take(step.key, M.id(step.key, attempt.number))
+    local made, problem = pcall(command_of, job, attempt)
+    exit.argv = made and problem.argv or nil
+    return exit
+  end
+  clear(job, attempt)
+  return start(job, attempt)
+end
+
+--- Has the runner read what the agent printed.
+local function read_events(job, state)
+  local reader = job.runner.parse and core.lines.open(job.dir .. "/stdout.log")
+  if not reader then return end
+  while true do
+    local lines, skipped = core.lines.read(reader, true)
+    if not lines then
+      if skipped > 0 then stream.warn(state, {}, ("%d lines were too long and were skipped"):format(skipped)) end
+      return
+    end
+    for _, line in ipairs(lines) do job.runner.parse(state, line) end
+  end
+end
+
+local function answers_of(job)
+  local run, dir = job.run, job.dir
+  local written, _, written_cut = run.read_artifact(dir .. "/out/output.md", answer_cap)
+  if written then return { file = written, cut = written_cut, limits = job.limits } end
+  if job.runner.parse then return { limits = job.limits } end
+  local printed, _, cut = run.read_artifact(dir .. "/stdout.log", answer_cap)
+  return { stdout = printed or "", cut = cut or false, limits = job.limits }
+end
+
+--- Does one attempt and tells what it came to: { status, class, text, cut, usage, model, error,
+--- files_changed, denied, warnings, exit }.
+---@param job moonlet.Job
+---@param attempt moonlet.Attempt
+---@return moonlet.RunnerResult
+function M.run(job, attempt)
+  local run, dir = job.run, job.dir
+  local exit = run_process(job, attempt)
+  exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
+  local state = job.runner.begin and job.runner.begin()
+  if exit.why ~= "not_started" then read_events(job, state) end
+  local result = job.runner.finish(state, exit, answers_of(job))
+  result.exit = exit
+  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  return result
+end
+
+return M

@@ -1,0 +1,122 @@
+--- Who does an agent call, with what program, model and limits, and what holds it: everything about the
+--- call that is the same for all of its attempts.
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local command = require "moonlet.internal.runner.command"
+local grants = require "moonlet.internal.grants"
+local runners = require "moonlet.internal.runners"
+local workspace = require "moonlet.internal.workspace"
+
+local M = {}
+
+local default_timeout_ms = 30 * 60 * 1000
+local default_idle_ms = 10 * 60 * 1000
+
+---@class moonlet.Job
+---@field run table
+---@field step table            once it has begun
+---@field dir string            its folder beneath `.agent`
+---@field call table            what the script asked for
+---@field runner table          see runners.lua
+---@field config table          the runner's entry of the user's config
+---@field argv string[]?        of the runner `command`
+---@field program string?       where the runner's program is
+---@field model string?
+---@field cwd string            absolute; of the present attempt
+---@field writable string[]     further folders that it may write; of the present attempt
+---@field limits {wall: integer, idle: integer}
+---@field sandbox "read-only"|"workspace-write"
+---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
+---@field credential string     what a provider's refusal is about
+
+--- Any program as a runner. Its events, if it prints any, are read as another runner's.
+local function command_runner(events)
+  local reader = events and runners.events(events)
+  local runner = { name = "command", title = "the agent" }
+  function runner.command(call)
+    local made = command.command { argv = call.argv, prompt = call.prompt, prompt_file = call.prompt_file,
+      out = call.out }
+    local writable = { call.out }
+    if call.sandbox == "workspace-write" then writable[2] = call.cwd end
+    for _, path in ipairs(call.writable) do writable[#writable + 1] = path end
+    return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host", writable = writable }
+  end
+  if reader then
+    for _, name in ipairs { "begin", "parse", "finish", "normalise" } do runner[name] = reader[name] end
+  else
+    function runner.finish(_, exit, answers)
+      return command.finish(exit, { text = answers.file or answers.stdout or "", cut = answers.cut }, answers.limits)
+    end
+  end
+  return runner
+end
+
+--- What a provider's refusal is about: the account, as far as it can be told without looking into it.
+local function credential_of(job)
+  local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
+  for _, name in ipairs(job.runner.env_names or {}) do
+    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+  end
+  for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+  for _, word in ipairs(job.argv or {}) do parts[#parts + 1] = word end
+  return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
+end
+
+local function confine_of(run, call, runner)
+  if call.confine and call.confine ~= "host" then
+    error(record.invalid(("ctx:agent: confine '%s' is not understood"):format(core.text.printable(call.confine, 40)),
+      'write confine = "host", or leave it out'), 0)
+  end
+  if run.options.unconfined then return "none" end
+  if call.confine then return call.confine end
+  -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
+  if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or run.options.sandbox) then
+    return "none"
+  end
+end
+
+local function find_program(job)
+  if not job.runner.detect then return nil end
+  local found, why = job.runner.detect(job.config)
+  if found then return found.path end
+  error(record.invalid(("the runner '%s' is not installed: %s"):format(job.runner.name, why),
+    ("install it, or set runners.%s.program in the config"):format(job.runner.name)), 0)
+end
+
+local function resolve(run, call)
+  local spec = call.runner and runners.parse(call.runner, run.config)
+    or call.argv and { name = "command" } or run.runner
+  if spec.name == "rules" then return { name = "rules" }, {} end
+  if spec.name ~= "command" then return runners.get(spec.name, run.config) end
+  local argv = call.argv or spec.argv
+  if not argv or #argv == 0 then
+    error(record.invalid("the runner 'command' needs a program",
+      "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }"), 0)
+  end
+  return command_runner(call.events), run.config.runners.command or {}, argv
+end
+
+--- The job of a call; raises what is wrong with it.
+---@param run table
+---@param call table
+---@return moonlet.Job
+function M.of(run, call)
+  local runner, config, argv = resolve(run, call)
+  local job = { run = run, call = call, runner = runner, config = config, argv = argv,
+    model = call.model or run.model or config.model }
+  if runner.name == "rules" then return job end
+  job.limits = {
+    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
+    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
+  }
+  grants.check_agents(run.grants)
+  for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
+  for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
+  job.sandbox = workspace.mode(run, call)
+  job.confine = confine_of(run, call, runner)
+  job.program = find_program(job)
+  job.credential = credential_of(job)
+  return job
+end
+
+return M

@@ -1,0 +1,84 @@
+--- What follows an attempt that failed: another one, after a while, or none. The host owns this, so that
+--- every try is on record and nothing is asked of a provider that has refused.
+local duration = require "moonlet.duration"
+local breaker = require "moonlet.internal.breaker"
+
+local M = {}
+
+local most_tries = 3
+local first_wait_ms = 2000
+local longest_wait_ms = 60 * 1000
+--- A provider that asks for more patience than this is asked for later, as with a quota.
+local longest_patience_ms = 10 * 60 * 1000
+
+--- How long to wait before try number `tries` + 1: it doubles, with jitter, and never less than what the
+--- provider asked for.
+---@param tries integer
+---@param asked_ms integer?
+---@return integer ms
+function M.wait(tries, asked_ms)
+  local most = math.min(longest_wait_ms, first_wait_ms * 2 ^ (tries - 1))
+  local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
+  local ms = math.tointeger(most // 2 + (most // 2 * share) // 1)
+  if asked_ms then ms = math.max(ms, asked_ms + math.tointeger((1000 * share) // 1)) end
+  return ms
+end
+
+local function until_text(until_ms)
+  return ("until %s (%s)"):format(core.clock.iso(until_ms),
+    "in " .. duration.text(math.max(0, until_ms - core.clock.wall())))
+end
+
+--- The error that parks the run until the provider can be asked again.
+local function quota_error(runner, message, until_ms)
+  return { kind = "quota", class = "quota", until_ms = until_ms,
+    message = ("%s; %s is not asked again %s"):format(message, runner, until_text(until_ms)),
+    hint = "moonlet run wait goes on by itself at that time; moonlet run resume at any" }
+end
+
+--- Raises when the credential was refused, by whichever process heard it.
+---@param job moonlet.Job
+function M.check(job)
+  local refusal = breaker.refusal(job.credential)
+  if not refusal then return end
+  if refusal.class == "quota" then error(quota_error(job.runner.name, refusal.message, refusal.until_ms), 0) end
+  error({ kind = "failed", class = refusal.class,
+    message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
+    hint = ("log in again, or give another key; it is tried again %s"):format(until_text(refusal.until_ms)) }, 0)
+end
+
+---@class moonlet.NextTry
+---@field wait_ms integer?  try again after this; nil: do not
+---@field error table?      raise this instead of the attempt's own error
+
+--- What to do after a failed attempt. `tries` is how often it was tried by now.
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+---@param tries integer
+---@return moonlet.NextTry
+function M.after(job, result, tries)
+  local err = result.error
+  local class = err.class or result.class
+  if class == "quota" or class == "auth" then
+    local until_ms = breaker.trip(job.credential, { class = class, runner = job.runner.name,
+      message = err.message, reset_at = class == "quota" and err.reset_at or nil })
+    if class == "auth" then return {} end
+    return { error = quota_error(job.runner.name, err.message, until_ms) }
+  end
+  if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
+  local most = job.call.retry or most_tries
+  if tries >= most then
+    err.message = ("%s (tried %d times)"):format(err.message, tries)
+    err.hint = "try again later: moonlet run resume goes on"
+    return {}
+  end
+  local asked = err.retry_after_ms
+  if asked and asked > longest_patience_ms then
+    local until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
+      reset_at = core.clock.wall() + asked })
+    return { error = quota_error(job.runner.name, err.message, until_ms) }
+  end
+  return { wait_ms = M.wait(tries, asked) }
+end
+
+return M

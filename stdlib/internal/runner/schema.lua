@@ -1,0 +1,226 @@
+--- JSON Schemas for providers whose structured output is strict: every object closed, every field
+--- required, no free-form parts. What is optional becomes nullable on the way out and is taken out
+--- again on the way in; all that strict mode cannot say is checked by the host afterwards.
+local M = {}
+
+local null = core.json.null
+local deepest = 40
+
+--- Keywords that go through as they are. Others only narrow what is allowed, and the host checks them.
+local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
+  maximum = true, minItems = true, maxItems = true }
+local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
+local refs = { definitions = true, ["$defs"] = true }
+
+local function fail(why) error({ why = why }, 0) end
+
+local function has_type(schema, name)
+  local given = schema.type
+  if given == name then return true end
+  if type(given) == "table" then
+    for _, item in ipairs(given) do
+      if item == name then return true end
+    end
+  end
+  return false
+end
+
+local function is_required(schema, name)
+  for _, item in ipairs(type(schema.required) == "table" and schema.required or {}) do
+    if item == name then return true end
+  end
+  return false
+end
+
+local function copy(value, depth)
+  if type(value) ~= "table" then return value end
+  if (depth or 0) > deepest then fail "it nests too deep" end
+  local result = core.json.is_array(value) and core.json.array {} or {}
+  for key, item in pairs(value) do result[key] = copy(item, (depth or 0) + 1) end
+  return result
+end
+
+local function nullable(schema)
+  if schema["$ref"] or schema.anyOf or not schema.type then
+    if schema.anyOf and not schema["$ref"] and not schema.type then
+      schema.anyOf[#schema.anyOf + 1] = { type = "null" }
+      return schema
+    end
+    return { anyOf = core.json.array { schema, { type = "null" } } }
+  end
+  if has_type(schema, "null") then return schema end
+  if type(schema.type) == "string" then
+    schema.type = core.json.array { schema.type, "null" }
+  else
+    schema.type[#schema.type + 1] = "null"
+  end
+  if schema.enum then schema.enum[#schema.enum + 1] = null end
+  if schema.const ~= nil then
+    schema.enum, schema.const = core.json.array { schema.const, null }, nil
+  end
+  return schema
+end
+
+local convert
+
+local function convert_object(schema, result, depth)
+  local properties = schema.properties
+  if type(properties) ~= "table" or next(properties) == nil then
+    fail "it has an object whose fields are not named"
+  end
+  if type(schema.additionalProperties) == "table" then fail "it has an object with fields of any name" end
+  result.properties, result.additionalProperties = {}, false
+  local names = {}
+  for name, part in pairs(properties) do
+    local made = convert(part, depth + 1)
+    result.properties[name] = is_required(schema, name) and made or nullable(made)
+    names[#names + 1] = name
+  end
+  for _, name in ipairs(type(schema.required) == "table" and schema.required or {}) do
+    if properties[name] == nil then fail "it requires a field that it does not describe" end
+  end
+  table.sort(names)
+  result.required = core.json.array(names)
+end
+
+function convert(schema, depth)
+  if depth > deepest then fail "it nests too deep" end
+  if type(schema) ~= "table" or next(schema) == nil then fail "it has a part that may be anything" end
+  for _, word in ipairs(unsayable) do
+    if schema[word] ~= nil then fail(("it uses '%s'"):format(word)) end
+  end
+  local result = {}
+  for key, value in pairs(schema) do
+    if plain[key] then result[key] = copy(value) end
+  end
+  local ref = schema["$ref"]
+  if ref then
+    if type(ref) ~= "string" or not (ref == "#" or ref:find("^#/")) then fail "it refers to another document" end
+    return { ["$ref"] = ref }
+  end
+  if schema.allOf ~= nil then
+    if type(schema.allOf) ~= "table" or #schema.allOf ~= 1 or result.type then fail "it uses 'allOf'" end
+    return convert(schema.allOf[1], depth + 1)
+  end
+  local branches = schema.anyOf or schema.oneOf
+  if branches then
+    if schema.properties then fail "it mixes fields and alternatives" end
+    result.anyOf = core.json.array {}
+    for i, part in ipairs(branches) do result.anyOf[i] = convert(part, depth + 1) end
+    result.type = nil
+  elseif has_type(schema, "object") or schema.properties then
+    if not result.type then result.type = "object" end
+    convert_object(schema, result, depth)
+  elseif has_type(schema, "array") then
+    if type(schema.items) ~= "table" or #schema.items > 0 then fail "it has a list of anything" end
+    result.items = convert(schema.items, depth + 1)
+  elseif not result.type and result.enum == nil and result.const == nil then
+    fail "it has a part that may be anything"
+  end
+  for key in pairs(refs) do
+    if type(schema[key]) == "table" then
+      result[key] = {}
+      for name, part in pairs(schema[key]) do result[key][name] = convert(part, depth + 1) end
+    end
+  end
+  return result
+end
+
+local function is_object_root(schema)
+  return schema.type == "object" or schema.type == nil and type(schema.properties) == "table"
+end
+
+--- The strict variant of a schema; nil and why when there is none. A root that is no object is put
+--- under the one field "value".
+---@param schema table
+---@return table?, string? why
+function M.strict(schema)
+  local ok, result = pcall(function()
+    local made = convert(schema, 0)
+    if is_object_root(schema) then return made end
+    local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
+      additionalProperties = false }
+    for key in pairs(refs) do root[key], made[key] = made[key], nil end
+    return root
+  end)
+  if ok then return result end
+  return nil, type(result) == "table" and result.why or "it is no schema"
+end
+
+local function resolve(schema, root)
+  for _ = 1, 16 do
+    local ref = type(schema) == "table" and schema["$ref"]
+    if type(ref) ~= "string" then break end
+    local target = root
+    for part in ref:gmatch("/([^/]+)") do
+      part = part:gsub("~1", "/"):gsub("~0", "~")
+      target = type(target) == "table" and target[part] or nil
+    end
+    if target == nil then return schema end
+    schema = target
+  end
+  return schema
+end
+
+local function with_refs(schema, root)
+  local whole = { allOf = core.json.array { schema } }
+  for key in pairs(refs) do whole[key] = root[key] end
+  return whole
+end
+
+local function fits(schema, root, value)
+  local ok, problems = pcall(core.json.validate, with_refs(schema, root), value)
+  return ok and problems == nil
+end
+
+local strip
+
+local function strip_object(value, schema, root, depth)
+  local properties = type(schema.properties) == "table" and schema.properties or {}
+  local result = {}
+  for name, item in pairs(value) do
+    local part = properties[name]
+    if item == null and part ~= nil and not is_required(schema, name) and not fits(part, root, null) then
+      result[name] = nil
+    else
+      result[name] = part ~= nil and strip(item, part, root, depth + 1) or item
+    end
+  end
+  return result
+end
+
+function strip(value, schema, root, depth)
+  if type(value) ~= "table" or type(schema) ~= "table" or depth > deepest then return value end
+  schema = resolve(schema, root)
+  local branches = type(schema) == "table" and (schema.anyOf or schema.oneOf or schema.allOf)
+  if type(branches) == "table" then
+    for _, part in ipairs(branches) do
+      local stripped = strip(value, part, root, depth + 1)
+      if fits(part, root, stripped) then return stripped end
+    end
+    return value
+  end
+  if type(schema) ~= "table" then return value end
+  if core.json.is_array(value) then
+    if type(schema.items) ~= "table" or #schema.items > 0 then return value end
+    local result = core.json.array {}
+    for i, item in ipairs(value) do result[i] = strip(item, schema.items, root, depth + 1) end
+    return result
+  end
+  return strip_object(value, schema, root, depth)
+end
+
+--- The answer as the schema itself has it: without what strict mode added.
+---@param value any
+---@param schema table
+---@return any
+function M.normalise(value, schema)
+  if M.strict(schema) == nil then return value end
+  if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
+    and value.value ~= nil and next(value, next(value)) == nil then
+    value = value.value
+  end
+  return strip(value, schema, schema, 0)
+end
+
+return M

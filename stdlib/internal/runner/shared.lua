@@ -1,0 +1,186 @@
+--- What the runners' command lines share: finding programs, prompts that pass intact or not at all,
+--- the allow-lists of the environment.
+local record = require "moonlet.record"
+
+local M = {}
+
+--- Tries again inside a CLI, per request: the host owns retries, but a dropped connection in a long
+--- session is cheaper mended there.
+M.retries = 1
+
+local longest_argument = 128 * 1024 - 1
+
+---@class moonlet.RunnerCall
+---@field prompt string
+---@field prompt_file string   the file that holds the prompt, absolute
+---@field out string           the directory where the agent may write, absolute
+---@field cwd string           absolute
+---@field program string?      what detect() found
+---@field model string?
+---@field role string?
+---@field sandbox "read-only"|"workspace-write"
+---@field network boolean?     tools may use the network
+---@field web_search boolean?
+---@field returns table?       the JSON Schema of the answer
+---@field schema_file string?  where a schema may be written for the CLI
+---@field writable string[]?   further directories that a writing agent may write
+---@field timeout_ms integer?
+---@field confine "runner"|"host"|nil  which sandbox holds it
+---@field private boolean?     a state directory of its own, under `scratch`
+---@field scratch string?      a directory for that, absolute
+---@field attempt integer?
+---@field config table?        the runner's entry of the user's config
+
+---@class moonlet.RunnerCommand
+---@field argv string[]
+---@field env table<string, string>     set for the child
+---@field env_names string[]            passed on from the user's environment where they are set
+---@field stdin "prompt"|"none"         prompt: the bytes of prompt_file, then closed
+---@field files table<string, string>   written before the start: absolute path -> text
+---@field state_dirs string[]           the CLI's own state: it must be able to write them; the caller makes
+---                                     those under `scratch`
+---@field answer_file string?           where the last message is written
+---@field sandbox "runner"|"host"       who enforces call.sandbox
+---@field writable string[]             what the agent's tools may write, for the host's sandbox
+---@field warnings string[]
+
+--- "~/x" with the user's home.
+---@param path string
+---@return string
+function M.home_path(path)
+  local home = core.system.env "HOME"
+  if path:sub(1, 1) == "~" and (#path == 1 or path:sub(2, 2) == "/") and home and home ~= "" then
+    return home .. path:sub(2)
+  end
+  return path
+end
+
+---@param path string
+---@return string?
+function M.parent(path) return path and path:match("^(.+)/[^/]+$") end
+
+--- The program of a name or path.
+---@param program string
+---@return string? path, string? why
+function M.find(program)
+  local path = core.system.find_program(M.home_path(program))
+  if path then return path end
+  if program:find("/", 1, true) then return nil, program .. " is no program that can be run" end
+  return nil, ("'%s' is not in PATH"):format(program)
+end
+
+--- Is the file a script that names its interpreter?
+---@param path string
+---@return boolean
+function M.is_script(path)
+  local root = core.file.root(M.parent(path) or "/")
+  local head = root and core.file.read(root, path:match("[^/]+$"), 64)
+  return head ~= nil and head:sub(1, 2) == "#!"
+end
+
+--- Can the file be run, without an interpreter?
+---@param path string
+---@return boolean
+function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
+
+--- Refuses a prompt that the CLI would not get as it is.
+---@param title string
+---@param prompt string
+---@param limits {bytes: integer?, characters: integer?, slash: boolean?}
+function M.check_prompt(title, prompt, limits)
+  if not prompt:find("%S") then
+    error(record.invalid("the prompt is empty"), 0)
+  end
+  if not core.text.is_utf8(prompt) then
+    error(record.invalid(("%s takes UTF-8 alone, and the prompt holds other bytes"):format(title),
+      "pass such text through core tools first, or name the file for the agent to read"), 0)
+  end
+  if limits.bytes and #prompt > limits.bytes then
+    error(record.invalid(("the prompt is %d bytes long, and %s takes at most %d"):format(#prompt, title, limits.bytes),
+      "let the agent read large inputs from files"), 0)
+  end
+  if limits.characters and #prompt > limits.characters then
+    local length = utf8.len(prompt) or #prompt
+    if length > limits.characters then
+      error(record.invalid(("the prompt is %d characters long, and %s takes at most %d"):format(length, title,
+        limits.characters), "let the agent read large inputs from files"), 0)
+    end
+  end
+  if limits.slash and prompt:sub(1, 1) == "/" then
+    error(record.invalid(("%s takes a prompt that begins with '/' for a command of its own"):format(title),
+      "begin it with a word"), 0)
+  end
+end
+
+--- Refuses arguments that the system would not pass.
+function M.check_argv(title, argv)
+  for i, word in ipairs(argv) do
+    if type(word) ~= "string" or word:find("\0", 1, true) then
+      error(record.invalid(("argument %d for %s is no text without NUL bytes"):format(i, title)), 0)
+    end
+    if #word > longest_argument then
+      error(record.invalid(("argument %d for %s is %d bytes long; the system allows %d"):format(i, title, #word,
+        longest_argument)), 0)
+    end
+  end
+end
+
+--- Does a text fit into one argument?
+function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
+
+--- A runner's own names, and those that the user's config gives it.
+---@return string[]
+function M.env_names(own, granted)
+  local list, seen = {}, {}
+  local function add(name)
+    if not seen[name] then
+      seen[name] = true
+      list[#list + 1] = name
+    end
+  end
+  for _, name in ipairs { "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy",
+    "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR" } do add(name) end
+  for _, name in ipairs(own) do add(name) end
+  for _, name in ipairs(granted or {}) do add(name) end
+  return list
+end
+
+--- The names whose values tools must not see: the runner's, and what the config grants that looks like one.
+function M.secret_names(own, granted)
+  local list = { table.unpack(own) }
+  for _, name in ipairs(granted or {}) do
+    local upper = name:upper()
+    if upper:find("KEY", 1, true) or upper:find("TOKEN", 1, true) or upper:find("SECRET", 1, true)
+      or upper:find("PASSWORD", 1, true) or upper:find("CREDENTIAL", 1, true) then
+      list[#list + 1] = name
+    end
+  end
+  return list
+end
+
+--- Is a variable set that the runner will see?
+function M.has(config, name)
+  local value = core.system.env(name)
+  if value and value ~= "" then return true end
+  for _, granted in ipairs(config and config.env or {}) do
+    if granted == name then return core.system.env(name) ~= nil end
+  end
+  return false
+end
+
+--- What the tools of an agent may write.
+function M.writable(call)
+  local list = { call.out }
+  if call.sandbox == "workspace-write" then
+    list[#list + 1] = call.cwd
+    for _, path in ipairs(call.writable or {}) do list[#list + 1] = path end
+  end
+  return list
+end
+
+--- How a role is told where it is not a part of the prompt.
+---@param role string
+---@return string
+function M.role_line(role) return "Your role in this task: " .. role .. "." end
+
+return M

@@ -1,0 +1,343 @@
+--- What the readers of agents' event streams share: lines out of bytes, JSON out of lines that may be
+--- damaged, and a state that stays small whatever is printed. Nothing here raises.
+local M = {}
+
+local null = core.json.null
+
+M.line_cap = 10 << 20    -- bytes of one line; what is longer is skipped with a note
+M.text_cap = 8 << 20     -- bytes of an answer that are kept
+local message_cap = 4000
+local most_files, most_denied, most_open, most_warnings = 2000, 100, 256, 50
+local largest = 1 << 53
+
+---@class moonlet.RunnerEvent
+---@field type "session"|"text"|"tool"|"usage"|"retry"|"warning"|"error"|"done"
+---@field text string?        of text, warning, error and retry
+---@field name string?        of tool
+---@field detail string?      of tool: one printable line, cut
+---@field status string?      of tool: "running", "ok", "failed", "denied"; of done: "ok", "failed"
+---@field exit_code integer?  of tool
+---@field usage table?        of usage
+---@field attempt integer?    of retry
+---@field delay_ms integer?   of retry
+---@field model string?       of session
+---@field id string?          of session
+
+---@class moonlet.RunnerState
+---@field lines integer       lines that were looked at
+---@field events integer      lines that were events
+---@field malformed integer   lines that began like an event and could not be read
+---@field repaired integer    lines that could be read after damage was mended
+---@field plain integer       lines that are no events
+---@field skipped integer     lines longer than line_cap
+---@field done boolean        the terminal success event was seen, and no failure after it
+---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
+---@field last_error table?   the same, of an error that need not be terminal
+---@field retry table?        the same, of a retry that nothing has followed yet
+---@field model string?
+---@field session string?
+
+--- A fresh state; one for each attempt.
+---@return moonlet.RunnerState
+function M.begin()
+  return {
+    lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
+    files = {}, file_count = 0, denied = {}, open = {}, open_count = 0, warnings = {}, tools = 0,
+  }
+end
+
+-- Values of fields, as far as they are what they should be.
+
+---@return string?
+function M.str(value) return type(value) == "string" and value or nil end
+
+---@return table?
+function M.tbl(value) return type(value) == "table" and value or nil end
+
+--- A count that can be believed.
+---@return integer?
+function M.count(value)
+  if type(value) ~= "number" or value < 0 or value > largest then return nil end
+  return math.tointeger(value)
+end
+
+---@return number?
+function M.amount(value)
+  if type(value) ~= "number" or value ~= value or value < 0 or value > 1e9 then return nil end
+  return value
+end
+
+--- An integer of either sign: exit codes.
+---@return integer?
+function M.int(value)
+  if type(value) ~= "number" or value < -largest or value > largest then return nil end
+  return math.tointeger(value)
+end
+
+--- A field of a field …, nil where one of them is missing or no object.
+function M.at(value, ...)
+  for i = 1, select("#", ...) do
+    if type(value) ~= "table" then return nil end
+    value = value[(select(i, ...))]
+  end
+  if value == null then return nil end
+  return value
+end
+
+--- One line for people: no control characters, cut.
+function M.printable(text, cap) return core.text.printable(text, cap or 200) end
+
+--- A message as it may be kept and shown. Some carry the body of an HTTP answer: its message is taken.
+function M.message(text)
+  text = core.text.clean(text)
+  local inner = text:match("^%s*{.*}%s*$") or text:match("^%[API Error: ({.*})%]$")
+  for _ = 1, 3 do
+    local ok, body = pcall(core.json.decode, inner or "")
+    if not ok or type(body) ~= "table" then break end
+    local found = M.str(M.at(body, "error", "message")) or M.str(body.message) or M.str(body.error)
+    if not found then break end
+    text, inner = found, found:match("^%s*{.*}%s*$")
+    if not inner then break end
+  end
+  return core.text.cut(text, message_cap)
+end
+
+-- Lines.
+
+--- Mends what a decoder refuses and people's agents print: malformed UTF-8, raw control characters,
+--- halves of surrogate pairs (text that was cut inside an emoji), numbers that no integer holds.
+local function mend(line)
+  line = core.text.clean(line)
+  local parts, at, size, inside = {}, 1, #line, false
+  while at <= size do
+    if not inside then
+      local quote = line:find('"', at, true) or size + 1
+      local between = line:sub(at, quote - 1):gsub("[%z\1-\8\11\12\14-\31\127]", " ")
+      between = between:gsub("%-?%d[%d.eE+-]*", function(number)
+        local value = tonumber(number)
+        if not value then return nil end
+        if value ~= value or value == math.huge or value == -math.huge then return "null" end
+        if math.type(value) == "float" and not number:find("[.eE]") then return number .. "e0" end
+      end)
+      parts[#parts + 1] = between
+      if quote <= size then parts[#parts + 1] = '"' end
+      at, inside = quote + 1, true
+    else
+      local special = line:find('[%z\1-\31"\\]', at)
+      if not special then
+        parts[#parts + 1] = line:sub(at)
+        break
+      end
+      parts[#parts + 1] = line:sub(at, special - 1)
+      local c = line:sub(special, special)
+      if c == '"' then
+        parts[#parts + 1], inside, at = c, false, special + 1
+      elseif c == "\\" then
+        local escape = line:sub(special + 1, special + 1)
+        local code = escape == "u" and line:match("^%x%x%x%x", special + 2)
+        local value = code and tonumber(code, 16)
+        if not value then
+          local known = escape:find('^["\\/bfnrt]')
+          parts[#parts + 1], at = known and c .. escape or "\\\\", special + (known and 2 or 1)
+        elseif value < 0xD800 or value > 0xDFFF then
+          parts[#parts + 1], at = "\\u" .. code, special + 6
+        else
+          local second = value < 0xDC00 and line:match("^\\u([dD][c-fC-F]%x%x)", special + 6)
+          parts[#parts + 1] = second and "\\u" .. code .. "\\u" .. second or "\\ufffd"
+          at = special + (second and 12 or 6)
+        end
+      else
+        parts[#parts + 1], at = "\\ufffd", special + 1
+      end
+    end
+  end
+  return table.concat(parts)
+end
+
+local function add_warning(state, events, text)
+  if #state.warnings >= most_warnings then return end
+  state.warnings[#state.warnings + 1] = text
+  events[#events + 1] = { type = "warning", text = text }
+end
+
+--- Notes something that a person should know of, once a state.
+function M.warn(state, events, text)
+  text = M.printable(text, 300)
+  for _, known in ipairs(state.warnings) do
+    if known == text then return end
+  end
+  add_warning(state, events, text)
+end
+
+--- The object on a line, or nil: then the line is no event, and the state knows why.
+---@param state moonlet.RunnerState
+---@param events moonlet.RunnerEvent[]
+---@param line string
+---@return table?
+function M.object(state, events, line)
+  state.lines = state.lines + 1
+  if #line > M.line_cap then
+    state.skipped = state.skipped + 1
+    M.warn(state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(#line, M.line_cap))
+    return nil
+  end
+  local first = line:match("^[%s\xef\xbb\xbf]*(.)")
+  if not first then return nil end
+  if first ~= "{" then
+    state.plain = state.plain + 1
+    state.plain_tail = line:sub(-1000)
+    return nil
+  end
+  local ok, value = pcall(core.json.decode, line)
+  if not ok then
+    ok, value = pcall(function() return core.json.decode(mend(line)) end)
+    if ok then
+      state.repaired = state.repaired + 1
+      M.warn(state, events, "the output holds bytes that are no JSON text: they are replaced by U+FFFD")
+    end
+  end
+  if not ok or type(value) ~= "table" then
+    state.malformed = state.malformed + 1
+    M.warn(state, events, ("line %d of the output is no event that can be read"):format(state.lines))
+    return nil
+  end
+  return value
+end
+
+--- A line splitter: bytes as they come, events as they are whole.
+---@class moonlet.RunnerReader
+---@field state moonlet.RunnerState
+local Reader = {}
+Reader.__index = Reader
+
+--- Reads a runner's stdout piece by piece.
+---@param runner table  what has begin and parse
+---@return moonlet.RunnerReader
+function M.reader(runner)
+  return setmetatable({ runner = runner, state = runner.begin(), parts = {}, size = 0 }, Reader)
+end
+
+function Reader:take_line(events)
+  local line = table.concat(self.parts)
+  self.parts = {}
+  if self.size > M.line_cap then
+    self.state.lines, self.state.skipped = self.state.lines + 1, self.state.skipped + 1
+    M.warn(self.state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(self.size,
+      M.line_cap))
+  else
+    if line:byte(-1) == 13 then line = line:sub(1, -2) end
+    for _, event in ipairs(self.runner.parse(self.state, line)) do events[#events + 1] = event end
+  end
+  self.size = 0
+end
+
+--- Takes the next bytes; gives the events of the lines that they complete.
+---@param bytes string
+---@return moonlet.RunnerEvent[]
+function Reader:feed(bytes)
+  local events, at = {}, 1
+  while at <= #bytes do
+    local stop = bytes:find("\n", at, true)
+    local last = stop and stop - 1 or #bytes
+    local room = M.line_cap - self.size
+    if room > 0 and last >= at then
+      self.parts[#self.parts + 1] = bytes:sub(at, math.min(last, at + room - 1))
+      -- A line that comes in crumbs must not become a table of crumbs.
+      if #self.parts > 512 then self.parts = { table.concat(self.parts) } end
+    end
+    self.size = self.size + last - at + 1
+    if stop then self:take_line(events) end
+    at = last + (stop and 2 or 1)
+  end
+  return events
+end
+
+--- The end of the output: a last line without its line feed counts.
+---@return moonlet.RunnerEvent[]
+function Reader:close()
+  local events = {}
+  if self.size > 0 then self:take_line(events) end
+  return events
+end
+
+-- What a state remembers.
+
+--- Keeps the answer. `more`: a part of it that follows what came before.
+function M.keep_text(state, text, more)
+  if more then
+    state.pieces = state.pieces or {}
+    state.piece_size = state.piece_size or 0
+    local room = M.text_cap - state.piece_size
+    state.piece_size = state.piece_size + #text
+    if room > 0 then state.pieces[#state.pieces + 1] = text:sub(1, room) end
+    if #state.pieces > 512 then state.pieces = { table.concat(state.pieces) } end
+    return
+  end
+  state.pieces, state.piece_size = { text:sub(1, M.text_cap) }, #text
+end
+
+--- The answer, and whether it is whole.
+---@return string? text, boolean cut
+function M.text(state)
+  if not state.pieces then return nil, false end
+  local text = table.concat(state.pieces)
+  if state.piece_size <= M.text_cap then return text, false end
+  return core.text.clean(text) .. ("\n[cut: %d of %d bytes are kept]\n"):format(M.text_cap, state.piece_size), true
+end
+
+function M.changed_file(state, path)
+  if type(path) ~= "string" or path == "" or #path > 4096 then return end
+  if state.files[path] or state.file_count >= most_files then return end
+  state.files[path], state.file_count = true, state.file_count + 1
+end
+
+function M.deny(state, name, detail)
+  if #state.denied >= most_denied then return end
+  state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
+end
+
+--- A tool began: it is open until its end is told.
+function M.open_tool(state, id, name)
+  if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
+  state.open[id], state.open_count = name, state.open_count + 1
+end
+
+function M.close_tool(state, id)
+  if type(id) ~= "string" or state.open[id] == nil then return nil end
+  local name = state.open[id]
+  state.open[id], state.open_count = nil, state.open_count - 1
+  return name
+end
+
+--- An event of a tool; counts it.
+function M.tool(state, events, tool)
+  state.retry = nil
+  if tool.status ~= "running" then state.tools = state.tools + 1 end
+  if #events >= 200 then return end
+  events[#events + 1] = { type = "tool", name = M.printable(tool.name, 80),
+    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
+end
+
+--- A part of the answer, for whoever watches.
+function M.say(state, events, text)
+  state.retry = nil
+  if #events >= 200 then return end
+  events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
+end
+
+--- Makes a parser that cannot raise out of one that should not.
+function M.guarded(parse)
+  return function(state, line)
+    local events = {}
+    if type(line) ~= "string" then return events end
+    local ok, err = pcall(parse, state, line, events)
+    if not ok then
+      state.malformed = state.malformed + 1
+      local message = type(err) == "table" and err.message or tostring(err)
+      pcall(M.warn, state, events, "an event could not be read: " .. tostring(message))
+    end
+    return events
+  end
+end
+
+return M

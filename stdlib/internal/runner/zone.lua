@@ -1,0 +1,82 @@
+--- Offsets of time zones, from the system's zone files. Only files are read.
+local M = {}
+
+local folders = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/var/db/timezone/zoneinfo" }
+local cache = {}
+
+--- The transitions of a TZif file: { {from seconds, offset minutes}, … } in order, or nil.
+---@param bytes string
+function M.read(bytes)
+  if bytes:sub(1, 4) ~= "TZif" then return nil end
+  local function header(at)
+    local isutc, isstd, leap, times, types, chars = string.unpack(">I4I4I4I4I4I4", bytes, at + 20)
+    return { isutc = isutc, isstd = isstd, leap = leap, times = times, types = types, chars = chars, data = at + 44 }
+  end
+  local head, width, format = header(1), 4, ">i4"
+  if bytes:byte(5) >= 50 then   -- version 2 on: the same again with 64-bit times
+    head = header(head.data + head.times * 5 + head.types * 6 + head.chars + head.leap * 8 + head.isstd + head.isutc)
+    width, format = 8, ">i8"
+  end
+  if head.times > 10000 or head.types == 0 or head.types > 256 then return nil end
+  local kinds, steps = {}, {}
+  local indexes = head.data + head.times * width
+  local infos = indexes + head.times
+  for i = 1, head.types do
+    kinds[i] = string.unpack(">i4", bytes, infos + (i - 1) * 6) // 60
+  end
+  for i = 1, head.times do
+    steps[i] = { string.unpack(format, bytes, head.data + (i - 1) * width), kinds[bytes:byte(indexes + i - 1) + 1] }
+  end
+  return { first = kinds[1], steps = steps }
+end
+
+local function offset_at(zone, at)
+  local low, high = 1, #zone.steps
+  local seconds = at // 1000
+  while low <= high do
+    local middle = (low + high) // 2
+    if zone.steps[middle][1] <= seconds then low = middle + 1 else high = middle - 1 end
+  end
+  return high == 0 and zone.first or zone.steps[high][2]
+end
+
+local function load_zone(folder, name)
+  local root = core.file.root(folder)
+  local bytes = root and core.file.read(root, name, 256 * 1024)
+  if not bytes then return nil end
+  local ok, zone = pcall(M.read, bytes)
+  return ok and zone or nil
+end
+
+--- What gives the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown one.
+---@param name string  "Europe/Berlin"
+---@return (fun(at: integer): integer)?
+function M.named(name)
+  if not name:match("^%a[%w/_+-]*$") or #name > 60 then return nil end
+  if cache[name] == nil then
+    cache[name] = false
+    for _, folder in ipairs(folders) do
+      local zone = load_zone(folder, name)
+      if zone then
+        cache[name] = function(at) return offset_at(zone, at) end
+        break
+      end
+    end
+  end
+  return cache[name] or nil
+end
+
+--- The same for the zone that this machine, or its TZ, is set to; UTC where that is not known.
+---@return fun(at: integer): integer
+function M.here()
+  local tz = core.system.env "TZ"
+  local zone = tz and tz ~= "" and M.named((tz:gsub("^:", "")))
+  if zone then return zone end
+  local target = not (tz and tz ~= "") and core.system.real_path "/etc/localtime"
+  local folder, name = (target or ""):match("^(.*)/([^/]+)$")
+  local loaded = folder and load_zone(folder, name)
+  if loaded then return function(at) return offset_at(loaded, at) end end
+  return function() return 0 end
+end
+
+return M

@@ -1,0 +1,172 @@
+--- Where an agent works and what it may write: the shared work tree to read, folders that it declared, a
+--- worktree of its own, or the work tree itself under an exclusive lock.
+local changes = require "moonlet.internal.changes"
+local grants = require "moonlet.internal.grants"
+local record = require "moonlet.record"
+local worktree = require "moonlet.internal.worktree"
+
+local M = {}
+
+local input_cap = 64 << 20
+local modes = { ["read-only"] = true, ["workspace-write"] = true }
+
+--- Which sandbox a call asks for; raises for one that the user has ruled out.
+---@param run table
+---@param call table
+---@return "read-only"|"workspace-write"
+function M.mode(run, call)
+  local writes = call.writes or call.in_place
+  local asked = call.sandbox or writes and "workspace-write" or run.options.sandbox or "read-only"
+  if not modes[asked] then
+    error(record.invalid(("ctx:agent: sandbox '%s' is not understood"):format(core.text.printable(asked, 40)),
+      "write read-only or workspace-write"), 0)
+  end
+  if asked == "workspace-write" and run.options.sandbox == "read-only" then
+    error({ kind = "denied", message = "the agent asks to write, and --sandbox read-only was said" }, 0)
+  end
+  if call.inputs and asked == "workspace-write" then
+    error(record.invalid("ctx:agent: with inputs the agent sees copies alone, and cannot write the work tree"), 0)
+  end
+  if call.writes and call.in_place then
+    error(record.invalid("ctx:agent: writes and in_place exclude each other",
+      "writes names folders; in_place allows the whole work tree"), 0)
+  end
+  return asked
+end
+
+--- Takes the lock of the work tree's only writer, of whatever run; others wait.
+local function lock_in_place(run, key)
+  local root, err = core.file.root(run.home.agent_path)
+  if not root then error(err, 0) end
+  local told
+  while true do
+    local held = core.file.lock(root, "writer.lock", 0)
+    if held then return function() core.file.unlock(held) end end
+    if not told then run.emit("log", { step = key, text = "waits for another agent that writes in place" }) end
+    told = true
+    core.task.sleep(200)
+  end
+end
+
+local function declared_folders(run, writes)
+  local list = {}
+  for _, path in ipairs(writes) do
+    if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true)
+      or ("/" .. path .. "/"):find("/.git/", 1, true) or ("/" .. path .. "/"):find("/.agent/", 1, true) then
+      error(record.invalid(("ctx:agent: writes: '%s' is no folder of the repository"):format(
+        core.text.printable(tostring(path), 80)), "write it relative to the top, without .."), 0)
+    end
+    grants.check_write(run.grants, path)
+    local root, err = core.file.make_root(run.top .. "/" .. path)
+    if not root then error(err, 0) end
+    list[#list + 1] = run.top .. "/" .. path
+  end
+  return list
+end
+
+local function inside(path, folders)
+  for _, folder in ipairs(folders) do
+    folder = folder:gsub("^%./", ""):gsub("/+$", "")
+    if folder == "" or folder == "." or path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
+  end
+  return false
+end
+
+---@class moonlet.Workspace
+---@field cwd string            absolute
+---@field writable string[]
+---@field finish fun(ok: boolean): string[]   files that changed; raises when they cannot be merged, or lie
+---                                          outside of what was allowed
+---@field abandon fun()         after an attempt that is not kept
+
+local function nothing() return {} end
+
+--- Copies of the files that an agent may look at, and nothing beside them.
+local function copy_inputs(run, dir, inputs)
+  local work = dir .. "/work"
+  core.run.remove(work)
+  core.run.make_dirs(work)
+  for _, path in ipairs(inputs) do
+    local text, err, cut = core.file.read(run.home.root, path, input_cap)
+    if not text then error(err, 0) end
+    if cut then
+      error(record.invalid(("ctx:agent: the input %s is larger than %d MB"):format(path, input_cap >> 20)), 0)
+    end
+    local folder = path:match("^(.*)/[^/]*$")
+    if folder then core.run.make_dirs(work .. "/" .. folder) end
+    run.write_artifact(work .. "/" .. path, text)
+  end
+  return run.absolute(work)
+end
+
+local function only_inputs(run, dir, call)
+  return { cwd = copy_inputs(run, dir, call.inputs), writable = {}, abandon = nothing, finish = nothing }
+end
+
+local function shared_tree(run, call)
+  local before = call.writes and changes.snapshot(run, run.top)
+  return {
+    cwd = run.resolve_cwd(call.cwd), writable = call.writes and declared_folders(run, call.writes) or {},
+    abandon = nothing,
+    finish = function(key)
+      if not before then return {} end
+      local paths = changes.between(before, changes.snapshot(run, run.top))
+      local own = {}
+      for _, path in ipairs(paths) do
+        if inside(path, call.writes) then
+          own[#own + 1] = path
+        else
+          run.emit("warning", { step = key, text = "changed during the step, and not one of its folders: "
+            .. core.text.printable(path, 200) })
+        end
+      end
+      return own
+    end,
+  }
+end
+
+local function in_place(run, key, call)
+  local release = lock_in_place(run, key)
+  local before = changes.snapshot(run, run.top)
+  return {
+    cwd = run.resolve_cwd(call.cwd), writable = {}, abandon = release,
+    finish = function()
+      release()
+      return (changes.between(before, changes.snapshot(run, run.top)))
+    end,
+  }
+end
+
+local function own_worktree(run, key, dir, call, attempt)
+  if call.cwd then
+    error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
+      "leave cwd out, declare writes, or say in_place = true"), 0)
+  end
+  local tree = worktree.open(run, key, attempt.state ~= nil)
+  return {
+    cwd = tree.path, writable = {}, abandon = function() worktree.remove(run, key, tree) end,
+    finish = function() return worktree.merge(run, key, dir, tree) end,
+  }
+end
+
+--- The place for one attempt.
+---@param run table
+---@param key string
+---@param dir string
+---@param call table
+---@param mode "read-only"|"workspace-write"
+---@param attempt moonlet.Attempt
+---@return moonlet.Workspace
+function M.open(run, key, dir, call, mode, attempt)
+  if call.inputs then return only_inputs(run, dir, call) end
+  if mode == "read-only" or call.writes then return shared_tree(run, call) end
+  grants.check_write(run.grants, call.cwd or ".")
+  if call.in_place then return in_place(run, key, call) end
+  if not run.home.git then
+    error(record.invalid("a step that writes gets a git worktree of its own, and this is no repository",
+      "declare the folders with writes = { … }, or say in_place = true"), 0)
+  end
+  return own_worktree(run, key, dir, call, attempt)
+end
+
+return M
