@@ -8,6 +8,8 @@ local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
+local integrity = require "moonlet.internal.integrity"
+local ledger = require "moonlet.internal.ledger"
 
 local M = {}
 
@@ -208,9 +210,12 @@ local function begin_record(run, plan)
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
   if plan.answer then journal.answer(run, plan.answer) end
+  run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, retry = run.journal.retry }
-  run_record.write(run)
+    moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
+  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  if plan.before then ledger.put_run(run) end
+  core.run.write_run(run.record)
   if plan.before and plan.before.resumed then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
@@ -252,6 +257,7 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if not before then ledger.put_run(run) end
   return run
 end
 
@@ -291,8 +297,12 @@ local function finish(run, ok, result)
       run.id)
   end
   core.run.sync()
-  journal.append { t = "over", verdict = run.verdict }
-  run_record.write(run)
+  integrity.seal(run)
+  run.record = run_record.text(run)
+  journal.append { t = "over", verdict = run.verdict, files = integrity.hash_of_files(run.files),
+    record = integrity.hash_of_record(run.record) }
+  core.run.write_run(run.record)
+  ledger.put_run(run)
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
     duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
     message = run.error and run_record.error(run.error).message or nil })
