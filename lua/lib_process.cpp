@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -143,7 +144,10 @@ void read_call(lua_State* L, Call& call) {
 Result<Fd> input_file(const Run& run, std::string_view text) {
   const Dir& dir = run.dir->dir();
   const std::string name = ".stdin-" + std::to_string(reinterpret_cast<std::uintptr_t>(&text));
-  Fd file(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  Fd file;
+  do {
+    file = Fd(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  } while (file.get() < 0 && errno == EINTR);
   if (file.get() < 0) return Error::from_errno(errno, "create the standard input in", dir.path());
   unlinkat(dir.fd(), name.c_str(), 0);
   while (!text.empty()) {

@@ -85,11 +85,28 @@ MOONLET_BARE bool write_record(Shared* shared) {
                     {digits + at, sizeof digits - static_cast<std::size_t>(at)},
                     {const_cast<char*>(record.suffix.data()), record.suffix.size()}};
   std::size_t size = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len;
-  long written = syscall(SYS_writev, record.fd, parts, 3);
+  std::size_t done = 0;
+  int number = 0;
+  while (done < size && number == 0) {
+    iovec rest[3];
+    int count = 0;
+    std::size_t skip = done;
+    for (const iovec& part : parts) {
+      const std::size_t gone = skip < part.iov_len ? skip : part.iov_len;
+      skip -= gone;
+      if (gone == part.iov_len) continue;
+      rest[count++] = {static_cast<char*>(part.iov_base) + gone, part.iov_len - gone};
+    }
+    const long written = syscall(SYS_writev, record.fd, rest, count);
+    if (written > 0) {
+      done += static_cast<std::size_t>(written);
+    } else if (written == 0 || errno != EINTR) {
+      number = written < 0 ? errno : ENOSPC;
+    }
+  }
   shared->record_size = size;
-  shared->recorded = written > 0 ? static_cast<std::size_t>(written) : 0;
-  if (shared->recorded == size) return true;
-  int number = written < 0 ? errno : ENOSPC;
+  shared->recorded = done;
+  if (done == size) return true;
   // A limit on file sizes also sent a signal, which waits for the mask to be lifted: forget it.
   KernelSigaction ignore{reinterpret_cast<void*>(SIG_IGN), 0, nullptr, 0}, standard{};
   syscall(SYS_rt_sigaction, SIGXFSZ, &ignore, nullptr, sizeof ignore.mask);

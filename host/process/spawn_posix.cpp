@@ -95,7 +95,10 @@ SpawnResult spawn(const SpawnRequest& request) {
   std::string line(request.record.prefix);
   line += std::to_string(pid);
   line += request.record.suffix;
-  ssize_t written = write(request.record.fd, line.data(), line.size());
+  ssize_t written;
+  do {
+    written = write(request.record.fd, line.data(), line.size());
+  } while (written < 0 && errno == EINTR);
   spawned.recorded = written == static_cast<ssize_t>(line.size());
   spawned.torn = written > 0 && !spawned.recorded;
   if (!spawned.recorded && request.record.required) {

@@ -69,11 +69,12 @@ local function first_attempt(job, last)
   end
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
+  if state == "exited" and attempts.is_lost(job, last.a) then state = "lost" end
   local attempt = { number = last.a, repair = last.repair, state = state }
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
-  attempt.prompt = last.repair and run.read_artifact(job.dir .. "/prompt.md", prompt_cap) or first.prompt
+  attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
-    run.emit("warning", { step = step.key, text = ("attempt %d was lost with its keeper: once more"):format(last.a) })
+    run.emit("warning", { step = step.key, text = ("attempt %d was lost: once more"):format(last.a) })
     attempt.number, attempt.state = last.a + 1, nil
   elseif state == "none" then
     attempt.state = nil
@@ -84,7 +85,8 @@ end
 --- Puts the attempt on record before it starts, unless it is there already.
 local function record_attempt(job, hash, attempt)
   if attempt.state then return end
-  job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt)
+  -- That of a repair round is nowhere else.
+  job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repair)
   -- Of what is interrupted in place a person will want to know what it did.
   local seen = job.call.in_place and values.put(changes.snapshot(job.run, job.run.top), true) or nil
   journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
@@ -101,7 +103,9 @@ local function run_attempt(job, hash, attempt, own_budget)
       record_attempt(job, hash, attempt)
       return attempts.run(job, attempt)
     end)
-    if not ok or result.status ~= "ok" then place.abandon() end
+    -- What ended well, and could only not be recorded, is taken up by a resumed run.
+    local kept = not ok and core.task.pending_error() == nil
+    if not ok or result.status ~= "ok" then place.abandon(kept) end
     if not ok then error(result, 0) end
     spending.price(job, result)
     job.finish_place = result.status == "ok" and place.finish or nil
@@ -181,7 +185,8 @@ end
 local function run_rules_step(run, key, dir, call)
   local step = run.begin_step(key, "agent", "rules")
   core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
-  run.write_artifact(dir .. "/prompt.md", call.prompt)
+  run.open_directory(dir)
+  run.write_artifact(dir .. "/prompt.md", call.prompt, true)
   local ok, result = pcall(run_rules, call)
   local job = { run = run, step = step, dir = dir, call = call, runner = { name = "rules" } }
   if not ok then
@@ -189,7 +194,7 @@ local function run_rules_step(run, key, dir, call)
     artifacts.write_agent(job, { status = "failed", text = "", error = result })
     error(result, 0)
   end
-  run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
+  run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
   run.end_step(step, "ok", {})
   artifacts.write_agent(job, result)
   return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
@@ -206,10 +211,11 @@ local function input_of(job)
 end
 
 local function do_agent(job, last, hash, own_budget)
+  job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
   if not ok then result = { status = "failed", text = "", error = result } end
   if result.text ~= "" or result.status == "ok" then
-    job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text))
+    job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
   job.step.duration_ms = core.clock.monotonic() - job.step.started
   artifacts.write_agent(job, result)
@@ -235,7 +241,7 @@ end
 local function with_agreed_prompt(run, key, dir, call)
   if not run.prepared then return call end
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
-    return run.read_artifact(dir .. "/prompt.md", prompt_cap) or core.json.null
+    return attempts.read_left(run, dir .. "/prompt.md", prompt_cap) or core.json.null
   end)
   if agreed == core.json.null then return call end
   return setmetatable({ prompt = agreed }, { __index = call })
@@ -253,6 +259,7 @@ function M.agent(ctx, call)
   core.task.check()
   job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
+    run.open_directory(job.dir)
     run.write_artifact(job.dir .. "/prompt.md", call.prompt)
     spending.count_worst_case(run.worst, job)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)

@@ -127,13 +127,43 @@ local function read_events(job, runner, state)
   end
 end
 
+--- A file that the agent may have left: nil when there is none that can be used. What the system
+--- cannot read at the moment is no answer, and no lack of one.
+---@param run table
+---@param path string
+---@param cap integer
+---@return string? text, boolean? cut
+function M.read_left(run, path, cap)
+  local text, err, cut = run.read_artifact(path, cap)
+  if not text and err.kind == "failed" then error(err, 0) end
+  return text, cut
+end
+
 local function answers_of(job, runner)
   local run, dir = job.run, job.dir
-  local written, _, written_cut = run.read_artifact(dir .. "/out/output.md", answer_cap)
+  local written, written_cut = M.read_left(run, dir .. "/out/output.md", answer_cap)
   if written then return { file = written, cut = written_cut, limits = job.limits } end
   if runner.parse then return { limits = job.limits } end
-  local printed, _, cut = run.read_artifact(dir .. "/stdout.log", answer_cap)
+  local printed, cut = M.read_left(run, dir .. "/stdout.log", answer_cap)
   return { stdout = printed or "", cut = cut or false, limits = job.limits }
+end
+
+--- What the disk did not take of what the agent printed, where that is its answer; nil when all is there.
+local function loss(job, runner, exit)
+  local why = exit.stdout_write_error
+  if not why or exit.why ~= "exited" or exit.code ~= 0 then return nil end
+  if not runner.parse and M.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
+  return { kind = "lost", hint = "free some disk space, then resume the run: the agent is asked again",
+    message = ("the agent's answer was lost: cannot write %s: %s"):format(
+      job.run.absolute(job.dir .. "/stdout.log"), why) }
+end
+
+--- Whether the answer of an attempt that ended under another host is lost.
+---@param job moonlet.Job
+---@param number integer
+---@return boolean
+function M.is_lost(job, number)
+  return loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number))) ~= nil
 end
 
 --- Reads what the attempt left, by the runner's own rules.
@@ -143,8 +173,10 @@ local function conclude(job, runner, exit)
   local state = runner.begin and runner.begin()
   if exit.why ~= "not_started" then read_events(job, runner, state) end
   local result = runner.finish(state, exit, answers_of(job, runner))
+  local lost = loss(job, runner, exit)
+  if lost then result.status, result.class, result.error = "failed", "lost", lost end
   result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n", true)
   return result
 end
 
