@@ -37,10 +37,8 @@ local function command_runner(events)
   function runner.command(call)
     local made = command.command { argv = call.argv, prompt = call.prompt, prompt_file = call.prompt_file,
       out = call.out }
-    local writable = { call.out }
-    if call.sandbox == "workspace-write" then writable[2] = call.cwd end
-    for _, path in ipairs(call.writable) do writable[#writable + 1] = path end
-    return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host", writable = writable }
+    return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host",
+      writable = shared.writable(call) }
   end
   if reader then
     for _, name in ipairs { "begin", "parse", "finish", "normalise" } do runner[name] = reader[name] end
@@ -69,7 +67,8 @@ local function confine_of(run, call, runner)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  if call.confine then return call.confine end
+  -- A runner's own sandbox knows one folder to write, where it works; the host's knows any.
+  if call.confine or call.writes then return "host" end
   -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
   if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or run.options.sandbox) then
     return "none"
