@@ -135,6 +135,9 @@ void read_call(lua_State* L, Call& call) {
   spec.attempt = field_text(L, "attempt");
   spec.outlives_host = field_flag(L, "outlives");
   spec.own_cgroup = field_flag(L, "own_group");
+  if (field_flag(L, "redact")) {
+    spec.secrets = Redactor::secrets_of_environment(Services::of(L).environment);
+  }
   if (lua_getfield(L, 1, "confine") != LUA_TNIL) read_confinement(L, spec.confinement.emplace());
   lua_pop(L, 1);
 }
@@ -230,9 +233,10 @@ int push_exit(lua_State* L, Operation& operation) {
 }
 
 /// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
-/// idle, durable, own_group, outlives, confine?} -> exit. Waits until the whole tree is gone. Files
-/// are beneath `.agent`. confine = {writable?, readable?, restrict_reads?, network?, terminals?},
-/// see Confinement; the lists hold absolute paths, network = false is no_network.
+/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
+/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
+/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
+/// lists hold absolute paths, network = false is no_network.
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

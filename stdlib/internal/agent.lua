@@ -155,6 +155,7 @@ end
 local function run_attempts(job, last, hash, own_budget)
   local attempt = first_attempt(job, last)
   local list, tries = journal.attempts(job.run, job.step.key), attempt.number
+  job.attempts = list
   -- One that ended just before its host did is told again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   spending.count_attempts(own_budget, list)
@@ -213,11 +214,13 @@ end
 local function do_agent(job, last, hash, own_budget)
   job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
-  if not ok then result = { status = "failed", text = "", error = result } end
+  if not ok then result = { status = "failed", text = "", error = result, attempts = job.attempts } end
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
   job.step.duration_ms = core.clock.monotonic() - job.step.started
+  -- What failed was paid for too.
+  job.step.usage = usage.of_attempts(result.attempts)
   artifacts.write_agent(job, result)
   if result.status ~= "ok" then error(result.error, 0) end
   return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),

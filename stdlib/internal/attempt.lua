@@ -91,7 +91,7 @@ local function start(job, attempt, env)
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
     wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
-    durable = true, own_group = true, outlives = not job.call.in_place,
+    durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
   exit.argv = made.argv
   return exit
@@ -142,7 +142,11 @@ end
 local function answers_of(job, runner)
   local run, dir = job.run, job.dir
   local written, written_cut = M.read_left(run, dir .. "/out/output.md", answer_cap)
-  if written then return { file = written, cut = written_cut, limits = job.limits } end
+  if written then
+    local told = core.run.redact(written)
+    if told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
+    return { file = told, cut = written_cut, limits = job.limits }
+  end
   if runner.parse then return { limits = job.limits } end
   local printed, cut = M.read_left(run, dir .. "/stdout.log", answer_cap)
   return { stdout = printed or "", cut = cut or false, limits = job.limits }

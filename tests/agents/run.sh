@@ -94,6 +94,25 @@ moon() {
   cp "$case/out.json" "$case/out-$runs.json"
 }
 
+# start ARG…: the same in the background; `host` is its process id.
+start() {
+  set -m # without it bash starts the job with INT ignored
+  "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
+  host=$!
+  set +m
+}
+
+# ended SECONDS: waits for it.
+ended() {
+  local began=$(date +%s%3N)
+  until_true "$1" gone "$host" || kill -9 "$host"
+  wait "$host" 2>/dev/null
+  code=$?
+  took=$(($(date +%s%3N) - began))
+}
+
+gone() { [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]; }
+
 # want EXPRESSION…: whether Python expressions over the outcome hold; says so when one does not.
 want() { "$python" "$here/check.py" "$case" "$code" "$took" "$@"; }
 
@@ -129,7 +148,7 @@ until_true() {
   local end=$((SECONDS + $1))
   shift
   until "$@"; do
-    if [ "$SECONDS" -ge "$end" ]; then
+    if [ "$SECONDS" -gt "$end" ]; then
       echo "waited in vain for: $*"
       return 1
     fi
@@ -138,7 +157,7 @@ until_true() {
 }
 
 # turns N: whether the server has heard at least so many requests.
-turns() { [ "$(grep -c '"kind": "turn"' "$case/server/calls.jsonl" 2>/dev/null)" -ge "$1" ]; }
+turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "turn"')" -ge "$1" ]; }
 
 # shellcheck source=tests/agents/cases.sh
 . "$here/cases.sh"
@@ -154,7 +173,7 @@ run_case() {
   mkdir -p "$case/home/project" "$case/tmp"
   why=$(
     self=$BASHPID
-    export HOME=$case/home TMPDIR=$case/tmp XDG_CONFIG_HOME=$case/home/.config
+    export case HOME=$case/home TMPDIR=$case/tmp XDG_CONFIG_HOME=$case/home/.config
     cd "$HOME/project" && git init -q -b main . && echo 'A project' >README.md && commit start
     "$name" 2>&1
     stop_server
@@ -164,15 +183,15 @@ run_case() {
     echo "ok $title ($((SECONDS - began)) s)"
   else
     echo "FAIL $title: $(tr '\n' ';' <<<"$why" | head -c 3000)"
-    if [ -n "${MOONLET_KEEP:-}" ]; then return; fi
   fi
-  rm -rf "$case"
+  if [ -z "${MOONLET_KEEP:-}" ]; then rm -rf "$case"; fi
 }
 
 # --- all of them -------------------------------------------------------------------------------------
 list_cases() {
   local name runner
-  for name in $(compgen -A function case_); do
+  # Those that wait for a time come first.
+  for name in $(compgen -A function case_ | grep quota) $(compgen -A function case_ | grep -v quota); do
     if [[ $name == case_soak_* ]] && [ -z "${MOONLET_SOAK:-}" ]; then continue; fi
     for runner in codex claude; do
       if [[ $name == *_codex && $runner != codex ]] || [[ $name == *_claude && $runner != claude ]]; then continue; fi

@@ -5,7 +5,7 @@ Claude. Standard library alone.
 
 The script is a list of rules {"when": TEXT, "do": [REPLY, …]}, read anew at every call. The first rule
 whose text occurs in the prompt answers (one without "when" always does): its first call with the first
-reply, and so on; the last reply stays. Replies:
+reply, and so on; the last reply stays. One with "for": N is over N seconds after its first call. Replies:
 
     {"text": T}                    the final answer
     {"tool": COMMAND}              a call of the shell tool
@@ -18,7 +18,8 @@ reply, and so on; the last reply stays. Replies:
     {"refused_by_model": true}     the model declines
 
 Beside any of them: "after" waits so many seconds first; "usage" is {"input", "cached", "output",
-"reasoning"}; "fields" are put into the error's object, where "+N" stands for the Unix time in N seconds.
+"reasoning"}; "fields" are put into the error's object. There and in headers "+N" stands for the Unix time
+N seconds after the first call.
 """
 import http.server
 import json
@@ -31,7 +32,7 @@ import time
 
 FOLDER = sys.argv[1]
 LOCK = threading.Lock()
-COUNTS = {}
+COUNTS, FIRST = {}, {}
 CALLS = [0]
 USAGE = {"input": 1000, "cached": 200, "output": 50, "reasoning": 10}
 
@@ -59,19 +60,20 @@ def choose(prompt):
     with open(os.path.join(FOLDER, "script.json"), encoding="utf-8") as given:
         rules = json.load(given)
     for number, rule in enumerate(rules):
-        if rule.get("when", "") in prompt:
+        key = (number, json.dumps(rule))
+        if rule.get("when", "") in prompt and time.time() < FIRST.get(key, time.time()) + rule.get("for", 1e9):
             with LOCK:
-                key = (number, json.dumps(rule))
                 count = COUNTS.get(key, 0)
                 COUNTS[key] = count + 1
+                FIRST.setdefault(key, time.time())
             return rule["do"][min(count, len(rule["do"]) - 1)]
     return {"status": 400, "message": "no rule of the script is about this prompt"}
 
 
 def filled(value):
-    """"+N" becomes the time in N seconds."""
+    """"+N" becomes the time N seconds after the server's first call."""
     if isinstance(value, str) and value[:1] == "+" and value[1:].isdigit():
-        return int(time.time()) + int(value[1:])
+        return int(min(FIRST.values()) + int(value[1:]))
     if isinstance(value, dict):
         return {key: filled(item) for key, item in value.items()}
     return value

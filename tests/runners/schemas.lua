@@ -34,6 +34,13 @@ same(schema.object({ type = "array", items = { ["$ref"] = "#/definitions/a" }, d
   { type = "object", additionalProperties = false, required = list { "value" }, definitions = { a = { type = "string" } },
     properties = { value = { type = "array", items = { ["$ref"] = "#/definitions/a" } } } }, "an object around a list")
 is(schema.object({ type = "array", items = { ["$ref"] = "#" } }), nil, "a list of itself")
+local loose = { type = list { "object", "array" }, items = { type = "string" }, required = list { "a" },
+  properties = { a = { type = "string" } } }
+same(schema.object(loose), { type = "object", required = list { "a" }, properties = { a = { type = "string" } } },
+  "what may be an object is one")
+is(schema.strict(loose).type, "object", "and so it is in strict mode")
+same(schema.unwrap({ value = "x" }, loose), { value = "x" }, "and nothing is around it")
+is(#loose.type, 2, "the schema itself is left alone")
 same(schema.unwrap({ value = list { 1 } }, { type = "array" }), list { 1 }, "and back")
 same(schema.unwrap({ value = 1 }, { type = "object" }), { value = 1 }, "an object stays")
 local either = { type = "object", properties = { a = { oneOf = list { { type = "string" }, { type = "object", properties =

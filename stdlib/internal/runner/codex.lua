@@ -106,6 +106,8 @@ function M.command(call)
   set("shell_environment_policy.exclude=" .. toml_list(shared.secret_names(M.secrets, config.env)))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
+    -- It has a folder for temporary files of its own; in the common one may lie anybody's work.
+    if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
     set("sandbox_workspace_write.writable_roots=" .. toml_list(roots))

@@ -126,6 +126,17 @@ function convert(schema, depth)
   return result
 end
 
+--- One that may be an object, or something else, at the root is an object: that is what providers take.
+local function narrowed(schema)
+  if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
+    return schema
+  end
+  local made = {}
+  for key, value in pairs(schema) do made[key] = value end
+  made.type, made.items = "object", nil
+  return made
+end
+
 local function is_object_root(schema)
   return schema.type == "object" or schema.type == nil and type(schema.properties) == "table"
 end
@@ -152,6 +163,7 @@ end
 ---@param schema table
 ---@return table?, string? why
 function M.object(schema)
+  schema = narrowed(schema)
   if is_object_root(schema) then return schema end
   if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is no object" end
   local ok, made = pcall(copy, schema)
@@ -165,6 +177,7 @@ end
 ---@param schema table
 ---@return any
 function M.unwrap(value, schema)
+  schema = narrowed(schema)
   if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
     and value.value ~= nil and next(value, next(value)) == nil then
     return value.value
@@ -177,6 +190,7 @@ end
 ---@param schema table
 ---@return table?, string? why
 function M.strict(schema)
+  schema = narrowed(schema)
   local ok, result = pcall(function()
     local made = convert(schema, 0)
     if is_object_root(schema) then return made end
