@@ -172,7 +172,7 @@ local function run_attempts(job, last, hash, own_budget)
       result.data = data
       if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
     end
-    journal.attempt(job.step.key, entry)
+    journal.attempt(job.run, job.step.key, entry)
     if not following then
       if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
       return result
@@ -213,7 +213,9 @@ end
 local function do_agent(job, last, hash, own_budget)
   job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
-  if not ok then result = { status = "failed", text = "", error = result } end
+  if not ok then
+    result = { status = "failed", text = "", error = result, attempts = journal.attempts(job.run, job.step.key) }
+  end
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end

@@ -6,6 +6,7 @@ local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
@@ -148,6 +149,7 @@ local function add_steps(run)
       return live(last, hash, step)
     end)
     if not ok then
+      if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
       local parked = type(value) == "table" and rawget(value, "kind") == "parked"
       run.end_step(step, parked and "parked" or "failed", { error = value })
       error(value, 0)
