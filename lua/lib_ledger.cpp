@@ -182,9 +182,9 @@ int ledger_get(lua_State* L) {
 }
 
 /// usage(home, {run?, runner?, model?, since?, until?}, by) -> { totals, … }: by is all, day,
-/// runner, model or run
+/// runner, model, run or preset
 int ledger_usage(lua_State* L) {
-  static const char* const kGroups[] = {"all", "day", "runner", "model", "run", nullptr};
+  static const char* const kGroups[] = {"all", "day", "runner", "model", "run", "preset", nullptr};
   Home& home = check_home(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   const auto by = static_cast<UsageBy>(luaL_checkoption(L, 3, "all", kGroups));

@@ -139,6 +139,8 @@ const char* column_of(UsageBy by) {
       return "model";
     case UsageBy::kRun:
       return "run";
+    case UsageBy::kPreset:
+      return "(SELECT preset FROM runs WHERE number = usage.run)";
   }
   return "''";
 }

@@ -37,7 +37,7 @@ struct UsageFilter {
   std::string until_day;  ///< included
 };
 
-enum class UsageBy { kAll, kDay, kRunner, kModel, kRun };
+enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
 
 class Ledger {
  public:

@@ -11,6 +11,7 @@ local changes = require "moonlet.internal.changes"
 local journal = require "moonlet.internal.journal"
 local retry = require "moonlet.internal.retry"
 local jobs = require "moonlet.internal.job"
+local scope = require "moonlet.internal.scope"
 local spending = require "moonlet.internal.spending"
 local usage = require "moonlet.internal.usage"
 local values = require "moonlet.internal.values"
@@ -105,7 +106,10 @@ local function run_attempt(job, hash, attempt, own_budget)
     end)
     -- What ended well, and could only not be recorded, is taken up by a resumed run.
     local kept = not ok and core.task.pending_error() == nil
-    if not ok or result.status ~= "ok" then place.abandon(kept) end
+    if not ok or result.status ~= "ok" then
+      -- One that was cancelled leaves no worktree behind either.
+      scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end)
+    end
     if not ok then error(result, 0) end
     spending.price(job, result)
     job.finish_place = result.status == "ok" and place.finish or nil
@@ -155,7 +159,6 @@ end
 local function run_attempts(job, last, hash, own_budget)
   local attempt = first_attempt(job, last)
   local list, tries = journal.attempts(job.run, job.step.key), attempt.number
-  job.attempts = list
   -- One that ended just before its host did is told again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   spending.count_attempts(own_budget, list)
@@ -173,7 +176,7 @@ local function run_attempts(job, last, hash, own_budget)
       result.data = data
       if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
     end
-    journal.attempt(job.step.key, entry)
+    journal.attempt(job.run, job.step.key, entry)
     if not following then
       if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
       return result
@@ -214,7 +217,9 @@ end
 local function do_agent(job, last, hash, own_budget)
   job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
-  if not ok then result = { status = "failed", text = "", error = result, attempts = job.attempts } end
+  if not ok then
+    result = { status = "failed", text = "", error = result, attempts = journal.attempts(job.run, job.step.key) }
+  end
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end

@@ -264,9 +264,11 @@ function M.attempts(run, key)
 end
 
 --- Records what an attempt came to.
+---@param run table
 ---@param key string
 ---@param entry table
-function M.attempt(key, entry)
+function M.attempt(run, key, entry)
+  apply.attempt(run.journal, { k = key, v = entry })
   M.note { t = "attempt", k = key, v = entry }
 end
 

@@ -6,6 +6,8 @@ local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local hooks = require "moonlet.internal.hooks"
+local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
@@ -148,6 +150,7 @@ local function add_steps(run)
       return live(last, hash, step)
     end)
     if not ok then
+      if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
       local parked = type(value) == "table" and rawget(value, "kind") == "parked"
       run.end_step(step, parked and "parked" or "failed", { error = value })
       error(value, 0)
@@ -258,6 +261,7 @@ function M.create(plan)
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
   if not before then ledger.put_run(run) end
+  hooks.fire(run, "started")
   return run
 end
 
@@ -306,6 +310,8 @@ local function finish(run, ok, result)
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
     duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
     message = run.error and run_record.error(run.error).message or nil })
+  hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
+  core.run.end_children()
   core.run.finish()
   M.current = nil
   return {

@@ -38,13 +38,22 @@ function M.error(err)
   }
 end
 
-local function step_records(run)
+--- The usage of a step: of an agent that told none each count is unknown; of all else there is none.
+local function step_usage(step, with_model)
+  if step.kind ~= "agent" or step.runner == "rules" or step.status == "parked" then return null end
+  local told = usage.record(step.usage)
+  if with_model then told.model = or_null(step.model) end
+  return told
+end
+
+--- The steps; for run.json with the model of each, which the ledger counts by.
+local function step_records(run, with_model)
   local list = {}
   for i, step in ipairs(run.steps) do
     list[i] = {
       key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
-      usage = step.usage and usage.record(step.usage) or null,
+      usage = step_usage(step, with_model),
       error = M.error(step.error),
     }
   end
@@ -122,7 +131,7 @@ function M.text(run)
     validation = validation_records(run), error = M.error(run.error),
     usage = run.verdict and total_usage(run) or null,
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
-    steps = run.verdict and step_records(run) or null, files = or_null(run.files), files_fold = run.files_fold,
+    steps = run.verdict and step_records(run, true) or null, files = or_null(run.files), files_fold = run.files_fold,
   }, 2) .. "\n"
 end
 

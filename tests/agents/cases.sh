@@ -412,7 +412,7 @@ END
     # Claude itself counts the last one, and does not even ask.
     want 'code == 4' 'len(turns) == 4' '"too long" in r.said.large' 'models["parallel/5/large"]["class"] == "context"'
   fi
-  "$python" "$here/check.py" --prompts "$case"
+  "$python" "$here/check.py" --prompts "$case" "$([ "$runner" = claude ] || echo large)"
   find "$HOME" -name planted | sed 's/^/was made: /'
 }
 
