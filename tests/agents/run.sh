@@ -13,6 +13,12 @@ moonlet=$(realpath "$1")
 word=${2:-}
 python=$(python3 -c 'import sys; print(sys.executable)') || exit 2
 
+if [ "$(uname -s)" != Linux ]; then
+  echo "skipped the real agents: what is left of them is looked for in /proc"
+  echo "0 passed, 0 failed, 1 skipped"
+  exit 0
+fi
+
 # --- the agents ------------------------------------------------------------------------------------
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/moonlet-tests/agents
 
