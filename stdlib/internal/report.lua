@@ -43,7 +43,7 @@ function M.text(run, envelope)
   end
   if run.runner_name == "rules" and run.preset and run.preset.needs.agents then
     for name in pairs(runners.installed()) do
-      lines[#lines + 1] = ("  %s is installed: --runner 'command:%s …' asks it instead of the rules"):format(name, name)
+      lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
     end
   end
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
