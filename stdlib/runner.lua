@@ -16,6 +16,14 @@ end
 
 for _, name in ipairs { "codex", "claude", "gemini", "opencode", "moonlet" } do M[name] = reader_of(name) end
 
+--- What takes a stream piece by piece: reader:feed(bytes) and reader:close() give events; reader.state
+--- goes to finish.
+---@param name string
+---@return moonlet.RunnerReader
+function M.reader(name)
+  return require("moonlet.internal.runner.stream").reader(require("moonlet.internal.runners").events(name))
+end
+
 --- Reads a whole stream at once, line endings of any kind, the last line with or without one.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
 ---@param bytes string
@@ -23,9 +31,8 @@ for _, name in ipairs { "codex", "claude", "gemini", "opencode", "moonlet" } do 
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult, moonlet.RunnerEvent[]
 function M.read(name, bytes, exit, answers)
-  local stream = require "moonlet.internal.runner.stream"
+  local reader = M.reader(name)
   local runner = require("moonlet.internal.runners").events(name)
-  local reader = stream.reader(runner)
   local events = {}
   for at = 1, #bytes, 65536 do
     for _, event in ipairs(reader:feed(bytes:sub(at, at + 65535))) do events[#events + 1] = event end

@@ -223,6 +223,17 @@ run_preset_cases() {
   done
 }
 
+# --- what presets say of themselves ------------------------------------------------------------------
+run_preset_tests() {
+  local folder name
+  for folder in "$root"/presets/*/tests; do
+    if ! [ -d "$folder" ]; then continue; fi
+    name=$(basename "$(dirname "$folder")")
+    if ! wanted "$name"; then continue; fi
+    run_counting "moonlet preset test $name" "$build/moonlet" preset test "$name" --repo "$root"
+  done
+}
+
 # --- the house rules ---------------------------------------------------------------------------------
 host_knows_no_lua() {
   ! grep -rnE '#[[:space:]]*include[[:space:]]*[<"]([^">]*/)?(lua\.h|lauxlib\.h|lualib\.h|lua\.hpp)[>"]|#[[:space:]]*include[[:space:]]*"lua/' \
@@ -278,5 +289,6 @@ build=$root/build/$preset
 run_house_rules
 run_unit_tests
 run_preset_cases
+run_preset_tests
 run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 exit 0

@@ -56,4 +56,12 @@ Result<const Dir*> Home::make() {
   return &*dir_;
 }
 
+Result<Ledger*> Home::ledger() {
+  auto agent = existing();
+  if (!agent) return agent.error();
+  if (*agent == nullptr) return nullptr;
+  if (!ledger_) ledger_ = std::make_unique<Ledger>(**agent);
+  return ledger_.get();
+}
+
 }  // namespace moonlet

@@ -29,7 +29,18 @@ namespace moonlet {
 
 namespace {
 
-enum class Stage { kNone, kOrphaned, kDescriptor, kCgroup, kLimit, kCwd, kRecord, kExec };
+enum class Stage {
+  kNone,
+  kOrphaned,
+  kDescriptor,
+  kCgroup,
+  kLimit,
+  kCwd,
+  kPrivileges,
+  kConfine,
+  kRecord,
+  kExec
+};
 
 struct Shared {
   const SpawnRequest* request;
@@ -44,6 +55,8 @@ struct Shared {
   volatile int error;
   volatile std::size_t recorded;
 };
+
+constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
 struct KernelSigaction {
   void* handler;
@@ -129,6 +142,15 @@ MOONLET_BARE int child_main(void* arg) {
       return give_up(shared, Stage::kLimit);
     }
   }
+  if (request.ruleset_fd >= 0) {
+    // The kernel confines nobody who could leave the confinement through a set-user-ID program.
+    if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+      return give_up(shared, Stage::kPrivileges);
+    }
+    if (syscall(kRestrictSelf, request.ruleset_fd, 0) != 0) {
+      return give_up(shared, Stage::kConfine);
+    }
+  }
   // Before the descriptors move, for the record's own could be among those that are replaced.
   if (request.record.fd >= 0 && !write_record(shared) && request.record.required) {
     return give_up(shared, Stage::kRecord);
@@ -198,6 +220,16 @@ Error describe(const Shared& shared) {
       return Error::from_errno(number, "join the step's cgroup");
     case Stage::kLimit:
       return Error::from_errno(number, "set a resource limit");
+    case Stage::kPrivileges:
+      return Error::from_errno(number, "give up set-user-ID rights");
+    case Stage::kConfine: {
+      Error error = Error::from_errno(number, "confine the process");
+      if (number == E2BIG) {
+        error.message = "too many confinements lie in each other (the kernel takes 16)";
+      }
+      error.message += "; the program was not run";
+      return error;
+    }
     case Stage::kOrphaned:
     case Stage::kNone:
       break;

@@ -72,6 +72,10 @@ bool make_output_pipe(int& read_end, int& write_end) {
 }
 
 SpawnResult spawn(const SpawnRequest& request) {
+  if (request.ruleset_fd >= 0) {
+    return SpawnFailure{
+        Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
+  }
   // posix_spawn reports one number for all that it did; what can be told apart is asked before.
   struct stat st {};
   if (request.cwd != nullptr && stat(request.cwd, &st) != 0) {

@@ -11,6 +11,7 @@ local changes = require "moonlet.internal.changes"
 local journal = require "moonlet.internal.journal"
 local retry = require "moonlet.internal.retry"
 local jobs = require "moonlet.internal.job"
+local scope = require "moonlet.internal.scope"
 local spending = require "moonlet.internal.spending"
 local usage = require "moonlet.internal.usage"
 local values = require "moonlet.internal.values"
@@ -61,7 +62,7 @@ end
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
 local function first_attempt(job, last)
   local run, step, call = job.run, job.step, job.call
-  local first = { number = 1, prompt = core.run.redact(call.prompt) }
+  local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
   if not last then return first end
   if last.spent then
     first.number = last.a + 1
@@ -105,7 +106,10 @@ local function run_attempt(job, hash, attempt, own_budget)
     end)
     -- What ended well, and could only not be recorded, is taken up by a resumed run.
     local kept = not ok and core.task.pending_error() == nil
-    if not ok or result.status ~= "ok" then place.abandon(kept) end
+    if not ok or result.status ~= "ok" then
+      -- One that was cancelled leaves no worktree behind either.
+      scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end)
+    end
     if not ok then error(result, 0) end
     spending.price(job, result)
     job.finish_place = result.status == "ok" and place.finish or nil
@@ -132,7 +136,7 @@ local function repair_of(job, attempt, result, problems, entry)
   end
   job.run.emit("warning", { step = job.step.key, text = "the answer is not valid; asking once more" })
   return { number = attempt.number + 1, repair = true,
-    prompt = core.run.redact(answer.repair_prompt(job.call.prompt, result.text, problems)) }
+    prompt = core.run.redact(answer.repair_prompt(jobs.prompt(job, job.call.prompt), result.text, problems)) }
 end
 
 --- The attempt that follows a failed one; nil when there is none to follow.
@@ -172,7 +176,7 @@ local function run_attempts(job, last, hash, own_budget)
       result.data = data
       if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
     end
-    journal.attempt(job.step.key, entry)
+    journal.attempt(job.run, job.step.key, entry)
     if not following then
       if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
       return result
@@ -213,11 +217,15 @@ end
 local function do_agent(job, last, hash, own_budget)
   job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
-  if not ok then result = { status = "failed", text = "", error = result } end
+  if not ok then
+    result = { status = "failed", text = "", error = result, attempts = journal.attempts(job.run, job.step.key) }
+  end
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
   job.step.duration_ms = core.clock.monotonic() - job.step.started
+  -- What failed was paid for too.
+  job.step.usage = usage.of_attempts(result.attempts)
   artifacts.write_agent(job, result)
   if result.status ~= "ok" then error(result.error, 0) end
   return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),

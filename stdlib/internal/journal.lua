@@ -17,7 +17,7 @@ local task = core.task
 local M = {}
 
 --- Verdicts after which a resumed run tries again what had failed.
-local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true }
+local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
 
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
@@ -200,8 +200,10 @@ local function replayed(run, key, hash)
   return "ok", value
 end
 
---- Whether a budget refused something by now: what came of it is not the last word.
-local function refused(run) return run.own_budget and run.own_budget.refused ~= nil end
+--- Whether a budget or a provider refused something by now: what came of it is not the last word.
+local function refused(run)
+  return run.quota_error ~= nil or run.own_budget ~= nil and run.own_budget.refused ~= nil
+end
 
 ---@class moonlet.StepOptions
 ---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
@@ -264,9 +266,11 @@ function M.attempts(run, key)
 end
 
 --- Records what an attempt came to.
+---@param run table
 ---@param key string
 ---@param entry table
-function M.attempt(key, entry)
+function M.attempt(run, key, entry)
+  apply.attempt(run.journal, { k = key, v = entry })
   M.note { t = "attempt", k = key, v = entry }
 end
 

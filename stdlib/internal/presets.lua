@@ -48,12 +48,14 @@ end
 local most_files, most_bytes = 200, 8 << 20
 
 --- Reads the scripts and texts beneath a folder into `files`, by their path from there. False when
---- there are more than a preset has.
-local function gather(root, folder, files)
+--- there are more than a preset has. Its tests are no part of what runs.
+local function gather(root, folder, files, tests)
+  tests = tests or (folder == "." and "tests" or folder .. "/tests")
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
     local path = folder == "." and entry.name or folder .. "/" .. entry.name
     if entry.type == "directory" then
-      if entry.name:sub(1, 1) ~= "." and not gather(root, path, files) then return false end
+      local counts = entry.name:sub(1, 1) ~= "." and path ~= tests
+      if counts and not gather(root, path, files, tests) then return false end
     elseif entry.type == "file" then
       local text, _, cut = core.file.read(root, path, source_cap)
       files.count, files.bytes = files.count + 1, files.bytes + #(text or "")
@@ -110,7 +112,8 @@ local function disk_source(folder, name)
   if not text then error(err, 0) end
   if cut then error(record.invalid(folder.path .. "/" .. main .. " is larger than 1 MB"), 0) end
   local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
-  local source = { name = name, origin = folder.label .. "/" .. main, builtin = false, text = text, read = read }
+  local source = { name = name, origin = folder.label .. "/" .. main, builtin = false, text = text, read = read,
+    folder = inside and folder.path .. "/" .. inside or nil }
   function source.hash()
     local own = files()
     if not own then return nil end

@@ -41,7 +41,11 @@ end
 function M.check(job)
   local refusal = breaker.refusal(job.credential)
   if not refusal then return end
-  if refusal.class == "quota" then error(quota_error(job.runner.name, refusal.message, refusal.until_ms), 0) end
+  if refusal.class == "quota" then
+    local err = quota_error(job.runner.name, refusal.message, refusal.until_ms)
+    job.run.quota_error = job.run.quota_error or err
+    error(err, 0)
+  end
   error({ kind = "failed", class = refusal.class,
     message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
     hint = ("log in again, or give another key; it is tried again %s"):format(until_text(refusal.until_ms)) }, 0)
@@ -78,7 +82,7 @@ function M.after(job, result, tries)
       reset_at = core.clock.wall() + asked })
     return { error = quota_error(job.runner.name, err.message, until_ms) }
   end
-  return { wait_ms = M.wait(tries, asked) }
+  return { wait_ms = job.runner.instant and 0 or M.wait(tries, asked) }
 end
 
 return M

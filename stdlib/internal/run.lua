@@ -6,8 +6,12 @@ local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local hooks = require "moonlet.internal.hooks"
+local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
+local integrity = require "moonlet.internal.integrity"
+local ledger = require "moonlet.internal.ledger"
 
 local M = {}
 
@@ -54,6 +58,7 @@ local function verdict_of(run, ok, err)
   end
   local kind = type(err) == "table" and rawget(err, "kind")
   if kind == "parked" then return "needs-human" end
+  if run.quota_error and kind ~= "cancelled" then return "quota" end
   if type(err) == "table" and rawget(err, "blocked") == true and not refused and first_blocked(run) then
     return "blocked"
   end
@@ -145,6 +150,7 @@ local function add_steps(run)
       return live(last, hash, step)
     end)
     if not ok then
+      if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
       local parked = type(value) == "table" and rawget(value, "kind") == "parked"
       run.end_step(step, parked and "parked" or "failed", { error = value })
       error(value, 0)
@@ -207,9 +213,12 @@ local function begin_record(run, plan)
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
   if plan.answer then journal.answer(run, plan.answer) end
+  run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, retry = run.journal.retry }
-  run_record.write(run)
+    moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
+  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  if plan.before then ledger.put_run(run) end
+  core.run.write_run(run.record)
   if plan.before and plan.before.resumed then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
@@ -251,6 +260,8 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if not before then ledger.put_run(run) end
+  hooks.fire(run, "started")
   return run
 end
 
@@ -284,16 +295,23 @@ local function finish(run, ok, result)
       hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
   end
   if run.verdict == "quota" then
+    if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s at any"):format(run.id,
       run.id)
   end
   core.run.sync()
-  journal.append { t = "over", verdict = run.verdict }
-  run_record.write(run)
+  integrity.seal(run)
+  run.record = run_record.text(run)
+  journal.append { t = "over", verdict = run.verdict, files = integrity.hash_of_files(run.files),
+    record = integrity.hash_of_record(run.record) }
+  core.run.write_run(run.record)
+  ledger.put_run(run)
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
     duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
     message = run.error and run_record.error(run.error).message or nil })
+  hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
+  core.run.end_children()
   core.run.finish()
   M.current = nil
   return {

@@ -18,7 +18,7 @@ local command = require "moonlet.internal.runner.command"
 local M = {}
 
 local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
-local known = { "rules", "command", "codex", "claude", "gemini", "opencode" }
+local known = { "rules", "command", "codex", "claude", "gemini", "opencode", "cassette" }
 
 --- Agent programs that people have; named in reports so that nobody has to guess.
 M.agent_programs = { "codex", "claude", "gemini", "opencode" }
@@ -84,6 +84,7 @@ function M.parse(text, config)
     end
     return { name = "command", argv = argv }
   end
+  if name == "cassette" then return require("moonlet.internal.runner.cassette").parse(rest) end
   M.get(name, config)
   if rest then
     error(record.invalid(("the runner '%s' takes nothing after a colon"):format(name),

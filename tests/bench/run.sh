@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
-#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox|journal …]
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox|journal|ledger …]
 # Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
 # that of the bare loop in the same round, and the table shows the median of these ratios with the
 # least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
@@ -21,12 +21,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 rounds=3 ;;
     --rounds) rounds=${2:?--rounds needs a number} && shift ;;
-    spawn | sleep | parent | capture | startup | memory | sandbox | journal) suites+=("$1") ;;
+    spawn | sleep | parent | capture | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
     *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
   esac
   shift
 done
-if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox journal); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox journal ledger); fi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
@@ -334,6 +334,14 @@ time_resume() {
   done
   printf '%s\n' "${times[@]}" | sort -n | awk -v kind="$1" -v count="$2" '{ t[NR] = $1 }
     END { printf "  %-34s median %.3f, %.3f to %.3f\n", count " x ctx:" kind, t[int((NR + 1) / 2)], t[1], t[NR] }'
+}
+
+suite_ledger() {
+  local runs=1000000
+  if [ -n "$quick" ]; then runs=100000; fi
+  printf '\nledger: the newest 50 of %s runs\n' "$runs"
+  "$tools/ledger_list" "$scratch/ledger" "$runs" 101 || say "the ledger could not be measured"
+  rm -rf "$scratch/ledger"
 }
 
 printf '%s, %s cores, %s rounds\n' "$(uname -sr)" "$(nproc)" "$rounds"

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/base/clock.h"
@@ -20,8 +21,9 @@ namespace moonlet {
 
 class LuaFixture {
  public:
-  explicit LuaFixture(const LuaLimits& limits = {})
-      : loop(clock), state(limits), services(clock, loop, {"PATH=/usr/bin:/bin"}) {
+  explicit LuaFixture(const LuaLimits& limits = {},
+                      std::vector<std::string> environment = {"PATH=/usr/bin:/bin"})
+      : loop(clock), state(limits), services(clock, loop, std::move(environment)) {
     services.working_directory = "/";
     Services::set(state.main(), services);
     open_sandbox(state.main());

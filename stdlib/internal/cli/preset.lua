@@ -1,4 +1,4 @@
---- `moonlet preset list` and `moonlet preset show NAME`.
+--- `moonlet preset list`, `moonlet preset show NAME` and `moonlet preset test NAME`.
 local options = require "moonlet.internal.options"
 local record = require "moonlet.record"
 local presets = require "moonlet.internal.presets"
@@ -9,6 +9,7 @@ local M = {}
 local known = {
   repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" },
   json = { help = "print one JSON envelope and nothing else" },
+  record = { help = "with test: make the cassettes anew first" },
   source = { help = "with show: print the Lua text" },
   help = { help = "this text" },
 }
@@ -16,6 +17,7 @@ local known = {
 local usage_text = [[
 usage: moonlet preset list [options]
        moonlet preset show NAME [options]
+       moonlet preset test NAME [PART OF A TEST'S NAME] [options]
 
 options:
 ]]
@@ -80,16 +82,21 @@ function M.main(words)
   if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
   local home = core.run.home(folder)
   local result, text
+  local code = 0
   if verb == "list" and not rest[2] then
     result, text = list(home)
   elseif verb == "show" and rest[2] and not rest[3] then
     result, text = show(home, rest[2], found.source)
+  elseif verb == "test" and rest[2] and not rest[4] then
+    local passed
+    result, text, passed = require("moonlet.internal.cli.preset_test").test(home, rest[2], rest[3], found.record)
+    code = passed and 0 or 1
   else
     error(options.usage(verb and ("moonlet preset %s is not understood"):format(core.text.printable(verb, 40))
-      or "moonlet preset needs a command", record.suggest(verb or "", { "list", "show" })), 0)
+      or "moonlet preset needs a command", record.suggest(verb or "", { "list", "show", "test" })), 0)
   end
-  return { ok = true, command = "preset " .. verb, run = core.json.null, result = result,
-    error = core.json.null }, 0, text
+  return { ok = code == 0, command = "preset " .. verb, run = core.json.null, result = result,
+    error = core.json.null }, code, text
 end
 
 return M

@@ -42,6 +42,7 @@ local known = {
   ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
   ["background"] = { help = "print the id of the run and leave it to a process of its own" },
   ["detached"] = { help = "this process is the one that --background left", hidden = true },
+  ["record"] = { value = "DIR", help = "keep what agents are given and give, for --runner cassette:DIR" },
   ["reason"] = { value = "TEXT", help = "why this run is made, for the record" },
   ["json"] = { help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
@@ -56,7 +57,7 @@ local subcommands = {
 }
 
 local default_limit = 8
-local builtin_runners = { rules = true, command = true } -- need no program of a known name
+local builtin_runners = { rules = true, command = true, cassette = true } -- need no program of a known name
 
 local function preset_options(preset)
   local all = {}
@@ -252,6 +253,10 @@ local function whole_number(text, name)
   return number
 end
 
+local function absolute(path)
+  return path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
+end
+
 local function find_prepared(home, id, name)
   core.run.check_id(id, "task id")
   local root = core.file.root(home.agent_path)
@@ -310,6 +315,7 @@ local function plan_of(words, output)
   plan.config = config.current()
   plan.runner_spec = found.runner or before.runner or plan.config.runner or "rules"
   plan.runner = runners.parse(plan.runner_spec, plan.config)
+  plan.runner_spec = plan.runner.text or plan.runner_spec
   if not builtin_runners[plan.runner.name] then runners.locate(plan.runner.name, plan.config) end
   plan.budget = M.parse_budget(found.budget, preset, plan.config)
   plan.limit = found.limit and whole_number(found.limit, "limit") or plan.config.limits.parallel or default_limit
@@ -328,7 +334,8 @@ local function plan_of(words, output)
     task_type = found["task-type"] or told.task_type, model = found.model or told.model,
     agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
-    sandbox = found.sandbox or told.sandbox, unconfined = found.unconfined or told.unconfined,
+    record = found.record and absolute(found.record), sandbox = found.sandbox or told.sandbox,
+    unconfined = found.unconfined or told.unconfined,
     gates = found.gates or told.gates,
   }
   if found.sandbox and found.sandbox ~= "read-only" and found.sandbox ~= "workspace-write" then

@@ -3,6 +3,7 @@
 local shared = require "moonlet.internal.runner.shared"
 local stream = require "moonlet.internal.runner.stream"
 local truth = require "moonlet.internal.truth"
+local schema = require "moonlet.internal.runner.schema"
 local reset = require "moonlet.internal.runner.reset"
 local usage = require "moonlet.internal.usage"
 
@@ -14,9 +15,9 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
+--- Commands that start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
-  "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(git grep *)", "Bash(ls *)", "Bash(rg *)",
-  "Bash(wc *)" }
+  "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
@@ -62,8 +63,9 @@ function M.command(call)
     add(tools, "WebSearch", "WebFetch")
     add(allowed, "WebSearch", "WebFetch")
   end
-  if not call.network and writes then
-    warnings[#warnings + 1] = "Claude's shell commands have the network of the user"
+  if writes then
+    warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
+    if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
   end
   -- Options that take many words are joined to theirs: they would swallow what follows.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
@@ -77,9 +79,10 @@ function M.command(call)
   if model then argv[#argv + 1] = "--model=" .. model end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
   if call.returns then
-    local text = core.json.encode(call.returns)
-    if call.returns.type ~= "object" then
-      warnings[#warnings + 1] = "the schema is told in the prompt alone: its root is no object"
+    local object, why = schema.object(call.returns)
+    local text = object and core.json.encode(object)
+    if not text then
+      warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
     elseif shared.fits("--json-schema=" .. text) then
       argv[#argv + 1] = "--json-schema=" .. text
     else
@@ -108,6 +111,12 @@ function M.command(call)
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
+
+--- What to validate: a value that was put under a field to be an object.
+---@param data any
+---@param returns table
+---@return any
+function M.normalise(data, returns) return schema.unwrap(data, returns) end
 
 --- The text of a tool's input for people.
 local function detail_of(input)

@@ -135,6 +135,11 @@ local function gather(state, events, line)
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
     state.gathered, state.gathered_size = {}, 0
   end
+  -- The lines of one object are set in; an event of its own means that it was none.
+  if line:find("^{.") then
+    state.gathered, state.malformed = nil, state.malformed + #state.gathered
+    return false
+  end
   state.lines = state.lines + 1
   state.gathered_size = state.gathered_size + #line + 1
   if state.gathered_size > object_cap then

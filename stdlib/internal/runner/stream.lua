@@ -4,8 +4,8 @@ local M = {}
 
 local null = core.json.null
 
-M.line_cap = 10 << 20    -- bytes of one line; what is longer is skipped with a note
-M.text_cap = 8 << 20     -- bytes of an answer that are kept
+M.line_cap = 6 << 20     -- bytes of one line; of a longer one that much is read
+M.text_cap = 4 << 20     -- bytes of an answer that are kept
 local message_cap = 4000
 local most_files, most_denied, most_open, most_warnings = 2000, 100, 256, 50
 local largest = 1 << 53
@@ -29,7 +29,8 @@ local largest = 1 << 53
 ---@field malformed integer   lines that began like an event and could not be read
 ---@field repaired integer    lines that could be read after damage was mended
 ---@field plain integer       lines that are no events
----@field skipped integer     lines longer than line_cap
+---@field skipped integer     lines longer than line_cap that could not be read in part
+---@field unread boolean?     an event could not be read, and no later text replaced what it may have said
 ---@field done boolean        the terminal success event was seen, and no failure after it
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
 ---@field last_error table?   the same, of an error that need not be terminal
@@ -154,6 +155,33 @@ local function mend(line)
   return table.concat(parts)
 end
 
+--- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil where
+--- that cannot be done.
+local function complete(head)
+  local stack, at, inside, began = {}, 1, false, nil
+  while true do
+    local special = head:find(inside and '["\\]' or '["{}%[%]]', at)
+    if not special then break end
+    local c = head:sub(special, special)
+    at = special + 1
+    if c == "\\" then
+      at = special + 2
+    elseif c == '"' then
+      inside, began = not inside, special
+    elseif c == "{" or c == "[" then
+      if #stack > 64 then return nil end
+      stack[#stack + 1] = c == "{" and "}" or "]"
+    elseif table.remove(stack) ~= c then
+      return nil
+    end
+  end
+  -- What is that long is a text; it must be the value of a field, not its name.
+  local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
+  if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
+  head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
+  return head .. '"' .. table.concat(stack):reverse()
+end
+
 local function add_warning(state, events, text)
   if #state.warnings >= most_warnings then return end
   state.warnings[#state.warnings + 1] = text
@@ -177,7 +205,7 @@ end
 function M.object(state, events, line)
   state.lines = state.lines + 1
   if #line > M.line_cap then
-    state.skipped = state.skipped + 1
+    state.skipped, state.unread = state.skipped + 1, true
     M.warn(state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(#line, M.line_cap))
     return nil
   end
@@ -198,6 +226,7 @@ function M.object(state, events, line)
   end
   if not ok or type(value) ~= "table" then
     state.malformed = state.malformed + 1
+    if line:sub(1, 200):find('^[^"]*"type"%s*:') then state.unread = true end
     M.warn(state, events, ("line %d of the output is no event that can be read"):format(state.lines))
     return nil
   end
@@ -208,7 +237,7 @@ end
 ---@class moonlet.RunnerReader
 ---@field state moonlet.RunnerState
 local Reader = {}
-Reader.__index = Reader
+Reader.__index, Reader.__metatable = Reader, false
 
 --- Reads a runner's stdout piece by piece.
 ---@param runner table  what has begin and parse
@@ -220,15 +249,24 @@ end
 function Reader:take_line(events)
   local line = table.concat(self.parts)
   self.parts = {}
+  local state = self.state
   if self.size > M.line_cap then
-    self.state.lines, self.state.skipped = self.state.lines + 1, self.state.skipped + 1
-    M.warn(self.state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(self.size,
-      M.line_cap))
-  else
-    if line:byte(-1) == 13 then line = line:sub(1, -2) end
-    for _, event in ipairs(self.runner.parse(self.state, line)) do events[#events + 1] = event end
+    line = complete(line:sub(1, M.line_cap - 1024))
+    if line then
+      state.cut_line = true
+      M.warn(state, events, ("a line of %d bytes was read in part: an event has at most %d"):format(self.size,
+        M.line_cap))
+    else
+      state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
+      M.warn(state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(self.size, M.line_cap))
+    end
+  elseif line:byte(-1) == 13 then
+    line = line:sub(1, -2)
   end
-  self.size = 0
+  if line then
+    for _, event in ipairs(self.runner.parse(state, line)) do events[#events + 1] = event end
+  end
+  self.size, state.cut_line = 0, nil
 end
 
 --- Takes the next bytes; gives the events of the lines that they complete.
@@ -264,6 +302,7 @@ end
 
 --- Keeps the answer. `more`: a part of it that follows what came before.
 function M.keep_text(state, text, more)
+  state.text_cut = state.cut_line or more and state.text_cut or nil
   if more then
     state.pieces = state.pieces or {}
     state.piece_size = state.piece_size or 0
@@ -273,7 +312,7 @@ function M.keep_text(state, text, more)
     if #state.pieces > 512 then state.pieces = { table.concat(state.pieces) } end
     return
   end
-  state.pieces, state.piece_size = { text:sub(1, M.text_cap) }, #text
+  state.pieces, state.piece_size, state.unread = { text:sub(1, M.text_cap) }, #text, nil
 end
 
 --- The answer, and whether it is whole.
@@ -281,6 +320,9 @@ end
 function M.text(state)
   if not state.pieces then return nil, false end
   local text = table.concat(state.pieces)
+  if state.text_cut then
+    return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text), true
+  end
   if state.piece_size <= M.text_cap then return text, false end
   return core.text.clean(text) .. ("\n[cut: %d of %d bytes are kept]\n"):format(M.text_cap, state.piece_size), true
 end

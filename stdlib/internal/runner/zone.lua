@@ -4,9 +4,7 @@ local M = {}
 local folders = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/var/db/timezone/zoneinfo" }
 local cache = {}
 
---- The transitions of a TZif file: { {from seconds, offset minutes}, … } in order, or nil.
----@param bytes string
-function M.read(bytes)
+local function read(bytes)
   if bytes:sub(1, 4) ~= "TZif" then return nil end
   local function header(at)
     local isutc, isstd, leap, times, types, chars = string.unpack(">I4I4I4I4I4I4", bytes, at + 20)
@@ -30,6 +28,14 @@ function M.read(bytes)
   return { first = kinds[1], steps = steps }
 end
 
+--- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = {
+--- {from seconds, minutes}, … } }; nil for what is none.
+---@param bytes string
+function M.read(bytes)
+  local ok, zone = pcall(read, bytes)
+  return ok and zone or nil
+end
+
 local function offset_at(zone, at)
   local low, high = 1, #zone.steps
   local seconds = at // 1000
@@ -44,8 +50,7 @@ local function load_zone(folder, name)
   local root = core.file.root(folder)
   local bytes = root and core.file.read(root, name, 256 * 1024)
   if not bytes then return nil end
-  local ok, zone = pcall(M.read, bytes)
-  return ok and zone or nil
+  return M.read(bytes)
 end
 
 --- What gives the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown one.

@@ -1,0 +1,8 @@
+return {
+  summary = "one that hangs is ended, and told",
+  files = { ["app.py"] = "def f(text):\n    return text\n" },
+  change = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
+  runner = "cassette:reviews,fault=hang@correctness",
+  record = "command:reviewer",
+  expect = { verdict = "degraded", exit_code = 4 },
+}

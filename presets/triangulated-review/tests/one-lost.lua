@@ -1,0 +1,8 @@
+return {
+  summary = "one reviewer of three crashes: the other two are enough, and that is told",
+  files = { ["app.py"] = "def f(text):\n    return text\n" },
+  change = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
+  runner = "cassette:reviews,fault=crash@risks",
+  record = "command:reviewer",
+  expect = { verdict = "degraded", exit_code = 4, findings = "eval" },
+}

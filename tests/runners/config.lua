@@ -1,0 +1,66 @@
+local config = require "moonlet.internal.config"
+local path = scratch .. "/.config/moonlet/config.lua"
+
+same(config.load().runners, {}, "no file")
+put_file(scratch .. "/.config/moonlet", "config.lua", [[
+-- mine
+local spark = "gpt-5.3-codex-spark"
+return {
+  runner = "mine",
+  runners = {
+    codex = { model = spark, args = { "-c", "model_provider=acme" }, env = { "ACME_KEY" }, home = "~/cx" },
+    mine = { file = "mine.lua" },
+  },
+  routes = { ["test-gaps"] = { runner = "mine", high = { escalate = true } } },
+  prices = { [spark] = { input = 1.25, cached = 0.125, output = 10 } },
+  limits = { tokens = 1000, wall = "20m", parallel = 4 },
+  hooks = { finished = { "notify-send", "done" } },
+}
+]])
+local loaded = config.load()
+is(loaded.path, path, "the file")
+is(loaded.runner, "mine", "the default runner")
+is(loaded.runners.codex.home, scratch .. "/cx", "a home")
+is(loaded.runners.mine.file, scratch .. "/.config/moonlet/mine.lua", "a file beside the config")
+is(loaded.prices["gpt-5.3-codex-spark"].output, 10, "a price")
+is(loaded.limits.wall, "20m", "a limit")
+
+local function wrong_at(text, line, part, what)
+  local err = raises(function() config.read(text, "/c/config.lua") end, part, what)
+  is(type(err) == "table" and err.at, "/c/config.lua:" .. line, "where: " .. what)
+  return err
+end
+wrong_at("return {\n  runer = 'codex',\n}", 2, "did you mean 'runner'?", "a wrong key")
+wrong_at("return {\n  runner = 'codx',\n}", 2, "did you mean 'codex'?", "a wrong runner")
+wrong_at("return { runners = {\n  codex = {},\n  claude = {\n    modle = 'x' } } }", 4, "did you mean 'model'?", "a wrong key below")
+wrong_at("return { runners = {\n  -- modle = 1\n  codex = {\n modle = 1 } } }", 4, "no key 'modle'", "not in a comment")
+wrong_at("return { runners = {\n  cursor = { program = 'x' } } }", 2, "needs file", "an unknown runner")
+wrong_at("return { runners = {\n  rules = { } } }", 2, "cannot name a runner", "a name that is taken")
+wrong_at("return {\n  runners = {\n claude = { args = {\n '--continue' } } } }", 3, "cannot hold '--continue'", "an argument that resumes")
+wrong_at("return { runners = { codex = {\n args = { '-s', 'danger-full-access' } } } }", 2, "cannot hold '-s'", "a sandbox by itself")
+wrong_at("return { runners = { codex = {\n args = { '-c', 'sandbox_mode=danger-full-access' } } } }", 2, "sandbox_mode", "the same as a setting")
+wrong_at("return { runners = { codex = {\n env = { 'A=B' } } } }", 2, "list of names of variables", "a variable with its value")
+wrong_at("return { runners = { codex = {\n args = { 'a', x = 1 } } } }", 2, "list of texts", "a list that is none")
+wrong_at("return { prices = {\n ['gpt'] = { input = 1 } } }", 2, "needs 'output'", "half a price")
+wrong_at("return { limits = {\n wall = 'soon' } }", 2, "is no duration", "a duration that is none")
+wrong_at("return { limits = {\n tokens = -1 } }", 2, "cannot be -1", "less than nothing")
+wrong_at("return { hooks = {\n finished = 'x' } }", 2, "must be a list", "a hook that is text")
+wrong_at("return { routes = {\n security = { runer = 'x' } } }", 2, "no key 'runer'", "a route")
+wrong_at("return {\n hooks = { finished = { function() end } } }", 2, "data alone", "a function")
+wrong_at("return 7", 1, "returns no table", "no table")
+wrong_at("return {\n", 2, "syntax error", "half a file")
+wrong_at("local x = nil\nreturn { runner = x.y }", 2, "the config failed", "an error in it")
+wrong_at("return { runner =\n os.getenv('HOME') }", 2, "the config failed", "the environment")
+wrong_at("return {\n  limits = { usd = 0/0 } }", 2, "no usable number", "a number that is none")
+is(pcall(config.read, "io.open('/etc/passwd')", "/c/config.lua"), false, "no io")
+is(pcall(config.read, "require 'moonlet'", "/c/config.lua"), false, "no modules")
+is(pcall(config.read, "local t = {} t.t = t return { runners = t }", "/c/config.lua"), false, "a table that holds itself")
+is(pcall(config.read, "return setmetatable({}, { __pairs = error, __index = error })", "/c/config.lua"), true, "metatables say nothing")
+local several = wrong_at("return {\n  runer = 1,\n  limit = 2,\n  prices = 3,\n}", 2, "did you mean 'limits'?", "three at once")
+is(#several.problems, 3, "all are told")
+holds(several.message, "/c/config.lua:4: the config.prices must be a table", "the last of them")
+
+put_file(scratch .. "/dots", "c.lua", "return { runner = 'claude' }")
+is(config.load(scratch .. "/dots/c.lua").runner, "claude", "another file")
+config.use { runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, runner = "codex" }
+is(config.current().runner, "codex", "the current one")

@@ -1,0 +1,36 @@
+local codex = require "moonlet.internal.runner.codex"
+local claude = require "moonlet.internal.runner.claude"
+local runners = require "moonlet.internal.runners"
+local vendor = "/vendor/x86_64-unknown-linux-musl/bin/codex"
+
+local found = codex.detect {}
+is(found.path, scratch .. "/g/lib/node_modules/@openai/codex/node_modules/@openai/codex-linux-x64" .. vendor, "npm, global")
+is(found.wrapper_of, scratch .. "/bin/codex", "its wrapper")
+local made = codex.command { prompt = "x", out = "/o", cwd = "/w", sandbox = "read-only", program = found.path }
+is(made.env.PATH, found.path:gsub("/bin/codex$", "/codex-path") .. ":" .. scratch .. "/bin:/usr/bin:/bin", "its own tools")
+found = codex.detect { program = "~/l/node_modules/.bin/codex" }
+is(found.path, scratch .. "/l/node_modules/@openai/codex-darwin-arm64/vendor/aarch64-apple-darwin/bin/codex", "npm, local")
+found = codex.detect { program = scratch .. "/w/@openai/codex/bin/codex.js" }
+is(found.path, scratch .. "/w/@openai/codex/bin/codex.js", "a wrapper alone")
+is(found.wrapper_of, nil, "a wrapper alone wraps nothing that is known")
+found = codex.detect { program = scratch .. "/n/codex" }
+is(found.path, scratch .. "/n/codex", "a native program")
+local none, why = codex.detect { program = scratch .. "/nowhere" }
+is(none, nil, "a path that is not there")
+holds(why, "/nowhere is no program", "why not")
+none, why = codex.detect { program = "no-such-codex" }
+is(none, nil, "a name that is not there")
+holds(why, "not in PATH", "why not")
+is(claude.detect {}.path, scratch .. "/bin/claude", "claude's native program")
+found = claude.detect { program = scratch .. "/c/@anthropic-ai/claude-code/cli-wrapper.cjs" }
+is(found.path, scratch .. "/c/@anthropic-ai/claude-code-linux-x64/claude", "claude behind a script")
+is(runners.installed { runners = {} }.claude, scratch .. "/bin/claude", "what is installed")
+is(runners.locate("codex", { runners = { codex = { program = scratch .. "/n/codex" } } }).path, scratch .. "/n/codex",
+  "the config's program")
+raises(function() runners.locate("gemini", { runners = { gemini = { program = "no-such-gemini" } } }) end,
+  "'gemini' is not installed", "one that is not installed")
+raises(function() runners.get("claud", { runners = {} }) end, "did you mean 'claude'?", "a near name")
+is(runners.parse("command:a 'b c'", { runners = {} }).argv[2], "b c", "a command")
+is(runners.parse("codex", { runners = {} }).name, "codex", "a runner")
+raises(function() runners.parse("codex:x", { runners = {} }) end, "takes nothing after a colon", "words after a runner")
+raises(function() runners.events "codx" end, "did you mean 'codex'?", "events of a near name")

@@ -1,0 +1,181 @@
+local truth = require "moonlet.internal.truth"
+local reset = require "moonlet.internal.runner.reset"
+local zone = require "moonlet.internal.runner.zone"
+local stream = require "moonlet.internal.runner.stream"
+local codex = require "moonlet.internal.runner.codex"
+local claude = require "moonlet.internal.runner.claude"
+local moonlet = require "moonlet.internal.runner.moonlet"
+
+-- Classes, by the words of providers and CLIs.
+local classes = {
+  { "quota", "You've hit your usage limit. Upgrade to Pro (https://x) or try again in 3 days 4 hours 12 minutes." },
+  { "quota", "Claude AI usage limit reached|1795230000" },
+  { "quota", "5-hour limit reached \u{2219} resets 3pm" },
+  { "quota", "You're out of extra usage \u{b7} resets 5pm (America/Los_Angeles)" },
+  { "quota", "Credit balance is too low" },
+  { "quota", "Error code: 429 - insufficient_quota: You exceeded your current quota, please check your plan" },
+  { "quota", "You have exhausted your capacity on this model. Your quota will reset after 12h34m16s." },
+  { "quota", "Quota exceeded for metric 'Gemini 2.5 Pro Requests' and limit 'Requests per day per user'" },
+  { "rate", "Quota exceeded for metric 'requests' and limit 'Requests per minute'. Please retry in 34.07s." },
+  { "rate", "Rate limit reached for gpt-5 in organization org-x on tokens per min (TPM). Please try again in 1.898s." },
+  { "rate", "This request would exceed your account's rate limit. Please try again later.", 429 },
+  { "auth", "unexpected status 401 Unauthorized: no" },
+  { "auth", "Invalid API key \u{b7} Fix external API key" },
+  { "auth", "OAuth token has expired. Please obtain a new token", 401 },
+  { "context", "prompt is too long: 250000 tokens > 200000 maximum", 400 },
+  { "context", "This model's maximum context length is 8192 tokens", 400 },
+  { "refused", "This content was flagged for possibly violating our usage policy", 400 },
+  { "refused", "The model `gpt-9` does not exist or you do not have access to it.", 404 },
+  { "network", "Overloaded", 529 },
+  { "network", "getaddrinfo ENOTFOUND api.example.org" },
+  { "network", "fetch failed" },
+  { "network", "unexpected status 502 Bad Gateway" },
+  { "invalid-output", "Incomplete response returned, reason: max_output_tokens" },
+}
+for _, case in ipairs(classes) do is(truth.classify(case[2], case[3]), case[1], case[2]) end
+is(truth.classify "the moon is blue", nil, "words that say nothing")
+
+-- Until when. The moment is Saturday, 2026-11-21T02:00:00Z.
+local now = 1795226400000
+local hour, day = 3600000, 86400000
+local function at(iso) return reset.moment(iso, now).reset_at end
+is(core.clock.iso(now), "2026-11-21T02:00:00.000Z", "the moment")
+local times = {
+  { "or try again in 3h 12m", now + 3 * hour + 12 * 60000 },
+  { "try again in 5 days 22 hours 11 minutes.", now + 5 * day + 22 * hour + 11 * 60000 },
+  { "Please try again in 1.898s. Visit", now + 1898 },
+  { "Please try again in 20ms.", now + 20 },
+  { "Your quota will reset after 12h34m16s.", now + 12 * hour + 34 * 60000 + 16000 },
+  { "Please retry in 34.074824224s.", now + 34075 },
+  { '"retryDelay": "34s"', now + 34000 },
+  { "Retry-After: 7", now + 7000 },
+  { '{"retry-after":"120","x":1}', now + 120000 },
+  { "retry-after-ms: 1500", now + 1500 },
+  { '"resets_in_seconds": 3600', now + hour },
+  { "Claude AI usage limit reached|1795230000", 1795230000000 },
+  { '"resets_at":1795230000', 1795230000000 },
+  { "resets at 3pm", at "2026-11-21T15:00:00Z" },
+  { "You've hit your limit \u{b7} resets 1:30am (UTC)", at "2026-11-22T01:30:00Z" },
+  { "limit reached \u{2219} resets 3am", at "2026-11-21T03:00:00Z" },
+  { "Access resets at 11:57 PM GMT-3.", at "2026-11-21T02:57:00Z" },
+  { "Your limit will reset at 1pm (Etc/GMT+5)", at "2026-11-21T18:00:00Z" },
+  { "resets 5pm (America/Los_Angeles)", at "2026-11-22T01:00:00Z" },
+  { "resets Dec 9, 5pm (UTC)", at "2026-12-09T17:00:00Z" },
+  { "resets Jan 3 at 9am", at "2027-01-03T09:00:00Z" },
+  { "try again at Dec 9th, 2026 3:05 PM.", at "2026-12-09T15:05:00Z" },
+  { "try again at 15:04", at "2026-11-21T15:04:00Z" },
+  { "try again at 10 de jul. de 2027, 11:52.", at "2027-07-10T11:52:00Z" },
+  { "resets at 2026-11-21T09:30:00Z", at "2026-11-21T09:30:00Z" },
+  { "resets at 2026-11-21T09:30:00+02:00", at "2026-11-21T07:30:00Z" },
+  { "resets on Monday at 9am", at "2026-11-23T09:00:00Z" },
+  { "available again at tomorrow 8am", at "2026-11-22T08:00:00Z" },
+}
+for _, case in ipairs(times) do
+  local found = reset.parse(case[1], now, 0, zone.named)
+  is(found and core.clock.iso(found.reset_at), core.clock.iso(case[2]), case[1])
+end
+for _, text in ipairs { "", "try again later", "resets 99pm", "try again in a while", "resets at the beach", "retry-after: soon",
+  "limit reached|99999999999999999999", "try again in 99999999999999999999 days", "resets Feb 99", "wait for it" } do
+  is(reset.parse(text, now, 0, zone.named), nil, "no time: " .. text)
+end
+-- A local clock of two hours east of Greenwich.
+is(reset.parse("resets 3am", now, 120).reset_at, at "2026-11-22T01:00:00Z", "a local clock")
+is(reset.header("120", now).retry_after_ms, 120000, "Retry-After in seconds")
+is(reset.header(2, now).retry_after_ms, 2000, "Retry-After as a number")
+is(reset.header("Sat, 21 Nov 2026 02:01:41 GMT", now).retry_after_ms, 101000, "Retry-After as a date")
+is(reset.header({}, now), nil, "Retry-After as something else")
+is(reset.parse("resets 12am", now, 0).reset_at, at "2026-11-22T00:00:00Z", "midnight")
+is(zone.named "../../etc/passwd", nil, "a zone that is none")
+is(zone.read "TZif", nil, "half a zone file") -- raises nothing
+
+-- What the classes bring with them.
+local function finish(runner, lines, exit, answers)
+  local state = runner.begin()
+  for _, line in ipairs(lines) do runner.parse(state, line) end
+  answers = answers or {}
+  answers.now = now
+  return runner.finish(state, exit, answers)
+end
+local failed = { why = "exited", code = 1 }
+local result = finish(codex, { '{"type":"turn.failed","error":{"message":"You\'ve hit your usage limit. Try again in 2h."}}' },
+  failed)
+is(result.class, "quota", "codex's limit")
+is(result.error.kind, "quota", "its kind")
+is(result.error.reset_at, now + 2 * hour, "its end")
+is(result.error.stops_others, true, "quota stops others")
+is(finish(codex, { '{"type":"turn.failed","error":{"message":"You\'ve hit your usage limit, try again at 3:05 PM."}}' },
+  failed).error.reset_at - at "2026-11-21T15:05:00Z", 60000 - zone.here()(now) * 60000, "the end of a minute that was told")
+is(result.error.retryable, false, "quota is not tried again")
+result = finish(claude, { '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,'
+  .. '"result":"Claude AI usage limit reached|1795230000"}' }, failed)
+is(result.class, "quota", "claude's limit under success")
+is(result.error.reset_at, 1795230000000, "until when")
+result = finish(claude, { '{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795233600,'
+  .. '"rateLimitType":"five_hour"}}', '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,'
+  .. '"result":"You\'ve hit your limit"}' }, failed)
+is(result.class, "quota", "claude's limit event")
+result = finish(claude, { '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,'
+  .. '"result":"API Error: Request rejected (429)"}' }, failed)
+is(result.class, "rate", "claude's 429")
+is(finish(claude, { '{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"x"}]},"error":"rate_limit"}',
+  '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"API Error: Request rejected (429) '
+  .. '\u{b7} You exceeded your current quota, please check your plan."}' }, failed).class, "quota", "claude's 429 about a quota")
+is(result.error.retryable, true, "rate is tried again")
+is(finish(claude, { '{"type":"result","subtype":"success","is_error":false,"result":"no","stop_reason":"refusal"}' },
+  { why = "exited", code = 0 }).class, "refused", "a model that refuses")
+
+is(finish(codex, { '{"type":"turn.failed","error":{"message":"{\\"error\\":{\\"message\\":\\"mock\\"}}"}}' }, failed).error.message
+  .. " " .. finish(codex, { '{"type":"turn.failed","error":{"message":"{\\"error\\":1}"}}' }, failed).class, "Codex failed: mock refused",
+  "the body of an answer")
+local ok_lines = { '{"type":"item.completed","item":{"type":"agent_message","text":"yes"}}', '{"type":"turn.completed"}' }
+local done = { why = "exited", code = 0 }
+is(finish(codex, ok_lines, done).status, "ok", "exit 0 and the event")
+is(finish(codex, ok_lines, done).usage, nil, "no usage was told")
+is(finish(codex, ok_lines, failed).status, "failed", "exit 1 after the event")
+holds(finish(codex, ok_lines, failed).error.message, "it had said that it was done", "and what it says")
+is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 9 }).class, "killed", "killed after the event")
+is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 11 }).class, "crashed", "SIGSEGV")
+is(finish(codex, ok_lines, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
+  "Codex did not finish within 1m 00s and was ended", "the wall")
+is(finish(codex, ok_lines, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
+is(finish(codex, {}, { why = "lost", code = -1 }).error.kind, "lost", "lost")
+is(finish(codex, {}, { why = "not_started", code = -1, error = { kind = "denied", message = "no" } }).error.kind, "denied",
+  "not started")
+is(finish(codex, { ok_lines[1] }, done).class, "interrupted", "exit 0 without the event")
+is(finish(codex, { "hello" }, done).class, "invalid-output", "text alone")
+is(finish(codex, {}, done).class, "interrupted", "nothing")
+is(finish(codex, { ok_lines[1], ok_lines[2]:sub(1, -3) }, done).status, "failed", "a cut event")
+is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"turn.failed","error":{"message":"503"}}' }, done).status, "failed",
+  "a failure after the end")
+is(finish(codex, { '{"type":"error","message":"Reconnecting... 1/5 (x)"}', table.unpack(ok_lines) }, done).status, "ok",
+  "a notice of retry is no failure")
+is(finish(codex, { '{"type":"error","message":"oh"}', table.unpack(ok_lines) }, done).status, "ok", "an error that passed")
+is(finish(codex, { '{"type":"item.completed","item":{"type":"error","message":"beware"}}', table.unpack(ok_lines) },
+  done).warnings[1], "beware", "an item of error is a warning")
+is(finish(codex, ok_lines, done, { file = "from the file" }).text, "from the file", "the last message's file")
+is(finish(codex, ok_lines, done, { file = "" }).text, "yes", "an empty file of a success")
+local empty = finish(codex, { ok_lines[1], '{"type":"turn.failed","error":{"message":"oh"}}' }, failed, { file = "" })
+is(empty.status .. " " .. empty.class .. " " .. empty.text, "failed failed yes", "an empty file of a failure")
+is(finish(codex, ok_lines, { why = "exited", code = 143 }).class, "killed", "143")
+is(finish(codex, {}, { why = "exited", code = 101, stderr_tail = "thread 'main' panicked at src/x.rs" }).class, "crashed",
+  "a panic")
+local open = finish(codex, { '{"type":"item.started","item":{"id":"1","type":"command_execution","command":"ls"}}',
+  table.unpack(ok_lines) }, done)
+holds(open.warnings[1], "1 of its tools never told", "a tool without an end")
+local denied = finish(codex, ok_lines, { why = "exited", code = 0,
+  stderr_tail = "2026 ERROR codex_core::tools::router: error=approval policy is Never; reject command\n" })
+is(denied.denied[1].detail, "approval policy is Never; reject command", "a tool call without an event")
+
+-- moonlet's own events.
+result = finish(moonlet, { '{"type":"text","text":"a"}', '{"type":"file","path":"x.c"}', '{"type":"error","message":"busy",'
+  .. '"class":"rate","retry_after_ms":2000}' }, failed)
+is(result.class .. " " .. result.error.retry_after_ms .. " " .. result.files_changed[1], "rate 2000 x.c", "a failure told")
+is(finish(moonlet, { '{"type":"text","text":"a"}', '{"type":"done"}' }, done).text, "a", "done")
+is(finish(moonlet, { '{"type":"done","status":"failed","message":"no","class":"auth"}' }, done).class, "auth", "exit 0 and a failure")
+is(finish(moonlet, { '{"type":"error","message":"x"}', '{"type":"done","status":"ok","text":"b"}' }, done).text, "b",
+  "an error that passed")
+
+-- A message that carries the body of an answer.
+is(stream.message '{"error": {"message": "inner", "type": "x"}}', "inner", "a body")
+is(stream.message '[API Error: {"error":{"message":"{\\"error\\":{\\"message\\":\\"deep\\"}}"}}]', "deep", "a body in a body")
+is(stream.message "plain { text }", "plain { text }", "no body")

@@ -1,0 +1,49 @@
+local usage = require "moonlet.internal.usage"
+local prices = require "moonlet.internal.prices"
+local claude = require "moonlet.internal.runner.claude"
+local codex = require "moonlet.internal.runner.codex"
+
+local function counts(u)
+  if not u then return "none" end
+  local parts = {}
+  for _, name in ipairs(usage.counts) do parts[#parts + 1] = tostring(u[name]) end
+  return table.concat(parts, " ")
+end
+local first = { input_tokens = 2468, cached_input_tokens = 400, output_tokens = 112, reasoning_output_tokens = 32 }
+local later = { input_tokens = 3702, cached_input_tokens = 600, output_tokens = 168, reasoning_output_tokens = 48 }
+is(counts(usage.codex(first)), "2468 400 112 32 2580", "a thread's first turn")
+is(counts(usage.codex(later, first)), "1234 200 56 16 1290", "what a thread's next turn adds")
+is(counts(usage.codex(first, later)), "2468 400 112 32 2580", "a counter that began anew")
+local state = codex.begin(first)
+codex.parse(state, '{"type":"turn.completed","usage":' .. core.json.encode(later) .. "}")
+is(counts(state.usage), "1234 200 56 16 1290", "the same out of a stream")
+is(counts(usage.of { input_tokens = -1, output_tokens = 1.5, total_tokens = "7" }), "none", "counts that are none")
+is(counts(usage.of { input_tokens = 12.0 }), "12 nil nil nil nil", "a whole float; an unknown output")
+is(counts(usage.of { input_tokens = 1e300 }), "none", "a count beyond belief")
+is(counts(usage.add(usage.of { input_tokens = 1, output_tokens = 2 }, usage.of { input_tokens = 3 })), "4 nil 2 nil 3",
+  "a sum with something unknown")
+is(usage.add(usage.of { input_tokens = 1, output_tokens = 2 }, usage.of { input_tokens = 3 }).partial, true, "and that it is one")
+is(usage.sum { usage.of { input_tokens = 1, output_tokens = 1 }, false }.partial, true, "an attempt without usage")
+is(usage.sum { false }, nil, "nothing known")
+is(show(usage.record(nil).input_tokens), show(core.json.null), "null in the record")
+
+-- Claude's usage is 0 after a fall-back; modelUsage is right.
+state = claude.begin()
+claude.parse(state, '{"type":"result","subtype":"success","is_error":false,"result":"x","total_cost_usd":0.5,"usage":'
+  .. '{"input_tokens":0,"output_tokens":0},"modelUsage":{"a":{"inputTokens":10,"outputTokens":5,"cacheReadInputTokens":100,'
+  .. '"cacheCreationInputTokens":20,"costUSD":0.25},"b":{"inputTokens":1,"outputTokens":2,"costUSD":0.25}}}')
+is(counts(state.usage), "131 100 7 nil 138", "two models")
+is(state.usage.cost_usd .. " " .. state.usage.cost_is, "0.5 reported", "its cost")
+
+-- Prices.
+local table_of = { ["gpt-5"] = { input = 1, output = 10 }, ["gpt-5.3-codex"] = { input = 2, cached = 0.5, output = 20 } }
+local known = usage.of { input_tokens = 1000000, cached_input_tokens = 400000, output_tokens = 100000 }
+is(usage.priced(known, "gpt-5.3-codex-spark", table_of).cost_usd, 0.6 * 2 + 0.4 * 0.5 + 0.1 * 20, "the longest name")
+is(usage.priced(known, "gpt-5.3-codex-spark", table_of).cost_is, "estimate", "is an estimate")
+is(usage.priced(known, "gpt-5-mini", table_of).cost_usd, 1 + 1, "without a price for the cache")
+is(usage.priced(known, "claude", table_of).cost_usd, nil, "a model without a price")
+is(usage.priced(usage.of { input_tokens = 5 }, "gpt-5", table_of).cost_usd, nil, "a count that is not known")
+is(usage.priced(state.usage, "gpt-5", table_of).cost_is, "reported", "what is reported stays")
+is(known.cost_usd, nil, "the usage itself is left alone")
+raises(function() prices.check({ input = 1 }, "p") end, "p needs 'output'", "half a price")
+raises(function() prices.check({ input = -1, output = 1 }, "p") end, "p.input", "a price below nothing")
