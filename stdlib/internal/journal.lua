@@ -57,13 +57,15 @@ local function spend(journal, key)
   if last then last.spent = true end
 end
 
+--- How an attempt ended that says nothing of the agent: what was to be paid is not paid, or is in the log.
+local unsettled = { lost = true, cancelled = true, not_started = true }
+
 --- Whether the last attempt is known to have failed by itself. Where it was the host that failed, before its
 --- answer was on record, or the keeper, before it had told, a resumed run looks at what the attempt has left.
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
-    if entry.number == last.a and entry.status ~= "ok" and entry.class ~= "lost" and entry.why ~= "lost"
-      and entry.why ~= "cancelled" then
+    if entry.number == last.a and entry.status ~= "ok" and entry.class ~= "lost" and not unsettled[entry.why] then
       return true
     end
   end

@@ -108,6 +108,35 @@ TEST_CASE("what failed in a retry that was killed is told again") {
     return list(told))") == "no. 1 no. 2 no. 2 no. 2");
 }
 
+TEST_CASE(
+    "an attempt that failed by itself is spent; one that the host or keeper failed is looked at") {
+  CHECK(journaled(R"(
+    local spent = {}
+    local function try(name, entry)
+      records = {}
+      add(core.json.encode { t = "drive" })
+      add(core.json.encode { t = "begin", k = "a", a = 2, h = "x", ["repair"] = true })
+      if entry then
+        entry.number = entry.number or 2
+        add(core.json.encode { t = "attempt", k = "a", v = entry })
+      end
+      add(core.json.encode { t = "end", k = "a", h = "x", s = "failed", e = { kind = "failed", message = "x" } })
+      over "failed"
+      if journal.open(false, true).begins.a.spent then spent[#spent + 1] = name end
+    end
+    try("failed", { status = "failed", why = "exited" })
+    try("late", { status = "failed", why = "wall" })
+    try("invalid", { status = "invalid-output", why = "exited" })
+    try("lost", { status = "failed", why = "lost" })
+    try("ended", { status = "failed", why = "cancelled" })
+    try("unstarted", { status = "failed", why = "not_started" })
+    try("unwritten", { status = "failed", why = "exited", class = "lost" })
+    try("well", { status = "ok", why = "exited" })
+    try("before", { status = "failed", why = "exited", number = 1 })
+    try("unknown")
+    return list(spent))") == "failed late invalid");
+}
+
 TEST_CASE("what the end of the run cut short is not on record") {
   CHECK(journaled(R"(
     begin()
