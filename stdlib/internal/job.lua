@@ -69,6 +69,8 @@ local function confine_of(run, call, runner)
   if run.options.unconfined then return "none" end
   -- A runner's own sandbox knows one folder to write, where it works; the host's knows any.
   if call.confine or call.writes then return "host" end
+  -- Nor does one keep an agent from reading what it was not given.
+  if call.inputs and core.process.confinement() then return "host" end
   -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
   if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or run.options.sandbox) then
     return "none"

@@ -110,7 +110,8 @@ start() {
 
 # ended SECONDS: waits for it.
 ended() {
-  local began=$(date +%s%3N)
+  local began
+  began=$(date +%s%3N)
   until_true "$1" gone "$host" || kill -9 "$host"
   wait "$host" 2>/dev/null
   code=$?
@@ -124,23 +125,30 @@ want() { "$python" "$here/check.py" "$case" "$code" "$took" "$@"; }
 
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
 
-# Prints the processes of the case: all of them have its folder in their environment.
+# Prints the processes of the case: its folder is in their environment, or something in it is open.
 processes() {
   local entry pid
   for entry in /proc/[0-9]*; do
     pid=${entry#/proc/}
     if [ "$pid" = "$BASHPID" ] || [ "$pid" = "$server" ] || [ "$pid" = "$self" ]; then continue; fi
-    if grep -qsF -- "HOME=$case/" "$entry/environ"; then printf '%s\n' "$pid"; fi
+    if grep -qsF -- "HOME=$case/" "$entry/environ" || is_moonlet "$pid"; then printf '%s\n' "$pid"; fi
   done
 }
 
-# nothing_left [SECONDS]: waits until no process of the case is there any more.
+# Keepers have no environment.
+is_moonlet() {
+  [ "$(readlink "/proc/$1/exe")" = "$moonlet" ] && find "/proc/$1/fd" -lname "$case/*" 2>/dev/null | grep -q .
+}
+
+nobody() { [ -z "$(processes)" ]; }
+
+# Whether no process of the case is there any more, two seconds later.
 nothing_left() {
-  local end=$((SECONDS + ${1:-5})) pid left
+  local end=$((SECONDS + 2)) pid left
   while :; do
     left=$(processes)
     if [ -z "$left" ]; then return; fi
-    if [ "$SECONDS" -ge "$end" ]; then break; fi
+    if [ "$SECONDS" -gt "$end" ]; then break; fi
     sleep 0.2
   done
   for pid in $left; do
