@@ -16,6 +16,10 @@ namespace {
 
 moonlet::Engine* engine_to_cancel = nullptr;
 
+void on_continue(int) {
+  if (engine_to_cancel != nullptr) engine_to_cancel->continued();
+}
+
 /// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
 /// host go, ends what is left.
 void on_signal(int signal) {
@@ -36,6 +40,9 @@ void watch_signals(moonlet::Engine& engine) {
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);
   }
+  action.sa_handler = on_continue;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 
