@@ -14,10 +14,10 @@
 
 namespace {
 
-moonlet::Engine* engine_to_cancel = nullptr;
+moonlet::Engine* signalled = nullptr;
 
 void on_continue(int) {
-  if (engine_to_cancel != nullptr) engine_to_cancel->continued();
+  if (signalled != nullptr) signalled->continued();
 }
 
 /// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
@@ -26,11 +26,11 @@ void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) _exit(128 + signal);
   seen = 1;
-  if (engine_to_cancel != nullptr) engine_to_cancel->cancel();
+  if (signalled != nullptr) signalled->cancel();
 }
 
 void watch_signals(moonlet::Engine& engine) {
-  engine_to_cancel = &engine;
+  signalled = &engine;
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
   if (!engine) return report(engine.error());
   watch_signals(*engine);
   auto outcome = engine->command({argv + 1, argv + argc});
-  engine_to_cancel = nullptr;
+  signalled = nullptr;
   if (!outcome) return report(outcome.error());
   if (lost_output != 0) {
     std::fprintf(stderr,

@@ -21,8 +21,7 @@ constexpr std::string_view kFrameBegin = "\x1b[?25l\x1b[?7l";
 constexpr std::string_view kFrameEnd = "\x1b[?7h\x1b[?25h";
 constexpr std::string_view kBreakLines = "\x1b[?7h";
 constexpr std::string_view kCutLines = "\x1b[?7l";
-constexpr std::string_view kClearBelow = "\x1b[J";
-constexpr std::string_view kClearRight = "\x1b[K";
+constexpr std::string_view kClearLine = "\x1b[2K";
 
 bool is_set(const char* value) { return value != nullptr && *value != 0; }
 
@@ -180,7 +179,11 @@ std::string LiveTerminal::erased(const Size& now) {
     rows += broken ? (line.columns + now.width - 1) / now.width : 1;
   }
   drawn_.clear();
-  return "\x1b[" + std::to_string(rows) + "A\r" + std::string(kClearBelow);
+  // Line by line: tmux keeps in its history what is cleared at once from the top of the screen on.
+  const std::string up = "\x1b[" + std::to_string(rows) + "A\r";
+  std::string out = up;
+  for (int i = 0; i < rows; ++i) out.append(kClearLine).append("\x1b[1B");
+  return out.append(kClearLine).append(up);
 }
 
 LiveStyle LiveTerminal::style(const Size& now) const {
@@ -218,11 +221,13 @@ void LiveTerminal::draw() {
   out += waiting_lines();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i >= drawn_.size() || lines[i].text != drawn_[i].text) {
-      out.append(lines[i].text).append(kClearRight);
+      // Cleared as a whole before, for tmux remembers how long a line once was when it breaks it.
+      out.append(kClearLine).append(lines[i].text);
     }
     out += "\r\n";
   }
-  out += kFrameEnd;
+  // What the person typed meanwhile stands on the cursor's line.
+  out.append(kClearLine).append(kFrameEnd);
   drawn_ = std::move(lines);
   drawn_size_ = now;
   options_.write(out);

@@ -77,7 +77,8 @@ std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std:
   return text;
 }
 
-/// "parallel/3/agent" is "3" to a person: what every call is called by default says nothing.
+/// "parallel/3/agent" is "3" to a person: what every call is called by default says nothing, nor
+/// does a branch that has the name of its only step.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
   if (key.substr(0, 9) == "parallel/") key.remove_prefix(9);
@@ -87,6 +88,13 @@ std::string label_of(const LiveStep& step) {
       key.remove_suffix(ending.size());
       break;
     }
+  }
+  const std::size_t last = key.rfind('/');
+  if (last != std::string_view::npos && last > 0) {
+    const auto name = key.substr(last + 1);
+    const auto before = key.substr(0, last);
+    const std::size_t start = before.rfind('/');
+    if (before.substr(start == std::string_view::npos ? 0 : start + 1) == name) key = before;
   }
   return std::string(key);
 }
@@ -201,8 +209,10 @@ void View::add_phase(std::size_t index) {
                                                               : LiveState::kOk;
   const std::size_t waiting = model_.waiting(index);
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(phase.planned, 0));
+  // A phase that is over has had what was planned, unless something ended it early.
+  const bool cut_short = model_.ended_ms && model_.verdict != "ok" && phase.begun() > 0;
   const std::size_t total =
-      is_active(index) ? std::max(planned, phase.begun() + waiting) : phase.begun();
+      is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
   LiveRow row(style_);
   row.add(mark_of(state, style_.unicode), tone_of(state)).add(" ");
   std::string counts;

@@ -40,8 +40,8 @@ struct EngineOptions {
   /// Called in the process that a `--background` command left to drive its run, with the file that
   /// takes what is printed from then on. Without it `--background` is refused.
   std::function<void(const std::string& log)> on_detached;
-  /// Whether descriptors 0 and 2 may be used where they are a terminal: to ask a person, and to show
-  /// the live view of a run, by way of `print`.
+  /// Whether descriptors 0 and 2 may be used where they are a terminal: to ask a person, and to
+  /// show the live view of a run, by way of `print`.
   bool interactive = false;
 };
 
