@@ -94,8 +94,8 @@ LiveTerminal::LiveTerminal(Loop& loop, Options options)
   uv_timer_init(loop_.raw(), timer_);
   timer_->data = this;
   uv_timer_start(
-      timer_, [](uv_timer_t* timer) { static_cast<LiveTerminal*>(timer->data)->tick(); }, kIdleTick,
-      kIdleTick);
+      timer_, [](uv_timer_t* timer) { static_cast<LiveTerminal*>(timer->data)->draw_due(); },
+      kIdleTick, kIdleTick);
   // A script that waits for nothing that can happen is to be told so, whoever watches.
   uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
 }
@@ -144,7 +144,7 @@ void LiveTerminal::draw_when_due() {
   uv_timer_start(timer_, timer_->timer_cb, wait, kIdleTick);
 }
 
-void LiveTerminal::tick() {
+void LiveTerminal::draw_due() {
   if (suspended_ || finished_) return;
   if (options_.take_continued && options_.take_continued()) {
     drawn_.clear();
@@ -270,6 +270,7 @@ void LiveTerminal::resume(bool at_line_start) {
 void LiveTerminal::finish() {
   if (finished_) return;
   finished_ = true;
+  mid_line_ = mid_line_ || suspended_;  // behind a question that nobody answered
   suspended_ = false;
   replace(model_.ended_ms ? render_final(model_, style(size()), loop_.clock().wall_ms())
                           : std::vector<LiveLine>{});

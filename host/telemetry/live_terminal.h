@@ -53,6 +53,8 @@ class LiveTerminal {
   void suspend();
   /// `at_line_start`: whether the cursor stands at the start of a line.
   void resume(bool at_line_start);
+  /// Draws when something is to be seen and the last frame is old enough. Its own timer calls it.
+  void draw_due();
   /// Replaces the view by its final form. Later events are printed as lines. Idempotent.
   void finish();
 
@@ -63,7 +65,6 @@ class LiveTerminal {
     bool operator==(const Size&) const = default;
   };
 
-  void tick();
   void draw_when_due();
   Size size() const;
   LiveStyle style(const Size& now) const;
