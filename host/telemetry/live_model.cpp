@@ -177,7 +177,7 @@ LiveStep& LiveModel::step_of(const Event& event) {
   step.key = std::move(key);
   step.started_ms = event.wall_ms;
   step.kind = text_of(event.fields, "kind");
-  if (step.is_agent()) ++agents_running;
+  if (step.is_agent()) ++agents[index(LiveState::kRunning)];
   phase.steps.push_back(std::move(step));
   return phase.steps.back();
 }
@@ -217,8 +217,8 @@ void LiveModel::end_step(const Event& event) {
   --phase.counts[index(LiveState::kRunning)];
   ++phase.counts[index(step.state)];
   if (step.is_agent()) {
-    --agents_running;
-    ++agents_ended;
+    --agents[index(LiveState::kRunning)];
+    ++agents[index(step.state)];
     count_spend(step);
   }
   forget_some(phase, step.state);

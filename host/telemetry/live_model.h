@@ -71,13 +71,12 @@ class LiveModel {
   std::string preset;
   std::string run;
   std::string runner;
-  std::int64_t started_ms = 0;           ///< 0: the run has not begun
-  std::optional<std::int64_t> ended_ms;  ///< the run has ended
-  std::string verdict;                   ///< once it has ended
-  std::vector<LivePhase> phases;         ///< in the order in which they were first named
-  std::size_t current = 0;               ///< the phase that new steps belong to
-  std::size_t agents_ended = 0;
-  std::size_t agents_running = 0;
+  std::int64_t started_ms = 0;                    ///< 0: the run has not begun
+  std::optional<std::int64_t> ended_ms;           ///< the run has ended
+  std::string verdict;                            ///< once it has ended
+  std::vector<LivePhase> phases;                  ///< in the order in which they were first named
+  std::size_t current = 0;                        ///< the phase that new steps belong to
+  std::array<std::size_t, kLiveStates> agents{};  ///< of all phases
   LiveSpend spend;
   std::vector<std::pair<std::string, double>> left;  ///< of limited budgets: kind, what is left
   std::optional<std::int64_t> wall_left_ms;          ///< of a limit in time, at left_at_ms

@@ -144,10 +144,8 @@ class View {
 };
 
 std::string View::agents_text() const {
-  if (model_.agents_ended + model_.agents_running == 0) return {};
-  std::string text = "agents: " + std::to_string(model_.agents_ended) + " done";
-  if (model_.agents_running > 0) text += ", " + std::to_string(model_.agents_running) + " running";
-  return text;
+  const auto counts = counts_text(model_.agents, 0);
+  return counts.empty() ? counts : "agents: " + counts;
 }
 
 /// A title and as many of the parts as there is room for, the first ones first.

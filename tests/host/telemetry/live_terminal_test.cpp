@@ -54,7 +54,7 @@ class Screen {
         --row_;
       }
     } else {
-      REQUIRE(static_cast<unsigned char>(c) >= 0x20);
+      if (static_cast<unsigned char>(c) < 0x20) FAIL("a control character");
       auto& row = rows_[row_];
       row.resize(static_cast<std::size_t>(column_), ' ');
       row += c;

@@ -89,7 +89,7 @@ TEST_CASE("the live view is a tree of phases and steps") {
   CHECK(story.seen() ==
         Lines{
             "review R-007 \u00b7 12s \u00b7 codex",
-            "agents: 2 done, 1 running \u00b7 12.3k+ tokens, $0.40 and what is unknown",
+            "agents: 1 running, 1 failed, 1 ok \u00b7 12.3k+ tokens, $0.40 and what is unknown",
             "\u2713 facts 1/1",
             "  \u2713 exec               40ms",
             "\u25cf review 2/4, 1 failed",
@@ -98,13 +98,14 @@ TEST_CASE("the live view is a tree of phases and steps") {
             "  \u25cf tests     codex     12s",
         });
   story.wait(1000).finish("parallel/tests/agent", "ok", usage(1'000, 0.0123)).end("degraded");
-  CHECK(story.last() == Lines{
-                            "review R-007 \u00b7 13s \u00b7 degraded \u00b7 codex",
-                            "agents: 3 done \u00b7 13.3k+ tokens, $0.41 and what is unknown",
-                            "\u2713 facts 1/1",
-                            "\u2717 review 3/4, 1 failed",
-                            "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
-                        });
+  CHECK(story.last() ==
+        Lines{
+            "review R-007 \u00b7 13s \u00b7 degraded \u00b7 codex",
+            "agents: 1 failed, 2 ok \u00b7 13.3k+ tokens, $0.41 and what is unknown",
+            "\u2713 facts 1/1",
+            "\u2717 review 3/4, 1 failed",
+            "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
+        });
 }
 
 TEST_CASE("the live view says who paid") {
@@ -120,7 +121,7 @@ TEST_CASE("the live view says who paid") {
   const auto lines = story.seen(100);
   REQUIRE(lines.size() == 9);
   CHECK(lines[1] ==
-        "agents: 4 done, 2 running \u00b7 50+ tokens, ~$0.0010 and what is unknown, 900 before");
+        "agents: 2 running, 4 ok \u00b7 50+ tokens, ~$0.0010 and what is unknown, 900 before");
   CHECK(lines[2] == "\u2713 a         codex    2.1s  900 tokens, cached");
   CHECK(lines[3] == "\u2713 b         codex    2.1s  50 tokens, ~$0.0010");
   CHECK(lines[4] == "\u25cf c         codex      0s  taken over");
@@ -140,10 +141,10 @@ TEST_CASE("the live view tells what budgets have left") {
   story.start("a").wait(31'000);
   const auto lines = story.seen();
   CHECK(lines[0] == "review R-007 \u00b7 31s \u00b7 codex");
-  CHECK(lines[1] == "agents: 0 done, 1 running \u00b7 left: 8 agents, 152.0k tokens, $3.58, 59s");
+  CHECK(lines[1] == "agents: 1 running \u00b7 left: 8 agents, 152.0k tokens, $3.58, 59s");
   story.model.runner.clear();
   CHECK(story.seen(120)[0] ==
-        "review R-007 \u00b7 31s \u00b7 agents: 0 done, 1 running \u00b7 left: 8 agents, 152.0k "
+        "review R-007 \u00b7 31s \u00b7 agents: 1 running \u00b7 left: 8 agents, 152.0k "
         "tokens, "
         "$3.58, 59s");
 }
@@ -171,7 +172,7 @@ TEST_CASE("two hundred agents have a place on 24 lines") {
   SECTION("what is running comes first on few lines, and the rest is counted") {
     const auto few = story.seen(40, 6);
     REQUIRE(few.size() == 6);
-    CHECK(few[1] == "agents: 180 done, 8 running");
+    CHECK(few[1] == "agents: 8 running, 3 failed, 177 ok");
     CHECK(few[5] == "  \u2026 6 running, 3 failed, 177 ok, 12 wai\u2026");
   }
   SECTION("every size holds what it shows") {
@@ -246,7 +247,7 @@ TEST_CASE("the live view takes events of any shape") {
       (void)render_final(model, {80, 24}, kStart);
     }
   }
-  CHECK(model.agents_running == 0);
+  CHECK(model.agents[0] == 0);
 }
 
 TEST_CASE("the live view counts wide names by their columns") {
