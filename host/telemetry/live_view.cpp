@@ -81,7 +81,10 @@ std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std:
 /// does a branch that has the name of its only step.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
-  if (key.substr(0, 9) == "parallel/") key.remove_prefix(9);
+  if (key.substr(0, 8) == "parallel") {
+    const std::size_t end = key.find_first_not_of("#0123456789", 8);
+    if (end != std::string_view::npos && key[end] == '/') key.remove_prefix(end + 1);
+  }
   for (const std::string_view ending : {"/agent", "/exec"}) {
     const bool is_more = key.size() > ending.size();
     if (is_more && key.substr(key.size() - ending.size()) == ending) {

@@ -324,6 +324,7 @@ local function run_body(run)
   run.own_budget = budget.open(nil, run.budget, "the budget of the run", function(text)
     core.event.emit("warning", nil, { text = text })
   end)
+  run.own_budget.on_agent = function() tell_budget(run) end
   run.wall = wall
   tell_budget(run)
   return pcall(scope.body, run, "", {

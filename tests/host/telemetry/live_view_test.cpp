@@ -82,10 +82,10 @@ TEST_CASE("the live view is a tree of phases and steps") {
   Story story;
   story.phase("facts", 1).start("exec", "exec", "").wait(40);
   story.finish("exec", "ok", {{"kind", "exec"}, {"duration_ms", 40}});
-  story.phase("review", 4).start("parallel/bugs/agent").start("parallel/style/style");
+  story.phase("review", 4).start("parallel/bugs/agent").start("parallel#2/style/style");
   story.start("parallel/tests/agent").wait(12'300);
   story.finish("parallel/bugs/agent", "ok", usage(12'345, 0.4));
-  story.finish("parallel/style/style", "failed", {{"error", "exit code 3"}, {"attempts", 2}});
+  story.finish("parallel#2/style/style", "failed", {{"error", "exit code 3"}, {"attempts", 2}});
   CHECK(story.seen() ==
         Lines{
             "review R-007 \u00b7 12s \u00b7 codex",
