@@ -13,6 +13,7 @@ constexpr luaL_Reg kLibraries[] = {
     {"process", luaopen_core_process},     {"event", luaopen_core_event},
     {"system", luaopen_core_system},       {"script", luaopen_core_script},
     {"coroutine", luaopen_core_coroutine}, {"terminal", luaopen_core_terminal},
+    {"ledger", luaopen_core_ledger},       {"audit", luaopen_core_audit},
 };
 
 }  // namespace

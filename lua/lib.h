@@ -15,6 +15,8 @@ int luaopen_core_run(lua_State* L);
 int luaopen_core_runs(lua_State* L);
 int luaopen_core_lines(lua_State* L);
 int luaopen_core_journal(lua_State* L);
+int luaopen_core_ledger(lua_State* L);
+int luaopen_core_audit(lua_State* L);
 int luaopen_core_detach(lua_State* L);
 int luaopen_core_process(lua_State* L);
 int luaopen_core_event(lua_State* L);

@@ -83,6 +83,10 @@ int event_emit(lua_State* L) {
   read_value(L, 3, event.fields);
   Services& services = Services::of(L);
   if (services.run) event.run = services.run->dir->id();
+  if (services.run && services.run->events && !services.run->still_ours()) {
+    services.bus->remove(*services.run->events);
+    services.run->events.reset();
+  }
   services.bus->emit(event);
   return 0;
 }

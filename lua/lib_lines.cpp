@@ -17,15 +17,22 @@ constexpr std::size_t kLongestLine = 8 << 20;
 
 using ReaderBox = std::unique_ptr<LineReader>;
 
-/// open(path) -> reader of a file beneath `.agent`; nil when there is none yet
+/// open(path) -> reader of a file beneath `.agent`; nil when there is none yet. Raises when it
+/// cannot be read now: that is not the same.
 int lines_open(lua_State* L) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, 1, &size);
   Run& run = check_run(L);
+  auto& failure = push_box<Result<void>>(L);
   ReaderBox& reader = push_box<ReaderBox>(L);
-  auto file = run.agent->open_read({data, size});
-  if (!file) return 0;
-  reader = std::make_unique<LineReader>(std::move(*file), kLongestLine);
+  if (auto file = run.agent->open_read({data, size}); file.ok()) {
+    reader = std::make_unique<LineReader>(std::move(*file), kLongestLine);
+  } else if (file.error().kind == ErrorKind::kInvalid) {
+    return 0;
+  } else {
+    failure = file.error();
+  }
+  if (!failure) return raise_error(L, failure.error());
   return 1;
 }
 

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +63,51 @@ void field_list(lua_State* L, const char* key, std::vector<std::string>& list) {
   lua_pop(L, 1);
 }
 
+/// The fields of the table on top; whatever is not understood raises, for a confinement that is not
+/// the one that was meant is worse than none.
+void read_paths(lua_State* L, const char* key, std::vector<std::string>& paths) {
+  lua_Integer keys = 0;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) ++keys;
+  for (lua_Integer i = 1; i <= keys; ++i) {
+    if (lua_rawgeti(L, -1, i) != LUA_TSTRING) {
+      luaL_error(L, "confine.%s must be a list of paths", key);
+    }
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    paths.emplace_back(data, size);
+    lua_pop(L, 1);
+  }
+}
+
+bool read_flag(lua_State* L, const char* key) {
+  if (!lua_isboolean(L, -1)) luaL_error(L, "confine.%s must be true or false", key);
+  return lua_toboolean(L, -1) != 0;
+}
+
+void read_confinement(lua_State* L, Confinement& confinement) {
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    const char* key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    const bool is_list = strcmp(key, "writable") == 0 || strcmp(key, "readable") == 0;
+    if (is_list && !lua_istable(L, -1)) luaL_error(L, "confine.%s must be a list of paths", key);
+    if (strcmp(key, "writable") == 0) {
+      read_paths(L, key, confinement.writable);
+    } else if (strcmp(key, "readable") == 0) {
+      read_paths(L, key, confinement.readable);
+    } else if (strcmp(key, "restrict_reads") == 0) {
+      confinement.restrict_reads = read_flag(L, key);
+    } else if (strcmp(key, "network") == 0) {
+      confinement.no_network = !read_flag(L, key);
+    } else if (strcmp(key, "terminals") == 0) {
+      confinement.terminals = read_flag(L, key);
+    } else {
+      luaL_error(L, "confine has no field '%s'", key);
+    }
+    lua_pop(L, 1);
+  }
+}
+
 /// What a call is made of, in a box, so that nothing leaks when Lua raises.
 struct Call {
   ChildSpec spec;
@@ -88,6 +135,11 @@ void read_call(lua_State* L, Call& call) {
   spec.attempt = field_text(L, "attempt");
   spec.outlives_host = field_flag(L, "outlives");
   spec.own_cgroup = field_flag(L, "own_group");
+  if (field_flag(L, "redact")) {
+    spec.secrets = Redactor::secrets_of_environment(Services::of(L).environment);
+  }
+  if (lua_getfield(L, 1, "confine") != LUA_TNIL) read_confinement(L, spec.confinement.emplace());
+  lua_pop(L, 1);
 }
 
 /// A file without a name that holds `text`: the child reads it at its own pace, or not at all, and
@@ -95,7 +147,10 @@ void read_call(lua_State* L, Call& call) {
 Result<Fd> input_file(const Run& run, std::string_view text) {
   const Dir& dir = run.dir->dir();
   const std::string name = ".stdin-" + std::to_string(reinterpret_cast<std::uintptr_t>(&text));
-  Fd file(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  Fd file;
+  do {
+    file = Fd(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  } while (file.get() < 0 && errno == EINTR);
   if (file.get() < 0) return Error::from_errno(errno, "create the standard input in", dir.path());
   unlinkat(dir.fd(), name.c_str(), 0);
   while (!text.empty()) {
@@ -178,8 +233,10 @@ int push_exit(lua_State* L, Operation& operation) {
 }
 
 /// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
-/// idle, durable, own_group, outlives} -> exit. Waits until the whole tree is gone. Files are
-/// beneath `.agent`.
+/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
+/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
+/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
+/// lists hold absolute paths, network = false is no_network.
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -283,10 +340,24 @@ int process_take(lua_State* L) {
   return scheduler.await(L);
 }
 
+/// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
+int process_confinement(lua_State* L) {
+  auto& support = push_box<ConfinementSupport>(L, confinement_support());
+  if (support.abi == 0) {
+    lua_pushnil(L);
+    lua_pushlstring(L, support.reason.data(), support.reason.size());
+    return 2;
+  }
+  lua_createtable(L, 0, 1);
+  set_number(L, "abi", support.abi);
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"run", guard<process_run>},
     {"attempt", guard<process_attempt>},
     {"take", guard<process_take>},
+    {"confinement", guard<process_confinement>},
     {nullptr, nullptr},
 };
 

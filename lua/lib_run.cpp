@@ -160,20 +160,40 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written =
-      run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  written = run.still_ours();
+  if (written.ok()) {
+    written =
+        run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  }
   if (!written) return raise_error(L, written.error());
   return 0;
 }
 
-/// write(path, text): a file beneath `.agent`, redacted, whole and durable
+/// write(path, text, later): a file beneath `.agent`, redacted and whole; durable now, or later by
+/// sync()
 int run_write(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
+  const bool later = lua_toboolean(L, 3) != 0;
   auto& written = push_box<Result<void>>(L);
-  written = run.agent->write_file(path, Services::of(L).redactor.apply(text), Durable::kYes);
+  written = run.still_ours();
+  if (written.ok()) {
+    written = run.agent->write_file(path, Services::of(L).redactor.apply(text),
+                                    later ? Durable::kNo : Durable::kYes);
+  }
   if (!written) return raise_error(L, written.error());
+  if (later) run.unsynced.emplace_back(path);
+  return 0;
+}
+
+/// sync(): what was to be durable later is durable when this returns
+int run_sync(lua_State* L) {
+  Run& run = check_run(L);
+  auto& synced = push_box<Result<void>>(L);
+  synced = run.agent->sync_files(run.unsynced);
+  if (!synced) return raise_error(L, synced.error());
+  run.unsynced.clear();
   return 0;
 }
 
@@ -213,13 +233,23 @@ int run_read_tail(lua_State* L) {
   return 1;
 }
 
-/// make_dirs(path): a folder beneath `.agent`
+/// make_dirs(path, later): a folder beneath `.agent`
 int run_make_dirs(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view path = check_text(L, 1);
+  const Durable durable = lua_toboolean(L, 2) != 0 ? Durable::kNo : Durable::kYes;
   auto& made = push_box<Result<void>>(L);
-  made = run.agent->make_dirs(path, Durable::kYes);
+  made = run.still_ours();
+  if (made.ok()) made = run.agent->make_dirs(path, durable);
   if (!made) return raise_error(L, made.error());
+  return 0;
+}
+
+/// sweep(path): removes what a killed host left half-written in a folder of the run
+int run_sweep(lua_State* L) {
+  Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  if (run.resumed && run.still_ours().ok()) run.agent->sweep_temporaries(path);
   return 0;
 }
 
@@ -228,7 +258,8 @@ int run_remove(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   auto& removed = push_box<Result<void>>(L);
-  removed = run.agent->remove_tree(path);
+  removed = run.still_ours();
+  if (removed.ok()) removed = run.agent->remove_tree(path);
   if (!removed) return raise_error(L, removed.error());
   return 0;
 }
@@ -239,8 +270,9 @@ int run_rename(lua_State* L) {
   const std::string_view from = check_text(L, 1);
   const std::string_view to = check_text(L, 2);
   auto& renamed = push_box<Result<void>>(L);
+  renamed = run.still_ours();
   const bool there = run.agent->exists(from);
-  if (there) renamed = run.agent->rename(from, to);
+  if (there && renamed.ok()) renamed = run.agent->rename(from, to);
   if (!renamed) return raise_error(L, renamed.error());
   lua_pushboolean(L, there);
   return 1;
@@ -257,19 +289,21 @@ int run_write_value(lua_State* L) {
   const std::string_view text = check_text(L, 2);
   const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
   auto& written = push_box<Result<void>>(L);
-  written = run.dir->dir().make_dirs("values", durable);
+  written = run.still_ours();
+  if (written.ok()) written = run.dir->dir().make_dirs("values", durable);
   if (written.ok()) written = run.agent->write_file(value_path(run, name), text, durable);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
 
-/// read_value(name, cap) -> text or nil
+/// read_value(name, cap) -> text, or nil when there is none; raises when it cannot be read now
 int run_read_value(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view name = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
   auto& read = push_box<Result<FileBytes>>(L, Error{});
   read = run.agent->read_file(value_path(run, name), static_cast<std::size_t>(cap));
+  if (!read && read.error().kind != ErrorKind::kInvalid) return raise_error(L, read.error());
   if (!read || read->cut) return 0;
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
   read->bytes = {};
@@ -308,7 +342,7 @@ int run_end_children(lua_State* L) {
 /// discard(): the run never began; nothing of it stays
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
-  if (services.run) discard_run(services);
+  if (services.run && services.run->still_ours().ok()) discard_run(services);
   return 0;
 }
 
@@ -316,7 +350,9 @@ int run_discard(lua_State* L) {
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
+  if (services.run->still_ours().ok()) {
+    (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
+  }
   services.drop_run();
   return 0;
 }
@@ -396,6 +432,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"remove", guard<run_remove>},
     {"rename", guard<run_rename>},
     {"make_dirs", guard<run_make_dirs>},
+    {"sweep", guard<run_sweep>},
+    {"sync", guard<run_sync>},
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
@@ -432,6 +470,8 @@ Result<Keeper*> Run::keep(Services& services) {
   keeper = std::move(*started);
   return keeper.get();
 }
+
+Result<void> Run::still_ours() const { return lock ? lock->check() : Result<void>(); }
 
 Home& check_home(lua_State* L, int index) {
   HomeBox* box = to_box<HomeBox>(L, index);

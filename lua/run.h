@@ -31,6 +31,7 @@ struct Run {
   std::unique_ptr<Journal> journal;             ///< once opened; let go before the lock
   std::shared_ptr<JournalWrite> durable_write;  ///< the last record that was waited for
   std::vector<LoggedKeeper> keepers;            ///< what earlier ones did, once it was asked for
+  std::vector<std::string> unsynced;            ///< files of steps that may not be on the disk yet
   std::unique_ptr<Keeper> keeper;               ///< started, or taken over, with the first child
 
   Fd events_file;
@@ -38,6 +39,9 @@ struct Run {
 
   /// The keeper, started if need be.
   Result<Keeper*> keep(Services& services);
+  /// kDenied when another process has taken the run over, while this one was stopped: nothing of
+  /// it may be written any more.
+  Result<void> still_ours() const;
 };
 
 /// The run; raises when none is driven.

@@ -30,8 +30,8 @@ Result<const Dir*> Home::existing() {
   if (dir_) return &*dir_;
   auto root = Dir::open(root_);
   if (!root) return root.error();
-  if (!root->exists(kName)) return nullptr;
   auto dir = root->dir(kName);
+  if (!dir && dir.error().kind == ErrorKind::kInvalid && !root->exists(kName)) return nullptr;
   if (!dir) return dir.error();
   dir_ = std::move(*dir);
   return &*dir_;
@@ -54,6 +54,14 @@ Result<const Dir*> Home::make() {
   }
   made_ = true;
   return &*dir_;
+}
+
+Result<Ledger*> Home::ledger() {
+  auto agent = existing();
+  if (!agent) return agent.error();
+  if (*agent == nullptr) return nullptr;
+  if (!ledger_) ledger_ = std::make_unique<Ledger>(**agent);
+  return ledger_.get();
 }
 
 }  // namespace moonlet

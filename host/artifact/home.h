@@ -1,13 +1,15 @@
 // Home is the `.agent/` folder: found at the top of the main git work tree, else in the folder
-// itself; made only when something is written. It owns the folder's descriptor, no file in it.
-// One thread.
+// itself; made only when something is written. It owns the folder's descriptor and the connection
+// to the ledger in it. One thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "host/artifact/git_tree.h"
 #include "host/artifact/jail.h"
+#include "host/artifact/ledger.h"
 #include "host/base/result.h"
 
 namespace moonlet {
@@ -31,6 +33,9 @@ class Home {
   /// `.agent` with runs, sidecars, tasks and live in it, made where missing, and excluded from git
   /// unless the user tracks it.
   Result<const Dir*> make();
+  /// The ledger of `.agent`, nullptr where there is no such folder. Valid as long as what
+  /// existing() returns.
+  Result<Ledger*> ledger();
   /// Why `.agent` could not be excluded from git; empty when all is well. Not worth failing for.
   const std::string& warning() const { return warning_; }
 
@@ -42,6 +47,7 @@ class Home {
   std::string work_tree_;
   GitTree git_;
   std::optional<Dir> dir_;
+  std::unique_ptr<Ledger> ledger_;  // reads dir_: goes before it
   bool made_ = false;
   std::string warning_;
 };

@@ -387,6 +387,23 @@ Result<void> Dir::sync_dir(std::string_view rel) const {
   return {};
 }
 
+Result<void> Dir::sync_files(const std::vector<std::string>& files) const {
+  if (files.empty() || sync_file_system(fd_.get()) == 0) return {};
+  if (errno != ENOTSUP) return failure(errno, "bring to the disk", ".");
+  for (const std::string& file : files) {
+    auto fd = open_read(file);
+    if (!fd && fd.error().kind == ErrorKind::kInvalid) continue;
+    if (!fd) return fd.error();
+    if (sync_bytes(fd->get()) != 0) return failure(errno, "bring to the disk", file);
+    // Each folder above it may be as new.
+    for (std::size_t end = file.rfind('/'); end != std::string::npos && end != 0;
+         end = file.rfind('/', end - 1)) {
+      if (auto synced = sync_dir(std::string_view(file).substr(0, end)); !synced) return synced;
+    }
+  }
+  return {};
+}
+
 void Dir::sweep_temporaries(std::string_view rel) const {
   auto opened = dir(rel);
   if (!opened) return;

@@ -98,6 +98,9 @@ class Dir {
   Result<void> remove_tree(std::string_view rel, std::uint64_t max_entries = 10'000'000) const;
   /// Renames within this directory's tree, in place of what `to` names.
   Result<void> rename(std::string_view from, std::string_view to) const;
+  /// Brings files that were written with Durable::kNo to the disk, with their names and folders:
+  /// with one wait for all where the system can do that. Files that are gone by now do not matter.
+  Result<void> sync_files(const std::vector<std::string>& files) const;
   /// Makes the names in a directory durable.
   Result<void> sync_dir(std::string_view rel = ".") const;
 

@@ -59,6 +59,14 @@ int sync_bytes(int fd) {
   return result;
 }
 
+int sync_file_system(int fd) {
+  int result;
+  do {
+    result = ::syncfs(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
 }  // namespace moonlet
 
 #endif  // __linux__

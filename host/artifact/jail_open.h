@@ -22,5 +22,8 @@ int open_same_device(int dir, const char* name);
 
 /// Waits until the bytes are on the disk.
 int sync_bytes(int fd);
+/// Waits until everything that was written to the file system of `fd` is on the disk. ENOTSUP where
+/// the system cannot tell.
+int sync_file_system(int fd);
 
 }  // namespace moonlet

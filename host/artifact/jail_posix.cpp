@@ -68,6 +68,11 @@ int sync_bytes(int fd) {
   return result;
 }
 
+int sync_file_system(int) {
+  errno = ENOTSUP;
+  return -1;
+}
+
 #endif
 
 }  // namespace moonlet

@@ -139,6 +139,8 @@ const char* column_of(UsageBy by) {
       return "model";
     case UsageBy::kRun:
       return "run";
+    case UsageBy::kPreset:
+      return "(SELECT preset FROM runs WHERE number = usage.run)";
   }
   return "''";
 }
@@ -155,10 +157,11 @@ Result<LedgerDb*> Ledger::db() {
   if (db_ && !in_transaction_ && !db_->is_current(agent_)) db_.reset();
   if (!db_) {
     LedgerDb::State state;
-    auto opened = LedgerDb::open(agent_, state);
+    auto opened = LedgerDb::open(agent_, state, patience_ms_);
     if (!opened) return opened.error();
     db_ = std::move(*opened);
   }
+  db_->set_patience(patience_ms_);
   return db_.get();
 }
 
@@ -179,6 +182,40 @@ Result<void> Ledger::put_run(const LedgerRun& run) {
   const auto number = number_of(kRunLetter, run.id);
   if (!number) return number.error();
   return together([&] { return put_row(*db_, *number, run); });
+}
+
+Result<void> Ledger::put_record(const LedgerRecord& record) {
+  return together([&]() -> Result<void> {
+    if (auto gone = remove_run(record.run.id); !gone) return gone;
+    if (auto put = put_run(record.run); !put) return put;
+    if (auto put = put_steps(record.run.id, record.steps); !put) return put;
+    return put_usage(record.run.id, record.usage);
+  });
+}
+
+Result<void> Ledger::remove_run(std::string_view id) {
+  const auto number = number_of(kRunLetter, id);
+  if (!number) return number.error();
+  return together([&]() -> Result<void> {
+    for (const char* sql : {"DELETE FROM runs WHERE number = ?", "DELETE FROM steps WHERE run = ?",
+                            "DELETE FROM usage WHERE run = ?"}) {
+      auto query = db_->query(sql);
+      if (!query) return query.error();
+      query->bind(*number);
+      if (auto done = query->step(); !done) return done.error();
+    }
+    return {};
+  });
+}
+
+Result<void> Ledger::set_complete_to(std::uint64_t number) {
+  return together([&]() -> Result<void> {
+    auto query = db_->query("INSERT OR REPLACE INTO marks (name, value) VALUES ('complete_to', ?)");
+    if (!query) return query.error();
+    query->bind(static_cast<std::int64_t>(number));
+    if (auto done = query->step(); !done) return done.error();
+    return {};
+  });
 }
 
 Result<void> Ledger::put_steps(std::string_view run, const std::vector<LedgerStep>& steps) {
@@ -238,7 +275,7 @@ Result<void> Ledger::set_aside() {
 
 Result<void> Ledger::refill(const std::function<Result<void>()>& fill) {
   return together([&]() -> Result<void> {
-    for (const char* table : {"tasks", "runs", "steps", "usage", "reviews", "sessions"}) {
+    for (const char* table : {"tasks", "runs", "steps", "usage", "reviews", "sessions", "marks"}) {
       if (auto gone = db_->exec((std::string("DELETE FROM ") + table).c_str()); !gone) return gone;
     }
     return fill();
@@ -275,7 +312,7 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
     auto state = LedgerDb::State::kUsable;
     Result<void> result;
     db_.reset();
-    auto opened = LedgerDb::open(agent_, state);
+    auto opened = LedgerDb::open(agent_, state, patience_ms_);
     if (opened) {
       db_ = std::move(*opened);
       result = db_->check();
@@ -323,6 +360,49 @@ Result<LedgerRun> Ledger::get_run(std::string_view id) {
   if (!rows) return rows.error();
   if (rows->empty()) return nothing("run", id, "moonlet run list");
   return std::move(rows->front());
+}
+
+Result<LedgerRecord> Ledger::get_record(std::string_view id) {
+  LedgerRecord record;
+  auto run = get_run(id);
+  if (!run) return run.error();
+  record.run = std::move(*run);
+  auto steps = steps_of(id);
+  if (!steps) return steps.error();
+  record.steps = std::move(*steps);
+  UsageFilter own;
+  own.run = id;
+  auto usage = list_usage(own, SIZE_MAX);
+  if (!usage) return usage.error();
+  record.usage = std::move(*usage);
+  return record;
+}
+
+Result<std::vector<std::uint64_t>> Ledger::run_numbers(std::uint64_t after) {
+  auto db = this->db();
+  if (!db) return db.error();
+  Select numbers("SELECT number FROM runs");
+  numbers.where("number > ?", static_cast<std::int64_t>(after));
+  numbers.then(" ORDER BY number");
+  auto query = numbers.query(**db);
+  if (!query) return query.error();
+  std::vector<std::uint64_t> found;
+  for (;;) {
+    const auto more = query->step();
+    if (!more) return more.error();
+    if (!*more) return found;
+    found.push_back(static_cast<std::uint64_t>(query->number(0)));
+  }
+}
+
+Result<std::uint64_t> Ledger::complete_to() {
+  auto db = this->db();
+  if (!db) return db.error();
+  auto query = (*db)->query("SELECT value FROM marks WHERE name = 'complete_to'");
+  if (!query) return query.error();
+  const auto row = query->step();
+  if (!row) return row.error();
+  return *row ? static_cast<std::uint64_t>(std::max<std::int64_t>(query->number(0), 0)) : 0;
 }
 
 Result<std::vector<LedgerStep>> Ledger::steps_of(std::string_view run) {

@@ -37,14 +37,14 @@ struct UsageFilter {
   std::string until_day;  ///< included
 };
 
-enum class UsageBy { kAll, kDay, kRunner, kModel, kRun };
+enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
 
 class Ledger {
  public:
   /// `agent` is the `.agent` folder; borrowed, outlives this. Opens nothing yet: every method below
-  /// does at its first call, making the file where there is none. Writers wait for each other up to
-  /// 30 seconds. Errors: kFailed when it is damaged, foreign or of a newer version, and kDenied on
-  /// a read-only file system; the hint says what to do.
+  /// does at its first call, making the file where there is none. Errors: kFailed when it is
+  /// damaged, foreign or of a newer version, and kDenied on a read-only file system; the hint says
+  /// what to do.
   explicit Ledger(const Dir& agent);
   ~Ledger();
   Ledger(const Ledger&) = delete;
@@ -52,11 +52,16 @@ class Ledger {
 
   /// False when there is no ledger yet, or it was lost: then it is to be rebuilt.
   bool present() const;
+  /// How long a call waits for other processes before it fails with kTimeout; 30 seconds at first.
+  void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
   // --- writing: each call is one transaction, or a part of together()'s. A row takes the place of
   // the one with the same id.
 
   Result<void> put_run(const LedgerRun& run);
+  /// A run with all of its steps and their usage: others of it that were there are gone.
+  Result<void> put_record(const LedgerRecord& record);
+  Result<void> remove_run(std::string_view id);
   Result<void> put_steps(std::string_view run, const std::vector<LedgerStep>& steps);
   Result<void> put_usage(std::string_view run, const std::vector<LedgerUsage>& usage);
   Result<void> put_task(const LedgerTask& task);
@@ -75,6 +80,9 @@ class Ledger {
   Result<std::vector<LedgerRun>> list_runs(const RunFilter& filter, std::size_t limit,
                                            std::string_view before = {});
   Result<LedgerRun> get_run(std::string_view id);
+  Result<LedgerRecord> get_record(std::string_view id);
+  /// The numbers of the runs after number `after`, ascending.
+  Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
   Result<std::vector<LedgerStep>> steps_of(std::string_view run);
   Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
@@ -85,6 +93,12 @@ class Ledger {
   Result<std::optional<LedgerReview>> review_of(std::string_view run);
   Result<std::vector<LedgerSession>> list_sessions();
 
+  // --- a note of whoever compares it with the files: which runs need no look any more
+
+  /// Every run up to this number that is on the disk is in the ledger; 0 when nothing is known.
+  Result<std::uint64_t> complete_to();
+  Result<void> set_complete_to(std::uint64_t number);
+
  private:
   Result<LedgerDb*> db();
   Result<void> set_aside();
@@ -92,6 +106,7 @@ class Ledger {
 
   const Dir& agent_;
   std::unique_ptr<LedgerDb> db_;
+  std::int64_t patience_ms_ = 30'000;
   bool in_transaction_ = false;
 };
 

@@ -15,7 +15,6 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::int64_t kPatienceMs = 30'000;
 constexpr const char* kRebuild = "`moonlet run verify --rebuild` makes it anew from the runs";
 
 bool is_busy(int code) {
@@ -98,11 +97,13 @@ std::optional<double> LedgerQuery::maybe_real(int column) const {
 
 // --- opening -------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<LedgerDb>> LedgerDb::open(const Dir& agent, State& state) {
+Result<std::unique_ptr<LedgerDb>> LedgerDb::open(const Dir& agent, State& state,
+                                                 std::int64_t patience_ms) {
   state = State::kUnreadable;
   if (auto fine = refuse_links(agent); !fine) return fine.error();
   std::unique_ptr<LedgerDb> db(new LedgerDb);
   db->path_ = agent.path_of(kLedgerName);
+  db->patience_ms_ = patience_ms;
   const int code = sqlite3_open_v2(
       db->path_.c_str(), &db->db_,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
@@ -212,7 +213,7 @@ Result<void> LedgerDb::exec(const char* sql) {
     code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
     // Some waits never reach the handler: the change to WAL, a recovery by another process.
     if (!is_busy(code) || sqlite3_get_autocommit(db_) == 0) break;
-    if (SystemClock().monotonic_ms() - start >= kPatienceMs || !wait_for_others(count)) break;
+    if (SystemClock().monotonic_ms() - start >= patience_ms_ || !wait_for_others(count)) break;
   }
   if (code != SQLITE_OK) return failure(code);
   return {};
@@ -249,7 +250,7 @@ int LedgerDb::wait_while_busy(void* self, int count) {
 bool LedgerDb::wait_for_others(int count) {
   const std::int64_t now = SystemClock().monotonic_ms();
   if (count == 0) busy_since_ms_ = now;
-  if (now - busy_since_ms_ >= kPatienceMs) return false;
+  if (now - busy_since_ms_ >= patience_ms_) return false;
   thread_local std::minstd_rand random{std::random_device{}()};
   const unsigned longest = 2U << std::min(count, 5);
   ::poll(nullptr, 0, static_cast<int>(1 + random() % longest));

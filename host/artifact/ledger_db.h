@@ -64,7 +64,8 @@ class LedgerDb {
   };
 
   /// Opens the file in `agent`, makes it, brings it to this version. `state` tells an error's kind.
-  static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state);
+  static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state,
+                                                std::int64_t patience_ms = 30'000);
   ~LedgerDb();
   LedgerDb(const LedgerDb&) = delete;
   LedgerDb& operator=(const LedgerDb&) = delete;
@@ -82,6 +83,8 @@ class LedgerDb {
   bool is_current(const Dir& agent) const;
   /// kDamaged since an error said so.
   State state() const { return state_; }
+  /// How long it waits for other processes.
+  void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
  private:
   friend class LedgerQuery;
@@ -97,6 +100,7 @@ class LedgerDb {
   std::string path_;
   std::uint64_t device_ = 0, inode_ = 0;
   std::unordered_map<std::string, sqlite3_stmt*> statements_;
+  std::int64_t patience_ms_ = 0;
   std::int64_t busy_since_ms_ = 0;
   State state_ = State::kUsable;
 

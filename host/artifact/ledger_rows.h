@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace moonlet {
 
@@ -51,6 +52,13 @@ struct LedgerUsage {
   std::optional<std::int64_t> input, cached, output, reasoning, total;
   std::optional<double> cost_usd;
   std::string cost_is;  ///< how the cost is known: reported, estimated, …
+};
+
+/// All that the ledger has of one run.
+struct LedgerRecord {
+  LedgerRun run;
+  std::vector<LedgerStep> steps;
+  std::vector<LedgerUsage> usage;
 };
 
 struct LedgerTask {

@@ -50,6 +50,9 @@ CREATE TABLE sessions (
   ended_at INTEGER, host_pid INTEGER, error TEXT
 );
 )sql",
+    R"sql(
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -92,8 +92,12 @@ Result<RunDir> Runs::create() const {
 }
 
 Result<RunDir> Runs::open(std::string_view id) const {
-  if (id_number(kLetter, id) == 0 || !agent_.exists(in("runs", id))) return no_run(id);
+  if (id_number(kLetter, id) == 0) return no_run(id);
   auto dir = agent_.dir(in("runs", id));
+  // What cannot be opened at the moment may be there all the same.
+  if (!dir && dir.error().kind == ErrorKind::kInvalid && !agent_.exists(in("runs", id))) {
+    return no_run(id);
+  }
   if (!dir) return dir.error();
   return RunDir(std::string(id), std::move(*dir));
 }

@@ -1,5 +1,6 @@
 #include "host/base/clock.h"
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -31,6 +32,29 @@ std::string iso8601_utc(std::int64_t wall_ms) {
   std::size_t used = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
   std::snprintf(text + used, sizeof text - used, ".%03dZ", static_cast<int>(wall_ms % 1000));
   return text;
+}
+
+std::optional<std::int64_t> parse_iso8601_utc(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00.000Z";
+  if (text.size() != kForm.size()) return std::nullopt;
+  int parts[7] = {};
+  int part = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (digit != (kForm[i] == '0') || (!digit && text[i] != kForm[i])) return std::nullopt;
+    if (digit) {
+      parts[part] = parts[part] * 10 + (text[i] - '0');
+    } else {
+      ++part;
+    }
+  }
+  using namespace std::chrono;
+  const year_month_day day{year(parts[0]), month(static_cast<unsigned>(parts[1])),
+                           std::chrono::day(static_cast<unsigned>(parts[2]))};
+  if (!day.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 60) return std::nullopt;
+  const std::int64_t seconds = sys_days(day).time_since_epoch().count() * std::int64_t{86400} +
+                               parts[3] * 3600 + parts[4] * 60 + parts[5];
+  return seconds * 1000 + parts[6];
 }
 
 std::string compact_utc(std::int64_t wall_ms) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace moonlet {
 
@@ -36,6 +38,8 @@ class FakeClock final : public Clock {
 
 /// "2026-11-21T03:12:00.123Z"
 std::string iso8601_utc(std::int64_t wall_ms);
+/// The time again; nothing when it is not exactly of that form.
+std::optional<std::int64_t> parse_iso8601_utc(std::string_view text);
 /// "20261121T031200Z", for names of files
 std::string compact_utc(std::int64_t wall_ms);
 

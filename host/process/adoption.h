@@ -15,5 +15,7 @@ void close_inherited_fds(int first);
 /// A descriptor that becomes readable when `pid`, a child of ours, has ended; -1 where there is
 /// none.
 int open_process_fd(pid_t pid);
+/// The process that made the connection which `socket_fd` is one end of; 0 where that is not told.
+pid_t peer_process(int socket_fd);
 
 }  // namespace moonlet

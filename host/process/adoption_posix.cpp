@@ -1,5 +1,7 @@
 #if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "host/process/adoption.h"
@@ -14,6 +16,17 @@ void close_inherited_fds(int first) {
 }
 
 int open_process_fd(pid_t) { return -1; }
+
+pid_t peer_process(int socket_fd) {
+  pid_t pid = 0;
+#ifdef LOCAL_PEERPID
+  socklen_t size = sizeof pid;
+  if (getsockopt(socket_fd, SOL_LOCAL, LOCAL_PEERPID, &pid, &size) != 0) return 0;
+#else
+  (void)socket_fd;
+#endif
+  return pid;
+}
 
 }  // namespace moonlet
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/base/result.h"
+#include "host/process/confine.h"
 #include "host/telemetry/redact.h"
 
 namespace moonlet {
@@ -63,6 +64,8 @@ struct ChildSpec {
   /// A cgroup of its own, where the machine allows one: nothing it forks can outrun the kill, at
   /// the price of up to 10 ms at the start. All steps are in the run's cgroup anyway.
   bool own_cgroup = false;
+  /// What it may touch; kNotStarted where that cannot be enforced. Nothing: all that the user may.
+  std::optional<Confinement> confinement;
   bool watch_markers = false;   ///< scan stdout for output markers, told as they happen
   std::vector<Secret> secrets;  ///< values that never reach a file or the host
 };

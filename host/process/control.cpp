@@ -10,6 +10,9 @@
 #include <cstring>
 #include <utility>
 
+#include "host/process/adoption.h"
+#include "host/process/tree.h"
+
 namespace moonlet {
 
 namespace {
@@ -84,6 +87,7 @@ void ControlServer::accept_all() {
     auto* peer = new Peer;
     peer->server = this;
     peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, false);
+    peer->ours = may_descend_from_us(peer_process(fd));
     peer->poll.data = peer;
     uv_poll_init(loop_, &peer->poll, fd);
     uv_poll_start(&peer->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
@@ -100,7 +104,7 @@ void ControlServer::serve(Peer& peer) {
     auto frame = peer.channel->next();
     if (!frame) return hang_up(peer);
     if (!*frame) break;
-    if (peer.greeted && (*frame)->type == FrameType::kAdopt) {
+    if (peer.greeted && !peer.ours && (*frame)->type == FrameType::kAdopt) {
       auto wish = decode_number((*frame)->body);
       if (!wish) return hang_up(peer);
       return handlers_.adopt(static_cast<std::uint64_t>(wish->value), release(peer));
@@ -129,6 +133,13 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
     peer.greeted = true;
     encode(out, handlers_.hello());
     return true;
+  }
+  if (peer.ours && frame.type != FrameType::kStatus) {
+    encode_refused(out, {ErrorKind::kDenied,
+                         "a step does not command the keeper that it runs under",
+                         "do it from outside the run",
+                         {}});
+    return false;
   }
   switch (frame.type) {
     case FrameType::kStatus:

@@ -1,6 +1,7 @@
 // keeper.sock: where later commands ask a keeper what lives and have it end something, and where a
 // new host takes it over. Any process of the same user may connect; none can hold the worker up:
-// requests are small, answers are bounded, and whoever does not read is hung up on. Owns the socket
+// requests are small, answers are bounded, and whoever does not read is hung up on. One of our own
+// steps may only look: as the host it could start what its confinement forbids. Owns the socket
 // file. Worker thread.
 #pragma once
 
@@ -50,6 +51,7 @@ class ControlServer {
     std::unique_ptr<Channel> channel;
     uv_poll_t poll{};
     bool greeted = false;
+    bool ours = false;  ///< of a step of ours
     bool closing = false;
   };
 

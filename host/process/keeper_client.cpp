@@ -158,8 +158,13 @@ void KeeperLink::watch() {
     polled_ = events;
     uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int) {
       auto* link = static_cast<KeeperLink*>(poll->data);
-      if (status < 0) link->polled_ = 0;  // libuv stopped: reading will tell why
+      if (status >= 0) return link->receive();
+      // libuv has stopped. Reading will tell why, but what was sent before comes first, and in
+      // between nothing else may keep the loop going.
+      auto self = link->shared_from_this();
+      link->polled_ = 0;
       link->receive();
+      link->watch();
     });
   }
   hold_loop();

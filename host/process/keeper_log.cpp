@@ -88,6 +88,15 @@ class Line {
   std::string text_;
 };
 
+// 0 or an errno.
+int sync_log(int fd) {
+  int result;
+  do {
+    result = fdatasync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 // --- records
@@ -197,8 +206,11 @@ std::string logged_name(std::string_view name) {
 // ---------------------------------------------------------------------------------------
 
 Result<int> open_keeper_log(int run_dir_fd, bool lock) {
-  int fd = openat(run_dir_fd, kKeeperLogName,
-                  O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  int fd;
+  do {
+    fd = openat(run_dir_fd, kKeeperLogName,
+                O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) return Error::from_errno(errno, "open", kKeeperLogName);
   if (lock && flock(fd, LOCK_EX | LOCK_NB) != 0) {
     int number = errno;
@@ -214,7 +226,11 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock) {
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
   written = 0;
   if (torn_) {
-    if (write(fd_, "\n", 1) != 1) return errno;
+    ssize_t wrote;
+    do {
+      wrote = write(fd_, "\n", 1);
+    } while (wrote < 0 && errno == EINTR);
+    if (wrote != 1) return wrote < 0 ? errno : ENOSPC;
     torn_ = false;
   }
   std::size_t done = 0;
@@ -244,7 +260,7 @@ Result<void> KeeperLogWriter::flush(bool durable) {
     std::size_t cut = waiting_.find('\n', waiting_.size() - kBacklogLimit);
     waiting_.erase(0, cut == std::string::npos ? waiting_.size() : cut + 1);
   }
-  if (number == 0 && durable && fdatasync(fd_) != 0) number = errno;
+  if (number == 0 && durable) number = sync_log(fd_);
   if (number != 0) return Error::from_errno(number, "write", kKeeperLogName);
   return {};
 }
@@ -253,7 +269,7 @@ Result<void> KeeperLogWriter::append(std::string_view lines, bool durable) {
   if (auto flushed = flush(false); !flushed) return flushed;
   std::size_t written = 0;
   int number = write_lines(lines, written);
-  if (number == 0 && durable && fdatasync(fd_) != 0) number = errno;
+  if (number == 0 && durable) number = sync_log(fd_);
   if (number != 0) return Error::from_errno(number, "write", kKeeperLogName);
   return {};
 }

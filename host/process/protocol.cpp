@@ -153,6 +153,37 @@ void take(Fields& in, std::vector<LiveChildFrame>& live) {
   }
 }
 
+void put(std::string& out, const std::vector<std::string>& list) {
+  put(out, static_cast<std::uint32_t>(list.size()));
+  for (const auto& text : list) put(out, std::string_view(text));
+}
+
+void take(Fields& in, std::vector<std::string>& list) {
+  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
+    list.push_back(in.text());
+  }
+}
+
+void put(std::string& out, const std::optional<Confinement>& confinement) {
+  put(out, static_cast<std::uint8_t>(confinement.has_value()));
+  if (!confinement) return;
+  put(out, confinement->writable);
+  put(out, confinement->readable);
+  put(out, static_cast<std::uint8_t>(confinement->restrict_reads));
+  put(out, static_cast<std::uint8_t>(confinement->no_network));
+  put(out, static_cast<std::uint8_t>(confinement->terminals));
+}
+
+void take(Fields& in, std::optional<Confinement>& confinement) {
+  if (!in.flag()) return;
+  confinement.emplace();
+  take(in, confinement->writable);
+  take(in, confinement->readable);
+  confinement->restrict_reads = in.flag();
+  confinement->no_network = in.flag();
+  confinement->terminals = in.flag();
+}
+
 std::size_t put_strings(std::string& out, const std::vector<std::string>& strings) {
   std::size_t size = 0;
   for (const auto& text : strings) size += text.size() + 1;
@@ -194,6 +225,15 @@ Result<void> check_spec(const ChildSpec& spec) {
       if (text.find('\0') == std::string::npos) continue;
       return unfit("an argument or environment value of '" + spec.argv[0] + "' holds a NUL byte",
                    "no program can be given one; pass it by a file or on stdin");
+    }
+  }
+  if (spec.confinement) {
+    for (const auto* list : {&spec.confinement->writable, &spec.confinement->readable}) {
+      for (const auto& path : *list) {
+        size += path.size() + 4;
+        if (path.find('\0') == std::string::npos) continue;
+        return unfit("a path that '" + spec.argv[0] + "' is confined to holds a NUL byte", "");
+      }
     }
   }
   if (spec.cwd.find('\0') != std::string::npos) {
@@ -247,6 +287,7 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, static_cast<std::uint8_t>(spec.outlives_host));
   put(out, static_cast<std::uint8_t>(spec.own_cgroup));
   put(out, static_cast<std::uint8_t>(spec.watch_markers));
+  put(out, spec.confinement);
   put(out, static_cast<std::uint32_t>(spec.secrets.size()));
   for (const auto& secret : spec.secrets) {
     put(out, std::string_view(secret.name));
@@ -367,6 +408,7 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   spec.outlives_host = in.flag();
   spec.own_cgroup = in.flag();
   spec.watch_markers = in.flag();
+  take(in, spec.confinement);
   for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
     std::string name = in.text();
     spec.secrets.push_back({std::move(name), in.text()});

@@ -16,7 +16,7 @@
 namespace moonlet {
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 2;
+inline constexpr std::uint32_t kKeeperProtocol = 3;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command that only asks.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;

@@ -29,7 +29,18 @@ namespace moonlet {
 
 namespace {
 
-enum class Stage { kNone, kOrphaned, kDescriptor, kCgroup, kLimit, kCwd, kRecord, kExec };
+enum class Stage {
+  kNone,
+  kOrphaned,
+  kDescriptor,
+  kCgroup,
+  kLimit,
+  kCwd,
+  kPrivileges,
+  kConfine,
+  kRecord,
+  kExec
+};
 
 struct Shared {
   const SpawnRequest* request;
@@ -44,6 +55,8 @@ struct Shared {
   volatile int error;
   volatile std::size_t recorded;
 };
+
+constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
 struct KernelSigaction {
   void* handler;
@@ -72,11 +85,28 @@ MOONLET_BARE bool write_record(Shared* shared) {
                     {digits + at, sizeof digits - static_cast<std::size_t>(at)},
                     {const_cast<char*>(record.suffix.data()), record.suffix.size()}};
   std::size_t size = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len;
-  long written = syscall(SYS_writev, record.fd, parts, 3);
+  std::size_t done = 0;
+  int number = 0;
+  while (done < size && number == 0) {
+    iovec rest[3];
+    int count = 0;
+    std::size_t skip = done;
+    for (const iovec& part : parts) {
+      const std::size_t gone = skip < part.iov_len ? skip : part.iov_len;
+      skip -= gone;
+      if (gone == part.iov_len) continue;
+      rest[count++] = {static_cast<char*>(part.iov_base) + gone, part.iov_len - gone};
+    }
+    const long written = syscall(SYS_writev, record.fd, rest, count);
+    if (written > 0) {
+      done += static_cast<std::size_t>(written);
+    } else if (written == 0 || errno != EINTR) {
+      number = written < 0 ? errno : ENOSPC;
+    }
+  }
   shared->record_size = size;
-  shared->recorded = written > 0 ? static_cast<std::size_t>(written) : 0;
-  if (shared->recorded == size) return true;
-  int number = written < 0 ? errno : ENOSPC;
+  shared->recorded = done;
+  if (done == size) return true;
   // A limit on file sizes also sent a signal, which waits for the mask to be lifted: forget it.
   KernelSigaction ignore{reinterpret_cast<void*>(SIG_IGN), 0, nullptr, 0}, standard{};
   syscall(SYS_rt_sigaction, SIGXFSZ, &ignore, nullptr, sizeof ignore.mask);
@@ -110,6 +140,15 @@ MOONLET_BARE int child_main(void* arg) {
     if (syscall(SYS_prlimit64, 0, shared->limits[i].first, &shared->limits[i].second, nullptr) !=
         0) {
       return give_up(shared, Stage::kLimit);
+    }
+  }
+  if (request.ruleset_fd >= 0) {
+    // The kernel confines nobody who could leave the confinement through a set-user-ID program.
+    if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+      return give_up(shared, Stage::kPrivileges);
+    }
+    if (syscall(kRestrictSelf, request.ruleset_fd, 0) != 0) {
+      return give_up(shared, Stage::kConfine);
     }
   }
   // Before the descriptors move, for the record's own could be among those that are replaced.
@@ -181,6 +220,16 @@ Error describe(const Shared& shared) {
       return Error::from_errno(number, "join the step's cgroup");
     case Stage::kLimit:
       return Error::from_errno(number, "set a resource limit");
+    case Stage::kPrivileges:
+      return Error::from_errno(number, "give up set-user-ID rights");
+    case Stage::kConfine: {
+      Error error = Error::from_errno(number, "confine the process");
+      if (number == E2BIG) {
+        error.message = "too many confinements lie in each other (the kernel takes 16)";
+      }
+      error.message += "; the program was not run";
+      return error;
+    }
     case Stage::kOrphaned:
     case Stage::kNone:
       break;

@@ -72,6 +72,10 @@ bool make_output_pipe(int& read_end, int& write_end) {
 }
 
 SpawnResult spawn(const SpawnRequest& request) {
+  if (request.ruleset_fd >= 0) {
+    return SpawnFailure{
+        Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
+  }
   // posix_spawn reports one number for all that it did; what can be told apart is asked before.
   struct stat st {};
   if (request.cwd != nullptr && stat(request.cwd, &st) != 0) {
@@ -91,7 +95,10 @@ SpawnResult spawn(const SpawnRequest& request) {
   std::string line(request.record.prefix);
   line += std::to_string(pid);
   line += request.record.suffix;
-  ssize_t written = write(request.record.fd, line.data(), line.size());
+  ssize_t written;
+  do {
+    written = write(request.record.fd, line.data(), line.size());
+  } while (written < 0 && errno == EINTR);
   spawned.recorded = written == static_cast<ssize_t>(line.size());
   spawned.torn = written > 0 && !spawned.recorded;
   if (!spawned.recorded && request.record.required) {

@@ -45,6 +45,13 @@ bool is_named(const char* entry, std::string_view name) {
          text[name.size()] == '=';
 }
 
+const char* value_of(const std::vector<char*>& env, std::string_view name) {
+  for (const char* entry : env) {
+    if (entry != nullptr && is_named(entry, name)) return entry + name.size() + 1;
+  }
+  return nullptr;
+}
+
 // The descriptor limit that we were started with, for programs that cannot bear a greater one.
 const rlimit& inherited_file_limit() {
   static const rlimit limit = [] {
@@ -197,14 +204,17 @@ void Supervisor::launch(Queued& queued) {
   env.push_back(mark.data());
   env.push_back(nullptr);
 
-  const char* path_variable = nullptr;
-  for (const char* entry : env) {
-    if (entry == nullptr || !is_named(entry, "PATH")) continue;
-    path_variable = entry + 5;
-    break;
-  }
+  const char* path_variable = value_of(env, "PATH");
   auto program = find_program(argv[0], path_variable, spec.cwd);
   if (!program) return not_started(frame, program.error());
+
+  Fd ruleset;
+  if (spec.confinement) {
+    auto made =
+        make_ruleset(*spec.confinement, {*program, path_variable, value_of(env, "HOME"), spec.cwd});
+    if (!made) return not_started(frame, made.error());
+    ruleset = std::move(*made);
+  }
 
   int ends[2] = {-1, -1};
   auto opened = open_streams(step, spec, ends);
@@ -232,6 +242,7 @@ void Supervisor::launch(Queued& queued) {
   request.die_with_parent = true;
   request.cgroup_procs_fd = cgroup_procs.get();
   request.limits = child_limits(identity_.token, step.number);
+  request.ruleset_fd = ruleset.get();
   request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
   request.reset_signals = kOurSignals;
   // A torn line must not swallow the record that the child itself writes.

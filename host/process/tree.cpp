@@ -70,6 +70,16 @@ Brand brand_for(std::string_view token, std::uint32_t step) {
   return {std::uint64_t{1} << 61 | value, std::uint64_t{1} << 62 | value};
 }
 
+bool may_descend_from_us(pid_t pid) {
+  const pid_t self = getpid();
+  ProcessInfo info;
+  while (pid > 1) {
+    if (pid == self || !read_process(pid, info)) return true;
+    pid = info.ppid;
+  }
+  return false;
+}
+
 std::vector<TreeMember> find_tree(const std::vector<ProcessInfo>& processes, pid_t self,
                                   const TreeOwners& owners) {
   std::unordered_multimap<pid_t, const ProcessInfo*> by_parent;

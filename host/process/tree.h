@@ -41,6 +41,10 @@ std::int64_t birth_tolerance_ms();
 /// before the process is made, and no pid comes round within a second.
 bool born_at(const ProcessInfo& info, std::int64_t born_ms);
 
+/// True when `pid` descends from the calling process, and also when it ends, or its parents change,
+/// while that is looked at: the answer is for refusing. False for 0.
+bool may_descend_from_us(pid_t pid);
+
 // --- marks: how a process is known again after setsid, a double fork and the death of its parents
 // ---
 

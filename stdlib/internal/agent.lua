@@ -11,6 +11,7 @@ local changes = require "moonlet.internal.changes"
 local journal = require "moonlet.internal.journal"
 local retry = require "moonlet.internal.retry"
 local jobs = require "moonlet.internal.job"
+local scope = require "moonlet.internal.scope"
 local spending = require "moonlet.internal.spending"
 local usage = require "moonlet.internal.usage"
 local values = require "moonlet.internal.values"
@@ -61,7 +62,7 @@ end
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
 local function first_attempt(job, last)
   local run, step, call = job.run, job.step, job.call
-  local first = { number = 1, prompt = core.run.redact(call.prompt) }
+  local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
   if not last then return first end
   if last.spent then
     first.number = last.a + 1
@@ -69,11 +70,12 @@ local function first_attempt(job, last)
   end
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
+  if state == "exited" and attempts.is_lost(job, last.a) then state = "lost" end
   local attempt = { number = last.a, repair = last.repair, state = state }
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
-  attempt.prompt = last.repair and run.read_artifact(job.dir .. "/prompt.md", prompt_cap) or first.prompt
+  attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
-    run.emit("warning", { step = step.key, text = ("attempt %d was lost with its keeper: once more"):format(last.a) })
+    run.emit("warning", { step = step.key, text = ("attempt %d was lost: once more"):format(last.a) })
     attempt.number, attempt.state = last.a + 1, nil
   elseif state == "none" then
     attempt.state = nil
@@ -84,7 +86,8 @@ end
 --- Puts the attempt on record before it starts, unless it is there already.
 local function record_attempt(job, hash, attempt)
   if attempt.state then return end
-  job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt)
+  -- That of a repair round is nowhere else.
+  job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repair)
   -- Of what is interrupted in place a person will want to know what it did.
   local seen = job.call.in_place and values.put(changes.snapshot(job.run, job.run.top), true) or nil
   journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
@@ -101,7 +104,12 @@ local function run_attempt(job, hash, attempt, own_budget)
       record_attempt(job, hash, attempt)
       return attempts.run(job, attempt)
     end)
-    if not ok or result.status ~= "ok" then place.abandon() end
+    -- What ended well, and could only not be recorded, is taken up by a resumed run.
+    local kept = not ok and core.task.pending_error() == nil
+    if not ok or result.status ~= "ok" then
+      -- One that was cancelled leaves no worktree behind either.
+      scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end)
+    end
     if not ok then error(result, 0) end
     spending.price(job, result)
     job.finish_place = result.status == "ok" and place.finish or nil
@@ -128,7 +136,7 @@ local function repair_of(job, attempt, result, problems, entry)
   end
   job.run.emit("warning", { step = job.step.key, text = "the answer is not valid; asking once more" })
   return { number = attempt.number + 1, repair = true,
-    prompt = core.run.redact(answer.repair_prompt(job.call.prompt, result.text, problems)) }
+    prompt = core.run.redact(answer.repair_prompt(jobs.prompt(job, job.call.prompt), result.text, problems)) }
 end
 
 --- The attempt that follows a failed one; nil when there is none to follow.
@@ -168,7 +176,7 @@ local function run_attempts(job, last, hash, own_budget)
       result.data = data
       if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
     end
-    journal.attempt(job.step.key, entry)
+    journal.attempt(job.run, job.step.key, entry)
     if not following then
       if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
       return result
@@ -181,7 +189,8 @@ end
 local function run_rules_step(run, key, dir, call)
   local step = run.begin_step(key, "agent", "rules")
   core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
-  run.write_artifact(dir .. "/prompt.md", call.prompt)
+  run.open_directory(dir)
+  run.write_artifact(dir .. "/prompt.md", call.prompt, true)
   local ok, result = pcall(run_rules, call)
   local job = { run = run, step = step, dir = dir, call = call, runner = { name = "rules" } }
   if not ok then
@@ -189,7 +198,7 @@ local function run_rules_step(run, key, dir, call)
     artifacts.write_agent(job, { status = "failed", text = "", error = result })
     error(result, 0)
   end
-  run.write_artifact(dir .. "/output.md", core.text.clean(result.text))
+  run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
   run.end_step(step, "ok", {})
   artifacts.write_agent(job, result)
   return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
@@ -206,13 +215,18 @@ local function input_of(job)
 end
 
 local function do_agent(job, last, hash, own_budget)
+  job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
-  if not ok then result = { status = "failed", text = "", error = result } end
+  if not ok then
+    result = { status = "failed", text = "", error = result, attempts = journal.attempts(job.run, job.step.key) }
+  end
   job.step.attempts = result.attempts
   if result.text ~= "" or result.status == "ok" then
-    job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text))
+    job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
   job.step.duration_ms = core.clock.monotonic() - job.step.started
+  -- What failed was paid for too.
+  job.step.usage = usage.of_attempts(result.attempts)
   artifacts.write_agent(job, result)
   if result.status ~= "ok" then error(result.error, 0) end
   return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),
@@ -237,7 +251,7 @@ end
 local function with_agreed_prompt(run, key, dir, call)
   if not run.prepared then return call end
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
-    return run.read_artifact(dir .. "/prompt.md", prompt_cap) or core.json.null
+    return attempts.read_left(run, dir .. "/prompt.md", prompt_cap) or core.json.null
   end)
   if agreed == core.json.null then return call end
   return setmetatable({ prompt = agreed }, { __index = call })
@@ -255,6 +269,7 @@ function M.agent(ctx, call)
   core.task.check()
   job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
+    run.open_directory(job.dir)
     run.write_artifact(job.dir .. "/prompt.md", call.prompt)
     spending.count_worst_case(run.worst, job)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)

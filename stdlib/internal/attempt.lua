@@ -49,38 +49,50 @@ end
 --- What the runner makes of the call: argv, env, and so on. Raises what cannot be asked of it.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
-  local scratch = run.absolute(job.dir .. "/out")
   return job.runner.command {
-    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = scratch,
+    prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
     argv = job.argv, cwd = job.cwd, program = job.program, model = job.model,
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
     web_search = call.web_search, returns = call.returns,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.writable,
     timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
-    scratch = job.scratch, attempt = attempt.number, config = job.config,
+    scratch = job.temporary and job.temporary .. "/state", attempt = attempt.number, config = job.config,
   }
 end
 
-local function start(job, attempt)
+--- Temporary files and private state go where nobody else's are, and are gone afterwards.
+local function with_temporary_folder(job, fn)
+  if job.confine == "none" then return fn {} end
+  local path, release = confinement.temporary_folder(job)
+  job.temporary = path
+  local ok, result = pcall(fn, { TMPDIR = path, TEMP = false, TMP = false })
+  release()
+  if not ok then error(result, 0) end
+  return result
+end
+
+local function start(job, attempt, env)
   local run, dir, step = job.run, job.dir, job.step
   local made = command_of(job, attempt)
+  local private = job.temporary and job.temporary .. "/"
+  for _, path in ipairs(made.state_dirs or {}) do
+    if private and path:sub(1, #private) == private then core.file.make_root(path) end
+  end
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = confinement.of(job, made)
   step.sandbox = held.text
-  local env = made.env or {}
-  for name, value in pairs(held.env) do env[name] = value end
+  for name, value in pairs(made.env or {}) do env[name] = value end
   local exit = core.process.run {
     step = step.key, attempt = M.id(step.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
     wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
-    durable = true, own_group = true, outlives = not job.call.in_place,
+    durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
-  held.release()
   exit.argv = made.argv
   return exit
 end
@@ -92,12 +104,13 @@ local function run_process(job, attempt)
     run.emit("log", { step = step.key, taken_over = true, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
     local exit = core.process.take(step.key, M.id(step.key, attempt.number))
+    confinement.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
     return exit
   end
   clear(job, attempt)
-  return start(job, attempt)
+  return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
 --- Has the runner read what the agent printed.
@@ -114,13 +127,47 @@ local function read_events(job, runner, state)
   end
 end
 
+--- A file that the agent may have left: nil when there is none that can be used. What the system
+--- cannot read at the moment is no answer, and no lack of one.
+---@param run table
+---@param path string
+---@param cap integer
+---@return string? text, boolean? cut
+function M.read_left(run, path, cap)
+  local text, err, cut = run.read_artifact(path, cap)
+  if not text and err.kind == "failed" then error(err, 0) end
+  return text, cut
+end
+
 local function answers_of(job, runner)
   local run, dir = job.run, job.dir
-  local written, _, written_cut = run.read_artifact(dir .. "/out/output.md", answer_cap)
-  if written then return { file = written, cut = written_cut, limits = job.limits } end
+  local written, written_cut = M.read_left(run, dir .. "/out/output.md", answer_cap)
+  if written then
+    local told = core.run.redact(written)
+    if told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
+    return { file = told, cut = written_cut, limits = job.limits }
+  end
   if runner.parse then return { limits = job.limits } end
-  local printed, _, cut = run.read_artifact(dir .. "/stdout.log", answer_cap)
+  local printed, cut = M.read_left(run, dir .. "/stdout.log", answer_cap)
   return { stdout = printed or "", cut = cut or false, limits = job.limits }
+end
+
+--- What the disk did not take of what the agent printed, where that is its answer; nil when all is there.
+local function loss(job, runner, exit)
+  local why = exit.stdout_write_error
+  if not why or exit.why ~= "exited" or exit.code ~= 0 then return nil end
+  if not runner.parse and M.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
+  return { kind = "lost", hint = "free some disk space, then resume the run: the agent is asked again",
+    message = ("the agent's answer was lost: cannot write %s: %s"):format(
+      job.run.absolute(job.dir .. "/stdout.log"), why) }
+end
+
+--- Whether the answer of an attempt that ended under another host is lost.
+---@param job moonlet.Job
+---@param number integer
+---@return boolean
+function M.is_lost(job, number)
+  return loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number))) ~= nil
 end
 
 --- Reads what the attempt left, by the runner's own rules.
@@ -130,8 +177,10 @@ local function conclude(job, runner, exit)
   local state = runner.begin and runner.begin()
   if exit.why ~= "not_started" then read_events(job, runner, state) end
   local result = runner.finish(state, exit, answers_of(job, runner))
+  local lost = loss(job, runner, exit)
+  if lost then result.status, result.class, result.error = "failed", "lost", lost end
   result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n", true)
   return result
 end
 

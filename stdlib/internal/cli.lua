@@ -12,6 +12,7 @@ local verbs = {
   answer = { module = "moonlet.internal.cli.answer", help = "answer what a run waits for, and go on with it" },
   decide = { module = "moonlet.internal.cli.decide", help = "put on record what is to become of a result" },
   ps = { module = "moonlet.internal.cli.ps", help = "every live child with run, step, age and deadline" },
+  usage = { module = "moonlet.internal.cli.usage", help = "tokens and cost, by day, run, preset, runner or model" },
   doctor = { module = "moonlet.internal.cli.doctor", help = "check this machine and repository" },
 }
 

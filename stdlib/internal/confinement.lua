@@ -5,17 +5,29 @@ local M = {}
 
 ---@class moonlet.Held
 ---@field rules table?    what core.process.run takes as `confine`
----@field env table<string, string|false>
 ---@field text string      for people and model.json
----@field release fun()     to be called when the attempt is over
 
-local function nothing() end
-
---- A folder for temporary files of the attempt's own: the common one may hold repositories.
-local function temporary_folder(job)
+--- Where the temporary files of an agent call go: its name is always the same, so that whoever takes
+--- the call over finds it.
+local function temporary_place(job)
   local base = core.system.env "TMPDIR" or ""
   if base:sub(1, 1) ~= "/" then base = "/tmp" end
-  local name = "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
+  return base, "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
+end
+
+--- Removes what an attempt under another host may have left.
+---@param job moonlet.Job
+function M.forget(job)
+  local base, name = temporary_place(job)
+  local parent = core.file.root(base)
+  if parent then core.file.remove(parent, name) end
+end
+
+--- A folder for temporary files of the attempt's own: the common one may hold repositories.
+---@param job moonlet.Job
+---@return string path, fun() release
+function M.temporary_folder(job)
+  local base, name = temporary_place(job)
   local parent, err = core.file.make_root(base)
   if not parent then error(err, 0) end
   core.file.remove(parent, name)
@@ -35,23 +47,20 @@ local function writable_of(made, temporary)
   local list = { temporary }
   for _, path in ipairs(made.writable or {}) do list[#list + 1] = path end
   for _, path in ipairs(made.state_dirs or {}) do
-    if existing(path) or core.file.make_root(path) then list[#list + 1] = path end
-  end
-  for _, path in ipairs(made.state_files or {}) do
-    if existing(path) then list[#list + 1] = path end
+    local is_file = path:find("%.json$") ~= nil
+    if existing(path) or not is_file and core.file.make_root(path) then list[#list + 1] = path end
   end
   return list
 end
 
 local function host_rules(job, made)
-  local temporary, release = temporary_folder(job)
-  local rules = { writable = writable_of(made, temporary), network = true }
+  local rules = { writable = writable_of(made, job.temporary), network = true }
   if job.call.inputs then
     rules.restrict_reads = true
     rules.readable = { job.cwd, job.run.absolute(job.dir) }
   end
   local what = job.sandbox == "workspace-write" and "writes only to its own folders" or "writes nothing but its answer"
-  return { rules = rules, env = { TMPDIR = temporary, TEMP = false, TMP = false }, release = release,
+  return { rules = rules,
     text = ("%s: %s by the host (Landlock)"):format(job.sandbox, what) }
 end
 
@@ -61,10 +70,10 @@ end
 ---@return moonlet.Held
 function M.of(job, made)
   if made.sandbox == "runner" then
-    return { env = {}, release = nothing, text = ("%s: %s's own sandbox"):format(job.sandbox, job.runner.title) }
+    return { text = ("%s: %s's own sandbox"):format(job.sandbox, job.runner.title) }
   end
   if job.confine == "none" then
-    return { env = {}, release = nothing, text = "none: the program has the rights of the user" }
+    return { text = "none: the program has the rights of the user" }
   end
   local support, why = core.process.confinement()
   if support then return host_rules(job, made) end
@@ -73,7 +82,7 @@ function M.of(job, made)
       hint = "say --unconfined to run it with your own rights" }, 0)
   end
   job.run.emit("warning", { step = job.step.key, text = "the agent is not confined: " .. why })
-  return { env = {}, release = nothing, text = "none: " .. why }
+  return { text = "none: " .. why }
 end
 
 return M

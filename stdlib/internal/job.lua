@@ -4,6 +4,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local command = require "moonlet.internal.runner.command"
 local grants = require "moonlet.internal.grants"
+local shared = require "moonlet.internal.runner.shared"
 local runners = require "moonlet.internal.runners"
 local workspace = require "moonlet.internal.workspace"
 
@@ -36,10 +37,8 @@ local function command_runner(events)
   function runner.command(call)
     local made = command.command { argv = call.argv, prompt = call.prompt, prompt_file = call.prompt_file,
       out = call.out }
-    local writable = { call.out }
-    if call.sandbox == "workspace-write" then writable[2] = call.cwd end
-    for _, path in ipairs(call.writable) do writable[#writable + 1] = path end
-    return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host", writable = writable }
+    return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host",
+      writable = shared.writable(call) }
   end
   if reader then
     for _, name in ipairs { "begin", "parse", "finish", "normalise" } do runner[name] = reader[name] end
@@ -68,7 +67,8 @@ local function confine_of(run, call, runner)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  if call.confine then return call.confine end
+  -- A runner's own sandbox knows one folder to write, where it works; the host's knows any.
+  if call.confine or call.writes then return "host" end
   -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
   if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or run.options.sandbox) then
     return "none"
@@ -101,6 +101,16 @@ end
 local function recorded_runner(run, call)
   if call.runner == "command" then return command_runner(call.events) end
   return (runners.get(call.runner, run.config))
+end
+
+--- The prompt as the agent gets it: a role that the runner has no option for stands in front.
+---@param job moonlet.Job
+---@param prompt string
+---@return string
+function M.prompt(job, prompt)
+  local role = job.call.role or job.run.options.agent_role
+  if not role or job.runner.role ~= "prompt" then return prompt end
+  return shared.role_line(role) .. "\n\n" .. prompt
 end
 
 --- The job of a call; raises what is wrong with it.

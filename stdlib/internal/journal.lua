@@ -2,7 +2,7 @@
 --- which it happened; what is not is done, and put on record before the script hears of it.
 ---
 --- Records, in the order of the file:
----   drive    a host begins to drive the run
+---   drive    a host begins to drive the run; with retry it does again what had failed
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input)
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
@@ -30,7 +30,8 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field timeouts table<string, table>
 ---@field answers table<string, table>
 ---@field attempts table<string, table[]>  key -> what its attempts came to
----@field verdict string?                of the last time the run was over
+---@field verdict string?                when it was over last, and nobody has driven it since
+---@field retry boolean?                 this host does again what had failed
 
 local function forget_failures(journal)
   for key, item in pairs(journal.ends) do
@@ -40,15 +41,15 @@ local function forget_failures(journal)
 end
 
 local apply = {
-  drive = function(journal) journal.resumed = true end,
+  drive = function(journal, item)
+    journal.resumed, journal.verdict = true, nil
+    if item.retry then forget_failures(journal) end
+  end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,
-  over = function(journal, item)
-    journal.verdict = item.verdict
-    if retried[item.verdict] then forget_failures(journal) end
-  end,
+  over = function(journal, item) journal.verdict = item.verdict end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
 local function spend(journal, key)
@@ -56,9 +57,22 @@ local function spend(journal, key)
   if last then last.spent = true end
 end
 
+--- Whether the last attempt is known to have failed by itself. Where it was the host that failed, before its
+--- answer was on record, or the keeper, before it had told, a resumed run looks at what the attempt has left.
+local function has_failed(journal, key)
+  local last = journal.begins[key]
+  for _, entry in ipairs(last and journal.attempts[key] or {}) do
+    if entry.number == last.a and entry.status ~= "ok" and entry.class ~= "lost" and entry.why ~= "lost"
+      and entry.why ~= "cancelled" then
+      return true
+    end
+  end
+  return false
+end
+
 apply["end"] = function(journal, item)
   journal.ends[item.k] = item
-  spend(journal, item.k)
+  if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end
 end
 apply.attempt = function(journal, item)
   local list = journal.attempts[item.k] or {}
@@ -67,16 +81,64 @@ apply.attempt = function(journal, item)
 end
 apply.spent = function(journal, item) spend(journal, item.k) end
 
+-- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
+local shapes = {
+  drive = {}, over = { verdict = "string" },
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean" },
+  ["end"] = { k = "string", h = "string", s = "string" },
+  fact = { k = "string", h = "string" }, timeout = { k = "string", e = "table" },
+  answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
+}
+
+local function has_type(value, wanted)
+  return type(value) == wanted or (wanted == "integer" and math.type(value) == "integer")
+end
+
+--- What is wrong with a record; nil when it is one of ours. The chain of hashes holds, so it was
+--- written so: by another version, or on purpose.
+local function problem_of(item)
+  local shape = type(item) == "table" and type(item.t) == "string" and shapes[item.t]
+  if not shape then
+    return ("a record of the type '%s' is not known"):format(
+      core.text.printable(type(item) == "table" and tostring(item.t) or "none", 40))
+  end
+  for name, wanted in pairs(shape) do
+    local field, optional = name:gsub("%?$", "")
+    local value = item[field]
+    if not (has_type(value, wanted) or (optional == 1 and value == nil)) then
+      return ("the field '%s' of a record '%s' is not a %s"):format(field, item.t, wanted)
+    end
+  end
+  if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
+end
+
+local function read(text, order)
+  local ok, item = pcall(core.json.decode, text)
+  local problem
+  if ok then problem = problem_of(item) else problem = tostring(type(item) == "table" and item.message or item) end
+  if problem then
+    error({ kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
+      hint = "resume the run with the moonlet that wrote it, or start a new run" }, 0)
+  end
+  item.order = order
+  return item
+end
+
 --- Reads what is on record about the current run.
 ---@param fresh boolean?  forget what was observed; answers of agents and people stay
+---@param ended boolean?  somebody has been told what the run had come to
 ---@return moonlet.Journal
-function M.open(fresh)
+function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {} }
   for order, text in ipairs(core.journal.open()) do
-    local item = core.json.decode(text)
-    item.order = order
-    local how = apply[item.t]
-    if how then how(journal, item) end
+    local item = read(text, order)
+    apply[item.t](journal, item)
+  end
+  -- A host that was killed before it told of a degraded run has only that left to do. The next one, if it
+  -- is asked, tries again what was lost.
+  if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
+    journal.retry = true
+    forget_failures(journal)
   end
   if fresh then
     journal.facts, journal.timeouts = {}, {}
@@ -202,9 +264,11 @@ function M.attempts(run, key)
 end
 
 --- Records what an attempt came to.
+---@param run table
 ---@param key string
 ---@param entry table
-function M.attempt(key, entry)
+function M.attempt(run, key, entry)
+  apply.attempt(run.journal, { k = key, v = entry })
   M.note { t = "attempt", k = key, v = entry }
 end
 

@@ -5,17 +5,27 @@ local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
-local record_cap = 64 << 20
+M.record_cap = 64 << 20
+
+--- The record in a text; nil when it is none of that run.
+---@param text string?
+---@param id string
+---@return table?
+function M.parse(text, id)
+  local ok, value = pcall(core.json.decode, text or "")
+  if not ok or type(value) ~= "table" or value == core.json.null then return nil end
+  -- What every reader takes for granted.
+  if value.id ~= id or type(value.sidecar) ~= "string" or type(value.options) ~= "table" then return nil end
+  return value
+end
 
 --- The run.json of a run; nil when it is missing or damaged.
 ---@param root any   the opened `.agent` folder
 ---@param id string
 ---@return table?
 function M.read(root, id)
-  local text, _, cut = core.file.read(root, "runs/" .. id .. "/run.json", record_cap)
-  local ok, value = pcall(core.json.decode, not cut and text or "")
-  if not ok or type(value) ~= "table" or value == core.json.null then return nil end
-  return value
+  local text, _, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
+  return not cut and M.parse(text, id) or nil
 end
 
 --- The opened `.agent` folder of a home; nil when there is none yet.
@@ -84,9 +94,15 @@ function M.find(home, text)
         "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
     end
   end
-  for _, candidate in ipairs(root and M.ids(root) or {}) do
-    local value = M.read(root, candidate)
-    if value and value.task_id == text then return candidate, value end
+  if root then
+    local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = text }, 1)
+    local newest = indexed and indexed[1]
+    local value = newest and M.read(root, newest.id)
+    if value and value.task_id == text then return newest.id, value end
+    for _, candidate in ipairs(M.ids(root)) do
+      value = M.read(root, candidate)
+      if value and value.task_id == text then return candidate, value end
+    end
   end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
     "moonlet run list shows them"), 0)

@@ -6,9 +6,12 @@ local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local hooks = require "moonlet.internal.hooks"
+local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
-local usage = require "moonlet.internal.usage"
+local integrity = require "moonlet.internal.integrity"
+local ledger = require "moonlet.internal.ledger"
 
 local M = {}
 
@@ -65,25 +68,30 @@ end
 
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
-  function run.write_artifact(path, text)
+
+  --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
+  --- because the journal has what it says.
+  function run.write_artifact(path, text, later)
     if path == run.sidecar .. "/findings.md" then run.findings = text end
-    core.run.write(path, text)
+    core.run.write(path, text, later)
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- A directory for an agent call. The first call of the run's own body gets the sidecar itself,
-  --- every other one its own under steps/.
+  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
+  --- every other one its own under steps/. It is made with open_directory().
   function run.agent_directory(top_level, key)
     if top_level and not run.root_taken then
       run.root_taken = true
-      core.run.make_dirs(run.sidecar .. "/out")
       return run.sidecar
     end
-    local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
-    core.run.make_dirs(dir .. "/out")
-    return dir
+    return run.sidecar .. "/steps/" .. core.run.step_name(key)
+  end
+
+  function run.open_directory(dir)
+    core.run.make_dirs(dir .. "/out", true)
+    core.run.sweep(dir)
   end
 
   --- A directory for what a command of the run leaves.
@@ -163,6 +171,7 @@ local function add_steps(run)
       return live(last, hash, step)
     end)
     if not ok then
+      if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
       local parked = type(value) == "table" and rawget(value, "kind") == "parked"
       run.end_step(step, parked and "parked" or "failed", { error = value })
       error(value, 0)
@@ -190,7 +199,7 @@ local function add_steps(run)
       cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
       error = type(outcome.error) == "table" and outcome.error.message or outcome.error,
       error_kind = type(outcome.error) == "table" and rawget(outcome.error, "kind") or nil, runner = step.runner,
-      usage = usage.of_attempts(step.attempts), attempts = step.attempts and #step.attempts,
+      usage = step.usage, attempts = step.attempts and #step.attempts,
       taken_over = was_taken_over(step) })
     tell_budget(run)
   end
@@ -220,11 +229,21 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
-  run.journal = journal.open(plan.fresh)
+  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
+  -- The first record is on the disk before run.json is.
+  if plan.before and plan.before.resumed and not run.journal.resumed then
+    error({ kind = "failed",
+      message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
+      at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
+      hint = "bring the file back from a copy, or start a new run" }, 0)
+  end
   if plan.answer then journal.answer(run, plan.answer) end
+  run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version }
-  run_record.write(run)
+    moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
+  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  if plan.before then ledger.put_run(run) end
+  core.run.write_run(run.record)
   if plan.before and plan.before.resumed then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
@@ -266,6 +285,8 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if not before then ledger.put_run(run) end
+  hooks.fire(run, "started")
   return run
 end
 
@@ -304,11 +325,18 @@ local function finish(run, ok, result)
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s at any"):format(run.id,
       run.id)
   end
-  journal.append { t = "over", verdict = run.verdict }
-  run_record.write(run)
+  core.run.sync()
+  integrity.seal(run)
+  run.record = run_record.text(run)
+  journal.append { t = "over", verdict = run.verdict, files = integrity.hash_of_files(run.files),
+    record = integrity.hash_of_record(run.record) }
+  core.run.write_run(run.record)
+  ledger.put_run(run)
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
     duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
     message = run.error and run_record.error(run.error).message or nil })
+  hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
+  core.run.end_children()
   core.run.finish()
   M.current = nil
   return {

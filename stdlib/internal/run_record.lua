@@ -38,13 +38,22 @@ function M.error(err)
   }
 end
 
-local function step_records(run)
+--- The usage of a step: of an agent that told none each count is unknown; of all else there is none.
+local function step_usage(step, with_model)
+  if step.kind ~= "agent" or step.runner == "rules" or step.status == "parked" then return null end
+  local told = usage.record(step.usage)
+  if with_model then told.model = or_null(step.model) end
+  return told
+end
+
+--- The steps; for run.json with the model of each, which the ledger counts by.
+local function step_records(run, with_model)
   local list = {}
   for i, step in ipairs(run.steps) do
     list[i] = {
       key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
-      usage = step.usage and usage.record(step.usage) or null,
+      usage = step_usage(step, with_model),
       error = M.error(step.error),
     }
   end
@@ -101,9 +110,10 @@ local function config_record(run)
   return { runners = run.config.runners, prices = run.config.prices or nil, limits = run.config.limits or nil }
 end
 
---- run.json: what the run was started with, and, once it has ended, what it came to.
-function M.write(run)
-  core.run.write_run(core.json.encode({
+--- The text of run.json: what the run was started with, and, once it has ended, what it came to.
+---@return string
+function M.text(run)
+  return core.json.encode({
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
     path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
@@ -116,11 +126,13 @@ function M.write(run)
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
     spent = run.own_budget and run.own_budget.spent or null,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
+    exit_code = or_null(M.exit_codes[run.verdict]),
+    ended_at = run.verdict and core.clock.iso(core.clock.wall()) or null,
     validation = validation_records(run), error = M.error(run.error),
     usage = run.verdict and total_usage(run) or null,
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
-    steps = run.verdict and step_records(run) or null,
-  }, 2) .. "\n")
+    steps = run.verdict and step_records(run, true) or null, files = or_null(run.files), files_fold = run.files_fold,
+  }, 2) .. "\n"
 end
 
 return M

@@ -18,16 +18,27 @@ local function kind_of(err)
   return type(err) == "table" and rawget(err, "kind") or "failed"
 end
 
-local function run_finalizers(state)
-  if #state.finalizers == 0 then return nil end
-  local shield = task.open_scope { timeout = finally_ms, shield = true, what = "ctx:finally" }
-  local first
-  for i = #state.finalizers, 1, -1 do
-    local ok, err = pcall(state.finalizers[i])
-    if not ok then first = first or err end
-  end
+--- Calls `fn` where no cancellation reaches it, but for a time limit of its own. Nothing is raised.
+---@param what string
+---@param fn function
+---@return boolean ok, any error
+function M.shielded(what, fn)
+  local shield = task.open_scope { timeout = finally_ms, shield = true, what = what }
+  local ok, err = pcall(fn)
   task.wait_scope(shield)
   task.close_scope(shield)
+  return ok, err
+end
+
+local function run_finalizers(state)
+  if #state.finalizers == 0 then return nil end
+  local first
+  M.shielded("ctx:finally", function()
+    for i = #state.finalizers, 1, -1 do
+      local ok, err = pcall(state.finalizers[i])
+      if not ok then first = first or err end
+    end
+  end)
   return first
 end
 

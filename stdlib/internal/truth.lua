@@ -60,7 +60,7 @@ local firm_quota_words = { "usage limit", "usage_limit", "insufficient_quota", "
   "insufficient balance", "credit balance", "out of credits", "out of extra usage", "hit your limit",
   "limit reached", "monthly limit", "weekly limit", "daily limit", "perday", "per day" }
 local rate_words = { "rate limit", "rate_limit", "ratelimit", "too many requests", "resource_exhausted",
-  "resource has been exhausted", "per minute", "perminute", "request rejected (429)", "throttl" }
+  "resource has been exhausted", "per minute", "perminute", "throttl" }
 local auth_words = { "unauthorized", "not logged in", "please run /login", "invalid api key", "invalid x-api-key",
   "invalid_api_key", "incorrect api key", "api key not valid", "authentication", "missing environment variable",
   "no api key", "api key is missing", "token expired", "expired token", "token has expired", "oauth",
@@ -103,7 +103,9 @@ end
 ---@param waits integer?    ms after which one may ask again, where that was told
 ---@return string?
 function M.classify(message, status, code, waits)
-  local text = ((code or "") .. " " .. message:sub(1, 8000)):lower()
+  -- Claude's code for each and every status 429, and its words for it, say no more than that.
+  if code == "rate_limit" and (not status or status == 429) then code, status = nil, 429 end
+  local text = ((code or "") .. " " .. message:sub(1, 8000)):lower():gsub("request rejected %(429%)", "status 429")
   text = text:gsub("rate[ _-]limit reached", "rate limit")   -- not one of those that are used up
   status = status or M.status_in(message)
   if any(text, context_words) or status == 413 then return "context" end
@@ -150,8 +152,15 @@ local function stderr_message(exit)
   return found or last_line(tail), tail
 end
 
+--- When a text says that one may ask again. Of a moment told without its seconds only the end is late
+--- enough.
 local function moment_of(text, now)
-  return reset.parse(text, now, zone.here(), zone.named)
+  local found = reset.parse(text, now, zone.here(), zone.named)
+  if found and found.coarse then
+    found.reset_at = found.reset_at + 60 * 1000
+    found.retry_after_ms = math.max(0, found.reset_at - now)
+  end
+  return found
 end
 
 local signal_names = { [1] = "HUP", [2] = "INT", [3] = "QUIT", [4] = "ILL", [6] = "ABRT", [7] = "BUS", [8] = "FPE",
@@ -181,7 +190,8 @@ local function told(name, failure, now)
   local wait = failure.retry_after_ms and { retry_after_ms = failure.retry_after_ms, reset_at = failure.reset_at }
     or moment_of(failure.message or "", now) or {}
   local class = failure.class or M.classify(failure.message or "", failure.status, failure.code, wait.retry_after_ms)
-    or "failed"
+  -- The body of an HTTP answer without its status: the provider did not take the request.
+  class = class or (failure.message or ""):find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
   local text = message:find("%S") and message or "it told no reason"
   return M.error(class, ("%s failed: %s"):format(name, text), {

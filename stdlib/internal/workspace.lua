@@ -77,7 +77,7 @@ end
 ---@field writable string[]
 ---@field finish fun(ok: boolean): string[]   files that changed; raises when they cannot be merged, or lie
 ---                                          outside of what was allowed
----@field abandon fun()         after an attempt that is not kept
+---@field abandon fun(kept: boolean?)  after an attempt that is not kept; or that is, for a resumed run
 
 local function nothing() return {} end
 
@@ -144,7 +144,9 @@ local function own_worktree(run, key, dir, call, attempt)
   end
   local tree = worktree.open(run, key, attempt.state ~= nil)
   return {
-    cwd = tree.path, writable = {}, abandon = function() worktree.remove(run, key, tree) end,
+    cwd = tree.path, writable = {}, abandon = function(kept)
+      if not kept then worktree.remove(run, key, tree) end
+    end,
     finish = function() return worktree.merge(run, key, dir, tree) end,
   }
 end

@@ -7,6 +7,12 @@ local M = {}
 
 local listed_cap = 2000
 
+local function verb_of(words)
+  local i = 1
+  while words[i] and words[i]:sub(1, 1) == "-" do i = i + (words[i] == "-c" and 2 or 1) end
+  return words[i] or "?"
+end
+
 local function git(run, step, cwd, words, options)
   local argv = { "git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0" }
   for _, word in ipairs(words) do argv[#argv + 1] = word end
@@ -17,7 +23,7 @@ local function git(run, step, cwd, words, options)
   }
   if exit.why == "exited" and (exit.code == 0 or options.may_fail) then return exit end
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  error({ kind = "failed", message = ("git %s failed: %s"):format(words[1] == "-C" and words[3] or words[1],
+  error({ kind = "failed", message = ("git %s failed: %s"):format(verb_of(words),
     core.text.printable(said, 600)) }, 0)
 end
 
@@ -46,6 +52,19 @@ local function find_git_dir(run, key, path)
   return exit.stdout:gsub("\n$", "") .. "/worktrees/" .. path:match("[^/]+$")
 end
 
+--- A commit of what the work tree holds now: the agent begins where the user is, and its patch fits.
+--- Nothing points to the commit; untracked files are no part of it.
+local function present_state(run, key)
+  local head = git(run, key, run.top, { "rev-parse", "--quiet", "--verify", "HEAD" }, { may_fail = true })
+  if head.code ~= 0 then
+    error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
+      hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
+  end
+  local exit = git(run, key, run.top, { "-c", "user.name=moonlet", "-c", "user.email=moonlet@localhost", "stash",
+    "create" })
+  return exit.stdout:match("%x+") or "HEAD"
+end
+
 ---@class moonlet.Worktree
 ---@field path string      absolute
 ---@field git_dir string
@@ -64,7 +83,7 @@ function M.open(run, key, keep)
   local tree = { path = path, git_dir = find_git_dir(run, key, path) }
   if not (keep and core.file.stat(root, name)) then
     M.remove(run, key, tree)
-    git(run, key, run.top, { "worktree", "add", "--quiet", "--detach", "--force", path, "HEAD" })
+    git(run, key, run.top, { "worktree", "add", "--quiet", "--detach", "--force", path, present_state(run, key) })
   end
   local exit = git(run, key, run.top, words(tree, "rev-parse", "HEAD"))
   tree.base = exit.stdout:match("%x+")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
-#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox …]
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox|journal|ledger …]
 # Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
 # that of the bare loop in the same round, and the table shows the median of these ratios with the
 # least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
@@ -21,12 +21,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 rounds=3 ;;
     --rounds) rounds=${2:?--rounds needs a number} && shift ;;
-    spawn | sleep | parent | capture | startup | memory | sandbox) suites+=("$1") ;;
+    spawn | sleep | parent | capture | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
     *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
   esac
   shift
 done
-if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox journal ledger); fi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
@@ -46,6 +46,7 @@ python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 bare=$tools/bare_loop
 keeper=$tools/keeper_loop
 moonlet=$build/moonlet
+on_disk=$build/bench-disk
 
 # contender NAME COMMAND…: one line of the table to come; the first is the limit.
 contender() {
@@ -70,6 +71,7 @@ race() {
   for ((round = 0; round <= rounds; round++)); do
     for i in "${!names[@]}"; do
       if [ -n "$folder" ]; then rm -rf "$folder" && mkdir "$folder"; fi
+      if [ "$folder" = "$on_disk" ]; then git init -q "$folder"; fi
       start=$EPOCHREALTIME
       if ! eval "${commands[i]}" >output.log 2>error.log </dev/null; then
         if [ "$round" -eq 0 ]; then
@@ -248,6 +250,98 @@ suite_memory() {
 suite_sandbox() {
   printf '\nscripts that are killed: how far they get beyond their limit\n'
   "$tools/sandbox_limits" "$moonlet" "$root"/tests/sandbox/*.lua 2>error.log || say "see error.log"
+}
+
+# --- the journal: on a disk, for to wait for it is what is measured ----------------------------------
+# A repository of its own, so that nothing is written into the one that this is.
+fresh_disk() {
+  rm -rf "$on_disk" && mkdir -p "$on_disk" && git init -q "$on_disk"
+}
+
+lua_steps() {
+  contender "$1" "$moonlet" run "$here/steps.lua" --repo "$on_disk" --kind "$2" --count "$3" \
+    --width "$4" --limit "$4" --argv "$5" --allow needs --runner "command:${5//,/ }"
+}
+
+# What a task took longer than with the contender before it, from the table's figures: $1 tasks, $2 at
+# once; and how much longer the whole took.
+added() {
+  awk -v tasks="$1" '
+    function median(list, n,   i, j, t) {
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && list[j] < list[j - 1]; j--) {
+          t = list[j]; list[j] = list[j - 1]; list[j - 1] = t
+        }
+      return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
+    }
+    FILENAME == "names" { name[count++] = $0; next }
+    $1 > 0 && $3 >= 0 { took[$1, $2] = $4 - $3; if ($1 > rounds) rounds = $1 }
+    END {
+      for (i = 1; i < count; i++) {
+        n = 0
+        for (r = 1; r <= rounds; r++)
+          if ((r, i) in took && (r, 0) in took) {
+            more[++n] = (took[r, i] - took[r, 0]) * 1000 / tasks
+            share[n] = (took[r, i] / took[r, 0] - 1) * 100
+            whole[n] = took[r, i] * 1000 / tasks
+          }
+        if (n == 0) continue
+        printf "  %-34s %7.3f ms a task, %+.3f ms (%+.1f %%) beside the limit\n", name[i], median(whole, n),
+          median(more, n), median(share, n)
+      }
+    }' names times
+}
+
+suite_journal() {
+  local count=2000 sleepers=1000 finished=10000 try
+  if [ -n "$quick" ]; then count=500 sleepers=200 finished=2000; fi
+  fresh_disk
+  begin "journal: $count x /bin/true, 64 in flight, on a disk (the limit: ctx:exec that is not journaled)"
+  lua_steps "ctx:exec, journal = false" plain "$count" 64 /bin/true
+  lua_steps "ctx:exec, journaled" exec "$count" 64 /bin/true
+  lua_steps "ctx:agent, waits for the disk" agent "$count" 64 /bin/true
+  race 0 "$on_disk"
+  added "$count"
+  begin "journal: $count ctx:step, which start nothing, 64 at once (the limit: none of them)"
+  lua_steps "no step" step 1 64 /bin/true
+  lua_steps "ctx:step" step "$count" 64 /bin/true
+  race 0 "$on_disk"
+  added "$count"
+  begin "journal: $sleepers that sleep 1 s, 64 at once (the limit: ctx:exec that is not journaled)"
+  lua_steps "ctx:exec, journal = false" plain "$sleepers" 64 sleep,1
+  contender "keeper alone, durable records" "$keeper" -d -n "$sleepers" -w 64 sleep 1
+  lua_steps "ctx:exec, journaled" exec "$sleepers" 64 sleep,1
+  lua_steps "ctx:agent, waits for the disk" agent "$sleepers" 64 sleep,1
+  race 0 "$on_disk"
+  added "$sleepers"
+  printf '\nresume of a run with %s finished steps: seconds until its first new step begins\n' "$finished"
+  for try in step exec; do time_resume "$try" "$finished"; done
+  # So many agents would take long to make.
+  time_resume agent $((finished / 5))
+  rm -rf "$on_disk"
+}
+
+time_resume() {
+  local round start end times=()
+  fresh_disk
+  "$moonlet" run "$here/steps.lua" --repo "$on_disk" --kind "$1" --count "$2" --limit 64 --unfinished --allow needs \
+    --runner command:/bin/true --json >output.log 2>error.log </dev/null
+  for ((round = 1; round <= rounds; round++)); do
+    start=$EPOCHREALTIME
+    end=$("$moonlet" run resume R-001 --repo "$on_disk" --events 2>error.log </dev/null |
+      { grep -m 1 -q 'the first new step' && echo "$EPOCHREALTIME"; cat >/dev/null; })
+    times+=("$(awk -v s="${start/,/.}" -v e="${end/,/.}" 'BEGIN { print e - s }')")
+  done
+  printf '%s\n' "${times[@]}" | sort -n | awk -v kind="$1" -v count="$2" '{ t[NR] = $1 }
+    END { printf "  %-34s median %.3f, %.3f to %.3f\n", count " x ctx:" kind, t[int((NR + 1) / 2)], t[1], t[NR] }'
+}
+
+suite_ledger() {
+  local runs=1000000
+  if [ -n "$quick" ]; then runs=100000; fi
+  printf '\nledger: the newest 50 of %s runs\n' "$runs"
+  "$tools/ledger_list" "$scratch/ledger" "$runs" 101 || say "the ledger could not be measured"
+  rm -rf "$scratch/ledger"
 }
 
 printf '%s, %s cores, %s rounds\n' "$(uname -sr)" "$(nproc)" "$rounds"

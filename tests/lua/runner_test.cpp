@@ -1,5 +1,6 @@
-// Every file of tests/runners is run with the rights of an internal module, after tools.lua; it ends
-// with a list of what is wrong. $CASES is that folder, $SCRATCH an empty one, which is also HOME.
+// Every file of tests/runners is run with the rights of an internal module, after tools.lua; it
+// ends with a list of what is wrong. $CASES is that folder, $SCRATCH an empty one, which is also
+// HOME.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -31,10 +32,14 @@ struct Scratch {
 std::string run_case(const std::string& name, const Scratch& scratch) {
   const fs::path cases = MOONLET_RUNNER_CASES;
   const std::string home = scratch.path.string();
-  std::vector<std::string> environment = {
-      "PATH=" + home + "/bin:/usr/bin:/bin", "HOME=" + home, "XDG_CONFIG_HOME=" + home + "/.config",
-      "TZ=UTC", "CASES=" + cases.string(), "SCRATCH=" + home, "CODEX_API_KEY=secret",
-      "GEMINI_API_KEY=secret"};
+  std::vector<std::string> environment = {"PATH=" + home + "/bin:/usr/bin:/bin",
+                                          "HOME=" + home,
+                                          "XDG_CONFIG_HOME=" + home + "/.config",
+                                          "TZ=UTC",
+                                          "CASES=" + cases.string(),
+                                          "SCRATCH=" + home,
+                                          "CODEX_API_KEY=secret",
+                                          "GEMINI_API_KEY=secret"};
   if (const char* keep = std::getenv("MOONLET_KEEP")) {
     environment.push_back(std::string("KEEP=") + keep);
   }
@@ -101,12 +106,17 @@ TEST_CASE("runners: a user's own") {
 TEST_CASE("runners: programs are found by their paths") {
   Scratch scratch;
   const fs::path& home = scratch.path;
-  const std::string native = "\x7f" "ELF native";
+  const std::string native =
+      "\x7f"
+      "ELF native";
   const std::string script = "#!/usr/bin/env node\n";
   // npm, global: the platform's package beneath the wrapper's.
   const fs::path global = home / "g/lib/node_modules/@openai/codex";
   put(global / "bin/codex.js", script, true);
   put(global / "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
+      native, true);
+  put(global /
+          "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/codex-path/rg",
       native, true);
   fs::create_directories(home / "bin");
   fs::create_symlink("../g/lib/node_modules/@openai/codex/bin/codex.js", home / "bin/codex");

@@ -6,6 +6,8 @@ local vendor = "/vendor/x86_64-unknown-linux-musl/bin/codex"
 local found = codex.detect {}
 is(found.path, scratch .. "/g/lib/node_modules/@openai/codex/node_modules/@openai/codex-linux-x64" .. vendor, "npm, global")
 is(found.wrapper_of, scratch .. "/bin/codex", "its wrapper")
+local made = codex.command { prompt = "x", out = "/o", cwd = "/w", sandbox = "read-only", program = found.path }
+is(made.env.PATH, found.path:gsub("/bin/codex$", "/codex-path") .. ":" .. scratch .. "/bin:/usr/bin:/bin", "its own tools")
 found = codex.detect { program = "~/l/node_modules/.bin/codex" }
 is(found.path, scratch .. "/l/node_modules/@openai/codex-darwin-arm64/vendor/aarch64-apple-darwin/bin/codex", "npm, local")
 found = codex.detect { program = scratch .. "/w/@openai/codex/bin/codex.js" }

@@ -30,6 +30,19 @@ is(answer.findings[1].line, null, "the answer itself is left alone")
 
 same(schema.strict({ type = "array", items = { type = "integer" } }).required, list { "value" }, "a list as the root")
 same(schema.normalise({ value = list { 1, 2 } }, { type = "array", items = { type = "integer" } }), list { 1, 2 }, "and back")
+same(schema.object({ type = "array", items = { ["$ref"] = "#/definitions/a" }, definitions = { a = { type = "string" } } }),
+  { type = "object", additionalProperties = false, required = list { "value" }, definitions = { a = { type = "string" } },
+    properties = { value = { type = "array", items = { ["$ref"] = "#/definitions/a" } } } }, "an object around a list")
+is(schema.object({ type = "array", items = { ["$ref"] = "#" } }), nil, "a list of itself")
+local loose = { type = list { "object", "array" }, items = { type = "string" }, required = list { "a" },
+  properties = { a = { type = "string" } } }
+same(schema.object(loose), { type = "object", required = list { "a" }, properties = { a = { type = "string" } } },
+  "what may be an object is one")
+is(schema.strict(loose).type, "object", "and so it is in strict mode")
+same(schema.unwrap({ value = "x" }, loose), { value = "x" }, "and nothing is around it")
+is(#loose.type, 2, "the schema itself is left alone")
+same(schema.unwrap({ value = list { 1 } }, { type = "array" }), list { 1 }, "and back")
+same(schema.unwrap({ value = 1 }, { type = "object" }), { value = 1 }, "an object stays")
 local either = { type = "object", properties = { a = { oneOf = list { { type = "string" }, { type = "object", properties =
   { b = { type = "integer" }, c = { type = "string" } }, required = list { "b" } } } } }, required = list { "a" } }
 is(schema.strict(either).properties.a.anyOf[2].properties.c.type[2], "null", "alternatives")

@@ -103,6 +103,8 @@ is(result.class, "quota", "codex's limit")
 is(result.error.kind, "quota", "its kind")
 is(result.error.reset_at, now + 2 * hour, "its end")
 is(result.error.stops_others, true, "quota stops others")
+is(finish(codex, { '{"type":"turn.failed","error":{"message":"You\'ve hit your usage limit, try again at 3:05 PM."}}' },
+  failed).error.reset_at - at "2026-11-21T15:05:00Z", 60000 - zone.here()(now) * 60000, "the end of a minute that was told")
 is(result.error.retryable, false, "quota is not tried again")
 result = finish(claude, { '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,'
   .. '"result":"Claude AI usage limit reached|1795230000"}' }, failed)
@@ -115,10 +117,16 @@ is(result.class, "quota", "claude's limit event")
 result = finish(claude, { '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,'
   .. '"result":"API Error: Request rejected (429)"}' }, failed)
 is(result.class, "rate", "claude's 429")
+is(finish(claude, { '{"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"x"}]},"error":"rate_limit"}',
+  '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"API Error: Request rejected (429) '
+  .. '\u{b7} You exceeded your current quota, please check your plan."}' }, failed).class, "quota", "claude's 429 about a quota")
 is(result.error.retryable, true, "rate is tried again")
 is(finish(claude, { '{"type":"result","subtype":"success","is_error":false,"result":"no","stop_reason":"refusal"}' },
   { why = "exited", code = 0 }).class, "refused", "a model that refuses")
 
+is(finish(codex, { '{"type":"turn.failed","error":{"message":"{\\"error\\":{\\"message\\":\\"mock\\"}}"}}' }, failed).error.message
+  .. " " .. finish(codex, { '{"type":"turn.failed","error":{"message":"{\\"error\\":1}"}}' }, failed).class, "Codex failed: mock refused",
+  "the body of an answer")
 local ok_lines = { '{"type":"item.completed","item":{"type":"agent_message","text":"yes"}}', '{"type":"turn.completed"}' }
 local done = { why = "exited", code = 0 }
 is(finish(codex, ok_lines, done).status, "ok", "exit 0 and the event")

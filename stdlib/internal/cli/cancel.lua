@@ -2,7 +2,10 @@
 local options = require "moonlet.internal.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.internal.home"
+local integrity = require "moonlet.internal.integrity"
+local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
+local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
@@ -27,6 +30,26 @@ local function ask_holder(home, id, limit)
   end
 end
 
+--- Closes the record of a run that nobody drives.
+local function close_record(home, id, rec)
+  local root = record_store.root(home)
+  rec.ended, rec.verdict = true, "cancelled"
+  rec.exit_code = run_record.exit_codes.cancelled
+  rec.ended_at = core.clock.iso(core.clock.wall())
+  rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
+  local tree = integrity.tree(root, rec.sidecar)
+  if tree then rec.files, rec.files_fold = tree.files, tree.fold end
+  local text = core.json.encode(rec, 2) .. "\n"
+  -- A journal that is damaged must not keep anybody from ending the run.
+  local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,
+    files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) })
+  if not noted then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
+  local written, err = core.file.write(root, "runs/" .. id .. "/run.json", text)
+  if not written then error(err, 0) end
+  err = ledger.put(home, id, text)
+  if err then ledger.without(err) end
+end
+
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
@@ -44,11 +67,7 @@ function M.main(words)
   if not rec.ended then
     -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
     core.runs.end_orphans(home.handle, id)
-    rec.ended, rec.verdict = true, "cancelled"
-    rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
-    local written, err = core.file.write(record_store.root(home), "runs/" .. id .. "/run.json",
-      core.json.encode(rec, 2) .. "\n")
-    if not written then error(err, 0) end
+    close_record(home, id, rec)
   end
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
     result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)

@@ -2,6 +2,7 @@
 local options = require "moonlet.internal.options"
 local artifacts = require "moonlet.internal.artifacts"
 local home_module = require "moonlet.internal.home"
+local integrity = require "moonlet.internal.integrity"
 local record_store = require "moonlet.internal.record_store"
 
 local M = {}
@@ -35,6 +36,13 @@ function M.main(words)
   local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
   local text = artifacts.decision(rec, rest[2], found.why, by)
   local root = record_store.root(home)
+  local noted, why = integrity.note(home, id, { t = "decision", decision = rest[2], by = by,
+    at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) })
+  -- The decision counts also where the journal is damaged.
+  if not noted then
+    core.system.print(2, ("moonlet: the decision is not in the journal: %s\n"):format(
+      core.text.printable(why.message, 400)))
+  end
   local written, err = core.file.write(root, rec.sidecar .. "/decision.md", text)
   if not written then error(err, 0) end
   local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"

@@ -33,6 +33,19 @@ local function check_home(checks, folder)
   return home
 end
 
+-- From which Landlock on each of these is enforced.
+local enforced = { "writes", "moves", "truncation", "TCP", "devices", "signals" }
+
+local function check_confinement(checks)
+  local support, why = core.process.confinement()
+  if support then
+    local parts = table.move(enforced, 1, math.min(support.abi, #enforced), 1, {})
+    checks.add("sandbox", "ok", ("Landlock %d: %s"):format(support.abi, table.concat(parts, ", ")))
+  else
+    checks.add("sandbox", "none", why, "agents without a sandbox of their own cannot be confined here")
+  end
+end
+
 local function check_programs(checks)
   local git = core.system.find_program "git"
   checks.add("git", git and "ok" or "bad", git or "not in PATH", not git and "install git" or nil)
@@ -80,6 +93,7 @@ function M.main(words)
   checks.add("moonlet", "ok", core.system.version)
   local keeper, why = core.system.keeper_program()
   checks.add("keeper", keeper and "ok" or "bad", keeper or why)
+  check_confinement(checks)
   check_programs(checks)
   local home = check_home(checks, folder)
   if home then

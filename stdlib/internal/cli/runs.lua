@@ -2,6 +2,7 @@
 local options = require "moonlet.internal.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.internal.home"
+local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 
 local M = {}
@@ -9,8 +10,11 @@ local M = {}
 local list_options = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   limit = { value = "N", help = "how many, newest first (default 50)" },
+  all = { help = "all of them" },
+  before = { value = "RUN", help = "only runs before this one: the next page" },
+  task = { value = "ID", help = "only runs of this task" },
   preset = { value = "NAME", help = "only runs of this preset" },
-  verdict = { value = "NAME", help = "only runs that came to this" },
+  verdict = { value = "NAME", help = "only runs that came to this, or are running, interrupted or prepared" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
@@ -29,20 +33,104 @@ local function usage(words, known, text)
   return found, rest
 end
 
+--- What a run that has not ended is at.
+local function open_state(home, id, prepared)
+  if core.runs.holder(home.handle, id) then return "running" end
+  return prepared and "prepared" or "interrupted"
+end
+
 --- What a run is at: its verdict, or whether a host drives it.
 local function state_text(home, id, rec)
   if rec.ended then return rec.verdict end
-  return core.runs.holder(home.handle, id) and "running" or "interrupted"
+  return open_state(home, id, rec.options and rec.options.dry_run)
 end
 
 local function took(rec)
   return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-"
 end
 
-local function row_of(home, id, rec)
-  return { id = id, task_id = rec.task_id, preset = rec.preset, title = rec.options.title or null,
-    runner = rec.runner, state = state_text(home, id, rec), started_at = rec.started_at,
-    duration_ms = rec.duration_ms or null, dir = home.agent_path .. "/" .. rec.sidecar }
+--- Verdicts that are none yet, and what the ledger calls them.
+local open_states = { running = "running", interrupted = "running", prepared = "prepared" }
+local page = 500
+
+local function row_of(home, run, state)
+  return { id = run.id, task_id = run.task_id, preset = run.preset, title = run.title, runner = run.runner,
+    state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
+end
+
+--- A run whose row says that it has not ended: its host may have died before it could tell the ledger.
+local function look_again(home, root, run)
+  local state = open_state(home, run.id, run.status == "prepared")
+  if state == "running" then return run, state end
+  local text = core.file.read(root, "runs/" .. run.id .. "/run.json", record_store.record_cap)
+  local rec = record_store.read(root, run.id)
+  if not rec or not rec.ended then return run, state end
+  if ledger.put(home, run.id, text) then return run, rec.verdict end
+  return core.ledger.get(home.handle, run.id) or run, rec.verdict
+end
+
+--- The rows of the ledger's runs that are wanted, newest first; nil and an error where it cannot be used.
+local function rows_of_ledger(home, root, wanted)
+  local ready, why = ledger.ready(home)
+  if not ready then return nil, why end
+  local status = open_states[wanted.verdict]
+  local filter = { task = wanted.task, preset = wanted.preset, before = wanted.before,
+    verdict = not status and wanted.verdict or nil, status = status }
+  local rows = {}
+  while #rows < wanted.limit do
+    local size = math.min(wanted.limit - #rows, page)
+    local runs, err = core.ledger.list(home.handle, filter, size)
+    if not runs then return nil, err end
+    for _, run in ipairs(runs) do
+      local state = run.verdict
+      if not core.file.stat(root, "runs/" .. run.id) then
+        state = nil
+        core.ledger.forget(home.handle, run.id)
+      elseif open_states[run.status] then
+        run, state = look_again(home, root, run)
+      end
+      if state and (not wanted.verdict or state == wanted.verdict) then rows[#rows + 1] = row_of(home, run, state) end
+    end
+    if #runs < size then break end
+    filter.before = runs[#runs].id
+  end
+  return rows
+end
+
+local function number_of(id) return math.tointeger(tonumber(id:match("%d+$"))) end
+
+--- The same from the files alone: slow where there are many, and right.
+local function rows_of_files(home, root, wanted)
+  local rows = {}
+  for _, id in ipairs(record_store.ids(root)) do
+    local rec = (not wanted.before or number_of(id) < number_of(wanted.before)) and record_store.read(root, id)
+    if rec and rec.sidecar then
+      local state = state_text(home, id, rec)
+      if (not wanted.task or rec.task_id == wanted.task) and (not wanted.preset or rec.preset == wanted.preset)
+        and (not wanted.verdict or state == wanted.verdict) then
+        rows[#rows + 1] = row_of(home, { id = id, task_id = rec.task_id, preset = rec.preset,
+          title = rec.options and rec.options.title or null, runner = rec.runner_name or rec.runner,
+          started_at = rec.started_at, duration_ms = rec.duration_ms or null, dir = rec.sidecar }, state)
+        if #rows == wanted.limit then break end
+      end
+    end
+    core.task.sleep(0)
+  end
+  return rows
+end
+
+local function wanted_of(found)
+  local limit = math.tointeger(tonumber(found.limit or 50))
+  if not limit or limit < 1 then error(options.usage("--limit must be a whole number from 1"), 0) end
+  if found.all then
+    if found.limit then error(options.usage("--all and --limit exclude each other"), 0) end
+    limit = math.maxinteger
+  end
+  local before = found.before
+  if before and not before:match("^R%-%d%d%d+$") then
+    error(options.usage(("--before '%s' is no run"):format(core.text.printable(before, 40)), "write --before R-007"), 0)
+  end
+  return { limit = limit, before = before, task = found.task, preset = found.preset, verdict = found.verdict }
 end
 
 local function list(words)
@@ -51,21 +139,23 @@ local function list(words)
   if rest[1] then
     error(options.usage(("moonlet run list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
   end
-  local limit = math.tointeger(tonumber(found.limit or 50))
-  if not limit or limit < 1 then error(options.usage("--limit must be a whole number from 1"), 0) end
+  local wanted = wanted_of(found)
   local home = home_module.open(found.repo)
   local root = record_store.root(home)
-  local rows, lines = {}, { ("%-7s %-12s %-24s %-9s %s"):format("RUN", "STATE", "PRESET", "TOOK", "TASK") }
-  for _, id in ipairs(record_store.ids(root)) do
-    local rec = record_store.read(root, id)
-    local row = rec and row_of(home, id, rec)
-    if row and (row.preset == found.preset or not found.preset)
-      and (row.state == found.verdict or not found.verdict) then
-      rows[#rows + 1] = row
-      lines[#lines + 1] = ("%-7s %-12s %-24s %-9s %s"):format(id, row.state, core.text.printable(row.preset, 24),
-        took(rec), row.title ~= null and core.text.printable(row.title, 60) or row.task_id)
-      if #rows == limit then break end
+  local rows = {}
+  if root then
+    local why
+    rows, why = rows_of_ledger(home, root, wanted)
+    if not rows then
+      ledger.without(why)
+      rows = rows_of_files(home, root, wanted)
     end
+  end
+  local lines = { ("%-7s %-12s %-24s %-9s %s"):format("RUN", "STATE", "PRESET", "TOOK", "TASK") }
+  for _, row in ipairs(rows) do
+    lines[#lines + 1] = ("%-7s %-12s %-24s %-9s %s"):format(row.id, core.text.printable(row.state, 40),
+      core.text.printable(row.preset, 24), took(row),
+      core.text.printable(row.title ~= null and row.title or row.task_id, 60))
   end
   if #rows == 0 then lines = { "no runs" } end
   return { ok = true, command = "run list", run = null, error = null,

@@ -1,84 +1,128 @@
---- `moonlet run verify`: do the journals, the records and the artifacts agree, byte for byte?
+--- `moonlet run verify`: do the ledger, the journals, the records and the artifacts agree, byte for
+--- byte? With --rebuild the ledger is made anew from the files first.
 local options = require "moonlet.internal.options"
+local audit = require "moonlet.internal.audit"
 local home_module = require "moonlet.internal.home"
+local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 
 local M = {}
 
 local known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  rebuild = { help = "make the ledger anew from the files, also in place of a damaged one" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
+local usage_text = "usage: moonlet run verify [RUN… | all] [options]\n\noptions:\n%s\n"
+local shown_notes = 20
 
---- What is wrong with the journal of a run; nil when every line is as it was written.
-local function check_journal(home, id)
-  local report, err = core.journal.verify(home.handle, id)
-  if not report then return { what = err.message, at = err.at } end
-  if report.why then
-    return { what = "the journal is damaged: " .. report.why, at = ("runs/%s/steps.jsonl:%d"):format(id, report.line) }
+local function printable(text) return core.text.printable(text, 600) end
+
+--- The ids that were asked for; without any, or with `all`, those of all runs.
+local function wanted_ids(home, root, words)
+  local ids = {}
+  for _, word in ipairs(words) do
+    if word == "all" then return record_store.ids(root), true end
+    -- One whose run.json is gone can still be named.
+    local id = word:match("^R%-%d%d%d+$")
+    if not (id and root and core.file.stat(root, "runs/" .. id)) then id = record_store.find(home, word) end
+    ids[#ids + 1] = id
   end
-  return nil, report
+  if #words == 0 then return record_store.ids(root), true end
+  return ids, false
 end
 
---- Compares the files of a finished run with the hashes that were recorded when they were written.
-local function check_files(root, rec, problems)
-  for path, sha256 in pairs(rec.files or {}) do
-    local file, why = core.file.load(root, rec.sidecar .. "/" .. path, 0)
-    if not file then
-      problems[#problems + 1] = { what = "an artifact is missing: " .. tostring(why), at = rec.sidecar .. "/" .. path }
-    elseif file.sha256 ~= sha256 then
-      problems[#problems + 1] = { what = "an artifact was changed after the run", at = rec.sidecar .. "/" .. path }
+--- Rows of the ledger whose runs are not on the disk.
+local function strangers(home, root)
+  local found, before = {}, nil
+  while true do
+    local runs = core.ledger.list(home.handle, { before = before }, 500)
+    for _, run in ipairs(runs or {}) do
+      if not core.file.stat(root, "runs/" .. run.id) then found[#found + 1] = run.id end
+      before = run.id
     end
+    if not runs or #runs < 500 then return found end
   end
 end
 
-local function verify(home, root, id)
-  local problems = {}
-  local damage, report = check_journal(home, id)
-  problems[1] = damage
-  local rec = record_store.read(root, id)
-  if not rec then
-    problems[#problems + 1] = { what = "run.json is missing or damaged", at = "runs/" .. id .. "/run.json" }
-  else
-    check_files(root, rec, problems)
+--- Rebuilds the ledger, or makes it fit for use. Returns what was rebuilt, and what is wrong with it.
+local function prepare_ledger(home, rebuild)
+  if not rebuild then
+    local ready, err = ledger.ready(home)
+    return nil, not ready and err or nil
   end
-  return { id = id, records = report and report.records or core.json.null,
-    fenced = report and report.fenced or core.json.null,
-    torn_bytes = report and report.torn_bytes or core.json.null, problems = core.json.array(problems) }
+  local filled, err = core.ledger.rebuild(home.handle)
+  if not filled then error(err, 0) end
+  return filled
 end
+
+local function add_lines(lines, report, notes)
+  for _, problem in ipairs(report.problems) do
+    lines[#lines + 1] = ("%s: %s"):format(report.id, printable(problem.what))
+    lines[#lines + 1] = ("  at: %s"):format(printable(problem.at))
+    lines[#lines + 1] = ("  %s"):format(problem.hint)
+  end
+  for _, item in ipairs(report.notes) do
+    notes[#notes + 1] = ("note: %s: %s (%s)"):format(report.id, printable(item.what), printable(item.at))
+  end
+end
+
+local function count(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
 
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = options.parse(words, known, 3)
   if found.help then
-    core.system.print(1, "usage: moonlet run verify [RUN…] [options]\n\noptions:\n" .. options.help(known) .. "\n")
+    core.system.print(1, usage_text:format(options.help(known)))
     return nil, 0
   end
   local home = home_module.open(found.repo)
   local root = record_store.root(home)
-  local ids = {}
-  for _, text in ipairs(rest) do ids[#ids + 1] = record_store.find(home, text) end
-  if #rest == 0 then ids = record_store.ids(root) end
-  local runs, lines, bad = {}, {}, 0
-  for _, id in ipairs(ids) do
-    local result = verify(home, root, id)
-    runs[#runs + 1] = result
-    if #result.problems > 0 then bad = bad + 1 end
-    for _, problem in ipairs(result.problems) do
-      lines[#lines + 1] = ("%s: %s (%s)"):format(id, core.text.printable(problem.what, 300),
-        core.text.printable(problem.at or "", 200))
+  local ids, all = wanted_ids(home, root, rest)
+  local lines, notes, runs, bad, problems = {}, {}, {}, 0, 0
+  local index = { id = "ledger", problems = core.json.array {}, notes = core.json.array {} }
+  local filled, trouble
+  if root then filled, trouble = prepare_ledger(home, found.rebuild) end
+  if filled then
+    lines[1] = ("the ledger was made anew from %s"):format(count(filled.runs, "run", "runs"))
+  elseif trouble and (trouble.kind == "denied" or trouble.kind == "timeout") then
+    index.notes[1] = { what = "it was not looked at: " .. trouble.message, at = "ledger.db" }
+  elseif trouble then
+    index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
+  elseif all and root then
+    for i, id in ipairs(strangers(home, root)) do
+      index.problems[i] = { what = ("the ledger has run %s, which is not on the disk"):format(id), at = "ledger.db",
+        hint = "moonlet run verify --rebuild" }
     end
   end
-  lines[#lines + 1] = ("%d runs verified, %d with problems"):format(#ids, bad)
-  local err = core.json.null
-  if bad > 0 then
-    err = { kind = "failed", message = ("%d of %d runs do not agree with their record"):format(bad, #ids),
-      hint = core.json.null, at = core.json.null }
+  add_lines(lines, index, notes)
+  for i, id in ipairs(ids) do
+    local report = audit.run(home, root, id, trouble == nil)
+    runs[i] = report
+    if #report.problems > 0 then bad = bad + 1 end
+    problems = problems + #report.problems
+    add_lines(lines, report, notes)
   end
-  return { ok = bad == 0, command = "run verify", run = core.json.null, error = err,
-    result = { runs = core.json.array(runs) } }, bad == 0 and 0 or 1, table.concat(lines, "\n") .. "\n"
+  problems = problems + #index.problems
+  for i = 1, math.min(#notes, shown_notes) do lines[#lines + 1] = notes[i] end
+  if #notes > shown_notes then
+    lines[#lines + 1] = ("and %d more notes: --json has them"):format(#notes - shown_notes)
+  end
+  lines[#lines + 1] = ("%s verified, %s"):format(count(#ids, "run", "runs"),
+    problems == 0 and "all as it was written" or count(problems, "problem", "problems"))
+  local err = core.json.null
+  if problems > 0 then
+    err = { kind = "failed", hint = core.json.null, at = core.json.null,
+      message = bad > 0 and ("%d of %s %s not agree with the record"):format(bad, count(#ids, "run", "runs"),
+          bad == 1 and "does" or "do")
+        or "the ledger does not agree with the runs" }
+  end
+  return { ok = problems == 0, command = "run verify", run = core.json.null, error = err,
+    result = { runs = core.json.array(runs), ledger = { problems = index.problems, notes = index.notes,
+      rebuilt = filled and filled.runs or core.json.null } } },
+    problems == 0 and 0 or 1, table.concat(lines, "\n") .. "\n"
 end
 
 return M

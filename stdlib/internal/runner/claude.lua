@@ -3,6 +3,7 @@
 local shared = require "moonlet.internal.runner.shared"
 local stream = require "moonlet.internal.runner.stream"
 local truth = require "moonlet.internal.truth"
+local schema = require "moonlet.internal.runner.schema"
 local reset = require "moonlet.internal.runner.reset"
 local usage = require "moonlet.internal.usage"
 
@@ -78,9 +79,10 @@ function M.command(call)
   if model then argv[#argv + 1] = "--model=" .. model end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
   if call.returns then
-    local text = core.json.encode(call.returns)
-    if call.returns.type ~= "object" then
-      warnings[#warnings + 1] = "the schema is told in the prompt alone: its root is no object"
+    local object, why = schema.object(call.returns)
+    local text = object and core.json.encode(object)
+    if not text then
+      warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
     elseif shared.fits("--json-schema=" .. text) then
       argv[#argv + 1] = "--json-schema=" .. text
     else
@@ -109,6 +111,12 @@ function M.command(call)
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
+
+--- What to validate: a value that was put under a field to be an object.
+---@param data any
+---@param returns table
+---@return any
+function M.normalise(data, returns) return schema.unwrap(data, returns) end
 
 --- The text of a tool's input for people.
 local function detail_of(input)

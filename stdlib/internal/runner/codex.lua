@@ -82,7 +82,7 @@ end
 local always = {
   "features.plugins=false", "features.apps=false", "features.hooks=false", "features.shell_snapshot=false",
   "features.multi_agent=false", "features.goals=false", "features.unbounded_connection_retries=false",
-  "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0",
+  "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
 }
 
 --- The command line of one attempt.
@@ -106,6 +106,8 @@ function M.command(call)
   set("shell_environment_policy.exclude=" .. toml_list(shared.secret_names(M.secrets, config.env)))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
+    -- It has a folder for temporary files of its own; in the common one may lie anybody's work.
+    if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
     set("sandbox_workspace_write.writable_roots=" .. toml_list(roots))
@@ -146,6 +148,11 @@ function M.command(call)
       and "a private CODEX_HOME holds no login: set CODEX_API_KEY" or nil
   elseif config.home then
     env.CODEX_HOME = shared.home_path(config.home)
+  end
+  -- What npm's wrapper would have put into PATH.
+  local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
+  if tools and core.system.find_program(tools .. "/codex-path/rg") then
+    env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
   end
   state_dirs[1] = env.CODEX_HOME or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",

@@ -110,7 +110,7 @@ local function clock(text, from)
   end
   if hours > 23 or minutes > 59 then return nil end
   local seconds = text:match("^:(%d%d)", e + 1)
-  return hours, minutes, e + 1, seconds and tonumber(seconds) or 0
+  return hours, minutes, e + 1, seconds and tonumber(seconds)
 end
 
 --- A zone's name near the clock time: "(Europe/Berlin)", "UTC", "GMT-3".
@@ -121,7 +121,8 @@ local function zone_after(text, from)
 end
 
 --- A point in time written out: ISO, RFC 1123, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm", "10 Oct 2026, 11:52",
---- "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text.
+--- "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The second result: it is told
+--- without seconds.
 local function date(text, now, offset, zones)
   local y, mo, d, h, mi, s, rest = text:match("^%s*(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):?(%d*)(.*)$")
   if y then
@@ -150,7 +151,7 @@ local function date(text, now, offset, zones)
       -- A day of the year without its year is the next one, but for a few days that may just be over.
       if moment(year, month, dom, hours or 0, minutes or 0, 0, zone) < now - 30 * day then year = year + 1 end
     end
-    return moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
+    return moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone), not seconds
   end
   local ahead, weekday = 0, nil
   from = 1
@@ -164,7 +165,7 @@ local function date(text, now, offset, zones)
     weekday, from = weekdays[word:sub(1, 3)], word_stop
   end
   from = lower:match("^[%s,]*at%s+()", from) or lower:match("^[%s,]+()", from) or from
-  local hours, minutes, stop_at = clock(lower, from)
+  local hours, minutes, stop_at, seconds = clock(lower, from)
   if not hours then return nil end
   local zone = zone_of(zone_after(text, stop_at), zones) or offset
   local east = type(zone) == "function" and zone(now) or zone
@@ -173,10 +174,10 @@ local function date(text, now, offset, zones)
   local when
   repeat
     local a, b, c = date_of(today + ahead)
-    when = moment(a, b, c, hours, minutes, 0, zone)
+    when = moment(a, b, c, hours, minutes, seconds or 0, zone)
     ahead = ahead + (weekday and 7 or 1)
   until when > now - 10 * minute   -- one that is just over is no day away
-  return when
+  return when, not seconds
 end
 
 local lead_spans = {
@@ -195,7 +196,7 @@ local lead_dates = {
 ---@param now integer  ms since 1970
 ---@param zone (integer | fun(at: integer): integer)?  minutes east of UTC where no zone is named (0)
 ---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  what named zones are
----@return {retry_after_ms: integer, reset_at: integer}?
+---@return {retry_after_ms: integer, reset_at: integer, coarse: boolean?}?  coarse: seconds were left out
 function M.parse(text, now, zone, zones)
   if type(text) ~= "string" then return nil end
   text = text:sub(1, 4000)
@@ -229,8 +230,12 @@ function M.parse(text, now, zone, zones)
   for _, lead in ipairs(lead_dates) do
     local from = lower:match(lead)
     if from then
-      local found = at(now, date(text:sub(from, from + 120), now, offset, zones))
-      if found then return found end
+      local when, coarse = date(text:sub(from, from + 120), now, offset, zones)
+      local found = at(now, when)
+      if found then
+        found.coarse = coarse
+        return found
+      end
     end
   end
   return nil

@@ -126,8 +126,63 @@ function convert(schema, depth)
   return result
 end
 
+--- One that may be an object, or something else, at the root is an object: that is what providers take.
+local function narrowed(schema)
+  if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
+    return schema
+  end
+  local made = {}
+  for key, value in pairs(schema) do made[key] = value end
+  made.type, made.items = "object", nil
+  return made
+end
+
 local function is_object_root(schema)
   return schema.type == "object" or schema.type == nil and type(schema.properties) == "table"
+end
+
+--- Puts a schema whose root is no object under the one field "value".
+local function wrap(made)
+  local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
+    additionalProperties = false }
+  for key in pairs(refs) do root[key], made[key] = made[key], nil end
+  return root
+end
+
+local function refers_to_root(schema, depth)
+  if type(schema) ~= "table" or depth > deepest then return false end
+  if schema["$ref"] == "#" then return true end
+  for _, part in pairs(schema) do
+    if refers_to_root(part, depth + 1) then return true end
+  end
+  return false
+end
+
+--- A schema for CLIs that want an object at the root and are not strict otherwise; nil and why when
+--- there is none.
+---@param schema table
+---@return table?, string? why
+function M.object(schema)
+  schema = narrowed(schema)
+  if is_object_root(schema) then return schema end
+  if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is no object" end
+  local ok, made = pcall(copy, schema)
+  if not ok then return nil, "it nests too deep" end
+  made["$schema"] = nil
+  return wrap(made)
+end
+
+--- The answer to a schema that object() made.
+---@param value any
+---@param schema table
+---@return any
+function M.unwrap(value, schema)
+  schema = narrowed(schema)
+  if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
+    and value.value ~= nil and next(value, next(value)) == nil then
+    return value.value
+  end
+  return value
 end
 
 --- The strict variant of a schema; nil and why when there is none. A root that is no object is put
@@ -135,13 +190,12 @@ end
 ---@param schema table
 ---@return table?, string? why
 function M.strict(schema)
+  schema = narrowed(schema)
   local ok, result = pcall(function()
     local made = convert(schema, 0)
     if is_object_root(schema) then return made end
-    local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
-      additionalProperties = false }
-    for key in pairs(refs) do root[key], made[key] = made[key], nil end
-    return root
+    if refers_to_root(schema, 0) then fail "it refers to its own root, which is no object" end
+    return wrap(made)
   end)
   if ok then return result end
   return nil, type(result) == "table" and result.why or "it is no schema"
@@ -216,11 +270,7 @@ end
 ---@return any
 function M.normalise(value, schema)
   if M.strict(schema) == nil then return value end
-  if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
-    and value.value ~= nil and next(value, next(value)) == nil then
-    value = value.value
-  end
-  return strip(value, schema, schema, 0)
+  return strip(M.unwrap(value, schema), schema, schema, 0)
 end
 
 return M

@@ -172,8 +172,8 @@ end
 function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
-    list[#list + 1] = call.cwd
     for _, path in ipairs(call.writable or {}) do list[#list + 1] = path end
+    if #list == 1 then list[2] = call.cwd end
   end
   return list
 end

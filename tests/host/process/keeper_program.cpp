@@ -22,6 +22,7 @@
 
 #include "host/process/keeper.h"
 #include "host/process/keeper_client.h"
+#include "tests/host/process/probe.h"
 
 namespace {
 
@@ -186,6 +187,7 @@ const std::map<std::string, std::function<void()>> kActs = {
            static_cast<useconds_t>(1000 * std::atoi(argument.c_str() + argument.rfind(':') + 1)));
        _exit(0);
      }},
+    {"probe", [] { _exit(moonlet::test::probe(argument)); }},
     {"print_state",
      [] {
        sigset_t blocked;

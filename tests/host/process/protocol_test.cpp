@@ -30,6 +30,7 @@ ChildSpec full_spec() {
   spec.drain_ms = 2;
   spec.durable = true;
   spec.watch_markers = true;
+  spec.confinement = Confinement{{"/out", "/b c"}, {"/in"}, true, false, true};
   spec.secrets = {{"KEY", std::string("v\0w", 3)}};
   return spec;
 }
@@ -118,6 +119,12 @@ TEST_CASE("every frame reads back as it was written") {
   CHECK(start->spec.err.target == OutputSpec::Target::kNull);
   CHECK(start->spec.idle_ms == -1);
   CHECK(start->spec.attempt == "lens/2@1");
+  REQUIRE(start->spec.confinement);
+  CHECK(start->spec.confinement->writable == std::vector<std::string>{"/out", "/b c"});
+  CHECK(start->spec.confinement->readable == std::vector<std::string>{"/in"});
+  CHECK(start->spec.confinement->restrict_reads);
+  CHECK_FALSE(start->spec.confinement->no_network);
+  CHECK(start->spec.confinement->terminals);
   CHECK(start->spec.outlives_host);
   CHECK(start->spec.durable);
   CHECK_FALSE(start->spec.own_cgroup);
@@ -210,7 +217,7 @@ TEST_CASE("another protocol version is named, whatever follows it") {
   REQUIRE(hello);
   auto error = check_protocol(*hello);
   REQUIRE(error);
-  CHECK(error->message.find("different protocols (3 and 2)") != std::string::npos);
+  CHECK(error->message.find("different protocols (4 and 3)") != std::string::npos);
 }
 
 TEST_CASE("a channel carries frames and descriptors in order, through a socket that fills up") {

@@ -1,0 +1,20 @@
+// Which files a program is made of, as far as its path tells: for a child that may not read
+// everything. Reads a few bytes of the program; runs nothing. Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moonlet {
+
+/// Absolute paths: the program with its links followed, the folder that it lies in (its libraries,
+/// the modules of a script), the lib beside a bin, and the same for the interpreter that its #!
+/// line names, also through env. A folder that holds a home directory or that anybody may write to
+/// is left out: what lies there beside the program is not the program's. `homes` are such
+/// directories.
+std::vector<std::string> program_files(const std::string& program, const char* search_path,
+                                       const std::string& cwd,
+                                       const std::vector<std::string>& homes);
+
+}  // namespace moonlet

@@ -1,0 +1,251 @@
+// core.audit: what a run has on record, held against what is on the disk. It reads runs that others
+// made, as they are; only record() writes, to the journal of a run that nobody drives.
+#include <poll.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/artifact/journal.h"
+#include "host/artifact/run_dir.h"
+#include "host/artifact/tree_digest.h"
+#include "host/process/keeper_log.h"
+#include "host/process/tree.h"
+#include "host/validation/json.h"
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/lib.h"
+#include "lua/lib_file.h"
+#include "lua/lib_run.h"
+#include "lua/services.h"
+#include "lua/work.h"
+
+namespace moonlet {
+
+namespace {
+
+using nlohmann::json;
+
+std::string_view check_text(lua_State* L, int index) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, index, &size);
+  return {data, size};
+}
+
+std::string text_in(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// Reads a journal and keeps what other files can be held against.
+class Story {
+ public:
+  void take(const JournalRecord& record) {
+    auto body = parse_json(record.body);
+    if (!body.ok() || !body->is_object()) return;
+    const std::string type = text_in(*body, "t");
+    if (type == "drive" || type == "over" || type == "decision") {
+      (*body)["n"] = record.n;
+      marks_.push_back(std::move(*body));
+      return;
+    }
+    if (type == "begin") {
+      const auto number = body->find("a");
+      begun_[text_in(*body, "k")] =
+          number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
+    }
+    if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"));
+    for (const json& value : *body) {
+      if (!value.is_object()) continue;
+      if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
+    }
+  }
+
+  json marks() { return std::move(marks_); }
+
+  /// Attempts of finished steps that left no trace in the keeper's log.
+  json untold(int run_dir_fd) const {
+    json list = json::array();
+    if (finished_.empty()) return list;
+    auto keepers = read_keeper_log(run_dir_fd);
+    if (!keepers) keepers = std::vector<LoggedKeeper>{};  // one that cannot be read tells nothing
+    std::set<std::pair<std::string, std::string>> told;
+    const std::string boot = boot_id();
+    for (const LoggedKeeper& keeper : *keepers) {
+      for (const auto& [number, child] : keeper.children) {
+        if (keeper.may_have_started(child, boot)) told.emplace(child.step, child.attempt);
+      }
+    }
+    for (const auto& [key, attempt] : finished_) {
+      const std::string name = key + "@" + std::to_string(attempt);
+      if (told.count({logged_name(key), logged_name(name)}) == 0) {
+        list.push_back({{"key", key}, {"attempt", attempt}});
+      }
+    }
+    return list;
+  }
+
+  /// The files of large values: which are missing, which are not what their name says, and how many
+  /// nobody refers to.
+  json values(const Dir& run_dir) const {
+    json missing = json::array(), damaged = json::array();
+    std::set<std::string> found;
+    std::uint64_t extra = 0;
+    if (auto dir = run_dir.dir("values")) {
+      TreeOptions all;
+      all.most = SIZE_MAX;
+      if (auto digest = digest_tree(*dir, all)) {
+        for (const TreeEntry& entry : digest->entries) {
+          if (values_.count(entry.path) == 0) {
+            ++extra;
+            continue;
+          }
+          found.insert(entry.path);
+          if (entry.sha256 != entry.path) damaged.push_back(entry.path);
+        }
+      }
+    }
+    for (const std::string& name : values_) {
+      if (found.count(name) == 0) missing.push_back(name);
+    }
+    return {{"missing", missing}, {"damaged", damaged}, {"extra", extra}};
+  }
+
+ private:
+  void finish(const std::string& key) {
+    const auto begun = begun_.find(key);
+    if (begun != begun_.end()) finished_[key] = begun->second;
+  }
+
+  json marks_ = json::array();
+  std::map<std::string, int> begun_;
+  std::map<std::string, int> finished_;
+  std::set<std::string> values_;
+};
+
+Result<json> read_story(Home& home, std::string_view id) {
+  auto run = open_run(home, id);
+  if (!run) return run.error();
+  Story story;
+  auto report = read_journal(run->dir(), [&](const JournalRecord& record) { story.take(record); });
+  if (!report) return report.error();
+  json result = {
+      {"records", report->records},         {"fenced", report->fenced},
+      {"torn_bytes", report->torn_bytes},   {"marks", story.marks()},
+      {"values", story.values(run->dir())}, {"untold", story.untold(run->dir().fd())},
+  };
+  if (report->damage) {
+    result["line"] = report->damage->line;
+    result["why"] = report->damage->why;
+  }
+  return result;
+}
+
+/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold }: what
+/// the journal says, checked against the files beside it
+int audit_story(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  push_work(L) = [&home, id] { return read_story(home, id); };
+  return await_work(L);
+}
+
+json to_json(const TreeEntry& entry) {
+  json value = {{"bytes", entry.bytes}};
+  if (!entry.sha256.empty()) value["sha256"] = entry.sha256;
+  if (!entry.error.empty()) value["error"] = entry.error;
+  if (entry.kind == TreeEntry::Kind::kLink) value["link"] = true;
+  if (entry.kind == TreeEntry::Kind::kSpecial) value["special"] = true;
+  if (entry.kind == TreeEntry::Kind::kFolder) value["files"] = entry.files;
+  return value;
+}
+
+Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& options) {
+  auto dir = root.dir(path);
+  if (!dir) return dir.error();
+  auto digest = digest_tree(*dir, options);
+  if (!digest) return digest.error();
+  json files = json::object();
+  for (const TreeEntry& entry : digest->entries) files[entry.path] = to_json(entry);
+  json result = {{"files", std::move(files)}};
+  if (digest->fold >= 0) result["fold"] = digest->fold;
+  return result;
+}
+
+/// tree(dir, path, {name, …}, fold?) -> { files = { path -> { sha256, bytes, … } }, fold? }: every
+/// file beneath a folder by hash, but those that are named
+int audit_tree(lua_State* L) {
+  const Dir& root = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  auto& options = push_box<TreeOptions>(L);
+  options.fold = static_cast<int>(luaL_optinteger(L, 4, -1));
+  const auto count = static_cast<lua_Integer>(lua_rawlen(L, 3));
+  for (lua_Integer i = 1; i <= count; ++i) {
+    lua_rawgeti(L, 3, i);
+    options.skip.emplace_back(check_text(L, -1));
+    lua_pop(L, 1);
+  }
+  push_work(L) = [&root, path, &options] { return tree(root, path, options); };
+  return await_work(L);
+}
+
+/// A command that looks for what dead hosts left may hold the lock for a moment.
+Result<RunLock> lock_idle_run(const RunDir& run) {
+  constexpr int kTries = 100;
+  constexpr int kPauseMs = 10;
+  auto lock = run.lock();
+  for (int i = 0; !lock && i < kTries; ++i) {
+    ::poll(nullptr, 0, kPauseMs);
+    lock = run.lock();
+  }
+  return lock;
+}
+
+Result<void> append_record(Loop& loop, Home& home, std::string_view id, std::string body) {
+  auto run = open_run(home, id);
+  if (!run) return run.error();
+  auto lock = lock_idle_run(*run);
+  if (!lock) return lock.error();
+  auto journal = Journal::open(run->dir(), *lock, loop);
+  if (!journal) return journal.error();
+  const auto write = (*journal)->append(std::move(body));
+  if (auto flushed = (*journal)->flush_blocking(); !flushed) return flushed;
+  return write->result();
+}
+
+/// record(home, run, body) -> true, or nil and an error: puts something on the record of a run that
+/// nobody drives; on the disk when it returns
+int audit_record(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  const std::string_view body = check_text(L, 3);
+  Services& services = Services::of(L);
+  auto& appended = push_box<Result<void>>(L);
+  appended = append_record(services.loop, home, id, services.redactor.apply(body));
+  if (!appended) {
+    lua_pushnil(L);
+    push_error(L, appended.error());
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"story", guard<audit_story>},
+    {"tree", guard<audit_tree>},
+    {"record", guard<audit_record>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_audit(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

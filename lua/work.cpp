@@ -1,0 +1,100 @@
+#include "lua/work.h"
+
+#include <uv.h>
+
+#include <exception>
+#include <memory>
+#include <semaphore>
+#include <utility>
+
+#include "host/base/operation.h"
+#include "lua/error.h"
+#include "lua/guard.h"
+#include "lua/scheduler.h"
+#include "lua/services.h"
+#include "lua/value.h"
+
+namespace moonlet {
+
+namespace {
+
+class Work final : public Operation {
+ public:
+  Work(uv_loop_t* loop, WorkFunction fn) : shared_(std::make_shared<Shared>()) {
+    shared_->owner = this;
+    shared_->fn = std::move(fn);
+    auto* request = new Request{{}, shared_};
+    request->work.data = request;
+    const int queued = uv_queue_work(
+        loop, &request->work,
+        [](uv_work_t* work) { static_cast<Request*>(work->data)->shared->run(); },
+        [](uv_work_t* work, int) {
+          const std::unique_ptr<Request> request(static_cast<Request*>(work->data));
+          if (Work* owner = request->shared->owner) owner->complete();
+        });
+    if (queued == 0) return;
+    delete request;
+    shared_->run();
+    complete();
+  }
+
+  ~Work() override {
+    shared_->owner = nullptr;
+    shared_->ended.acquire();  // what it borrowed may go with the Lua state
+  }
+
+  Result<nlohmann::json>& result() { return shared_->result; }
+
+ private:
+  struct Shared {
+    Work* owner = nullptr;  // of the loop thread
+    WorkFunction fn;
+    Result<nlohmann::json> result = Error{};
+    std::binary_semaphore ended{0};
+
+    void run() {
+      try {
+        result = fn();
+      } catch (const std::exception& e) {
+        Error error;
+        error.message = std::string("internal error: ") + e.what();
+        result = error;
+      }
+      fn = nullptr;
+      ended.release();
+    }
+  };
+  struct Request {
+    uv_work_t work;
+    std::shared_ptr<Shared> shared;
+  };
+
+  void start_cancel() override {}
+
+  std::shared_ptr<Shared> shared_;
+};
+
+int push_result(lua_State* L, Operation& operation) {
+  auto& result = static_cast<Work&>(operation).result();
+  if (!result) {
+    lua_pushnil(L);
+    push_error(L, result.error());
+    return 2;
+  }
+  push_value(L, *result);
+  result = nlohmann::json();  // the collector may come late
+  return 1;
+}
+
+}  // namespace
+
+WorkFunction& push_work(lua_State* L) { return push_box<WorkFunction>(L); }
+
+int await_work(lua_State* L) {
+  WorkFunction& fn = *to_box<WorkFunction>(L, -1);
+  Pending& pending = Scheduler::of(L).prepare(L, push_result, true);  // may raise
+  pending.operation = std::make_shared<Work>(Services::of(L).loop.raw(), std::move(fn));
+  return Scheduler::of(L).await(L);
+}
+
+}  // namespace moonlet

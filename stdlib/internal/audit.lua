@@ -1,0 +1,229 @@
+--- Holds what is on record of one run against its files, byte for byte: the journal, run.json, the
+--- values beside the journal, the artifacts, keeper.log, decision.md and the ledger.
+local artifacts = require "moonlet.internal.artifacts"
+local integrity = require "moonlet.internal.integrity"
+local record_store = require "moonlet.internal.record_store"
+
+local M = {}
+
+local null = core.json.null
+local restore = "restore the file from a backup, or do not rely on this run"
+local rebuild = "moonlet run verify --rebuild"
+
+---@class moonlet.Finding
+---@field what string   what is wrong
+---@field at string     where, from `.agent`
+---@field hint string   what to do
+
+--- Collects what is wrong with a run, and what is only worth a note.
+local function new_report(id)
+  local report = { id = id, state = null, records = null, torn_bytes = 0, fenced = 0,
+    problems = core.json.array {}, notes = core.json.array {} }
+  return report, function(what, at, hint)
+    report.problems[#report.problems + 1] = { what = what, at = at, hint = hint or restore }
+  end, function(what, at)
+    report.notes[#report.notes + 1] = { what = what, at = at }
+  end
+end
+
+local function check_journal(story, path, problem, note)
+  if story.why then
+    problem(("the journal is damaged: line %d: %s"):format(story.line, story.why),
+      ("%s/steps.jsonl:%d"):format(path, story.line))
+  end
+  if story.torn_bytes > 0 then
+    note(("the last write of the journal did not end: %d bytes count for nothing; its host was ended"):format(
+      story.torn_bytes), path .. "/steps.jsonl")
+  end
+  if story.fenced > 0 then
+    note(("%d lines of the journal are of a host that had been taken over"):format(story.fenced),
+      path .. "/steps.jsonl")
+  end
+end
+
+local function check_values(story, path, problem, note)
+  for _, name in ipairs(story.values.missing) do
+    problem("a value of the journal is missing", ("%s/values/%s"):format(path, name),
+      restore .. "; a resume does its step again")
+  end
+  for _, name in ipairs(story.values.damaged) do
+    problem("a value of the journal was changed", ("%s/values/%s"):format(path, name),
+      restore .. "; a resume does its step again")
+  end
+  local extra = story.values.extra
+  if extra > 0 and not story.why then
+    note(("%d %s no record of the journal names"):format(extra, extra == 1 and "value that" or "values that"),
+      path .. "/values")
+  end
+end
+
+--- Steps that are finished by the journal, and that no keeper knows of.
+local function check_keeper(story, path, problem)
+  for _, item in ipairs(story.untold) do
+    problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
+      core.text.printable(item.key, 120), item.attempt), path .. "/keeper.log",
+      "look at the step's artifacts before you rely on it; keeper.log was changed or lost")
+  end
+end
+
+--- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
+--- the one before.
+local function check_record(story, rec, text, path, problem, note)
+  local hash, last, at = core.text.sha256(text), nil, nil
+  for i, mark in ipairs(story.marks) do
+    if mark.record then
+      last = i
+      if mark.record == hash then at = i end
+    end
+  end
+  if story.why then return end -- what stands after the damage was not read
+  local place = path .. "/run.json"
+  if not last then
+    if rec.ended and rec.files then
+      problem("the journal of a run that has ended has no record of it", path .. "/steps.jsonl")
+    end
+  elseif not at then
+    problem(rec.ended and story.marks[last].t ~= "over"
+      and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
+      or "run.json was changed after it was written", place)
+  elseif at ~= last then
+    note("run.json is older than the journal: its host was ended before it could write; moonlet run resume goes on",
+      place)
+  end
+end
+
+local function file_text(file)
+  return file.error or (file.special and "special file") or file.sha256
+end
+
+--- Holds the list of artifacts that was made at the end of the run against the folder.
+local function check_files(root, rec, problem, note)
+  if type(rec.files) ~= "table" or rec.files == null then return end
+  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold)
+  if not tree then
+    problem("the artifacts are missing: " .. err.message, rec.sidecar)
+    return
+  end
+  local extra, first = 0, nil
+  for path, was in pairs(rec.files) do
+    local is, at = tree.files[path], rec.sidecar .. "/" .. path
+    if was.error then
+      note("an artifact could not be read when the run ended: " .. was.error, at)
+    elseif not is then
+      problem("an artifact is missing", at)
+    elseif is.error then
+      problem("an artifact cannot be read: " .. is.error, at, "make it readable")
+    elseif file_text(is) ~= file_text(was) or is.link ~= was.link then
+      problem(was.files and "artifacts in a folder were changed after the run" or
+        "an artifact was changed after the run", at)
+    end
+  end
+  for path in pairs(tree.files) do
+    if not rec.files[path] then
+      extra = extra + 1
+      first = first or path
+    end
+  end
+  if extra > 0 then
+    note(("%d %s beside the artifacts, the first of them: %s"):format(extra, extra == 1 and "file lies" or "files lie",
+      core.text.printable(first, 120)), rec.sidecar)
+  end
+end
+
+local function check_decision(root, rec, story, problem, note)
+  local at = rec.sidecar .. "/decision.md"
+  local text = core.file.read(root, at, 1 << 20)
+  local hash = text and core.text.sha256(text)
+  local last, known
+  for _, mark in ipairs(story.marks) do
+    if mark.t == "decision" then
+      last = mark.sha256
+      known = known or mark.sha256 == hash
+    end
+  end
+  local form = artifacts.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
+  if not last then
+    if text and text ~= form and not story.why then
+      note("decision.md was written by hand: moonlet decide puts it on record", at)
+    end
+  elseif hash ~= last then
+    if not text then
+      problem("the decision is missing", at, "moonlet decide it again")
+    elseif known or text == form then
+      note("the last decision was not written to its end: moonlet decide it again", at)
+    else
+      problem("decision.md was changed after the decision", at, "moonlet decide it again")
+    end
+  end
+end
+
+local function check_ledger(home, id, text, problem)
+  local places, err = core.ledger.differs(home.handle, id, text)
+  if not places then
+    problem("the ledger cannot be read: " .. err.message, "ledger.db", rebuild)
+  elseif #places > 0 then
+    problem("the ledger differs from run.json: " .. table.concat(places, ", "), "ledger.db", rebuild)
+  end
+end
+
+--- A run without a run.json that can be used. One that was ended before it began has nothing to lose.
+local function check_without_record(story, text, path, problem, note)
+  local begun = story.records > 1 or story.why ~= nil
+  for _, mark in ipairs(story.marks) do begun = begun or mark.t == "over" end
+  if not text and not begun then
+    note("the run was ended before it began; the folder can be removed", path)
+    return
+  end
+  problem(text and "run.json is damaged" or "run.json is missing", path .. "/run.json", restore)
+end
+
+local function check(home, root, id, with_ledger)
+  local report, problem, note = new_report(id)
+  local path = "runs/" .. id
+  local story, err = core.audit.story(home.handle, id)
+  if not story then
+    problem(err.message, path)
+    return report
+  end
+  report.records, report.torn_bytes, report.fenced = story.records, story.torn_bytes, story.fenced
+  local text, _, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
+  local rec = not cut and record_store.parse(text, id)
+  report.state = core.runs.holder(home.handle, id) and "running" or rec and (rec.ended and rec.verdict or "interrupted")
+    or null
+  check_journal(story, path, problem, note)
+  -- Of a run that is being driven the rest changes while one looks.
+  if report.state == "running" then return report end
+  if not rec then
+    check_without_record(story, text, path, problem, note)
+    return report
+  end
+  check_values(story, path, problem, note)
+  check_keeper(story, path, problem)
+  check_record(story, rec, text, path, problem, note)
+  if rec.ended then
+    check_files(root, rec, problem, note)
+    check_decision(root, rec, story, problem, note)
+  end
+  if with_ledger then check_ledger(home, id, text, problem) end
+  return report
+end
+
+--- Everything about one run. What changed while it was looked at is looked at again.
+---@param home table
+---@param root any
+---@param id string
+---@param with_ledger boolean
+---@return table report
+function M.run(home, root, id, with_ledger)
+  local before
+  for _ = 1, 3 do
+    local stat = core.file.stat(root, "runs/" .. id .. "/steps.jsonl")
+    before = stat and stat.size
+    local report = check(home, root, id, with_ledger)
+    stat = core.file.stat(root, "runs/" .. id .. "/steps.jsonl")
+    if #report.problems == 0 or before == (stat and stat.size) then return report end
+  end
+  return check(home, root, id, with_ledger)
+end
+
+return M

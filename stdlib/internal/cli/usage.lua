@@ -1,0 +1,104 @@
+--- `moonlet usage`: what agents have used, from the ledger. What nobody reported is counted apart and
+--- never as nothing.
+local options = require "moonlet.internal.options"
+local record = require "moonlet.record"
+local home_module = require "moonlet.internal.home"
+local ledger = require "moonlet.internal.ledger"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
+  run = { value = "RUN", help = "of this run only" },
+  runner = { value = "NAME", help = "of this runner only" },
+  model = { value = "NAME", help = "of this model only" },
+  since = { value = "DAY", help = "from this day on, as 2026-11-01" },
+  ["until"] = { value = "DAY", help = "up to this day, that included" },
+  csv = { help = "print comma-separated values" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
+local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
+  "total_tokens", "cost_usd", "unreported", "unpriced" }
+
+local function check_day(text, name)
+  if text and not text:match("^%d%d%d%d%-%d%d%-%d%d$") then
+    error(options.usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
+      "write it as 2026-11-01"), 0)
+  end
+  return text
+end
+
+local function csv_field(value)
+  local text = tostring(value)
+  if text:find('[,"\r\n]') then text = '"' .. text:gsub('"', '""') .. '"' end
+  -- A spreadsheet takes such a text for a formula.
+  if text:find("^[=+@%-]") and not tonumber(text) then text = "'" .. text end
+  return text
+end
+
+local function csv(rows, by)
+  local lines = { by .. "," .. table.concat(columns, ",") }
+  for _, row in ipairs(rows) do
+    local fields = { csv_field(row.group) }
+    for i, name in ipairs(columns) do
+      local unknown = name == "cost_usd" and row.unpriced == row.attempts
+      fields[i + 1] = unknown and "" or csv_field(row[name])
+    end
+    lines[#lines + 1] = table.concat(fields, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function cost_text(row)
+  if row.unpriced == row.attempts then return "unknown" end
+  return ("%.4f%s"):format(row.cost_usd, row.unpriced > 0 and "+" or "")
+end
+
+local function text(rows, by)
+  if #rows == 0 then return "no agent has used anything yet\n" end
+  local lines = { ("%-28s %8s %12s %12s %12s %12s %10s"):format(by == "all" and "" or by:upper(), "ATTEMPTS", "INPUT",
+    "CACHED", "OUTPUT", "TOTAL", "USD") }
+  local unreported, unpriced = 0, 0
+  for _, row in ipairs(rows) do
+    lines[#lines + 1] = ("%-28s %8d %12d %12d %12d %12d %10s"):format(core.text.printable(row.group, 60), row.attempts,
+      row.input_tokens, row.cached_input_tokens, row.output_tokens, row.total_tokens, cost_text(row))
+    unreported, unpriced = unreported + row.unreported, unpriced + row.unpriced
+  end
+  if unreported > 0 then
+    lines[#lines + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
+  end
+  if unpriced > 0 then lines[#lines + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    core.system.print(1, "usage: moonlet usage [options]\n\noptions:\n" .. options.help(known) .. "\n")
+    return nil, 0
+  end
+  if rest[1] then
+    error(options.usage(("moonlet usage takes no argument '%s'"):format(core.text.printable(rest[1], 60)),
+      "moonlet usage --help"), 0)
+  end
+  local by = found.by or "day"
+  if not groups[by] then
+    error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
+      record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
+  end
+  local home = home_module.open(found.repo)
+  local ready, err = ledger.ready(home)
+  if not ready then error(err, 0) end
+  local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
+    since = check_day(found.since, "since"), ["until"] = check_day(found["until"], "until") }, by)
+  if not rows then error(why, 0) end
+  return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
+    result = { by = by, rows = core.json.array(rows) } }, 0, found.csv and csv(rows, by) or text(rows, by)
+end
+
+return M

@@ -1,0 +1,32 @@
+--- Programs of the user's own that hear of runs: `hooks` of the config, as argument lists. They are given
+--- ten seconds, and what becomes of them changes nothing of the run.
+local M = {}
+
+local wall_ms = 10000
+
+local function complaint(exit)
+  if exit.why == "exited" and exit.code == 0 then return nil end
+  if exit.why == "exited" then return ("ended with exit code %d"):format(exit.code) end
+  return exit.error and exit.error.message or "was ended: " .. exit.why
+end
+
+--- Runs the hook `name`, if there is one: started, finished or parked. The run is told by MOONLET_RUN,
+--- MOONLET_TASK_ID, MOONLET_VERDICT and MOONLET_DIR.
+---@param run table
+---@param name "started"|"finished"|"parked"
+function M.fire(run, name)
+  local argv = run.config.hooks and run.config.hooks[name]
+  if not argv or #argv == 0 or run.dry then return end
+  local ok, exit = pcall(function()
+    return core.process.run {
+      step = "hook/" .. name, argv = argv, cwd = run.top, wall = wall_ms, cap = 4096,
+      env = run.child_environment { MOONLET_RUN = run.id, MOONLET_TASK_ID = run.task_id,
+        MOONLET_VERDICT = run.verdict or "", MOONLET_DIR = run.absolute(run.sidecar) },
+    }
+  end)
+  local why
+  if ok then why = complaint(exit) else why = type(exit) == "table" and exit.message or tostring(exit) end
+  if why then run.emit("warning", { text = ("the hook %s (%s) %s"):format(name, argv[1], why) }) end
+end
+
+return M

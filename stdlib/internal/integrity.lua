@@ -1,0 +1,52 @@
+--- What binds a run's files to its journal: the hashes that are put on record when it begins, when it
+--- is over and when somebody decides.
+local M = {}
+
+--- Files of a sidecar that change after the run is over.
+M.later = { "events.jsonl", "decision.md" }
+
+--- Every file of a sidecar by its hash; nil and an error where the folder cannot be read.
+---@param root any       the opened `.agent` folder
+---@param sidecar string
+---@param fold integer?  as an earlier list of it had it
+---@return table? tree  { files, fold? }
+---@return table? err
+function M.tree(root, sidecar, fold)
+  return core.audit.tree(root, sidecar, M.later, fold)
+end
+
+--- Hashes what the run has left in its sidecar. A failure is told, for a run does not fail for it.
+---@param run table
+function M.seal(run)
+  local root, err = core.file.root(run.home.agent_path)
+  local tree
+  if root then tree, err = M.tree(root, run.sidecar) end
+  if not tree then
+    run.emit("warning", { text = "the artifacts are not bound to the record: " .. err.message })
+    return
+  end
+  run.files, run.files_fold = tree.files, tree.fold
+end
+
+--- The hash of a list of files as the journal has it.
+---@param files table?
+---@return string?
+function M.hash_of_files(files)
+  return files and core.text.sha256(core.json.encode(files)) or nil
+end
+
+--- The hash of a text as it is written for the run that is being driven.
+---@param text string
+---@return string
+function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
+
+--- Puts something on the record of a run that nobody drives. Nil and an error where that cannot be.
+---@param home table
+---@param id string
+---@param item table
+---@return boolean? noted, table? err
+function M.note(home, id, item)
+  return core.audit.record(home.handle, id, core.json.encode(item))
+end
+
+return M

@@ -1,0 +1,79 @@
+--- The ledger, seen from the runs: an index that is never the truth. What goes wrong with it is told
+--- once and changes nothing of what a run does.
+local M = {}
+
+local rebuild_hint = "moonlet run verify --rebuild makes it anew from the runs"
+
+--- What is wrong and what to do, on one line.
+---@param err table
+---@return string
+function M.trouble(err)
+  local text = core.text.printable(err.message, 400)
+  local hint = err.hint
+  if type(hint) == "string" and hint ~= "" and not hint:find("--rebuild", 1, true) then
+    text = text .. "; " .. core.text.printable(hint, 200)
+  end
+  return ("%s; %s"):format(text, rebuild_hint)
+end
+
+--- Puts a run into the ledger. Where that fails the ledger is marked, and the next list or verify makes
+--- it anew.
+---@param home table
+---@param id string
+---@param text string   of its run.json
+---@return table? err
+function M.put(home, id, text)
+  local done, err = core.ledger.put(home.handle, id, text)
+  if done then return nil end
+  core.ledger.mark_stale(home.handle)
+  return err
+end
+
+--- The same for the run that is being driven: a failure is one warning, however often it comes.
+---@param run table
+function M.put_run(run)
+  local err = M.put(run.home, run.id, core.run.redact(run.record))
+  if not err or run.ledger_failed then return end
+  run.ledger_failed = true
+  run.emit("warning", { text = "the run is not in the ledger: " .. M.trouble(err) })
+end
+
+local function note(text) core.system.print(2, "moonlet: " .. text .. "\n") end
+
+local function tell(filled, why)
+  if filled.runs > 0 then
+    note(("the ledger %s: %d %s read from the files"):format(why, filled.runs,
+      filled.runs == 1 and "run was" or "runs were"))
+  end
+end
+
+--- Makes the ledger fit for use: it is rebuilt where it was lost, and takes in what it does not know.
+--- Nil and an error where it cannot be used.
+---@param home table
+---@return boolean? ready, table? err
+function M.ready(home)
+  local present, stale = core.ledger.present(home.handle)
+  if present and stale then
+    -- One that is damaged, or of a newer moonlet, is put aside on the user's word alone.
+    local usable, err = core.ledger.list(home.handle, {}, 1)
+    if not usable then return nil, err end
+  end
+  if stale or not present then
+    local filled, err = core.ledger.rebuild(home.handle)
+    if not filled then return nil, err end
+    tell(filled, stale and "had missed something" or "was not there")
+    return true
+  end
+  local filled, err = core.ledger.complete(home.handle)
+  if not filled then return nil, err end
+  tell(filled, "lacked runs")
+  return true
+end
+
+--- Tells that a command goes without it.
+---@param err table
+function M.without(err)
+  note("the ledger is not used: " .. M.trouble(err))
+end
+
+return M

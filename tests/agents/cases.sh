@@ -1,0 +1,487 @@
+# The cases of run.sh: functions that print what is wrong. Each runs with $runner codex and claude; one
+# whose name ends with a runner's, with that one alone.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+# --- answers -----------------------------------------------------------------------------------------
+
+case_answer() {
+  serve '[{"do": [{"text": "All is well."}]}]'
+  ask 'prompt = "How is it?"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "All is well."' 'len(turns) == 1' \
+    'run.usage.input_tokens == 1000' 'run.usage.cached_input_tokens == 200' 'run.usage.output_tokens == 50' \
+    'run.usage.total_tokens == 1050' 'model.usage == run.usage' 'model.runner == "'"$runner"'"' \
+    'model.status == "ok"' 'len(model.attempts) == 1' 'model.denied == []'
+  if [ "$runner" = codex ]; then want 'run.usage.reasoning_output_tokens == 10'; fi
+}
+
+# What is given for findings is what comes back, on a line of its own or by the CLI's own tool.
+findings='{"findings": [{"file": "README.md", "line": 1, "severity": "low", "claim": "It says little."}]}'
+case_schema() {
+  local reply='{"text": '$("$python" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$findings")'}'
+  if [ "$runner" = claude ]; then reply='{"structured": '$findings'}, {"text": "Done."}'; fi
+  serve '[{"do": ['"$reply"']}]'
+  ask 'prompt = "Review it.", returns = m.findings.schema'
+  go
+  want 'code == 0' 'verdict == "ok"' 'len(r.data.findings) == 1' 'r.data.findings[0].claim == "It says little."' \
+    'len(model.attempts) == 1'
+}
+
+shape='{ type = "object", required = { "n" }, properties = { n = { type = "integer" } } }'
+case_schema_repaired() {
+  serve '[{"do": [{"text": "Let me think."}, {"text": "{\"n\": 7}"}]}]'
+  ask "prompt = 'How many?', returns = $shape"
+  go
+  # Claude itself insists once before it gives up.
+  want 'code == 0' 'verdict == "ok"' 'r.data.n == 7' 'model.attempts[-1].status == "ok"' 'len(turns) == 2' \
+    'len(model.attempts) == (2 if model.runner == "codex" else 1)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
+}
+
+case_schema_never_met() {
+  serve '[{"do": [{"text": "Let me think."}]}]'
+  ask "prompt = 'How many?', returns = $shape"
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "invalid-output"' 'len(model.attempts) == 2' \
+    'len(turns) <= 4' 'run.usage.input_tokens == 1000 * len(paid)' 'model.usage.input_tokens == 1000 * len(paid)'
+}
+
+case_declined() {
+  serve '[{"do": [{"refused_by_model": true}]}]'
+  ask 'prompt = "Do evil."'
+  go
+  # Codex shows nothing of it: the answer is empty, and that is told.
+  if [ "$runner" = claude ]; then
+    want 'code == 1' 'model["class"] == "refused"' 'len(turns) == 1'
+  else
+    want 'r.text == ""' 'any("empty" in w for w in model.warnings)'
+  fi
+}
+
+# --- what agents may do ------------------------------------------------------------------------------
+
+case_read_only() {
+  serve '[{"do": [{"tool": "touch planted; touch .git/planted; touch .agent/planted; touch ~/planted; echo tried"},
+    {"tool": "git diff --output=planted-too HEAD~1"},
+    {"text": "I tried."}]}]'
+  ask 'prompt = "Write something."'
+  go
+  want 'code == 0' 'verdict == "ok"' 'len(turns) == 3' 'run.files_changed == []'
+  find "$HOME" -name 'planted*' | sed 's/^/was written: /'
+  git status --porcelain | sed 's/^/changed: /'
+  if [ "$runner" = claude ]; then
+    want 'len(model.denied) >= 1' 'model.denied[0].tool == "Bash"' '"Permission denied" in str(turns[2].results)'
+  else
+    want '"Read-only file system" in str(turns[1].results)'
+  fi
+}
+
+# What could be written, were it not for the sandbox: the control of the case above.
+case_writes_in_a_worktree() {
+  serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; touch ~/planted; pwd"},
+    {"text": "Written."}]}]'
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'sorted(r.files) == ["README.md", "src/new.txt"]' \
+    'sorted(run.files_changed) == ["README.md", "src/new.txt"]' 'model.files_changed == r.files' \
+    'os.environ["case"] + "/home/project" not in str(turns[1].results)'
+  if [ "$(cat src/new.txt)" != new ]; then echo "src/new.txt was not brought back"; fi
+  if [ "$(tail -n 1 README.md)" != more ]; then echo "README.md was not brought back"; fi
+  if [ -e ~/planted ]; then echo "it could write outside"; fi
+  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+}
+
+case_write_tool_claude() {
+  serve '[{"do": [{"write": "notes.txt", "text": "by the tool"}, {"text": "Written."}]}]'
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'r.files == ["notes.txt"]'
+  if [ "$(cat notes.txt)" != "by the tool" ]; then echo "notes.txt was not brought back"; fi
+}
+
+case_failed_writer_leaves_nothing() {
+  serve '[{"do": [{"tool": "echo new > new.txt"}, {"status": 400, "message": "no"}]}]'
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "refused"' 'run.files_changed == []'
+  git status --porcelain | sed 's/^/changed: /'
+  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+}
+
+case_tool_leaves_a_process() {
+  serve '[{"do": [{"tool": "setsid sleep 600 >/dev/null 2>&1 & (trap \"\" TERM; sleep 601) >/dev/null 2>&1 & echo started"},
+    {"text": "Done."}]}]'
+  ask 'prompt = "Start something.", sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'verdict == "ok"' '"started" in str(turns[1].results)'
+  nothing_left 3
+}
+
+case_secrets() {
+  serve '[{"do": [{"tool": "env; cat /proc/[0-9]*/environ 2>/dev/null | tr \"\\\\0\" \"\\\\n\" | grep -c \"^HOME=\""},
+    {"text": "I saw sk-test-local-0123456789."}]}]'
+  ask 'prompt = "Look.", sandbox = "workspace-write"'
+  SECRET_TOKEN=tok-6f1c9a0b77e24d go
+  want 'code == 0' 'len(turns) == 2' '"HOME=" in str(turns[1].results)' '"SECRET_TOKEN" not in str(turns[1].results)'
+  grep -rlsF tok-6f1c9a0b77e24d .agent "$case/out.json" "$case/err.txt" "$case/server" | sed 's/^/the secret stands in /'
+  grep -rlsF "$LOCAL_API_KEY" .agent "$case/out.json" "$case/err.txt" | sed 's/^/the key stands in /'
+  want 'r.text.startswith("I saw [redacted:")'
+  if [ "$runner" = codex ]; then want '"LOCAL_API_KEY" not in str(turns[1].results)'; fi
+}
+
+# --- failures of the provider --------------------------------------------------------------------------
+
+case_rate_once() {
+  serve '[{"do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"},
+    {"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}, {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "At last."' 'len(turns) == 3' 'len(paid) == 1' \
+    'model.attempts[-1].status == "ok"' 'all(a["class"] == "rate" for a in model.attempts[:-1])' 'len(model.attempts) >= 2'
+}
+
+case_rate_with_retry_after() {
+  serve '[{"do": [{"status": 429, "headers": {"retry-after": "1"}, "message": "Rate limit reached for requests"},
+    {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'r.text == "At last."' 'len(turns) == 2' 'len(paid) == 1' 'turns[1].at - turns[0].at >= 0.95'
+}
+
+case_rate_for_ever() {
+  serve '[{"do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "rate"' 'len(model.attempts) == 3' \
+    'len(turns) <= 6' 'len(paid) == 0' '"tried 3 times" in error.message'
+}
+
+case_server_error_once() {
+  serve '[{"do": [{"status": 500, "message": "It broke"}, {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'r.text == "At last."' 'len(turns) == 2' 'len(paid) == 1'
+}
+
+case_server_error_for_ever() {
+  serve '[{"do": [{"status": 500, "message": "It broke"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'len(turns) <= 12'
+}
+
+case_connection_refused() {
+  configure 9
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'took < 45000'
+}
+
+case_context_too_long() {
+  serve '[{"do": [{"status": 400, "code": "context_length_exceeded", "type": "invalid_request_error",
+    "message": "prompt is too long: 250000 tokens > 200000 maximum. Your input exceeds the context window of this model."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "context"' 'len(model.attempts) == 1'
+}
+
+case_bad_request() {
+  serve '[{"do": [{"status": 400, "message": "This model does not exist", "type": "invalid_request_error"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'model["class"] == "refused"' 'len(model.attempts) == 1' 'len(turns) <= 2'
+}
+
+# One after the other: the first is refused, the others are not even started.
+case_login_refused() {
+  serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
+  cat >"$case/ask.lua" <<'END'
+local answers = ctx:parallel({ "a", "b", "c" }, function(c, name)
+  return c:agent { name = name, prompt = "Hello" }.text
+end, { settle = true })
+local seen = {}
+for i, answer in ipairs(answers) do seen[i] = answer.error.class .. ": " .. answer.error.message end
+return seen
+END
+  go --limit 1
+  want 'len(r) == 3' 'all(text.startswith("auth: ") for text in r)' '"was not started" in r[1] and "was not started" in r[2]' \
+    'len(turns) <= 2' 'len(models["parallel/1/a"].attempts) == 1' 'len(models["parallel/2/b"].attempts) == 0'
+  local before
+  before=$(wc -l <"$case/server/calls.jsonl")
+  # So it is for other processes, and over once there is another key.
+  ask 'prompt = "Hello"'
+  moon run "$case/ask.lua" --allow all --runner "$runner"
+  want 'code == 1' 'verdict == "failed"' '"was not started" in error.message'
+  if [ "$(wc -l <"$case/server/calls.jsonl")" != "$before" ]; then echo "it was asked again"; fi
+  obey '[{"do": [{"text": "Welcome."}]}]'
+  LOCAL_API_KEY=sk-test-other-123456789 ANTHROPIC_API_KEY=sk-test-other-123456789 \
+    moon run "$case/ask.lua" --allow all --runner "$runner"
+  want 'code == 0' 'r.text == "Welcome."'
+}
+
+# Side by side: all are started at once; none tries again.
+case_login_refused_to_three() {
+  serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
+  cat >"$case/ask.lua" <<'END'
+return ctx:parallel({ "a", "b", "c" }, function(c, name) return c:agent { name = name, prompt = "Hello" }.text end)
+END
+  go
+  want 'code == 1' 'verdict == "failed"' 'error.message' 'len(turns) <= 6' 'all(len(m.attempts) <= 1 for m in models.values())'
+}
+
+# What providers say when an account is used up, with the time when it is not any more.
+used_up() {
+  if [ "$runner" = codex ]; then
+    printf '{"status": 429, "message": "The usage limit has been reached", "type": "usage_limit_reached", '
+    printf '"fields": {"plan_type": "plus", "resets_at": "+%s", "resets_in_seconds": %s}}' "$1" "$1"
+  else
+    printf '{"status": 429, "message": "This request would exceed your rate limit.", "type": "rate_limit_error", '
+    printf '"headers": {"anthropic-ratelimit-unified-status": "rejected", "anthropic-ratelimit-unified-reset": "+%s", ' "$1"
+    printf '"anthropic-ratelimit-unified-representative-claim": "five_hour"}}'
+  fi
+}
+
+# Limits of that kind are those of accounts, not of keys.
+by_account() {
+  if [ "$runner" = claude ]; then
+    unset ANTHROPIC_API_KEY
+    export CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-test-0123456789
+  fi
+}
+
+# Codex tells the minute alone: the end of it is what is waited for.
+case_quota() {
+  local after=6
+  if [ "$runner" = codex ]; then after=2; fi
+  serve "[{\"for\": $after, \"do\": [$(used_up $after)]}, {\"do\": [{\"text\": \"Here again.\"}]}]"
+  by_account
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 75' 'verdict == "quota"' 'len(turns) <= 2' 'model["class"] == "quota"' 'error.kind == "quota"'
+  nothing_left
+  limit=150 moon run wait R-001
+  want 'code == 0' 'verdict == "ok"' 'len(paid) == 1' 'model.status == "ok"' 'len(turns) <= 3' \
+    "turns[-1].at - turns[0].at > $after" 'len(model.attempts) == 2'
+}
+
+case_quota_without_a_time() {
+  serve '[{"do": [{"status": 429, "message": "You exceeded your current quota, please check your plan and billing details.",
+    "type": "insufficient_quota", "code": "insufficient_quota"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 75' 'verdict == "quota"' 'len(turns) <= 2' 'len(model.attempts) == 1'
+}
+
+# --- time ----------------------------------------------------------------------------------------------
+
+case_hang() {
+  serve '[{"do": [{"hang": true}]}]'
+  ask 'prompt = "Hello", idle = "6s"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 20000' 'len(model.attempts) == 1' 'len(turns) == 1'
+  nothing_left 2
+}
+
+case_hang_in_the_answer() {
+  serve '[{"do": [{"stall": "I was about to"}]}]'
+  ask 'prompt = "Hello", timeout = "8s"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 25000' 'len(turns) == 1'
+  nothing_left 2
+}
+
+case_hang_in_a_tool() {
+  serve '[{"do": [{"tool": "sleep 611"}, {"text": "Done."}]}]'
+  ask 'prompt = "Hello", timeout = "8s", sandbox = "workspace-write"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 25000'
+  nothing_left 2
+}
+
+case_malformed_stream() {
+  serve '[{"do": [{"malformed": "{\"type\": \"response.output_item.done\", \"item\": {"}, {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "At last."' 'len(paid) == 1'
+}
+
+case_malformed_for_ever() {
+  serve '[{"do": [{"malformed": "nonsense"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  if [ "$runner" = codex ]; then
+    want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3'
+  else
+    # Claude asks once more, for an answer in one piece.
+    want 'code == 0' 'r.text == "whole"' 'run.usage.output_tokens >= 50'
+  fi
+}
+
+case_dropped_stream() {
+  serve '[{"do": [{"drop": "I was about to"}, {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "At last."' 'len(paid) == 1'
+}
+
+# --- interruptions ---------------------------------------------------------------------------------------
+
+interrupted_during() {
+  serve "[{\"do\": [$1, {\"text\": \"Done.\"}]}]"
+  ask 'prompt = "Hello", sandbox = "workspace-write"'
+  start run "$case/ask.lua" --allow all --runner "$runner" --task-id t1
+  until_true 30 turns 1
+  sleep "${2:-0.5}"
+  kill -INT "$host"
+  ended 5
+  want 'code == 130' 'verdict == "cancelled"' 'took < 5000'
+  nothing_left 2
+  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+}
+
+case_interrupted_while_it_waits() { interrupted_during '{"hang": true}'; }
+case_interrupted_in_a_tool() { interrupted_during '{"tool": "(setsid sleep 621 &) ; trap \"\" INT TERM; sleep 622"}' 3; }
+
+case_host_killed() {
+  serve '[{"do": [{"after": 4, "text": "All the same."}]}]'
+  ask 'prompt = "Hello"'
+  start run "$case/ask.lua" --allow all --runner "$runner" --task-id t1
+  until_true 30 turns 1
+  kill -9 "$host"
+  ended 5
+  moon run resume R-001
+  want 'code == 0' 'verdict == "ok"' 'r.text == "All the same."' 'len(turns) == 1' 'len(paid) == 1' \
+    'len(model.attempts) == 1' 'model.usage.input_tokens == 1000'
+  # And once more: there is nothing to do.
+  moon run resume R-001
+  want 'code == 0' 'len(turns) == 1'
+}
+
+case_host_killed_and_the_agent_ends() {
+  serve '[{"do": [{"after": 2, "text": "All the same."}]}]'
+  ask 'prompt = "Hello"'
+  start run "$case/ask.lua" --allow all --runner "$runner" --task-id t1
+  until_true 30 turns 1
+  kill -9 "$host"
+  ended 5
+  nothing_left 20
+  moon run resume R-001
+  want 'code == 0' 'verdict == "ok"' 'r.text == "All the same."' 'len(turns) == 1' 'len(paid) == 1' 'took < 5000'
+}
+
+case_host_killed_while_it_writes() {
+  serve '[{"do": [{"tool": "echo new > new.txt; sleep 4"}, {"text": "Written."}]}]'
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  start run "$case/ask.lua" --allow all --runner "$runner" --task-id t1
+  until_true 30 turns 1
+  sleep 2
+  kill -9 "$host"
+  ended 5
+  moon run resume R-001
+  want 'code == 0' 'verdict == "ok"' 'r.files == ["new.txt"]' 'len(turns) == 2' 'len(paid) == 2'
+  if [ "$(cat new.txt)" != new ]; then echo "new.txt was not brought back"; fi
+  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+}
+
+# --- prompts -----------------------------------------------------------------------------------------------
+
+case_prompts() {
+  serve '[{"do": [{"text": "Read."}]}]'
+  cat >"$case/ask.lua" <<'END'
+local prompts = {
+  meta = [[$(touch planted) `touch planted`; touch planted & | > planted "it's" \ %s %n ${HOME} !! * ~ #]] .. "\n\ttab",
+  dash = "--dangerously-skip-permissions -p --help",
+  nul = "two \0 parts", scripts = "Zażółć gęślą jaźń — 漢字 🙂 \u{200b}\u{feff}end",
+  large = ("0123456789abcde\n"):rep(1 << 16):sub(1, -2) .. "!",
+}
+local names = { "meta", "dash", "scripts", "nul", "large" }
+local sums = {}
+for _, name in ipairs(names) do sums[name] = prompts[name] end
+local answers = ctx:parallel(names, function(c, name)
+  return c:agent { name = name, prompt = prompts[name] }.text
+end, { settle = true })
+prompts.large = nil
+local said = {}
+for i, name in ipairs(names) do said[name] = answers[i].ok and answers[i].value or answers[i].error.message end
+return { prompts = prompts, said = said }
+END
+  go
+  want 'all(r.said[name] == "Read." for name in ("meta", "dash", "scripts", "nul"))'
+  if [ "$runner" = codex ]; then
+    want 'code == 0' 'len(turns) == 5' 'r.said.large == "Read."'
+  else
+    # Claude itself counts the last one, and does not even ask.
+    want 'code == 4' 'len(turns) == 4' '"too long" in r.said.large' 'models["parallel/5/large"]["class"] == "context"'
+  fi
+  "$python" "$here/check.py" --prompts "$case" "$([ "$runner" = claude ] || echo large)"
+  find "$HOME" -name planted | sed 's/^/was made: /'
+}
+
+case_prompts_refused() {
+  serve '[{"do": [{"text": "Read."}]}]'
+  cat >"$case/ask.lua" <<'END'
+local long = ("0123456789abcdef"):rep(1 << 16)
+local prompts = { ["bytes \xff\xfe"] = "UTF", [long .. long:rep(10)] = "", ["  \n"] = "empty" }
+local said = {}
+for prompt in pairs(prompts) do
+  local ok, err = pcall(ctx.agent, ctx, { prompt = prompt })
+  said[#said + 1] = { ok = ok, kind = not ok and err.kind or nil, message = not ok and err.message or nil }
+end
+return said
+END
+  go
+  want 'len(r) == 3' 'not any(s.ok for s in r)' 'all(s.kind == "invalid" for s in r)' 'turns == []'
+}
+
+# --- three at once -----------------------------------------------------------------------------------------
+
+# A reviewer's answer with one finding.
+finding() {
+  local given='{"findings": [{"file": "src/a.js", "line": '$1', "severity": "high", "claim": "'$2'", "evidence": "the line", "fix": "change it", "confidence": 0.9}]}'
+  if [ "$runner" = claude ]; then
+    printf '[{"structured": %s}, {"text": "Done."}]' "$given"
+  else
+    printf '[{"text": %s}]' "$("$python" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$given")"
+  fi
+}
+
+# reviewed CORRECTNESS RISKS TESTS: triangulated-review, with what each of the three is told.
+reviewed() {
+  mkdir -p src && printf 'one\ntwo\nthree\n' >src/a.js && commit change
+  serve "[{\"when\": \"one lens, correctness\", \"do\": $1}, {\"when\": \"one lens, risks\", \"do\": $2},
+    {\"when\": \"one lens, tests\", \"do\": $3}]"
+  moon run triangulated-review --runner "$runner" --task-id t1
+}
+
+no_login='[{"status": 400, "message": "no", "type": "invalid_request_error"}]'
+
+case_review() {
+  reviewed "$(finding 1 'The first line is wrong.')" "$(finding 1 'The first line is wrong.')" "$(finding 3 'Nothing tests it.')"
+  want 'code == 0' 'verdict == "ok"' 'len(turns) == 3' 'len(paid) == 3' \
+    'sorted(f.line for f in r.findings) == [1, 3]' 'any(f.corroborated_by for f in r.findings)' 'r.lost == []' \
+    'run.usage.input_tokens == 3000' 'turns[2].at - turns[0].at < 6' 'len(run.steps) >= 3'
+}
+
+case_review_one_fails() {
+  reviewed "$(finding 1 'The first line is wrong.')" "$no_login" "$(finding 3 'Nothing tests it.')"
+  want 'code == 4' 'verdict == "degraded"' 'len(r.findings) == 2' 'len(r.lost) == 1' '"risks" in str(r.lost[0])' \
+    'sum("risks" in m.step for m in models.values()) == 1' '[(d.succeeded, d.total) for d in record.degraded] == [(2, 3)]'
+}
+
+case_review_two_fail() {
+  reviewed "$(finding 1 'The first line is wrong.')" "$no_login" "$no_login"
+  want 'code == 1' 'verdict == "failed"' '"1 of 3" in error.message' 'len(paid) == 1'
+}
+
+case_review_all_quota() {
+  local after=9
+  if [ "$runner" = codex ]; then after=5; fi
+  mkdir -p src && printf 'one\n' >src/a.js && commit change
+  serve "[{\"for\": $after, \"do\": [$(used_up $after)]}, {\"when\": \"one lens, tests\", \"do\": $(finding 3 'Untested.')},
+    {\"when\": \"one lens, risks\", \"do\": $(finding 1 'Wrong.')}, {\"do\": $(finding 1 'Wrong.')}]"
+  by_account
+  moon run triangulated-review --runner "$runner" --task-id t1
+  want 'code == 75' 'verdict == "quota"' 'len(paid) == 0' 'len(turns) <= 6'
+  limit=150 moon run wait R-001
+  want 'code == 0' 'verdict == "ok"' 'len(turns) - len(paid) <= 6' "turns[-1].at - turns[0].at > $after" \
+    'len({t.reply.get("text") or str(t.reply.structured) for t in turns if "status" not in t.reply}) >= 2'
+}

@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# Drives the real Codex CLI and Claude Code, pinned in package.json, through the executable against a
+# model server of its own on 127.0.0.1.
+#   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
+# Prints "ok NAME", "FAIL NAME: why" or "skipped NAME: why", and ends with its count. The agents are
+# installed once, into ${XDG_CACHE_HOME:-~/.cache}/moonlet-tests/agents; where that cannot be done the
+# cases are skipped. Needs git and python3. MOONLET_SOAK=1 runs the long cases too, MOONLET_JOBS says how
+# many run at once, MOONLET_KEEP=1 keeps the folders of those that fail.
+set -uo pipefail
+[ $# -ge 1 ] || { echo "usage: $0 MOONLET [WORD]" >&2; exit 2; }
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+moonlet=$(realpath "$1")
+word=${2:-}
+python=$(python3 -c 'import sys; print(sys.executable)') || exit 2
+
+# --- the agents ------------------------------------------------------------------------------------
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/moonlet-tests/agents
+
+# Prints why the agents are not there; installs them when the pinned ones are not yet.
+missing() {
+  local pinned
+  pinned=$(sha256sum <"$here/package-lock.json")
+  if [ "$(cat "$cache/pinned" 2>/dev/null)" != "$pinned" ]; then
+    command -v npm >/dev/null || { echo "npm is not installed" && return; }
+    mkdir -p "$cache" || { echo "$cache cannot be made" && return; }
+    (
+      flock 9
+      [ "$(cat "$cache/pinned" 2>/dev/null)" = "$pinned" ] && exit
+      cp "$here/package.json" "$here/package-lock.json" "$cache/" &&
+        cd "$cache" && timeout 600 npm ci --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1 &&
+        printf '%s\n' "$pinned" >"$cache/pinned"
+    ) 9>"$cache/.lock" || { echo "npm could not install them (see $cache/npm.log)" && return; }
+  fi
+  [ -x "$cache/node_modules/.bin/codex" ] && [ -x "$cache/node_modules/.bin/claude" ] ||
+    echo "npm has not installed them for this system"
+}
+
+# --- what cases are made of: they stand in a repository of their own, beneath their HOME -------------
+# serve RULES: starts the model server of the case with this script; see server.py.
+serve() {
+  mkdir -p "$case/server"
+  obey "$1"
+  "$python" "$here/server.py" "$case/server" >"$case/server/log" 2>&1 &
+  server=$!
+  until [ -s "$case/server/port" ]; do sleep 0.05; done
+  configure "$(cat "$case/server/port")"
+}
+
+# obey RULES: another script for the server that runs.
+obey() {
+  printf '%s\n' "$1" >"$case/server/script.new" && mv "$case/server/script.new" "$case/server/script.json"
+}
+
+stop_server() {
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; fi
+  server=
+}
+
+# configure PORT: the user's config, with a provider at that port.
+configure() {
+  mkdir -p "$XDG_CONFIG_HOME/moonlet"
+  cat >"$XDG_CONFIG_HOME/moonlet/config.lua" <<END
+return { runners = {
+  codex = { program = "$cache/node_modules/.bin/codex", model = "mock-1", env = { "LOCAL_API_KEY" },
+    args = { "-c", "model_provider=local", "-c",
+      'model_providers.local={name="local",base_url="http://127.0.0.1:$1/v1",wire_api="responses",env_key="LOCAL_API_KEY"}' } },
+  claude = { program = "$cache/node_modules/.bin/claude", model = "sonnet",
+    env = { "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY" } },
+} }
+END
+  export LOCAL_API_KEY=sk-test-local-0123456789 ANTHROPIC_API_KEY=sk-test-local-0123456789
+  export ANTHROPIC_BASE_URL=http://127.0.0.1:$1
+}
+
+# ask FIELDS: a script that asks one agent; FIELDS are those of ctx:agent beside its name.
+ask() {
+  cat >"$case/ask.lua" <<END
+local answer = ctx:agent { name = "ask", $1 }
+return { text = answer.text, data = answer.data, files = answer.files_changed, usage = answer.usage }
+END
+}
+
+# go [ARG…]: runs what `ask` wrote with the case's runner, and keeps what came of it for `want`.
+go() { moon run "$case/ask.lua" --allow all --runner "$runner" --task-id t1 "$@"; }
+
+# moon ARG…: moonlet with --json; `code` and `took` (in ms) say how it ended.
+moon() {
+  local began
+  began=$(date +%s%3N)
+  timeout -k 5 "${limit:-60}" "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null
+  code=$?
+  took=$(($(date +%s%3N) - began))
+  runs=$((runs + 1))
+  cp "$case/out.json" "$case/out-$runs.json"
+}
+
+# start ARG…: the same in the background; `host` is its process id.
+start() {
+  set -m # without it bash starts the job with INT ignored
+  "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
+  host=$!
+  set +m
+}
+
+# ended SECONDS: waits for it.
+ended() {
+  local began=$(date +%s%3N)
+  until_true "$1" gone "$host" || kill -9 "$host"
+  wait "$host" 2>/dev/null
+  code=$?
+  took=$(($(date +%s%3N) - began))
+}
+
+gone() { [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]; }
+
+# want EXPRESSION…: whether Python expressions over the outcome hold; says so when one does not.
+want() { "$python" "$here/check.py" "$case" "$code" "$took" "$@"; }
+
+commit() { git add -A && git commit -q --allow-empty -m "$1"; }
+
+# Prints the processes of the case: all of them have its folder in their environment.
+processes() {
+  local entry pid
+  for entry in /proc/[0-9]*; do
+    pid=${entry#/proc/}
+    if [ "$pid" = "$BASHPID" ] || [ "$pid" = "$server" ] || [ "$pid" = "$self" ]; then continue; fi
+    if grep -qsF -- "HOME=$case/" "$entry/environ"; then printf '%s\n' "$pid"; fi
+  done
+}
+
+# nothing_left [SECONDS]: waits until no process of the case is there any more.
+nothing_left() {
+  local end=$((SECONDS + ${1:-5})) pid left
+  while :; do
+    left=$(processes)
+    if [ -z "$left" ]; then return; fi
+    if [ "$SECONDS" -ge "$end" ]; then break; fi
+    sleep 0.2
+  done
+  for pid in $left; do
+    echo "process $pid is left: $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | head -c 200)"
+    kill -9 "$pid" 2>/dev/null
+  done
+}
+
+# until_true SECONDS COMMAND…: polls.
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    if [ "$SECONDS" -gt "$end" ]; then
+      echo "waited in vain for: $*"
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+# turns N: whether the server has heard at least so many requests.
+turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "turn"')" -ge "$1" ]; }
+
+# shellcheck source=tests/agents/cases.sh
+. "$here/cases.sh"
+
+# --- one case: "NAME RUNNER" -------------------------------------------------------------------------
+run_case() {
+  local name=$1 title why self server='' runs=0 code=0 took=0 began=$SECONDS
+  runner=$2
+  title=${name#case_}
+  title=${title#soak_}
+  title=$runner-${title//_/-}
+  case=$work/$title
+  mkdir -p "$case/home/project" "$case/tmp"
+  why=$(
+    self=$BASHPID
+    export case HOME=$case/home TMPDIR=$case/tmp XDG_CONFIG_HOME=$case/home/.config
+    cd "$HOME/project" && git init -q -b main . && echo 'A project' >README.md && commit start
+    "$name" 2>&1
+    stop_server
+    nothing_left
+  )
+  if [ -z "$why" ]; then
+    echo "ok $title ($((SECONDS - began)) s)"
+  else
+    echo "FAIL $title: $(tr '\n' ';' <<<"$why" | head -c 3000)"
+  fi
+  if [ -z "${MOONLET_KEEP:-}" ]; then rm -rf "$case"; fi
+}
+
+# --- all of them -------------------------------------------------------------------------------------
+list_cases() {
+  local name runner
+  # Those that wait for a time come first.
+  for name in $(compgen -A function case_ | grep quota) $(compgen -A function case_ | grep -v quota); do
+    if [[ $name == case_soak_* ]] && [ -z "${MOONLET_SOAK:-}" ]; then continue; fi
+    for runner in codex claude; do
+      if [[ $name == *_codex && $runner != codex ]] || [[ $name == *_claude && $runner != claude ]]; then continue; fi
+      title=${name#case_}
+      if [ -n "$word" ] && ! [[ $runner-${title//_/-} == *"$word"* ]]; then continue; fi
+      printf '%s %s\n' "$name" "$runner"
+    done
+  done
+}
+
+cases=()
+while IFS= read -r line; do cases+=("$line"); done < <(list_cases)
+if [ ${#cases[@]} -eq 0 ]; then
+  echo "0 passed, 0 failed"
+  exit 0
+fi
+reason=$(missing)
+if [ -n "$reason" ]; then
+  echo "skipped the real agents: $reason"
+  echo "0 passed, 0 failed, ${#cases[@]} skipped"
+  exit 0
+fi
+
+work=$(mktemp -d /tmp/agents.XXXXXX) || exit 1
+trap '[ -n "${MOONLET_KEEP:-}" ] || rm -rf "$work"' EXIT
+export LC_ALL=C.UTF-8 TZ=UTC TERM=dumb
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_AUTHOR_NAME=tester GIT_AUTHOR_EMAIL=t@example.org GIT_COMMITTER_NAME=tester GIT_COMMITTER_EMAIL=t@example.org
+unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" "${!CODEX@}" "${!CLAUDE@}" "${!ANTHROPIC@}" \
+  "${!OPENAI@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+
+for line in "${cases[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-3}" ]; do wait -n; done
+  # shellcheck disable=SC2086
+  run_case $line >>"$work/results" &
+done
+wait
+cat "$work/results"
+passed=$(grep -c '^ok ' "$work/results")
+failed=$((${#cases[@]} - passed))
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,38 @@
+-- A few paid agents whose prompts say what was seen before them; `--kind` is what there is to see.
+local m = require "moonlet"
+
+local kinds = {}
+
+-- The same prompt and the same name, beside and after one another: each is a step of its own.
+function kinds.twins(ctx, ask)
+  ctx:phase("twins", 5)
+  ctx:parallel({ 1, 2, 3 }, function(c) return ask(c, "twin") end)
+  return { ask(ctx, "twin"), ask(ctx, "twin") }
+end
+
+-- What git says is asked once.
+function kinds.git(ctx, ask)
+  local facts = m.facts.git(ctx, "")
+  local head = ctx:exec { "git", "log", "--oneline" }.stdout
+  return { ask(ctx, "one", facts.head .. #facts.files), ask(ctx, "two", head), ask(ctx, "three") }
+end
+
+-- An agent that knows nothing of the world, and one that is told of it.
+function kinds.world(ctx, ask)
+  local first = ask(ctx, "blind")
+  local seen = ctx:read "world.txt" .. ctx:exec { "cat", "world.txt" }.stdout
+  return { first, seen, ask(ctx, "seeing", seen), ask(ctx, "last") }
+end
+
+return m.preset {
+  name = "tale",
+  summary = "A short run to be killed and resumed.",
+  args = { kind = m.arg.string { default = "twins" }, pause = m.arg.string { default = "0.3" } },
+  needs = { agents = true, programs = { "git", "cat" }, env = { "BILL" }, read = { "." } },
+  run = function(ctx, args)
+    return kinds[args.kind](ctx, function(c, name, more)
+      return c:agent { name = name, env = { "BILL" },
+        prompt = ("%s %s -\n%s\n"):format(name, args.pause, more or "") }.text
+    end)
+  end,
+}

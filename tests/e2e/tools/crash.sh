@@ -1,0 +1,148 @@
+# Rounds of kills: a long run of paid agents is killed, resumed until its end, and audited. To be
+# sourced by cases; they set `preset`, and its arguments `agents` and `pause`.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+# new_round NAME: a repository of its own; $BILL is its bill, $round its folder.
+new_round() {
+  round=$TMPDIR/rounds/$1
+  mkdir -p "$round" && cd "$round" && git init -q . || exit 99
+  export BILL=$round/bill
+  : >"$BILL"
+}
+
+# The command that goes on with the round's run, or begins it, in `words`.
+next_command() {
+  run=$(ls .agent/runs 2>/dev/null | tail -n 1)
+  words=(moonlet run resume "$run" --json)
+  if ! [ -e ".agent/runs/$run/run.json" ]; then
+    # What never became a run is in nobody's way.
+    words=(moonlet run "$PRESETS/$preset.lua" --allow needs --agents "$agents" --pause "$pause" --json
+      --runner "command:$AGENTS/paid")
+  fi
+}
+
+# drive [WRAPPER…]: runs that command; the exit code is in $code.
+drive() {
+  next_command
+  "$@" "${words[@]}" >envelope 2>err
+  code=$?
+  if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
+  run=$(ls .agent/runs 2>/dev/null | tail -n 1)
+}
+
+# drive_killed VICTIM MS: the same, and kills after so many milliseconds: the host, the keeper's worker,
+# the guard, or all.
+drive_killed() {
+  local host guard='' worker='' victims
+  next_command
+  "${words[@]}" >envelope 2>err &
+  host=$!
+  sleep "0.$(printf %03d "$2")"
+  # One that has none yet gets it in a moment.
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    run=$(ls .agent/runs | tail -n 1)
+    read -r guard worker < <(tail -n +1 ".agent/runs/$run/keeper.log" |
+      sed -nE '/"record":"keeper"/s/.*"guard":([0-9]+).*"worker":([0-9]+).*/\1 \2/p' | tail -n 1)
+    if [ "$1" = host ] || kill -0 "$worker"; then break; fi
+    sleep 0.02
+  done
+  case $1 in
+    host) victims=$host ;;
+    keeper) victims=$worker ;;
+    guard) victims=$guard ;;
+    *) victims="$host $guard $worker" ;;
+  esac
+  if kill -KILL $victims; then echo "$1" >>"$TMPDIR/killed"; fi
+  wait "$host"
+  code=$?
+  if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
+} 2>/dev/null
+
+# Whether any process of the round lives, told by its environment; but $spared.
+none_left() {
+  local entry left='' try
+  for try in 1 2 3 4 5 6 7 8 9 10; do
+    left=
+    for entry in /proc/[0-9]*; do
+      if grep -qszF "BILL=$BILL" "$entry/environ" && ! [[ $(readlink "$entry/exe") == */bash ]] &&
+        [ "${entry#/proc/}" != "${spared:-}" ]; then
+        left+=" ${entry#/proc/}"
+      fi
+    done 2>/dev/null
+    [ -n "$left" ] || return 0
+    sleep 0.2
+  done
+  echo "processes are left:$left"
+}
+
+# settle [--once]: resumes until the end and says what is not as it would have been undisturbed.
+settle() {
+  local try
+  for try in 1 2 3 4 5 6; do
+    drive
+    [ "$code" -ne "$expected" ] || break
+    # What was lost with a keeper, and where nothing was to be lost, is another try's.
+    [ -z "${1:-}" ] || break
+  done
+  if [ "$code" -ne "$expected" ]; then
+    echo "exit code $code instead of $expected"
+    head -c 600 envelope
+    tail -n 3 err
+    return
+  fi
+  # One that was killed once its record was complete has told nobody.
+  [ -e final ] || cp "$TMPDIR/undisturbed" final
+  "$TOOLS/json_get" final /result/sure >sure
+  cmp -s sure "$TMPDIR/sure" || { echo "another result:" && head -c 400 sure; }
+  "$TOOLS/audit" ".agent/runs/$run" "$BILL" "$@" >audit || cat audit
+  moonlet run verify "$run" >verified 2>&1 || cat verified
+  moonlet ps | grep -qxF 'nothing is running' || moonlet ps
+  none_left
+}
+
+# checked NAME COMMAND…: the round NAME; prints its name and what was wrong with it, if anything.
+checked() {
+  local name=$1 problems
+  shift
+  problems=$(new_round "$name" && "$@" 2>&1)
+  if [ -n "$problems" ]; then
+    printf '%s:\n%s\n' "$name" "$(sed 's/^/  /' <<<"$problems")"
+    if [ -n "${KEEP_ROUNDS:-}" ]; then return; fi
+  fi
+  rm -rf "$TMPDIR/rounds/$name"
+}
+
+# side_by_side N: waits until fewer than N rounds run.
+side_by_side() {
+  while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
+}
+
+# The result of a run that nobody disturbs, in $TMPDIR/sure; its exit code in $expected: 4 where an agent
+# fails on purpose.
+undisturbed() {
+  new_round undisturbed
+  drive
+  expected=$code
+  [ "$code" -eq 0 ] || [ "$code" -eq 4 ] || { head -c 2000 envelope err && exit 99; }
+  cp envelope "$TMPDIR/undisturbed"
+  "$TOOLS/json_get" envelope /result/sure >"$TMPDIR/sure"
+}
+
+# kill_at N COMMAND…: runs it, and kills it with -9 when the bill has N lines.
+kill_at() {
+  local lines=$1 host _
+  shift
+  "$@" >envelope 2>err &
+  host=$!
+  for _ in $(seq 500); do
+    if [ "$(wc -l <"$BILL")" -ge "$lines" ]; then break; fi
+    sleep 0.01
+  done
+  kill -KILL "$host"
+  wait "$host"
+} 2>/dev/null
+
+# tale KIND OPTION…: the command of a run of presets/tale.lua, in `words`.
+tale() {
+  words=(moonlet run "$PRESETS/tale.lua" --allow needs --kind "$1" --json --runner "command:$AGENTS/paid")
+}

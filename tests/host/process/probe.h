@@ -1,0 +1,13 @@
+// A confined child's side of the confinement tests: does what it is told, line by line, and tells
+// what the kernel said to each. Async-signal-safety does not matter here; it is a whole process.
+#pragma once
+
+#include <string>
+
+namespace moonlet::test {
+
+/// Each line of `script` is a verb and its arguments, separated by tabs; for each one line
+/// "ok" or the name of the errno goes to stdout.
+int probe(const std::string& script);
+
+}  // namespace moonlet::test

@@ -1,0 +1,249 @@
+// The journal as steps see it: what is told again, in which order, and what is done anew. Records
+// lie in memory here; what is on the disk is the matter of tests/host/artifact/journal_test.cpp.
+#include "tests/catch.h"
+#include "tests/lua/fixture.h"
+
+using namespace moonlet;
+
+namespace {
+
+// begin(records) opens a journal with these records; every step that is done is added to `done`.
+const std::string kJournal = R"(
+  local journal = require "moonlet.internal.journal"
+  local values = require "moonlet.internal.values"
+  local scope = require "moonlet.internal.scope"
+  require "moonlet.internal.ctx"
+  local files, records, done, told = {}, {}, {}, {}
+  local function add(text) records[#records + 1] = text end
+  core.journal = { append = add, note = add, open = function() return { table.unpack(records) } end }
+  core.run.write_value = function(name, text) files[name] = text end
+  core.run.read_value = function(name) return files[name] end
+  local run = { limit = 8, note_degraded = function() end,
+    emit = function(_, fields) told[#told + 1] = tostring(fields.step) .. ": " .. tostring(fields.text) end }
+  local function begin(fresh, ended)
+    done, told = {}, {}
+    run.journal = journal.open(fresh, ended)
+    add(core.json.encode { t = "drive", retry = run.journal.retry })
+  end
+  local function step(key, input, live)
+    return (journal.step(run, key, { verb = "step", input = input }, {}, function()
+      done[#done + 1] = key
+      return live()
+    end))
+  end
+  local function over(verdict) add(core.json.encode { t = "over", verdict = verdict }) end
+  local function list(items) return table.concat(items, " ") end
+)";
+
+std::string journaled(const std::string& text) { return LuaFixture().run(kJournal + text); }
+
+}  // namespace
+
+TEST_CASE("a step that is on record is told, not done") {
+  CHECK(journaled(R"(
+    begin()
+    local first = step("a", 1, function() return { n = 7 } end).n
+    begin()
+    local again = step("a", 1, function() error "no" end).n
+    return first, again, #done)") == "7,7,0");
+}
+
+TEST_CASE("another input is another step, and is named; its neighbours are left alone") {
+  CHECK(journaled(R"(
+    local function all(input)
+      begin()
+      for _, key in ipairs { "a", "b", "c" } do step(key, key == "b" and input or 0, function() return true end) end
+      return list(done) .. "|" .. list(told)
+    end
+    return all(1), all(2), all(2))") ==
+        "a b c|,b|b: its input has changed since the run was recorded: it is done again,|");
+}
+
+TEST_CASE("a failure is told again, until a run that did not end well is resumed") {
+  const std::string text = R"(
+    local function try(good, ended)
+      begin(false, ended)
+      local ok, err = pcall(step, "a", 1, function()
+        if good then return "fine" end
+        error { kind = "denied", message = "no", hint = "ask", secret = 1 }
+      end)
+      return ok and "fine" or err.kind .. " " .. err.message .. " " .. err.hint .. tostring(err.secret), #done
+    end
+    local told = { (try(false)) }
+    over(VERDICT)
+    local again, count = try(true, ENDED)
+    return told[1], again, count, (try(false)))";
+  const auto with = [&](const std::string& verdict, const char* ended = "true") {
+    return journaled("local VERDICT, ENDED = '" + verdict + "', " + ended + "\n" + text);
+  };
+  const std::string again = "denied no ask1,denied no asknil,0,denied no asknil";
+  CHECK(with("ok") == again);
+  CHECK(with("needs-human") == again);
+  // It was killed before it could tell.
+  CHECK(with("degraded", "false") == again);
+  for (const char* verdict : {"failed", "cancelled", "budget", "blocked", "degraded"}) {
+    CHECK(with(verdict) == "denied no ask1,fine,1,fine");
+  }
+}
+
+TEST_CASE("what failed in a retry that was killed is told again") {
+  CHECK(journaled(R"(
+    local count = 0
+    local function try()
+      local ok, err = pcall(step, "a", 1, function()
+        count = count + 1
+        error { kind = "failed", message = "no. " .. count }
+      end)
+      return err.message
+    end
+    begin()
+    local told = { try() }
+    over "failed"
+    begin(false, true)
+    told[2] = try()
+    begin()
+    told[3] = try()
+    begin()
+    told[4] = try()
+    return list(told))") == "no. 1 no. 2 no. 2 no. 2");
+}
+
+TEST_CASE("what the end of the run cut short is not on record") {
+  CHECK(journaled(R"(
+    begin()
+    for _, kind in ipairs { "cancelled", "budget", "limit", "parked", "quota" } do
+      pcall(step, kind, 1, function() error { kind = kind, message = "x" } end)
+    end
+    return #records)") == "1");
+}
+
+TEST_CASE(
+    "an observation is made once; of another thing it is another one; --fresh makes all anew") {
+  CHECK(journaled(R"(
+    local count = 0
+    local function look(key, input)
+      return journal.fact(run, key, { of = input }, function() count = count + 1 return count end)
+    end
+    begin()
+    local seen = { look("a", 1), look("a", 1), look("b", 1) }
+    begin()
+    seen[#seen + 1], seen[#seen + 2], seen[#seen + 3] = look("a", 1), look("b", 2), look("b", 2)
+    begin(true)
+    seen[#seen + 1] = look("a", 1)
+    return list(seen))") == "1 2 3 2 4 5 6");
+}
+
+TEST_CASE("--fresh does steps again, but asks no agent again") {
+  CHECK(journaled(R"(
+    local function both()
+      step("s", 1, function() return 1 end)
+      journal.step(run, "a", { verb = "agent" }, {}, function() done[#done + 1] = "a" return 1 end)
+      return list(done)
+    end
+    begin()
+    local first = both()
+    begin(true)
+    return first, both())") == "s a,s");
+}
+
+TEST_CASE("values come back as they were, whatever bytes and keys they have") {
+  CHECK(journaled(R"(
+    local big = ("x"):rep(100000)
+    local function value()
+      return { text = "a\0\xff\xfe\u{7f}", big = { big, "\xff" .. big }, list = core.json.array {}, null = core.json.null,
+        odd = { { ["$bytes"] = "no" }, { ["$value"] = "../run.json" }, { ["$table"] = { ["$bytes"] = 1 } } },
+        numbers = { 2^53, -0.5, 1 << 62 } }
+    end
+    begin()
+    step("a", 1, value)
+    begin()
+    local v, w = step("a", 1, function() error "no" end), value()
+    return v.text == w.text, v.big[1] == big, v.big[2] == "\xff" .. big, core.json.is_array(v.list), v.null == w.null,
+      v.odd[1]["$bytes"], v.odd[2]["$value"], v.odd[3]["$table"]["$bytes"], v.numbers[1] == w.numbers[1],
+      v.numbers[2], math.type(v.numbers[3]) .. v.numbers[3], #done)") ==
+        "true,true,true,true,true,no,../run.json,1,true,-0.5,integer4611686018427387904,0");
+}
+
+TEST_CASE("a value whose file is gone or was changed is made again") {
+  CHECK(journaled(R"(
+    local function make() return ("y"):rep(100000) end
+    begin()
+    step("a", 1, make)
+    local name = next(files)
+    files[name] = files[name]:gsub("y", "z", 1)
+    begin()
+    local ok = step("a", 1, make) == make()
+    files = {}
+    begin()
+    return ok, list(done), #step("a", 1, make), list(done))") == "true,,100000,a");
+}
+
+TEST_CASE("records that are not ours are refused by their number") {
+  for (const std::string record :
+       {R"({"t":"alien"})", R"({})", R"([])", R"({"t":"end","k":"a"})",
+        R"({"t":"fact","k":1,"h":"x"})", R"({"t":"begin","k":"a","h":"x","a":"1"})",
+        R"({"t":"timeout","k":"a"})", R"({"t":"end","k":"a","h":"x","s":"failed"})",
+        R"({"t":"over"})", R"({"t":"begin")"}) {
+    const std::string answer = journaled("begin() add '" + record + "'\nbegin()");
+    INFO(record << " gave " << answer);
+    CHECK(answer.find("error: failed: record 2 of the journal cannot be understood: ") == 0);
+  }
+}
+
+// The order in which tasks went on is a part of the story: whatever a script made of it, it makes
+// again.
+TEST_CASE("from every point of the story it is told in the order in which it happened") {
+  CHECK(journaled(R"(
+    local seed = 1
+    local function chance(n) seed = (seed * 1103515245 + 12345) % (1 << 31) return seed % n end
+    local order
+    -- Tasks with steps of chance lengths, a race, and a scope that runs out of time.
+    local function story()
+      order = {}
+      scope.body(run, "", {}, function(ctx)
+        for t = 1, 5 do
+          ctx:spawn(function(c)
+            for s = 1, 4 do
+              local key = ("t%d.%d"):format(t, s)
+              step(key, t, function() core.task.sleep(1 + chance(40)) return true end)
+              order[#order + 1] = key
+              if s == 2 then
+                local ok, err = pcall(c.scope, c, { name = "late", timeout = 15 / 1000 }, function()
+                  step(key .. "/long", t, function() core.task.sleep(10 + chance(10)) return true end)
+                  order[#order + 1] = key .. "/long"
+                end)
+                -- As the engine does when it comes to that.
+                if not ok and err.message:find " ms$" then
+                  add(core.json.encode { t = "timeout", k = err.message:match "^(.-) took", e = err })
+                end
+              end
+            end
+          end)
+        end
+      end)
+      return list(order)
+    end
+    begin()
+    story()
+    local kept, wrong = records, {}
+    for n = 1, #kept do
+      records = { table.unpack(kept, 1, n) }
+      local ends = {}
+      for _, text in ipairs(records) do
+        local item = core.json.decode(text)
+        if item.t == "end" and item.s == "ok" then ends[#ends + 1] = item.k end
+      end
+      begin()
+      story()
+      for _, key in ipairs(done) do
+        for _, ended in ipairs(ends) do
+          if key == ended then wrong[#wrong + 1] = n .. ": " .. key .. " was done again" end
+        end
+      end
+      local known = list(ends)
+      local first = {}
+      for i = 1, #ends do first[i] = order[i] end
+      if list(first) ~= known then wrong[#wrong + 1] = n .. ": " .. known .. " became " .. list(first) end
+    end
+    return #kept > 20, #wrong, tostring(wrong[1]))") == "true,0,nil");
+}
