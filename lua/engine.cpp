@@ -93,6 +93,8 @@ class Engine::Impl {
     uv_async_send(&wake_);
   }
 
+  void continued() { continued_.store(true, std::memory_order_release); }
+
  private:
   Result<Outcome> drive(LuaState& state, Scheduler& scheduler, const std::shared_ptr<Task>& task);
   Result<Outcome> end_killed(Services& services, LuaState& state);
@@ -103,6 +105,7 @@ class Engine::Impl {
   Loop loop_;
   uv_async_t wake_{};
   std::atomic<bool> cancel_asked_{false};
+  std::atomic<bool> continued_{false};
 };
 
 Result<Outcome> Engine::Impl::read_outcome(lua_State* L, const Task& task,
@@ -191,6 +194,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   services.keeper_program = options_.moonlet_program;
   services.print = options_.print;
   services.request_cancel = [this] { cancel(); };
+  services.take_continued = [this] { return continued_.exchange(false); };
   services.on_detached = options_.on_detached;
   services.interactive = options_.interactive;
   lua_State* L = state.main();
@@ -249,6 +253,8 @@ Result<Outcome> Engine::run(const std::string& preset, const std::vector<std::st
 }
 
 void Engine::cancel() { impl_->cancel(); }
+
+void Engine::continued() { impl_->continued(); }
 
 void Engine::on_interrupt(int signal) { LuaState::on_signal(signal); }
 

@@ -24,7 +24,8 @@ std::optional<EventType> type_from(std::string_view name) {
   return std::nullopt;
 }
 
-/// display(mode): "plain" lines for a person, "events" as JSON lines in the result stream, "none"
+/// display(mode): "live" view for a person at a terminal, where there is one; "plain" lines;
+/// "events" as JSON lines in the result stream; "none"
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
@@ -32,7 +33,9 @@ int event_display(lua_State* L) {
     services.show([&services](const Event& event) {
       if (services.print) services.print(1, json_text(to_json(event)) + "\n");
     });
-  } else if (mode == "plain") {
+  } else if (mode == "live" && services.show_live()) {
+    return 0;
+  } else if (mode == "plain" || mode == "live") {
     services.show([&services](const Event& event) {
       const std::string line = to_line(event);
       if (services.print && !line.empty()) services.print(2, line + "\n");

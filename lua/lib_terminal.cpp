@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "host/telemetry/live_terminal.h"
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/scheduler.h"
@@ -22,7 +23,9 @@ constexpr std::size_t kLongestLine = 64 * 1024;
 /// means that a whole one is there.
 class LineRead final : public Operation {
  public:
-  explicit LineRead(Loop& loop) : poll_(new uv_poll_t{}) {
+  /// `view` stays away until the line is there.
+  LineRead(Loop& loop, std::weak_ptr<LiveTerminal> view)
+      : poll_(new uv_poll_t{}), view_(std::move(view)) {
     uv_poll_init(loop.raw(), poll_, STDIN_FILENO);
     poll_->data = this;
     uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
@@ -58,9 +61,12 @@ class LineRead final : public Operation {
     uv_close(reinterpret_cast<uv_handle_t*>(poll_),
              [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
     poll_ = nullptr;
+    const bool typed = !line_.empty() && line_.back() == '\n';
+    if (const auto view = view_.lock()) view->resume(typed);
   }
 
   uv_poll_t* poll_;
+  std::weak_ptr<LiveTerminal> view_;
   std::string line_;
   bool ended_ = false;
 };
@@ -86,8 +92,9 @@ int terminal_ask(lua_State* L) {
   const char* text = luaL_checklstring(L, 1, &size);
   Services& services = Services::of(L);
   Pending& pending = Scheduler::of(L).prepare(L, push_line);
+  if (const auto view = services.live().lock()) view->suspend();
   if (services.print) services.print(STDERR_FILENO, {text, size});
-  pending.operation = std::make_shared<LineRead>(services.loop);
+  pending.operation = std::make_shared<LineRead>(services.loop, services.live());
   return Scheduler::of(L).await(L);
 }
 

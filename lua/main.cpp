@@ -14,7 +14,11 @@
 
 namespace {
 
-moonlet::Engine* engine_to_cancel = nullptr;
+moonlet::Engine* signalled = nullptr;
+
+void on_continue(int) {
+  if (signalled != nullptr) signalled->continued();
+}
 
 /// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
 /// host go, ends what is left.
@@ -22,11 +26,11 @@ void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) _exit(128 + signal);
   seen = 1;
-  if (engine_to_cancel != nullptr) engine_to_cancel->cancel();
+  if (signalled != nullptr) signalled->cancel();
 }
 
 void watch_signals(moonlet::Engine& engine) {
-  engine_to_cancel = &engine;
+  signalled = &engine;
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
@@ -36,6 +40,9 @@ void watch_signals(moonlet::Engine& engine) {
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);
   }
+  action.sa_handler = on_continue;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 
@@ -130,7 +137,7 @@ int main(int argc, char** argv) {
   if (!engine) return report(engine.error());
   watch_signals(*engine);
   auto outcome = engine->command({argv + 1, argv + argc});
-  engine_to_cancel = nullptr;
+  signalled = nullptr;
   if (!outcome) return report(outcome.error());
   if (lost_output != 0) {
     std::fprintf(stderr,

@@ -1,5 +1,7 @@
 #include "lua/services.h"
 
+#include <unistd.h>
+
 #include "lua/error.h"
 #include "lua/run.h"
 
@@ -16,14 +18,43 @@ Services::Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string
       redactor({}, environment),
       bus(std::make_unique<Bus>(redactor, clock)) {}
 
-Services::~Services() { drop_run(); }
+Services::~Services() {
+  drop_run();
+  show(nullptr);
+}
 
 void Services::show(std::function<void(const Event&)> fn) {
   if (display_) bus->remove(*display_);
   display_.reset();
+  if (live_) {
+    live_->finish();
+    live_.reset();
+    print = std::move(print_itself_);
+  }
   if (!fn) return;
   display_ = std::make_unique<CallbackSink>(std::move(fn));
   bus->add(*display_);
+}
+
+void Services::print_beside_view(int stream, std::string_view text) {
+  if (stream == STDOUT_FILENO && isatty(STDOUT_FILENO) != 1) return print_itself_(stream, text);
+  live_->print_above(text, [this, stream](std::string_view part) { print_itself_(stream, part); });
+}
+
+bool Services::show_live() {
+  const auto lookup = [this](std::string_view name) { return env(name); };
+  if (!interactive || !print || !can_show_live(STDERR_FILENO, lookup)) return false;
+  show(nullptr);
+  auto options = LiveTerminal::options_from(lookup);
+  options.fd = STDERR_FILENO;
+  options.take_continued = take_continued;
+  options.write = [this](std::string_view text) { print_itself_(STDERR_FILENO, text); };
+  auto view = std::make_shared<LiveTerminal>(loop, std::move(options));
+  show([view](const Event& event) { view->emit(event); });
+  print_itself_ = std::move(print);
+  print = [this](int stream, std::string_view text) { print_beside_view(stream, text); };
+  live_ = std::move(view);
+  return true;
 }
 
 void Services::drop_run() {

@@ -10,6 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/loop.h"
+#include "host/telemetry/live_terminal.h"
 #include "host/telemetry/redact.h"
 #include "host/telemetry/sink.h"
 #include "lua/lua_api.h"
@@ -29,6 +30,7 @@ struct Services {
   std::function<void(int stream, std::string_view text)> print;
   std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
   bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
+  std::function<bool()> take_continued;  ///< true once after the process was stopped and went on
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
   std::unique_ptr<Bus> bus;
   std::unique_ptr<Run> run;
@@ -39,6 +41,11 @@ struct Services {
 
   /// Hands every event to `fn` from now on, in place of the one before; nullptr to nobody.
   void show(std::function<void(const Event&)> fn);
+  /// Shows events as a live view on descriptor 2, and what is printed above it. False, and nothing
+  /// has changed, where that makes no sense: nobody sits at a terminal.
+  bool show_live();
+  /// The view that is shown; empty without one.
+  std::weak_ptr<LiveTerminal> live() const { return live_; }
   /// Lets the run go: its keeper ends, its lock is released.
   void drop_run();
 
@@ -48,7 +55,11 @@ struct Services {
   const char* env(std::string_view name) const;
 
  private:
+  void print_beside_view(int stream, std::string_view text);
+
   std::unique_ptr<CallbackSink> display_;
+  std::shared_ptr<LiveTerminal> live_;
+  std::function<void(int, std::string_view)> print_itself_;  // while the view stands before it
 };
 
 /// Counts what a script says; raises `limit` when it says too much.

@@ -1,5 +1,8 @@
 #include "host/telemetry/event.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "host/artifact/text.h"
 #include "host/base/clock.h"
 
@@ -74,10 +77,29 @@ std::string shown(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// What programs and the live view are told beside what a line for people has room for.
+bool is_beside(const Event& event, std::string_view key) {
+  constexpr std::string_view kOfSteps[] = {"usage", "attempts", "taken_over", "error_kind",
+                                           "runner"};
+  constexpr std::string_view kOfWarnings[] = {"taken_over", "retry_in_ms"};
+  const auto among = [key](const auto& list) {
+    return std::find(std::begin(list), std::end(list), key) != std::end(list);
+  };
+  if (event.type == EventType::kStepFinished) return among(kOfSteps);
+  return (event.type == EventType::kLog || event.type == EventType::kWarning) && among(kOfWarnings);
+}
+
+/// Events that are only counted.
+bool is_counted(const Event& event) {
+  return event.type == EventType::kStepOutput || event.type == EventType::kBudget ||
+         (event.type == EventType::kProgress && event.fields.is_object() &&
+          !event.fields.contains("text"));
+}
+
 }  // namespace
 
 std::string to_line(const Event& event, std::size_t cap) {
-  if (event.type == EventType::kStepOutput) return {};
+  if (is_counted(event)) return {};
   std::string line = iso8601_utc(event.wall_ms).substr(11, 8) + "Z ";
   line += to_string(event.type);
   if (!event.step.empty()) {
@@ -100,7 +122,7 @@ std::string to_line(const Event& event, std::size_t cap) {
     return printable(line, cap);
   }
   for (const auto& [key, value] : event.fields.items()) {
-    if (value.is_null() || (head != nullptr && key == head)) continue;
+    if (value.is_null() || (head != nullptr && key == head) || is_beside(event, key)) continue;
     if (line.size() > cap) break;
     line.append(" ").append(key).append("=").append(shown(value));
   }

@@ -149,7 +149,7 @@ local function retry_of(job, attempt, result, tries)
   end
   if not next_try.wait_ms then return nil end
   job.run.emit("warning", { step = job.step.key, text = ("%s; asking again in %s"):format(result.error.message,
-    duration.text(next_try.wait_ms)) })
+    duration.text(next_try.wait_ms)), retry_in_ms = next_try.wait_ms })
   core.task.sleep(next_try.wait_ms)
   return { number = attempt.number + 1, repair = attempt.repair, prompt = attempt.prompt }
 end
@@ -220,6 +220,7 @@ local function do_agent(job, last, hash, own_budget)
   if not ok then
     result = { status = "failed", text = "", error = result, attempts = journal.attempts(job.run, job.step.key) }
   end
+  job.step.attempts = result.attempts
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
@@ -240,6 +241,7 @@ local function run_agent_step(job, key, own_budget)
   end)
   if step.cached then spending.count_attempts(own_budget, value.attempts) end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
+  step.attempts = value.attempts
   run.end_step(step, "ok", {})
   value.dir = run.absolute(job.dir)
   return value

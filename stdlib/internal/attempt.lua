@@ -101,7 +101,7 @@ end
 local function run_process(job, attempt)
   local run, step = job.run, job.step
   if attempt.state == "running" or attempt.state == "exited" then
-    run.emit("log", { step = step.key, text = attempt.state == "running"
+    run.emit("log", { step = step.key, taken_over = true, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
     local exit = core.process.take(step.key, M.id(step.key, attempt.number))
     confinement.forget(job)

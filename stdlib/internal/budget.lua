@@ -24,6 +24,7 @@ end
 ---@field refused table?         the error of the first start that one of the budgets in it did not allow
 ---@field over table<string, boolean>  kinds of which more was spent than allowed, and told
 ---@field tell fun(text: string)?  hears of those
+---@field on_agent fun()?  of the outermost one: hears that an agent has reserved its share
 
 --- A budget inside `parent`; nil limits are no limits.
 ---@param parent moonlet.Budget?
@@ -98,6 +99,8 @@ function M.reserve(budget, amounts)
     for kind, amount in pairs(amounts) do node.reserved[kind] = node.reserved[kind] + amount end
     node = node.parent
   end
+  local on_agent = amounts.agents and outermost(budget).on_agent
+  if on_agent then on_agent() end
   return { budget = budget, amounts = amounts }
 end
 

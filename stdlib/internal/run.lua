@@ -140,6 +140,27 @@ local function add_environment(run)
   end
 end
 
+--- What is left of the limits, for those who watch; told when it has changed.
+local function tell_budget(run)
+  if not run.own_budget or not next(run.budget) then return end
+  local left = {}
+  for kind, amount in pairs(budget.view(run.own_budget).left) do
+    if amount ~= null then left[kind] = amount end
+  end
+  local text = core.json.encode(left)
+  if text == run.told_budget then return end
+  run.told_budget = text
+  core.event.emit("budget", nil, { left = left,
+    wall_left_ms = run.wall and run.wall - (core.clock.monotonic() - run.started) or nil })
+end
+
+--- Whether an attempt of a step was started by an earlier host.
+local function was_taken_over(step)
+  for _, attempt in ipairs(not step.cached and step.attempts or {}) do
+    if attempt.taken_over then return true end
+  end
+end
+
 local function add_steps(run)
   --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
   --- Returns the value, and the step, which the caller ends.
@@ -176,7 +197,11 @@ local function add_steps(run)
     step.duration_ms = core.clock.monotonic() - step.started
     core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
       cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
-      error = type(outcome.error) == "table" and outcome.error.message or outcome.error })
+      error = type(outcome.error) == "table" and outcome.error.message or outcome.error,
+      error_kind = type(outcome.error) == "table" and rawget(outcome.error, "kind") or nil, runner = step.runner,
+      usage = step.usage, attempts = step.attempts and #step.attempts,
+      taken_over = was_taken_over(step) })
+    tell_budget(run)
   end
 
   function run.note_validation(result, required)
@@ -327,6 +352,9 @@ local function run_body(run)
   run.own_budget = budget.open(nil, run.budget, "the budget of the run", function(text)
     core.event.emit("warning", nil, { text = text })
   end)
+  run.own_budget.on_agent = function() tell_budget(run) end
+  run.wall = wall
+  tell_budget(run)
   return pcall(scope.body, run, "", {
     budget = run.own_budget, timeout = wall, timeout_kind = "budget",
     what = "the run's wall-clock budget of " .. tostring(run.budget.wall),

@@ -190,8 +190,12 @@ local function run_branches(state, items, keys, limit, fn, on_failure)
       if not results[1] then on_failure(i, results[2]) end
     end
   end
+  -- Those who watch are told of branches that have to wait.
+  local some_wait = #items > limit
+  if some_wait then state.run.emit("progress", { name = state.path, planned = #items }) end
   for _ = 1, math.min(limit, #items) do task.spawn(state.scope, worker) end
   task.wait_scope(state.scope)
+  if some_wait then state.run.emit("progress", { name = state.path, ended = true }) end
   task.check()
   return outcomes
 end

@@ -40,7 +40,8 @@ struct EngineOptions {
   /// Called in the process that a `--background` command left to drive its run, with the file that
   /// takes what is printed from then on. Without it `--background` is refused.
   std::function<void(const std::string& log)> on_detached;
-  /// Whether a person may be asked on descriptors 0 and 2, where both are a terminal.
+  /// Whether descriptors 0 and 2 may be used where they are a terminal: to ask a person, and to
+  /// show the live view of a run, by way of `print`.
   bool interactive = false;
 };
 
@@ -70,6 +71,10 @@ class Engine {
   /// the verdict `cancelled`. Safe from any thread and from a signal handler; does nothing while no
   /// command runs.
   void cancel();
+
+  /// Tells that the process was stopped and goes on (SIGCONT): others have written to the terminal
+  /// meanwhile, and the live view begins anew beneath. Safe from a signal handler.
+  void continued();
 
   /// The handler of EngineOptions::interrupt_signal. It does nothing while no Lua runs on the
   /// thread.

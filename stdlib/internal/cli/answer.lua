@@ -72,7 +72,7 @@ function M.main(words, output)
   plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, note = found.note,
     by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
     at = core.clock.iso(core.clock.wall()) }
-  core.event.display(output.events and "events" or output.json and "none" or "plain")
+  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)
 end
 

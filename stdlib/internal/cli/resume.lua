@@ -18,6 +18,7 @@ M.options = {
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
   budget = { value = "wall=TIME", many = true, help = "other limits than the run was started with" },
+  plain = { help = "lines instead of the live view, on a terminal too" },
   json = { help = "print one JSON envelope and nothing else" },
   events = { help = "print events as JSON lines while they happen" },
   help = { help = "this text" },
@@ -97,7 +98,7 @@ function M.main(words, output)
   local run_cli = require "moonlet.internal.cli.run"
   if found.budget then found.wall = run_cli.parse_budget(found.budget) end
   local plan = M.plan(home, id, rec, found)
-  core.event.display(output.events and "events" or output.json and "none" or "plain")
+  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)
 end
 

@@ -44,6 +44,7 @@ local known = {
   ["detached"] = { help = "this process is the one that --background left", hidden = true },
   ["record"] = { value = "DIR", help = "keep what agents are given and give, for --runner cassette:DIR" },
   ["reason"] = { value = "TEXT", help = "why this run is made, for the record" },
+  ["plain"] = { help = "lines instead of the live view, on a terminal too" },
   ["json"] = { help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
   ["help"] = { help = "this text; with a preset also its arguments" },
@@ -349,6 +350,7 @@ local function plan_of(words, output)
   plan.options.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd) or nil
   if plan.options.usd_asked then spending.check_plan(plan) end
   plan.background, plan.detached = found.background, found.detached
+  plan.plain = found.plain or found.detached
   plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false
   return plan
@@ -381,7 +383,7 @@ function M.main(words, output)
     return nil, 0
   end
   if plan.background then return M.leave(words) end
-  core.event.display(output.events and "events" or output.json and "none" or "plain")
+  core.event.display(output.events and "events" or output.json and "none" or plan.plain and "plain" or "live")
   tell_of_swept(plan.home)
   return M.drive(plan)
 end

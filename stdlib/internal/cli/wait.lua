@@ -10,6 +10,7 @@ local M = {}
 local known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run goes on" },
+  plain = { help = "lines instead of the live view, on a terminal too" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
@@ -26,7 +27,7 @@ end
 local function go_on(home, id, rec, output)
   local resume = require "moonlet.internal.cli.resume"
   local plan = resume.plan(home, id, rec, { json = output.json })
-  core.event.display(output.json and "none" or "plain")
+  core.event.display(output.json and "none" or output.plain and "plain" or "live")
   return require("moonlet.internal.cli.run").drive(plan)
 end
 
@@ -44,7 +45,7 @@ function M.main(words, output)
     return nil, 0
   end
   if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
-  output.json = found.json or false
+  output.json, output.plain = found.json or false, found.plain
   local home = home_module.open(found.repo)
   local limit = found.timeout and duration.ms(found.timeout, "--timeout")
   local started = core.clock.monotonic()

@@ -74,6 +74,21 @@ TEST_CASE("events are one readable line") {
   CHECK(to_line(event(EventType::kLog, {{"text", "two words"}, {"none", nullptr}})) ==
         "03:12:00Z log R-007: two words");
   CHECK(to_line(event(EventType::kStepOutput, {{"bytes", 10}})).empty());
+  CHECK(to_line(event(EventType::kBudget, {{"left", {{"usd", 1}}}})).empty());
+  CHECK(to_line(event(EventType::kProgress, {{"name", "parallel"}, {"planned", 9}})).empty());
+  CHECK(to_line(event(EventType::kProgress, {{"text", "half"}})) ==
+        "03:12:00Z progress R-007: half");
+  // What programs are told in addition does not make the lines longer.
+  CHECK(to_line(event(EventType::kStepFinished,
+                      {{"status", "ok"},
+                       {"usage", {{"total_tokens", 7}}},
+                       {"attempts", 1},
+                       {"taken_over", true},
+                       {"error_kind", "failed"},
+                       {"runner", "codex"}},
+                      "a")) == "03:12:00Z step.finished a: status=ok");
+  CHECK(to_line(event(EventType::kWarning, {{"text", "again"}, {"retry_in_ms", 5}})) ==
+        "03:12:00Z warning R-007: again");
   CHECK(to_line(event(EventType::kLog, {{"text", "a\nb\x1b[31m\xff"}, {"k", "x y"}})) ==
         "03:12:00Z log R-007: a\\nb\\x1b[31m\\xff k=\"x y\"");
   CHECK(to_line(event(EventType::kLog, "bare")) == "03:12:00Z log R-007: bare");
