@@ -1,5 +1,6 @@
 // The same work as bare_loop and bare_capture, through the host's Keeper.
-//   keeper_loop -n N -w W [-m MB] [-d] COMMAND ARG…     -d: with durable records
+//   keeper_loop -n N -w W [-m MB] [-d] [-f] [-F] COMMAND ARG…
+//                       -d: with durable records; -f: confined; -F: with restricted reads, too
 //   keeper_loop -c DIR [-l] COMMAND ARG…                capture to DIR/captured; -l: scan for
 //   markers
 // With -m it prints the seconds that the work took, as bare_loop does.
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,7 @@ struct Work {
   long megabytes = 0;
   bool durable = false;
   bool markers = false;
+  std::optional<Confinement> confinement;
   std::string capture;
   std::vector<std::string> argv;
 };
@@ -47,6 +50,7 @@ class Bench {
     }
     spec_.cwd = std::filesystem::current_path().string();
     spec_.durable = work.durable;
+    spec_.confinement = work.confinement;
     if (!work.capture.empty()) {
       spec_.out = OutputSpec::to_file("captured", std::uint64_t{1} << 40);
       spec_.watch_markers = work.markers;
@@ -98,7 +102,7 @@ class Bench {
 
 bool parse(int argc, char** argv, Work& work) {
   int option;
-  while ((option = getopt(argc, argv, "+n:w:m:c:dl")) != -1) {
+  while ((option = getopt(argc, argv, "+n:w:m:c:dlfF")) != -1) {
     switch (option) {
       case 'n':
         work.to_start = std::atol(optarg);
@@ -114,6 +118,10 @@ bool parse(int argc, char** argv, Work& work) {
         break;
       case 'd':
         work.durable = true;
+        break;
+      case 'f':
+      case 'F':
+        work.confinement = Confinement{{"/tmp", "/var/tmp"}, {}, option == 'F'};
         break;
       case 'l':
         work.markers = true;

@@ -139,6 +139,8 @@ suite_spawn() {
   contender "bare C loop (the limit)" "$bare" -n "$count" -w "$width" /bin/true
   contender "moonlet, C++ (Keeper)" "$keeper" -n "$count" -w "$width" /bin/true
   contender "moonlet, C++, durable records" "$keeper" -d -n "$count" -w "$width" /bin/true
+  contender "moonlet, C++, confined" "$keeper" -f -n "$count" -w "$width" /bin/true
+  contender "moonlet, C++, reads restricted" "$keeper" -F -n "$count" -w "$width" /bin/true
   lua_spawn "moonlet, Lua (ctx:exec)" "$count" "$width" /bin/true
   contender "xargs -P (captures nothing)" \
     bash -c "seq $count | xargs -P $width -n 1 /bin/true"
