@@ -41,6 +41,13 @@ case_schema_repaired() {
     'len(model.attempts) == (2 if model.runner == "codex" else 1)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
 }
 
+case_empty_answer() {
+  serve '[{"do": [{"text": ""}]}]'
+  ask 'prompt = "How is it?"'
+  go
+  want 'code == 0' 'r.text == ""' 'any("empty" in w for w in model.warnings)'
+}
+
 case_schema_never_met() {
   serve '[{"do": [{"text": "Let me think."}]}]'
   ask "prompt = 'How many?', returns = $shape"
@@ -197,10 +204,24 @@ case_server_error_for_ever() {
 }
 
 case_connection_refused() {
-  configure 9
+  serve '[]'
+  stop_server
   ask 'prompt = "Hello"'
   go
-  want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'took < 45000'
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'took < 90000'
+}
+
+# Codex waits as long as it is told to, without a word: that is the host's to end.
+case_soak_rate_for_an_hour() {
+  serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests",
+    "type": "rate_limit_error"}]}]'
+  ask 'prompt = "Hello", idle = "15s"'
+  go
+  if [ "$runner" = codex ]; then
+    want 'code == 1' 'model["class"] == "timeout"' '"429" in error.message' 'took < 30000' 'len(turns) == 1'
+  else
+    want 'code == 1' 'model["class"] == "rate"' 'len(turns) <= 6'
+  fi
 }
 
 case_context_too_long() {
@@ -216,6 +237,21 @@ case_bad_request() {
   ask 'prompt = "Hello"'
   go
   want 'code == 1' 'model["class"] == "refused"' 'len(model.attempts) == 1' 'len(turns) <= 2'
+}
+
+case_no_key() {
+  serve '[{"do": [{"text": "Who are you?"}]}]'
+  unset LOCAL_API_KEY ANTHROPIC_API_KEY
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "auth"' 'turns == []' 'len(model.attempts) == 1'
+}
+
+case_forbidden() {
+  serve '[{"do": [{"status": 403, "message": "Forbidden by policy", "type": "permission_error"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'model["class"] == "auth"' 'len(turns) <= 2' 'len(model.attempts) == 1'
 }
 
 # One after the other: the first is refused, the others are not even started.
@@ -298,13 +334,21 @@ case_quota_without_a_time() {
   want 'code == 75' 'verdict == "quota"' 'len(turns) <= 2' 'len(model.attempts) == 1'
 }
 
+case_quota_of_money() {
+  serve '[{"do": [{"status": 400, "message": "Your credit balance is too low to access the API.", "type": "invalid_request_error"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 75' 'verdict == "quota"' 'model["class"] == "quota"' 'len(turns) == 1' 'len(model.attempts) == 1'
+}
+
 # --- time ----------------------------------------------------------------------------------------------
 
 case_hang() {
   serve '[{"do": [{"hang": true}]}]'
-  ask 'prompt = "Hello", idle = "6s"'
+  ask 'prompt = "Hello", idle = "8s"'
   go
-  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 20000' 'len(model.attempts) == 1' 'len(turns) == 1'
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 30000' 'len(model.attempts) == 1' \
+    'len(turns) <= 1'
   nothing_left
 }
 
@@ -312,7 +356,7 @@ case_hang_in_the_answer() {
   serve '[{"do": [{"stall": "I was about to"}]}]'
   ask 'prompt = "Hello", timeout = "8s"'
   go
-  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 25000' 'len(turns) == 1'
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 30000' 'len(turns) <= 1'
   nothing_left
 }
 
@@ -320,7 +364,7 @@ case_hang_in_a_tool() {
   serve '[{"do": [{"tool": "sleep 611"}, {"text": "Done."}]}]'
   ask 'prompt = "Hello", timeout = "8s", sandbox = "workspace-write"'
   go
-  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 25000'
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "timeout"' 'took < 30000'
   nothing_left
 }
 
@@ -504,10 +548,10 @@ reviewed() {
 no='[{"status": 400, "message": "no", "type": "invalid_request_error"}]'
 
 case_review() {
-  reviewed "$(finding 1 'The first line is wrong.')" "$(finding 1 'The first line is wrong.')" "$(finding 3 'Nothing tests it.')"
+  reviewed "$(finding 1 'The first line is wrong.' 4)" "$(finding 1 'The first line is wrong.' 4)" "$(finding 3 'Nothing tests it.' 4)"
   want 'code == 0' 'verdict == "ok"' 'len(turns) == 3' 'len(paid) == 3' \
     'sorted(f.line for f in r.findings) == [1, 3]' 'any(f.corroborated_by for f in r.findings)' 'r.lost == []' \
-    'run.usage.input_tokens == 3000' 'turns[2].at - turns[0].at < 6' 'len(run.steps) >= 3'
+    'run.usage.input_tokens == 3000' 'turns[2].at < ends[0].at' 'len(run.steps) >= 3'
 }
 
 case_review_one_fails() {

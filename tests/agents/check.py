@@ -34,10 +34,11 @@ def main(case, code, took, *expressions):
         return
     calls = lines(os.path.join(case, "server", "calls.jsonl"))
     turns = [call for call in calls if call.kind == "turn"]
+    ends = [call for call in calls if call.kind == "end"]
     paid = [call for call in calls if call.kind == "end" and call.outcome == "paid"]
     models = sorted(glob.glob(os.path.join(case, "home/project/.agent/sidecars/*/**/model.json"), recursive=True))
     names = {"e": envelope, "r": envelope.get("result"), "run": envelope.get("run"), "error": envelope.get("error"),
-             "code": int(code), "took": int(took), "err": err, "turns": turns, "paid": paid, "calls": calls,
+             "code": int(code), "took": int(took), "err": err, "turns": turns, "paid": paid, "ends": ends, "calls": calls,
              "verdict": (envelope.get("run") or {}).get("verdict"), "re": re, "os": os, "json": json,
              "record": load(sorted(glob.glob(os.path.join(case, "home/project/.agent/runs/*/run.json")))[0]),
              "model": load(models[0]) if models else None,

@@ -33,7 +33,7 @@ missing() {
       flock 9
       [ "$(cat "$cache/pinned" 2>/dev/null)" = "$pinned" ] && exit
       cp "$here/package.json" "$here/package-lock.json" "$cache/" &&
-        cd "$cache" && timeout 600 npm ci --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1 &&
+        cd "$cache" && timeout 600 npm ci --fetch-retries=1 --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1 &&
         printf '%s\n' "$pinned" >"$cache/pinned"
     ) 9>"$cache/.lock" || { echo "npm could not install them (see $cache/npm.log)" && return; }
   fi
