@@ -257,20 +257,19 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
   }
   if (timeout_ms) {
     std::weak_ptr<CancelScope> weak = scope;
-    scope->deadline_ =
-        loop_.after(*timeout_ms, [this, life = std::weak_ptr<char>(life_), weak,
-                                  what = std::string(what), kind, ms = *timeout_ms] {
-          auto late = weak.lock();
-          if (!late || life.expired()) return;
-          late->deadline_.reset();
-          Error error;
-          error.kind = kind;
-          error.message = kind == ErrorKind::kBudget
-                              ? what + " is used up"
-                              : what + " took longer than " + std::to_string(ms) + " ms";
-          if (on_deadline) on_deadline(what, error);
-          cancel(*late, std::move(error));
-        });
+    scope->deadline_ = loop_.after(*timeout_ms, [this, life = std::weak_ptr<char>(life_), weak,
+                                                 what = std::string(what), kind, ms = *timeout_ms] {
+      auto late = weak.lock();
+      if (!late || life.expired()) return;
+      late->deadline_.reset();
+      Error error;
+      error.kind = kind;
+      error.message = kind == ErrorKind::kBudget
+                          ? what + " is used up"
+                          : what + " took longer than " + std::to_string(ms) + " ms";
+      if (on_deadline) on_deadline(what, error);
+      cancel(*late, std::move(error));
+    });
   }
   return scope;
 }
