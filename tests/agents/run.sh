@@ -238,7 +238,7 @@ unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" "${!
   "${!OPENAI@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
 for line in "${cases[@]}"; do
-  while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-3}" ]; do wait -n; done
+  while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-4}" ]; do wait -n; done
   # shellcheck disable=SC2086
   run_case $line >>"$work/results" &
 done
