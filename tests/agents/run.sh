@@ -11,7 +11,7 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 moonlet=$(realpath "$1")
 word=${2:-}
-python=$(python3 -c 'import sys; print(sys.executable)') || exit 2
+python=$(python3 -c 'import sys; print(sys.executable)') || { echo "$0: python3 is missing" >&2; exit 2; }
 
 if [ "$(uname -s)" != Linux ]; then
   echo "skipped the real agents: what is left of them is looked for in /proc"
