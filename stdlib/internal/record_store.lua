@@ -1,5 +1,6 @@
 --- The runs on record in one repository: their run.json, read with care.
 local record = require "moonlet.record"
+local values = require "moonlet.internal.values"
 local config = require "moonlet.internal.config"
 local run_record = require "moonlet.internal.run_record"
 
@@ -64,6 +65,20 @@ function M.envelope(home, rec)
     review = { state = "none", reviewed_by = core.json.null, note = core.json.null },
     files_changed = rec.files_changed or core.json.array {},
   }
+end
+
+--- What the run returned; null where it returned nothing, or has not ended.
+---@param home table
+---@param rec table
+---@return any
+function M.result(home, rec)
+  local stored = rec.result
+  if stored == nil or stored == core.json.null then return core.json.null end
+  local root = M.root(home)
+  local value = values.get(stored, function(name, cap)
+    return (core.file.read(root, ("runs/%s/values/%s"):format(rec.id, name), cap))
+  end)
+  return value == nil and core.json.null or value
 end
 
 --- The user's config as it was when the run was started, so far as it concerns runs.

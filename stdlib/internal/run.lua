@@ -6,6 +6,7 @@ local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local values = require "moonlet.internal.values"
 local hooks = require "moonlet.internal.hooks"
 local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
@@ -311,7 +312,7 @@ local function finish(run, ok, result)
     if not encoded then
       run.verdict, run.error = "failed", text
     else
-      run.result = result
+      run.result, run.kept_result = result, values.put(result, true)
       if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end

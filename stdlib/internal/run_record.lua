@@ -131,6 +131,7 @@ function M.text(run)
     validation = validation_records(run), error = M.error(run.error),
     usage = run.verdict and total_usage(run) or null,
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
+    result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null, files = or_null(run.files), files_fold = run.files_fold,
   }, 2) .. "\n"
 end

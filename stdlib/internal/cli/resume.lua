@@ -74,7 +74,7 @@ end
 --- What a run that needs nothing more came to.
 local function already(home, id, rec)
   return { ok = true, command = "run resume", error = core.json.null,
-    run = record_store.envelope(home, rec), result = core.json.null },
+    run = record_store.envelope(home, rec), result = record_store.result(home, rec) },
     0, ("%s has ended already: %s\n"):format(id, rec.verdict)
 end
 

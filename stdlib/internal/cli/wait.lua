@@ -19,8 +19,8 @@ local parked_poll_ms = 500
 local timed_out = 124
 
 local function envelope(home, rec, ok, err)
-  return { ok = ok, command = "run wait", run = record_store.envelope(home, rec), result = core.json.null,
-    error = err or core.json.null }
+  return { ok = ok, command = "run wait", run = record_store.envelope(home, rec),
+    result = record_store.result(home, rec), error = err or core.json.null }
 end
 
 --- Goes on with a run that waited for its provider.
