@@ -196,7 +196,7 @@ case_server_error_once() {
   want 'code == 0' 'r.text == "At last."' 'len(turns) == 2' 'len(paid) == 1'
 }
 
-case_server_error_for_ever() {
+case_soak_server_error_for_ever() {
   serve '[{"do": [{"status": 500, "message": "It broke"}]}]'
   ask 'prompt = "Hello"'
   go
@@ -352,7 +352,7 @@ case_hang() {
   nothing_left
 }
 
-case_hang_in_the_answer() {
+case_soak_hang_in_the_answer() {
   serve '[{"do": [{"stall": "I was about to"}]}]'
   ask 'prompt = "Hello", timeout = "8s"'
   go
@@ -375,7 +375,7 @@ case_malformed_stream() {
   want 'code == 0' 'verdict == "ok"' 'r.text == "At last."' 'len(paid) == 1'
 }
 
-case_malformed_for_ever() {
+case_soak_malformed_for_ever() {
   serve '[{"do": [{"malformed": "nonsense"}]}]'
   ask 'prompt = "Hello"'
   go

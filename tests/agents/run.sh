@@ -11,7 +11,7 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 moonlet=$(realpath "$1")
 word=${2:-}
-python=$(python3 -c 'import sys; print(sys.executable)') || exit 2
+python=$(python3 -c 'import sys; print(sys.executable)') || { echo "$0: python3 is missing" >&2; exit 2; }
 
 if [ "$(uname -s)" != Linux ]; then
   echo "skipped the real agents: what is left of them is looked for in /proc"
@@ -238,7 +238,7 @@ unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" "${!
   "${!OPENAI@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
 for line in "${cases[@]}"; do
-  while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-3}" ]; do wait -n; done
+  while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-4}" ]; do wait -n; done
   # shellcheck disable=SC2086
   run_case $line >>"$work/results" &
 done
