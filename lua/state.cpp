@@ -116,10 +116,23 @@ bool LuaState::may_grow(std::size_t bytes) {
 // ----------------------------------------------------------------------------------------
 
 /// Makes the running coroutine look at the kill at its next instruction. lua_sethook may be called
-/// between any two instructions of the thread that runs Lua, from a signal handler too.
+/// between any two instructions of the thread that runs Lua, from a signal handler too. It walks
+/// the whole call stack: done at every signal it could take all the time there is, so that a script
+/// in a deep recursion never came to its next instruction. Once is not always enough, either: a
+/// function that is just being entered may miss it.
 void LuaState::hurry() {
+  constexpr std::int64_t kRest = 10;  // times what the last call took
   lua_State* running = running_.load(std::memory_order_relaxed);
-  if (running != nullptr) lua_sethook(running, &LuaState::count_hook, LUA_MASKCOUNT, 1);
+  if (running == nullptr || hurrying_.exchange(true, std::memory_order_relaxed)) return;
+  const std::int64_t begin = steady_ns();
+  if (running != hurried_.load(std::memory_order_relaxed) ||
+      begin >= hurry_again_ns_.load(std::memory_order_relaxed)) {
+    lua_sethook(running, &LuaState::count_hook, LUA_MASKCOUNT, 1);
+    const std::int64_t end = steady_ns();
+    hurried_.store(running, std::memory_order_relaxed);
+    hurry_again_ns_.store(end + kRest * (end - begin), std::memory_order_relaxed);
+  }
+  hurrying_.store(false, std::memory_order_relaxed);
 }
 
 void LuaState::on_signal(int) {
@@ -196,6 +209,7 @@ void LuaState::revive() {
   cap_ = std::max(cap_, used_) + 4 * kReserve;
   refused_ = 0;
   killed_at_[0] = '\0';
+  hurried_.store(nullptr, std::memory_order_relaxed);
   kill_.store(kNone, std::memory_order_relaxed);
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);

@@ -111,6 +111,10 @@ class LuaState {
   std::atomic<int> kill_{kNone};
   // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
   std::atomic<lua_State*> running_{nullptr};
+  // See hurry(): for whom it was done last, when it may be done again, and that it is being done.
+  std::atomic<lua_State*> hurried_{nullptr};
+  std::atomic<std::int64_t> hurry_again_ns_{0};
+  std::atomic<bool> hurrying_{false};
   // The moment (steady, ns) after which Lua is killed; 0 while none runs; kExpired once it fell.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};

@@ -9,12 +9,13 @@ local M = {}
 ---@field args table<string, moonlet.Arg>
 ---@field needs table
 ---@field budget table
+---@field private_inputs boolean   the journal keeps the hashes of inputs, not what they say
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
 ---@field run fun(ctx: moonlet.Ctx, args: table): any
 
 local fields = {
   name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
-  check = "callable", run = "callable!",
+  check = "callable", run = "callable!", private_inputs = "boolean",
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
@@ -53,6 +54,7 @@ function M.preset(spec)
   end
   local preset = {
     name = spec.name, summary = spec.summary, check = spec.check, run = spec.run,
+    private_inputs = spec.private_inputs or false,
     args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
   }
   record.check(preset.needs, needs_fields, "needs")

@@ -275,6 +275,7 @@ return m.preset {
   summary =
     "Finds standing preferences in the inputs that are listed, as candidates for memory, without anything private.",
   needs = { agents = true },
+  private_inputs = true,
   budget = { tokens = 200000, wall = "15m" },
 
   check = function(look)

@@ -152,4 +152,33 @@ function M.manifest(inputs)
   return core.run.manifest(inputs)
 end
 
+--- Inputs without what they say.
+---@param inputs table[]
+---@return table[]
+function M.without_text(inputs)
+  local list = {}
+  for i, input in ipairs(inputs) do
+    local copy = {}
+    for key, value in pairs(input) do copy[key] = value end
+    copy.text = nil
+    list[i] = copy
+  end
+  return list
+end
+
+--- What is different between the inputs on record and those that were read again: their names.
+---@param recorded table[]
+---@param now table[]
+---@return string[]
+function M.changed(recorded, now)
+  local names = {}
+  for i = 1, math.max(#recorded, #now) do
+    local old, new = recorded[i] or {}, now[i] or {}
+    if old.sha256 ~= new.sha256 or old.path ~= new.path then
+      names[#names + 1] = new.path or old.path or new.spec or "?"
+    end
+  end
+  return names
+end
+
 return M

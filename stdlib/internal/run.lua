@@ -346,6 +346,28 @@ local function finish(run, ok, result)
   }, run_record.exit_codes[run.verdict]
 end
 
+--- The inputs, as they were when the run first saw them. What private ones say is not put on record:
+--- they are read again, and a change is told.
+local function observed_inputs(run)
+  local private = run.preset ~= nil and run.preset.private_inputs
+  local function read()
+    local given = run.inputs or inputs_module.prepare(run.home, run.input_specs)
+    return core.json.array(inputs_module.complete(run, given))
+  end
+  local live
+  local recorded = journal.fact(run, "inputs", { specs = run.input_specs }, function()
+    live = read()
+    return private and core.json.array(inputs_module.without_text(live)) or live
+  end)
+  if not private then return recorded end
+  live = live or read()
+  for _, name in ipairs(inputs_module.changed(recorded, live)) do
+    core.event.emit("warning", nil, { text = ("the input %s has changed since the run was started"):format(
+      core.text.printable(name, 200)) })
+  end
+  return live
+end
+
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
   -- The time in which nobody drove the run does not count.
@@ -361,10 +383,7 @@ local function run_body(run)
     what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
   }, function(ctx)
     run.scope = state_of.of(ctx).scope
-    run.inputs = journal.fact(run, "inputs", { specs = run.input_specs }, function()
-      local given = run.inputs or inputs_module.prepare(run.home, run.input_specs)
-      return core.json.array(inputs_module.complete(run, given))
-    end)
+    run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
     if run.preset then return run.preset.run(ctx, run.args) end
     return run.resume(ctx)

@@ -16,6 +16,7 @@ const std::string kJournal = R"(
   local files, records, done, told = {}, {}, {}, {}
   local function add(text) records[#records + 1] = text end
   core.journal = { append = add, note = add, open = function() return { table.unpack(records) } end }
+  core.run.redact = function(text) return text end
   core.run.write_value = function(name, text) files[name] = text end
   core.run.read_value = function(name) return files[name] end
   local run = { limit = 8, note_degraded = function() end,
