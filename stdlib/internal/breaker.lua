@@ -10,6 +10,8 @@ local record_cap = 64 * 1024
 local default_quota_ms = 15 * 60 * 1000
 --- A login that was refused is tried again after this, or with the next change of the credential.
 local auth_ms = 10 * 60 * 1000
+--- Providers tell whole seconds: who asks within the one that was told may be too early.
+local whole_second_ms = 1000
 --- Longer than this is no reset time but a mistake in reading one.
 local longest_ms = 8 * 24 * 60 * 60 * 1000
 
@@ -48,7 +50,7 @@ end
 function M.trip(credential, refusal)
   local now = core.clock.wall()
   local lasts = refusal.class == "auth" and auth_ms or default_quota_ms
-  local until_ms = refusal.reset_at or now + lasts
+  local until_ms = refusal.reset_at and refusal.reset_at + whole_second_ms or now + lasts
   until_ms = math.max(now + 1000, math.min(until_ms, now + longest_ms))
   local root = folder()
   if not root then return until_ms end
