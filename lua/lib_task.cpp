@@ -158,6 +158,19 @@ int task_wait_turn(lua_State* L) {
   return scheduler.await(L);
 }
 
+/// hold_turn(order): nobody hears of this turn or of a later one until release_turn(order)
+int task_hold_turn(lua_State* L) {
+  const lua_Integer order = luaL_checkinteger(L, 1);
+  Scheduler::of(L).hold_turn(static_cast<std::uint64_t>(order));
+  return 0;
+}
+
+int task_release_turn(lua_State* L) {
+  const lua_Integer order = luaL_checkinteger(L, 1);
+  Scheduler::of(L).release_turn(static_cast<std::uint64_t>(order));
+  return 0;
+}
+
 /// park(): until nothing else can happen any more
 int task_park(lua_State* L) {
   Scheduler& scheduler = Scheduler::of(L);
@@ -192,6 +205,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"watch", guard<task_watch>},
     {"sleep", guard<task_sleep>},
     {"wait_turn", guard<task_wait_turn>},
+    {"hold_turn", guard<task_hold_turn>},
+    {"release_turn", guard<task_release_turn>},
     {"park", guard<task_park>},
     {"expire_at_turn", guard<task_expire_at_turn>},
     {"check", guard<task_check>},

@@ -244,6 +244,38 @@ int Scheduler::finish_await(lua_State* L, int, lua_KContext context) {
   return luaL_error(L, "%s", text);
 }
 
+void Scheduler::arm_deadline(CancelScope& scope, std::int64_t ms,
+                             std::function<void(CancelScope&)> expire) {
+  scope.deadline_ = loop_.after(ms, [this, life = std::weak_ptr<char>(life_),
+                                     weak = scope.weak_from_this(), expire = std::move(expire)] {
+    auto late = weak.lock();
+    if (!late || life.expired()) return;
+    late->deadline_.reset();
+    if (const std::int64_t owed = held_ms() - late->credit_ms_; owed > 0 && !late->ends_budget_) {
+      late->credit_ms_ += owed;
+      arm_deadline(*late, owed, expire);
+      return;
+    }
+    expire(*late);
+  });
+}
+
+std::int64_t Scheduler::held_ms() const {
+  const std::int64_t now = turns_.held() ? loop_.clock().monotonic_ms() - held_since_ms_ : 0;
+  return held_before_ms_ + now;
+}
+
+void Scheduler::hold_turn(std::uint64_t order) {
+  if (!turns_.held()) held_since_ms_ = loop_.clock().monotonic_ms();
+  turns_.hold(order);
+}
+
+void Scheduler::release_turn(std::uint64_t order) {
+  const std::int64_t held = held_ms();
+  turns_.release(order);
+  if (!turns_.held()) held_before_ms_ = held;
+}
+
 std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> timeout_ms,
                                                    bool shielded, std::string_view what,
                                                    ErrorKind kind) {
@@ -256,20 +288,17 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
     state_.end_in(*timeout_ms);
   }
   if (timeout_ms) {
-    std::weak_ptr<CancelScope> weak = scope;
-    scope->deadline_ = loop_.after(*timeout_ms, [this, life = std::weak_ptr<char>(life_), weak,
-                                                 what = std::string(what), kind, ms = *timeout_ms] {
-      auto late = weak.lock();
-      if (!late || life.expired()) return;
-      late->deadline_.reset();
-      Error error;
-      error.kind = kind;
-      error.message = kind == ErrorKind::kBudget
-                          ? what + " is used up"
-                          : what + " took longer than " + std::to_string(ms) + " ms";
-      if (on_deadline) on_deadline(what, error);
-      cancel(*late, std::move(error));
-    });
+    scope->credit_ms_ = held_ms();
+    arm_deadline(*scope, *timeout_ms,
+                 [this, what = std::string(what), kind, ms = *timeout_ms](CancelScope& late) {
+                   Error error;
+                   error.kind = kind;
+                   error.message = kind == ErrorKind::kBudget
+                                       ? what + " is used up"
+                                       : what + " took longer than " + std::to_string(ms) + " ms";
+                   if (on_deadline) on_deadline(what, error);
+                   cancel(late, std::move(error));
+                 });
   }
   return scope;
 }

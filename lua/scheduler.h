@@ -42,6 +42,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
+  std::int64_t credit_ms_ = 0;  // how much of the time that turns were held it was given back
   bool shielded_ = false;
   bool ends_budget_ = false;  // its deadline is the run's budget
   bool open_ = true;
@@ -141,6 +142,10 @@ class Scheduler {
   std::shared_ptr<Operation> wait_task(const std::shared_ptr<Task>& task);
   /// Completes when every task waits and `order` is the lowest that is waited for.
   std::shared_ptr<Operation> wait_turn(std::uint64_t order) { return turns_.wait(order); }
+  /// Nobody hears of this turn or of a later one until it is released, as often as it was held. The
+  /// time until then counts for no timeout: it was not spent when the story happened.
+  void hold_turn(std::uint64_t order);
+  void release_turn(std::uint64_t order);
   /// The open scope times out when its turn has come, by no clock.
   void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
   /// Completes after `ms`.
@@ -161,6 +166,8 @@ class Scheduler {
   void finish(const std::shared_ptr<Task>& task, lua_State* thread, int status, int nresults);
   void enter_count(CancelScope* scope, int delta);
   void wake_cancelled();
+  void arm_deadline(CancelScope& scope, std::int64_t ms, std::function<void(CancelScope&)> expire);
+  std::int64_t held_ms() const;
   bool all_wait_for_each_other() const;
 
   LuaState& state_;
@@ -172,6 +179,8 @@ class Scheduler {
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
   Turns turns_;
+  std::int64_t held_since_ms_ = 0;
+  std::int64_t held_before_ms_ = 0;  // in holds that are over
   /// Deadlines of scopes that Lua still owns may come when the scheduler is gone.
   std::shared_ptr<char> life_ = std::make_shared<char>();
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "host/base/operation.h"
@@ -25,9 +26,18 @@ class Turns {
     return turn;
   }
 
-  /// Lets the first one go, the parked ones only if asked. False when none waits.
+  /// Nobody gets a turn of this order or a later one until it is released.
+  void hold(std::uint64_t order) { held_.insert(order); }
+  bool held() const { return !held_.empty(); }
+  /// Undoes one hold(); without one it does nothing.
+  void release(std::uint64_t order) {
+    if (const auto at = held_.find(order); at != held_.end()) held_.erase(at);
+  }
+
+  /// Lets the first one go, the parked ones only if asked. False when none waits or may go.
   bool advance(bool parked = false) {
     while (!waiting_.empty()) {
+      if (!held_.empty() && *held_.begin() <= waiting_.begin()->first.first) return false;
       if (waiting_.begin()->first.first == kParked && !parked) return false;
       auto turn = waiting_.begin()->second;
       waiting_.erase(waiting_.begin());
@@ -49,6 +59,7 @@ class Turns {
   };
 
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::shared_ptr<Turn>> waiting_;
+  std::multiset<std::uint64_t> held_;
   std::uint64_t count_ = 0;
 };
 

@@ -2,6 +2,7 @@
 --- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the
 --- hunks of the files are what git gave and stay in the process.
 
+local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
@@ -146,10 +147,12 @@ local function calls_for(target, env, opts)
   local cap = opts.diff_cap or 8388608
   local changes = { "--raw", "--numstat", "-p", "-z" }
   local function diff(first, last)
-    return { git.diff_args(joined({ "diff" }, first, changes), last), { cap = cap, env = env, journal = opts.journal } }
+    return { git.diff_args(joined({ "diff" }, first, changes), last),
+      { cap = cap, env = env, journal = opts.journal, clean = clean.diff } }
   end
+  -- Lists of paths hold no secrets, and may be long.
   local function other(args, room)
-    return { args, { cap = room, env = env, journal = opts.journal } }
+    return { args, { cap = room, env = env, journal = opts.journal, clean = false } }
   end
   local status = { "status", "--porcelain=v2", "--branch", "-z", "--find-renames=50%", "--ignore-submodules=dirty" }
   local tracked_only = target.kind ~= "worktree" and target.kind ~= "path"
@@ -167,6 +170,7 @@ local function calls_for(target, env, opts)
     if target.kind == "range" then
       calls.log = other({ "log", "-z", "--no-show-signature", "--no-color", "--max-count=200",
         "--format=%H%x1f%an%x1f%aI%x1f%s", target.base .. target.dots .. target.head, "--" }, 1048576)
+      calls.log[2].clean = nil
     end
   end
   if target.kind == "path" then
@@ -197,52 +201,6 @@ local function split_zero(text)
     list[#list + 1] = sub(text, pos, stop - 1)
     pos = stop + 1
   end
-end
-
--- Line numbers for byte offsets in one file's diff; `offsets` must rise.
-local function locate(chunk, offsets)
-  local found, i, pos, line = {}, 1, 1, nil
-  while i <= #offsets and pos <= #chunk do
-    local stop = find(chunk, "\n", pos, true) or #chunk + 1
-    local mark = byte(chunk, pos)
-    if mark == 64 and (not line or find(chunk, "^@@ %-", pos)) then
-      line = tonumber(match(sub(chunk, pos, math.min(stop, pos + 80)), "^@@ %-[%d,]+ %+(%d+)")) or line
-    else
-      while i <= #offsets and offsets[i] <= stop do
-        found[i] = { mark = string.char(mark or 32), line = line }
-        i = i + 1
-      end
-      if line and (mark == 43 or mark == 32) then line = line + 1 end
-    end
-    pos = stop + 1
-  end
-  return found
-end
-
-local function scan_options(d)
-  local context = d.kind == "docs" and "docs" or d.test and "test" or d.generated and "generated" or "code"
-  return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
-end
-
--- Secrets of one file's diff: noted in the part; the text comes back fit to be shown.
-local function cleaned(part, path, chunk)
-  part.secrets = {}
-  local hits, all = secrets.scan(chunk, scan_options(paths.describe(path)))
-  local offsets = {}
-  for i = 1, #hits do offsets[i] = hits[i].from end
-  for i, place in ipairs(locate(chunk, offsets)) do
-    if place.mark == "+" then part.secrets[#part.secrets + 1] = { kind = hits[i].kind, line = place.line } end
-  end
-  local what, maybe = secrets.name(path)
-  -- Where they are too many to be taken out one by one, all of it is kept back.
-  if not all then
-    what, maybe, part.cut = "too much that looks like secrets", false, true
-  end
-  if what and not (maybe and #hits == 0) then
-    local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
-    return format("%s[withheld: %s]\n", head, what)
-  end
-  return secrets.redact(chunk, hits)
 end
 
 local function new_file(facts, path)
@@ -332,7 +290,10 @@ local function add_section(facts, name, result)
       file.status, file.old_path = change.status, change.old_path
       read_modes(file, change.old_mode, change.new_mode)
     end
-    if diff then shown[#shown + 1] = cleaned(part, change.path, sub(patch, diff.from, diff.to)) end
+    if diff then
+      local text, found, cut = clean.chunk(change.path, sub(patch, diff.from, diff.to), result.redacted)
+      shown[#shown + 1], part.secrets, part.cut = text, found, cut or part.cut
+    end
     sum_part(file, part)
   end
   if #shown > 0 then facts.sections[#facts.sections + 1] = { name = name, diff = concat(shown) } end
@@ -369,7 +330,7 @@ local function read_untracked(ctx, file, room, shown, cache)
     sum_part(file, part)
     return 0
   end
-  local text, err, cut = ctx:read(file.path, { cap = room })
+  local text, err, cut, redacted = ctx:read(file.path, { cap = room })
   if not text then
     file.unread = type(err) == "table" and err.message or "it cannot be read"
   elseif find(sub(text, 1, 8000), "\0", 1, true) then
@@ -380,7 +341,8 @@ local function read_untracked(ctx, file, room, shown, cache)
     local parsed = git.parse_diff(diff)[1]
     part.hunks, part.cut = parsed.hunks, cut and true or nil
     part.added = parsed.hunks[1] and parsed.hunks[1].new_count or 0
-    shown[#shown + 1] = cleaned(part, file.path, diff)
+    local shown_diff, found, much = clean.chunk(file.path, diff, redacted)
+    shown[#shown + 1], part.secrets, part.cut = shown_diff, found, much or part.cut
   end
   if cut then file.large = true end
   sum_part(file, part)
@@ -557,6 +519,12 @@ function M.line(file)
   if state ~= "" and state ~= file.status then words[#words + 1] = "[" .. state .. "]" end
   return concat(words, " ")
 end
+
+---A text without what looks like secrets, fit to be shown and to be kept.
+---@param text string  a diff, or anything else
+---@param path string? of the file that it is the text of
+---@return string
+function M.shown(text, path) return clean.text(text, path) end
 
 ---Cuts text at a line, and says how much is missing.
 ---@param text string

@@ -109,11 +109,16 @@ function M.failure(result, doing)
   return err
 end
 
----Runs one git command. Raises only where git could not be started; a failed command is data.
+-- What is kept of what git printed where no better way is known.
+local function clean_text(text) return require("moonlet.facts.clean").text(text) end
+
+---Runs one git command that reads. Raises only where git could not be started; a failed command is data. Secrets in
+---what it prints are not kept: a resumed run asks git again.
 ---@param ctx table
 ---@param args string[] without the word git
----@param opts table? {cap, env, stdin, cwd, timeout, journal}
----@return table {code, signal, stdout, stderr, cut}
+---@param opts table? {cap, env, stdin, cwd, timeout, journal, clean = fun(stdout): string, what may be kept of it, or
+---  false: all}
+---@return table {code, signal, stdout, stderr, cut, redacted}
 function M.run(ctx, args, opts)
   opts = opts or {}
   local env = {}
@@ -127,6 +132,7 @@ function M.run(ctx, args, opts)
     cwd = opts.cwd,
     timeout = opts.timeout or "2m",
     journal = opts.journal,
+    clean = opts.clean == nil and clean_text or opts.clean or nil,
     name = "git-" .. args[1],
   }
 end

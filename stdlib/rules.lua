@@ -248,11 +248,6 @@ function M.facts(ctx, target) return require("moonlet.rules.gather").facts(ctx, 
 ---@return table<string, string>
 function M.texts(ctx, facts, wanted) return require("moonlet.rules.gather").texts(ctx, facts, wanted) end
 
----A text in which nothing stands where passwords stood that only their names give away.
----@param text string
----@return string
-function M.without_passwords(text) return require("moonlet.rules.passwords").redact(text) end
-
 ---Completes facts of `m.facts.git` in the same way. Reads only; changes `facts`.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git

@@ -21,7 +21,7 @@ local function documents(facts, data)
   local room = material_bytes
   for _, document in ipairs(facts.documents) do
     if room <= 0 then return end
-    local text = m.rules.without_passwords(numbered(document.text))
+    local text = numbered(document.text)
     data[#data + 1] = { label = "the file " .. m.git.show_path(document.path) .. ", with line numbers", text = text,
       limit = room }
     room = room - #text
@@ -37,12 +37,13 @@ function M.material(facts, inputs)
   if facts.documents then
     documents(facts, data)
   elseif facts.diff ~= "" then
-    data[1] = { label = "the diff under review, with secrets taken out", text = m.rules.without_passwords(facts.diff),
+    data[1] = { label = "the diff under review, with secrets taken out", text = facts.diff,
       limit = material_bytes }
   end
   for _, input in ipairs(inputs or {}) do
     if type(input.text) == "string" and not input.binary then
-      data[#data + 1] = { label = "input " .. (input.path or input.spec or ""), text = input.text, limit = input_bytes }
+      data[#data + 1] = { label = "input " .. (input.path or input.spec or ""),
+        text = m.facts.shown(input.text, input.kind == "file" and input.path or nil), limit = input_bytes }
     end
   end
   return data

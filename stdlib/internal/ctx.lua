@@ -23,9 +23,12 @@ verbs.finally = scope.finally
 verbs.parallel = scope.parallel
 verbs.pipeline = scope.pipeline
 
---- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal = }.
+--- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
+--- `clean = function(text) return … end` the journal keeps what that gives for what was printed, and a resumed run asks
+--- the program again, so it must only read; where it prints something else by then, what is on record is taken, and
+--- `redacted` is true.
 ---@param call table
----@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean}
+---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call)
   return require("moonlet.internal.exec").exec(self, call)
 end
@@ -104,10 +107,10 @@ function verbs:log(text)
 end
 
 --- Observes something once: a resumed run sees what the first one saw.
-local function observe(ctx, verb, input, fn)
+local function observe(ctx, verb, input, fn, clean)
   local state = state_of.of(ctx)
   input.verb = verb
-  return journal.fact(state.run, state_of.key(state, verb), input, fn)
+  return journal.fact(state.run, state_of.key(state, verb), input, fn, clean)
 end
 
 local function plain_error(err)
@@ -147,10 +150,12 @@ function verbs:random(low, high)
 end
 
 --- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error
---- table when it cannot be read; the third result tells whether it was cut.
+--- table when it cannot be read; the third result tells whether it was cut. What looks like a secret in it is not put
+--- on record: a resumed run reads the file again, and where it is another one by then hears what is on record, and as
+--- the fourth result that the secrets of it are not.
 ---@param path string
 ---@param options {cap: integer?}?
----@return string? text, table? err, boolean? cut
+---@return string? text, table? err, boolean? cut, boolean? redacted
 function verbs:read(path, options)
   local run = state_of.of(self).run
   options = record.check(options or {}, { cap = "integer" }, "ctx:read")
@@ -159,8 +164,11 @@ function verbs:read(path, options)
   local seen = observe(self, "read", { path = path, cap = cap }, function()
     local text, err, cut = core.file.read(run.home.root, path, cap)
     return { text = text, err = err and plain_error(err), cut = cut }
+  end, function(value)
+    local kept = value.text and require("moonlet.facts.clean").file(path, value.text)
+    return kept == value.text and value or { text = kept, cut = value.cut, redacted = true }
   end)
-  return seen.text, seen.err, seen.cut
+  return seen.text, seen.err, seen.cut, seen.redacted
 end
 
 --- The entries of a folder of the repository: { {name, type}, … }, sorted; nil and an error table.

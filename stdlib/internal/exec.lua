@@ -11,7 +11,7 @@ local M = {}
 
 local fields = {
   argv = "list", cwd = "string", env = "table", stdin = "string", timeout = "duration",
-  cap = "integer", journal = "boolean", name = "string",
+  cap = "integer", journal = "boolean", name = "string", clean = "function",
 }
 local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
@@ -78,6 +78,24 @@ local function run_program(run, key, argv, options, cap, wall, durable)
   }
 end
 
+--- How what a program prints is kept without what is not to be kept of it: `clean` says what that is, and the program,
+--- which only reads, is asked again.
+local function private(clean, again)
+  if not clean then return nil end
+  return {
+    clean = function(value)
+      local copy = { redacted = true }
+      for name, field in pairs(value) do copy[name] = field end
+      copy.stdout, copy.stderr = clean(value.stdout), clean(value.stderr)
+      if type(copy.stdout) ~= "string" or type(copy.stderr) ~= "string" then
+        error(record.invalid("ctx:exec: clean gives no text", "clean = function(text) return text:gsub(…) end"), 0)
+      end
+      return copy.stdout == value.stdout and copy.stderr == value.stderr and value or copy
+    end,
+    again = again,
+  }
+end
+
 --- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
 function M.exec(ctx, call)
   local state = state_of.of(ctx)
@@ -95,7 +113,10 @@ function M.exec(ctx, call)
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
     stdin = options.stdin and core.text.sha256(options.stdin) }
   local key = state_of.key(state, options.name or "exec")
-  local value, step = run.step(key, "exec", nil, input, {}, function() return start(key, true) end)
+  local kept = private(options.clean, function()
+    return run_program(run, key, argv, options, cap, wall, false)
+  end)
+  local value, step = run.step(key, "exec", nil, input, { private = kept }, function() return start(key, true) end)
   if step.cached then budget.count(state.budget, { processes = 1 }) end
   -- A program that ran has done its step: what its exit code means is for the script to say.
   run.end_step(step, "ok", { exit_code = value.code })

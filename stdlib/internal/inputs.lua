@@ -166,6 +166,24 @@ function M.without_text(inputs)
   return list
 end
 
+--- Inputs without the secrets in what they say; the list itself where there are none.
+---@param inputs table[]
+---@return table[]
+function M.without_secrets(inputs)
+  local list, changed = {}, false
+  for i, input in ipairs(inputs) do
+    local text = input.text and require("moonlet.facts").shown(input.text, input.kind == "file" and input.path or nil)
+    list[i] = input
+    if text ~= input.text then
+      local copy = {}
+      for key, value in pairs(input) do copy[key] = value end
+      copy.text, copy.redacted = text, true
+      list[i], changed = copy, true
+    end
+  end
+  return changed and core.json.array(list) or inputs
+end
+
 --- What is different between the inputs on record and those that were read again: their names.
 ---@param recorded table[]
 ---@param now table[]

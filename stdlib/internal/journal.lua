@@ -8,6 +8,7 @@
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
 ---   fact     something that was observed: k, h, v
+---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it.
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   over     the run has come to a verdict
@@ -87,8 +88,8 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 local shapes = {
   drive = {}, over = { verdict = "string" },
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean" },
-  ["end"] = { k = "string", h = "string", s = "string" },
-  fact = { k = "string", h = "string" }, timeout = { k = "string", e = "table" },
+  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
+  fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
 }
 
@@ -181,9 +182,39 @@ local function error_of(err)
   return kept
 end
 
+---@class moonlet.Private        an observation that can be made again, and of which not all may be kept
+---@field clean fun(value: any): any  the same value where all of it may be kept
+---@field again fun(): any            makes it again
+
+--- What a record holds of a value: `v`, and `whole` where that is not all of it.
+local function put(item, value, private, durable)
+  local kept = private and private.clean(value) or value
+  if kept ~= value then item.whole = values.hash(value) end
+  item.v = values.put(kept, durable)
+  return item
+end
+
+local function tell_changed(run, key)
+  run.emit("log", { step = key, text = "it held what looks like a secret, which is not kept, and it is not the same "
+    .. "any more: what is on record is taken, without the secret" })
+end
+
+--- What was observed when the record was made, if it can still be observed; else what is on record.
+local function whole(item, private)
+  local ok, again = false, nil
+  if private then
+    -- Others do not hear of what came later meanwhile.
+    task.hold_turn(item.order)
+    ok, again = pcall(private.again)
+    task.release_turn(item.order)
+  end
+  if ok and values.hash(again) == item.whole then return again end
+  return nil
+end
+
 --- What is on record of the step, delivered in its turn. Gives "ok" and the value; raises what it
 --- raised; nothing when it must be done (again).
-local function replayed(run, key, hash)
+local function replayed(run, key, hash, private)
   local journal = run.journal
   local item = journal.ends[key]
   if not item then return nil end
@@ -192,11 +223,13 @@ local function replayed(run, key, hash)
     journal.begins[key] = nil
     return nil
   end
+  local all = item.whole and whole(item, private)
   task.wait_turn(item.order)
   if item.s == "cancelled" then return nil end
   if item.s == "failed" then error(item.e, 0) end
-  local value = values.get(item.v)
+  local value = all or values.get(item.v)
   if value == nil then return nil end
+  if item.whole and not all then tell_changed(run, key) end
   return "ok", value
 end
 
@@ -208,6 +241,7 @@ end
 ---@class moonlet.StepOptions
 ---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
 ---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
+---@field private moonlet.Private?  what of the value is not to be kept
 
 --- Does a step, or hears what it came to.
 ---@param run table           without a journal nothing is put on record
@@ -221,7 +255,7 @@ function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
   local hash = M.hash(input)
-  local how, value = replayed(run, key, hash)
+  local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
@@ -229,8 +263,9 @@ function M.step(run, key, input, options, live)
   if last and last.h ~= hash then last = nil end
   local ok, result = pcall(live, last, hash)
   if ok then
-    local item = { t = "end", k = key, h = hash, verb = input.verb, s = "ok", v = values.put(result, options.paid),
-      again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil }
+    local item = put({ t = "end", k = key, h = hash, verb = input.verb, s = "ok",
+      again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
+      result, options.private, options.paid)
     core.journal.append(core.json.encode(item), options.paid or false)
     return result, false
   end
@@ -295,17 +330,24 @@ end
 ---@param key string
 ---@param input table
 ---@param observe fun(): any  gives a JSON value
+---@param clean (fun(value: any): any)?  what may be kept of it
 ---@return any
-function M.fact(run, key, input, observe)
+function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
   local hash = M.hash(input)
   local item = run.journal.facts[key]
+  local value
   if item and item.h == hash then
-    local value = values.get(item.v)
+    if item.whole then
+      value = observe()
+      if values.hash(value) == item.whole then return value end
+      tell_changed(run, key)
+    end
+    value = values.get(item.v)
     if value ~= nil then return value end
   end
-  local value = observe()
-  M.note { t = "fact", k = key, h = hash, v = values.put(value, false) }
+  value = observe()
+  M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
   return value
 end
 

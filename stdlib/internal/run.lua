@@ -358,7 +358,7 @@ local function observed_inputs(run)
   local recorded = journal.fact(run, "inputs", { specs = run.input_specs }, function()
     live = read()
     return private and core.json.array(inputs_module.without_text(live)) or live
-  end)
+  end, inputs_module.without_secrets)
   if not private then return recorded end
   live = live or read()
   for _, name in ipairs(inputs_module.changed(recorded, live)) do

@@ -49,6 +49,11 @@ function M.put(value, durable)
   return { ["$value"] = name, bytes = #text }
 end
 
+--- A hash of the value as it would be kept.
+---@param value any
+---@return string
+function M.hash(value) return core.text.sha256(core.run.redact(core.json.encode(pack(value)))) end
+
 --- The value again; nil when its file is gone or damaged.
 ---@param stored any
 ---@param read (fun(name: string, cap: integer): string?)?  reads the files of another run than the one that is

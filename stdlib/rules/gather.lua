@@ -1,10 +1,10 @@
 --- Completes the facts about a change with what rules want to know beyond its diff: the paths of the tree that was
 --- reviewed, and the new text of the files. Reads only, through git and ctx.
 
+local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
 local glob = require "moonlet.glob"
 local secrets = require "moonlet.secrets"
-local paths = require "moonlet.paths"
 
 local find, format, match, sub = string.find, string.format, string.match, string.sub
 local concat = table.concat
@@ -18,8 +18,12 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
+-- Nothing is kept of texts that git gives again by their ids.
+local function nothing() return "" end
+
 local function ask(ctx, mode, ids)
-  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n", cap = all_bytes + (4 << 20) })
+  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n", cap = all_bytes + (4 << 20),
+    clean = mode == "--batch" and nothing or nil })
 end
 
 -- Those of the paths whose blobs are small enough to be read, all of them together too.
@@ -94,13 +98,6 @@ local function totals(facts)
   facts.totals = t
 end
 
--- The text of a file as it may be shown.
-local function shown_text(text, d, named)
-  local hits, all = secrets.scan(text, { context = d.kind == "docs" and "docs" or "code" })
-  if named and #hits > 0 or all == false then return "[withheld: it looks like secrets]\n" end
-  return secrets.redact(text, hits)
-end
-
 -- A file as it is, as if all of it were new: { file, text, shown, cut }; nil and why it is not read.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
@@ -114,7 +111,7 @@ local function whole_file(ctx, path, room)
   local part = { section = "file", status = "added", added = added, deleted = 0, binary = false, hunks = hunks,
     secrets = {}, cut = cut or nil }
   local file = { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }
-  return { file = file, text = text, shown = shown_text(text, paths.describe(path), what), cut = cut }
+  return { file = file, text = text, shown = clean.file(path, text), cut = cut }
 end
 
 local function note_unread(facts, unread)

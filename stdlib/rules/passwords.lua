@@ -3,7 +3,9 @@
 
 local shape = require "moonlet.rules.shape"
 
-local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
+local byte, find, gsub, lower, match, sub = string.byte, string.find, string.gsub, string.lower, string.match,
+  string.sub
+local concat = table.concat
 
 local M = {}
 
@@ -60,14 +62,42 @@ function M.has(text) return held(text) ~= nil end
 
 local longest = 2000
 
+-- Where the lines begin and end that can hold one, in order: few of many.
+local function candidates(text)
+  local low, seen, list = lower(text), {}, {}
+  for _, word in ipairs(MAY_HOLD) do
+    local at = find(low, word, 1, true)
+    while at do
+      local from = at
+      while from > 1 and at - from <= longest and byte(text, from - 1) ~= 10 do from = from - 1 end
+      local to = (find(text, "\n", at, true) or #text + 1) - 1
+      if not seen[from] and to - from < longest then
+        seen[from] = true
+        list[#list + 1] = { from, to }
+      end
+      at = find(low, word, to + 1, true)
+    end
+  end
+  table.sort(list, function(a, b) return a[1] < b[1] end)
+  return list
+end
+
 --- A text of many lines without the passwords that are found in it.
 ---@param text string
 ---@return string
 function M.redact(text)
-  return (gsub(text, "[^\n]+", function(line)
-    local value = #line <= longest and held(line)
-    return value and gsub(line, shape.plain(value), "[redacted: password]") or nil
-  end))
+  local parts, pos = {}, 1
+  for _, place in ipairs(candidates(text)) do
+    local line = sub(text, place[1], place[2])
+    local value = held(line)
+    if value then
+      parts[#parts + 1] = sub(text, pos, place[1] - 1)
+      parts[#parts + 1] = gsub(line, shape.plain(value), "[redacted: password]")
+      pos = place[2] + 1
+    end
+  end
+  parts[#parts + 1] = sub(text, pos)
+  return concat(parts)
 end
 
 return M

@@ -17,6 +17,20 @@ function kinds.git(ctx, ask)
   return { ask(ctx, "one", facts.head .. #facts.files), ask(ctx, "two", head), ask(ctx, "three") }
 end
 
+-- What changed holds a secret; the prompts do not, and what is made of it in the process does not say it.
+function kinds.secret(ctx, ask)
+  local facts = m.facts.git(ctx, "")
+  local text = ctx:read "deploy.yaml"
+  local found = {}
+  for _, file in ipairs(facts.files) do
+    for _, part in ipairs(file.parts) do
+      for _, secret in ipairs(part.secrets) do found[#found + 1] = ("%s:%d %s"):format(file.path, secret.line, secret.kind) end
+    end
+  end
+  return { ask(ctx, "one", facts.diff), ask(ctx, "two", m.facts.shown(text, "deploy.yaml")), found,
+    ask(ctx, "three", table.concat(found, "\n")) }
+end
+
 -- An agent that knows nothing of the world, and one that is told of it.
 function kinds.world(ctx, ask)
   local first = ask(ctx, "blind")

@@ -13,8 +13,7 @@ case_planted_change() {
   cp "$here/planted/planted.tsv" "$case/expected.tsv"
   review --target HEAD --lenses correctness,risks,tests,security
   found 0.95 1
-  # The journal holds what git printed, byte for byte: a resumed run has to see the same change.
-  if grep -rq "$key" .agent/sidecars; then echo "the planted secret stands in an artifact"; fi
+  if grep -rq "$key" .agent; then echo "the planted secret stands in an artifact"; fi
 }
 
 case_planted_variants() {

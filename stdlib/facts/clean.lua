@@ -1,0 +1,117 @@
+--- What git prints and what files say, made fit to be shown and to be kept: without secrets, and without files that
+--- are made of them. What was cleaned once comes out of a second time as it is.
+
+local git = require "moonlet.git"
+local passwords = require "moonlet.rules.passwords"
+local paths = require "moonlet.paths"
+local secrets = require "moonlet.secrets"
+
+local byte, find, format, gmatch, match, sub = string.byte, string.find, string.format, string.gmatch, string.match,
+  string.sub
+local concat = table.concat
+
+local M = {}
+
+-- Where in one file's diff the byte offsets are, which must rise: the mark of their line, and its number.
+local function locate(chunk, offsets)
+  local found, i, pos, line = {}, 1, 1, nil
+  while i <= #offsets and pos <= #chunk do
+    local stop = find(chunk, "\n", pos, true) or #chunk + 1
+    local mark = byte(chunk, pos)
+    if mark == 64 and (not line or find(chunk, "^@@ %-", pos)) then
+      line = tonumber(match(sub(chunk, pos, math.min(stop, pos + 80)), "^@@ %-[%d,]+ %+(%d+)")) or line
+    else
+      while i <= #offsets and offsets[i] <= stop do
+        found[i] = { mark = string.char(mark or 32), line = line }
+        i = i + 1
+      end
+      if line and (mark == 43 or mark == 32) then line = line + 1 end
+    end
+    pos = stop + 1
+  end
+  return found
+end
+
+local function scan_options(path)
+  local d = paths.describe(path)
+  local context = d.kind == "docs" and "docs" or d.test and "test" or d.generated and "generated" or "code"
+  return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
+end
+
+-- The secrets in lines that were added, those that were taken out before too.
+local function added(chunk, hits, cleaned)
+  local all = {}
+  for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end
+  if cleaned then
+    for at, kind in gmatch(chunk, "()%[redacted: ([^%]\n]+)%]") do all[#all + 1] = { from = at, kind = kind } end
+    table.sort(all, function(a, b) return a.from < b.from end)
+  end
+  local offsets, list = {}, {}
+  for i = 1, #all do offsets[i] = all[i].from end
+  for i, place in ipairs(locate(chunk, offsets)) do
+    if place.mark == "+" then list[#list + 1] = { kind = all[i].kind, line = place.line } end
+  end
+  return list
+end
+
+---One file's diff, fit to be shown.
+---@param path string
+---@param chunk string    from "diff --git" on
+---@param cleaned boolean?  it has been cleaned before
+---@return string text
+---@return table[] secrets {kind, line}: in lines that were added
+---@return boolean? cut    it holds so much that looks like secrets that all of it was kept back
+function M.chunk(path, chunk, cleaned)
+  if cleaned and not find(chunk, "\n@@", 1, true) and find(chunk, "\n%[withheld: [^\n]+%]\n$") then return chunk, {} end
+  local hits, all = secrets.scan(chunk, scan_options(path))
+  local list = added(chunk, hits, cleaned)
+  local what, maybe = secrets.name(path)
+  -- Where they are too many to be taken out one by one, all of it is kept back.
+  if not all then what, maybe = "too much that looks like secrets", false end
+  if what and not (maybe and #hits == 0) then
+    local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
+    return format("%s[withheld: %s]\n", head, what), list, not all or nil
+  end
+  return passwords.redact(secrets.redact(chunk, hits)), list
+end
+
+---What `git diff` printed, file by file, fit to be kept.
+---@param text string  with or without the lists of --raw and --numstat before it
+---@return string
+function M.diff(text)
+  local _, patch = git.parse_changes(text)
+  local parts, pos = { sub(text, 1, #text - #patch) }, 1
+  for _, file in ipairs(git.parse_diff(patch)) do
+    parts[#parts + 1] = sub(patch, pos, file.from - 1)
+    parts[#parts + 1] = (M.chunk(file.path, sub(patch, file.from, file.to)))
+    pos = file.to + 1
+  end
+  parts[#parts + 1] = sub(patch, pos)
+  return concat(parts)
+end
+
+---The text of a file, fit to be kept.
+---@param path string
+---@param text string
+---@return string
+function M.file(path, text)
+  local what, maybe = secrets.name(path)
+  local hits, all = secrets.scan(text, scan_options(path))
+  if not all then what, maybe = "too much that looks like secrets", false end
+  if what and not (maybe and #hits == 0) then return format("[withheld: %s]\n", what) end
+  return passwords.redact(secrets.redact(text, hits))
+end
+
+---Any text, fit to be shown and kept.
+---@param text string
+---@param path string?  of the file that it is the text of
+---@return string
+function M.text(text, path)
+  if path then return M.file(path, text) end
+  if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end
+  local hits, all = secrets.scan(text)
+  if not all then return "[withheld: too much that looks like secrets]\n" end
+  return passwords.redact(secrets.redact(text, hits))
+end
+
+return M
