@@ -260,7 +260,8 @@ local STATUS = {
 
 --- One finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
 ---@param raw any
----@param opts table {id, lens, runner, root, known}
+---@param opts table {id, lens = the lens that it was found through, label = what stands for an unknown one, runner,
+---  root, known}
 ---@return moonlet.Finding
 function M.normalise(raw, opts)
   local fields = type(raw) == "table" and raw or { claim = raw }
@@ -276,7 +277,8 @@ function M.normalise(raw, opts)
     file = path,
     line = line_of(get "line") or line,
     severity = M.severity(get "severity"),
-    lens = lens ~= "" and lens or opts.lens or "review",
+    -- What a reviewer was asked for is known better than what it says.
+    lens = opts.lens or (lens ~= "" and lens) or opts.label or "review",
     runner = opts.runner,
     rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,
     claim = claim ~= "" and without_secrets(claim) or "(no claim was given)",

@@ -174,7 +174,8 @@ local function read(reviews, opts)
     for i = 1, #list do
       if list[i] ~= null then
         local finding = findings.normalise(list[i], {
-          id = format("%s#%d", label, i), lens = lens or label, runner = runner, root = opts.root, known = opts.known,
+          id = format("%s#%d", label, i), lens = lens, label = label, runner = runner, root = opts.root,
+          known = opts.known,
         })
         items[#items + 1] = { finding = finding, review = number, order = 0 }
       end
