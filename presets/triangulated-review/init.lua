@@ -18,6 +18,17 @@ local function read_lenses(names)
   return lenses
 end
 
+-- What is wrong with the arguments by themselves.
+local function check_args(args)
+  local lenses = read_lenses(args.lenses)
+  if args.need > #lenses then
+    invalid(("--need is %d, but there are %d lenses"):format(args.need, #lenses), "need at most as many as there are")
+  end
+  local problem = m.git.target_problem(args.target)
+  if problem then invalid("--target: " .. problem, "name a commit, A..B, staged, worktree, or a path or glob") end
+  return lenses
+end
+
 -- What is to be reviewed. Without a target that is what nobody committed yet, or else the last commit.
 local function facts_of(ctx, target)
   if target ~= "" then return m.rules.facts(ctx, target) end
@@ -137,12 +148,10 @@ return m.preset {
   needs = { programs = { "git" }, agents = true, read = { "." }, write = {} },
   budget = { tokens = 600000, usd = 4, wall = "20m" },
 
+  check = function(_, args) check_args(args) end,
+
   run = function(ctx, args)
-    local lenses = read_lenses(args.lenses)
-    if args.need > #lenses then
-      invalid(("--need is %d, but there are %d lenses"):format(args.need, #lenses),
-        "need at most as many as there are")
-    end
+    local lenses = check_args(args)
     ctx:phase("facts", 1)
     local facts = facts_of(ctx, args.target)
     if #facts.files == 0 then return nothing_to_review(ctx, facts, lenses) end

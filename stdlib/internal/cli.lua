@@ -88,6 +88,7 @@ function M.main(words)
     output.json = output.json or word == "--json"
     output.events = output.events or word == "--events"
   end
+  output.command = words[1]
   local ok, envelope, code, text = pcall(dispatch, words)
   if not ok then
     envelope, code = failure(words[1] or "", envelope)
@@ -109,7 +110,11 @@ function M.killed(message, at, kind)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil,
     hint = "the script does too much by itself: let it wait for something, or do less" }
   local envelope, code = run_module.killed(err)
-  if not envelope then envelope, code = failure("run", err) end
+  if not envelope then
+    envelope, code = failure(output.command or "run", err)
+    -- A config or preset that does not even come to its end is wrong, and nothing was started.
+    if kind == "limit" and at ~= "" then code = 2 end
+  end
   present(envelope)
   return code, core.json.encode(envelope)
 end
