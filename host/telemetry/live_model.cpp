@@ -80,6 +80,7 @@ bool LiveModel::apply(const Event& event) {
       begin_phase(event);
       return true;
     case EventType::kProgress:
+      if (!event.step.empty()) return note_progress(event);
       note_group(event);
       return true;
     case EventType::kBudget:
@@ -136,6 +137,16 @@ void LiveModel::note_group(const Event& event) {
   }
   if (phases.empty()) phases.emplace_back();
   groups_[path] = {current, integer_of(event.fields, "planned"), {}};
+}
+
+bool LiveModel::note_progress(const Event& event) {
+  if (running_.count(printable(event.step, kLongestText)) == 0) return false;
+  LiveStep& step = step_of(event);
+  step.doing = text_of(event.fields, "doing");
+  if (const auto tokens = number_of(event.fields, "tokens")) {
+    step.tokens = static_cast<std::int64_t>(*tokens);
+  }
+  return true;
 }
 
 void LiveModel::note_budget(const Event& event) {
@@ -208,6 +219,8 @@ void LiveModel::end_step(const Event& event) {
   step.attempts = integer_of(event.fields, "attempts");
   if (step.runner.empty()) step.runner = text_of(event.fields, "runner");
   step.note = text_of(event.fields, "error");
+  step.doing.clear();
+  step.tokens.reset();
   const auto& usage = object_of(event.fields, "usage");
   if (const auto tokens = number_of(usage, "total_tokens")) {
     step.tokens = static_cast<std::int64_t>(*tokens);

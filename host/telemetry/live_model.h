@@ -26,8 +26,10 @@ struct LiveStep {
   LiveState state = LiveState::kRunning;
   std::int64_t started_ms = 0;  ///< wall clock
   std::int64_t duration_ms = 0;
-  std::int64_t attempts = 0;           ///< 0: not known
-  std::optional<std::int64_t> tokens;  ///< of all attempts; empty when nobody told
+  std::int64_t attempts = 0;  ///< 0: not known
+  /// Of all attempts; while it runs, of the present one so far. Empty when nobody told.
+  std::optional<std::int64_t> tokens;
+  std::string doing;  ///< what it uses at the moment, while it runs
   std::optional<double> usd;
   bool is_estimate = false;
   bool cached = false;              ///< from the record of the run: nothing was started
@@ -96,6 +98,7 @@ class LiveModel {
   void begin_run(const Event& event);
   void begin_phase(const Event& event);
   void note_group(const Event& event);
+  bool note_progress(const Event& event);
   void note_budget(const Event& event);
   LiveStep& step_of(const Event& event);
   void begin_step(const Event& event);

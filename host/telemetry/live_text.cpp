@@ -129,6 +129,9 @@ std::string tail_text(const LiveStep& step, std::int64_t now_ms) {
   if (step.state == LiveState::kRunning && step.waits_until_ms > now_ms) {
     append(text, "asks again in " + time_text(step.waits_until_ms - now_ms + 999, true));
   }
+  if (step.state == LiveState::kRunning && step.tokens) {
+    append(text, count_text(*step.tokens) + " tokens so far");
+  }
   if (step.state == LiveState::kOk && step.is_agent()) {
     if (step.tokens) append(text, count_text(*step.tokens) + " tokens");
     if (step.usd) append(text, money_text(*step.usd, step.is_estimate));
@@ -137,6 +140,7 @@ std::string tail_text(const LiveStep& step, std::int64_t now_ms) {
   }
   if (step.cached) append(text, "cached");
   if (step.taken_over) append(text, "taken over");
+  append(text, step.doing);
   if (step.attempts > 1) append(text, std::to_string(step.attempts) + " attempts");
   if (step.state == LiveState::kParked) append(text, "waits for a person");
   if (step.state != LiveState::kParked) append(text, step.note, text.empty() ? "" : ": ");

@@ -1,6 +1,7 @@
 --- One attempt of an agent: its command line, its process, what it printed, what that comes to. Whether
 --- there is another attempt is for retry.lua and agent.lua to say.
 local artifacts = require "moonlet.internal.artifacts"
+local follow = require "moonlet.internal.follow"
 local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
@@ -203,7 +204,7 @@ end
 ---@return moonlet.RunnerResult
 function M.run(job, attempt)
   if job.cassette then return play(job, attempt) end
-  local exit = run_process(job, attempt)
+  local exit = follow.during(job, function() return run_process(job, attempt) end)
   local result = conclude(job, job.runner, exit)
   if job.run.options.record then cassette.keep(job, attempt, exit) end
   return result

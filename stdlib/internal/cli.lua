@@ -112,8 +112,13 @@ function M.killed(message, at, kind)
   local envelope, code = run_module.killed(err)
   if not envelope then
     envelope, code = failure(output.command or "run", err)
-    -- A config or preset that does not even come to its end is wrong, and nothing was started.
-    if kind == "limit" and at ~= "" then code = 2 end
+    -- A config that does not even come to its end is wrong, and nothing was started.
+    local reading = kind == "limit" and require("moonlet.internal.config").reading
+    if reading then
+      envelope.error.message, envelope.error.hint = "the config: " .. message, "a config is data: return { … }"
+      if at == "" then envelope.error.at = reading end
+      code = 2
+    end
   end
   present(envelope)
   return code, core.json.encode(envelope)

@@ -272,6 +272,10 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {} }
 end
 
+--- The config whose code runs at the moment: what is told when Lua is killed meanwhile.
+---@type string?
+M.reading = nil
+
 --- Reads a config's text. Raises one `invalid` error that tells all that is wrong, each with its line.
 ---@param text string
 ---@param path string
@@ -284,7 +288,9 @@ function M.read(text, path)
     chunk.hint = "nothing was started"
     error(chunk, 0)
   end
+  M.reading = path
   local ran, value = pcall(chunk)
+  M.reading = nil
   if not ran then
     local message = type(value) == "string" and value or (type(value) == "table" and rawget(value, "message"))
     message = type(message) == "string" and message or "it raised an error"

@@ -129,8 +129,28 @@ end
 
 local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = true }
 
+local most_messages = 2000
+
+-- Every event of a message tells its usage again; its end tells what counts.
+local function so_far(state, events, message)
+  local given, id = stream.tbl(message.usage), stream.str(message.id)
+  local input = given and stream.count(given.input_tokens)
+  if not input or not id then return end
+  state.so_far = state.so_far or { total = 0, count = 0, of = {} }
+  local sum, total = state.so_far, input + (stream.count(given.cache_read_input_tokens) or 0)
+    + (stream.count(given.cache_creation_input_tokens) or 0) + (stream.count(given.output_tokens) or 0)
+  if not sum.of[id] then
+    if sum.count >= most_messages then return end
+    sum.count = sum.count + 1
+  end
+  sum.total = sum.total + total - (sum.of[id] or 0)
+  sum.of[id] = total
+  events[#events + 1] = { type = "usage", usage = { total_tokens = sum.total } }
+end
+
 local function assistant(state, events, event)
   local message = stream.tbl(event.message) or {}
+  so_far(state, events, message)
   local model = stream.str(message.model)
   local failed = model == "<synthetic>" and stream.str(event.error)
   if model and model ~= "<synthetic>" and not state.model then state.model = model end

@@ -133,6 +133,21 @@ TEST_CASE("the live view says who paid") {
   CHECK(story.seen()[7] == "\u25cf f         codex      6s");
 }
 
+TEST_CASE("the live view says what an agent is at") {
+  Story story;
+  story.start("a").start("b");
+  story.tell(EventType::kProgress, "a", {{"doing", "shell: make"}, {"tokens", 12'345}});
+  story.tell(EventType::kProgress, "c", {{"doing", "of no step"}, {"tokens", 1}});
+  auto lines = story.seen(100);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1] == "\u25cf a         codex      0s  12.3k tokens so far, shell: make");
+  CHECK(lines[2] == "\u25cf b         codex      0s");
+  story.tell(EventType::kProgress, "a", {{"doing", ""}, {"tokens", 20'000}});
+  CHECK(story.seen(100)[1] == "\u25cf a         codex      0s  20.0k tokens so far");
+  story.finish("a", "ok");
+  CHECK(story.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
+}
+
 TEST_CASE("the live view tells what budgets have left") {
   Story story;
   story.tell(

@@ -1,0 +1,70 @@
+--- Tells those who watch what an agent is at while it runs: the tool that it uses, and its tokens where it tells them
+--- before its end. Nothing of it is put on record or decides anything; what an agent came to is read afterwards.
+local task = core.task
+
+local M = {}
+
+local every_ms = 1000
+local most_bytes = 8 << 20 -- of what it prints; nobody watches more
+local most_batches = 8     -- at a time, so that one who prints much does not hold up the others
+local longest_detail = 120
+
+local function note(seen, event)
+  if event.type == "tool" then
+    local text = event.detail and ("%s: %s"):format(event.name, event.detail) or event.name
+    seen.doing = event.status == "running" and core.text.printable(text, longest_detail) or ""
+  elseif event.type == "text" then
+    seen.doing = ""
+  elseif event.type == "usage" and type(event.usage) == "table" then
+    seen.tokens = event.usage.total_tokens or seen.tokens
+  end
+end
+
+--- What came since the last look, in `seen`. False when there will be nothing more to see.
+local function look(job, seen)
+  seen.reader = seen.reader or core.lines.open(job.dir .. "/stdout.log")
+  if not seen.reader then return true end
+  for _ = 1, most_batches do
+    local lines = core.lines.read(seen.reader, false)
+    if not lines then return true end
+    for _, line in ipairs(lines) do
+      seen.bytes = seen.bytes + #line
+      for _, event in ipairs(job.runner.parse(seen.state, line) or {}) do note(seen, event) end
+    end
+    if seen.bytes > most_bytes then return false end
+  end
+  return true
+end
+
+local function follow(job)
+  local runner = job.runner
+  local seen = { state = runner.begin and runner.begin(), bytes = 0 }
+  local told_doing, told_tokens
+  repeat
+    task.sleep(every_ms)
+    local ok, more = pcall(look, job, seen)
+    if seen.doing ~= told_doing or seen.tokens ~= told_tokens then
+      told_doing, told_tokens = seen.doing, seen.tokens
+      job.run.emit("progress", { step = job.step.key, doing = told_doing, tokens = told_tokens })
+    end
+  until not ok or not more
+end
+
+--- Calls fn, which waits for the job's process, and watches the process meanwhile.
+---@generic T
+---@param job moonlet.Job
+---@param fn fun(): T
+---@return T
+function M.during(job, fn)
+  if not job.runner.parse then return fn() end
+  local scope = task.open_scope {}
+  task.spawn(scope, function() pcall(follow, job) end)
+  local ok, result = pcall(fn)
+  task.cancel_scope(scope, { kind = "cancelled", message = "the agent has ended" })
+  task.wait_scope(scope)
+  task.close_scope(scope)
+  if not ok then error(result, 0) end
+  return result
+end
+
+return M
