@@ -58,7 +58,8 @@ class Story {
     }
     if (type == "begin") {
       const auto number = body->find("a");
-      const int attempt = number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
+      const int attempt =
+          number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
       const std::string key = text_in(*body, "k");
       begun_[key] = attempt;
       attempts_.emplace(logged_name(key), logged_name(attempt_name(key, attempt)));
@@ -161,8 +162,8 @@ Result<json> read_story(Home& home, std::string_view id) {
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold, unbegun }: what
-/// the journal says, checked against the files beside it
+/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold, unbegun
+/// }: what the journal says, checked against the files beside it
 int audit_story(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -219,7 +220,8 @@ Result<json> beginning(const Dir& root, std::string_view path, std::optional<std
   std::vector<char> buffer(256 * 1024);
   while (!bytes || done < *bytes) {
     const std::uint64_t room = bytes ? *bytes - done : buffer.size();
-    const ssize_t got = ::read(file->get(), buffer.data(), std::min<std::uint64_t>(room, buffer.size()));
+    const ssize_t got =
+        ::read(file->get(), buffer.data(), std::min<std::uint64_t>(room, buffer.size()));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Error::from_errno(errno, "cannot read", std::string(path));
     if (got == 0) break;
