@@ -6,7 +6,9 @@ local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local record_store = require "moonlet.internal.record_store"
 local values = require "moonlet.internal.values"
+local host_failure = require "moonlet.internal.host_failure"
 local hooks = require "moonlet.internal.hooks"
 local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
@@ -67,6 +69,9 @@ local function verdict_of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
+local write_file = host_failure.guard(core.run.write)
+local make_dirs = host_failure.guard(core.run.make_dirs)
+
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
@@ -74,7 +79,7 @@ local function add_paths(run)
   --- because the journal has what it says.
   function run.write_artifact(path, text, later)
     if path == run.sidecar .. "/findings.md" then run.findings = text end
-    core.run.write(path, text, later)
+    write_file(path, text, later)
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
   function run.input_list() return run.inputs end
@@ -91,14 +96,14 @@ local function add_paths(run)
   end
 
   function run.open_directory(dir)
-    core.run.make_dirs(dir .. "/out", true)
+    make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
 
   --- A directory for what a command of the run leaves.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
-    core.run.make_dirs(dir)
+    make_dirs(dir)
     return dir
   end
 
@@ -238,7 +243,12 @@ local function begin_record(run, plan)
       at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
-  if plan.answer then journal.answer(run, plan.answer) end
+  if plan.answer then
+    -- The plan was made before the lock was had: somebody else may have answered since.
+    local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
+    require("moonlet.internal.gate").check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
+    journal.answer(run, plan.answer)
+  end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
@@ -279,7 +289,7 @@ function M.create(plan)
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
     -- A full disk: half a record would only be in the way of the next try.
-    if before then core.run.finish() else core.run.discard() end
+    if before then core.run.finish(true) else core.run.discard() end
     error(err, 0)
   end
   M.current = run

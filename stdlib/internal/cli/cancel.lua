@@ -19,9 +19,10 @@ local poll_ms = 50
 
 --- Asks the host that drives the run, and waits for its end.
 local function ask_holder(home, id, limit)
-  core.runs.request_cancel(home.handle, id)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
+    -- Again each time: a host that has just taken over throws away what was asked of the one before it.
+    core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
         hint = "moonlet ps shows what runs" }, 0)
