@@ -3,7 +3,8 @@
 ---
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run; with retry it does again what had failed
----   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input)
+---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
+---            not be started a second time unless a person wants it
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
@@ -93,7 +94,7 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
 local shapes = {
   drive = {}, over = { verdict = "string" },
-  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean" },
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },

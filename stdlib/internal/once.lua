@@ -43,7 +43,7 @@ function M.run(run, key, last, hash, call)
     end
     if state ~= "none" or last.spent then number = number + 1 end
   end
-  journal.begin(run, key, number, hash)
+  journal.begin(run, key, number, hash, { once = true })
   call.attempt, call.outlives = attempts.id(key, number), true
   return run_child(call)
 end

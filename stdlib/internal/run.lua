@@ -3,6 +3,7 @@ local journal = require "moonlet.internal.journal"
 local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
+local attempts = require "moonlet.internal.attempt"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
@@ -400,6 +401,30 @@ local function run_body(run)
   end)
 end
 
+--- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
+--- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
+--- for runs to its end first. All else ends with the run.
+local function settle_unreached(run, ok, err)
+  if not run.journal.resumed then return end
+  local kind = not ok and type(err) == "table" and rawget(err, "kind")
+  for key, last in pairs(run.journal.begins) do
+    local id = attempts.id(key, last.a)
+    local state = not last.spent and not run.step_keys[key] and core.process.attempt(key, id)
+    if state == "running" and (last.once or kind == "parked" or kind == "quota") then
+      run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
+      core.process.take(key, id)
+    elseif ok and state == "running" then
+      core.process.stop(key, id)
+    end
+    if ok and state and state ~= "none" then
+      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
+      run.emit("warning", { step = key, text = text })
+      journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text })
+      journal.spent(run, key)
+    end
+  end
+end
+
 --- Lets the run go, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -412,6 +437,8 @@ end
 ---@return table envelope, integer exit_code
 function M.execute(run)
   local ok, result = run_body(run)
+  local settled, why = pcall(settle_unreached, run, ok, result)
+  if ok and not settled then ok, result = false, why end
   local recorded, envelope, code = pcall(finish, run, ok, result)
   if recorded then return envelope, code end
   abandon()

@@ -63,13 +63,19 @@ function M.main(words)
   local home = home_module.open(found.repo)
   local id = record_store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
-  if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
-  local _, rec = record_store.find(home, id)
-  if not rec.ended then
-    -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
-    core.runs.end_orphans(home.handle, id)
-    close_record(home, id, rec)
-  end
+  local _, rec
+  repeat
+    if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
+    _, rec = record_store.find(home, id)
+    local closed, err = rec.ended, nil
+    if not closed then
+      -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
+      closed, err = pcall(core.runs.end_orphans, home.handle, id)
+      if closed then close_record(home, id, rec) end
+    end
+    -- Unless somebody has begun to drive it meanwhile, who is to be asked then.
+    if not closed and not core.runs.holder(home.handle, id) then error(err, 0) end
+  until closed
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
     result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
 end
