@@ -20,9 +20,9 @@ local stderr_cap = 64 << 10
 ---@field state string?         what became of it under another host: running, exited
 ---@field tries integer?        how many there were with this input, where the number says nothing of that
 
-local rename = host_failure.guard(core.run.rename)
-local remove = host_failure.guard(core.run.remove)
-local run_child = host_failure.guard(core.process.run)
+local function rename(...) return host_failure.call(core.run.rename, ...) end
+local function remove(...) return host_failure.call(core.run.remove, ...) end
+local function run_child(...) return host_failure.call(core.process.run, ...) end
 
 --- The name of an attempt in keeper.log.
 function M.id(key, number) return ("%s@%d"):format(key, number) end

@@ -61,7 +61,7 @@ local function prepare(call)
   return arguments(call), options, math.min(cap, largest_cap)
 end
 
-local run_child = host_failure.guard(core.process.run)
+local function run_child(...) return host_failure.call(core.process.run, ...) end
 
 --- What core.process.run is asked for.
 local function child_of(run, key, argv, options, cap, wall, durable)

@@ -21,15 +21,13 @@ function M.mark(err)
   return err
 end
 
---- The same function, whose failures are the host's own.
+--- Calls `fn`, whose failures are the host's own.
 ---@param fn function
----@return function
-function M.guard(fn)
-  return function(...)
-    local results = table.pack(pcall(fn, ...))
-    if not results[1] then error(M.mark(results[2]), 0) end
-    return table.unpack(results, 2, results.n)
-  end
+---@return any ...  what it returned
+function M.call(fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if not results[1] then error(M.mark(results[2]), 0) end
+  return table.unpack(results, 2, results.n)
 end
 
 return M

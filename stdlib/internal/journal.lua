@@ -19,7 +19,7 @@ local task = core.task
 
 local M = {}
 
-local put_on_record = host_failure.guard(core.journal.append)
+local function put_on_record(...) return host_failure.call(core.journal.append, ...) end
 
 --- Verdicts after which a resumed run tries again what had failed.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }

@@ -8,7 +8,7 @@ local journal = require "moonlet.internal.journal"
 
 local M = {}
 
-local run_child = host_failure.guard(core.process.run)
+local function run_child(...) return host_failure.call(core.process.run, ...) end
 
 local doubt = "it may or may not have happened"
 

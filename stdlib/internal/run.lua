@@ -70,8 +70,8 @@ local function verdict_of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
-local write_file = host_failure.guard(core.run.write)
-local make_dirs = host_failure.guard(core.run.make_dirs)
+local function write_file(...) return host_failure.call(core.run.write, ...) end
+local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) end
 
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end

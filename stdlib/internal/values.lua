@@ -5,7 +5,7 @@ local host_failure = require "moonlet.internal.host_failure"
 local M = {}
 
 local null = core.json.null
-local write_value = host_failure.guard(core.run.write_value)
+local function write_value(...) return host_failure.call(core.run.write_value, ...) end
 local inline_cap = 64 * 1024
 local value_cap = 256 << 20
 
