@@ -345,11 +345,12 @@ int run_discard(lua_State* L) {
   return 0;
 }
 
-/// finish(): the run is over; its lock is released
+/// finish(unchanged): the run is over; its lock is released. With `unchanged` nothing was done with
+/// it: what an earlier host left running is still looked for.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  if (services.run->still_ours().ok()) {
+  if (!lua_toboolean(L, 1) && services.run->still_ours().ok()) {
     (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
   }
   services.drop_run();

@@ -19,9 +19,10 @@ local poll_ms = 50
 
 --- Asks the host that drives the run, and waits for its end.
 local function ask_holder(home, id, limit)
-  core.runs.request_cancel(home.handle, id)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
+    -- Again each time: a host that has just taken over throws away what was asked of the one before it.
+    core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
         hint = "moonlet ps shows what runs" }, 0)
@@ -73,10 +74,15 @@ function M.main(words)
   repeat
     if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
     rec = select(2, record_store.find(home, id))
-    if not is_open(rec) then break end
-    -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
-    core.runs.end_orphans(home.handle, id)
-  until close_record(home, id, rec)
+    local closed, err = not is_open(rec), nil
+    if not closed then
+      -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
+      closed, err = pcall(core.runs.end_orphans, home.handle, id)
+      closed = closed and close_record(home, id, rec)
+    end
+    -- Unless somebody has begun to drive it meanwhile, who is to be asked then.
+    if not closed and err and not core.runs.holder(home.handle, id) then error(err, 0) end
+  until closed
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
     result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
 end
