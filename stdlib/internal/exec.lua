@@ -117,7 +117,6 @@ function M.exec(ctx, call)
     return run_program(run, key, argv, options, cap, wall, false)
   end)
   local value, step = run.step(key, "exec", nil, input, { private = kept }, function() return start(key, true) end)
-  if step.cached then budget.count(state.budget, { processes = 1 }) end
   -- A program that ran has done its step: what its exit code means is for the script to say.
   run.end_step(step, "ok", { exit_code = value.code })
   return value
