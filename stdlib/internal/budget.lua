@@ -150,6 +150,8 @@ function M.reserve(budget, amounts, allowed)
     for kind, amount in pairs(amounts) do node.reserved[kind] = node.reserved[kind] + amount end
     node = node.parent
   end
+  -- Something is started: all that is on record has been told.
+  if budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
   return { budget = budget, amounts = amounts }

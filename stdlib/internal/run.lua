@@ -170,8 +170,6 @@ local function add_steps(run)
   function run.step(key, kind, runner, input, options, live)
     local step = run.begin_step(key, kind, runner)
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
-      -- What a function does may be on record, though its own end is not.
-      if kind ~= "function" then run.journal.history.over = true end
       core.event.emit("step.started", key, { kind = kind, runner = runner })
       return live(last, hash, step)
     end)
