@@ -440,7 +440,7 @@ end
 local function tell_beyond(run)
   local beyond = spending.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
-    core.event.emit("warning", nil, { text = ("--budget %s=%s may not be enough: the prepared agents may come to %s")
+    core.event.emit("warning", nil, { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
       :format(item.kind, budget.shown(item.kind, item.limit), budget.shown(item.kind, item.worst)) })
   end
   return core.json.array(beyond)

@@ -111,8 +111,10 @@ function M.main(words, output)
   output.json, output.events = found.json or false, found.events or false
   local home = home_module.open(found.repo)
   local id, rec = record_store.find(home, rest[1])
-  if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
   local run_cli = require "moonlet.internal.cli.run"
+  run_cli.check_gates(found.gates)
+  run_cli.change_budget({}, found.budget)
+  if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
   local plan = M.plan(home, id, rec, found)
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)
