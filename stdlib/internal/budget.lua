@@ -47,7 +47,8 @@ function M.check(limits, what, fields)
   for _, kind in ipairs(counted) do
     local limit = limits[kind]
     if limit and not (limit >= 0 and limit < math.huge) then
-      error(record.invalid(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit), "give a number, 0 or more"), 0)
+      error(record.invalid(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit),
+        "give a number, 0 or more"), 0)
     end
   end
 end
@@ -151,7 +152,7 @@ function M.reserve(budget, amounts, allowed)
     node = node.parent
   end
   -- Something is started: all that is on record has been told.
-  if budget.history then budget.history.over = true end
+  if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
   return { budget = budget, amounts = amounts }
