@@ -70,6 +70,7 @@ end
 
 local readers = {
   begin = function(history, item)
+    if item.once then return end -- a command: its end counts
     local list = charge_of(history, item.k)
     local charge = find(list, item.a)
     -- The intent may be on record twice where nothing was started in between.

@@ -13,6 +13,7 @@
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   alive    the step k is still under way
 ---   over     the run has come to a verdict
+---   decision what a person or a main agent made of the result; no step hears of it
 --- With ms: for how long the run had been driven by then, in milliseconds.
 local beat = require "moonlet.internal.beat"
 local history = require "moonlet.internal.history"
@@ -38,6 +39,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field history moonlet.History        what earlier hosts have spent
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
+---@field records table<string, boolean> hashes of what run.json was
 
 local function forget_failures(journal)
   for key, item in pairs(journal.ends) do
@@ -49,13 +51,18 @@ end
 local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
+    if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,
-  over = function(journal, item) journal.verdict = item.verdict end,
+  over = function(journal, item)
+    journal.verdict = item.verdict
+    if type(item.record) == "string" then journal.records[item.record] = true end
+  end,
+  decision = function() end,
   alive = function() end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
@@ -94,7 +101,7 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
 local shapes = {
-  drive = {}, over = { verdict = "string" },
+  drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["need?"] = "table",
     ["runner?"] = "string", ["model?"] = "string" },
   alive = { ["k?"] = "string" },
@@ -143,7 +150,7 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    history = history.new() }
+    records = {}, history = history.new() }
   for order, text in ipairs(core.journal.open()) do
     local item = read(text, order)
     apply[item.t](journal, item)
