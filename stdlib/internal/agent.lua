@@ -108,24 +108,27 @@ local function first_attempt(job, last, hash)
 end
 
 --- Puts the attempt on record before it starts, unless it is there already.
-local function record_attempt(job, hash, attempt)
+local function record_attempt(job, hash, attempt, need)
   if attempt.state then return end
   -- That of a repair round is nowhere else.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repair)
   -- Of what is interrupted in place a person will want to know what it did.
   local seen = job.call.in_place and values.put(changes.snapshot(job.run, job.run.top), true) or nil
-  journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = seen })
+  journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = seen,
+    need = need, runner = job.runner.name, model = job.model })
 end
 
 --- One attempt in its place, from the reserve of the budget to what it changed on disk.
 local function run_attempt(job, hash, attempt, own_budget)
-  return budget.with(own_budget, spending.reserve(job, attempt.prompt), function()
-    -- One that is on record was allowed already.
-    if not attempt.state then retry.check(job) end
+  local need = spending.reserve(job, attempt.prompt)
+  -- One that is under way was allowed already.
+  if not attempt.state then retry.check(job) end
+  spending.retake(job, attempt.number, hash, own_budget)
+  return budget.with(own_budget, need, function()
     local place = workspace.open(job.run, job.step.key, job.dir, job.call, job.sandbox, attempt)
     job.cwd, job.writable = place.cwd, place.writable
     local ok, result = pcall(function()
-      record_attempt(job, hash, attempt)
+      record_attempt(job, hash, attempt, need)
       return attempts.run(job, attempt)
     end)
     -- What ended well, and could only not be recorded, is taken up by a resumed run.
@@ -139,7 +142,7 @@ local function run_attempt(job, hash, attempt, own_budget)
     job.finish_place = result.status == "ok" and place.finish or nil
     result.used = spending.used(job, attempt.prompt, result)
     return result, result.used
-  end)
+  end, attempt.state ~= nil)
 end
 
 local function entry_of(attempt, result, started)
@@ -185,7 +188,6 @@ local function run_attempts(job, last, hash, own_budget)
   local list, tries = journal.attempts(job.run, job.step.key), attempt.tries or attempt.number
   -- One that ended just before its host did is told again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
-  spending.count_attempts(own_budget, list)
   while true do
     local started = core.clock.monotonic()
     local result = run_attempt(job, hash, attempt, own_budget)
@@ -265,7 +267,6 @@ local function run_agent_step(job, key, own_budget)
     job.step, step.dir, step.model = step, job.dir, job.model
     return do_agent(job, last, hash, own_budget)
   end)
-  if step.cached then spending.count_attempts(own_budget, value.attempts) end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   step.attempts = value.attempts
   run.end_step(step, "ok", {})
@@ -289,6 +290,7 @@ function M.agent(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
   record.check(call, fields, "ctx:agent")
+  if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")

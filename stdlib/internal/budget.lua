@@ -5,15 +5,24 @@ local record = require "moonlet.record"
 
 local M = {}
 
+--- Of a call of an agent: what one attempt may use beside its prompt.
+M.call_fields = { tokens = "integer" }
 M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
---- Sums of prices are told to a hundredth of a cent.
-local function shown(kind, amount)
+--- An amount as people read it: sums of prices to a hundredth of a cent, smaller ones as far as they say something.
+---@param kind string
+---@param amount number
+---@return string
+function M.shown(kind, amount)
   if kind ~= "usd" then return tostring(amount) end
-  return (("%.4f"):format(amount):gsub("0+$", ""):gsub("%.$", ""))
+  local function rounded(digits) return ("%%.%df"):format(digits):format(amount) end
+  local digits = 4
+  while digits < 12 and math.abs(tonumber(rounded(digits)) - amount) > 0.01 * amount do digits = digits + 1 end
+  return (rounded(digits):gsub("0+$", ""):gsub("%.$", ""))
 end
+local shown = M.shown
 
 ---@class moonlet.Budget
 ---@field parent moonlet.Budget?
@@ -22,22 +31,46 @@ end
 ---@field spent table<string, number>
 ---@field reserved table<string, number>
 ---@field refused table?         the error of the first start that one of the budgets in it did not allow
----@field over table<string, boolean>  kinds of which more was spent than allowed, and told
+---@field path string            whose steps count in it
+---@field history moonlet.History?  what earlier hosts have spent; of the outermost one
+---@field over table<string, number>  kinds of which more was spent than allowed: how much, when that was told
+---@field exceeded moonlet.Budget[]?  of the outermost one: those of which more was spent than allowed
 ---@field tell fun(text: string)?  hears of those
 ---@field on_agent fun()?  of the outermost one: hears that an agent has reserved its share
 
---- A budget inside `parent`; nil limits are no limits.
----@param parent moonlet.Budget?
+--- Raises where the limits are none.
 ---@param limits table
 ---@param what string
----@param tell fun(text: string)?  of the outermost one
----@return moonlet.Budget
-function M.open(parent, limits, what, tell)
-  local budget = { parent = parent, what = what, limits = {}, spent = {}, reserved = {}, over = {}, tell = tell }
+---@param fields table<string, string>?
+function M.check(limits, what, fields)
+  record.check(limits, fields or M.fields, what)
   for _, kind in ipairs(counted) do
     local limit = limits[kind]
-    if limit and limit < 0 then error(record.invalid(("budget.%s must not be negative"):format(kind)), 0) end
-    budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limit, 0, 0
+    if limit and not (limit >= 0 and limit < math.huge) then
+      error(record.invalid(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit),
+        "give a number, 0 or more"), 0)
+    end
+  end
+end
+
+---@class moonlet.BudgetOptions
+---@field what string     whose it is, for messages
+---@field path string     whose steps count in it
+---@field history moonlet.History?   of the outermost one: what earlier hosts have spent
+---@field tell fun(text: string)?    of the outermost one
+
+--- A budget inside `parent`; nil limits are no limits. What earlier hosts have spent there is spent.
+---@param parent moonlet.Budget?
+---@param limits table
+---@param options moonlet.BudgetOptions
+---@return moonlet.Budget
+function M.open(parent, limits, options)
+  M.check(limits, "budget")
+  local budget = { parent = parent, what = options.what, path = options.path, limits = {}, spent = {}, reserved = {},
+    over = {}, tell = options.tell, history = parent and parent.history or options.history }
+  local before = budget.history and budget.history:spent(options.path) or {}
+  for _, kind in ipairs(counted) do
+    budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limits[kind], before[kind] or 0, 0
   end
   return budget
 end
@@ -66,26 +99,45 @@ local function exceeded(budget, kind, amount)
   return err
 end
 
---- Attempts in flight may use more than was reserved for them: that is said, once for each kind.
+--- Attempts in flight may use more than was reserved for them: that is said when it begins, for each kind.
 local function tell_overshoot(budget, kind)
   local limit = budget.limits[kind]
   if not limit or budget.spent[kind] <= limit or budget.over[kind] then return end
-  budget.over[kind] = true
-  local tell = outermost(budget).tell
-  if tell then
-    tell(("%s: %s %s were used, %s more than allowed: attempts under way went beyond their reserve")
+  budget.over[kind] = budget.spent[kind]
+  local root = outermost(budget)
+  root.exceeded = root.exceeded or {}
+  table.insert(root.exceeded, { budget = budget, kind = kind })
+  if root.tell then
+    root.tell(("%s: %s %s were used, %s more than allowed: attempts under way went beyond their reserve")
       :format(budget.what, shown(kind, budget.spent[kind]), names[kind], shown(kind, budget.spent[kind] - limit)))
   end
+end
+
+--- By how much the limits were exceeded in the end, as lines; `grown` leaves out what was told as it is.
+---@param root moonlet.Budget
+---@param grown boolean?
+---@return string[]
+function M.overshoot(root, grown)
+  local lines = {}
+  for _, item in ipairs(root.exceeded or {}) do
+    local budget, kind = item.budget, item.kind
+    if not grown or budget.spent[kind] > budget.over[kind] then
+      lines[#lines + 1] = ("%s: in the end %s %s were used, %s more than allowed"):format(budget.what,
+        shown(kind, budget.spent[kind]), names[kind], shown(kind, budget.spent[kind] - budget.limits[kind]))
+    end
+  end
+  return lines
 end
 
 --- Reserves what a start may use. Raises `budget` and reserves nothing when one of the budgets around
 --- it does not hold that much.
 ---@param budget moonlet.Budget
 ---@param amounts table<string, number>
+---@param allowed boolean?  it was allowed before: it is under way
 ---@return table reservation  to be settled
-function M.reserve(budget, amounts)
+function M.reserve(budget, amounts, allowed)
   local node = budget
-  while node do
+  while node and not allowed do
     for kind, amount in pairs(amounts) do
       local limit = node.limits[kind]
       if limit and node.spent[kind] + node.reserved[kind] + amount > limit then
@@ -99,15 +151,15 @@ function M.reserve(budget, amounts)
     for kind, amount in pairs(amounts) do node.reserved[kind] = node.reserved[kind] + amount end
     node = node.parent
   end
+  -- Something is started: all that is on record has been told.
+  if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
   return { budget = budget, amounts = amounts }
 end
 
 --- Puts what was used in place of what was reserved. What is not known counts as reserved.
----@param reservation table
----@param used table<string, number>?
-function M.settle(reservation, used)
+local function settle(reservation, used)
   local node = reservation.budget
   while node do
     for kind, amount in pairs(reservation.amounts) do
@@ -119,13 +171,13 @@ function M.settle(reservation, used)
   end
 end
 
---- Counts what an earlier host had spent; never raises.
+--- Forgets what was counted for an attempt that will be reserved anew.
 ---@param budget moonlet.Budget
----@param used table<string, number>
-function M.count(budget, used)
+---@param amounts table<string, number>
+function M.forget(budget, amounts)
   local node = budget
   while node do
-    for kind, amount in pairs(used) do node.spent[kind] = node.spent[kind] + amount end
+    for kind, amount in pairs(amounts) do node.spent[kind] = node.spent[kind] - amount end
     node = node.parent
   end
 end
@@ -134,11 +186,12 @@ end
 ---@param budget moonlet.Budget?
 ---@param amounts table<string, number>
 ---@param fn fun(): any, table?
+---@param allowed boolean?  see reserve()
 ---@return any
-function M.with(budget, amounts, fn)
-  local reservation = M.reserve(budget, amounts)
+function M.with(budget, amounts, fn, allowed)
+  local reservation = M.reserve(budget, amounts, allowed)
   local ok, result, used = pcall(fn)
-  M.settle(reservation, ok and used or nil)
+  settle(reservation, ok and used or nil)
   if not ok then error(result, 0) end
   return result
 end
@@ -156,6 +209,11 @@ function M.is_limited(budget, kind)
   return false
 end
 
+--- What was spent as far as the story is told: a resumed script finds its budgets as it did before.
+local function spent(budget, kind)
+  return budget.spent[kind] - (budget.history and budget.history:ahead(budget.path, kind) or 0)
+end
+
 --- ctx.budget: what is left of the tightest budget around, by kind; null without a limit.
 ---@param budget moonlet.Budget
 ---@return table
@@ -166,12 +224,12 @@ function M.view(budget)
     local left, node = nil, budget
     while node do
       if node.limits[kind] then
-        left = math.min(left or math.huge, node.limits[kind] - node.spent[kind] - node.reserved[kind])
+        left = math.min(left or math.huge, node.limits[kind] - spent(node, kind) - node.reserved[kind])
       end
       node = node.parent
     end
     view.left[kind] = left or core.json.null
-    view.spent[kind] = budget.spent[kind]
+    view.spent[kind] = spent(budget, kind)
   end
   return view
 end

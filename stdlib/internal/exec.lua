@@ -173,7 +173,6 @@ function M.exec(ctx, call)
       return left_behind(run, key, hash) or run_child(child)
     end)
   end)
-  if step.cached then budget.count(state.budget, { processes = 1 }) end
   -- A program that ran has done its step: what its exit code means is for the script to say.
   run.end_step(step, "ok", { exit_code = value.code })
   return value

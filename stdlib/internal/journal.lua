@@ -12,8 +12,12 @@
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it.
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
+---   alive    the step k is still under way
 ---   over     the run has come to a verdict
 ---   decision what a person or a main agent made of the result; no step hears of it
+--- With ms: for how long the run had been driven by then, in milliseconds.
+local beat = require "moonlet.internal.beat"
+local history = require "moonlet.internal.history"
 local host_failure = require "moonlet.internal.host_failure"
 local values = require "moonlet.internal.values"
 local task = core.task
@@ -38,6 +42,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field timeouts table<string, table>
 ---@field answers table<string, table>
 ---@field attempts table<string, table[]>  key -> what its attempts came to
+---@field history moonlet.History        what earlier hosts have spent
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
@@ -64,6 +69,7 @@ local apply = {
     if type(item.record) == "string" then journal.records[item.record] = true end
   end,
   decision = function() end,
+  alive = function() end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
 local function spend(journal, key)
@@ -94,14 +100,18 @@ end
 apply.attempt = function(journal, item)
   local list = journal.attempts[item.k] or {}
   journal.attempts[item.k] = list
-  list[#list + 1] = item.v
+  local last = list[#list]
+  -- Its host died before it could tell what the attempt came to: it is told once more.
+  list[last and item.v.taken_over and last.number == item.v.number and #list or #list + 1] = item.v
 end
 apply.spent = function(journal, item) spend(journal, item.k) end
 
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
-  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean" },
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
+    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string" },
+  alive = { ["k?"] = "string" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
@@ -147,11 +157,13 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    records = {}, ended = {}, fresh = fresh or false }
+    records = {}, ended = {}, fresh = fresh or false, history = history.new() }
   for order, text in ipairs(core.journal.open()) do
     local item = read(text, order)
     apply[item.t](journal, item)
+    journal.history:read(item)
   end
+  journal.history:close()
   -- A host that was killed before it told of a degraded run has only that left to do. The next one, if it
   -- is asked, tries again what was lost.
   if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
@@ -293,9 +305,10 @@ function M.step(run, key, input, options, live)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
-  local ok, result = pcall(live, journal.begins[key], hash)
+  local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
-    local item = put({ t = "end", k = key, h = hash, verb = input.verb, s = "ok", once = options.once,
+    local item = put({ t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb, s = "ok",
+      once = options.once,
       again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
     put_on_record(core.json.encode(item), options.paid or false)
@@ -304,7 +317,7 @@ function M.step(run, key, input, options, live)
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
-    local item = { t = "end", k = key, h = hash, verb = input.verb,
+    local item = { t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb,
       s = cancelled and "cancelled" or "failed", e = error_of(result) }
     put_on_record(core.json.encode(item), options.paid or false)
   end
@@ -318,7 +331,7 @@ end
 ---@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
-  local item = { t = "begin", k = key, a = attempt, h = hash }
+  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash }
   for name, value in pairs(more or {}) do item[name] = value end
   run.journal.begins[key] = item
   M.append(item)
@@ -338,7 +351,7 @@ end
 ---@param entry table
 function M.attempt(run, key, entry)
   apply.attempt(run.journal, { k = key, v = entry })
-  M.note { t = "attempt", k = key, v = entry }
+  M.note { t = "attempt", ms = beat.now(run), k = key, v = entry }
 end
 
 --- Records that the last attempt of a step has come to nothing, though the step is not over.

@@ -36,6 +36,11 @@ local function quota_error(runner, message, until_ms)
     hint = "moonlet run wait goes on by itself at that time; moonlet run resume at any" }
 end
 
+--- How often a prompt is asked at most where the provider refuses it for a while.
+---@param job moonlet.Job
+---@return integer
+function M.most(job) return math.max(1, job.call.retry or most_tries) end
+
 --- Raises when the credential was refused, by whichever process heard it.
 ---@param job moonlet.Job
 function M.check(job)
@@ -70,8 +75,7 @@ function M.after(job, result, tries)
     return { error = quota_error(job.runner.name, err.message, until_ms) }
   end
   if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
-  local most = job.call.retry or most_tries
-  if tries >= most then
+  if tries >= M.most(job) then
     err.message = ("%s (tried %d times)"):format(err.message, tries)
     err.hint = "try again later: moonlet run resume goes on"
     return {}

@@ -7,10 +7,11 @@ local attempts = require "moonlet.internal.attempt"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
-local record_store = require "moonlet.internal.record_store"
 local values = require "moonlet.internal.values"
 local host_failure = require "moonlet.internal.host_failure"
 local hooks = require "moonlet.internal.hooks"
+local past = require "moonlet.internal.past"
+local spending = require "moonlet.internal.spending"
 local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
@@ -47,7 +48,7 @@ local function note_failed_agents(run)
   if #run.degraded > 0 then return end
   for _, step in ipairs(run.steps) do
     local kind = type(step.error) == "table" and rawget(step.error, "kind")
-    if step.kind == "agent" and step.status == "failed" and kind ~= "cancelled" then
+    if step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled" then
       run.note_degraded(step.key, 0, 1, { { key = step.key, error = step.error } })
     end
   end
@@ -178,6 +179,7 @@ local function add_steps(run)
       core.event.emit("step.started", key, { kind = kind, runner = runner })
       return live(last, hash, step)
     end)
+    run.journal.history:tell(key)
     if not ok then
       if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
       local parked = type(value) == "table" and rawget(value, "kind") == "parked"
@@ -247,6 +249,7 @@ end
 --- The files that a run begins with.
 local function begin_record(run, plan)
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
+  run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   -- The first record is on the disk before run.json is.
   if plan.before and plan.before.resumed and not run.journal.resumed then
     error({ kind = "failed",
@@ -316,9 +319,23 @@ function M.create(plan)
   return run
 end
 
+--- What the attempts under way had used beyond the limits when they were told is not all that they used.
+local function tell_overshoot(run)
+  if not run.own_budget then return end
+  for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
+  local lines = budget.overshoot(run.own_budget)
+  if run.verdict == "budget" and run.error and #lines > 0 then
+    local err = {}
+    for key, value in pairs(run.error) do err[key] = value end
+    err.message = ("%s; %s"):format(err.message, table.concat(lines, "; "))
+    run.error = err
+  end
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
+  if run.own_budget then past.add_steps(run) end
   if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
   run.verdict = verdict_of(run, ok, result)
   if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
@@ -329,6 +346,7 @@ local function finish(run, ok, result)
   end
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
+  tell_overshoot(run)
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
   end
@@ -354,7 +372,7 @@ local function finish(run, ok, result)
   core.run.sync()
   integrity.seal(run)
   run.record = run_record.text(run)
-  journal.append { t = "over", verdict = run.verdict, files = integrity.hash_of_files(run.files),
+  journal.append { t = "over", ms = run.duration_ms, verdict = run.verdict, files = integrity.hash_of_files(run.files),
     record = integrity.hash_of_record(run.record) }
   core.run.write_run(run.record)
   ledger.put_run(run)
@@ -397,9 +415,8 @@ end
 local function run_body(run)
   -- The time in which nobody drove the run does not count.
   local wall = run.budget.wall and math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
-  run.own_budget = budget.open(nil, run.budget, "the budget of the run", function(text)
-    core.event.emit("warning", nil, { text = text })
-  end)
+  run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
+    history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
   run.own_budget.on_agent = function() tell_budget(run) end
   run.wall = wall
   tell_budget(run)
@@ -464,8 +481,19 @@ local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)
   if worst.calls == 0 then return text end
-  return ("%s: at worst %d agent starts and about %d tokens, and then what the script does with the answers")
-    :format(text, worst.agents, worst.tokens)
+  local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+  return ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
+    :format(text, worst.agents, worst.tokens, cost)
+end
+
+--- Says where a limit may not hold all that is prepared, and gives such limits.
+local function tell_beyond(run)
+  local beyond = spending.beyond(run.budget, run.worst)
+  for _, item in ipairs(beyond) do
+    core.event.emit("warning", nil, { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
+      :format(item.kind, budget.shown(item.kind, item.limit), budget.shown(item.kind, item.worst)) })
+  end
+  return core.json.array(beyond)
 end
 
 --- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
@@ -473,7 +501,7 @@ end
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0 }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0 }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     local recorded, envelope, code = pcall(finish, run, ok, result)
@@ -489,8 +517,9 @@ function M.dry_run(run)
   core.event.emit("log", nil, { text = worst_case_text(run) })
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
-    result = { prepared = run.task_id, agents = worst.calls, limits = run.budget,
-      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens } } }
+    result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
+      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
+        usd = worst.unpriced and null or worst.usd } } }
   core.run.finish()
   M.current = nil
   return envelope, 0

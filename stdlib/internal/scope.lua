@@ -86,7 +86,7 @@ function M.scope(ctx, options, fn)
   local own, limits = state.budget, options.budget
   if limits then
     record.check(limits, budget.fields, "ctx:scope: budget")
-    own = budget.open(state.budget, limits, "the budget of " .. key)
+    own = budget.open(state.budget, limits, { what = "the budget of " .. key, path = key })
     local wall = limits.wall and duration.ms(limits.wall, "budget.wall")
     if wall and (not timeout or wall < timeout) then
       return M.body(state.run, key, { budget = own, timeout = wall, timeout_kind = "budget",

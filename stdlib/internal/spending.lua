@@ -3,6 +3,7 @@
 local budget = require "moonlet.internal.budget"
 local prices = require "moonlet.internal.prices"
 local record = require "moonlet.record"
+local retry = require "moonlet.internal.retry"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -10,6 +11,10 @@ local M = {}
 local default_answer_tokens = 4000
 
 local function tokens_of(text) return (#text + 3) // 4 end
+
+local function answer_tokens(job)
+  return job.call.budget and job.call.budget.tokens or default_answer_tokens
+end
 
 local function price_of(job)
   return prices.of(job.model, job.run.config.prices)
@@ -38,15 +43,24 @@ function M.check_plan(plan)
   if not prices.of(model, plan.config.prices) then refuse(who_of(plan.runner, model)) end
 end
 
---- Raises where a limit in USD must hold and nobody knows the price. One that a preset brings along is
---- not watched then, and that is said.
+--- Whether a scope of the script has a limit in USD.
+local function is_limited_within(own_budget)
+  while own_budget.parent do
+    if own_budget.limits.usd then return true end
+    own_budget = own_budget.parent
+  end
+  return false
+end
+
+--- Raises where a limit in USD must hold and nobody knows the price. One that a preset brings along for all of the
+--- run is not watched then, and that is said.
 ---@param job moonlet.Job
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
   if not own_budget or not budget.is_limited(own_budget, "usd") or price_of(job) then return end
   local run = job.run
   local who = who_of(job.runner, job.model)
-  if run.options.usd_asked then refuse(who) end
+  if run.options.usd_asked or is_limited_within(own_budget) then refuse(who) end
   if run.price_told then return end
   run.price_told = true
   run.emit("warning", { text = ("what %s costs is unknown: the preset's limit in USD is not watched"):format(who) })
@@ -55,10 +69,10 @@ end
 --- What an attempt may use.
 ---@param job moonlet.Job
 ---@param prompt string
+---@param more integer?  tokens that the prompt will have beside
 ---@return table<string, number>
-function M.reserve(job, prompt)
-  local input = tokens_of(prompt)
-  local output = job.call.budget and job.call.budget.tokens or default_answer_tokens
+function M.reserve(job, prompt, more)
+  local input, output = tokens_of(prompt) + (more or 0), answer_tokens(job)
   local price = price_of(job)
   return { agents = 1, processes = 1, tokens = input + output, usd = price and dollars(price, input, output) or 0 }
 end
@@ -85,15 +99,20 @@ function M.used(job, prompt, result)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Counts what the attempts that are on record have used.
+--- What is on record of an attempt that is about to be taken up, or begun once more: it is reserved anew.
+---@param job moonlet.Job
+---@param number integer
+---@param hash string
 ---@param own_budget moonlet.Budget?
----@param attempts table[]
-function M.count_attempts(own_budget, attempts)
-  for _, entry in ipairs(attempts) do
-    if own_budget and type(entry.used) == "table" and entry.used ~= core.json.null then
-      budget.count(own_budget, entry.used)
-    end
-  end
+function M.retake(job, number, hash, own_budget)
+  local amounts = job.run.journal.history:retake(job.step.key, number, hash)
+  if amounts and own_budget then budget.forget(own_budget, amounts) end
+end
+
+--- How often a prompt may be asked: programs whose words nobody understands cannot say that it was a refusal that
+--- passes.
+local function tries_of(job)
+  return job.runner.parse and retry.most(job) or 1
 end
 
 --- Adds what a call that is only prepared may come to: each attempt that it may need.
@@ -102,10 +121,29 @@ end
 function M.count_worst_case(worst, job)
   worst.calls = worst.calls + 1
   if job.runner.name == "rules" then return end
-  local attempts = job.call.returns and 2 or 1
-  for kind, amount in pairs(M.reserve(job, job.call.prompt)) do
-    worst[kind] = (worst[kind] or 0) + attempts * amount
+  local tries = tries_of(job)
+  local function add(amounts)
+    for kind, amount in pairs(amounts) do worst[kind] = worst[kind] + tries * amount end
   end
+  local prompt = job.call.prompt
+  add(M.reserve(job, prompt))
+  -- Who is asked for another answer is shown the first one.
+  if job.call.returns then add(M.reserve(job, prompt, answer_tokens(job))) end
+  worst.unpriced = worst.unpriced or price_of(job) == nil
+end
+
+--- The limits that the prepared agents may come to: { kind, limit, worst }.
+---@param limits table
+---@param worst table
+---@return table[]
+function M.beyond(limits, worst)
+  local list = {}
+  for _, kind in ipairs { "agents", "processes", "tokens", "usd" } do
+    if limits[kind] and worst[kind] > limits[kind] then
+      list[#list + 1] = { kind = kind, limit = limits[kind], worst = worst[kind] }
+    end
+  end
+  return list
 end
 
 return M

@@ -303,3 +303,41 @@ TEST_CASE("from every point of the story it is told in the order in which it hap
     end
     return #kept > 20, #wrong, tostring(wrong[1]))") == "true,0,nil");
 }
+
+TEST_CASE("what is on record was spent, below each path, and is told with the story") {
+  CHECK(journaled(R"(
+    local function put(item) add(core.json.encode(item)) end
+    local function begin_of(key, number, hash, tokens)
+      put { t = "begin", k = key, a = number, h = hash, ms = 5, need = { agents = 1, tokens = tokens } }
+    end
+    local function attempt_of(key, number, tokens, again)
+      put { t = "attempt", k = key, v = { number = number, status = "ok", taken_over = again,
+        used = { agents = 1, tokens = tokens } } }
+    end
+    put { t = "drive" }
+    begin_of("s/a", 1, "x", 100)
+    attempt_of("s/a", 1, 7)
+    attempt_of("s/a", 1, 8, true)              -- told once more by the next host: one attempt
+    begin_of("s/b", 1, "x", 100)               -- cancelled: what was reserved
+    begin_of("s/b", 1, "x", 100)               -- nothing was started in between: one attempt
+    begin_of("s/b", 1, "y", 1000)              -- another input: another one
+    begin_of("sb", 1, "x", 10000)              -- beside the scope s
+    put { t = "end", k = "s/e", h = "x", s = "failed", verb = "exec", e = {}, ms = 90 }
+    put { t = "attempt", k = "s/a", v = { number = 2, used = { agents = -1, tokens = "x" } } }
+    begin()
+    local history = run.journal.history
+    local function ahead(path) return ("%d/%d"):format(history:ahead(path, "tokens"), history:ahead("", "tokens")) end
+    local seen = { history:spent("s").tokens, history:spent("").tokens, history:spent("s").agents,
+      history:spent("").processes, history.driven, #run.journal.attempts["s/a"], ahead("s") }
+    history:tell("s/a")
+    seen[#seen + 1] = ahead("s")
+    history:tell("s")
+    history:tell("s")
+    seen[#seen + 1] = ahead("s")
+    history:tell("sb")
+    seen[#seen + 1] = ahead("s")
+    seen[#seen + 1] = history:retake("s/b", 1, "x") and "?" or "no"
+    seen[#seen + 1] = history:retake("s/b", 1, "y").tokens
+    seen[#seen + 1] = history:retake("s/b", 1, "y") and "?" or "no"
+    return list(seen))") == "1108 11108 3 1 90 2 1108/11108 1100/11100 0/10000 0/0 no 1000 no");
+}

@@ -67,7 +67,6 @@ function M.main(words, output)
       item.kind == "gate" and "approve or reject" or "one of: " .. table.concat(item.options or {}, ", ")), 0)
   end
   local run_cli = require "moonlet.internal.cli.run"
-  if found.budget then found.wall = run_cli.parse_budget(found.budget) end
   local plan = resume.plan(home, id, rec, found)
   local now = core.clock.wall()
   plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, note = found.note,

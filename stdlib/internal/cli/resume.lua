@@ -9,6 +9,7 @@ local home_module = require "moonlet.internal.home"
 local presets = require "moonlet.internal.presets"
 local record_store = require "moonlet.internal.record_store"
 local runners = require "moonlet.internal.runners"
+local spending = require "moonlet.internal.spending"
 
 local M = {}
 
@@ -17,7 +18,7 @@ M.options = {
   fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
-  budget = { value = "wall=TIME", many = true, help = "other limits than the run was started with" },
+  budget = { value = "KIND=N,…", many = true, help = "another limit than it was started with; KIND=none lifts it" },
   plain = { help = "lines instead of the live view, on a terminal too" },
   json = { help = "print one JSON envelope and nothing else" },
   events = { help = "print events as JSON lines while they happen" },
@@ -42,6 +43,13 @@ local function rights(source, preset, rec, allow)
   return wanted
 end
 
+local function names_usd(list)
+  for _, text in ipairs(list or {}) do
+    if text:find "%f[%a]usd%s*=" then return true end
+  end
+  return false
+end
+
 --- The plan of a run that goes on: its arguments, runner and options are those it was started with.
 ---@param home table
 ---@param id string
@@ -56,19 +64,28 @@ function M.plan(home, id, rec, found)
   if (preset == nil) ~= (rec.script == true) then
     error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
   end
+  local run_cli = require "moonlet.internal.cli.run"
+  run_cli.check_gates(found.gates)
   rec.options.gates = found.gates or rec.options.gates
   local own_config = record_store.config(rec)
   rec.prepared = rec.prepared or rec.options.dry_run
   rec.options.dry_run = nil
-  return {
+  local plan = {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
     runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
-    budget = found.wall or rec.budget,
+    budget = run_cli.change_budget(rec.budget, found.budget),
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
     inputs = nil, may_ask = not (found.json or found.events), fresh = found.fresh,
     before = { id = rec.task_id, run = id, record = rec, resumed = true },
   }
+  if not plan.budget.usd then
+    rec.options.usd_asked = nil
+  elseif plan.budget.usd ~= rec.budget.usd or names_usd(found.budget) then
+    rec.options.usd_asked = true
+    spending.check_plan(plan)
+  end
+  return plan
 end
 
 --- What a run that needs nothing more came to.
@@ -94,9 +111,10 @@ function M.main(words, output)
   output.json, output.events = found.json or false, found.events or false
   local home = home_module.open(found.repo)
   local id, rec = record_store.find(home, rest[1])
-  if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
   local run_cli = require "moonlet.internal.cli.run"
-  if found.budget then found.wall = run_cli.parse_budget(found.budget) end
+  run_cli.check_gates(found.gates)
+  run_cli.change_budget({}, found.budget)
+  if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
   local plan = M.plan(home, id, rec, found)
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)

@@ -33,7 +33,8 @@ local known = {
   ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
   ["input"] = { value = "SPEC", many = true,
     help = "what may be inspected: file:, glob:, cmd:, diff:, or the obvious one" },
-  ["budget"] = { value = "KIND=N,…", many = true, help = "wall=20m, agents=10, processes=100, tokens=200000, usd=4" },
+  ["budget"] = { value = "KIND=N,…", many = true,
+    help = "wall=20m, agents=10, processes=100, tokens=200000, usd=4, or none" },
   ["limit"] = { value = "N", help = "how many agents or commands at once (default 8)" },
   ["allow"] = { value = "GRANT", many = true,
     help = "needs, agents, all, run=PROGRAM,…, read=DIR, write=DIR, env=NAME" },
@@ -146,8 +147,9 @@ local function preset_args(preset, found, all, prepared)
   return arg.complete(preset.args, given)
 end
 
---- One limit of --budget.
+--- One limit of --budget; `none` is no limit.
 local function budget_value(key, value, item)
+  if value == "none" and budget_module.fields[key or ""] then return nil end
   if key == "wall" then
     duration.ms(value, "--budget wall")
     return value
@@ -156,9 +158,34 @@ local function budget_value(key, value, item)
   if key ~= "usd" then number = math.tointeger(number) end
   if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number or number == math.huge then
     error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
-      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4"), 0)
+      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none lifts a limit"), 0)
   end
   return number
+end
+
+--- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
+---@param budget table
+---@param list string[]?
+---@return table
+function M.change_budget(budget, list)
+  local changed = {}
+  for key, value in pairs(budget) do changed[key] = value end
+  for _, text in ipairs(list or {}) do
+    for item in text:gmatch("[^,]+") do
+      local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
+      changed[key or ""] = budget_value(key, value, item)
+    end
+  end
+  return changed
+end
+
+--- Raises for a word of --gates that is not understood.
+---@param word string?
+function M.check_gates(word)
+  if word and word ~= "park" and word ~= "deny" then
+    error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(word, 40)),
+      "write --gates park or --gates deny"), 0)
+  end
 end
 
 --- The limits of a run: those of the user's config, over them those of the preset, over them those of
@@ -171,13 +198,7 @@ function M.parse_budget(list, preset, own_config)
   local budget = {}
   for key in pairs(budget_module.fields) do budget[key] = own_config and own_config.limits[key] end
   for key, value in pairs(preset and preset.budget or {}) do budget[key] = value end
-  for _, text in ipairs(list or {}) do
-    for item in text:gmatch("[^,]+") do
-      local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
-      budget[key or ""] = budget_value(key, value, item)
-    end
-  end
-  return budget
+  return M.change_budget(budget, list)
 end
 
 local function check_needs(preset, home)
@@ -270,7 +291,12 @@ local function find_prepared(home, id, name)
   if model.preset ~= name then
     error(record.invalid(("'%s' was prepared for preset %s, not %s"):format(id, model.preset, name)), 0)
   end
-  return { id = id, run = model.run, record = record_store.read(root, model.run) or {} }
+  local rec = record_store.read(root, model.run) or {}
+  if rec.ended and rec.verdict == "cancelled" then
+    error(record.invalid(("'%s' was prepared by %s, which was cancelled"):format(id, model.run),
+      "prepare it anew with --dry-run"), 0)
+  end
+  return { id = id, run = model.run, record = rec }
 end
 
 --- The `args` of a script, which begins to run when it is opened. What only a preset would understand
@@ -343,10 +369,7 @@ local function plan_of(words, output)
     error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
       "write --sandbox read-only or --sandbox workspace-write"), 0)
   end
-  if found.gates and found.gates ~= "park" and found.gates ~= "deny" then
-    error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(found.gates, 40)),
-      "write --gates park or --gates deny"), 0)
-  end
+  M.check_gates(found.gates)
   plan.options.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd) or nil
   if plan.options.usd_asked then spending.check_plan(plan) end
   plan.background, plan.detached = found.background, found.detached

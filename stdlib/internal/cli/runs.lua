@@ -3,7 +3,9 @@ local options = require "moonlet.internal.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.internal.home"
 local ledger = require "moonlet.internal.ledger"
+local record = require "moonlet.record"
 local record_store = require "moonlet.internal.record_store"
+local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
@@ -130,6 +132,13 @@ local function wanted_of(found)
   if before and not before:match("^R%-%d%d%d+$") then
     error(options.usage(("--before '%s' is no run"):format(core.text.printable(before, 40)), "write --before R-007"), 0)
   end
+  if found.verdict and not run_record.exit_codes[found.verdict] and not open_states[found.verdict] then
+    local names = {}
+    for name in pairs(run_record.exit_codes) do names[#names + 1] = name end
+    for name in pairs(open_states) do names[#names + 1] = name end
+    error(options.usage(("--verdict '%s' is none"):format(core.text.printable(found.verdict, 40)),
+      record.suggest(found.verdict, names)), 0)
+  end
   return { limit = limit, before = before, task = found.task, preset = found.preset, verdict = found.verdict }
 end
 
@@ -173,16 +182,24 @@ local function show_steps(rec, lines)
   end
 end
 
+--- A word of a command line, as a shell reads it.
+local function quoted(text)
+  if text:find "^[%w_./#@:-]+$" and text:sub(1, 1) ~= "#" then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
 local function show_parked(id, rec, lines)
-  for _, item in ipairs(rec.ended and rec.parked or {}) do
+  local open = rec.ended and rec.parked or {}
+  for _, item in ipairs(open) do
     lines[#lines + 1] = ("waits (%s %s): %s"):format(item.kind, item.key, core.text.printable(item.text, 400))
     if item.why then lines[#lines + 1] = "  why: " .. core.text.printable(item.why, 400) end
     if item.show then lines[#lines + 1] = core.text.clean(item.show) end
     for i, option in ipairs(item.options or {}) do
       lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 200))
     end
-    lines[#lines + 1] = item.kind == "gate" and ("  moonlet answer %s approve   (or reject)"):format(id)
-      or ("  moonlet answer %s 'TEXT'"):format(id)
+    local which = #open > 1 and " --key " .. core.text.printable(quoted(item.key), 400) or ""
+    lines[#lines + 1] = item.kind == "gate" and ("  moonlet answer %s approve%s   (or reject)"):format(id, which)
+      or ("  moonlet answer %s 'TEXT'%s"):format(id, which)
   end
 end
 
