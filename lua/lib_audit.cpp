@@ -85,7 +85,9 @@ class Story {
       for (const auto& [number, child] : keeper.children) {
         if (!keeper.may_have_started(child, boot)) continue;
         const Attempt attempt{child.step, child.attempt};
-        if (!told.insert(attempt).second || child.attempt.empty()) continue;
+        // Commands are named by the hash of their input; only attempts with a number are begun.
+        const bool numbered = child.attempt.find('@') != std::string::npos;
+        if (!told.insert(attempt).second || !numbered) continue;
         if (attempts_.count(attempt) == 0) unbegun.push_back(child.attempt);
       }
     }
