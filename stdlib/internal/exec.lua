@@ -102,7 +102,7 @@ function M.exec(ctx, call)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
-  gate.before(ctx, argv)
+  gate.before(ctx, argv, options)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function start(key, durable)
     return budget.with(state.budget, { processes = 1 }, function()

@@ -161,7 +161,7 @@ function M.validate(ctx, call)
   end
   local argv = words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
-  gate.before(ctx, argv)
+  gate.before(ctx, argv, call)
   local key = state_of.key(state, call.name or "validate-" .. kind)
   local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0)
   run.note_validation(result, call.required ~= false)
@@ -196,7 +196,7 @@ function M.require(ctx, call)
   end
   local argv = words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])
-  gate.before(ctx, argv)
+  gate.before(ctx, argv, call)
   local limit = limit_of(call, "custom")
   local key = state_of.key(state, call.name or "require")
   local runs, why = {}, nil
