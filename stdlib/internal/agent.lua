@@ -304,6 +304,7 @@ function M.agent(ctx, call)
   end
   job.call = with_agreed_prompt(run, key, job.dir, call)
   if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call) end
+  require("moonlet.internal.gate").before_agent(ctx, job, jobs.prompt(job, job.call.prompt))
   return run_agent_step(job, key, state.budget)
 end
 

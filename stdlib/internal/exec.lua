@@ -146,7 +146,7 @@ function M.exec(ctx, call)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
-  local approved = gate.before(ctx, argv)
+  local approved = gate.before(ctx, argv, options)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)
     return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)

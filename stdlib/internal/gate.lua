@@ -6,6 +6,7 @@ local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local irreversible = require "moonlet.internal.irreversible"
+local command = require "moonlet.internal.runner.command"
 local task = core.task
 
 local M = {}
@@ -135,15 +136,15 @@ local function check_show(show)
 end
 
 --- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises
---- `rejected` when one said no.
-function M.gate(ctx, call)
+--- `rejected` when one said no. `bound` is what the answer holds for beside what is shown.
+function M.gate(ctx, call, bound)
   local state = state_of.of(ctx)
   local run = state.run
   record.check(call, gate_fields, "ctx:gate")
   check_show(call.show)
   task.check()
   local item = { kind = "gate", key = state_of.key(state, call.name or "gate"), text = call.action,
-    why = call.why, show = call.show, shown = shown { "gate", call.action, call.why or "", call.show or "" } }
+    why = call.why, show = call.show, shown = shown { "gate", call.action, call.why or "", call.show or "", bound } }
   local step = run.begin_step(item.key, "gate")
   local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"))
   if ok and given.value ~= "approve" then
@@ -158,16 +159,79 @@ function M.gate(ctx, call)
   return { by = given.by, note = given.note }
 end
 
+local function quoted(word)
+  if word:find("^[%w_@%%+=:,./~-]+$") then return word end
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local function excerpt(text, cap)
+  if #text <= cap then return text end
+  return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text, core.text.sha256(text))
+end
+
+--- A command as a person is shown it: its words, and what else it depends on.
+local function show_command(argv, beside)
+  local words, lines = {}, {}
+  for i, word in ipairs(argv) do words[i] = quoted(word) end
+  lines[1] = excerpt(table.concat(words, " "), 16384)
+  if beside.cwd and beside.cwd ~= "" and beside.cwd ~= "." then lines[2] = "in: " .. excerpt(beside.cwd, 4096) end
+  local names = {}
+  for name in pairs(beside.env or {}) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local value = beside.env[name]
+    if i > 40 then
+      lines[#lines + 1] = ("and %d variables more"):format(#names - 40)
+      break
+    end
+    lines[#lines + 1] = value == false and "without: " .. excerpt(name, 200)
+      or ("with: %s=%s"):format(excerpt(name, 200), excerpt(tostring(value), 400))
+  end
+  if beside.env_names and beside.env_names[1] then
+    lines[#lines + 1] = "with: " .. excerpt(table.concat(beside.env_names, ", "), 2000)
+  end
+  if beside.stdin then
+    lines[#lines + 1] = ("standard input: %d bytes, sha256 %s"):format(#beside.stdin, core.text.sha256(beside.stdin))
+    lines[#lines + 1] = core.text.cut(beside.stdin, 4000)
+  end
+  return core.text.clean(core.run.redact(table.concat(lines, "\n")))
+end
+
+local function ask_before(ctx, what, argv, beside)
+  -- Of a secret or a long text not all is shown: the answer holds for all of it.
+  local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
+  local given = {}
+  for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
+  table.sort(given)
+  table.move(given, 1, #given, #parts + 1, parts)
+  for i, part in ipairs(parts) do parts[i] = ("%d:%s"):format(#part, part) end
+  local bound = core.text.sha256(table.concat(parts))
+  M.gate(ctx, { action = what, name = "gate-" .. what:gsub("[^%w]+", "-"), show = show_command(argv, beside),
+    why = "it changes what others see, and cannot be taken back" }, bound)
+end
+
 --- A gate before a command that cannot be taken back; nothing for others.
 ---@param ctx moonlet.Ctx
 ---@param argv string[]
+---@param beside {cwd: string?, env: table?, stdin: string?}
 ---@return string? what  a person has approved
-function M.before(ctx, argv)
-  local what = irreversible.action(argv)
-  if not what then return end
-  M.gate(ctx, { action = what, name = "gate-" .. what:gsub(" ", "-"), show = table.concat(argv, " "),
-    why = "it changes what others see, and cannot be taken back" })
+function M.before(ctx, argv, beside)
+  local what = irreversible.action(argv, beside)
+  if what then ask_before(ctx, what, argv, beside) end
   return what
+end
+
+--- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads, it is
+--- commands.
+---@param ctx moonlet.Ctx
+---@param job moonlet.Job
+---@param prompt string
+function M.before_agent(ctx, job, prompt)
+  if not job.argv then return end
+  local made = command.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
+  local beside = { cwd = job.call.cwd, env_names = job.call.env, stdin = made.stdin and prompt or nil, prose = true }
+  local what = irreversible.action(job.argv) or irreversible.action(made.argv, beside)
+  if what then ask_before(ctx, what, made.argv, beside) end
 end
 
 --- ctx:question{ text, options, show, timeout }: returns what a person answered.

@@ -167,7 +167,7 @@ function M.validate(ctx, call)
   end
   local argv = words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
-  local approved = gate.before(ctx, argv)
+  local approved = gate.before(ctx, argv, call)
   local key = state_of.key(state, call.name or "validate-" .. kind)
   local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
   run.note_validation(result, call.required ~= false)
@@ -202,7 +202,7 @@ function M.require(ctx, call)
   end
   local argv = words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])
-  local approved = gate.before(ctx, argv)
+  local approved = gate.before(ctx, argv, call)
   local limit = limit_of(call, "custom")
   local key = state_of.key(state, call.name or "require")
   local runs, why = {}, nil
