@@ -11,6 +11,7 @@ local M = {}
 local answer_cap = 8 << 20
 local log_cap = 64 << 20
 local stderr_cap = 64 << 10
+local longest_turn_ms = 50 -- of reading, until others have theirs
 
 ---@class moonlet.Attempt
 ---@field number integer
@@ -114,18 +115,21 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Has the runner read what the agent printed.
+--- Has the runner read what the agent printed. Much of it takes long: others have their turn meanwhile.
 local function read_events(job, runner, state)
-  local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log")
+  local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log", runner.lines)
   if not reader then return end
+  local since = core.clock.monotonic()
   while true do
-    local lines, skipped = core.lines.read(reader, true)
-    if not lines then
-      if skipped > 0 then stream.warn(state, {}, ("%d lines were too long and were skipped"):format(skipped)) end
-      return
+    local lines, numbers, others, last = core.lines.read(reader, true)
+    if not lines then break end
+    stream.take(runner, state, lines, numbers, others, last)
+    if core.clock.monotonic() - since >= longest_turn_ms then
+      core.task.sleep(0)
+      since = core.clock.monotonic()
     end
-    for _, line in ipairs(lines) do runner.parse(state, line) end
   end
+  core.lines.close(reader)
 end
 
 --- A file that the agent may have left: nil when there is none that can be used. What the system
