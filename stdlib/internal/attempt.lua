@@ -175,13 +175,31 @@ function M.is_lost(job, number)
   return loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number))) ~= nil
 end
 
+--- Secrets are kept out of what an agent prints as it comes, but there are more ways to write a text in JSON than
+--- can be looked for: what was decoded is looked through again, before anybody sees it.
+---@generic T
+---@param value T
+---@return T
+function M.redacted(value)
+  if type(value) == "string" then return core.run.redact(value) end
+  if type(value) ~= "table" then return value end
+  local renamed = {}
+  for key, item in pairs(value) do
+    value[key] = M.redacted(item)
+    local told = type(key) == "string" and core.run.redact(key)
+    if told and told ~= key then renamed[key] = told end
+  end
+  for key, told in pairs(renamed) do value[key], value[told] = nil, value[key] end
+  return value
+end
+
 --- Reads what the attempt left, by the runner's own rules.
 local function conclude(job, runner, exit)
   local run, dir = job.run, job.dir
   exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
   local state = runner.begin and runner.begin()
   if exit.why ~= "not_started" then read_events(job, runner, state) end
-  local result = runner.finish(state, exit, answers_of(job, runner))
+  local result = M.redacted(runner.finish(state, exit, answers_of(job, runner)))
   local lost = loss(job, runner, exit)
   if lost then result.status, result.class, result.error = "failed", "lost", lost end
   result.exit = exit
