@@ -9,6 +9,7 @@ local stream = require "moonlet.internal.runner.stream"
 local M = {}
 
 local answer_cap = 8 << 20
+local encoded_cap = 12 << 20 -- of an answer as JSON: bytes that are no text take six times their size there
 local log_cap = 64 << 20
 local stderr_cap = 64 << 10
 local longest_turn_ms = 50 -- of reading, until others have theirs
@@ -144,17 +145,21 @@ function M.read_left(run, path, cap)
   return text, cut
 end
 
+local function with_note(text)
+  return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text)
+end
+
 local function answers_of(job, runner)
   local run, dir = job.run, job.dir
   local written, written_cut = M.read_left(run, dir .. "/out/output.md", answer_cap)
   if written then
     local told = core.run.redact(written)
     if told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
-    return { file = told, cut = written_cut, limits = job.limits }
+    return { file = written_cut and with_note(told) or told, cut = written_cut, limits = job.limits }
   end
   if runner.parse then return { limits = job.limits } end
   local printed, cut = M.read_left(run, dir .. "/stdout.log", answer_cap)
-  return { stdout = printed or "", cut = cut or false, limits = job.limits }
+  return { stdout = cut and with_note(printed) or printed or "", cut = cut or false, limits = job.limits }
 end
 
 --- What the disk did not take of what the agent printed, where that is its answer; nil when all is there.
@@ -193,6 +198,17 @@ function M.redacted(value)
   return value
 end
 
+--- Cuts an answer that is hardly text so that it can be kept.
+local function bound(result)
+  local text, size = result.text, core.text.json_size(result.text)
+  if size <= encoded_cap then return end
+  while size > encoded_cap do
+    text = text:sub(1, math.min(#text * encoded_cap // size, #text * 7 // 8))
+    size = core.text.json_size(text)
+  end
+  result.text, result.cut = with_note(text), true
+end
+
 --- Reads what the attempt left, by the runner's own rules.
 local function conclude(job, runner, exit)
   local run, dir = job.run, job.dir
@@ -200,6 +216,7 @@ local function conclude(job, runner, exit)
   local state = runner.begin and runner.begin()
   if exit.why ~= "not_started" then read_events(job, runner, state) end
   local result = M.redacted(runner.finish(state, exit, answers_of(job, runner)))
+  bound(result)
   local lost = loss(job, runner, exit)
   if lost then result.status, result.class, result.error = "failed", "lost", lost end
   result.exit = exit
