@@ -36,7 +36,7 @@ struct TreeOptions {
   std::size_t most = 10'000;      ///< about how many entries there may be
   int fold = -1;                  ///< at which depth folders are folded, if known; see TreeDigest
   std::uint64_t largest = 256 << 20;        ///< bytes of a file that is hashed
-  std::uint64_t most_bytes = 2ULL << 30;    ///< of all files that are hashed
+  std::uint64_t most_bytes = 1ULL << 30;    ///< of all files that are hashed
   const std::atomic<bool>* stop = nullptr;  ///< when it becomes true the digest is given up
 };
 
