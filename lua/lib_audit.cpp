@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -102,13 +103,15 @@ class Story {
 
   /// The files of large values: which are missing, which are not what their name says, and how many
   /// nobody refers to.
-  json values(const Dir& run_dir) const {
+  json values(const Dir& run_dir, const std::atomic<bool>* stop) const {
     json missing = json::array(), damaged = json::array();
     std::set<std::string> found;
     std::uint64_t extra = 0;
     if (auto dir = run_dir.dir("values")) {
       TreeOptions all;
       all.most = SIZE_MAX;
+      all.largest = all.most_bytes = UINT64_MAX;  // the host wrote them
+      all.stop = stop;
       if (auto digest = digest_tree(*dir, all)) {
         for (const TreeEntry& entry : digest->entries) {
           if (values_.count(entry.path) == 0) {
@@ -145,16 +148,18 @@ class Story {
   std::set<std::string> values_;
 };
 
-Result<json> read_story(Home& home, std::string_view id) {
+Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>* stop) {
   auto run = open_run(home, id);
   if (!run) return run.error();
   Story story;
   auto report = read_journal(run->dir(), [&](const JournalRecord& record) { story.take(record); });
   if (!report) return report.error();
   json result = {
-      {"records", report->records},         {"fenced", report->fenced},
-      {"torn_bytes", report->torn_bytes},   {"marks", story.marks()},
-      {"values", story.values(run->dir())},
+      {"records", report->records},
+      {"fenced", report->fenced},
+      {"torn_bytes", report->torn_bytes},
+      {"marks", story.marks()},
+      {"values", story.values(run->dir(), stop)},
   };
   result.update(story.differences(run->dir().fd()));
   if (report->damage) {
@@ -169,13 +174,15 @@ Result<json> read_story(Home& home, std::string_view id) {
 int audit_story(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
-  push_work(L) = [&home, id] { return read_story(home, id); };
-  return await_work(L);
+  auto& stop = push_box<std::atomic<bool>>(L, false);
+  push_work(L) = [&home, id, &stop] { return read_story(home, id, &stop); };
+  return await_work(L, &stop);
 }
 
 json to_json(const TreeEntry& entry) {
   json value = {{"bytes", entry.bytes}};
   if (!entry.sha256.empty()) value["sha256"] = entry.sha256;
+  if (entry.unhashed) value["unhashed"] = true;
   if (!entry.error.empty()) value["error"] = entry.error;
   if (entry.kind == TreeEntry::Kind::kLink) value["link"] = true;
   if (entry.kind == TreeEntry::Kind::kSpecial) value["special"] = true;
@@ -196,7 +203,7 @@ Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& opt
 }
 
 /// tree(dir, path, {name, …}, fold?) -> { files = { path -> { sha256, bytes, … } }, fold? }: every
-/// file beneath a folder by hash, but those that are named
+/// file beneath a folder by hash, but those that are named; large ones by their size
 int audit_tree(lua_State* L) {
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -209,8 +216,10 @@ int audit_tree(lua_State* L) {
     options.skip.emplace_back(check_text(L, -1));
     lua_pop(L, 1);
   }
+  auto& stop = push_box<std::atomic<bool>>(L, false);
+  options.stop = &stop;
   push_work(L) = [&root, path, &options] { return tree(root, path, options); };
-  return await_work(L);
+  return await_work(L, &stop);
 }
 
 /// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it.

@@ -74,6 +74,14 @@ int text_printable(lua_State* L) {
   return push_string(L, line);
 }
 
+/// json_size(text) -> about how many bytes it takes as a JSON string
+int text_json_size(lua_State* L) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, 1, &size);
+  lua_pushinteger(L, static_cast<lua_Integer>(json_size({data, size})));
+  return 1;
+}
+
 /// sha256(text) -> 64 hex digits
 int text_sha256(lua_State* L) {
   const std::string_view text = check_text(L, 1);
@@ -96,15 +104,11 @@ int text_place(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"is_utf8", guard<text_is_utf8>},
-    {"is_binary", guard<text_is_binary>},
-    {"clean", guard<text_clean>},
-    {"cut", guard<text_cut>},
-    {"strip", guard<text_strip>},
-    {"printable", guard<text_printable>},
-    {"sha256", guard<text_sha256>},
-    {"place", guard<text_place>},
-    {nullptr, nullptr},
+    {"is_utf8", guard<text_is_utf8>}, {"is_binary", guard<text_is_binary>},
+    {"clean", guard<text_clean>},     {"cut", guard<text_cut>},
+    {"strip", guard<text_strip>},     {"printable", guard<text_printable>},
+    {"sha256", guard<text_sha256>},   {"json_size", guard<text_json_size>},
+    {"place", guard<text_place>},     {nullptr, nullptr},
 };
 
 }  // namespace

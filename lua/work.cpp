@@ -20,7 +20,8 @@ namespace {
 
 class Work final : public Operation {
  public:
-  Work(uv_loop_t* loop, WorkFunction fn) : shared_(std::make_shared<Shared>()) {
+  Work(uv_loop_t* loop, WorkFunction fn, std::atomic<bool>* stop)
+      : shared_(std::make_shared<Shared>()), stop_(stop) {
     shared_->owner = this;
     shared_->fn = std::move(fn);
     auto* request = new Request{{}, shared_};
@@ -40,6 +41,7 @@ class Work final : public Operation {
 
   ~Work() override {
     shared_->owner = nullptr;
+    start_cancel();
     shared_->ended.acquire();  // what it borrowed may go with the Lua state
   }
 
@@ -69,9 +71,12 @@ class Work final : public Operation {
     std::shared_ptr<Shared> shared;
   };
 
-  void start_cancel() override {}
+  void start_cancel() override {
+    if (stop_ != nullptr && !done()) stop_->store(true);
+  }
 
   std::shared_ptr<Shared> shared_;
+  std::atomic<bool>* stop_;
 };
 
 int push_result(lua_State* L, Operation& operation) {
@@ -90,10 +95,10 @@ int push_result(lua_State* L, Operation& operation) {
 
 WorkFunction& push_work(lua_State* L) { return push_box<WorkFunction>(L); }
 
-int await_work(lua_State* L) {
+int await_work(lua_State* L, std::atomic<bool>* stop) {
   WorkFunction& fn = *to_box<WorkFunction>(L, -1);
   Pending& pending = Scheduler::of(L).prepare(L, push_result, true);  // may raise
-  pending.operation = std::make_shared<Work>(Services::of(L).loop.raw(), std::move(fn));
+  pending.operation = std::make_shared<Work>(Services::of(L).loop.raw(), std::move(fn), stop);
   return Scheduler::of(L).await(L);
 }
 

@@ -128,6 +128,25 @@ std::string to_valid_utf8(std::string_view text) {
   return out;
 }
 
+std::size_t json_size(std::string_view text) {
+  std::size_t size = 2;
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text[0]);
+    std::size_t length = 1;
+    if (c < 0x20) {
+      size += 6;
+    } else if (c < 0x80) {
+      size += c == '"' || c == '\\' ? 2 : 1;
+    } else {
+      length = utf8_sequence(text);
+      size += length == 0 ? 6 : length;
+      length = std::max<std::size_t>(length, 1);
+    }
+    text.remove_prefix(length);
+  }
+  return size;
+}
+
 bool looks_binary(std::string_view text) {
   // Cut on a boundary, or a sequence that the window splits would count as malformed.
   text = cut_end(text, 8192);

@@ -14,6 +14,9 @@ std::size_t utf8_sequence(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 /// Every malformed sequence becomes one U+FFFD (as Unicode recommends: maximal subparts).
 std::string to_valid_utf8(std::string_view text);
+/// About how many bytes a text takes as a JSON string: control characters, and what is malformed,
+/// six each.
+std::size_t json_size(std::string_view text);
 /// Guesses from the first 8 KiB: a NUL byte, or too many control characters or malformed bytes.
 bool looks_binary(std::string_view text);
 

@@ -46,9 +46,12 @@ std::string text_of(const std::string& name) {
 /// How many files and folders there are at each depth; a name in the root has depth 1.
 class Counter {
  public:
+  explicit Counter(const std::atomic<bool>* stop) : stop_(stop) {}
+
   Result<void> count(const Dir& dir, int depth) {
     std::vector<std::string> folders;
     auto result = dir.each(".", [&](const Entry& entry) {
+      if (stop_ != nullptr && stop_->load()) return false;
       ++(entry.kind == EntryKind::kDir ? folders_ : files_)[depth];
       if (entry.kind == EntryKind::kDir && depth < kDeepest) folders.push_back(entry.name);
       return true;
@@ -74,6 +77,7 @@ class Counter {
   }
 
  private:
+  const std::atomic<bool>* stop_;
   std::uint64_t files_[kDeepest + 1] = {};
   std::uint64_t folders_[kDeepest + 1] = {};
 };
@@ -88,8 +92,10 @@ class Walker {
   Result<void> walk(const Dir& dir, const std::string& prefix, int depth, const Take& take) {
     const auto listing = dir.list(".", kMostNames);
     if (!listing) return listing.error();
+    if (stopped()) return {};
     if (listing->cut) take(unread(prefix.empty() ? "./" : prefix, "it holds too many files"));
     for (const Entry& entry : listing->entries) {
+      if (stopped()) return {};
       const std::string path = prefix + text_of(entry.name);
       const auto& skip = options_.skip;
       if (std::find(skip.begin(), skip.end(), path) != skip.end()) continue;
@@ -115,6 +121,7 @@ class Walker {
       // Names hold no newline here, so the list can be read in one way only.
       list.update(entry.path + "\n" + std::to_string(static_cast<int>(entry.kind)) + " " +
                   std::to_string(entry.bytes) + " " + entry.sha256 + "\n");
+      whole.unhashed = whole.unhashed || entry.unhashed;
     });
     fold_ = outer;
     if (!walked) whole.error = walked.error().message;
@@ -178,8 +185,22 @@ class Walker {
     struct stat info;
     if (::fstat(fd.get(), &info) != 0) return errno;
     if (!S_ISREG(info.st_mode)) return EINVAL;
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    const std::uint64_t most = std::min(options_.largest, options_.most_bytes - hashed_);
+    if (size > most) {
+      entry.bytes = size;
+      entry.unhashed = true;
+      return 0;
+    }
     Sha256 sha;
     for (;;) {
+      if (stopped()) return ECANCELED;
+      // It may grow while it is read.
+      if (entry.bytes > most) {
+        entry.unhashed = true;
+        hashed_ += most;
+        return 0;
+      }
       const long got = read_some(fd.get(), buffer_.data(), buffer_.size());
       if (got < 0) return errno;
       if (got == 0) break;
@@ -187,21 +208,23 @@ class Walker {
       sha.update({buffer_.data(), static_cast<std::size_t>(got)});
     }
     entry.sha256 = sha.hex();
+    hashed_ += entry.bytes;
     return 0;
   }
 
+  bool stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+
   const TreeOptions& options_;
   int fold_;
+  std::uint64_t hashed_ = 0;
   std::string buffer_;
 };
 
-}  // namespace
-
-Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options) {
+Result<TreeDigest> digest_all(const Dir& root, const TreeOptions& options) {
   TreeDigest digest;
   digest.fold = options.fold;
   if (options.fold < 0) {
-    Counter counter;
+    Counter counter(options.stop);
     if (auto counted = counter.count(root, 1); !counted) return counted.error();
     digest.fold = counter.fold_for(options.most);
   }
@@ -216,6 +239,14 @@ Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options) {
   std::sort(digest.entries.begin(), digest.entries.end(),
             [](const TreeEntry& a, const TreeEntry& b) { return a.path < b.path; });
   return digest;
+}
+
+}  // namespace
+
+Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options) {
+  auto digest = digest_all(root, options);
+  if (options.stop == nullptr || !options.stop->load()) return digest;
+  return Error{ErrorKind::kCancelled, "the files were not looked at to their end", "", ""};
 }
 
 }  // namespace moonlet

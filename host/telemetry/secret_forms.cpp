@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <initializer_list>
+#include <set>
 
 namespace moonlet {
 
@@ -117,9 +119,10 @@ bool is_bare_address(std::string_view value) {
          value.find('@') == std::string_view::npos && value.find('?') == std::string_view::npos;
 }
 
-void append_utf16_escape(std::string& out, std::uint32_t unit) {
+void append_utf16_escape(std::string& out, std::uint32_t unit, bool upper) {
   char text[8];
-  std::snprintf(text, sizeof text, "\\u%04x", static_cast<unsigned>(unit & 0xffff));
+  std::snprintf(text, sizeof text, upper ? "\\u%04X" : "\\u%04x",
+                static_cast<unsigned>(unit & 0xffff));
   out += text;
 }
 
@@ -159,24 +162,40 @@ char json_short_escape(char c) {
   }
 }
 
-std::string json_escaped(std::string_view value, bool ascii, bool slashes) {
+// How an encoder of JSON escapes what it need not escape.
+struct JsonStyle {
+  bool ascii = false;              // everything beyond ASCII
+  bool upper = false;              // \u00E4 rather than \u00e4
+  bool slashes = false;            // "/" as "\/"
+  std::string_view as_units = {};  // these as \u00XX, and DEL and the line separators
+};
+
+// The line separators U+2028 and U+2029 end a line in old JavaScript.
+bool is_escaped(std::uint32_t code, const JsonStyle& style) {
+  return style.ascii || (!style.as_units.empty() && (code == 0x2028 || code == 0x2029));
+}
+
+std::string json_escaped(std::string_view value, const JsonStyle& style) {
   std::string out;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
     std::uint32_t code = 0;
-    if (const char letter = json_short_escape(c); letter != 0) {
+    if (style.as_units.find(c) != std::string_view::npos) {
+      append_utf16_escape(out, static_cast<unsigned char>(c), style.upper);
+    } else if (const char letter = json_short_escape(c); letter != 0) {
       out += '\\';
       out += letter;
-    } else if (c == '/' && slashes) {
+    } else if (c == '/' && style.slashes) {
       out += "\\/";
     } else if (static_cast<unsigned char>(c) < 0x20) {
-      append_utf16_escape(out, static_cast<unsigned char>(c));
-    } else if (const auto size = ascii ? decode(value.substr(i), code) : 0; size != 0) {
+      append_utf16_escape(out, static_cast<unsigned char>(c), style.upper);
+    } else if (const auto size = decode(value.substr(i), code);
+               size != 0 && is_escaped(code, style)) {
       if (code > 0xffff) {
-        append_utf16_escape(out, 0xd800 + ((code - 0x10000) >> 10));
-        append_utf16_escape(out, 0xdc00 + ((code - 0x10000) & 0x3ff));
+        append_utf16_escape(out, 0xd800 + ((code - 0x10000) >> 10), style.upper);
+        append_utf16_escape(out, 0xdc00 + ((code - 0x10000) & 0x3ff), style.upper);
       } else {
-        append_utf16_escape(out, code);
+        append_utf16_escape(out, code, style.upper);
       }
       i += size - 1;
     } else {
@@ -229,6 +248,26 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
   return whole.substr(first, last - first);
 }
 
+// As encoders print it inside of JSON, and inside of JSON inside of JSON.
+void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
+  std::set<std::string> once;
+  // Nothing; Go; Rails; what may stand in HTML; PHP's flags; .NET, with and without what is text.
+  for (std::string_view units : {"", "&<>", "&<>'", "&<>'\"", "&<>'\"+`", "&<>'\"+`\x7f"}) {
+    for (unsigned bits = 0; bits < 8; ++bits) {
+      once.insert(json_escaped(value, {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, units}));
+    }
+  }
+  for (const std::string& form : once) {
+    add(form);
+    // The outer encoder finds backslashes and quotes; what else it would escape is escaped by now,
+    // or was left alone by one of its kind.
+    add(json_escaped(form, {}));
+    add(json_escaped(form, {true, false, true, {}}));
+    add(json_escaped(form, {true, false, false, "&<>"}));
+    add(json_escaped(form, {true, true, false, "&<>'\"+`"}));
+  }
+}
+
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -262,13 +301,7 @@ std::vector<std::string> forms_of_secret(std::string_view value) {
   auto add = [&](std::string form) {
     if (form.size() >= kLeastForm && form != value) forms.push_back(std::move(form));
   };
-  for (bool ascii : {false, true}) {
-    for (bool slashes : {false, true}) {
-      const auto once = json_escaped(value, ascii, slashes);
-      add(once);
-      add(json_escaped(once, ascii, slashes));
-    }
-  }
+  add_json_forms(value, add);
   for (bool form : {false, true}) {
     add(url_encoded(value, "0123456789ABCDEF", form));
     add(url_encoded(value, "0123456789abcdef", form));

@@ -89,6 +89,8 @@ end
 
 -- The answer as a person or another model can be shown it: text, without secrets, not too long.
 local function shown(raw)
+  -- What is no text may become many times as long when it is cleaned.
+  raw = raw:sub(1, 32 * answer_cap)
   local text = m.privacy.redact(m.prompt.clean(raw), { only = "secret" })
   if #text > answer_cap then
     text = text:sub(1, utf8.offset(text, 0, answer_cap) - 1) .. "\n[cut; output.md holds all of it]"

@@ -199,7 +199,7 @@ local function run_attempts(job, last, hash, own_budget)
       following, tries = retry_of(job, attempt, result, tries), tries + 1
     elseif job.call.returns then
       local data, problems = answer.check(job.call.returns, result.text, job.runner.normalise)
-      result.data = data
+      result.data = attempts.redacted(data)
       if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
     end
     journal.attempt(job.run, job.step.key, entry)

@@ -10,8 +10,10 @@ local stream = require "moonlet.internal.runner.stream"
 local M = {}
 
 local answer_cap = 8 << 20
+local encoded_cap = 12 << 20 -- of an answer as JSON: bytes that are no text take six times their size there
 local log_cap = 64 << 20
 local stderr_cap = 64 << 10
+local longest_turn_ms = 50 -- of reading, until others have theirs
 
 ---@class moonlet.Attempt
 ---@field number integer
@@ -120,18 +122,21 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Has the runner read what the agent printed.
+--- Has the runner read what the agent printed. Much of it takes long: others have their turn meanwhile.
 local function read_events(job, runner, state)
-  local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log")
+  local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log", runner.lines)
   if not reader then return end
+  local since = core.clock.monotonic()
   while true do
-    local lines, skipped = core.lines.read(reader, true)
-    if not lines then
-      if skipped > 0 then stream.warn(state, {}, ("%d lines were too long and were skipped"):format(skipped)) end
-      return
+    local lines, numbers, others, last = core.lines.read(reader, true)
+    if not lines then break end
+    stream.take(runner, state, lines, numbers, others, last)
+    if core.clock.monotonic() - since >= longest_turn_ms then
+      core.task.sleep(0)
+      since = core.clock.monotonic()
     end
-    for _, line in ipairs(lines) do runner.parse(state, line) end
   end
+  core.lines.close(reader)
 end
 
 --- A file that the agent may have left: nil when there is none that can be used. What the system
@@ -146,17 +151,21 @@ function M.read_left(run, path, cap)
   return text, cut
 end
 
+local function with_note(text)
+  return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text)
+end
+
 local function answers_of(job, runner)
   local run, dir = job.run, job.dir
   local written, written_cut = M.read_left(run, dir .. "/out/output.md", answer_cap)
   if written then
     local told = core.run.redact(written)
     if told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
-    return { file = told, cut = written_cut, limits = job.limits }
+    return { file = written_cut and with_note(told) or told, cut = written_cut, limits = job.limits }
   end
   if runner.parse then return { limits = job.limits } end
   local printed, cut = M.read_left(run, dir .. "/stdout.log", answer_cap)
-  return { stdout = printed or "", cut = cut or false, limits = job.limits }
+  return { stdout = cut and with_note(printed) or printed or "", cut = cut or false, limits = job.limits }
 end
 
 --- What the disk did not take of what the agent printed, where that is its answer; nil when all is there.
@@ -177,13 +186,43 @@ function M.is_lost(job, number)
   return loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number))) ~= nil
 end
 
+--- Secrets are kept out of what an agent prints as it comes, but there are more ways to write a text in JSON than
+--- can be looked for: what was decoded is looked through again, before anybody sees it.
+---@generic T
+---@param value T
+---@return T
+function M.redacted(value)
+  if type(value) == "string" then return core.run.redact(value) end
+  if type(value) ~= "table" then return value end
+  local renamed = {}
+  for key, item in pairs(value) do
+    value[key] = M.redacted(item)
+    local told = type(key) == "string" and core.run.redact(key)
+    if told and told ~= key then renamed[key] = told end
+  end
+  for key, told in pairs(renamed) do value[key], value[told] = nil, value[key] end
+  return value
+end
+
+--- Cuts an answer that is hardly text so that it can be kept.
+local function bound(result)
+  local text, size = result.text, core.text.json_size(result.text)
+  if size <= encoded_cap then return end
+  while size > encoded_cap do
+    text = text:sub(1, math.min(#text * encoded_cap // size, #text * 7 // 8))
+    size = core.text.json_size(text)
+  end
+  result.text, result.cut = with_note(text), true
+end
+
 --- Reads what the attempt left, by the runner's own rules.
 local function conclude(job, runner, exit)
   local run, dir = job.run, job.dir
   exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
   local state = runner.begin and runner.begin()
   if exit.why ~= "not_started" then read_events(job, runner, state) end
-  local result = runner.finish(state, exit, answers_of(job, runner))
+  local result = M.redacted(runner.finish(state, exit, answers_of(job, runner)))
+  bound(result)
   local lost = loss(job, runner, exit)
   if lost then result.status, result.class, result.error = "failed", "lost", host_failure.mark(lost) end
   -- It was the machine that could not, or the keeper: with a program that is not there it would be another kind.

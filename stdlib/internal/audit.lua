@@ -122,6 +122,14 @@ local function file_text(file)
   return file.error or (file.special and "special file") or file.sha256
 end
 
+--- Of what was too large to be hashed then the size has to do. The other way round it does not: whoever adds
+--- files must not be able to turn a hash into a size.
+local function is_same(is, was)
+  if is.link ~= was.link then return false end
+  if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
+  return file_text(is) == file_text(was)
+end
+
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
@@ -130,8 +138,9 @@ local function check_files(root, rec, problem, note)
     if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
   end
-  local extra, first = 0, nil
+  local extra, unhashed, first = 0, 0, nil
   for path, was in pairs(rec.files) do
+    if was.unhashed then unhashed = unhashed + 1 end
     local is, at = tree.files[path], rec.sidecar .. "/" .. path
     if was.error then
       note("an artifact could not be read when the run ended: " .. was.error, at)
@@ -139,7 +148,7 @@ local function check_files(root, rec, problem, note)
       problem("an artifact is missing", at)
     elseif is.error then
       problem("an artifact cannot be read: " .. is.error, at, "make it readable")
-    elseif file_text(is) ~= file_text(was) or is.link ~= was.link then
+    elseif not is_same(is, was) then
       problem(was.files and "artifacts in a folder were changed after the run" or
         "an artifact was changed after the run", at)
     end
@@ -149,6 +158,10 @@ local function check_files(root, rec, problem, note)
       extra = extra + 1
       first = first or path
     end
+  end
+  if unhashed > 0 then
+    note(("%d %s too large for a hash: only the size is on record"):format(unhashed,
+      unhashed == 1 and "artifact is" or "artifacts are"), rec.sidecar)
   end
   if extra > 0 then
     note(("%d %s beside the artifacts, the first of them: %s"):format(extra, extra == 1 and "file lies" or "files lie",

@@ -1,12 +1,14 @@
 --- Tells those who watch what an agent is at while it runs: the tool that it uses, and its tokens where it tells them
 --- before its end. Nothing of it is put on record or decides anything; what an agent came to is read afterwards.
+local stream = require "moonlet.internal.runner.stream"
 local task = core.task
 
 local M = {}
 
 local every_ms = 1000
 local most_bytes = 8 << 20 -- of what it prints; nobody watches more
-local most_batches = 8     -- at a time, so that one who prints much does not hold up the others
+local most_batches = 32    -- of 64 KB at a time, so that one who prints much does not hold up the others
+local most_ms = 20         -- at a time, for the same reason
 local longest_detail = 120
 
 local function note(seen, event)
@@ -22,23 +24,21 @@ end
 
 --- What came since the last look, in `seen`. False when there will be nothing more to see.
 local function look(job, seen)
-  seen.reader = seen.reader or core.lines.open(job.dir .. "/stdout.log")
+  seen.reader = seen.reader or core.lines.open(job.dir .. "/stdout.log", job.runner.lines)
   if not seen.reader then return true end
+  local began = core.clock.monotonic()
   for _ = 1, most_batches do
-    local lines = core.lines.read(seen.reader, false)
+    local lines, numbers, others, last = core.lines.read(seen.reader, false)
     if not lines then return true end
-    for _, line in ipairs(lines) do
-      seen.bytes = seen.bytes + #line
-      for _, event in ipairs(job.runner.parse(seen.state, line) or {}) do note(seen, event) end
-    end
+    for _, line in ipairs(lines) do seen.bytes = seen.bytes + (math.type(line) and line or #line) end
+    stream.take(job.runner, seen.state, lines, numbers, others, last, function(event) note(seen, event) end)
     if seen.bytes > most_bytes then return false end
+    if core.clock.monotonic() - began > most_ms then return true end
   end
   return true
 end
 
-local function follow(job)
-  local runner = job.runner
-  local seen = { state = runner.begin and runner.begin(), bytes = 0 }
+local function follow(job, seen)
   local told_doing, told_tokens
   repeat
     task.sleep(every_ms)
@@ -58,11 +58,13 @@ end
 function M.during(job, fn)
   if not job.runner.parse then return fn() end
   local scope = task.open_scope {}
-  task.spawn(scope, function() pcall(follow, job) end)
+  local seen = { state = job.runner.begin and job.runner.begin(), bytes = 0 }
+  task.spawn(scope, function() pcall(follow, job, seen) end)
   local ok, result = pcall(fn)
   task.cancel_scope(scope, { kind = "cancelled", message = "the agent has ended" })
   task.wait_scope(scope)
   task.close_scope(scope)
+  if seen.reader then core.lines.close(seen.reader) end
   if not ok then error(result, 0) end
   return result
 end

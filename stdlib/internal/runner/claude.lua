@@ -299,6 +299,7 @@ local function parse(state, line, events)
   end
 end
 
+M.lines = "object"
 M.parse = stream.guarded(parse)
 
 ---@param state moonlet.RunnerState

@@ -249,6 +249,7 @@ local function parse(state, line, events)
 end
 
 --- What a line of stdout says. Never raises.
+M.lines = "object"
 M.parse = stream.guarded(parse)
 
 --- A fresh state. `before`: the usage that the thread had counted before, where there is one.

@@ -227,6 +227,7 @@ local function parse(state, line, events)
   end
 end
 
+M.lines = "json"
 M.parse = stream.guarded(parse)
 
 --- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.

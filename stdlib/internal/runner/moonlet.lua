@@ -88,6 +88,7 @@ function M.apply(state, events, event)
   end
 end
 
+M.lines = "object"
 M.parse = stream.guarded(function(state, line, events)
   local event = stream.object(state, events, line)
   if event then M.apply(state, events, event) end

@@ -298,6 +298,35 @@ function Reader:close()
   return events
 end
 
+--- Counts a line that was not handed over, for it is too long or holds too much.
+local function skip(state, bytes)
+  local events = {}
+  state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
+  M.warn(state, events, (bytes > M.line_cap and "a line of %d bytes was skipped: an event has at most %d"
+    or "a line of %d bytes was skipped: it holds more values than an event has"):format(bytes, M.line_cap))
+  return events
+end
+
+--- Takes what core.lines.read gave: its lines, in place of one that it kept the size; which lines of the output they
+--- are; how many it passed over for they cannot be events, and the end of the last of those.
+---@param runner table             what has parse
+---@param state moonlet.RunnerState
+---@param lines (string|integer)[]
+---@param numbers integer[]
+---@param others integer
+---@param last string
+---@param note fun(event: moonlet.RunnerEvent)?
+function M.take(runner, state, lines, numbers, others, last, note)
+  if others > 0 then state.plain, state.plain_tail = state.plain + others, last end
+  for i, line in ipairs(lines) do
+    state.lines = numbers[i] - 1
+    local events = math.type(line) and skip(state, line) or runner.parse(state, line)
+    if note then
+      for _, event in ipairs(events or {}) do note(event) end
+    end
+  end
+end
+
 -- What a state remembers.
 
 --- Keeps the answer. `more`: a part of it that follows what came before.

@@ -180,7 +180,7 @@ function M.make(name, spec, builtin)
     return command
   end
   local base = given.events and given.events ~= "text" and builtin(given.events) or nil
-  runner.begin = base and base.begin or stream.begin
+  runner.begin, runner.lines = base and base.begin or stream.begin, base and base.lines
   runner.parse = base and base.parse or given.events == "text" and text_parser or own_parser(given.parse)
   local function finish(state, exit, answers)
     if given.events == "text" and exit.why == "exited" and exit.code == 0 then state.done = true end

@@ -144,3 +144,11 @@ TEST_CASE("a printable text is one line") {
   CHECK(printable("\xe2\x80\xae\xc2\x9b") == "\\u{202e}\\u{9b}");
   CHECK(printable("0123456789", 4) == "0123\xe2\x80\xa6");
 }
+
+TEST_CASE("the size of a text as JSON is that of its escapes") {
+  CHECK(json_size("") == 2);
+  CHECK(json_size("plain \xc3\xa4 \xf0\x9f\x98\x80") == 15);
+  CHECK(json_size("\"\\") == 6);
+  CHECK(json_size(std::string_view("\0\n", 2)) == 14);
+  CHECK(json_size("\xff\xc3") == 14);
+}

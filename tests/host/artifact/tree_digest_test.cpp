@@ -118,3 +118,38 @@ TEST_CASE("a tree that is very deep, or may not be read, says so") {
   if (::geteuid() != 0) CHECK_FALSE(at(digest, "secret").error.empty());
   CHECK_FALSE(digest_tree(*Dir::open(scratch.path()), {}).value().entries.empty());
 }
+
+TEST_CASE("what is too large, or too much, is told by its size") {
+  Scratch scratch;
+  make_folders(scratch, "out");
+  spit(scratch / "a", std::string(1000, 'a'));
+  spit(scratch / "b", std::string(1001, 'b'));
+  spit(scratch / "c", std::string(600, 'c'));
+  spit(scratch / "out/d", std::string(500, 'd'));
+  std::filesystem::resize_file(scratch / "out/d", std::uintmax_t{1} << 40);
+  spit(scratch / "out/e", std::string(400, 'e'));
+  const auto digest = digest_of(scratch, {.largest = 1000, .most_bytes = 1500});
+  CHECK(at(digest, "a").sha256 == sha256_hex(std::string(1000, 'a')));
+  CHECK_FALSE(at(digest, "a").unhashed);
+  for (const std::string path : {"b", "c", "out/d"}) {
+    INFO(path);
+    CHECK(at(digest, path).unhashed);
+    CHECK(at(digest, path).sha256.empty());
+    CHECK(at(digest, path).error.empty());
+  }
+  CHECK(at(digest, "b").bytes == 1001);
+  CHECK(at(digest, "out/d").bytes == std::uint64_t{1} << 40);
+  CHECK(at(digest, "out/e").sha256 == sha256_hex(std::string(400, 'e')));
+  const auto folded = digest_of(scratch, {.most = 3, .largest = 1000});
+  CHECK(at(folded, "out/").unhashed);
+  CHECK_FALSE(at(folded, "out/").sha256.empty());
+}
+
+TEST_CASE("a digest can be stopped") {
+  Scratch scratch;
+  spit(scratch / "a", "a");
+  const std::atomic<bool> stop = true;
+  const auto digest = digest_tree(*Dir::open(scratch.path()), {.stop = &stop});
+  REQUIRE_FALSE(digest.ok());
+  CHECK(digest.error().kind == ErrorKind::kCancelled);
+}

@@ -68,6 +68,34 @@ TEST_CASE("the usual clothes of a value are found") {
   CHECK(token.apply("dXM6czNjcjN0LXQwa2VuLXZhbHVl") == "dXM6[redacted:T]");
 }
 
+TEST_CASE("a value is found as encoders of JSON escape it") {
+  const std::string value = "a&b<c>d'e+f/g\"\xc3\xa4\xf0\x9f\x98\x80\xe2\x80\xa8zz";
+  Redactor redactor({{"S", value}}, {});
+  const std::string wide = "\xc3\xa4\xf0\x9f\x98\x80";
+  for (const std::string& form : {
+           // Go
+           "a\\u0026b\\u003cc\\u003ed'e+f/g\\\"" + wide + "\\u2028zz",
+           // Python
+           std::string("a&b<c>d'e+f/g\\\"\\u00e4\\ud83d\\ude00\\u2028zz"),
+           // PHP, as it is and with all its flags
+           std::string("a&b<c>d'e+f\\/g\\\"\\u00e4\\ud83d\\ude00\\u2028zz"),
+           std::string(
+               "a\\u0026b\\u003Cc\\u003Ed\\u0027e+f\\/g\\u0022\\u00E4\\uD83D\\uDE00\\u2028zz"),
+           // .NET
+           std::string(
+               "a\\u0026b\\u003Cc\\u003Ed\\u0027e\\u002Bf/g\\u0022\\u00E4\\uD83D\\uDE00\\u2028zz"),
+           // Go in Go, Go in Python
+           "a\\\\u0026b\\\\u003cc\\\\u003ed'e+f/g\\\\\\\"" + wide + "\\\\u2028zz",
+           // Python in Go
+           std::string(
+               "a\\u0026b\\u003cc\\u003ed'e+f/g\\\\\\\"\\\\u00e4\\\\ud83d\\\\ude00\\\\u2028zz"),
+       }) {
+    INFO(form);
+    CHECK(redactor.apply("{\"text\":\"" + form + "\"}") == "{\"text\":\"[redacted:S]\"}");
+    CHECK(streamed(redactor, form, 3) == "[redacted:S]");
+  }
+}
+
 TEST_CASE("a key of several lines is found line by line") {
   Redactor redactor(
       {{"PEM",
