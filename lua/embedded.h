@@ -1,4 +1,5 @@
-// What is built into the executable: the standard library as bytecode, the presets as text.
+// What is built into the executable: the standard library as bytecode, the presets and their tests as
+// text.
 // Constant data, any thread.
 #pragma once
 
@@ -13,5 +14,6 @@ struct EmbeddedFile {
 
 const EmbeddedFile* embedded_modules();
 const EmbeddedFile* embedded_presets();
+const EmbeddedFile* embedded_tests();  ///< "NAME/tests/…" of the presets
 
 }  // namespace moonlet
