@@ -1,5 +1,6 @@
 // A build tool: turns the standard library into bytecode, the built-in presets and their tests into
-// text, all in one generated C++ file. It links the same Lua as the host, so the bytecode always fits.
+// text, all in one generated C++ file. It links the same Lua as the host, so the bytecode always
+// fits.
 //   moonlet-embed OUT.cpp --modules DIR FILE… --presets DIR FILE… --tests DIR FILE…
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,5 @@
-// What is built into the executable: the standard library as bytecode, the presets and their tests as
-// text.
-// Constant data, any thread.
+// What is built into the executable: the standard library as bytecode, the presets and their tests
+// as text. Constant data, any thread.
 #pragma once
 
 #include <string_view>

@@ -94,8 +94,8 @@ int file_remove(lua_State* L) {
   return 1;
 }
 
-/// rename(dir, from, to) -> true, or nil and an error: within the directory, in place of a file that
-/// `to` names
+/// rename(dir, from, to) -> true, or nil and an error: within the directory, in place of a file
+/// that `to` names
 int file_rename(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view from = check_path(L, 2);
@@ -245,12 +245,18 @@ int file_take(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<file_load>},     {"take", guard<file_take>},
-    {"root", guard<file_root>},     {"make_root", guard<file_make_root>},
-    {"write", guard<file_write>},   {"read", guard<file_read>},
-    {"lock", guard<file_lock>},     {"remove", guard<file_remove>},
-    {"unlock", guard<file_unlock>}, {"stat", guard<file_stat>},
-    {"list", guard<file_list>},     {"rename", guard<file_rename>},
+    {"load", guard<file_load>},
+    {"take", guard<file_take>},
+    {"root", guard<file_root>},
+    {"make_root", guard<file_make_root>},
+    {"write", guard<file_write>},
+    {"read", guard<file_read>},
+    {"lock", guard<file_lock>},
+    {"remove", guard<file_remove>},
+    {"unlock", guard<file_unlock>},
+    {"stat", guard<file_stat>},
+    {"list", guard<file_list>},
+    {"rename", guard<file_rename>},
     {nullptr, nullptr},
 };
 

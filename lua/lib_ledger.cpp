@@ -74,8 +74,10 @@ json to_json(const LedgerStep& step) {
 
 json to_json(const LedgerTotals& totals) {
   return {
-      {"group", totals.group},           {"attempts", totals.attempts},
-      {"unreported", totals.unreported}, {"unpriced", totals.unpriced},
+      {"group", totals.group},
+      {"attempts", totals.attempts},
+      {"unreported", totals.unreported},
+      {"unpriced", totals.unpriced},
       {"input_tokens", or_null(totals.input)},
       {"cached_input_tokens", or_null(totals.cached)},
       {"output_tokens", or_null(totals.output)},

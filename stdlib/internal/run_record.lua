@@ -90,11 +90,21 @@ local function changed_files(run)
   return core.json.array(list)
 end
 
+--- The model that was asked for: for this run, or by the config for its runner.
+---@param model string?
+---@param runner string?
+---@param runners table?  of the config
+function M.model(model, runner, runners)
+  if model ~= nil and model ~= null then return model end
+  local entry = type(runners) == "table" and runners[runner]
+  return or_null(type(entry) == "table" and entry.model or nil)
+end
+
 --- The `run` object of the envelope.
 function M.envelope(run)
   return {
     id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
-    model = or_null(run.model), verdict = or_null(run.verdict),
+    model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
     exit_code = run.verdict and M.exit_codes[run.verdict] or null,
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
     dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),

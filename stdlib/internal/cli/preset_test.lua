@@ -214,8 +214,9 @@ end
 ---@param name string
 ---@param filter string?
 ---@param again boolean?  make the cassettes anew first, of the tests that say how
+---@param tell fun(line: string)  told of each test as soon as it is done: one that never ends ends us all
 ---@return table result, string text, boolean passed
-function M.test(home, name, filter, again)
+function M.test(home, name, filter, again, tell)
   local source = presets.find(home, name)
   local root, path, remove = tests_of(home, source)
   if not root then
@@ -228,15 +229,15 @@ function M.test(home, name, filter, again)
       "copy the preset's folder into presets/, and record there"), 0)
   end
   local target = source.path or source.folder and source.folder .. "/init.lua" or source.name
-  local rows, lines, failed = {}, {}, 0
+  local rows, failed = {}, 0
   local ok, err = pcall(function()
     for _, entry in ipairs(core.file.list(root, ".") or {}) do
       local case_name = entry.name:match("^(.+)%.lua$")
       if case_name and (not filter or case_name:find(filter, 1, true)) then
         local problems = problems_of_file(target, root, path, entry, case_name, again)
         rows[#rows + 1] = { name = case_name, passed = #problems == 0, problems = core.json.array(problems) }
-        lines[#lines + 1] = (#problems == 0 and "ok      " or "FAILED  ") .. case_name
-        for _, why in ipairs(problems) do lines[#lines + 1] = "        " .. why end
+        tell((#problems == 0 and "ok      " or "FAILED  ") .. case_name)
+        for _, why in ipairs(problems) do tell("        " .. why) end
         if #problems > 0 then failed = failed + 1 end
       end
     end
@@ -244,9 +245,8 @@ function M.test(home, name, filter, again)
   remove()
   if not ok then error(err, 0) end
   if #rows == 0 then error(record.invalid(("no test of preset %s matches"):format(source.name), nil, path), 0) end
-  lines[#lines + 1] = ("%d passed, %d failed"):format(#rows - failed, failed)
-  return { tests = core.json.array(rows), passed = #rows - failed, failed = failed }, table.concat(lines, "\n") .. "\n",
-    failed == 0
+  return { tests = core.json.array(rows), passed = #rows - failed, failed = failed },
+    ("%d passed, %d failed\n"):format(#rows - failed, failed), failed == 0
 end
 
 return M
