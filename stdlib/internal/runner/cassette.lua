@@ -156,18 +156,18 @@ local whys = { exited = true, signalled = true, wall = true, idle = true, cancel
 --- The call.json of a recording; raises what is wrong with it.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
-  if not call then miss(dir, ("has a %s/call.json that cannot be read"):format(path)) end
+  if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
   if call.version ~= nil and call.version ~= 1 then
     miss(dir, ("was made by another version of moonlet: %s/call.json"):format(path))
   end
   if call.events == core.json.null then call.events = nil end
   for _, name in ipairs { "prompt", "runner", "events" } do
     if type(call[name]) ~= "string" and (name ~= "events" or call.events ~= nil) then
-      miss(dir, ("has a %s/call.json without its %s"):format(path, name))
+      miss(dir, ("holds %s/call.json without its %s"):format(path, name))
     end
   end
   if call.runner == "cassette" or call.runner == "rules" then
-    miss(dir, ("has a %s/call.json of the runner %s, which has nothing to record"):format(path, call.runner))
+    miss(dir, ("holds %s/call.json of the runner %s, which has nothing to record"):format(path, call.runner))
   end
   return call
 end
@@ -179,12 +179,12 @@ local function read_exit(root, dir, path)
   for _, name in ipairs { "code", "signal" } do
     if exit[name] == core.json.null then exit[name] = nil end
     if exit[name] ~= nil and math.type(exit[name]) ~= "integer" then
-      miss(dir, ("has a %s/exit.json whose %s is no whole number"):format(path, name))
+      miss(dir, ("holds %s/exit.json whose %s is no whole number"):format(path, name))
     end
   end
   if not whys[exit.why] or exit.why == "exited" and not exit.code
     or exit.why == "signalled" and not (exit.signal and exit.signal > 0) then
-    miss(dir, ("has a %s/exit.json that does not say how the process ended"):format(path))
+    miss(dir, ("holds %s/exit.json that does not say how the process ended"):format(path))
   end
   return exit
 end

@@ -16,7 +16,8 @@ end
 local any = M.any
 
 --- What this machine itself says when its disk, or the user's share of it, is full: no provider's limit.
-local local_words = { "disk quota exceeded", "os error 122)", "edquot", "no space left on device", "os error 28)", "enospc" }
+local local_words = { "disk quota exceeded", "os error 122)", "edquot", "no space left on device", "os error 28)",
+  "enospc" }
 
 local context_words = { "context window", "context length", "context_length", "prompt is too long", "maximum context",
   "prompt_too_long", "too many tokens", "input is too long", "exceeds the maximum number of tokens",
