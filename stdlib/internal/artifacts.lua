@@ -1,5 +1,6 @@
 --- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
 --- decision.md, the manifest of inputs.
+local credentials = require "moonlet.internal.credentials"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -56,7 +57,7 @@ local function model_record(job, result)
     title = or_null(run.options.title), phase = or_null(run.options.phase),
     task_type = or_null(run.options.task_type), agent_role = or_null(call.role or run.options.agent_role),
     runner = runner.name, model = or_null(result.model or job.model),
-    command = exit and exit.argv and core.json.array(exit.argv) or null,
+    command = exit and exit.argv and credentials.masked(exit.argv) or null,
     sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
     status = result.status, class = or_null(result.class),

@@ -2,6 +2,7 @@
 local record = require "moonlet.record"
 local values = require "moonlet.internal.values"
 local config = require "moonlet.internal.config"
+local credentials = require "moonlet.internal.credentials"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
@@ -93,6 +94,7 @@ function M.config(rec)
   for key, value in pairs(then_) do
     if value ~= core.json.null then own[key] = value end
   end
+  if own.runners ~= now.runners then own.runners = credentials.restored(own.runners, now.runners) end
   return own
 end
 

@@ -1,4 +1,5 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
+local credentials = require "moonlet.internal.credentials"
 local grants = require "moonlet.internal.grants"
 local usage = require "moonlet.internal.usage"
 
@@ -117,7 +118,8 @@ end
 
 --- The part of the user's config that a resumed run is to find as it was.
 local function config_record(run)
-  return { runners = run.config.runners, prices = run.config.prices or nil, limits = run.config.limits or nil }
+  return { runners = credentials.of_runners(run.config.runners), prices = run.config.prices or nil,
+    limits = run.config.limits or nil }
 end
 
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.
