@@ -1,6 +1,7 @@
-// A build tool: turns the standard library into bytecode and the built-in presets into text, all in
-// one generated C++ file. It links the same Lua as the host, so the bytecode always fits.
-//   moonlet-embed OUT.cpp --modules DIR FILE… --presets DIR FILE…
+// A build tool: turns the standard library into bytecode, the built-in presets and their tests into
+// text, all in one generated C++ file. It links the same Lua as the host, so the bytecode always
+// fits.
+//   moonlet-embed OUT.cpp --modules DIR FILE… --presets DIR FILE… --tests DIR FILE…
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -67,11 +68,16 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   std::vector<Entry> modules;
   std::vector<Entry> presets;
+  std::vector<Entry> tests;
   std::vector<Entry>* list = nullptr;
   std::string base;
   for (int i = 2; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--modules") == 0 || std::strcmp(argv[i], "--presets") == 0) {
-      list = std::strcmp(argv[i], "--modules") == 0 ? &modules : &presets;
+    std::vector<Entry>* named = std::strcmp(argv[i], "--modules") == 0   ? &modules
+                                : std::strcmp(argv[i], "--presets") == 0 ? &presets
+                                : std::strcmp(argv[i], "--tests") == 0   ? &tests
+                                                                         : nullptr;
+    if (named != nullptr) {
+      list = named;
       if (i + 1 >= argc) return 2;
       base = std::string(argv[++i]) + "/";
       continue;
@@ -87,9 +93,11 @@ int main(int argc, char** argv) {
          "namespace moonlet {\nnamespace {\n";
   write_array(out, "module", modules);
   write_array(out, "preset", presets);
+  write_array(out, "test", tests);
   out << "}  // namespace\n"
          "const EmbeddedFile* embedded_modules() { return module_files; }\n"
          "const EmbeddedFile* embedded_presets() { return preset_files; }\n"
+         "const EmbeddedFile* embedded_tests() { return test_files; }\n"
          "}  // namespace moonlet\n";
   return out.good() ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// What is built into the executable: the standard library as bytecode, the presets as text.
-// Constant data, any thread.
+// What is built into the executable: the standard library as bytecode, the presets and their tests
+// as text. Constant data, any thread.
 #pragma once
 
 #include <string_view>
@@ -13,5 +13,6 @@ struct EmbeddedFile {
 
 const EmbeddedFile* embedded_modules();
 const EmbeddedFile* embedded_presets();
+const EmbeddedFile* embedded_tests();  ///< "NAME/tests/…" of the presets
 
 }  // namespace moonlet

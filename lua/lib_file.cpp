@@ -94,6 +94,19 @@ int file_remove(lua_State* L) {
   return 1;
 }
 
+/// rename(dir, from, to) -> true, or nil and an error: within the directory, in place of a file
+/// that `to` names
+int file_rename(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view from = check_path(L, 2);
+  const std::string_view to = check_path(L, 3);
+  auto& renamed = push_box<Result<void>>(L);
+  renamed = dir.rename(from, to);
+  if (!renamed) return push_failure(L, renamed.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /// lock(dir, name, ms?) -> handle, or nil and an error: an flock on a small file, waited for up to
 /// `ms` (2000: as long as others need to read and write one). Let go by unlock(), and with the
 /// process.
@@ -232,12 +245,19 @@ int file_take(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<file_load>},     {"take", guard<file_take>},
-    {"root", guard<file_root>},     {"make_root", guard<file_make_root>},
-    {"write", guard<file_write>},   {"read", guard<file_read>},
-    {"lock", guard<file_lock>},     {"remove", guard<file_remove>},
-    {"unlock", guard<file_unlock>}, {"stat", guard<file_stat>},
-    {"list", guard<file_list>},     {nullptr, nullptr},
+    {"load", guard<file_load>},
+    {"take", guard<file_take>},
+    {"root", guard<file_root>},
+    {"make_root", guard<file_make_root>},
+    {"write", guard<file_write>},
+    {"read", guard<file_read>},
+    {"lock", guard<file_lock>},
+    {"remove", guard<file_remove>},
+    {"unlock", guard<file_unlock>},
+    {"stat", guard<file_stat>},
+    {"list", guard<file_list>},
+    {"rename", guard<file_rename>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -74,11 +74,16 @@ json to_json(const LedgerStep& step) {
 
 json to_json(const LedgerTotals& totals) {
   return {
-      {"group", totals.group},           {"attempts", totals.attempts},
-      {"unreported", totals.unreported}, {"unpriced", totals.unpriced},
-      {"input_tokens", totals.input},    {"cached_input_tokens", totals.cached},
-      {"output_tokens", totals.output},  {"reasoning_output_tokens", totals.reasoning},
-      {"total_tokens", totals.total},    {"cost_usd", totals.cost_usd},
+      {"group", totals.group},
+      {"attempts", totals.attempts},
+      {"unreported", totals.unreported},
+      {"unpriced", totals.unpriced},
+      {"input_tokens", or_null(totals.input)},
+      {"cached_input_tokens", or_null(totals.cached)},
+      {"output_tokens", or_null(totals.output)},
+      {"reasoning_output_tokens", or_null(totals.reasoning)},
+      {"total_tokens", or_null(totals.total)},
+      {"cost_usd", or_null(totals.cost_usd)},
   };
 }
 

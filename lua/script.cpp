@@ -104,15 +104,20 @@ int script_load(lua_State* L) {
   return 2;
 }
 
-/// presets() -> {file name -> text}: what is embedded
-int script_presets(lua_State* L) {
+int push_files(lua_State* L, const EmbeddedFile* file) {
   lua_newtable(L);
-  for (const EmbeddedFile* file = embedded_presets(); file->name != nullptr; ++file) {
+  for (; file->name != nullptr; ++file) {
     lua_pushlstring(L, file->bytes.data(), file->bytes.size());
     lua_setfield(L, -2, file->name);
   }
   return 1;
 }
+
+/// presets() -> {file name -> text}: what is embedded
+int script_presets(lua_State* L) { return push_files(L, embedded_presets()); }
+
+/// tests() -> {file name -> text}: the same of the presets' tests
+int script_tests(lua_State* L) { return push_files(L, embedded_tests()); }
 
 /// modules() -> list of module file names
 int script_modules(lua_State* L) {
@@ -128,6 +133,7 @@ int script_modules(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"load", guard<script_load>},
     {"presets", guard<script_presets>},
+    {"tests", guard<script_tests>},
     {"modules", guard<script_modules>},
     {nullptr, nullptr},
 };

@@ -433,11 +433,17 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
   if (!db) return db.error();
   const std::string group = column_of(by);
   // total() and not sum(): a sum of nonsense that an agent reported must not be an error.
+  const auto sum_of = [](const std::string& value, const std::string& known) {
+    return ", CASE WHEN count(" + known + ") > 0 THEN total(" + value + ") END";
+  };
   Select sums("SELECT " + group +
               ", count(*), count(*) - count(coalesce(total, input, output)), "
-              "count(*) - count(cost_usd), total(input), total(cached), total(output), "
-              "total(reasoning), total(coalesce(total, coalesce(input, 0) + coalesce(output, 0))), "
-              "total(cost_usd) FROM usage");
+              "count(*) - count(cost_usd)" +
+              sum_of("input", "input") + sum_of("cached", "cached") + sum_of("output", "output") +
+              sum_of("reasoning", "reasoning") +
+              sum_of("coalesce(total, coalesce(input, 0) + coalesce(output, 0))",
+                     "coalesce(total, input, output)") +
+              sum_of("cost_usd", "cost_usd") + " FROM usage");
   if (auto fine = where_usage(sums, filter); !fine) return fine.error();
   if (by != UsageBy::kAll) sums.then(" GROUP BY " + group + " ORDER BY " + group);
   auto query = sums.query(**db);
@@ -452,12 +458,12 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
     row.attempts = query->number(1);
     row.unreported = query->number(2);
     row.unpriced = query->number(3);
-    row.input = query->number(4);
-    row.cached = query->number(5);
-    row.output = query->number(6);
-    row.reasoning = query->number(7);
-    row.total = query->number(8);
-    row.cost_usd = query->maybe_real(9).value_or(0);
+    row.input = query->maybe_number(4);
+    row.cached = query->maybe_number(5);
+    row.output = query->maybe_number(6);
+    row.reasoning = query->maybe_number(7);
+    row.total = query->maybe_number(8);
+    row.cost_usd = query->maybe_real(9);
     totals.push_back(std::move(row));
   }
 }

@@ -92,14 +92,14 @@ struct LedgerSession {
 };
 
 /// Sums over attempts. What was not reported is counted apart: a sum that leaves something out says
-/// so.
+/// so, and one that nobody reported anything of is unknown.
 struct LedgerTotals {
   std::string group;  ///< the day, model, …; empty when not grouped
   std::int64_t attempts = 0;
   std::int64_t unreported = 0;  ///< attempts without a token count
   std::int64_t unpriced = 0;    ///< attempts without a cost
-  std::int64_t input = 0, cached = 0, output = 0, reasoning = 0, total = 0;
-  double cost_usd = 0;
+  std::optional<std::int64_t> input, cached, output, reasoning, total;
+  std::optional<double> cost_usd;
 };
 
 }  // namespace moonlet

@@ -195,6 +195,7 @@ local function run_attempts(job, last, hash, own_budget)
     list[#list + 1] = entry
     result.attempts = list
     local following
+    if result.status == "ok" then retry.succeeded(job) end
     if result.status ~= "ok" then
       following, tries = retry_of(job, attempt, result, tries), tries + 1
     elseif job.call.returns then
@@ -291,6 +292,7 @@ function M.agent(ctx, call)
   local run = state.run
   record.check(call, fields, "ctx:agent")
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
+  answer.check_schema(call.returns)
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")

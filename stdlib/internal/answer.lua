@@ -1,7 +1,25 @@
 --- What an agent answered, checked against what was asked for.
 local artifacts = require "moonlet.internal.artifacts"
 
+local record = require "moonlet.record"
+
 local M = {}
+
+--- Raises for what is no schema that answers can be checked against: before anyone is asked, and paid.
+---@param returns table?
+function M.check_schema(returns)
+  if returns == nil then return end
+  local ok, err = pcall(core.json.validate, returns, core.json.null)
+  if ok then return end
+  local what, hint = tostring(err), nil
+  if type(err) == "table" then
+    what, hint = err.message, err.hint ~= "" and err.hint ~= core.json.null and err.hint or nil
+    local at = err.at ~= core.json.null and err.at or nil
+    if at and at ~= "" and not what:find(at, 1, true) then what = ("%s (at %s)"):format(what, at) end
+  end
+  error(record.invalid("ctx:agent: returns is no JSON Schema that can be used: " .. what,
+    hint or "nothing was started; mend the schema"), 0)
+end
 
 --- The JSON value in an answer: the whole text, or else its only fenced block.
 local function parse_json(text)

@@ -1,5 +1,6 @@
 --- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
 --- decision.md, the manifest of inputs.
+local credentials = require "moonlet.internal.credentials"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -41,7 +42,9 @@ end
 
 --- The usage as model.json has it, and the line that says so where there is none.
 local function usage_record(total)
-  return usage.record(total), not total and M.no_usage or nil
+  local known = false
+  for _, name in ipairs(usage.counts) do known = known or total ~= nil and total[name] ~= nil end
+  return usage.record(total), not known and M.no_usage or nil
 end
 
 ---@param job moonlet.Job
@@ -54,7 +57,7 @@ local function model_record(job, result)
     title = or_null(run.options.title), phase = or_null(run.options.phase),
     task_type = or_null(run.options.task_type), agent_role = or_null(call.role or run.options.agent_role),
     runner = runner.name, model = or_null(result.model or job.model),
-    command = exit and exit.argv and core.json.array(exit.argv) or null,
+    command = exit and exit.argv and credentials.masked(exit.argv) or null,
     sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
     status = result.status, class = or_null(result.class),
@@ -68,13 +71,14 @@ end
 
 local function usage_text(model)
   local spent = model.usage
-  if spent.total_tokens == null then return M.no_usage end
+  local cost = spent.cost_usd == null and " Cost: unknown."
+    or (" Cost: %.4f USD (%s)."):format(spent.cost_usd, spent.cost_is)
+  if model.usage_note ~= null then return model.usage_note .. (spent.cost_usd == null and "" or cost) end
   local function shown(value) return value == null and "unknown" or tostring(value) end
   local text = ("Token usage: %s in all, %s input (%s of it cached), %s output (%s of it reasoning)."):format(
     shown(spent.total_tokens), shown(spent.input_tokens), shown(spent.cached_input_tokens),
     shown(spent.output_tokens), shown(spent.reasoning_output_tokens))
-  if spent.cost_usd == null then return text .. " Cost: unknown." end
-  return ("%s Cost: %.4f USD (%s)."):format(text, spent.cost_usd, spent.cost_is)
+  return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "") .. cost
 end
 
 local function model_text(model)

@@ -2,6 +2,7 @@
 local record = require "moonlet.record"
 local values = require "moonlet.internal.values"
 local config = require "moonlet.internal.config"
+local credentials = require "moonlet.internal.credentials"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
@@ -62,7 +63,8 @@ function M.envelope(home, rec)
   end
   return {
     id = rec.id, task_id = rec.task_id, preset = rec.preset, runner = rec.runner_name or rec.runner,
-    model = value "model", verdict = value "verdict",
+    model = run_record.model(rec.model, rec.runner_name, type(rec.config) == "table" and rec.config.runners or nil),
+    verdict = value "verdict",
     exit_code = run_record.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
     duration_ms = value "duration_ms", dir = home.agent_path .. "/" .. rec.sidecar,
     parent_run_id = value "parent_run_id", replay_reason = rec.options.reason or core.json.null,
@@ -98,6 +100,7 @@ function M.config(rec)
   for key, value in pairs(then_) do
     if value ~= core.json.null then own[key] = value end
   end
+  if own.runners ~= now.runners then own.runners = credentials.restored(own.runners, now.runners) end
   return own
 end
 

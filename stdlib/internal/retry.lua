@@ -56,6 +56,10 @@ function M.check(job)
     hint = ("log in again, or give another key; it is tried again %s"):format(until_text(refusal.until_ms)) }, 0)
 end
 
+--- An attempt went well: its account is open.
+---@param job moonlet.Job
+function M.succeeded(job) breaker.succeeded(job.credential) end
+
 ---@class moonlet.NextTry
 ---@field wait_ms integer?  try again after this; nil: do not
 ---@field error table?      raise this instead of the attempt's own error

@@ -1,4 +1,5 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
+local credentials = require "moonlet.internal.credentials"
 local grants = require "moonlet.internal.grants"
 local usage = require "moonlet.internal.usage"
 
@@ -90,11 +91,21 @@ local function changed_files(run)
   return core.json.array(list)
 end
 
+--- The model that was asked for: for this run, or by the config for its runner.
+---@param model string?
+---@param runner string?
+---@param runners table?  of the config
+function M.model(model, runner, runners)
+  if model ~= nil and model ~= null then return model end
+  local entry = type(runners) == "table" and runners[runner]
+  return or_null(type(entry) == "table" and entry.model or nil)
+end
+
 --- The `run` object of the envelope.
 function M.envelope(run)
   return {
     id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
-    model = or_null(run.model), verdict = or_null(run.verdict),
+    model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
     exit_code = run.verdict and M.exit_codes[run.verdict] or null,
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
     dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
@@ -107,7 +118,8 @@ end
 
 --- The part of the user's config that a resumed run is to find as it was.
 local function config_record(run)
-  return { runners = run.config.runners, prices = run.config.prices or nil, limits = run.config.limits or nil }
+  return { runners = credentials.of_runners(run.config.runners), prices = run.config.prices or nil,
+    limits = run.config.limits or nil }
 end
 
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.

@@ -15,6 +15,7 @@
 ---   lost            its keeper died
 ---   failed          it told a failure that no other class fits
 local duration = require "moonlet.duration"
+local failure = require "moonlet.internal.runner.failure"
 local reset = require "moonlet.internal.runner.reset"
 local stream = require "moonlet.internal.runner.stream"
 local zone = require "moonlet.internal.runner.zone"
@@ -39,42 +40,14 @@ local hints = {
   killed = "look for what ended it: memory, a person, the system going down",
   crashed = "read stderr.log and stdout.log",
 }
+local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
+--- Of one that the host ended while it was stuck in something: nothing tries it again.
+local stuck_hints = {
+  quota = hints.quota, auth = hints.auth,
+  rate = "its provider asks for patience: moonlet run resume asks again; --limit lowers how many run at once",
+  network = hints.network .. "; moonlet run resume asks again",
+}
 
---- Does `text` (lower case) hold one of the words? They are plain text.
-local function any(text, words)
-  for _, word in ipairs(words) do
-    if text:find(word, 1, true) then return true end
-  end
-  return false
-end
-
-local context_words = { "context window", "context length", "context_length", "prompt is too long", "maximum context",
-  "prompt_too_long", "too many tokens", "input is too long", "exceeds the maximum number of tokens",
-  "input token count", "request too large", "request_too_large", "payload too large" }
-local cut_words = { "max_output_tokens", "output token maximum", "output_token_limit", "max_tokens" }
-local quota_words = { "usage limit", "usage_limit", "quota", "billing", "credit balance", "out of credits",
-  "out of extra usage", "hit your limit", "limit reached", "spending limit", "spend limit", "insufficient_quota",
-  "insufficient funds", "insufficient balance", "payment required", "monthly limit", "weekly limit", "daily limit",
-  "session limit", "5-hour limit", "exhausted your capacity" }
-local firm_quota_words = { "usage limit", "usage_limit", "insufficient_quota", "insufficient funds",
-  "insufficient balance", "credit balance", "out of credits", "out of extra usage", "hit your limit",
-  "limit reached", "monthly limit", "weekly limit", "daily limit", "perday", "per day" }
-local rate_words = { "rate limit", "rate_limit", "ratelimit", "too many requests", "resource_exhausted",
-  "resource has been exhausted", "per minute", "perminute", "throttl" }
-local auth_words = { "unauthorized", "not logged in", "please run /login", "invalid api key", "invalid x-api-key",
-  "invalid_api_key", "incorrect api key", "api key not valid", "authentication", "missing environment variable",
-  "no api key", "api key is missing", "token expired", "expired token", "token has expired", "oauth",
-  "invalid auth method", "please log in", "login required", "log in again", "not authenticated", "unauthenticated",
-  "invalid bearer token", "could not load the default credentials", "set an auth method" }
-local network_words = { "stream disconnected", "connection failed", "connection refused", "connectionrefused",
-  "connection reset", "connection closed", "connection error", "connection timed out", "unable to connect",
-  "error sending request", "lookup address", "name does not resolve", "enotfound", "econnrefused", "econnreset",
-  "eai_again", "etimedout", "epipe", "socket hang up", "fetch failed", "network", "high demand", "overloaded",
-  "internal server error", "bad gateway", "service unavailable", "gateway timeout", "server error", "server-side issue",
-  "temporarily unavailable", "timed out", "waiting for network", "tls handshake", "certificate", "cannot connect" }
-local refused_words = { "content policy", "usage policy", "safety", "flagged", "invalid_prompt", "refusal",
-  "refused to", "content_filter", "blocked", "invalid_request", "not supported", "unsupported", "model not found",
-  "model_not_found", "does not exist", "unknown model", "permission_denied", "forbidden", "not found" }
 local usage_words = { "unexpected argument", "unknown option", "unknown argument", "unrecognized", "invalid value",
   "cannot be used", "must be provided", "requires --", "not inside a trusted directory", "no prompt provided",
   "failed to read output schema", "is already in use", "no conversation found", "no rollout found", "error loading",
@@ -82,49 +55,8 @@ local usage_words = { "unexpected argument", "unknown option", "unknown argument
 local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap out of memory", "fatal error:",
   "bun has crashed", "unhandled", "uncaught", "stack overflow", "assertion", "aborted" }
 
---- The HTTP status that a message names.
----@param text string
----@return integer?
-function M.status_in(text)
-  local lower = text:lower()
-  for _, pattern in ipairs { "status:? ([45]%d%d)%f[%D]", "status code:? ([45]%d%d)%f[%D]",
-    "api error:? ([45]%d%d)%f[%D]", "error ([45]%d%d)%f[%D]", "%(([45]%d%d)%)", '"code":%s*([45]%d%d)%f[%D]',
-    "http ([45]%d%d)%f[%D]", '"status":%s*([45]%d%d)%f[%D]', "statuscode\"?[:=]%s*([45]%d%d)%f[%D]" } do
-    local found = lower:match(pattern)
-    if found then return tonumber(found) end
-  end
-  return nil
-end
-
---- The class of a failure that an agent told; nil when the words say nothing.
----@param message string
----@param status integer?   the HTTP status, where it was told apart from the message
----@param code string?      a code such as "rate_limit" or "insufficient_quota"
----@param waits integer?    ms after which one may ask again, where that was told
----@return string?
-function M.classify(message, status, code, waits)
-  -- Claude's code for each and every status 429, and its words for it, say no more than that.
-  if code == "rate_limit" and (not status or status == 429) then code, status = nil, 429 end
-  local text = ((code or "") .. " " .. message:sub(1, 8000)):lower():gsub("request rejected %(429%)", "status 429")
-  text = text:gsub("rate[ _-]limit reached", "rate limit")   -- not one of those that are used up
-  status = status or M.status_in(message)
-  if any(text, context_words) or status == 413 then return "context" end
-  if any(text, cut_words) then return "invalid-output" end
-  if any(text, quota_words) or status == 402 then
-    -- "quota" is also what some call a limit for each minute.
-    local soft = any(text, rate_words) or (waits and waits <= 300000)
-    if not soft or any(text, firm_quota_words) then return "quota" end
-    return "rate"
-  end
-  if status == 401 or status == 403 then return "auth" end
-  if status == 429 or any(text, rate_words) then return "rate" end
-  if status == 408 or status and status >= 500 then return "network" end
-  if any(text, auth_words) then return "auth" end
-  if status then return "refused" end
-  if any(text, network_words) then return "network" end
-  if any(text, refused_words) then return "refused" end
-  return nil
-end
+M.status_in, M.classify = failure.status_in, failure.classify
+local any = failure.any
 
 --- Lines of standard error that say nothing of a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
@@ -185,45 +117,63 @@ function M.error(class, message, extra)
 end
 
 --- The error that a failure event stands for.
-local function told(name, failure, now)
-  local message = stream.message(failure.message or "it told no reason")
-  local wait = failure.retry_after_ms and { retry_after_ms = failure.retry_after_ms, reset_at = failure.reset_at }
-    or moment_of(failure.message or "", now) or {}
-  local class = failure.class or M.classify(failure.message or "", failure.status, failure.code, wait.retry_after_ms)
+local function told(name, told_failure, now)
+  local said = told_failure.message or ""
+  local message = stream.message(told_failure.message or "it told no reason")
+  local wait = told_failure.retry_after_ms
+    and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at } or moment_of(said, now) or {}
+  local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code, wait.retry_after_ms)
   -- The body of an HTTP answer without its status: the provider did not take the request.
-  class = class or (failure.message or ""):find('^%s*{.*"error"') and "refused" or "failed"
+  class = class or said:find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
   local text = message:find("%S") and message or "it told no reason"
   return M.error(class, ("%s failed: %s"):format(name, text), {
-    retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at, status = failure.status })
+    retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at, status = told_failure.status,
+    hint = class == "failed" and failure.is_local(text) and local_hint or nil })
 end
 
 local function wording(limits, key)
   return limits and limits[key] and " within " .. duration.text(limits[key]) or " in time"
 end
 
+--- What an attempt that the host ended was stuck in: how the message goes on, and its class; `certain`
+--- where the agent's own events told it.
+local function stuck_in(state, exit, now)
+  local stuck = state.failure or state.retry or state.last_error
+  if stuck and stuck.message then
+    local wait = moment_of(stuck.message, now)
+    return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
+      M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
+  end
+  -- CLIs that retry without an event still grumble on standard error.
+  local said = stderr_message(exit)
+  local cause = said and M.classify(exit.stderr_tail:sub(-8000)) or nil
+  return "", stuck_hints[cause or ""] and cause or nil, false
+end
+
+--- One that ran out of its time, or was silent for too long.
+local function time_error(name, state, exit, limits, now)
+  local idle = exit.why == "idle"
+  local message = not idle and name .. " did not finish" .. wording(limits, "wall") .. " and was ended"
+    or ("%s printed nothing%s and was ended"):format(name, limits and limits.idle
+      and " for " .. duration.text(limits.idle) or " for too long")
+  local more, cause, certain, wait = stuck_in(state, exit, now)
+  message = message .. more
+  -- Some wait in silence for as long as their provider asks, however long: that is the host's to do.
+  if idle and cause and (retryable[cause] or certain and stops_others[cause]) then
+    wait = (retryable[cause] or cause == "quota") and wait or {}
+    return M.error(cause, message, { retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at })
+  end
+  return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
+    hint = stuck_hints[cause or ""] or hints[cause or ""] or idle and not state.pieces and state.tools == 0
+      and "it may have waited for its provider without a word: moonlet run resume asks again"
+      or "give it more time with timeout, or less to do" })
+end
+
 --- Why the host itself ended the attempt, or could not start it.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
-  if why == "wall" or why == "idle" then
-    local stuck = state.failure or state.retry or state.last_error
-    local message = why == "wall" and name .. " did not finish" .. wording(limits, "wall") .. " and was ended"
-      or ("%s printed nothing%s and was ended"):format(name, limits and limits.idle
-        and " for " .. duration.text(limits.idle) or " for too long")
-    local cause
-    if stuck and stuck.message then
-      message = message .. "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300)
-      local wait = moment_of(stuck.message, now)
-      cause = M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms)
-    else
-      -- CLIs that retry without an event still grumble on standard error.
-      local said = stderr_message(exit)
-      cause = said and M.classify(exit.stderr_tail:sub(-8000)) or nil
-      if cause ~= "network" and cause ~= "rate" and cause ~= "auth" and cause ~= "quota" then cause = nil end
-    end
-    return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
-      hint = cause and hints[cause] or "give it more time with timeout, or less to do" })
-  end
+  if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
   if why == "cancelled" then return M.error("lost", name .. " was ended with its keeper") end
   if why == "lost" then return M.error("lost", name .. " was lost: its keeper died") end
   local err = exit.error or {}
@@ -281,9 +231,9 @@ local function exit_error(name, state, exit, now)
     end
   end
   if class == "interrupted" then message = message .. " before it was done" end
-  local waits = retryable[class] or class == "quota"
-  return M.error(class, message .. shown, wait and waits and {
-    retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at } or nil)
+  local waits = wait and (retryable[class] or class == "quota")
+  return M.error(class, message .. shown, { retry_after_ms = waits and wait.retry_after_ms or nil,
+    reset_at = waits and wait.reset_at or nil, hint = said and failure.is_local(said) and local_hint or nil })
 end
 
 ---@class moonlet.RunnerExit

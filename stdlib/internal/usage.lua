@@ -16,7 +16,7 @@ local null = core.json.null
 ---@field total_tokens integer?
 ---@field cost_usd number?
 ---@field cost_is "reported"|"estimate"|nil
----@field partial boolean?   a sum in which something was unknown
+---@field partial boolean?   a sum in which something was unknown: it is at least that much
 
 M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens" }
 
@@ -71,6 +71,7 @@ function M.add(a, b)
     for key, value in pairs(only) do copy[key] = value end
     return copy
   end
+  local function known(usage) return usage.total_tokens or plus(usage.input_tokens, usage.output_tokens) end
   local sum = { partial = a.partial or b.partial or nil }
   for _, name in ipairs(M.counts) do
     sum[name] = plus(a[name], b[name])
@@ -78,6 +79,7 @@ function M.add(a, b)
       sum.partial = true
     end
   end
+  sum.total_tokens = plus(known(a), known(b))
   sum.cost_usd = plus(a.cost_usd, b.cost_usd)
   if sum.cost_usd then
     sum.cost_is = (a.cost_is == "estimate" or b.cost_is == "estimate") and "estimate" or "reported"
@@ -124,7 +126,8 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- The record of model.json and of the envelope: every field, null where unknown.
+--- The record of model.json and of the envelope: every field, null where unknown; `partial` only where it
+--- is a sum with something unknown in it.
 ---@param usage moonlet.Usage?
 ---@return table
 function M.record(usage)
@@ -135,6 +138,7 @@ function M.record(usage)
   end
   if usage.cost_usd == nil then record.cost_usd = null else record.cost_usd = usage.cost_usd end
   record.cost_is = usage.cost_is or null
+  record.partial = usage.partial
   return record
 end
 

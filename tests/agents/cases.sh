@@ -211,14 +211,15 @@ case_connection_refused() {
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'took < 90000'
 }
 
-# Codex waits as long as it is told to, without a word: that is the host's to end.
+# Codex waits as long as it is told to, without a word: that is the host's to end, and to try again.
 case_soak_rate_for_an_hour() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests",
     "type": "rate_limit_error"}]}]'
   ask 'prompt = "Hello", idle = "15s"'
   go
   if [ "$runner" = codex ]; then
-    want 'code == 1' 'model["class"] == "timeout"' '"429" in error.message' 'took < 30000' 'len(turns) == 1'
+    want 'code == 1' 'model["class"] == "rate"' '"429" in error.message' 'len(model.attempts) == 3' \
+      '"tried 3 times" in error.message' 'took < 90000' 'len(turns) == 3'
   else
     want 'code == 1' 'model["class"] == "rate"' 'len(turns) <= 6'
   fi

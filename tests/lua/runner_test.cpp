@@ -71,6 +71,16 @@ TEST_CASE("runners: what failures mean, and until when") {
   CHECK(run_case("truth", scratch) == "right");
 }
 
+TEST_CASE("runners: what stops further calls") {
+  Scratch scratch;
+  CHECK(run_case("breaker", scratch) == "right");
+}
+
+TEST_CASE("runners: credentials in command lines") {
+  Scratch scratch;
+  CHECK(run_case("credentials", scratch) == "right");
+}
+
 TEST_CASE("runners: usage and prices") {
   Scratch scratch;
   CHECK(run_case("usage", scratch) == "right");

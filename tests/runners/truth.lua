@@ -34,6 +34,29 @@ local classes = {
 }
 for _, case in ipairs(classes) do is(truth.classify(case[2], case[3]), case[1], case[2]) end
 is(truth.classify "the moon is blue", nil, "words that say nothing")
+-- A told status decides; words count without one only, and only providers' own.
+for _, case in ipairs {
+  { "refused", "unexpected status 404 Not Found: No route for /v1/oauth/responses" },
+  { "refused", "unexpected status 400 Bad Request: see https://docs.example.com/authentication for the list" },
+  { "refused", "unexpected status 400 Bad Request: Unsupported parameter: max_tokens. Use max_output_tokens" },
+  { "refused", "unexpected status 400 Bad Request: tool schema for billing_lookup is invalid" },
+  { "refused", "unexpected status 400 Bad Request: Your organization must be verified. See billing settings." },
+  { "network", "unexpected status 500 Internal Server Error: quota service unavailable" },
+  { "network", "our usage limit reached service is down", 503 },
+  { "quota", "Your credit balance is too low to access the Anthropic API.", 400 },
+  { "quota", "You have reached your specified API usage limits. You will regain access on 2026-12-01.", 400 },
+  { "auth", "API key not valid. Please pass a valid API key.", 400 },
+  { "quota", "no more of it", 402 },
+  { "quota", "You exceeded your current quota, please check your plan and billing details", 429 },
+  { "quota", "You've hit your org's monthly usage limit" },
+  { nil, "Error writing state: Disk quota exceeded (os error 122)" },
+  { nil, "No space left on device (os error 28)" },
+  { nil, "EDQUOT: disk quota exceeded, write" },
+  { nil, "The author of the oauth network library exhausted quota in billing.js" },
+  { nil, "the recursion limit reached its end; see the authentication chapter" },
+} do is(truth.classify(case[2], case[3]), case[1], "status or words: " .. case[2]) end
+is(truth.classify("slow down", nil, "insufficient_quota"), "quota", "a code")
+is(truth.classify("Quota exceeded", 429, nil, 1898), "rate", "a quota for a moment")
 
 -- Until when. The moment is Saturday, 2026-11-21T02:00:00Z.
 local now = 1795226400000
@@ -138,6 +161,21 @@ is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 11 }).class,
 is(finish(codex, ok_lines, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
   "Codex did not finish within 1m 00s and was ended", "the wall")
 is(finish(codex, ok_lines, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
+-- Silence after a notice of its provider's is what the notice says; nothing at all is a silence.
+local waits = '{"type":"error","message":"Reconnecting... 1/1 (exceeded retry limit, last status: 429 Too Many Requests)"}'
+result = finish(codex, { '{"type":"thread.started","thread_id":"t"}', waits }, { why = "idle", code = -1 })
+is(result.class .. " " .. tostring(result.error.retryable), "rate true", "silent after a 429")
+holds(result.error.message, "429", "which it names")
+is(finish(codex, { '{"type":"error","message":"Reconnecting... 1/1 (You\'ve hit your usage limit. Try again in 2h.)"}' },
+  { why = "idle", code = -1 }).error.reset_at, now + 2 * hour, "silent after a limit")
+result = finish(codex, { waits }, { why = "wall", code = -1 })
+is(result.class .. " " .. result.error.cause, "timeout rate", "out of time after a 429")
+is(result.error.hint:find("by itself", 1, true), nil, "nothing tries that again by itself")
+is(finish(codex, { waits, ok_lines[1] }, { why = "idle", code = -1 }).class, "timeout", "a notice that passed")
+holds(finish(codex, { '{"type":"turn.started"}' }, { why = "idle", code = -1 }).error.hint, "without a word", "not a word")
+result = finish(codex, { '{"type":"turn.failed","error":{"message":"Disk quota exceeded (os error 122)"}}' }, failed)
+is(result.class .. " " .. tostring(result.error.stops_others), "failed false", "the disk's quota is nobody else's")
+holds(result.error.hint, "this machine", "and whose it is")
 is(finish(codex, {}, { why = "lost", code = -1 }).error.kind, "lost", "lost")
 is(finish(codex, {}, { why = "not_started", code = -1, error = { kind = "denied", message = "no" } }).error.kind, "denied",
   "not started")

@@ -20,7 +20,7 @@ is(counts(state.usage), "1234 200 56 16 1290", "the same out of a stream")
 is(counts(usage.of { input_tokens = -1, output_tokens = 1.5, total_tokens = "7" }), "none", "counts that are none")
 is(counts(usage.of { input_tokens = 12.0 }), "12 nil nil nil nil", "a whole float; an unknown output")
 is(counts(usage.of { input_tokens = 1e300 }), "none", "a count beyond belief")
-is(counts(usage.add(usage.of { input_tokens = 1, output_tokens = 2 }, usage.of { input_tokens = 3 })), "4 nil 2 nil 3",
+is(counts(usage.add(usage.of { input_tokens = 1, output_tokens = 2 }, usage.of { input_tokens = 3 })), "4 nil 2 nil 6",
   "a sum with something unknown")
 is(usage.add(usage.of { input_tokens = 1, output_tokens = 2 }, usage.of { input_tokens = 3 }).partial, true, "and that it is one")
 is(usage.sum { usage.of { input_tokens = 1, output_tokens = 1 }, false }.partial, true, "an attempt without usage")
@@ -34,6 +34,16 @@ claude.parse(state, '{"type":"result","subtype":"success","is_error":false,"resu
   .. '"cacheCreationInputTokens":20,"costUSD":0.25},"b":{"inputTokens":1,"outputTokens":2,"costUSD":0.25}}}')
 is(counts(state.usage), "131 100 7 nil 138", "two models")
 is(state.usage.cost_usd .. " " .. state.usage.cost_is, "0.5 reported", "its cost")
+-- A cost without counts stays; what one model of two does not tell is not known of both.
+state = claude.begin()
+claude.parse(state, '{"type":"result","subtype":"success","is_error":false,"result":"x","total_cost_usd":0.25}')
+is(counts(state.usage) .. " " .. state.usage.cost_usd, "nil nil nil nil nil 0.25", "a cost alone")
+state = claude.begin()
+claude.parse(state, '{"type":"result","subtype":"success","is_error":false,"result":"x","total_cost_usd":0.5,"modelUsage":'
+  .. '{"a":{"inputTokens":10,"outputTokens":5},"b":{"inputTokens":"x","outputTokens":7}}}')
+is(counts(state.usage) .. " " .. state.usage.cost_usd, "nil nil 12 nil nil 0.5", "a model that tells no input")
+is(usage.record(usage.sum { usage.of { input_tokens = 1, output_tokens = 1 }, false }).partial, true, "the record says so")
+is(usage.record(usage.of { input_tokens = 1, output_tokens = 1 }).partial, nil, "and only then")
 
 -- Prices.
 local table_of = { ["gpt-5"] = { input = 1, output = 10 }, ["gpt-5.3-codex"] = { input = 2, cached = 0.5, output = 20 } }

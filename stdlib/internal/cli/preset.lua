@@ -89,7 +89,8 @@ function M.main(words)
     result, text = show(home, rest[2], found.source)
   elseif verb == "test" and rest[2] and not rest[4] then
     local passed
-    result, text, passed = require("moonlet.internal.cli.preset_test").test(home, rest[2], rest[3], found.record)
+    result, text, passed = require("moonlet.internal.cli.preset_test").test(home, rest[2], rest[3], found.record,
+      function(line) if not found.json then core.system.print(1, line .. "\n") end end)
     code = passed and 0 or 1
   else
     error(options.usage(verb and ("moonlet preset %s is not understood"):format(core.text.printable(verb, 40))

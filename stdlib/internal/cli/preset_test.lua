@@ -82,6 +82,21 @@ local function run(words)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
+--- What the steps that failed told: why the whole is not as it should be, and what changed in a prompt that
+--- a cassette was recorded with.
+local function step_errors(told)
+  local list, seen = {}, {}
+  for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
+    local message = step.error ~= core.json.null and step.error.message
+    if message and not seen[message] and #list < 5 then
+      seen[message] = true
+      list[#list + 1] = ("the step '%s' told: %s"):format(core.text.printable(step.key, 100),
+        core.text.printable(message, 600))
+    end
+  end
+  return list
+end
+
 --- Whether `seen` holds all that `wanted` says; tells the first place where it does not.
 local function differs(wanted, seen, place)
   if type(wanted) ~= "table" or wanted == core.json.null then
@@ -108,7 +123,10 @@ local function problems_of(case, envelope, code)
   if expect.error and not message:find(expect.error, 1, true) then
     add(("the error is '%s', without '%s'"):format(core.text.printable(message, 300), expect.error))
   end
-  if #list > 0 and message ~= "" then add("the error told: " .. core.text.printable(message, 400)) end
+  if #list > 0 then
+    if message ~= "" then add("the error told: " .. core.text.printable(message, 600)) end
+    for _, why in ipairs(step_errors(told)) do add(why) end
+  end
   if expect.findings then
     local root = told.dir and core.file.root(told.dir)
     local text = root and core.file.read(root, "findings.md", 1 << 20) or ""
@@ -134,8 +152,8 @@ end
 
 local function run_case(target, name, case, tests_path, again)
   local place, root, remove = temporary_folder(name)
-  write_all(root, place, case.files)
   local ok, list = pcall(function()
+    write_all(root, place, case.files)
     if case.git ~= false then
       local setup = place .. "/.git-setup.lua"
       write_all(root, place, { [".git-setup.lua"] = commit_script })
@@ -153,13 +171,42 @@ local function run_case(target, name, case, tests_path, again)
   return list
 end
 
---- Where the tests of a preset are: beside its init.lua, or in presets/NAME/tests of this repository.
+--- The tests of a preset that is built in, in a folder of their own; nil where it has none.
+local function unpack_tests(name)
+  local files, found = {}, false
+  for path, text in pairs(core.script.tests()) do
+    local file = path:match("^([^/]+)/tests/.") == name and path:sub(#name + 8)
+    if file then files[file], found = text, true end
+  end
+  if not found then return nil end
+  local place, root, remove = temporary_folder(name)
+  local ok, err = pcall(write_all, root, place, files)
+  if ok then return root, place, remove end
+  remove()
+  error(err, 0)
+end
+
+--- Where the tests of a preset are: beside its init.lua, in presets/NAME/tests of this repository, or built
+--- in like itself. The last result takes away what was unpacked.
 local function tests_of(home, source)
   local folder = source.folder or source.path and source.path:match("^(.*)/init%.lua$")
   for _, path in ipairs { folder and folder .. "/tests" or "", home.top .. "/presets/" .. source.name .. "/tests" } do
     local root = path ~= "" and core.file.root(path)
-    if root then return root, path end
+    if root then return root, path, function() end end
   end
+  if source.builtin then return unpack_tests(source.name) end
+end
+
+--- One test, from its file to what is wrong.
+local function problems_of_file(target, root, path, entry, case_name, again)
+  local ok, problems = pcall(function()
+    local text, err = core.file.read(root, entry.name, source_cap)
+    if not text then error(err, 0) end
+    local case = load_case(path .. "/" .. entry.name, text)
+    if again and case.record then run_case(target, case_name, case, path, true) end
+    return run_case(target, case_name, case, path)
+  end)
+  return ok and problems or { require("moonlet.internal.run_record").error(problems).message }
 end
 
 --- Runs the tests of one preset, or those whose name holds `filter`.
@@ -167,37 +214,39 @@ end
 ---@param name string
 ---@param filter string?
 ---@param again boolean?  make the cassettes anew first, of the tests that say how
+---@param tell fun(line: string)  told of each test as soon as it is done: one that never ends ends us all
 ---@return table result, string text, boolean passed
-function M.test(home, name, filter, again)
+function M.test(home, name, filter, again, tell)
   local source = presets.find(home, name)
-  local root, path = tests_of(home, source)
+  local root, path, remove = tests_of(home, source)
   if not root then
     error(record.invalid(("preset %s has no tests"):format(source.name),
       "put Lua files into its folder tests/, each returning { files, args, runner, expect }"), 0)
   end
-  local target = source.path or source.folder and source.folder .. "/init.lua" or source.name
-  local rows, lines, failed = {}, {}, 0
-  for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local case_name = entry.name:match("^(.+)%.lua$")
-    if case_name and (not filter or case_name:find(filter, 1, true)) then
-      local ok, problems = pcall(function()
-        local text, err = core.file.read(root, entry.name, source_cap)
-        if not text then error(err, 0) end
-        local case = load_case(path .. "/" .. entry.name, text)
-        if again and case.record then run_case(target, case_name, case, path, true) end
-        return run_case(target, case_name, case, path)
-      end)
-      if not ok then problems = { require("moonlet.internal.run_record").error(problems).message } end
-      rows[#rows + 1] = { name = case_name, passed = #problems == 0, problems = core.json.array(problems) }
-      lines[#lines + 1] = (#problems == 0 and "ok      " or "FAILED  ") .. case_name
-      for _, why in ipairs(problems) do lines[#lines + 1] = "        " .. why end
-      if #problems > 0 then failed = failed + 1 end
-    end
+  if again and source.builtin then
+    remove()
+    error(record.invalid(("the cassettes of %s are built in: they cannot be made anew"):format(source.name),
+      "copy the preset's folder into presets/, and record there"), 0)
   end
+  local target = source.path or source.folder and source.folder .. "/init.lua" or source.name
+  local rows, failed = {}, 0
+  local ok, err = pcall(function()
+    for _, entry in ipairs(core.file.list(root, ".") or {}) do
+      local case_name = entry.name:match("^(.+)%.lua$")
+      if case_name and (not filter or case_name:find(filter, 1, true)) then
+        local problems = problems_of_file(target, root, path, entry, case_name, again)
+        rows[#rows + 1] = { name = case_name, passed = #problems == 0, problems = core.json.array(problems) }
+        tell((#problems == 0 and "ok      " or "FAILED  ") .. case_name)
+        for _, why in ipairs(problems) do tell("        " .. why) end
+        if #problems > 0 then failed = failed + 1 end
+      end
+    end
+  end)
+  remove()
+  if not ok then error(err, 0) end
   if #rows == 0 then error(record.invalid(("no test of preset %s matches"):format(source.name), nil, path), 0) end
-  lines[#lines + 1] = ("%d passed, %d failed"):format(#rows - failed, failed)
-  return { tests = core.json.array(rows), passed = #rows - failed, failed = failed }, table.concat(lines, "\n") .. "\n",
-    failed == 0
+  return { tests = core.json.array(rows), passed = #rows - failed, failed = failed },
+    ("%d passed, %d failed\n"):format(#rows - failed, failed), failed == 0
 end
 
 return M

@@ -356,6 +356,7 @@ local function plan_of(words, output)
   if plan.before and not found.input then found.input = before.options and before.options.inputs end
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
+  if found.record then require("moonlet.internal.runner.cassette").prepare(absolute(found.record)) end
   plan.options = {
     title = found.title or told.title, phase = found.phase or told.phase,
     task_type = found["task-type"] or told.task_type, model = found.model or told.model,

@@ -7,6 +7,8 @@ local ledger = require "moonlet.internal.ledger"
 
 local M = {}
 
+local null = core.json.null
+
 local known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
@@ -44,8 +46,7 @@ local function csv(rows, by)
   for _, row in ipairs(rows) do
     local fields = { csv_field(row.group) }
     for i, name in ipairs(columns) do
-      local unknown = name == "cost_usd" and row.unpriced == row.attempts
-      fields[i + 1] = unknown and "" or csv_field(row[name])
+      fields[i + 1] = row[name] == null and "" or csv_field(row[name])
     end
     lines[#lines + 1] = table.concat(fields, ",")
   end
@@ -53,9 +54,11 @@ local function csv(rows, by)
 end
 
 local function cost_text(row)
-  if row.unpriced == row.attempts then return "unknown" end
+  if row.cost_usd == null then return "unknown" end
   return ("%.4f%s"):format(row.cost_usd, row.unpriced > 0 and "+" or "")
 end
+
+local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
 
 local function text(rows, by)
   if #rows == 0 then return "no agent has used anything yet\n" end
@@ -63,8 +66,9 @@ local function text(rows, by)
     "CACHED", "OUTPUT", "TOTAL", "USD") }
   local unreported, unpriced = 0, 0
   for _, row in ipairs(rows) do
-    lines[#lines + 1] = ("%-28s %8d %12d %12d %12d %12d %10s"):format(core.text.printable(row.group, 60), row.attempts,
-      row.input_tokens, row.cached_input_tokens, row.output_tokens, row.total_tokens, cost_text(row))
+    lines[#lines + 1] = ("%-28s %8d %12s %12s %12s %12s %10s"):format(core.text.printable(row.group, 60), row.attempts,
+      count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
+      count_text(row.total_tokens), cost_text(row))
     unreported, unpriced = unreported + row.unreported, unpriced + row.unpriced
   end
   if unreported > 0 then

@@ -72,37 +72,71 @@ end
 
 local function prompt_of(job, attempt) return neutral(job.run, attempt.prompt) end
 
---- Keeps what an attempt was given and gave.
+--- Makes the folder of --record, before anything is started that would have to be paid for in vain.
+---@param dir string  absolute
+function M.prepare(dir)
+  local root, err = core.file.make_root(dir)
+  local probe = ".moonlet-" .. core.clock.random_hex(8)
+  local written
+  if root then
+    written, err = core.file.write(root, probe, "")
+    core.file.remove(root, probe)
+  end
+  if written then return end
+  error(record.invalid(("--record: nothing can be kept in %s: %s"):format(dir, err.message),
+    "name a folder that can be made and written"), 0)
+end
+
+--- Puts a whole recording in place of the one before. Later attempts of an earlier recording are none of
+--- this one's.
+local function replace(base, beside, number)
+  local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
+  local there = core.file.stat(base, path) ~= nil
+  local moved, err = true, nil
+  if there then moved, err = core.file.rename(base, path, old) end
+  if moved then moved, err = core.file.rename(base, beside, path) end
+  if not moved then
+    if there then core.file.rename(base, old, path) end
+    core.file.remove(base, beside)
+    error(err, 0)
+  end
+  for _, entry in ipairs(core.file.list(base, ".") or {}) do
+    local n = tonumber(entry.name:match("^attempt%-(%d+)$"))
+    if entry.name == old or n and n > number then core.file.remove(base, entry.name) end
+  end
+end
+
+--- Keeps what an attempt was given and gave: all of it new, or what was there before.
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
 ---@param exit table
 function M.keep(job, attempt, exit)
   local run = job.run
-  local dir = run.options.record
-  local folder = ("%s/attempt-%d"):format(core.run.step_name(job.step.key), attempt.number)
-  local root, err = core.file.make_root(dir .. "/" .. folder)
-  if not root then error(err, 0) end
-  local function put(name, text)
-    local written, why = core.file.write(root, name, core.run.redact(text))
-    if not written then error(why, 0) end
+  local name = core.run.step_name(job.step.key)
+  local base, err = core.file.make_root(run.options.record .. "/" .. name)
+  if not base then error(err, 0) end
+  local beside = ".new-" .. core.clock.random_hex(8)
+  local function put(file, text)
+    local written, why = core.file.write(base, beside .. "/" .. file, core.run.redact(text))
+    if not written then
+      core.file.remove(base, beside)
+      error(why, 0)
+    end
   end
+  local made, why = core.file.make_root(run.options.record .. "/" .. name .. "/" .. beside)
+  if not made then error(why, 0) end
   local prompt = prompt_of(job, attempt)
   put("call.json", core.json.encode({ version = 1, key = job.step.key, attempt = attempt.number,
     runner = job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
     prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
-  for _, name in ipairs { "stdout.log", "stderr.log" } do
-    put(name, run.read_artifact(job.dir .. "/" .. name, file_cap) or "")
+  for _, file in ipairs { "stdout.log", "stderr.log" } do
+    put(file, run.read_artifact(job.dir .. "/" .. file, file_cap) or "")
   end
   local answer = run.read_artifact(job.dir .. "/out/output.md", file_cap)
   if answer then put("output.md", answer) end
   put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
     duration_ms = exit.duration_ms }, 2) .. "\n")
-end
-
-local function read_json(root, path)
-  local text = core.file.read(root, path, file_cap)
-  local ok, value = pcall(core.json.decode, text or "")
-  return ok and type(value) == "table" and value or nil
+  replace(base, beside, attempt.number)
 end
 
 local function miss(dir, message, hint)
@@ -110,18 +144,70 @@ local function miss(dir, message, hint)
     hint = hint or "record it again with --record DIR" }, 0)
 end
 
+local function read_json(root, path)
+  local text = core.file.read(root, path, file_cap)
+  local ok, value = pcall(core.json.decode, text or "")
+  return ok and type(value) == "table" and not core.json.is_array(value) and value or nil
+end
+
+local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, lost = true,
+  not_started = true }
+
+--- The call.json of a recording; raises what is wrong with it.
+local function read_call(root, dir, path)
+  local call = read_json(root, path .. "/call.json")
+  if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
+  if call.version ~= nil and call.version ~= 1 then
+    miss(dir, ("was made by another version of moonlet: %s/call.json"):format(path))
+  end
+  if call.events == core.json.null then call.events = nil end
+  for _, name in ipairs { "prompt", "runner", "events" } do
+    if type(call[name]) ~= "string" and (name ~= "events" or call.events ~= nil) then
+      miss(dir, ("holds %s/call.json without its %s"):format(path, name))
+    end
+  end
+  if call.runner == "cassette" or call.runner == "rules" then
+    miss(dir, ("holds %s/call.json of the runner %s, which has nothing to record"):format(path, call.runner))
+  end
+  return call
+end
+
+--- The exit.json of a recording; raises what is wrong with it: how a process ended is half of what it said.
+local function read_exit(root, dir, path)
+  local exit = read_json(root, path .. "/exit.json")
+  if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
+  for _, name in ipairs { "code", "signal" } do
+    if exit[name] == core.json.null then exit[name] = nil end
+    if exit[name] ~= nil and math.type(exit[name]) ~= "integer" then
+      miss(dir, ("holds %s/exit.json whose %s is no whole number"):format(path, name))
+    end
+  end
+  if not whys[exit.why] or exit.why == "exited" and not exit.code
+    or exit.why == "signalled" and not (exit.signal and exit.signal > 0) then
+    miss(dir, ("holds %s/exit.json that does not say how the process ended"):format(path))
+  end
+  return exit
+end
+
+--- A file of a recording; raises for one that cannot be read, and for one that must be there and is not.
+local function read_part(root, dir, path, needed)
+  if not needed and not core.file.stat(root, path) then return nil end
+  local text, err = core.file.read(root, path, file_cap)
+  if not text then miss(dir, ("has no %s that can be read: %s"):format(path, err.message)) end
+  return text
+end
+
 --- The recording of an attempt: that of its number, or else the last one.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   for n = number, 1, -1 do
     local path = ("%s/attempt-%d"):format(name, n)
-    local call = core.file.stat(root, path) and read_json(root, path .. "/call.json")
-    if call then return path, call end
+    if core.file.stat(root, path) then return path, read_call(root, dir, path) end
   end
   local keys = {}
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local call = read_json(root, entry.name .. "/attempt-1/call.json")
-    if call and #keys < 20 then keys[#keys + 1] = call.key end
+    if call and type(call.key) == "string" and #keys < 20 then keys[#keys + 1] = core.text.printable(call.key, 100) end
   end
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
 end
@@ -189,10 +275,8 @@ function M.play(spec, job, attempt)
   local path, call = find(root, dir, key, attempt.number)
   check_prompt(dir, key, call.prompt, attempt.repair and call.attempt == 1 and call.prompt or prompt_of(job, attempt))
   local kind = fault_of(spec, key, attempt.number)
-  local tape = { exit = read_json(root, path .. "/exit.json") or { why = "exited", code = 0 },
-    stdout = core.file.read(root, path .. "/stdout.log", file_cap) or "",
-    stderr = core.file.read(root, path .. "/stderr.log", file_cap) or "",
-    answer = core.file.read(root, path .. "/output.md", file_cap) }
+  local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
+    stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }
   if kind then spoil(kind, tape) end
   local run = job.run
   run.write_artifact(job.dir .. "/stdout.log", tape.stdout)

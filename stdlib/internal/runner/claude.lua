@@ -190,15 +190,22 @@ end
 --- Claude counts input without what came from the cache; modelUsage is right where usage is not.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
+  local unknown = {}
   for _, item in pairs(per_model or {}) do
     local input = stream.count(stream.at(item, "inputTokens"))
+    local output = stream.count(stream.at(item, "outputTokens"))
     local read = stream.count(stream.at(item, "cacheReadInputTokens")) or 0
     local made = stream.count(stream.at(item, "cacheCreationInputTokens")) or 0
-    sum = usage.add(sum, usage.of { input_tokens = input and input + read + made, cached_input_tokens = read,
-      output_tokens = stream.count(stream.at(item, "outputTokens")),
-      cost_usd = stream.amount(stream.at(item, "costUSD")) })
+    unknown.input_tokens, unknown.output_tokens = unknown.input_tokens or not input, unknown.output_tokens or not output
+    sum = usage.add(sum, usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
+      output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
-  if not sum then
+  if sum then
+    -- What one model did not tell is not known of all of them.
+    if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
+    if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
+    sum.partial = nil
+  else
     local given = stream.tbl(event.usage) or {}
     local input = stream.count(given.input_tokens)
     local read = stream.count(given.cache_read_input_tokens) or 0
@@ -206,8 +213,11 @@ local function usage_of(event)
       cached_input_tokens = input and read, output_tokens = stream.count(given.output_tokens) }
   end
   local cost = stream.amount(event.total_cost_usd)
-  if sum and cost then sum.cost_usd, sum.cost_is = cost, "reported" end
-  return sum
+  if cost then
+    sum = sum or {}
+    sum.cost_usd, sum.cost_is = cost, "reported"
+  end
+  return sum and next(sum) ~= nil and sum or nil
 end
 
 local function result(state, events, event)

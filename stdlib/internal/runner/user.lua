@@ -41,6 +41,30 @@ local function plain(value, depth)
   return result
 end
 
+--- Calls a function of the user's, which has nothing to wait for. Like pcall.
+local function called(fn, ...)
+  local co = coroutine.create(fn)
+  local results = table.pack(coroutine.resume(co, ...))
+  if coroutine.status(co) == "suspended" then return false, "it yields, and a runner has nothing to wait for" end
+  return table.unpack(results, 1, results.n)
+end
+
+--- Lists of the user's have no holes: what comes after one would be lost.
+local function check_holes(name, made)
+  for key, list in next, type(made) == "table" and made or {} do
+    local count, largest = 0, 0
+    for index in next, type(list) == "table" and list or {} do
+      if math.type(index) == "integer" then count, largest = count + 1, math.max(largest, index) end
+    end
+    if largest > count then
+      local at = 1
+      while rawget(list, at) ~= nil do at = at + 1 end
+      refuse(name, ("%s of what command() gives has no item %d"):format(stream.printable(tostring(key), 40), at),
+        "it is nil there: leave it out of the list, or give a text")
+    end
+  end
+end
+
 local function texts(name, list, what, pattern)
   for _, item in ipairs(list) do
     if type(item) ~= "string" or item:find("\0", 1, true) or (pattern and not item:find(pattern)) then
@@ -61,6 +85,7 @@ end
 
 local function checked_command(name, call, made)
   if type(made) ~= "table" then refuse(name, "command() must give a table") end
+  check_holes(name, made)
   made = plain(made)
   local ok, err = pcall(record.check, made, command_fields, "what command() of runner " .. name .. " gives")
   if not ok then error(err, 0) end
@@ -99,7 +124,11 @@ local function own_parser(parse)
   return stream.guarded(function(state, line, events)
     state.lines = state.lines + 1
     state.own = state.own or {}
-    local given = parse(state.own, line)
+    local ok, given = called(parse, state.own, line)
+    if not ok then
+      state.own_error = state.own_error or stream.printable(reason(given), 300)
+      error(given, 0)
+    end
     if type(given) ~= "table" then return end
     given = plain(given)
     if type(given.type) == "string" then given = { given } end
@@ -120,7 +149,7 @@ end
 local function wrap_finish(finish, own)
   return function(state, exit, answers)
     local result = finish(state, exit, answers)
-    local ok, changed = pcall(own, plain(result), plain(exit), plain(answers or {}))
+    local ok, changed = called(own, plain(result), plain(exit), plain(answers or {}))
     if not ok then
       if result.status == "ok" then
         result.status, result.class = "failed", "failed"
@@ -173,7 +202,7 @@ function M.make(name, spec, builtin)
   end
   function runner.command(call)
     if not core.text.is_utf8(call.prompt) then shared.check_prompt(name, call.prompt, {}) end
-    local ok, made = pcall(given.command, plain(call))
+    local ok, made = called(given.command, plain(call))
     if not ok then refuse(name, "command() failed: " .. stream.printable(reason(made), 300)) end
     local command = checked_command(name, call, made)
     if call.program and command.argv[1] == given.program then command.argv[1] = call.program end
@@ -184,7 +213,13 @@ function M.make(name, spec, builtin)
   runner.parse = base and base.parse or given.events == "text" and text_parser or own_parser(given.parse)
   local function finish(state, exit, answers)
     if given.events == "text" and exit.why == "exited" and exit.code == 0 then state.done = true end
-    return truth.conclude(runner.title, state, exit, answers, state.usage)
+    local result = truth.conclude(runner.title, state, exit, answers, state.usage)
+    if result.status ~= "ok" and not state.failure and state.own_error then
+      result.error.message = ("%s; parse() of the runner %s failed: %s"):format(result.error.message, name,
+        state.own_error)
+      result.error.hint = "mend parse() in the runner's file; what it was given is in stdout.log"
+    end
+    return result
   end
   finish = base and base.finish or finish
   runner.finish = given.finish and wrap_finish(finish, given.finish) or finish

@@ -211,6 +211,10 @@ TEST_CASE("steps and usage belong to their run") {
   CHECK(runners[1].group == "command");
   CHECK(runners[1].unreported == 1);
   CHECK(runners[1].unpriced == 1);
+  CHECK_FALSE(runners[1].input);
+  CHECK_FALSE(runners[1].total);
+  CHECK_FALSE(runners[1].cost_usd);
+  CHECK_FALSE(runners[0].reasoning);
   const auto days = ledger.usage_totals({.since_day = "2026-11-21"}, UsageBy::kDay).value();
   REQUIRE(days.size() == 2);
   CHECK(days[0].group == "2026-11-21");

@@ -1,0 +1,67 @@
+local breaker = require "moonlet.internal.breaker"
+
+-- Only a run that is being driven knows secrets.
+core.run.redact = function(text) return text end
+local minute = 60 * 1000
+local function left(until_ms) return until_ms - core.clock.wall() end
+local function between(value, least, most, what)
+  is(value >= least and value <= most, true, ("%s: %d"):format(what, value))
+end
+local place = core.file.make_root(scratch .. "/.local/state/moonlet/breakers")
+local function file_of(name) return core.file.read(place, name .. ".json", 65536) end
+--- As if the time that a refusal lasts were over.
+local function pass(name)
+  local kept = core.json.decode(file_of(name))
+  kept["until"] = core.clock.wall() - 1
+  core.file.write(place, name .. ".json", core.json.encode(kept))
+end
+local function trip(name, reset_in)
+  return left(breaker.trip(name, { class = "quota", runner = "codex", message = "no more",
+    reset_at = reset_in and core.clock.wall() + reset_in }))
+end
+
+-- A moment that is over, or that is now, was not told.
+between(trip("past", -20 * 24 * 60 * minute), 14 * minute, 16 * minute, "long over")
+between(trip("skew", -minute), 14 * minute, 16 * minute, "just over")
+between(trip("now", 0), 14 * minute, 16 * minute, "now")
+between(trip("soon", 30 * 1000), 29 * 1000, 32 * 1000, "what is told is believed")
+between(trip("far", 400 * 24 * 60 * minute), 7 * 24 * 60 * minute, 9 * 24 * 60 * minute, "to a point")
+
+-- Refused as soon as it was asked again: ever more patience, whatever is told.
+local last = 0
+for round = 1, 6 do
+  local patience = trip("again", 10)
+  is(patience > last, true, "more patience in round " .. round)
+  last = patience
+  if round < 6 then pass "again" end
+end
+between(last, 15 * minute - 1000, 20 * minute, "but not without end")
+-- Calls that were refused together are one refusal.
+trip("together", 10)
+for _ = 1, 8 do trip("together", 10) end
+is(core.json.decode(file_of "together").times, 1, "refused together")
+-- A call that went well forgets it all; one of before the refusal says nothing.
+pass "again"
+breaker.succeeded "again"
+is(file_of "again", nil, "forgotten")
+between(trip("again", 10), 0, 2000, "as the first time")
+breaker.succeeded "again"
+is(breaker.refusal "again" ~= nil, true, "still closed")
+
+-- A file that cannot be ours stops nobody.
+for _, text in ipairs { "", "{", "[]", '{"until":9999999999999999,"class":"quota"}', '{"until":9999999999999,"class":"quota"}',
+  '{"until":1.5,"class":"quota"}', '{"until":"x"}' } do
+  core.file.write(place, "odd.json", text)
+  is(breaker.refusal "odd", nil, "an odd file: " .. text)
+end
+core.file.write(place, "odd.json", core.json.encode { class = 5, ["until"] = core.clock.wall() + minute })
+is(breaker.refusal "odd", nil, "an odd class")
+core.file.write(place, "odd.json", core.json.encode { class = "quota", ["until"] = core.clock.wall() + minute, times = "x" })
+is(type(breaker.refusal("odd").message), "string", "without its message")
+
+-- Where the folder takes nothing, this process remembers.
+core.file.remove(place, ".")
+core.file.remove(core.file.root(scratch .. "/.local/state/moonlet"), "breakers")
+core.file.write(core.file.root(scratch .. "/.local/state/moonlet"), "breakers", "no folder")
+between(trip("nowhere"), 14 * minute, 16 * minute, "without a folder")
+is(breaker.refusal "nowhere" ~= nil, true, "it is remembered")
