@@ -46,12 +46,11 @@ int run_home(lua_State* L) {
     failure = found.error();
   }
   if (!home) return raise_error(L, failure);
+  auto& agent_path = push_box<std::string>(L);
+  agent_path = home->root() + "/.agent";
   lua_createtable(L, 0, 5);
   lua_pushvalue(L, 2);
   lua_setfield(L, -2, "handle");
-  auto& agent_path = push_box<std::string>(L);
-  agent_path = home->root() + "/.agent";
-  lua_pop(L, 1);
   set_text(L, "top", home->work_tree());
   set_text(L, "agent_path", agent_path);
   lua_pushboolean(L, !home->git().top.empty());

@@ -13,6 +13,7 @@
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   over     the run has come to a verdict
+---   decision what a person or a main agent made of the result; no step hears of it
 local host_failure = require "moonlet.internal.host_failure"
 local values = require "moonlet.internal.values"
 local task = core.task
@@ -39,6 +40,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field attempts table<string, table[]>  key -> what its attempts came to
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
+---@field records table<string, boolean> hashes of what run.json was
 
 local function forget_failures(journal)
   for key, item in pairs(journal.ends) do
@@ -50,13 +52,18 @@ end
 local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
+    if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,
-  over = function(journal, item) journal.verdict = item.verdict end,
+  over = function(journal, item)
+    journal.verdict = item.verdict
+    if type(item.record) == "string" then journal.records[item.record] = true end
+  end,
+  decision = function() end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
 local function spend(journal, key)
@@ -93,7 +100,7 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
 local shapes = {
-  drive = {}, over = { verdict = "string" },
+  drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
@@ -140,7 +147,7 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    ended = {}, fresh = fresh or false }
+    ended = {}, fresh = fresh or false, records = {} }
   for order, text in ipairs(core.journal.open()) do
     local item = read(text, order)
     apply[item.t](journal, item)

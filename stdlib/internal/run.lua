@@ -234,6 +234,15 @@ local function add_steps(run)
   end
 end
 
+--- Raises where run.json is not what the journal says it was: to go on would make it so.
+local function check_record(run)
+  local path = "runs/" .. run.id .. "/run.json"
+  local text = core.run.read(path, record_store.record_cap)
+  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
+  error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
+    at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
+end
+
 --- The files that a run begins with.
 local function begin_record(run, plan)
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
@@ -244,6 +253,8 @@ local function begin_record(run, plan)
       at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
+  local resumed = plan.before and plan.before.resumed
+  if resumed then check_record(run) end
   if plan.answer then
     -- The plan was made before the lock was had: somebody else may have answered since.
     local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
@@ -256,7 +267,7 @@ local function begin_record(run, plan)
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
-  if plan.before and plan.before.resumed then return end
+  if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
 end
@@ -284,6 +295,8 @@ function M.create(plan)
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
+  run.had_sidecar = core.file.stat(plan.home.root, ".agent/" .. run.sidecar) ~= nil
+  if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.started_at = before and before.record.started_at
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
