@@ -86,7 +86,7 @@ class Story {
       for (const auto& [number, child] : keeper.children) {
         if (!keeper.may_have_started(child, boot)) continue;
         const Attempt attempt{child.step, child.attempt};
-        // Commands are named by the hash of their input; only attempts with a number are begun.
+        // Only attempts that are paid for, or done once, are begun; they have numbers.
         const bool numbered = child.attempt.find('@') != std::string::npos;
         if (!told.insert(attempt).second || !numbered) continue;
         if (attempts_.count(attempt) == 0) unbegun.push_back(child.attempt);

@@ -17,7 +17,6 @@ local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
-local record_store = require "moonlet.internal.record_store"
 
 local M = {}
 

@@ -74,15 +74,12 @@ function M.main(words)
   repeat
     if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
     rec = select(2, record_store.find(home, id))
-    local closed, err = not is_open(rec), nil
-    if not closed then
-      -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
-      closed, err = pcall(core.runs.end_orphans, home.handle, id)
-      closed = closed and close_record(home, id, rec)
-    end
-    -- Unless somebody has begun to drive it meanwhile, who is to be asked then.
-    if not closed and err and not core.runs.holder(home.handle, id) then error(err, 0) end
-  until closed
+    if not is_open(rec) then break end
+    -- Nobody drives it: what its keeper still holds is ended here, and the record closed. Unless somebody has begun
+    -- to drive it meanwhile, who is to be asked then.
+    local ended, err = pcall(core.runs.end_orphans, home.handle, id)
+    if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
+  until ended and close_record(home, id, rec)
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
     result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
 end
