@@ -74,7 +74,7 @@ function M.plan(home, id, rec, found)
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
     runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
-    budget = run_cli.change_budget(rec.budget, found.budget),
+    budget = run_cli.change_budget(rec.budget or {}, found.budget),
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
     inputs = nil, may_ask = not (found.json or found.events), fresh = found.fresh,
     before = { id = rec.task_id, run = id, record = rec, resumed = true },
