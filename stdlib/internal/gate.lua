@@ -187,7 +187,8 @@ function M.before(ctx, argv, beside)
   if what then ask_before(ctx, what, argv, beside) end
 end
 
---- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads, it is
+--- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads,
+--- it is
 --- commands.
 ---@param ctx moonlet.Ctx
 ---@param job moonlet.Job
