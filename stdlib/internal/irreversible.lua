@@ -38,10 +38,12 @@ local harmless = set [[
 local declares = set "export declare typeset readonly local"
 
 --- Programs whose code stands on their command line, and those of which any word may be code.
-local interpreters = set "python python2 python3 pypy pypy3 perl ruby node nodejs deno bun php lua luajit lua5.4
-  Rscript julia"
-local code_anywhere = set "awk gawk mawk nawk expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir
-  guile"
+local interpreters = set [[
+  python python2 python3 pypy pypy3 perl ruby node nodejs deno bun php lua luajit lua5.4 Rscript julia
+]]
+local code_anywhere = set [[
+  awk gawk mawk nawk expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile
+]]
 local reads_commands = set "at batch crontab"
 
 local looks = {}

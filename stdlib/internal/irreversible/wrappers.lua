@@ -5,8 +5,7 @@ local M = {}
 
 --- values, long: options that take the next word. words: what stands before the program besides options. script:
 --- options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may stand
---- before
---- the program. more: the program is given further words that are not known.
+--- before the program.
 local function wrapper(spec)
   local long, script = {}, {}
   for name in (spec.long or ""):gmatch("%S+") do long[#long + 1] = name end
@@ -50,8 +49,7 @@ M.known = {
     script = "c command", words = 1 },
   watch = wrapper { values = "nq", long = "interval equexit", joined = true },
   ssh = wrapper { values = "BbcDEeFIiJLlmOopQRSWw", words = 1, joined = true },
-  xargs = wrapper { values = "adEILnPs", long = "arg-file delimiter max-args max-procs max-chars process-slot-var",
-    more = true },
+  xargs = wrapper { values = "adEILnPs", long = "arg-file delimiter max-args max-procs max-chars process-slot-var" },
 }
 
 local function long_takes(spec, name)
