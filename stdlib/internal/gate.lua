@@ -221,7 +221,8 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads, it is
+--- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads,
+--- it is
 --- commands.
 ---@param ctx moonlet.Ctx
 ---@param job moonlet.Job

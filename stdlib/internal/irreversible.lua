@@ -1,6 +1,7 @@
 --- Commands that change the world outside this machine and cannot be taken back: they always need a person. Programs
 --- that start others are looked through, shells too, as far as words tell; where words cannot be understood and name
---- such a command all the same, a person is asked: a question too many costs less than one too few. What a program does
+--- such a command all the same, a person is asked: a question too many costs less than one too few. What a program
+--- does
 --- inside (a script in a file, a target of make, what comes from the network) cannot be seen here.
 local command = require "moonlet.internal.runner.command"
 local git = require "moonlet.internal.irreversible.git"
@@ -37,8 +38,12 @@ local harmless = set [[
 local declares = set "export declare typeset readonly local"
 
 --- Programs whose code stands on their command line, and those of which any word may be code.
-local interpreters = set "python python2 python3 pypy pypy3 perl ruby node nodejs deno bun php lua luajit lua5.4 Rscript julia"
-local code_anywhere = set "awk gawk mawk nawk expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile"
+local interpreters = set [[
+  python python2 python3 pypy pypy3 perl ruby node nodejs deno bun php lua luajit lua5.4 Rscript julia
+]]
+local code_anywhere = set [[
+  awk gawk mawk nawk expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile
+]]
 local reads_commands = set "at batch crontab"
 
 local looks = {}
@@ -46,7 +51,7 @@ looks.__index = looks
 
 --- What is known beside one command line: everything that was given with it, as text, and its standard input.
 local function look_of(whole, stdin, strict)
-  local look = { whole = whole, stdin = stdin, strict = strict, depth = 0, count = { 0 } }
+  local look = { whole = whole, stdin = stdin, strict = strict, depth = 0, shared = { count = 0, mentions = {} } }
   for name, fn in pairs(looks) do
     if type(fn) == "function" then look[name] = function(...) return fn(look, ...) end end
   end
@@ -55,9 +60,16 @@ end
 
 local action_of
 
+local function mention(look, text)
+  local known = look.shared.mentions
+  if known[text] == nil then known[text] = programs.mention(text) or false end
+  return known[text] or nil
+end
+
+--- Hands on to `fn`, unless there was more to look through than any command has.
 local function deeper(look, fn, ...)
-  look.count[1] = look.count[1] + 1
-  if look.depth >= deepest or look.count[1] > most_looks then return programs.mention(look.whole) end
+  look.shared.count = look.shared.count + 1
+  if look.depth >= deepest or look.shared.count > most_looks then return mention(look, look.whole) end
   look.depth = look.depth + 1
   local what = fn(look, ...)
   look.depth = look.depth - 1
@@ -67,11 +79,12 @@ end
 --- What a text does whose words may be commands.
 function looks.mention(look, text)
   if look.strict then return nil end
-  return programs.mention(text)
+  return mention(look, text)
 end
 
 function looks.command(look, argv, first)
   if not argv[first or 1] then return nil end
+  if look.shared.count > most_looks then return mention(look, look.whole) end
   return deeper(look, action_of, { table.unpack(argv, first or 1) })
 end
 
@@ -95,18 +108,21 @@ end
 local function script_action(look, text)
   local commands = #text <= largest_script and shell.commands(text)
   if not commands then return looks.mention(look, text) end
+  local stdin, whole = look.stdin, look.whole
+  -- What a pipe brings is not known; the words of the whole are.
+  look.whole, look.in_script = whole .. "\n" .. text, true
+  local what
   for _, simple in ipairs(commands) do
-    local what = assigned_action(look, simple.assigned)
+    what = assigned_action(look, simple.assigned)
     if not what and simple.words[1] then
-      local outer, whole = look.stdin, look.whole
-      -- What a pipe brings is not known; the words of the whole are.
-      look.stdin = simple.feeds[1] and table.concat(simple.feeds, "\n") or outer
-      look.whole, look.in_script = whole .. "\n" .. text, true
+      if simple.feeds[1] then look.stdin = table.concat(simple.feeds, "\n") end
       what = action_of(look, simple.words)
-      look.stdin, look.whole = outer, whole
+      look.stdin = stdin
     end
-    if what then return what end
+    if what then break end
   end
+  look.whole = whole
+  return what
 end
 
 --- What the text of a script does.
@@ -121,7 +137,7 @@ end
 function looks.text(look, text)
   if not text:find("%s") or #text > largest_script then return nil end
   local own = look_of(text, nil, true)
-  own.depth, own.count = look.depth, look.count
+  own.depth, own.shared = look.depth, look.shared
   return own.script(text)
 end
 
@@ -197,7 +213,8 @@ local function unknown_action(look, argv)
   for i = 2, look.prose and 1 or #argv do
     if what then break end
     what = look.text(argv[i])
-    for at in argv[i]:gmatch("=()") do what = what or look.text(argv[i]:sub(at)) end
+    local first, last = argv[i]:match("=(.*)"), argv[i]:match(".*=(.*)")
+    what = what or first and (look.text(first) or look.text(last))
   end
   return what
 end

@@ -71,7 +71,8 @@ local by_words = {
   aws = { ["batch submit-job"] = job, ["ecs run-task"] = job, ["glue start-job-run"] = job, ["emr add-steps"] = job,
     ["sagemaker create-training-job"] = job, ["sagemaker create-processing-job"] = job,
     ["codebuild start-build"] = job, ["stepfunctions start-execution"] = job },
-  gcloud = { ["… submit"] = job, ["… custom-jobs create"] = job, ["… jobs execute"] = job, ["… workflows run"] = job },
+  gcloud = { ["… submit"] = job, ["… custom-jobs create"] = job, ["… jobs execute"] = job,
+    ["… workflows run"] = job },
   az = { ["… job create"] = job, ["… task create"] = job, ["… job start"] = job, ["pipelines run"] = job },
 }
 
@@ -92,7 +93,8 @@ for program, options in pairs {
   for option in options:gmatch("%S+") do with_value[program][option] = true end
 end
 
---- Whether the words of `argv` from `i` on are `wanted` from `k` on, options between them. `failed` keeps what was tried.
+--- Whether the words of `argv` from `i` on are `wanted` from `k` on, options between them. `failed` keeps what was
+--- tried.
 local function follows(argv, i, wanted, k, values, failed)
   if not wanted[k] then return true end
   local word, place = argv[i], i * 8 + k
@@ -153,7 +155,8 @@ local function api_writes(program, argv)
   return writes and ("a change by %s api"):format(program) or nil
 end
 
-local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.pypi.org", "registry.npmjs.org", "crates.io/api" }
+local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.pypi.org", "registry.npmjs.org",
+  "crates.io/api" }
 local transfers = { curl = true, wget = true, http = true, https = true, xh = true }
 
 --- What a program for the web sends to where releases and issues are made.

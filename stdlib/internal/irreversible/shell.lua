@@ -8,7 +8,8 @@ M.unknown = "\1"
 
 local unknown = M.unknown
 local deepest = 40
-local most_open = 200
+local most_open = 60
+local longest_arithmetic = 4096
 
 --- Words that stand before a command without being one.
 local before_command = {
@@ -107,7 +108,7 @@ local function arithmetic_end(s, from)
   local depth, i = 0, from
   while true do
     local at = s:find("[()]", i)
-    if not at then return nil end
+    if not at or at - from > longest_arithmetic then return nil end
     if s:sub(at, at) == "(" then
       depth = depth + 1
     elseif depth == 0 then

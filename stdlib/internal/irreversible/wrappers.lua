@@ -4,8 +4,8 @@ local shell = require "moonlet.internal.irreversible.shell"
 local M = {}
 
 --- values, long: options that take the next word. words: what stands before the program besides options. script:
---- options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may stand before
---- the program. more: the program is given further words that are not known.
+--- options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may stand
+--- before the program.
 local function wrapper(spec)
   local long, script = {}, {}
   for name in (spec.long or ""):gmatch("%S+") do long[#long + 1] = name end
@@ -14,7 +14,8 @@ local function wrapper(spec)
   return spec
 end
 
-local switch_user = wrapper { values = "csgGwT", long = "command session-command shell group supp-group whitelist-environment",
+local switch_user = wrapper { values = "csgGwT",
+  long = "command session-command shell group supp-group whitelist-environment",
   script = "c command session-command", words = 1 }
 local plain = wrapper {}
 
@@ -30,23 +31,25 @@ M.known = {
   timeout = wrapper { values = "sk", long = "signal kill-after", words = 1 },
   stdbuf = wrapper { values = "ioe", long = "input output error" },
   time = wrapper { values = "fo", long = "format output" },
-  nohup = plain, setsid = plain, builtin = plain, busybox = plain, toybox = plain, fakeroot = plain, eatmydata = plain,
+  nohup = plain, setsid = plain, builtin = plain, busybox = plain, toybox = plain, fakeroot = plain,
+    eatmydata = plain,
   command = plain, ["dbus-run-session"] = plain, caffeinate = plain, noglob = plain, nocorrect = plain, ["-"] = plain,
   exec = wrapper { values = "a" },
   chroot = wrapper { long = "userspec groups", words = 1 },
   unshare = wrapper { values = "SGRw", long = "setuid setgid root wd map-user map-group propagation" },
   nsenter = wrapper { values = "tSG", long = "target setuid setgid" },
   setpriv = wrapper { long = "reuid regid groups inh-caps ambient-caps bounding-set securebits selinux-label" },
-  strace = wrapper { values = "oepsaEOSuPIXbU", long = "output trace attach string-limit columns env user trace-path" },
+  strace = wrapper { values = "oepsaEOSuPIXbU",
+    long = "output trace attach string-limit columns env user trace-path" },
   ltrace = wrapper { values = "oepsaunlxFADw" },
-  flock = wrapper { values = "cwE", long = "command timeout wait conflict-exit-code", script = "c command", words = 1 },
+  flock = wrapper { values = "cwE", long = "command timeout wait conflict-exit-code", script = "c command",
+    words = 1 },
   script = wrapper { values = "cIOBTEmo",
     long = "command log-in log-out log-io log-timing echo logging-format output-limit",
     script = "c command", words = 1 },
   watch = wrapper { values = "nq", long = "interval equexit", joined = true },
   ssh = wrapper { values = "BbcDEeFIiJLlmOopQRSWw", words = 1, joined = true },
-  xargs = wrapper { values = "adEILnPs", long = "arg-file delimiter max-args max-procs max-chars process-slot-var",
-    more = true },
+  xargs = wrapper { values = "adEILnPs", long = "arg-file delimiter max-args max-procs max-chars process-slot-var" },
 }
 
 local function long_takes(spec, name)
