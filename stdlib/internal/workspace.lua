@@ -142,7 +142,7 @@ local function own_worktree(run, key, dir, call, attempt)
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
   end
-  local tree = worktree.open(run, key, attempt.state ~= nil)
+  local tree = worktree.open(run, key, dir, attempt.state ~= nil)
   return {
     cwd = tree.path, writable = {}, abandon = function(kept)
       if not kept then worktree.remove(run, key, tree) end
