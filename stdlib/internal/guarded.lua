@@ -56,7 +56,9 @@ local function note_git_dir(look, root, folder, prefix)
     for _, entry in ipairs(core.file.list(root, join(folder, group)) or {}) do
       local path = join(folder, group) .. "/" .. entry.name
       if entry.type == "directory" then
-        for _, name in ipairs { "hooks", "config", "config.worktree" } do note(look, root, path .. "/" .. name, prefix) end
+        for _, name in ipairs { "hooks", "config", "config.worktree" } do
+          note(look, root, path .. "/" .. name, prefix)
+        end
       end
     end
   end

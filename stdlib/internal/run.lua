@@ -304,6 +304,8 @@ local function finish(run, ok, result)
   end
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
+  -- Where Lua itself was ended, nobody else does it.
+  core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
   end

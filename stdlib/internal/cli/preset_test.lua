@@ -134,8 +134,8 @@ end
 
 local function run_case(target, name, case, tests_path, again)
   local place, root, remove = temporary_folder(name)
-  write_all(root, place, case.files)
   local ok, list = pcall(function()
+    write_all(root, place, case.files)
     if case.git ~= false then
       local setup = place .. "/.git-setup.lua"
       write_all(root, place, { [".git-setup.lua"] = commit_script })
