@@ -2,7 +2,7 @@
 --- as files alone. Git is never run in one: its config is the agent's, and may name programs to start.
 local M = {}
 
-local walk_cap = 500000
+local walk_cap = 10000000
 local pause_every = 500
 
 local function join(folder, name) return folder == "." and name or folder .. "/" .. name end

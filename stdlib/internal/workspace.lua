@@ -86,8 +86,8 @@ end
 ---@class moonlet.Workspace
 ---@field cwd string            absolute
 ---@field writable string[]
----@field finish fun(ok: boolean): string[]   files that changed; raises when they cannot be merged, or lie
----                                          outside of what was allowed
+---@field finish fun(key: string): string[], string?  files that changed, and what a person should know; raises
+---                                          when they cannot be merged, or lie outside of what was allowed
 ---@field abandon fun(kept: boolean?)  after an attempt that is not kept; or that is, for a resumed run
 
 local function nothing() return {} end

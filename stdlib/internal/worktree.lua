@@ -270,7 +270,7 @@ end
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param tree moonlet.Worktree
----@return string[] paths
+---@return string[] paths, string? warning
 function M.merge(run, key, dir, tree)
   local ok, paths, histories = pcall(carry, run, key, dir, tree)
   if not ok then
@@ -285,13 +285,14 @@ function M.merge(run, key, dir, tree)
   end
   if #histories == 0 then
     M.remove(run, key, tree)
-  else
-    keep(tree)
-    run.emit("warning", { step = key, text = ("the agent made a repository of its own: the files in %s were carried "
-      .. "over, its history was not, and is kept in %s; when you have what you want of it: %s"):format(
-      core.text.printable(table.concat(histories, ", "), 300), tree.path, removal(tree)) })
+    return paths
   end
-  return paths
+  keep(tree)
+  local warning = ("the agent made a repository of its own: the files in %s were carried over, its history was not, "
+    .. "and is kept in %s; when you have what you want of it: %s"):format(
+    core.text.printable(table.concat(histories, ", "), 300), tree.path, removal(tree))
+  run.emit("warning", { step = key, text = warning })
+  return paths, warning
 end
 
 return M
