@@ -162,7 +162,12 @@ function M.open(run, key, dir, keep)
   if not root then error(err, 0) end
   local name, another = last_name(root, first)
   local there = core.file.stat(root, name) ~= nil
-  if there and not keep and core.file.stat(root, name .. ".kept") then name, there = another, false end
+  local kept = core.file.stat(root, name .. ".kept") ~= nil
+  if kept and keep and not there then
+    error({ kind = "failed", message = ("what the agent changed is gone: %s/%s was kept for it, and removed"):format(
+      parent, name), hint = "start a new run" }, 0)
+  end
+  if there and not keep and kept then name, there = another, false end
   local tree = { path = parent .. "/" .. name, git_dir = find_git_dir(run, key, name) }
   local known = keep and there and core.file.read(root, name .. ".base", 100)
   if known then
@@ -278,8 +283,9 @@ function M.merge(run, key, dir, tree)
     local err = paths
     if type(err) == "table" then
       local told = err.hint and err.hint:find(tree.path, 1, true)
-      err.hint = ("%s%swhen you have what you want of it: %s"):format(err.hint and err.hint .. "; " or "",
-        told and "" or "what the agent made is in " .. tree.path .. "; ", removal(tree))
+      err.hint = ("%s%smoonlet run resume %s takes it up again, %s drops it"):format(
+        err.hint and err.hint .. "; " or "", told and "" or "what the agent made is in " .. tree.path .. "; ", run.id,
+        removal(tree))
     end
     error(err, 0)
   end
