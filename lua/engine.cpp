@@ -81,10 +81,16 @@ void push_words(lua_State* L, const std::vector<std::string>& words) {
 class Engine::Impl {
  public:
   explicit Impl(EngineOptions options) : options_(std::move(options)), loop_(clock_) {
-    uv_async_init(loop_.raw(), &wake_, [](uv_async_t*) {});
-    uv_unref(reinterpret_cast<uv_handle_t*>(&wake_));
+    failure_ = loop_.failure();
+    if (failure_ == 0) failure_ = -uv_async_init(loop_.raw(), &wake_, [](uv_async_t*) {});
+    if (failure_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&wake_));
   }
-  ~Impl() { uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr); }
+  ~Impl() {
+    if (failure_ == 0) uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  }
+
+  /// 0, or the errno for which it cannot work; then nothing else may be called.
+  int failure() const { return failure_; }
 
   Result<Outcome> command(const std::vector<std::string>& words);
 
@@ -104,6 +110,7 @@ class Engine::Impl {
   SystemClock clock_;
   Loop loop_;
   uv_async_t wake_{};
+  int failure_ = 0;
   std::atomic<bool> cancel_asked_{false};
   std::atomic<bool> continued_{false};
 };
@@ -228,7 +235,11 @@ Result<Engine> Engine::open(EngineOptions options) {
   if (options.directory.empty()) return Error::from_errno(errno, "open the folder", asked);
   if (options.moonlet_program.empty()) options.moonlet_program = find_moonlet();
   try {
-    return Engine(std::make_unique<Impl>(std::move(options)));
+    auto impl = std::make_unique<Impl>(std::move(options));
+    if (const int failure = impl->failure(); failure != 0) {
+      return Error::from_errno(failure, "open an event loop");
+    }
+    return Engine(std::move(impl));
   } catch (const std::exception& e) {
     Error error;
     error.message = std::string("cannot open an engine: ") + e.what();

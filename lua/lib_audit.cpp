@@ -1,13 +1,18 @@
 // core.audit: what a run has on record, held against what is on the disk. It reads runs that others
 // made, as they are; only record() writes, to the journal of a run that nobody drives.
 #include <poll.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "host/artifact/digest.h"
 #include "host/artifact/journal.h"
 #include "host/artifact/run_dir.h"
 #include "host/artifact/tree_digest.h"
@@ -53,8 +58,11 @@ class Story {
     }
     if (type == "begin") {
       const auto number = body->find("a");
-      begun_[text_in(*body, "k")] =
+      const int attempt =
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
+      const std::string key = text_in(*body, "k");
+      begun_[key] = attempt;
+      attempts_.emplace(logged_name(key), logged_name(attempt_name(key, attempt)));
     }
     if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"));
     for (const json& value : *body) {
@@ -65,26 +73,29 @@ class Story {
 
   json marks() { return std::move(marks_); }
 
-  /// Attempts of finished steps that left no trace in the keeper's log.
-  json untold(int run_dir_fd) const {
-    json list = json::array();
-    if (finished_.empty()) return list;
+  /// Where the keeper's log and the journal do not fit together: `untold` are attempts of finished
+  /// steps that left no trace in the log, `unbegun` the attempts in it that nobody had begun.
+  json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
     if (!keepers) keepers = std::vector<LoggedKeeper>{};  // one that cannot be read tells nothing
-    std::set<std::pair<std::string, std::string>> told;
+    std::set<Attempt> told;
+    json unbegun = json::array();
     const std::string boot = boot_id();
     for (const LoggedKeeper& keeper : *keepers) {
       for (const auto& [number, child] : keeper.children) {
-        if (keeper.may_have_started(child, boot)) told.emplace(child.step, child.attempt);
+        if (!keeper.may_have_started(child, boot)) continue;
+        const Attempt attempt{child.step, child.attempt};
+        if (!told.insert(attempt).second || child.attempt.empty()) continue;
+        if (attempts_.count(attempt) == 0) unbegun.push_back(child.attempt);
       }
     }
+    json untold = json::array();
     for (const auto& [key, attempt] : finished_) {
-      const std::string name = key + "@" + std::to_string(attempt);
-      if (told.count({logged_name(key), logged_name(name)}) == 0) {
-        list.push_back({{"key", key}, {"attempt", attempt}});
+      if (told.count({logged_name(key), logged_name(attempt_name(key, attempt))}) == 0) {
+        untold.push_back({{"key", key}, {"attempt", attempt}});
       }
     }
-    return list;
+    return {{"untold", untold}, {"unbegun", unbegun}};
   }
 
   /// The files of large values: which are missing, which are not what their name says, and how many
@@ -114,6 +125,12 @@ class Story {
   }
 
  private:
+  using Attempt = std::pair<std::string, std::string>;  // the step and the attempt, as logged
+
+  static std::string attempt_name(const std::string& key, int number) {
+    return key + "@" + std::to_string(number);
+  }
+
   void finish(const std::string& key) {
     const auto begun = begun_.find(key);
     if (begun != begun_.end()) finished_[key] = begun->second;
@@ -122,6 +139,7 @@ class Story {
   json marks_ = json::array();
   std::map<std::string, int> begun_;
   std::map<std::string, int> finished_;
+  std::set<Attempt> attempts_;  // that were begun
   std::set<std::string> values_;
 };
 
@@ -134,8 +152,9 @@ Result<json> read_story(Home& home, std::string_view id) {
   json result = {
       {"records", report->records},         {"fenced", report->fenced},
       {"torn_bytes", report->torn_bytes},   {"marks", story.marks()},
-      {"values", story.values(run->dir())}, {"untold", story.untold(run->dir().fd())},
+      {"values", story.values(run->dir())},
   };
+  result.update(story.differences(run->dir().fd()));
   if (report->damage) {
     result["line"] = report->damage->line;
     result["why"] = report->damage->why;
@@ -143,8 +162,8 @@ Result<json> read_story(Home& home, std::string_view id) {
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold }: what
-/// the journal says, checked against the files beside it
+/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold, unbegun
+/// }: what the journal says, checked against the files beside it
 int audit_story(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -189,6 +208,37 @@ int audit_tree(lua_State* L) {
     lua_pop(L, 1);
   }
   push_work(L) = [&root, path, &options] { return tree(root, path, options); };
+  return await_work(L);
+}
+
+/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it.
+Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes) {
+  auto file = root.open_read(path);
+  if (!file) return file.error();
+  Sha256 hash;
+  std::uint64_t done = 0;
+  std::vector<char> buffer(256 * 1024);
+  while (!bytes || done < *bytes) {
+    const std::uint64_t room = bytes ? *bytes - done : buffer.size();
+    const ssize_t got =
+        ::read(file->get(), buffer.data(), std::min<std::uint64_t>(room, buffer.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error::from_errno(errno, "cannot read", std::string(path));
+    if (got == 0) break;
+    hash.update({buffer.data(), static_cast<std::size_t>(got)});
+    done += static_cast<std::uint64_t>(got);
+  }
+  return json{{"bytes", done}, {"sha256", hash.hex()}};
+}
+
+/// beginning(dir, path, bytes?) -> { bytes, sha256 }: of all of a file, or of its first bytes
+int audit_beginning(lua_State* L) {
+  lua_settop(L, 3);
+  const Dir& root = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  auto& bytes = push_box<std::optional<std::uint64_t>>(L);
+  if (!lua_isnoneornil(L, 3)) bytes = static_cast<std::uint64_t>(luaL_checkinteger(L, 3));
+  push_work(L) = [&root, path, &bytes] { return beginning(root, path, bytes); };
   return await_work(L);
 }
 
@@ -237,6 +287,7 @@ int audit_record(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"story", guard<audit_story>},
     {"tree", guard<audit_tree>},
+    {"beginning", guard<audit_beginning>},
     {"record", guard<audit_record>},
     {nullptr, nullptr},
 };

@@ -325,8 +325,7 @@ int process_attempt(lua_State* L) {
   return 1;
 }
 
-/// take(step, name) -> exit: of an attempt that is running or exited; waits for its end
-int process_take(lua_State* L) {
+int take_kept(lua_State* L, bool stop) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
   Run& run = check_run(L);
@@ -337,8 +336,15 @@ int process_take(lua_State* L) {
   if (!find_adopted(run, name)) return push_exit_table(L, kept->exit);
   Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet
   pending.operation = find_adopted(run, name);
+  if (stop) pending.operation->cancel();
   return scheduler.await(L);
 }
+
+/// take(step, name) -> exit: of an attempt that is running or exited; waits for its end
+int process_take(lua_State* L) { return take_kept(L, false); }
+
+/// stop(step, name) -> exit: the same, and one that is running is ended first
+int process_stop(lua_State* L) { return take_kept(L, true); }
 
 /// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
 int process_confinement(lua_State* L) {
@@ -357,6 +363,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"run", guard<process_run>},
     {"attempt", guard<process_attempt>},
     {"take", guard<process_take>},
+    {"stop", guard<process_stop>},
     {"confinement", guard<process_confinement>},
     {nullptr, nullptr},
 };

@@ -47,12 +47,11 @@ int run_home(lua_State* L) {
     failure = found.error();
   }
   if (!home) return raise_error(L, failure);
+  auto& agent_path = push_box<std::string>(L);
+  agent_path = home->root() + "/.agent";
   lua_createtable(L, 0, 5);
   lua_pushvalue(L, 2);
   lua_setfield(L, -2, "handle");
-  auto& agent_path = push_box<std::string>(L);
-  agent_path = home->root() + "/.agent";
-  lua_pop(L, 1);
   set_text(L, "top", home->work_tree());
   set_text(L, "agent_path", agent_path);
   lua_pushboolean(L, !home->git().top.empty());
@@ -354,11 +353,12 @@ int run_discard(lua_State* L) {
   return 0;
 }
 
-/// finish(): the run is over; its lock is released
+/// finish(unchanged): the run is over; its lock is released. With `unchanged` nothing was done with
+/// it: what an earlier host left running is still looked for.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  if (services.run->still_ours().ok()) {
+  if (!lua_toboolean(L, 1) && services.run->still_ours().ok()) {
     (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
   }
   services.drop_run();

@@ -44,6 +44,7 @@ void watch_signals(moonlet::Engine& engine) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write
 }
 
 /// Sanitizers hold signals back while a thread makes no call, as a loop of Lua does not.

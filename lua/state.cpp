@@ -42,6 +42,11 @@ LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memor
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
   }
+#if defined(__SANITIZE_ADDRESS__)
+  // What is used after it has become garbage shows only when it is collected in between.
+  constexpr int kPause = 100, kStepMultiplier = 400, kStepSize = 8;
+  lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
+#endif
 }
 
 LuaState::~LuaState() {

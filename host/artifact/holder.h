@@ -18,13 +18,14 @@ struct Holder {
 enum class HolderState {
   kRuns,       ///< also when nothing says otherwise
   kStopped,    ///< by a signal or a debugger; it goes on where it was when it is continued
+  kEnding,     ///< it was killed, and is gone in a moment; on a busy machine that takes some time
   kGone,       ///< there is no such process any more
   kElsewhere,  ///< another machine or container, or one that was booted since: nothing can be told
 };
 
 /// The calling process; the generation is left at 0.
 Holder this_process();
-/// Never guesses: kStopped and kGone are certain at the moment of the look.
+/// Never guesses: kStopped, kEnding and kGone are certain at the moment of the look.
 HolderState state_of(const Holder& holder);
 
 }  // namespace moonlet

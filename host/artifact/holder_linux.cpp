@@ -32,8 +32,15 @@ std::string link_of(const char* path) {
 
 struct Stat {
   char state = 0;
+  std::uint64_t flags = 0;
   std::uint64_t born = 0;
 };
+
+std::uint64_t number_in(std::string_view text, int base = 10) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return value;
+}
 
 // "pid (name) state ppid …": the name may hold anything, so fields count from its last bracket.
 std::optional<Stat> read_stat(const std::string& pid) {
@@ -43,14 +50,29 @@ std::optional<Stat> read_stat(const std::string& pid) {
   std::string_view rest = std::string_view(text).substr(bracket + 2);
   Stat stat;
   stat.state = rest[0];
-  constexpr int kStartTime = 19;  // fields after the state
-  for (int i = 0; i < kStartTime; ++i) {
+  constexpr int kFlags = 6, kStartTime = 19;  // fields after the state
+  for (int i = 1; i <= kStartTime; ++i) {
     const auto space = rest.find(' ');
     if (space == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(space + 1);
+    if (i == kFlags) stat.flags = number_in(rest);
   }
-  std::from_chars(rest.data(), rest.data() + rest.size(), stat.born);
+  stat.born = number_in(rest);
   return stat;
+}
+
+// Whether SIGKILL waits for the process, or it is about to exit.
+bool is_ending(const std::string& pid, const Stat& stat) {
+  constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING
+  if ((stat.flags & kExiting) != 0) return true;
+  const std::string text = read_small("/proc/" + pid + "/status");
+  for (const std::string_view name : {"\nSigPnd:\t", "\nShdPnd:\t"}) {
+    const auto at = text.find(name);
+    if (at == std::string::npos) continue;
+    const auto pending = number_in(std::string_view(text).substr(at + name.size()), 16);
+    if ((pending >> (SIGKILL - 1) & 1) != 0) return true;
+  }
+  return false;
 }
 
 // With the /proc of another pid namespace every number in it means another process.
@@ -86,8 +108,10 @@ HolderState state_of(const Holder& holder) {
     return gone ? HolderState::kGone : HolderState::kRuns;
   }
   if (stat->born != holder.born) return HolderState::kGone;
+  if (stat->state == 'Z' || stat->state == 'X') return HolderState::kGone;
+  if (is_ending(std::to_string(holder.pid), *stat)) return HolderState::kEnding;
   if (stat->state == 'T' || stat->state == 't') return HolderState::kStopped;
-  return stat->state == 'Z' || stat->state == 'X' ? HolderState::kGone : HolderState::kRuns;
+  return HolderState::kRuns;
 }
 
 }  // namespace moonlet

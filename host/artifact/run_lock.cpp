@@ -108,6 +108,10 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
       error.hint = "wait for it (`moonlet run wait " + run + "`) or end it (`moonlet run cancel " +
                    run + "`)";
       break;
+    case HolderState::kEnding:
+      error.message += ", which was killed and is not gone yet";
+      error.hint = "try again in a moment";
+      break;
     case HolderState::kStopped:
       error.message += ", which is stopped";
       error.hint = "let it go on (`kill -CONT " + pid + "`) or end it (`kill -9 " + pid + "`)";
@@ -162,12 +166,25 @@ int rewrite(int fd, std::string_view line) {
   return sync_bytes(fd) != 0 ? errno : 0;
 }
 
+// The flock once more, when whoever has it was killed: it takes the lock along to its end.
+Flock flock_of_ending(int fd, const Holder& holder) {
+  constexpr std::int64_t kPatienceMs = 5000;
+  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
+  Flock flock = Flock::kBusy;
+  while (flock == Flock::kBusy && state_of(holder) == HolderState::kEnding &&
+         wait_for_turn(deadline)) {
+    flock = flock_now(fd);
+  }
+  return flock == Flock::kBusy ? flock_now(fd) : flock;
+}
+
 // The generation after the one of the lock as it is now; an error when somebody has it.
 Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeOver take_over,
                                       const Fd& current) {
-  const Flock flock = flock_now(current.get());
+  Flock flock = flock_now(current.get());
   if (flock == Flock::kError) return failure(dir, errno, "lock");
   const auto holder = read_holder(current.get());
+  if (flock == Flock::kBusy && holder) flock = flock_of_ending(current.get(), *holder);
   if (!holder) {
     // Starting again at 1 would make a living keeper obey two hosts.
     Error error;

@@ -5,12 +5,14 @@
 namespace moonlet {
 
 Loop::Loop(const Clock& clock) : clock_(clock) {
-  uv_loop_init(&loop_);
+  failure_ = -uv_loop_init(&loop_);
+  if (failure_ != 0) return;
   uv_timer_init(&loop_, &wake_);
   wake_.data = this;
 }
 
 Loop::~Loop() {
+  if (failure_ != 0) return;
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   // Owners close their handles before the loop goes; their close callbacks run here.
   while (uv_run(&loop_, UV_RUN_NOWAIT) != 0) {

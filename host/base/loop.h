@@ -23,6 +23,10 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
+  /// 0, or the errno for which there is no loop; then nothing but this and the destructor may be
+  /// called.
+  int failure() const { return failure_; }
+
   uv_loop_t* raw() { return &loop_; }
   const Clock& clock() const { return clock_; }
 
@@ -45,6 +49,7 @@ class Loop {
 
   const Clock& clock_;
   uv_loop_t loop_{};
+  int failure_ = 0;
   uv_timer_t wake_{};
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_ = 1;

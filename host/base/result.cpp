@@ -54,6 +54,7 @@ constexpr ErrnoAdvice kAdvice[] = {
     {EXDEV, "EXDEV", ErrorKind::kDenied, "the path leaves the folder it must stay in"},
     {EMFILE, "EMFILE", ErrorKind::kFailed, "too many open files: raise `ulimit -n`"},
     {ENFILE, "ENFILE", ErrorKind::kFailed, "the system has too many open files"},
+    {EFBIG, "EFBIG", ErrorKind::kFailed, "raise `ulimit -f`, or free the file system of its limit"},
     {ENOENT, "ENOENT", ErrorKind::kInvalid, "check the spelling of the path"},
     {ENOTDIR, "ENOTDIR", ErrorKind::kInvalid, "a part of the path is not a folder"},
     {EISDIR, "EISDIR", ErrorKind::kInvalid, "the path is a folder, a file was expected"},

@@ -41,6 +41,6 @@ struct Swept {
 /// works there after `wait_ms`. What becomes of it is decided by who holds the run's lock: to go
 /// on, Keeper::adopt(), and sweep() only where that gives null; to end the run, keeper_shutdown()
 /// first.
-Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms = 2000);
+Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms = 5000);
 
 }  // namespace moonlet

@@ -59,13 +59,37 @@ local function settle_in_place(run, step, last, state)
   return state
 end
 
+--- An attempt that was under way when its host died, and whose input has changed since: it is ended, and
+--- what it used stays on the bill of its step. One that wrote in place is shown to a person first.
+local function abandon(job, earlier)
+  local run, key = job.run, job.step.key
+  local id = attempts.id(key, earlier.a)
+  local state = core.process.attempt(key, id)
+  if state == "none" then return end
+  local started = core.clock.monotonic()
+  if earlier.seen then state = settle_in_place(run, job.step, earlier, state) end
+  local exit = state == "running" and core.process.stop(key, id) or core.process.take(key, id)
+  local result = attempts.left(job, exit)
+  local prompt = attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or ""
+  spending.price(job, result)
+  local used = spending.used(job, prompt, result)
+  local text = ("its input was changed while attempt %d was under way"):format(earlier.a)
+  journal.attempt(run, key, { number = earlier.a, status = "abandoned", why = exit.why, exit_code = exit.code,
+    class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = result.usage, used = used,
+    error = text, taken_over = true })
+  run.emit("warning", { step = key, text = ("%s: %s, and about %d tokens of it are lost"):format(text,
+    state == "running" and "it is ended" or "it has ended", used.tokens) })
+end
+
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
-local function first_attempt(job, last)
+local function first_attempt(job, last, hash)
   local run, step, call = job.run, job.step, job.call
   local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
   if not last then return first end
   if last.spent then
     first.number = last.a + 1
+    -- What failed with another input says nothing of this one.
+    first.tries = last.h ~= hash and 1 or nil
     return first
   end
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
@@ -157,8 +181,8 @@ end
 --- All attempts of a call: retries where that may help, and one round that is told what is wrong with an
 --- answer.
 local function run_attempts(job, last, hash, own_budget)
-  local attempt = first_attempt(job, last)
-  local list, tries = journal.attempts(job.run, job.step.key), attempt.number
+  local attempt = first_attempt(job, last, hash)
+  local list, tries = journal.attempts(job.run, job.step.key), attempt.tries or attempt.number
   -- One that ended just before its host did is told again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   spending.count_attempts(own_budget, list)
@@ -239,7 +263,9 @@ end
 
 local function run_agent_step(job, key, own_budget)
   local run = job.run
-  local value, step = run.step(key, "agent", job.runner.name, input_of(job), { paid = true }, function(last, hash, step)
+  job.step = { key = key }
+  local options = { paid = true, settle = function(earlier) abandon(job, earlier) end }
+  local value, step = run.step(key, "agent", job.runner.name, input_of(job), options, function(last, hash, step)
     job.step, step.dir, step.model = step, job.dir, job.model
     return do_agent(job, last, hash, own_budget)
   end)

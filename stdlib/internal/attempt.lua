@@ -2,6 +2,7 @@
 --- there is another attempt is for retry.lua and agent.lua to say.
 local artifacts = require "moonlet.internal.artifacts"
 local follow = require "moonlet.internal.follow"
+local host_failure = require "moonlet.internal.host_failure"
 local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
@@ -17,6 +18,11 @@ local stderr_cap = 64 << 10
 ---@field prompt string
 ---@field repair boolean?       the one that is told what is wrong with the last answer
 ---@field state string?         what became of it under another host: running, exited
+---@field tries integer?        how many there were with this input, where the number says nothing of that
+
+local function rename(...) return host_failure.call(core.run.rename, ...) end
+local function remove(...) return host_failure.call(core.run.remove, ...) end
+local function run_child(...) return host_failure.call(core.process.run, ...) end
 
 --- The name of an attempt in keeper.log.
 function M.id(key, number) return ("%s@%d"):format(key, number) end
@@ -24,14 +30,14 @@ function M.id(key, number) return ("%s@%d"):format(key, number) end
 --- The file that an attempt prints to; the last attempt has the plain name.
 local function keep_earlier(dir, number)
   for _, name in ipairs { "stdout.log", "stderr.log", "exit.json" } do
-    core.run.rename(dir .. "/" .. name, ("%s/attempt-%d-%s"):format(dir, number - 1, name))
+    rename(dir .. "/" .. name, ("%s/attempt-%d-%s"):format(dir, number - 1, name))
   end
 end
 
 --- Takes away what an earlier attempt left where this one will be looked for.
 local function clear(job, attempt)
   if attempt.number > 1 then keep_earlier(job.dir, attempt.number) end
-  core.run.remove(job.dir .. "/out/output.md")
+  remove(job.dir .. "/out/output.md")
 end
 
 local function write_file(run, path, text)
@@ -86,7 +92,7 @@ local function start(job, attempt, env)
   local held = confinement.of(job, made)
   step.sandbox = held.text
   for name, value in pairs(made.env or {}) do env[name] = value end
-  local exit = core.process.run {
+  local exit = run_child {
     step = step.key, attempt = M.id(step.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
@@ -179,9 +185,24 @@ local function conclude(job, runner, exit)
   if exit.why ~= "not_started" then read_events(job, runner, state) end
   local result = runner.finish(state, exit, answers_of(job, runner))
   local lost = loss(job, runner, exit)
-  if lost then result.status, result.class, result.error = "failed", "lost", lost end
+  if lost then result.status, result.class, result.error = "failed", "lost", host_failure.mark(lost) end
+  -- It was the machine that could not, or the keeper: with a program that is not there it would be another kind.
+  if exit.why == "not_started" and exit.error.kind == "failed" then host_failure.mark(result.error) end
   result.exit = exit
   run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n", true)
+  return result
+end
+
+--- What an attempt of another input has left: what it used, so far as it has told.
+---@param job moonlet.Job
+---@param exit table
+---@return moonlet.RunnerResult
+function M.left(job, exit)
+  confinement.forget(job)
+  local read, result = pcall(conclude, job, job.runner, exit)
+  -- Another runner may have started it.
+  if not read then return { status = "failed", text = "" } end
+  result.text = result.text or ""
   return result
 end
 

@@ -27,6 +27,10 @@ local function new_report(id)
 end
 
 local function check_journal(story, path, problem, note)
+  if story.records == 0 and not story.why then
+    problem("the journal is empty or gone: what was done and paid is not known", path .. "/steps.jsonl",
+      "bring the file back from a copy, or start a new run")
+  end
   if story.why then
     problem(("the journal is damaged: line %d: %s"):format(story.line, story.why),
       ("%s/steps.jsonl:%d"):format(path, story.line))
@@ -57,18 +61,33 @@ local function check_values(story, path, problem, note)
   end
 end
 
---- Steps that are finished by the journal, and that no keeper knows of.
-local function check_keeper(story, path, problem)
+--- Steps that are finished by the journal, and that no keeper knows of; and attempts that a keeper has
+--- started and the journal does not know.
+local function check_keeper(story, rec, root, path, problem)
   for _, item in ipairs(story.untold) do
     problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
       core.text.printable(item.key, 120), item.attempt), path .. "/keeper.log",
       "look at the step's artifacts before you rely on it; keeper.log was changed or lost")
   end
+  if not story.why and story.records > 0 then
+    for _, name in ipairs(story.unbegun) do
+      problem(("keeper.log has a start of '%s', which the journal does not know: the journal was cut off"):format(
+        core.text.printable(name, 120)), path .. "/steps.jsonl",
+        "bring the file back from a copy; a resume would pay for it again")
+    end
+  end
+  local was = rec.ended and type(rec.keeper_log) == "table" and rec.keeper_log
+  if not was or was == null or math.type(was.bytes) ~= "integer" then return end
+  local is = core.audit.beginning(root, path .. "/keeper.log", was.bytes)
+  if not is then
+    problem("keeper.log is missing", path .. "/keeper.log")
+  elseif is.sha256 ~= was.sha256 then
+    problem("keeper.log was changed after the run", path .. "/keeper.log")
+  end
 end
 
---- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
---- the one before.
-local function check_record(story, rec, text, path, problem, note)
+--- The last place of the journal that says what run.json was, and the last one that says it is so.
+local function record_places(story, text)
   local hash, last, at = core.text.sha256(text), nil, nil
   for i, mark in ipairs(story.marks) do
     if mark.record then
@@ -76,6 +95,13 @@ local function check_record(story, rec, text, path, problem, note)
       if mark.record == hash then at = i end
     end
   end
+  return last, at
+end
+
+--- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
+--- the one before.
+local function check_record(story, rec, text, path, problem, note)
+  local last, at = record_places(story, text)
   if story.why then return end -- what stands after the damage was not read
   local place = path .. "/run.json"
   if not last then
@@ -101,7 +127,7 @@ local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
   local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold)
   if not tree then
-    problem("the artifacts are missing: " .. err.message, rec.sidecar)
+    if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
   end
   local extra, first = 0, nil
@@ -198,8 +224,9 @@ local function check(home, root, id, with_ledger)
     return report
   end
   check_values(story, path, problem, note)
-  check_keeper(story, path, problem)
+  check_keeper(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
+  if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
   if rec.ended then
     check_files(root, rec, problem, note)
     check_decision(root, rec, story, problem, note)

@@ -6,6 +6,9 @@ local duration = require "moonlet.duration"
 local budget = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local gate = require "moonlet.internal.gate"
+local host_failure = require "moonlet.internal.host_failure"
+local once = require "moonlet.internal.once"
+local attempts = require "moonlet.internal.attempt"
 
 local M = {}
 
@@ -58,15 +61,23 @@ local function prepare(call)
   return arguments(call), options, math.min(cap, largest_cap)
 end
 
---- Runs the program and gives what ctx:exec gives; raises when it could not run to its end.
-local function run_program(run, key, argv, options, cap, wall, durable)
-  local exit = core.process.run {
+local function run_child(...) return host_failure.call(core.process.run, ...) end
+
+--- What core.process.run is asked for.
+local function child_of(run, key, argv, options, cap, wall, durable)
+  return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
     stdin = options.stdin, cap = cap, wall = wall, durable = durable,
   }
+end
+
+--- What ctx:exec gives; raises when the program could not run to its end.
+local function result_of(exit, argv, wall)
   -- Whoever cancels it hears no more of it: one that reads so was ended by its keeper's end.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
-    error(exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }, 0)
+    local err = exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }
+    if exit.why == "not_started" and err.kind == "failed" then host_failure.mark(err) end
+    error(err, 0)
   end
   if exit.why == "wall" then
     error({ kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
@@ -76,6 +87,39 @@ local function run_program(run, key, argv, options, cap, wall, durable)
     code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
     stderr = exit.stderr, cut = exit.stdout_cut or exit.stderr_cut,
   }
+end
+
+--- Whether all that was kept of what it printed is here: the log of the keeper has none of it.
+local function has_text(exit)
+  return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
+end
+
+--- What a program came to that had ended when its host died, before that was on record; nil where it must run
+--- again, which it may: it is no command that a person has to approve.
+local function left_behind(run, key, hash)
+  local story = run.journal
+  if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
+  local state = core.process.attempt(key, hash)
+  if state ~= "running" and state ~= "exited" then return nil end
+  local exit = core.process.take(key, hash)
+  return exit.why == "exited" and has_text(exit) and exit or nil
+end
+
+--- Runs a command that a person has approved. What it prints is on file, where a host that goes on finds it; but
+--- not with `clean`: what that takes away is to be nowhere.
+local function run_once(run, key, last, hash, call, clean)
+  local dir = run.step_directory(key)
+  local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
+  if not clean then call.stdout_file, call.stderr_file, call.redact = out, err, true end
+  local exit = once.run(run, key, last, hash, call)
+  if not clean then
+    exit.stdout = attempts.read_left(run, out, call.cap + 4096) or ""
+    exit.stderr = attempts.read_left(run, err, call.cap + 4096) or ""
+  elseif not has_text(exit) then
+    run.emit("warning", { step = key, text = "what it printed is lost: its host was ended before it could be kept" })
+    exit.stdout_cut = true
+  end
+  return exit
 end
 
 --- How what a program prints is kept without what is not to be kept of it: `clean` says what that is, and the program,
@@ -102,21 +146,33 @@ function M.exec(ctx, call)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
-  gate.before(ctx, argv)
+  local approved = gate.before(ctx, argv)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
-  local function start(key, durable)
-    return budget.with(state.budget, { processes = 1 }, function()
-      return run_program(run, key, argv, options, cap, wall, durable)
+  local function counted(fn)
+    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)
+  end
+  if options.journal == false and not approved then
+    return counted(function()
+      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall, false))
     end)
   end
-  if options.journal == false then return start(state.path .. "/exec", false) end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
     stdin = options.stdin and core.text.sha256(options.stdin) }
   local key = state_of.key(state, options.name or "exec")
   local kept = private(options.clean, function()
-    return run_program(run, key, argv, options, cap, wall, false)
+    if approved then error({ kind = "denied", message = "it is done once" }, 0) end
+    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall, false)), argv, wall)
   end)
-  local value, step = run.step(key, "exec", nil, input, { private = kept }, function() return start(key, true) end)
+  local how = { private = kept, once = approved and true or nil, paid = approved and true or nil,
+    settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
+  local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
+    return counted(function()
+      local child = child_of(run, key, argv, options, cap, wall, true)
+      if approved then return run_once(run, key, last, hash, child, options.clean) end
+      child.attempt = hash
+      return left_behind(run, key, hash) or run_child(child)
+    end)
+  end)
   if step.cached then budget.count(state.budget, { processes = 1 }) end
   -- A program that ran has done its step: what its exit code means is for the script to say.
   run.end_step(step, "ok", { exit_code = value.code })

@@ -82,17 +82,49 @@ end
 local function answer_of(run, item, timeout)
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
-  if given and given.shown == item.shown then return given end
+  if given and given.shown ~= item.shown then given = nil end
+  if given and not timeout then return given end
   local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown }, core.clock.wall)
-  if timeout and core.clock.wall() - asked > timeout then expired(item) end
+  item.until_ms = timeout and asked + timeout
+  local function check_time(at_ms)
+    if item.until_ms and at_ms > item.until_ms then expired(item) end
+  end
+  check_time(given and (given.at_ms or asked) or core.clock.wall())
+  if given then return given end
   if run.options.gates == "deny" then
     return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
   end
   local here = ask_here(run, item)
   if not here then park(run, item) end
+  local now = core.clock.wall()
+  check_time(now)
   journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, by = here.by,
-    at = core.clock.iso(core.clock.wall()) })
+    at = core.clock.iso(now), at_ms = now })
   return here
+end
+
+--- Raises where a run does not wait for this answer: somebody else was quicker, or its time is over.
+---@param id string
+---@param rec table      the record of the run
+---@param given table    the answer
+---@param before table?  the one that the journal has for the same point
+function M.check_open(id, rec, given, before)
+  local where = core.text.printable(given.k, 80)
+  if before and before.shown == given.shown then
+    error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
+      core.text.printable(tostring(before.value), 80), core.text.printable(tostring(before.by), 80)),
+      "moonlet run show " .. id), 0)
+  end
+  for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
+    if item.key == given.k and item.shown == given.shown then
+      if math.type(item.until_ms) and given.at_ms > item.until_ms then
+        error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
+          core.clock.iso(item.until_ms)), ("moonlet run resume %s goes on without an answer"):format(id)), 0)
+      end
+      return
+    end
+  end
+  error(record.invalid(("%s does not wait at '%s' any more"):format(id, where), "moonlet run show " .. id), 0)
 end
 
 local function check_show(show)
@@ -129,11 +161,13 @@ end
 --- A gate before a command that cannot be taken back; nothing for others.
 ---@param ctx moonlet.Ctx
 ---@param argv string[]
+---@return string? what  a person has approved
 function M.before(ctx, argv)
   local what = irreversible.action(argv)
   if not what then return end
   M.gate(ctx, { action = what, name = "gate-" .. what:gsub(" ", "-"), show = table.concat(argv, " "),
     why = "it changes what others see, and cannot be taken back" })
+  return what
 end
 
 --- ctx:question{ text, options, show, timeout }: returns what a person answered.
@@ -172,6 +206,25 @@ function M.interrupted_writer(run, step, attempt, changed)
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
+end
+
+--- A command that cannot be taken back was started, and nobody knows whether it has happened, or it is to
+--- be done once more. Returns when the person wants that.
+---@param run table
+---@param key string
+---@param attempt integer  the one that was started
+---@param argv string[]
+---@param how string       what is known of it
+function M.done_before(run, key, attempt, argv, how)
+  local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
+    text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),
+    why = "look whether it has happened; approve to do it again, reject to end the run",
+    shown = shown { "done before", key, attempt, argv } }
+  local given = answer_of(run, item)
+  if given.value ~= "approve" then
+    error({ kind = "rejected", at = key,
+      message = ("step %s was started before and is not done again"):format(key) }, 0)
+  end
 end
 
 return M

@@ -15,6 +15,12 @@ function M.tree(root, sidecar, fold)
   return core.audit.tree(root, sidecar, M.later, fold)
 end
 
+--- What keeper.log says so far: { bytes, sha256 }; nil where the run had no keeper. It only grows.
+---@param root any
+---@param id string
+---@return table?
+function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
+
 --- Hashes what the run has left in its sidecar. A failure is told, for a run does not fail for it.
 ---@param run table
 function M.seal(run)
@@ -26,6 +32,7 @@ function M.seal(run)
     return
   end
   run.files, run.files_fold = tree.files, tree.fold
+  run.keeper_log = M.keeper_log(root, run.id)
 end
 
 --- The hash of a list of files as the journal has it.

@@ -3,7 +3,8 @@
 ---
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run; with retry it does again what had failed
----   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input)
+---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
+---            not be started a second time unless a person wants it
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
@@ -12,10 +13,14 @@
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   over     the run has come to a verdict
+---   decision what a person or a main agent made of the result; no step hears of it
+local host_failure = require "moonlet.internal.host_failure"
 local values = require "moonlet.internal.values"
 local task = core.task
 
 local M = {}
+
+local function put_on_record(...) return host_failure.call(core.journal.append, ...) end
 
 --- Verdicts after which a resumed run tries again what had failed.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
@@ -27,12 +32,15 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
+---@field ended table<string, boolean>   key -> it had an end once, whatever is made of that
+---@field fresh boolean                  what was observed is to be observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
 ---@field answers table<string, table>
 ---@field attempts table<string, table[]>  key -> what its attempts came to
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
+---@field records table<string, boolean> hashes of what run.json was
 
 local function forget_failures(journal)
   for key, item in pairs(journal.ends) do
@@ -44,13 +52,18 @@ end
 local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
+    if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,
-  over = function(journal, item) journal.verdict = item.verdict end,
+  over = function(journal, item)
+    journal.verdict = item.verdict
+    if type(item.record) == "string" then journal.records[item.record] = true end
+  end,
+  decision = function() end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
 local function spend(journal, key)
@@ -74,6 +87,7 @@ local function has_failed(journal, key)
 end
 
 apply["end"] = function(journal, item)
+  journal.ended[item.k] = true
   journal.ends[item.k] = item
   if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end
 end
@@ -86,8 +100,8 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
 local shapes = {
-  drive = {}, over = { verdict = "string" },
-  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean" },
+  drive = {}, over = { verdict = "string" }, decision = {},
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
@@ -132,7 +146,8 @@ end
 ---@param ended boolean?  somebody has been told what the run had come to
 ---@return moonlet.Journal
 function M.open(fresh, ended)
-  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {} }
+  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
+    records = {}, ended = {}, fresh = fresh or false }
   for order, text in ipairs(core.journal.open()) do
     local item = read(text, order)
     apply[item.t](journal, item)
@@ -146,7 +161,7 @@ function M.open(fresh, ended)
   if fresh then
     journal.facts, journal.timeouts = {}, {}
     for key, item in pairs(journal.ends) do
-      if item.verb ~= "agent" then journal.ends[key] = nil end
+      if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
     end
   end
   return journal
@@ -162,7 +177,7 @@ end
 --- Appends a record and waits until it is on the disk.
 ---@param item table
 function M.append(item)
-  core.journal.append(core.json.encode(item), true)
+  put_on_record(core.json.encode(item), true)
 end
 
 --- Appends a record that reaches the disk with the next one that is waited for, at the latest: a
@@ -218,11 +233,7 @@ local function replayed(run, key, hash, private)
   local journal = run.journal
   local item = journal.ends[key]
   if not item then return nil end
-  if item.h ~= hash then
-    run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
-    journal.begins[key] = nil
-    return nil
-  end
+  if item.h ~= hash then return nil end
   local all = item.whole and whole(item, private)
   task.wait_turn(item.order)
   if item.s == "cancelled" then return nil end
@@ -231,6 +242,23 @@ local function replayed(run, key, hash, private)
   if value == nil then return nil end
   if item.whole and not all then tell_changed(run, key) end
   return "ok", value
+end
+
+--- Says why a step is done again though it had been begun, or done: unless that was said by the host that
+--- began it with this input.
+local function tell_new_input(run, key, hash)
+  local last, item = run.journal.begins[key], run.journal.ends[key]
+  if last and last.h == hash or not (last or item and item.h ~= hash) then return end
+  run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
+end
+
+--- An attempt that was under way with another input is dealt with first: it may still run, its step is to
+--- use the same folder, and what it used is to be on record.
+local function settle_earlier(run, key, hash, settle)
+  local last = run.journal.begins[key]
+  if not settle or not last or last.spent or last.h == hash then return end
+  settle(last)
+  M.spent(run, key)
 end
 
 --- Whether a budget or a provider refused something by now: what came of it is not the last word.
@@ -242,39 +270,43 @@ end
 ---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
 ---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
 ---@field private moonlet.Private?  what of the value is not to be kept
+---@field once boolean?  it must not happen a second time because somebody wants to see the world anew
+---@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
 
 --- Does a step, or hears what it came to.
 ---@param run table           without a journal nothing is put on record
 ---@param key string
 ---@param input table          what it depends on; the same input is the same step
 ---@param options moonlet.StepOptions
----@param live fun(last: table?): table   does it; `last` is the record of an attempt that has no end
+---@param live fun(last: table?): table   does it; `last` is the begin of its last attempt,
+---                                       which has no end or is `spent`
 ---@return table value         a JSON value
 ---@return boolean cached
 function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
   local hash = M.hash(input)
+  settle_earlier(run, key, hash, options.settle)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
+  tell_new_input(run, key, hash)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
-  local last = journal.begins[key]
-  if last and last.h ~= hash then last = nil end
-  local ok, result = pcall(live, last, hash)
+  -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
+  local ok, result = pcall(live, journal.begins[key], hash)
   if ok then
-    local item = put({ t = "end", k = key, h = hash, verb = input.verb, s = "ok",
+    local item = put({ t = "end", k = key, h = hash, verb = input.verb, s = "ok", once = options.once,
       again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
-    core.journal.append(core.json.encode(item), options.paid or false)
+    put_on_record(core.json.encode(item), options.paid or false)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
-  if not of_the_run[kind] then
+  if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
     local item = { t = "end", k = key, h = hash, verb = input.verb,
       s = cancelled and "cancelled" or "failed", e = error_of(result) }
-    core.journal.append(core.json.encode(item), options.paid or false)
+    put_on_record(core.json.encode(item), options.paid or false)
   end
   error(result, 0)
 end

@@ -29,16 +29,22 @@ function M.read(root, id)
   return not cut and M.parse(text, id) or nil
 end
 
---- The opened `.agent` folder of a home; nil when there is none yet.
+--- The opened `.agent` folder of a home; nil when there is none yet. Raises when it cannot be opened now: that is not
+--- the same.
 function M.root(home)
-  return (core.file.root(home.agent_path))
+  local root, err = core.file.root(home.agent_path)
+  if not root and err.kind ~= "invalid" then error(err, 0) end
+  return root
 end
 
 --- Ids of all runs, newest first.
 ---@return string[]
 function M.ids(root)
   local ids = {}
-  for _, entry in ipairs(root and core.file.list(root, "runs") or {}) do
+  local entries, err = {}, nil
+  if root then entries, err = core.file.list(root, "runs") end
+  if not entries and err.kind ~= "invalid" then error(err, 0) end
+  for _, entry in ipairs(entries or {}) do
     if entry.type == "directory" and entry.name:match("^R%-%d%d%d+$") then ids[#ids + 1] = entry.name end
   end
   table.sort(ids, function(a, b)

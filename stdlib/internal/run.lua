@@ -3,16 +3,20 @@ local journal = require "moonlet.internal.journal"
 local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
+local attempts = require "moonlet.internal.attempt"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
+local record_store = require "moonlet.internal.record_store"
 local values = require "moonlet.internal.values"
+local host_failure = require "moonlet.internal.host_failure"
 local hooks = require "moonlet.internal.hooks"
 local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
+local record_store = require "moonlet.internal.record_store"
 
 local M = {}
 
@@ -67,6 +71,9 @@ local function verdict_of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
+local function write_file(...) return host_failure.call(core.run.write, ...) end
+local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) end
+
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
@@ -74,7 +81,7 @@ local function add_paths(run)
   --- because the journal has what it says.
   function run.write_artifact(path, text, later)
     if path == run.sidecar .. "/findings.md" then run.findings = text end
-    core.run.write(path, text, later)
+    write_file(path, text, later)
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
   function run.input_list() return run.inputs end
@@ -91,14 +98,14 @@ local function add_paths(run)
   end
 
   function run.open_directory(dir)
-    core.run.make_dirs(dir .. "/out", true)
+    make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
 
   --- A directory for what a command of the run leaves.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
-    core.run.make_dirs(dir)
+    make_dirs(dir)
     return dir
   end
 
@@ -228,6 +235,15 @@ local function add_steps(run)
   end
 end
 
+--- Raises where run.json is not what the journal says it was: to go on would make it so.
+local function check_record(run)
+  local path = "runs/" .. run.id .. "/run.json"
+  local text = core.run.read(path, record_store.record_cap)
+  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
+  error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
+    at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
+end
+
 --- The files that a run begins with.
 local function begin_record(run, plan)
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
@@ -238,14 +254,21 @@ local function begin_record(run, plan)
       at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
-  if plan.answer then journal.answer(run, plan.answer) end
+  local resumed = plan.before and plan.before.resumed
+  if resumed then check_record(run) end
+  if plan.answer then
+    -- The plan was made before the lock was had: somebody else may have answered since.
+    local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
+    require("moonlet.internal.gate").check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
+    journal.answer(run, plan.answer)
+  end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
-  if plan.before and plan.before.resumed then return end
+  if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
 end
@@ -273,13 +296,15 @@ function M.create(plan)
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
+  run.had_sidecar = core.file.stat(plan.home.root, ".agent/" .. run.sidecar) ~= nil
+  if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.started_at = before and before.record.started_at
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
     -- A full disk: half a record would only be in the way of the next try.
-    if before then core.run.finish() else core.run.discard() end
+    if before then core.run.finish(true) else core.run.discard() end
     error(err, 0)
   end
   M.current = run
@@ -392,6 +417,30 @@ local function run_body(run)
   end)
 end
 
+--- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
+--- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
+--- for runs to its end first. All else ends with the run.
+local function settle_unreached(run, ok, err)
+  if not run.journal.resumed then return end
+  local kind = not ok and type(err) == "table" and rawget(err, "kind")
+  for key, last in pairs(run.journal.begins) do
+    local id = attempts.id(key, last.a)
+    local state = not last.spent and not run.step_keys[key] and core.process.attempt(key, id)
+    if state == "running" and (last.once or kind == "parked" or kind == "quota") then
+      run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
+      core.process.take(key, id)
+    elseif ok and state == "running" then
+      core.process.stop(key, id)
+    end
+    if ok and state and state ~= "none" then
+      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
+      run.emit("warning", { step = key, text = text })
+      journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text })
+      journal.spent(run, key)
+    end
+  end
+end
+
 --- Lets the run go, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -404,6 +453,8 @@ end
 ---@return table envelope, integer exit_code
 function M.execute(run)
   local ok, result = run_body(run)
+  local settled, why = pcall(settle_unreached, run, ok, result)
+  if ok and not settled then ok, result = false, why end
   local recorded, envelope, code = pcall(finish, run, ok, result)
   if recorded then return envelope, code end
   abandon()

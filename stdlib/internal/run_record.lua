@@ -133,6 +133,7 @@ function M.text(run)
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
     result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null, files = or_null(run.files), files_fold = run.files_fold,
+    keeper_log = run.keeper_log,
   }, 2) .. "\n"
 end
 

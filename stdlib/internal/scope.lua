@@ -2,6 +2,7 @@
 --- first failure nobody observed cancels the siblings.
 local state_of = require "moonlet.internal.state"
 local budget = require "moonlet.internal.budget"
+local host_failure = require "moonlet.internal.host_failure"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -252,7 +253,7 @@ function M.parallel(ctx, items, fn, options)
       end
       failed, first = failed + 1, first or err
       local too_few = need and total - failed < need
-      if kind_of(err) == "budget" or kind_of(err) == "quota" then
+      if kind_of(err) == "budget" or kind_of(err) == "quota" or host_failure.is(err) then
         -- What is under way is paid for: it runs to its end.
         if not tolerant or too_few then own.failure = own.failure or err end
       elseif fatal[kind_of(err)] or not tolerant then

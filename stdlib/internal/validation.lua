@@ -5,6 +5,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local grants = require "moonlet.internal.grants"
 local gate = require "moonlet.internal.gate"
+local once = require "moonlet.internal.once"
 local command = require "moonlet.internal.runner.command"
 local artifacts = require "moonlet.internal.artifacts"
 
@@ -94,9 +95,9 @@ local function tail(run, path)
 end
 
 --- Runs the command with its output on file.
-local function run_once(run, call, argv, text, key, kind, limit)
+local function run_once(run, call, argv, text, key, kind, limit, start)
   local dir = run.step_directory(key)
-  local exit = core.process.run {
+  local exit = start {
     step = key, argv = argv, env = run.child_environment(call.env), cwd = run.resolve_cwd(call.cwd),
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
     wall = limit, durable = true, own_group = true,
@@ -125,11 +126,16 @@ end
 local function did_not_pass(result) return result.status ~= "passed" end
 
 --- One run of a command as a step; it passes when it ends with the exit code `expected`.
-local function check(run, call, argv, text, key, kind, limit, expected)
+local function check(run, call, argv, text, key, kind, limit, expected, approved)
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected }
   local what = kind == "require" and "require" or "validate"
-  local result, step = run.step(key, what, nil, input, { again = did_not_pass }, function()
-    local result = run_once(run, call, argv, text, key, kind, limit)
+  local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
+    settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
+  local result, step = run.step(key, what, nil, input, how, function(last, hash)
+    local result = run_once(run, call, argv, text, key, kind, limit, function(child)
+      if approved then return once.run(run, key, last, hash, child) end
+      return core.process.run(child)
+    end)
     if result.status == "ran" then
       result.status = result.exit_code == expected and "passed" or "failed"
       if result.status == "failed" then
@@ -161,9 +167,9 @@ function M.validate(ctx, call)
   end
   local argv = words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
-  gate.before(ctx, argv)
+  local approved = gate.before(ctx, argv)
   local key = state_of.key(state, call.name or "validate-" .. kind)
-  local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0)
+  local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
   run.note_validation(result, call.required ~= false)
   return result
 end
@@ -196,13 +202,13 @@ function M.require(ctx, call)
   end
   local argv = words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])
-  gate.before(ctx, argv)
+  local approved = gate.before(ctx, argv)
   local limit = limit_of(call, "custom")
   local key = state_of.key(state, call.name or "require")
   local runs, why = {}, nil
   for i = 1, repetitions do
     local own_key = repetitions == 1 and key or key .. "/" .. i
-    runs[i] = check(run, call, argv, call.command, own_key, "require", limit, expected)
+    runs[i] = check(run, call, argv, call.command, own_key, "require", limit, expected, approved)
     if runs[i].status ~= "passed" then
       why = ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
       break

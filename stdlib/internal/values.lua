@@ -1,8 +1,11 @@
 --- Values in the journal: JSON, and beside it what JSON cannot say (bytes), and files of their own for
 --- the large ones, named by their hash.
+local host_failure = require "moonlet.internal.host_failure"
+
 local M = {}
 
 local null = core.json.null
+local function write_value(...) return host_failure.call(core.run.write_value, ...) end
 local inline_cap = 64 * 1024
 local value_cap = 256 << 20
 
@@ -45,7 +48,7 @@ function M.put(value, durable)
   local text = core.run.redact(core.json.encode(packed))
   if #text <= inline_cap then return packed end
   local name = core.text.sha256(text)
-  core.run.write_value(name, text, durable)
+  write_value(name, text, durable)
   return { ["$value"] = name, bytes = #text }
 end
 

@@ -69,9 +69,11 @@ function M.main(words, output)
   local run_cli = require "moonlet.internal.cli.run"
   if found.budget then found.wall = run_cli.parse_budget(found.budget) end
   local plan = resume.plan(home, id, rec, found)
+  local now = core.clock.wall()
   plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, note = found.note,
     by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
-    at = core.clock.iso(core.clock.wall()) }
+    at = core.clock.iso(now), at_ms = now }
+  gate.check_open(id, rec, plan.answer)
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)
 end

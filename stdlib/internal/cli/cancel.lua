@@ -19,9 +19,10 @@ local poll_ms = 50
 
 --- Asks the host that drives the run, and waits for its end.
 local function ask_holder(home, id, limit)
-  core.runs.request_cancel(home.handle, id)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
+    -- Again each time: a host that has just taken over throws away what was asked of the one before it.
+    core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
         hint = "moonlet ps shows what runs" }, 0)
@@ -30,24 +31,31 @@ local function ask_holder(home, id, limit)
   end
 end
 
---- Closes the record of a run that nobody drives.
+--- Whether there is something to cancel: a run that has not come to its end, or that waits for a person or a time.
+local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
+
+--- Closes the record of a run that nobody drives. False when somebody does by now.
 local function close_record(home, id, rec)
   local root = record_store.root(home)
   rec.ended, rec.verdict = true, "cancelled"
+  rec.parked, rec.until_ms = core.json.array {}, nil
   rec.exit_code = run_record.exit_codes.cancelled
   rec.ended_at = core.clock.iso(core.clock.wall())
   rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
   local tree = integrity.tree(root, rec.sidecar)
   if tree then rec.files, rec.files_fold = tree.files, tree.fold end
+  rec.keeper_log = integrity.keeper_log(root, id)
   local text = core.json.encode(rec, 2) .. "\n"
-  -- A journal that is damaged must not keep anybody from ending the run.
   local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,
     files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) })
+  if not noted and core.runs.holder(home.handle, id) then return false end
+  -- A journal that is damaged must not keep anybody from ending the run.
   if not noted then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
   local written, err = core.file.write(root, "runs/" .. id .. "/run.json", text)
   if not written then error(err, 0) end
   err = ledger.put(home, id, text)
   if err then ledger.without(err) end
+  return true
 end
 
 ---@param words string[]
@@ -62,13 +70,19 @@ function M.main(words)
   local home = home_module.open(found.repo)
   local id = record_store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
-  if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
-  local _, rec = record_store.find(home, id)
-  if not rec.ended then
-    -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
-    core.runs.end_orphans(home.handle, id)
-    close_record(home, id, rec)
-  end
+  local rec
+  repeat
+    if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
+    rec = select(2, record_store.find(home, id))
+    local closed, err = not is_open(rec), nil
+    if not closed then
+      -- Nobody drives it: what its keeper still holds is ended here, and the record closed.
+      closed, err = pcall(core.runs.end_orphans, home.handle, id)
+      closed = closed and close_record(home, id, rec)
+    end
+    -- Unless somebody has begun to drive it meanwhile, who is to be asked then.
+    if not closed and err and not core.runs.holder(home.handle, id) then error(err, 0) end
+  until closed
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
     result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
 end

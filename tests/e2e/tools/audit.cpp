@@ -96,7 +96,8 @@ Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& 
       of_this_keeper.clear();
     } else if (type == "start") {
       const std::string name = record.value("attempt", "");
-      if (name.empty()) continue;
+      // Only what is paid for has numbered attempts.
+      if (name.find('@') == std::string::npos) continue;
       auto& list = all[record.value("step", "")];
       list.reserve(64);  // they are pointed at
       Attempt attempt;
