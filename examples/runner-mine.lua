@@ -32,12 +32,15 @@
 ---   stdin        "prompt": the prompt is its standard input; "none" (the default): there is none
 ---   env          variables to set; env_names: those to pass on from your environment
 ---   files        texts to write first, by their absolute path beneath call.out or call.scratch
----   state_dirs   directories of its own that it must be able to write
+---   state_dirs   directories of its own that it must be able to write: outside of the repository, and
+---                neither your home directory nor one that holds it; "/home/you/.mine", for instance
 ---   answer_file  where it writes its answer, if it does
----   writable     what its tools may write; without it, out and (for workspace-write) cwd
+---   writable     what its tools may write, of out, scratch and (for workspace-write) the step's folders;
+---                without it, out and (for workspace-write) cwd
 ---   warnings     what the user should know
 ---
---- moonlet holds it in the host's sandbox: a runner cannot widen what a step may write.
+--- moonlet holds it in the host's sandbox: a runner cannot widen what a step may write. What it names
+--- beside that is refused, and the attempt fails; model.json says what was granted.
 return {
   program = "mine",
   title = "Mine",

@@ -157,21 +157,23 @@ int file_read(lua_State* L) {
   return 4;
 }
 
-/// stat(dir, path) -> {type, size, mode, mtime_ns, inode}, or nil and an error. A path that ends in
-/// a link is followed as far as the directory allows.
+/// stat(dir, path) -> {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error: about the
+/// thing itself, a last link is not followed
 int file_stat(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_path(L, 2);
   auto& info = push_box<Result<FileInfo>>(L, Error{});
   info = dir.stat(path);
   if (!info) return push_failure(L, info.error());
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushstring(L, kind_name(info->kind));
   lua_setfield(L, -2, "type");
   lua_pushinteger(L, static_cast<lua_Integer>(info->size));
   lua_setfield(L, -2, "size");
   lua_pushinteger(L, info->mtime_ns);
   lua_setfield(L, -2, "mtime_ns");
+  lua_pushinteger(L, info->ctime_ns);
+  lua_setfield(L, -2, "ctime_ns");
   lua_pushinteger(L, static_cast<lua_Integer>(info->inode));
   lua_setfield(L, -2, "inode");
   lua_pushinteger(L, info->mode);

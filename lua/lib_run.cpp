@@ -10,6 +10,7 @@
 #include "host/artifact/sidecar.h"
 #include "host/base/id.h"
 #include "host/process/sweep.h"
+#include "host/process/temporary_folders.h"
 #include "lua/error.h"
 #include "lua/guard.h"
 #include "lua/lib.h"
@@ -252,6 +253,13 @@ int run_sweep(lua_State* L) {
   return 0;
 }
 
+/// remove_temporary(): the folders for temporary files that are on record, once no child is left
+int run_remove_temporary(lua_State* L) {
+  Run& run = check_run(L);
+  if (run.still_ours().ok()) remove_temporary_folders(run.dir->dir());
+  return 0;
+}
+
 /// remove(path): a file or folder beneath `.agent`, if it is there
 int run_remove(lua_State* L) {
   Run& run = check_run(L);
@@ -430,6 +438,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"read", guard<run_read>},
     {"read_tail", guard<run_read_tail>},
     {"remove", guard<run_remove>},
+    {"remove_temporary", guard<run_remove_temporary>},
     {"rename", guard<run_rename>},
     {"make_dirs", guard<run_make_dirs>},
     {"sweep", guard<run_sweep>},

@@ -6,6 +6,7 @@
 #include "host/artifact/run_dir.h"
 #include "host/process/control.h"
 #include "host/process/sweep.h"
+#include "host/process/temporary_folders.h"
 #include "lua/cancel_request.h"
 #include "lua/error.h"
 #include "lua/guard.h"
@@ -41,6 +42,7 @@ Result<void> end_orphans(Home& home, std::string_view id) {
   }
   constexpr std::int64_t kPatienceMs = 10'000;
   if (auto swept = sweep(dir, kPatienceMs); !swept) return swept.error();
+  remove_temporary_folders(run->dir());
   return Runs(*(*home.existing())).mark_finished(id);
 }
 
@@ -70,6 +72,7 @@ int runs_sweep(lua_State* L) {
       if (!lock) continue;  // somebody drives it
       auto swept = sweep(dir);
       if (!swept) continue;
+      if (swept->left == 0) remove_temporary_folders(run->dir());
       (void)Runs(**agent).mark_finished(id);
       killed.emplace_back(id, static_cast<int>(swept->killed.size()));
     }

@@ -28,14 +28,17 @@ EntryKind kind_of(mode_t mode) {
   return S_ISLNK(mode) ? EntryKind::kLink : EntryKind::kOther;
 }
 
-std::int64_t mtime_ns(const struct stat& info) {
-#ifdef __APPLE__
-  const auto& time = info.st_mtimespec;
-#else
-  const auto& time = info.st_mtim;
-#endif
+std::int64_t in_ns(const timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
+
+#ifdef __APPLE__
+std::int64_t mtime_ns(const struct stat& info) { return in_ns(info.st_mtimespec); }
+std::int64_t ctime_ns(const struct stat& info) { return in_ns(info.st_ctimespec); }
+#else
+std::int64_t mtime_ns(const struct stat& info) { return in_ns(info.st_mtim); }
+std::int64_t ctime_ns(const struct stat& info) { return in_ns(info.st_ctim); }
+#endif
 
 struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
@@ -244,6 +247,7 @@ Result<FileInfo> Dir::stat(std::string_view rel) const {
   out.kind = kind_of(info.st_mode);
   out.size = static_cast<std::uint64_t>(info.st_size);
   out.mtime_ns = mtime_ns(info);
+  out.ctime_ns = ctime_ns(info);
   out.device = static_cast<std::uint64_t>(info.st_dev);
   out.inode = static_cast<std::uint64_t>(info.st_ino);
   out.mode = static_cast<std::uint32_t>(info.st_mode & 07777);

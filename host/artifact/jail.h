@@ -31,6 +31,7 @@ struct FileInfo {
   EntryKind kind = EntryKind::kOther;
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;  ///< of the last change of any kind; nobody can set it
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::uint32_t mode = 0;  ///< permission bits

@@ -205,7 +205,11 @@ local function run_attempts(job, last, hash, own_budget)
     end
     journal.attempt(job.run, job.step.key, entry)
     if not following then
-      if result.status == "ok" and job.finish_place then result.files_changed = job.finish_place(job.step.key) end
+      if result.status == "ok" and job.finish_place then
+        local paths, warning = job.finish_place(job.step.key)
+        result.files_changed, result.warnings = paths, result.warnings or {}
+        result.warnings[#result.warnings + 1] = warning
+      end
       return result
     end
     attempt = following

@@ -1,5 +1,7 @@
 --- What changed on disk between two looks at a folder: by git where there is a repository (ignored
 --- files do not count), else by walking it.
+local host_git = require "moonlet.internal.host_git"
+
 local M = {}
 
 local walk_cap = 20000
@@ -47,9 +49,9 @@ end
 
 local function git_snapshot(run, folder, root)
   local exit = core.process.run {
-    step = "changes", cwd = folder, env = run.child_environment { GIT_OPTIONAL_LOCKS = "0" }, wall = 60000,
-    argv = { "git", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "-z",
-      "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty" },
+    step = "changes", cwd = folder, env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0" }), wall = 60000,
+    argv = host_git.command { "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames",
+      "--ignore-submodules=dirty" },
     cap = status_cap,
   }
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end

@@ -17,6 +17,7 @@ local state_of = require "moonlet.internal.state"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
+local record_store = require "moonlet.internal.record_store"
 
 local M = {}
 
@@ -346,6 +347,8 @@ local function finish(run, ok, result)
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
   tell_overshoot(run)
+  -- Where Lua itself was ended, nobody else does it.
+  core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
   end

@@ -2,6 +2,8 @@
 --- worktree of its own, or the work tree itself under an exclusive lock.
 local changes = require "moonlet.internal.changes"
 local grants = require "moonlet.internal.grants"
+local guarded = require "moonlet.internal.guarded"
+local places = require "moonlet.internal.places"
 local record = require "moonlet.record"
 local worktree = require "moonlet.internal.worktree"
 
@@ -48,26 +50,35 @@ local function lock_in_place(run, key)
   end
 end
 
+local function refuse_folder(path, why, hint)
+  error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
+end
+
+--- The folders that a call declared, by where they really are, and how they lie in the repository. A link
+--- is no way out of it, nor into what is git's or moonlet's.
 local function declared_folders(run, writes)
-  local list = {}
-  for _, path in ipairs(writes) do
-    if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true)
-      or ("/" .. path .. "/"):find("/.git/", 1, true) or ("/" .. path .. "/"):find("/.agent/", 1, true) then
-      error(record.invalid(("ctx:agent: writes: '%s' is no folder of the repository"):format(
-        core.text.printable(tostring(path), 80)), "write it relative to the top, without .."), 0)
+  local list, relative = {}, {}
+  for i, path in ipairs(writes) do
+    if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
+      or ("/" .. path .. "/"):find("/../", 1, true) or places.is_reserved(path) then
+      refuse_folder(path, "is no folder of the repository", "write it relative to the top, without ..")
     end
     grants.check_write(run.grants, path)
-    local root, err = core.file.make_root(run.top .. "/" .. path)
+    local own, why, real = places.of_repository(run, path)
+    if not own then refuse_folder(path, why, "name a folder of the repository itself, and no link") end
+    local root, err = core.file.make_root(real)
     if not root then error(err, 0) end
-    list[#list + 1] = run.top .. "/" .. path
+    if core.system.real_path(run.top .. "/" .. path) ~= real then
+      refuse_folder(path, "leads elsewhere now", "name a folder of the repository itself, and no link")
+    end
+    list[i], relative[i] = real, own
   end
-  return list
+  return list, relative
 end
 
 local function inside(path, folders)
   for _, folder in ipairs(folders) do
-    folder = folder:gsub("^%./", ""):gsub("/+$", "")
-    if folder == "" or folder == "." or path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
+    if folder == "" or path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
   end
   return false
 end
@@ -75,8 +86,8 @@ end
 ---@class moonlet.Workspace
 ---@field cwd string            absolute
 ---@field writable string[]
----@field finish fun(ok: boolean): string[]   files that changed; raises when they cannot be merged, or lie
----                                          outside of what was allowed
+---@field finish fun(key: string): string[], string?  files that changed, and what a person should know; raises
+---                                          when they cannot be merged, or lie outside of what was allowed
 ---@field abandon fun(kept: boolean?)  after an attempt that is not kept; or that is, for a resumed run
 
 local function nothing() return {} end
@@ -103,17 +114,34 @@ local function only_inputs(run, dir, call)
   return { cwd = copy_inputs(run, dir, call.inputs), writable = {}, abandon = nothing, finish = nothing }
 end
 
-local function shared_tree(run, call)
-  local before = call.writes and changes.snapshot(run, run.top)
+--- Where the whole work tree may be written, what nobody may write is compared. The function that it
+--- gives raises what was touched, or tells it where the step has failed already.
+local function watch(run, key)
+  local before = guarded.look(run)
+  return function(failed)
+    local paths = guarded.between(before, guarded.look(run, before))
+    if #paths == 0 then return end
+    local err = guarded.error(paths)
+    if not failed then error(err, 0) end
+    run.emit("warning", { step = key, text = err.message })
+  end
+end
+
+local function reading(run, call)
+  return { cwd = run.resolve_cwd(call.cwd), writable = {}, abandon = nothing, finish = nothing }
+end
+
+local function shared_tree(run, key, call)
+  local folders, relative = declared_folders(run, call.writes)
+  local check = inside("", relative) and watch(run, key) or nothing
+  local before = changes.snapshot(run, run.top)
   return {
-    cwd = run.resolve_cwd(call.cwd), writable = call.writes and declared_folders(run, call.writes) or {},
-    abandon = nothing,
-    finish = function(key)
-      if not before then return {} end
-      local paths = changes.between(before, changes.snapshot(run, run.top))
+    cwd = run.resolve_cwd(call.cwd), writable = folders, abandon = function() check(true) end,
+    finish = function()
+      check()
       local own = {}
-      for _, path in ipairs(paths) do
-        if inside(path, call.writes) then
+      for _, path in ipairs((changes.between(before, changes.snapshot(run, run.top)))) do
+        if inside(path, relative) then
           own[#own + 1] = path
         else
           run.emit("warning", { step = key, text = "changed during the step, and not one of its folders: "
@@ -126,12 +154,27 @@ local function shared_tree(run, call)
 end
 
 local function in_place(run, key, call)
+  local cwd = run.resolve_cwd(call.cwd)
+  local own, why, real = places.of_repository(run, cwd)
+  if not own then
+    error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200), why),
+      "name a folder of the repository"), 0)
+  end
   local release = lock_in_place(run, key)
-  local before = changes.snapshot(run, run.top)
+  local ok, check, before = pcall(function() return watch(run, key), changes.snapshot(run, run.top) end)
+  if not ok then
+    release()
+    error(check, 0)
+  end
+  local function ending(failed)
+    local checked, err = pcall(check, failed)
+    release()
+    if not checked then error(err, 0) end
+  end
   return {
-    cwd = run.resolve_cwd(call.cwd), writable = {}, abandon = release,
+    cwd = real, writable = {}, abandon = function() ending(true) end,
     finish = function()
-      release()
+      ending(false)
       return (changes.between(before, changes.snapshot(run, run.top)))
     end,
   }
@@ -142,7 +185,7 @@ local function own_worktree(run, key, dir, call, attempt)
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
   end
-  local tree = worktree.open(run, key, attempt.state ~= nil)
+  local tree = worktree.open(run, key, dir, attempt.state ~= nil)
   return {
     cwd = tree.path, writable = {}, abandon = function(kept)
       if not kept then worktree.remove(run, key, tree) end
@@ -161,7 +204,8 @@ end
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt)
   if call.inputs then return only_inputs(run, dir, call) end
-  if mode == "read-only" or call.writes then return shared_tree(run, call) end
+  if call.writes then return shared_tree(run, key, call) end
+  if mode == "read-only" then return reading(run, call) end
   grants.check_write(run.grants, call.cwd or ".")
   if call.in_place then return in_place(run, key, call) end
   if not run.home.git then

@@ -194,7 +194,8 @@ function M.make(name, spec, builtin)
   if given.role and given.role ~= "flag" and given.role ~= "prompt" then
     refuse(name, "role must be \"flag\" or \"prompt\"")
   end
-  local runner = { name = name, program = given.program, title = given.title or name, role = given.role or "prompt" }
+  local runner = { name = name, own = true, program = given.program, title = given.title or name,
+    role = given.role or "prompt" }
   function runner.detect(config)
     local path, why = shared.find(config and config.program or given.program)
     if not path then return nil, why end

@@ -1,0 +1,87 @@
+--- Repositories within a worktree: what an agent made with `git init`, and submodules. They are looked at
+--- as files alone. Git is never run in one: its config is the agent's, and may name programs to start.
+local M = {}
+
+local walk_cap = 10000000
+local pause_every = 500
+
+local function join(folder, name) return folder == "." and name or folder .. "/" .. name end
+
+--- Calls fn(folder, entry) for each entry beneath `folder`; where it gives true a folder is gone into.
+local function walk(root, folder, fn)
+  local pending, seen, folders = { folder }, 0, 0
+  while #pending > 0 do
+    local at = table.remove(pending)
+    local list, err = core.file.list(root, at)
+    if not list then error(err, 0) end
+    folders = folders + 1
+    if folders % pause_every == 0 then core.task.sleep(0) end
+    for _, entry in ipairs(list) do
+      seen = seen + 1
+      if seen > walk_cap then
+        error({ kind = "failed", message = "the worktree holds more files than can be looked at" }, 0)
+      end
+      if fn(at, entry) and entry.type == "directory" then pending[#pending + 1] = join(at, entry.name) end
+    end
+  end
+end
+
+--- Adds the files of a nested repository to `list`, without what is git's own.
+---@param root any
+---@param folder string
+---@param list string[]
+function M.files(root, folder, list)
+  walk(root, folder, function(at, entry)
+    if entry.name == ".git" then return false end
+    if entry.type == "file" or entry.type == "link" then list[#list + 1] = join(at, entry.name) end
+    return true
+  end)
+end
+
+--- Does it hold anything that is in no file of the work tree? One that was only begun does not.
+local function has_history(root, git_dir)
+  local info = core.file.stat(root, git_dir)
+  if not info or info.type ~= "directory" then return true end
+  local found = false
+  local list = core.file.list(root, git_dir .. "/objects")
+  if not list then return true end
+  for _, entry in ipairs(list) do
+    if entry.name ~= "info" and entry.name ~= "pack" then found = true end
+  end
+  local packs = core.file.list(root, git_dir .. "/objects/pack") or {}
+  return found or #packs > 0
+end
+
+--- The folders beneath the top of a worktree that are repositories with a history of their own.
+---@param root any
+---@return string[]
+function M.histories(root)
+  local found = {}
+  walk(root, ".", function(at, entry)
+    if entry.name ~= ".git" then return true end
+    if at ~= "." and has_history(root, at .. "/.git") then found[#found + 1] = at end
+    return false
+  end)
+  table.sort(found)
+  return found
+end
+
+--- Raises when something was put into the folder of a submodule: in a worktree they are all empty, and a
+--- patch of the repository cannot hold what lies in another one.
+---@param root any
+---@param path string      of the worktree
+---@param entries string   what `git ls-files --stage -z` prints
+function M.refuse_submodules(root, path, entries)
+  for submodule in entries:gmatch("160000 %x+ %d\t([^%z]+)") do
+    local list = core.file.list(root, submodule)
+    if list and #list > 0 then
+      local shown = core.text.printable(submodule, 200)
+      error({ kind = "failed",
+        message = ("what the agent made in the submodule %s cannot be carried over, so nothing was"):format(shown),
+        hint = ("it is in %s/%s, and its other changes beside it; let it write submodules with in_place = true"):format(
+          path, shown) }, 0)
+    end
+  end
+end
+
+return M

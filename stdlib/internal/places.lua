@@ -1,0 +1,53 @@
+--- Where paths lead, and what lies in what: names say nothing where there are links.
+local M = {}
+
+--- The path with every link followed, as far as it exists; nil where that cannot be told.
+---@param path string  absolute
+---@return string?
+function M.real(path)
+  local rest = ""
+  while true do
+    local real = core.system.real_path(path)
+    if real then return rest == "" and real or (real == "/" and "" or real) .. rest end
+    local parent, name = path:match("^(.*)/([^/]+)/*$")
+    if not parent or name == ".." or name == "." then return nil end
+    rest = "/" .. name .. rest
+    path = parent == "" and "/" or parent
+  end
+end
+
+--- Whether a path is the folder, or lies in it. Both as real() gives them.
+---@param folder string
+---@param path string
+---@return boolean
+function M.holds(folder, path)
+  return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
+end
+
+--- Whether a path names something of git's or of moonlet's, in any spelling that some file system takes for it.
+---@param path string
+---@return boolean
+function M.is_reserved(path)
+  for name in path:gmatch("[^/]+") do
+    local lower = name:lower()
+    if lower == ".git" or lower == ".agent" then return true end
+  end
+  return false
+end
+
+--- Where a path of the repository leads, relative to its top ("" is the top itself); nil and why when it
+--- is no place that an agent may be given to write.
+---@param run table
+---@param path string  relative to the top, or absolute
+---@return string? relative, string? why, string? real
+function M.of_repository(run, path)
+  local top = core.system.real_path(run.top)
+  local real = M.real(path:sub(1, 1) == "/" and path or run.top .. "/" .. path)
+  if not top or not real then return nil, "leads nowhere" end
+  if not M.holds(top, real) then return nil, "leads out of the repository, to " .. real end
+  local relative = real:sub(#top + 2)
+  if M.is_reserved(relative) then return nil, "leads into " .. relative .. ", which no agent may write" end
+  return relative, nil, real
+end
+
+return M
