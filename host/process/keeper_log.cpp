@@ -1,4 +1,5 @@
 #include "host/process/keeper_log.h"
+#include "host/telemetry/credential.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,6 +14,7 @@
 
 #include "host/artifact/fd.h"
 #include "host/artifact/text.h"
+#include "host/telemetry/credential.h"
 
 namespace moonlet {
 
@@ -130,12 +132,15 @@ std::string intent_line(std::uint32_t number, std::string_view step, std::string
   text += '[';
   std::size_t room = kArgvLimit;
   bool first = true;
+  std::string_view before;
   while (!argv.empty() && room > 0) {
-    std::string_view word = argv.substr(0, argv.find('\0'));
-    argv.remove_prefix(std::min(word.size() + 1, argv.size()));
+    const std::string_view given = argv.substr(0, argv.find('\0'));
+    const std::string word = mask_credentials(given.substr(0, kArgvLimit), before);
+    before = given;
+    argv.remove_prefix(std::min(given.size() + 1, argv.size()));
     if (!first) text += ',';
     first = false;
-    add_string(text, word.substr(0, room));
+    add_string(text, std::string_view(word).substr(0, room));
     room -= std::min(room, word.size() + 1);
   }
   text += ']';
