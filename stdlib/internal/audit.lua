@@ -102,7 +102,7 @@ end
 --- the one before.
 local function check_record(story, rec, text, path, problem, note)
   local last, at = record_places(story, text)
-  if story.why then return end -- what stands after the damage was not read
+  if story.why or story.records == 0 then return end -- what stands after the damage was not read
   local place = path .. "/run.json"
   if not last then
     if rec.ended and rec.files then
