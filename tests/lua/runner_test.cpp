@@ -113,6 +113,11 @@ TEST_CASE("runners: a user's own") {
   CHECK(run_case("own", scratch) == "right");
 }
 
+TEST_CASE("commands that cannot be taken back, in many clothes") {
+  Scratch scratch;
+  CHECK(run_case("irreversible", scratch) == "right");
+}
+
 TEST_CASE("runners: programs are found by their paths") {
   Scratch scratch;
   const fs::path& home = scratch.path;
