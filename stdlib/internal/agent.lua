@@ -10,6 +10,7 @@ local budget = require "moonlet.internal.budget"
 local changes = require "moonlet.internal.changes"
 local journal = require "moonlet.internal.journal"
 local retry = require "moonlet.internal.retry"
+local host_failure = require "moonlet.internal.host_failure"
 local jobs = require "moonlet.internal.job"
 local scope = require "moonlet.internal.scope"
 local spending = require "moonlet.internal.spending"
@@ -85,7 +86,16 @@ end
 local function first_attempt(job, last, hash)
   local run, step, call = job.run, job.step, job.call
   local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
-  if not last then return first end
+  if not last then
+    -- What its keeper knows was begun: a journal without that is not whole.
+    if run.journal.resumed and core.process.attempt(step.key, attempts.id(step.key, 1)) ~= "none" then
+      error(host_failure.mark { kind = "failed",
+        message = ("the journal was cut off: keeper.log has a start of '%s', which it does not know"):format(step.key),
+        at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
+        hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
+    end
+    return first
+  end
   if last.spent then
     first.number = last.a + 1
     -- What failed with another input says nothing of this one.
@@ -264,6 +274,15 @@ local function do_agent(job, last, hash, own_budget)
     usage = result.usage, files_changed = core.json.array(result.files_changed or {}) }
 end
 
+--- The journal has the answer; its readable copy may have been lost with a power cut.
+local function restore(job, value)
+  local path = job.dir .. "/output.md"
+  local kept, err = job.run.read_artifact(path, 1)
+  if kept or err.kind ~= "invalid" then return end
+  job.run.open_directory(job.dir)
+  job.run.write_artifact(path, core.text.clean(value.text), true)
+end
+
 local function run_agent_step(job, key, own_budget)
   local run = job.run
   job.step = { key = key }
@@ -272,6 +291,7 @@ local function run_agent_step(job, key, own_budget)
     job.step, step.dir, step.model = step, job.dir, job.model
     return do_agent(job, last, hash, own_budget)
   end)
+  if step.cached then restore(job, value) end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   step.attempts = value.attempts
   run.end_step(step, "ok", {})

@@ -315,7 +315,7 @@ function M.step(run, key, input, options, live)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
-  -- One that is paid and was cancelled, by a race that others won, say, is not asked again for want of a record of that.
+  -- One that is paid and was cancelled, in a race that others won, is not asked again for want of a record of that.
   local lost_race = options.paid and kind == "cancelled"
   if (lost_race or not of_the_run[kind]) and not host_failure.is(result) then
     local cancelled = lost_race or task.pending_error() ~= nil
