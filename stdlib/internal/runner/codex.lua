@@ -232,7 +232,9 @@ local function parse(state, line, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
-    state.failure = { message = core.text.cut(message, 8000), status = truth.status_in(message) }
+    -- Of a request that was wrong (400) Codex tells the body as it came; other statuses it names.
+    local body = message:find('^%s*{.*"error"') ~= nil
+    state.failure = { message = core.text.cut(message, 8000), status = truth.status_in(message) or body and 400 or nil }
     events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     events[#events + 1] = { type = "done", status = "failed" }
   elseif kind == "error" then
