@@ -65,6 +65,13 @@ int journal_open(lua_State* L) {
   return 1;
 }
 
+/// collect(on): whether garbage is collected. What is read of a journal is kept, all of it: to look for
+/// garbage in it is a waste of time.
+int journal_collect(lua_State* L) {
+  lua_gc(L, lua_toboolean(L, 1) != 0 ? LUA_GCRESTART : LUA_GCSTOP);
+  return 0;
+}
+
 int push_written(lua_State* L, Operation& operation) {
   const auto& write = static_cast<JournalWrite&>(operation);
   if (!write.result().ok()) return raise_error(L, write.result().error());
@@ -129,6 +136,7 @@ int journal_verify(lua_State* L) {
 
 constexpr luaL_Reg kFunctions[] = {
     {"open", guard<journal_open>},
+    {"collect", guard<journal_collect>},
     {"append", guard<journal_append>},
     {"note", guard<journal_note>},
     {"verify", guard<journal_verify>},

@@ -16,8 +16,10 @@ local M = {}
 ---@field ends table<string, table>   key -> how its step ended last
 ---@field driven integer              milliseconds for which hosts have driven the run
 ---@field over boolean                the story is told: something is done that is not on record
----@field private total table<string, table>  path -> what was spent there and below
----@field private told table<string, table>   path -> what of it the story has come to
+---@field private programs table<string, integer>  key -> how many programs its step has run
+---@field private told table<string, boolean>      keys that the story has come to
+---@field private sums table<string, table>        path -> { total, told }: of those that somebody asked for
+---@field private inner table<string, string|string[]>  path -> the keys below it
 local History = {}
 History.__index = History
 
@@ -25,7 +27,8 @@ local kinds = { "agents", "processes", "tokens", "usd" }
 
 ---@return moonlet.History
 function M.new()
-  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, total = {}, told = {} }, History)
+  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, programs = {}, told = {}, sums = {},
+    inner = {} }, History)
 end
 
 --- Amounts as a record has them; what is none is left out.
@@ -38,22 +41,13 @@ local function amounts_of(given)
   return amounts
 end
 
---- Calls fn for the key and for each path around it, the run's own last.
-local function each_path(key, fn)
-  fn(key)
-  for at = #key, 1, -1 do
-    if key:byte(at) == 47 then fn(key:sub(1, at - 1)) end
+--- Calls fn(path, …) for each path around the key, but the run's own.
+local function each_around(key, fn, ...)
+  local at = key:find("/", 1, true)
+  while at do
+    fn(key:sub(1, at - 1), ...)
+    at = key:find("/", at + 1, true)
   end
-  if key ~= "" then fn "" end
-end
-
-local function add(sums, path, amounts, sign)
-  local sum = sums[path]
-  if not sum then
-    sum = {}
-    sums[path] = sum
-  end
-  for kind, amount in pairs(amounts) do sum[kind] = (sum[kind] or 0) + sign * amount end
 end
 
 local function charge_of(history, key)
@@ -93,9 +87,7 @@ local readers = {
   end,
   ["end"] = function(history, item)
     history.ends[item.k] = item
-    if item.verb ~= "exec" then return end
-    local list = charge_of(history, item.k)
-    list[#list + 1] = { amounts = { processes = 1 } }
+    if item.verb == "exec" then history.programs[item.k] = (history.programs[item.k] or 0) + 1 end
   end,
 }
 
@@ -107,39 +99,92 @@ function History:read(item)
   if reader then reader(self, item) end
 end
 
+local function note_inner(path, inner, key)
+  local known = inner[path]
+  if known == nil then
+    inner[path] = key
+  elseif type(known) == "string" then
+    inner[path] = { known, key }
+  else
+    known[#known + 1] = key
+  end
+end
+
 --- All records are read.
 function History:close()
-  for key, list in pairs(self.charges) do
-    for _, charge in ipairs(list) do
-      each_path(key, function(path) add(self.total, path, charge.amounts, 1) end)
-    end
+  for key in pairs(self.charges) do each_around(key, note_inner, self.inner, key) end
+  for key in pairs(self.programs) do
+    if not self.charges[key] then each_around(key, note_inner, self.inner, key) end
   end
+end
+
+--- Adds to a sum what the step of one key has spent.
+local function add_key(history, sum, key)
+  for _, charge in ipairs(history.charges[key] or {}) do
+    for kind, amount in pairs(charge.amounts) do sum[kind] = (sum[kind] or 0) + amount end
+  end
+  local programs = history.programs[key]
+  if programs then sum.processes = (sum.processes or 0) + programs end
+end
+
+--- Calls fn(key) for a key and those below it that have spent something; for "" all of them.
+local function each_below(history, path, fn)
+  if path == "" then
+    for key in pairs(history.charges) do fn(key) end
+    for key in pairs(history.programs) do
+      if not history.charges[key] then fn(key) end
+    end
+    return
+  end
+  if history.charges[path] or history.programs[path] then fn(path) end
+  local inner = history.inner[path]
+  if type(inner) == "string" then return fn(inner) end
+  for _, key in ipairs(inner or {}) do fn(key) end
+end
+
+--- The sums of a path: made when they are asked for first, and kept from then on.
+local function sums_of(history, path)
+  local sums = history.sums[path]
+  if sums then return sums end
+  sums = { total = {}, told = {} }
+  history.sums[path] = sums
+  each_below(history, path, function(key)
+    add_key(history, sums.total, key)
+    if history.told[key] then add_key(history, sums.told, key) end
+  end)
+  return sums
 end
 
 --- What was spent below a path.
 ---@param path string
 ---@return table<string, number>
-function History:spent(path) return self.total[path] or {} end
+function History:spent(path) return sums_of(self, path).total end
 
 --- What of it the story has not come to yet.
 ---@param path string
 ---@param kind string
 ---@return number
 function History:ahead(path, kind)
-  local total = not self.over and self.total[path]
-  if not total then return 0 end
-  local told = self.told[path]
-  return (total[kind] or 0) - (told and told[kind] or 0)
+  if self.over then return 0 end
+  local sums = sums_of(self, path)
+  return (sums.total[kind] or 0) - (sums.told[kind] or 0)
 end
 
 --- The story has come to the end of a step, and so of all that was done within.
----@param key string
-function History:tell(key)
-  local total = not self.over and self.total[key]
-  if not total then return end
-  local rest, told = {}, self.told[key] or {}
-  for kind, amount in pairs(total) do rest[kind] = amount - (told[kind] or 0) end
-  each_path(key, function(path) add(self.told, path, rest, 1) end)
+---@param path string
+function History:tell(path)
+  if self.over then return end
+  local function add(around, key)
+    local sums = self.sums[around]
+    if sums then add_key(self, sums.told, key) end
+  end
+  each_below(self, path, function(key)
+    if self.told[key] then return end
+    self.told[key] = true
+    add("", key)
+    add(key, key)
+    each_around(key, add, key)
+  end)
 end
 
 --- What an attempt is on record with that is about to be taken up, once: it is not to be counted twice.

@@ -158,11 +158,17 @@ end
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     records = {}, ended = {}, fresh = fresh or false, history = history.new() }
-  for order, text in ipairs(core.journal.open()) do
-    local item = read(text, order)
-    apply[item.t](journal, item)
-    journal.history:read(item)
-  end
+  local texts = core.journal.open()
+  core.journal.collect(false)
+  local ok, err = pcall(function()
+    for order, text in ipairs(texts) do
+      local item = read(text, order)
+      apply[item.t](journal, item)
+      journal.history:read(item)
+    end
+  end)
+  core.journal.collect(true)
+  if not ok then error(err, 0) end
   journal.history:close()
   -- A host that was killed before it told of a degraded run has only that left to do. The next one, if it
   -- is asked, tries again what was lost.
