@@ -1,8 +1,7 @@
 --- Commands that change the world outside this machine and cannot be taken back: they always need a person. Programs
 --- that start others are looked through, shells too, as far as words tell; where words cannot be understood and name
 --- such a command all the same, a person is asked: a question too many costs less than one too few. What a program
---- does
---- inside (a script in a file, a target of make, what comes from the network) cannot be seen here.
+--- does inside (a script in a file, a target of make, what comes from the network) cannot be seen here.
 local command = require "moonlet.internal.runner.command"
 local git = require "moonlet.internal.irreversible.git"
 local programs = require "moonlet.internal.irreversible.programs"
@@ -361,12 +360,17 @@ end
 ---@field stdin string?
 ---@field prose boolean?               its words may be sentences that speak of commands
 
+-- Loops run the same command again and again.
+local last = {}
+
 --- What cannot be taken back in this command: "git push", "git tag", "release upload", …; nil when nothing is seen.
 ---@param argv string[]
 ---@param beside moonlet.Beside?
 ---@return string?
 function M.action(argv, beside)
   beside = beside or {}
+  local plain = not beside.env and not beside.stdin and not beside.prose and table.concat(argv, "\0")
+  if plain and plain == last.plain then return last.what end
   local look = look_of(table.concat(argv, " "), beside.stdin, false)
   look.prose = beside.prose
   local names = {}
@@ -377,7 +381,9 @@ function M.action(argv, beside)
     local what = value and variable_action(look, name, tostring(value))
     if what then return what end
   end
-  return look.command(argv)
+  local what = look.command(argv)
+  if plain then last = { plain = plain, what = what } end
+  return what
 end
 
 return M
