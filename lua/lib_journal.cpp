@@ -65,8 +65,8 @@ int journal_open(lua_State* L) {
   return 1;
 }
 
-/// collect(on): whether garbage is collected. What is read of a journal is kept, all of it: to look for
-/// garbage in it is a waste of time.
+/// collect(on): whether garbage is collected. What is read of a journal is kept, all of it: to look
+/// for garbage in it is a waste of time.
 int journal_collect(lua_State* L) {
   lua_gc(L, lua_toboolean(L, 1) != 0 ? LUA_GCRESTART : LUA_GCSTOP);
   return 0;
@@ -135,12 +135,9 @@ int journal_verify(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"open", guard<journal_open>},
-    {"collect", guard<journal_collect>},
-    {"append", guard<journal_append>},
-    {"note", guard<journal_note>},
-    {"verify", guard<journal_verify>},
-    {nullptr, nullptr},
+    {"open", guard<journal_open>},     {"collect", guard<journal_collect>},
+    {"append", guard<journal_append>}, {"note", guard<journal_note>},
+    {"verify", guard<journal_verify>}, {nullptr, nullptr},
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ local M = {}
 ---@field private programs table<string, integer>  key -> how many programs its step has run
 ---@field private told table<string, boolean>      keys that the story has come to
 ---@field private sums table<string, table>        path -> { total, told }: of those that somebody asked for
+---@field private nested boolean?                   somebody asked for another path than the run's own
 ---@field private inner table<string, string|string[]>  path -> the keys below it
 local History = {}
 History.__index = History
@@ -120,8 +121,9 @@ end
 
 --- Adds to a sum what the step of one key has spent.
 local function add_key(history, sum, key)
-  for _, charge in ipairs(history.charges[key] or {}) do
-    for kind, amount in pairs(charge.amounts) do sum[kind] = (sum[kind] or 0) + amount end
+  local charges = history.charges[key]
+  for i = 1, charges and #charges or 0 do
+    for kind, amount in pairs(charges[i].amounts) do sum[kind] = (sum[kind] or 0) + amount end
   end
   local programs = history.programs[key]
   if programs then sum.processes = (sum.processes or 0) + programs end
@@ -148,6 +150,7 @@ local function sums_of(history, path)
   if sums then return sums end
   sums = { total = {}, told = {} }
   history.sums[path] = sums
+  history.nested = history.nested or path ~= ""
   each_below(history, path, function(key)
     add_key(history, sums.total, key)
     if history.told[key] then add_key(history, sums.told, key) end
@@ -170,21 +173,29 @@ function History:ahead(path, kind)
   return (sums.total[kind] or 0) - (sums.told[kind] or 0)
 end
 
+local function tell_around(path, history, key)
+  local sums = history.sums[path]
+  if sums then add_key(history, sums.told, key) end
+end
+
+local function tell_key(history, key)
+  if history.told[key] then return end
+  history.told[key] = true
+  tell_around("", history, key)
+  tell_around(key, history, key)
+  if history.nested then each_around(key, tell_around, history, key) end
+end
+
 --- The story has come to the end of a step, and so of all that was done within.
 ---@param path string
 function History:tell(path)
   if self.over then return end
-  local function add(around, key)
-    local sums = self.sums[around]
-    if sums then add_key(self, sums.told, key) end
+  if self.charges[path] or self.programs[path] then tell_key(self, path) end
+  local inner = self.inner[path]
+  if type(inner) == "string" then return tell_key(self, inner) end
+  if inner then
+    for _, key in ipairs(inner) do tell_key(self, key) end
   end
-  each_below(self, path, function(key)
-    if self.told[key] then return end
-    self.told[key] = true
-    add("", key)
-    add(key, key)
-    each_around(key, add, key)
-  end)
 end
 
 --- What an attempt is on record with that is about to be taken up, once: it is not to be counted twice.
