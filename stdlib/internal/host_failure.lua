@@ -26,7 +26,10 @@ end
 ---@return any ...  what it returned
 function M.call(fn, ...)
   local results = table.pack(pcall(fn, ...))
-  if not results[1] then error(M.mark(results[2]), 0) end
+  if not results[1] then
+    -- Of a task that is cancelled it may be what it is cancelled with.
+    error(core.task.pending_error() == nil and M.mark(results[2]) or results[2], 0)
+  end
   return table.unpack(results, 2, results.n)
 end
 
