@@ -86,8 +86,10 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- The last place of the journal that says what run.json was, and the last one that says it is so.
-local function record_places(story, text)
+--- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
+--- the one before.
+local function check_record(story, rec, text, path, problem, note)
+  if story.why or story.records == 0 then return end -- what stands after the damage was not read
   local hash, last, at = core.text.sha256(text), nil, nil
   for i, mark in ipairs(story.marks) do
     if mark.record then
@@ -95,14 +97,6 @@ local function record_places(story, text)
       if mark.record == hash then at = i end
     end
   end
-  return last, at
-end
-
---- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
---- the one before.
-local function check_record(story, rec, text, path, problem, note)
-  local last, at = record_places(story, text)
-  if story.why or story.records == 0 then return end -- what stands after the damage was not read
   local place = path .. "/run.json"
   if not last then
     if rec.ended and rec.files then

@@ -1,5 +1,6 @@
 --- For how long a run has been driven, told by its journal: a host that is killed counts too. Where that time is
 --- limited, a step that takes long says every now and then that it is still under way.
+local beside = require "moonlet.internal.beside"
 local task = core.task
 
 local M = {}
@@ -33,14 +34,7 @@ function M.during(run, key, verb, fn, ...)
   -- The steps in a function do so by themselves.
   if not run.wall or verb == "step" then return fn(...) end
   local every = math.max(shortest_ms, math.min(longest_ms, run.wall // share))
-  local scope = task.open_scope {}
-  task.spawn(scope, function() pcall(beat, run, key, every) end)
-  local results = table.pack(pcall(fn, ...))
-  task.cancel_scope(scope, { kind = "cancelled", message = "the step has ended" })
-  task.wait_scope(scope)
-  task.close_scope(scope)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return beside.during(function() beat(run, key, every) end, fn, ...)
 end
 
 return M

@@ -1,5 +1,6 @@
 --- Tells those who watch what an agent is at while it runs: the tool that it uses, and its tokens where it tells them
 --- before its end. Nothing of it is put on record or decides anything; what an agent came to is read afterwards.
+local beside = require "moonlet.internal.beside"
 local stream = require "moonlet.internal.runner.stream"
 local task = core.task
 
@@ -57,13 +58,8 @@ end
 ---@return T
 function M.during(job, fn)
   if not job.runner.parse then return fn() end
-  local scope = task.open_scope {}
   local seen = { state = job.runner.begin and job.runner.begin(), bytes = 0 }
-  task.spawn(scope, function() pcall(follow, job, seen) end)
-  local ok, result = pcall(fn)
-  task.cancel_scope(scope, { kind = "cancelled", message = "the agent has ended" })
-  task.wait_scope(scope)
-  task.close_scope(scope)
+  local ok, result = pcall(beside.during, function() follow(job, seen) end, fn)
   if seen.reader then core.lines.close(seen.reader) end
   if not ok then error(result, 0) end
   return result

@@ -321,10 +321,8 @@ function M.step(run, key, input, options, live)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
-  -- One that is paid and was cancelled, in a race that others won, is not asked again for want of a record of that.
-  local lost_race = options.paid and kind == "cancelled"
-  if (lost_race or not of_the_run[kind]) and not host_failure.is(result) then
-    local cancelled = lost_race or task.pending_error() ~= nil
+  if not of_the_run[kind] and not host_failure.is(result) then
+    local cancelled = task.pending_error() ~= nil
     local item = { t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb,
       s = cancelled and "cancelled" or "failed", e = error_of(result) }
     put_on_record(core.json.encode(item), options.paid or false)

@@ -1,0 +1,21 @@
+--- Something that goes on beside a wait, and ends with it.
+local task = core.task
+
+local M = {}
+
+--- Calls fn(…) and gives what it gives; `watcher` runs meanwhile and is cancelled then. That it fails says nothing.
+---@param watcher fun()
+---@param fn function
+---@return any ...
+function M.during(watcher, fn, ...)
+  local scope = task.open_scope {}
+  task.spawn(scope, function() pcall(watcher) end)
+  local results = table.pack(pcall(fn, ...))
+  task.cancel_scope(scope, { kind = "cancelled", message = "what was waited for has ended" })
+  task.wait_scope(scope)
+  task.close_scope(scope)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+return M
