@@ -16,6 +16,7 @@ local M = {}
 ---@field ends table<string, table>   key -> how its step ended last
 ---@field driven integer              milliseconds for which hosts have driven the run
 ---@field over boolean                the story is told: something is done that is not on record
+---@field private keys string[]           those with charges or programs, in the order of the journal
 ---@field private programs table<string, integer>  key -> how many programs its step has run
 ---@field private told table<string, boolean>      keys that the story has come to
 ---@field private sums table<string, table>        path -> { total, told }: of those that somebody asked for
@@ -28,8 +29,8 @@ local kinds = { "agents", "processes", "tokens", "usd" }
 
 ---@return moonlet.History
 function M.new()
-  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, programs = {}, told = {}, sums = {},
-    inner = {} }, History)
+  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, keys = {}, programs = {}, told = {},
+    sums = {}, inner = {} }, History)
 end
 
 --- Amounts as a record has them; what is none is left out.
@@ -51,9 +52,17 @@ local function each_around(key, fn, ...)
   end
 end
 
+local function note_key(history, key)
+  if not history.charges[key] and not history.programs[key] then history.keys[#history.keys + 1] = key end
+end
+
 local function charge_of(history, key)
-  local list = history.charges[key] or {}
-  history.charges[key] = list
+  local list = history.charges[key]
+  if not list then
+    note_key(history, key)
+    list = {}
+    history.charges[key] = list
+  end
   return list
 end
 
@@ -88,7 +97,9 @@ local readers = {
   end,
   ["end"] = function(history, item)
     history.ends[item.k] = item
-    if item.verb == "exec" then history.programs[item.k] = (history.programs[item.k] or 0) + 1 end
+    if item.verb ~= "exec" then return end
+    note_key(history, item.k)
+    history.programs[item.k] = (history.programs[item.k] or 0) + 1
   end,
 }
 
@@ -113,10 +124,7 @@ end
 
 --- All records are read.
 function History:close()
-  for key in pairs(self.charges) do each_around(key, note_inner, self.inner, key) end
-  for key in pairs(self.programs) do
-    if not self.charges[key] then each_around(key, note_inner, self.inner, key) end
-  end
+  for _, key in ipairs(self.keys) do each_around(key, note_inner, self.inner, key) end
 end
 
 --- Adds to a sum what the step of one key has spent.
@@ -132,10 +140,7 @@ end
 --- Calls fn(key) for a key and those below it that have spent something; for "" all of them.
 local function each_below(history, path, fn)
   if path == "" then
-    for key in pairs(history.charges) do fn(key) end
-    for key in pairs(history.programs) do
-      if not history.charges[key] then fn(key) end
-    end
+    for _, key in ipairs(history.keys) do fn(key) end
     return
   end
   if history.charges[path] or history.programs[path] then fn(path) end

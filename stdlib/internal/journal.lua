@@ -37,6 +37,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
 ---@field ended table<string, boolean>   key -> it had an end once, whatever is made of that
+---@field failures table<string, true>   keys of the ends that a host which retries is not to hear of
 ---@field fresh boolean                  what was observed is to be observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
@@ -48,10 +49,8 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field records table<string, boolean> hashes of what run.json was
 
 local function forget_failures(journal)
-  for key, item in pairs(journal.ends) do
-    if item.s ~= "ok" or item.again then journal.ends[key] = nil end
-  end
-  journal.timeouts = {}
+  for key in pairs(journal.failures) do journal.ends[key] = nil end
+  journal.failures, journal.timeouts = {}, {}
 end
 
 local apply = {
@@ -95,6 +94,7 @@ end
 apply["end"] = function(journal, item)
   journal.ended[item.k] = true
   journal.ends[item.k] = item
+  journal.failures[item.k] = (item.s ~= "ok" or item.again) and true or nil
   if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end
 end
 apply.attempt = function(journal, item)
@@ -117,23 +117,34 @@ local shapes = {
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
 }
 
+-- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
+local fields_of = {}
+for kind, shape in pairs(shapes) do
+  local list = {}
+  for name, wanted in pairs(shape) do
+    local field, optional = name:gsub("%?$", "")
+    list[#list + 1] = { field, wanted, optional == 1 }
+  end
+  fields_of[kind] = list
+end
+
 local function has_type(value, wanted)
-  return type(value) == wanted or (wanted == "integer" and math.type(value) == "integer")
+  if wanted == "integer" then return math.type(value) == "integer" end
+  return type(value) == wanted
 end
 
 --- What is wrong with a record; nil when it is one of ours. The chain of hashes holds, so it was
 --- written so: by another version, or on purpose.
 local function problem_of(item)
-  local shape = type(item) == "table" and type(item.t) == "string" and shapes[item.t]
-  if not shape then
+  local fields = type(item) == "table" and type(item.t) == "string" and fields_of[item.t]
+  if not fields then
     return ("a record of the type '%s' is not known"):format(
       core.text.printable(type(item) == "table" and tostring(item.t) or "none", 40))
   end
-  for name, wanted in pairs(shape) do
-    local field, optional = name:gsub("%?$", "")
-    local value = item[field]
-    if not (has_type(value, wanted) or (optional == 1 and value == nil)) then
-      return ("the field '%s' of a record '%s' is not a %s"):format(field, item.t, wanted)
+  for i = 1, #fields do
+    local field, value = fields[i], item[fields[i][1]]
+    if not (has_type(value, field[2]) or (field[3] and value == nil)) then
+      return ("the field '%s' of a record '%s' is not a %s"):format(field[1], item.t, field[2])
     end
   end
   if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
@@ -157,7 +168,7 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    records = {}, ended = {}, fresh = fresh or false, history = history.new() }
+    records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new() }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
