@@ -461,6 +461,13 @@ constexpr luaL_Reg kFunctions[] = {
 /// one.
 Result<Keeper*> Run::keep(Services& services) {
   if (keeper) return keeper.get();
+  if (services.keeper_program.empty()) {
+    return Error{
+        ErrorKind::kFailed,
+        "there is no keeper: the moonlet program was found neither beside this one nor in PATH",
+        "install moonlet, or name it in EngineOptions::moonlet_program",
+        {}};
+  }
   KeeperOptions options;
   options.program = services.keeper_program;
   options.run_dir_fd = dir->dir().fd();

@@ -1,7 +1,9 @@
 // The moonlet executable: the keeper command, the version, and everything else by the engine.
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -116,6 +118,15 @@ void fill_standard_descriptors() {
   }
 }
 
+/// This very program, whatever its name is; empty where the system does not tell, or it was
+/// replaced meanwhile.
+std::string own_program() {
+  char path[PATH_MAX];
+  std::size_t size = sizeof path;
+  if (uv_exepath(path, &size) != 0 || access(path, X_OK) != 0) return {};
+  return {path, size};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -128,6 +139,7 @@ int main(int argc, char** argv) {
   }
   fill_standard_descriptors();
   moonlet::EngineOptions options;
+  options.moonlet_program = own_program();
   options.print = print;
   options.interactive = true;
   options.on_detached = print_into;
