@@ -216,8 +216,10 @@ local function check(config, report, folder)
   local function check_runner(name, path)
     local word = name:match("^([^:]+):") or name
     if word == "route" then
-      if path[1] == "runner" and word == name then return end
-      report(path, ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
+      local is_default = path[1] == "runner"
+      if is_default and word == name then return end
+      report(path, is_default and "runner: 'route' takes nothing after a colon"
+        or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
       return
     end
     local names = { "rules", "command", "cassette", table.unpack(runner_names) }

@@ -1,6 +1,5 @@
 --- What a person reads when a run has ended.
 local duration = require "moonlet.duration"
-local routing = require "moonlet.internal.routing"
 local runners = require "moonlet.internal.runners"
 
 local M = {}
@@ -37,8 +36,7 @@ function M.text(run, envelope)
   end
   lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
-  local route = routing.told(run.routed, run.model)
-  if route then lines[#lines + 1] = "  " .. route end
+  if run.route then lines[#lines + 1] = "  " .. run.route end
   if run.verdict == "degraded" then
     for _, item in ipairs(run.degraded) do
       lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)

@@ -316,8 +316,9 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
-  local route = routing.told(run.routed, run.model)
-  if route then core.event.emit("log", nil, { text = route }) end
+  local model = run_record.model(run.model, run.runner_name, run.config.runners)
+  run.route = routing.told(run.routed, model ~= null and model or nil)
+  if run.route then core.event.emit("log", nil, { text = run.route }) end
   if not before then ledger.put_run(run) end
   hooks.fire(run, "started")
   return run
