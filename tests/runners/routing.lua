@@ -40,7 +40,7 @@ is(route({ task_type = "citation-scan", config = own }).runner, "codex", "anothe
 
 -- A slip of the pen is no new type; a name that is merely unknown is one.
 for slip, meant in pairs { securty = "security", sceurity = "security", secuirtys = "security", ["Final Aproval"] = "final-approval",
-  testgaps = "test-gaps", ["first-pas-review"] = "first-pass-review", refactorng = "refactoring", ["large refacter"] = "large-refactor",
+  testgaps = "test-gaps", ["first-pas-review"] = "first-pass-review", refactorng = "refactor", ["large refacter"] = "large-refactor",
   rebutal = "rebuttal", ["citation-scn"] = "citation-scan", ["test-gpas"] = "test-gaps" } do
   local err = raises(function() route { task_type = slip, config = with() } end, "there is no task type", slip)
   is(type(err) == "table" and err.kind, "invalid", "the kind of " .. slip)
