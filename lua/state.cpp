@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -67,8 +68,7 @@ LuaState::~LuaState() {
 
 namespace {
 
-/// What a block takes of the process's memory: allocators round up and keep a word beside it. Lua's
-/// objects are small, so this is a tenth and more of them.
+/// What a large block takes of the process's memory: allocators round up and keep a word beside it.
 constexpr std::size_t cost_of(std::size_t size) {
   constexpr std::size_t kWord = sizeof(std::size_t);
   constexpr std::size_t kLeast = 4 * kWord;
@@ -76,22 +76,69 @@ constexpr std::size_t cost_of(std::size_t size) {
   return std::max(kLeast, (size + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord));
 }
 
+/// AddressSanitizer sees what is used after it was freed only where each block is one of malloc's.
+constexpr bool is_small([[maybe_unused]] std::size_t size) {
+#if defined(__SANITIZE_ADDRESS__)
+  return false;
+#else
+  return size <= SmallBlocks::kLargest;
+#endif
+}
+
 }  // namespace
+
+/// A small block, with a slab for it where none has room. What makes a block smaller is
+/// never refused.
+void* LuaState::take_small(std::size_t size, bool growing) {
+  void* block = small_.take(size);
+  if (block != nullptr) return block;
+  if (growing && !may_grow(SmallBlocks::kSlabBytes)) return nullptr;
+  return small_.add_slab() ? small_.take(size) : nullptr;
+}
+
+void* LuaState::take_large(void* block, std::size_t old_size, std::size_t size) {
+  const std::size_t before = cost_of(old_size), after = cost_of(size);
+  if (after > before && !may_grow(after - before)) return nullptr;
+  void* moved = std::realloc(block, size);
+  if (moved != nullptr) large_ += after - before;
+  return moved;
+}
+
+void LuaState::give_back(void* block, std::size_t size) {
+  if (block == nullptr) return;
+  if (is_small(size)) return small_.give_back(block);
+  large_ -= cost_of(size);
+  std::free(block);
+}
+
+void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
+  if (!is_small(new_size) && (block == nullptr || !is_small(old_size))) {
+    return take_large(block, old_size, new_size);
+  }
+  if (block != nullptr && is_small(old_size) && is_small(new_size) &&
+      SmallBlocks::fits(block, new_size))
+    return block;
+  void* moved = is_small(new_size) ? take_small(new_size, new_size > old_size)
+                                   : take_large(nullptr, 0, new_size);
+  if (moved == nullptr && new_size < old_size && is_small(old_size))
+    return block;  // it knows its own size
+  if (moved == nullptr || block == nullptr) return moved;
+  std::memcpy(moved, block, std::min(old_size, new_size));
+  give_back(block, old_size);
+  return moved;
+}
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
   if (block == nullptr) old_size = 0;  // then it tells the kind of the object
-  const std::size_t before = cost_of(old_size), after = cost_of(new_size);
   if (new_size == 0) {
-    state->used_ -= before;
-    std::free(block);
+    state->give_back(block, old_size);
     return nullptr;
   }
-  if (after > before && !state->may_grow(after - before)) return nullptr;
-  void* moved = std::realloc(block, new_size);
+  void* moved = state->move(block, old_size, new_size);
   if (moved == nullptr) return nullptr;
-  state->used_ += after - before;
-  state->peak_ = std::max(state->peak_, state->used_);
+  if (new_size > old_size) state->refused_ = 0;
+  state->peak_ = std::max(state->peak_, state->memory_used());
   return moved;
 }
 
@@ -101,11 +148,8 @@ bool LuaState::may_grow(std::size_t bytes) {
   if (closing_ || armed_depth_ == 0) return true;
   const bool killed = is_killed();
   if (killed) hurry();
-  if (used_ + bytes <= cap_) {
-    refused_ = 0;
-    return true;
-  }
-  if (killed) return bytes <= kReserve / 4 && used_ + bytes <= cap_ + kReserve;
+  if (memory_used() + bytes <= cap_) return true;
+  if (killed) return bytes <= kReserve / 4 && memory_used() + bytes <= cap_ + kReserve;
   // Lua collects all garbage after a refusal and asks again at once: the second refusal of the same
   // request is a real shortage. It is sticky, because a script may catch a plain memory error.
   if (refused_ == bytes) {
@@ -211,7 +255,7 @@ ErrorKind LuaState::kill_kind() const {
 }
 
 void LuaState::revive() {
-  cap_ = std::max(cap_, used_) + 4 * kReserve;
+  cap_ = std::max(cap_, memory_used()) + 4 * kReserve;
   refused_ = 0;
   killed_at_[0] = '\0';
   hurried_.store(nullptr, std::memory_order_relaxed);

@@ -17,6 +17,7 @@
 
 #include "host/base/result.h"
 #include "lua/lua_api.h"
+#include "lua/small_blocks.h"
 
 namespace moonlet {
 
@@ -76,7 +77,7 @@ class LuaState {
   /// have been dropped, for a killed coroutine is never resumed.
   void revive();
 
-  std::size_t memory_used() const { return used_; }
+  std::size_t memory_used() const { return large_ + small_.bytes(); }
   std::size_t memory_peak() const { return peak_; }
   std::size_t memory_cap() const { return limits_.memory_bytes; }
 
@@ -95,13 +96,18 @@ class LuaState {
   void hurry();
   void note_place(lua_State* L);
   [[noreturn]] static void die(lua_State* L);
+  void* take_small(std::size_t size, bool growing);
+  void* take_large(void* block, std::size_t old_size, std::size_t size);
+  void give_back(void* block, std::size_t size);
+  void* move(void* block, std::size_t old_size, std::size_t new_size);
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
   static void count_hook(lua_State* L, lua_Debug*);
 
   const LuaLimits limits_;
   lua_State* L_ = nullptr;
   std::size_t cap_;
-  std::size_t used_ = 0;
+  std::size_t large_ = 0;  // what the large blocks take, in bytes
+  SmallBlocks small_;
   std::size_t peak_ = 0;
   std::size_t refused_ = 0;  // the growth that was refused last
   bool closing_ = false;
