@@ -21,6 +21,14 @@ local workspace = require "moonlet.internal.workspace"
 
 local M = {}
 
+---@class moonlet.AgentCall   what a script asks for; of these fields `prompt` alone must be there
+---@field prompt string
+---@field runner string?      instead of the run's; "route" goes by task type and risk
+---@field model string?       instead of the run's, and of the one that a route names
+---@field task_type string?   of what kind this work is, instead of what is said of the run
+---@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
+---@field reason string?      why it is asked although a rule refuses it; else the run's
+
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   returns = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
@@ -321,6 +329,9 @@ end
 
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
+---@param ctx moonlet.Ctx
+---@param call moonlet.AgentCall
+---@return table
 function M.agent(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
