@@ -9,13 +9,14 @@ local M = {}
 ---@field args table<string, moonlet.Arg>
 ---@field needs table
 ---@field budget table
+---@field task_type string?         of what kind its work is, for routing; --task-type says otherwise
 ---@field private_inputs boolean   the journal keeps the hashes of inputs, not what they say
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
 ---@field run fun(ctx: moonlet.Ctx, args: table): any
 
 local fields = {
   name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
-  check = "callable", run = "callable!", private_inputs = "boolean",
+  check = "callable", run = "callable!", private_inputs = "boolean", task_type = "string",
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
@@ -52,9 +53,12 @@ function M.preset(spec)
     error(record.invalid(("preset name '%s' is malformed"):format(spec.name),
       "use at most 40 lower-case letters, digits and -"), 0)
   end
+  if spec.task_type and not spec.task_type:find("%S") then
+    error(record.invalid(("preset %s: task_type is empty"):format(spec.name), "name one, or leave it out"), 0)
+  end
   local preset = {
     name = spec.name, summary = spec.summary, check = spec.check, run = spec.run,
-    private_inputs = spec.private_inputs or false,
+    private_inputs = spec.private_inputs or false, task_type = spec.task_type,
     args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
   }
   record.check(preset.needs, needs_fields, "needs")

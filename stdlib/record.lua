@@ -2,7 +2,7 @@
 local M = {}
 
 --- Edit distance with transpositions, given up beyond `limit`.
-local function distance(a, b, limit)
+function M.distance(a, b, limit)
   if math.abs(#a - #b) > limit then return limit + 1 end
   local before, previous = {}, {}
   for j = 0, #b do previous[j] = j end
@@ -30,7 +30,7 @@ function M.nearest(name, names)
   local limit = math.max(1, #name // 3)
   local best, best_distance
   for _, candidate in ipairs(names) do
-    local d = distance(name:lower(), candidate:lower(), limit)
+    local d = M.distance(name:lower(), candidate:lower(), limit)
     if candidate:sub(1, #name) == name and #name >= 3 then d = math.min(d, 1) end
     if d <= limit and (not best_distance or d < best_distance) then
       best, best_distance = candidate, d

@@ -3,7 +3,6 @@ local record = require "moonlet.record"
 local routes = require "moonlet.internal.routes"
 
 local fields = { task_type = "string", risk = "string", force = "boolean", reason = "string", config = "table" }
-local risks = { low = true, medium = true, high = true }
 
 local function merged(base, over)
   local result = {}
@@ -28,12 +27,10 @@ end
 return function(spec)
   record.check(spec, fields, "m.route")
   local risk = spec.risk or "low"
-  if not risks[risk] then
-    error(record.invalid(("m.route.risk cannot be '%s'"):format(core.text.printable(risk, 40)),
-      "it is low, medium or high"), 0)
-  end
+  routes.check_risk(risk, "m.route.risk")
   local config = spec.config or require("moonlet.internal.config").current()
-  local name = spec.task_type and routes.normal(spec.task_type)
+  local name = spec.task_type and spec.task_type:find("%S") and routes.normal(spec.task_type) or nil
+  if name then routes.check_name(name, config.routes) end
   local entry = name and own_entry(config, name)
   local at_risk = entry and entry[risk]
   local chosen = merged(merged(routes.sidecar, entry), at_risk)
@@ -57,7 +54,8 @@ return function(spec)
   if escalate and not (spec.force and reason) then
     error({ kind = "denied", escalate = true, at = core.text.place(),
       message = ("escalate: %s"):format(escalate),
-      hint = spec.force and "to force it, give a reason" or "do it yourself, or force it with a reason" }, 0)
+      hint = spec.force and "to force it, give a reason"
+        or 'do it yourself, or force it with a reason: --reason TEXT, or reason = "…" of the call' }, 0)
   end
   local why
   if escalate then

@@ -95,7 +95,9 @@ LedgerUsage usage_of(const LedgerRun& run, const LedgerStep& step, const json& r
   usage.step = step.key;
   usage.attempt = step.attempt;
   usage.runner = step.runner;
-  usage.model = text_in(reported, "model").empty() ? run.model : text_in(reported, "model");
+  usage.model = text_in(reported, "model");
+  // The run's model is that of its own runner: a step may have asked another one.
+  if (usage.model.empty() && step.runner == run.runner) usage.model = run.model;
   if (run.started_at) usage.day = iso8601_utc(*run.started_at).substr(0, 10);
   usage.input = number_in(reported, "input_tokens");
   usage.cached = number_in(reported, "cached_input_tokens");

@@ -274,6 +274,7 @@ return m.preset {
   name = "personalization-scanner",
   summary =
     "Finds standing preferences in the inputs that are listed, as candidates for memory, without anything private.",
+  task_type = "personalization-scan",
   needs = { agents = true },
   private_inputs = true,
   budget = { tokens = 200000, wall = "15m" },

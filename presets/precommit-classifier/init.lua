@@ -149,6 +149,7 @@ end
 return m.preset {
   name = "precommit-classifier",
   summary = "Says which path a change should take before it is committed, with the fewest checks that fit it.",
+  task_type = "path-classification",
   args = {
     target = m.arg.string {
       default = "",

@@ -129,6 +129,7 @@ end
 return m.preset {
   name = "triangulated-review",
   summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
+  task_type = "first-pass-review",
   args = {
     target = m.arg.string {
       default = "",

@@ -10,6 +10,7 @@ local budget = require "moonlet.internal.budget"
 local changes = require "moonlet.internal.changes"
 local journal = require "moonlet.internal.journal"
 local retry = require "moonlet.internal.retry"
+local routing = require "moonlet.internal.routing"
 local host_failure = require "moonlet.internal.host_failure"
 local jobs = require "moonlet.internal.job"
 local scope = require "moonlet.internal.scope"
@@ -20,12 +21,20 @@ local workspace = require "moonlet.internal.workspace"
 
 local M = {}
 
+---@class moonlet.AgentCall   what a script asks for; of these fields `prompt` alone must be there
+---@field prompt string
+---@field runner string?      instead of the run's; "route" goes by task type and risk
+---@field model string?       instead of the run's, and of the one that a route names
+---@field task_type string?   of what kind this work is, instead of what is said of the run
+---@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
+---@field reason string?      why it is asked although a rule refuses it; else the run's
+
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   returns = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
-  retry = "integer", budget = "table",
+  retry = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
 }
 local prompt_cap = 64 << 20
 
@@ -227,13 +236,13 @@ local function run_attempts(job, last, hash, own_budget)
 end
 
 --- The rules are a function of the preset: they cost nothing and are asked each time.
-local function run_rules_step(run, key, dir, call)
+local function run_rules_step(run, key, dir, call, routed)
   local step = run.begin_step(key, "agent", "rules")
   core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
   run.open_directory(dir)
   run.write_artifact(dir .. "/prompt.md", call.prompt, true)
   local ok, result = pcall(run_rules, call)
-  local job = { run = run, step = step, dir = dir, call = call, runner = { name = "rules" } }
+  local job = { run = run, step = step, dir = dir, call = call, routed = routed, runner = { name = "rules" } }
   if not ok then
     run.end_step(step, "failed", { error = result })
     artifacts.write_agent(job, { status = "failed", text = "", error = result })
@@ -245,7 +254,8 @@ local function run_rules_step(run, key, dir, call)
   return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
 end
 
---- What the journal has to know of a call: the same is the same step.
+--- What the journal has to know of a call: the same is the same step. Of its task type, risk and reason it is
+--- the runner and the model that they lead to: where those stay the same, the answer does.
 local function input_of(job)
   local run, call = job.run, job.call
   return { verb = "agent", prompt = core.run.redact(call.prompt), runner = job.runner.name, argv = job.argv,
@@ -255,7 +265,15 @@ local function input_of(job)
     web_search = call.web_search, events = call.events }
 end
 
+--- Says who was chosen for a call that goes elsewhere than the others of its run.
+local function tell_route(job, key)
+  if job.routed == job.run.routed then return end
+  local text = routing.told(job.routed, job.model)
+  if text then job.run.emit("log", { step = key, text = text }) end
+end
+
 local function do_agent(job, last, hash, own_budget)
+  tell_route(job, job.step.key)
   job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
   if not ok then
@@ -311,6 +329,9 @@ end
 
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
+---@param ctx moonlet.Ctx
+---@param call moonlet.AgentCall
+---@return table
 function M.agent(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
@@ -323,13 +344,14 @@ function M.agent(ctx, call)
   core.task.check()
   job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
+    tell_route(job, key)
     run.open_directory(job.dir)
     run.write_artifact(job.dir .. "/prompt.md", call.prompt)
     spending.count_worst_case(run.worst, job)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   job.call = with_agreed_prompt(run, key, job.dir, call)
-  if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call) end
+  if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call, job.routed) end
   require("moonlet.internal.gate").before_agent(ctx, job, jobs.prompt(job, job.call.prompt))
   return run_agent_step(job, key, state.budget)
 end

@@ -55,7 +55,8 @@ local function model_record(job, result)
   return {
     version = 1, task_id = run.task_id, run = run.id, step = step.key, preset = run.preset_name,
     title = or_null(run.options.title), phase = or_null(run.options.phase),
-    task_type = or_null(run.options.task_type), agent_role = or_null(call.role or run.options.agent_role),
+    task_type = or_null(job.routed.task_type), route = or_null(job.routed.record),
+    agent_role = or_null(call.role or run.options.agent_role),
     runner = runner.name, model = or_null(result.model or job.model),
     command = exit and exit.argv and credentials.masked(exit.argv) or null,
     sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
@@ -81,6 +82,13 @@ local function usage_text(model)
   return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "") .. cost
 end
 
+local function route_text(route)
+  if route == null then return nil end
+  local what = route.task_type == null and "no task type" or core.text.printable(route.task_type, 100)
+  return ("%s, %s risk: %s%s"):format(what, route.risk, core.text.printable(route.why, 400),
+    route.chosen and " (runner and model were chosen by it)" or "")
+end
+
 local function model_text(model)
   local lines = { "# How this was made", "" }
   local function add(label, value)
@@ -94,6 +102,7 @@ local function model_text(model)
   end
   add("Runner", model.runner)
   add("Model", model.model)
+  add("Route", route_text(model.route))
   add("Sandbox", model.sandbox)
   add("Started", model.started_at)
   add("Took", model.duration_ms .. " ms")

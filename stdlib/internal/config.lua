@@ -2,7 +2,7 @@
 --- loaded in the sandbox with nothing but the plain libraries; a repository cannot bring one.
 ---
 ---   return {
----     runner = "codex",                    -- the default of --runner ("rules" without it)
+---     runner = "codex",                    -- the default of --runner ("rules" without it); or "route"
 ---     runners = {
 ---       codex = { program = "…", args = { … }, env = { "NAME" }, home = "…", model = "…", private = false },
 ---       mine = { file = "mine.lua" },      -- a runner of one's own, by its path from this folder
@@ -175,9 +175,9 @@ local function check(config, report, folder)
   for name, entry in pairs(config.runners or {}) do
     local path = { "runners", name }
     if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "rules" or name == "command"
-      or name == "cassette" then
+      or name == "cassette" or name == "route" then
       report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
-        "use lower-case letters, digits, - and _, and none of rules, command and cassette")
+        "use lower-case letters, digits, - and _, and none of rules, route, command and cassette")
     elseif fields_of(entry, runner_fields, path) then
       if entry.file then own[#own + 1] = name end
       local is_known = entry.file ~= nil
@@ -215,6 +215,13 @@ local function check(config, report, folder)
   end
   local function check_runner(name, path)
     local word = name:match("^([^:]+):") or name
+    if word == "route" then
+      local is_default = path[1] == "runner"
+      if is_default and word == name then return end
+      report(path, is_default and "runner: 'route' takes nothing after a colon"
+        or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
+      return
+    end
     local names = { "rules", "command", "cassette", table.unpack(runner_names) }
     for _, mine in ipairs(own) do names[#names + 1] = mine end
     for _, known in ipairs(names) do

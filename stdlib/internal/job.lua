@@ -5,6 +5,7 @@ local duration = require "moonlet.duration"
 local command = require "moonlet.internal.runner.command"
 local grants = require "moonlet.internal.grants"
 local shared = require "moonlet.internal.runner.shared"
+local routing = require "moonlet.internal.routing"
 local runners = require "moonlet.internal.runners"
 local workspace = require "moonlet.internal.workspace"
 
@@ -18,6 +19,7 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field step table            once it has begun
 ---@field dir string            its folder beneath `.agent`
 ---@field call table            what the script asked for
+---@field routed moonlet.Routed  who is asked, and why
 ---@field runner table          see runners.lua
 ---@field config table          the runner's entry of the user's config
 ---@field argv string[]?        of the runner `command`
@@ -85,9 +87,14 @@ local function find_program(job)
     ("install it, or set runners.%s.program in the config"):format(job.runner.name)), 0)
 end
 
-local function resolve(run, call)
-  local spec = call.runner and runners.parse(call.runner, run.config)
+--- Who is asked for by the call, or else by the run. Raises for work that is not to be asked of it.
+local function route(run, call)
+  local asked = call.runner and runners.parse(call.runner, run.config)
     or call.argv and { name = "command" } or run.runner
+  return routing.of_call(run, call, asked)
+end
+
+local function resolve(run, call, spec)
   if spec.name == "rules" then return { name = "rules" }, {} end
   if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
   if spec.name ~= "command" then return runners.get(spec.name, run.config) end
@@ -120,12 +127,13 @@ end
 ---@param call table
 ---@return moonlet.Job
 function M.of(run, call)
-  local runner, config, argv = resolve(run, call)
-  local job = { run = run, call = call, runner = runner, config = config, argv = argv,
-    model = call.model or run.model or config.model }
+  local routed = route(run, call)
+  local runner, config, argv = resolve(run, call, routed.runner)
+  local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
+    model = call.model or run.options.model or routed.model or config.model }
   if runner.name == "rules" then return job end
   if runner.name == "cassette" then
-    job.cassette = run.runner
+    job.cassette = routed.runner
     job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
   end
   job.limits = {

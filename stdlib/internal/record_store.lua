@@ -100,7 +100,13 @@ function M.config(rec)
   for key, value in pairs(then_) do
     if value ~= core.json.null then own[key] = value end
   end
-  if own.runners ~= now.runners then own.runners = credentials.restored(own.runners, now.runners) end
+  if own.runners ~= now.runners then
+    own.runners = credentials.restored(own.runners, now.runners)
+    -- What goes where is said by the config as it is now, also to runners that the run has not known.
+    for name, entry in pairs(now.runners) do
+      if entry.file and not own.runners[name] then own.runners[name] = entry end
+    end
+  end
   return own
 end
 

@@ -36,6 +36,7 @@ function M.text(run, envelope)
   end
   lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
+  if run.route then lines[#lines + 1] = "  " .. run.route end
   if run.verdict == "degraded" then
     for _, item in ipairs(run.degraded) do
       lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)

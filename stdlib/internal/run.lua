@@ -11,6 +11,7 @@ local values = require "moonlet.internal.values"
 local host_failure = require "moonlet.internal.host_failure"
 local hooks = require "moonlet.internal.hooks"
 local past = require "moonlet.internal.past"
+local routing = require "moonlet.internal.routing"
 local spending = require "moonlet.internal.spending"
 local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
@@ -283,8 +284,9 @@ function M.create(plan)
   local run = {
     home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
-    runner = plan.runner, runner_name = plan.runner.name, runner_spec = plan.runner_spec, config = plan.config,
-    model = plan.options.model, options = plan.options, grants = plan.grants, budget = plan.budget,
+    runner = plan.runner, routed = plan.routed, runner_name = plan.routed.runner.name, runner_spec = plan.runner_spec,
+    config = plan.config,
+    model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, parked = {},
     steps = {}, step_keys = {}, degraded = {}, validation = {},
@@ -314,6 +316,9 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  local model = run_record.model(run.model, run.runner_name, run.config.runners)
+  run.route = routing.told(run.routed, model ~= null and model or nil)
+  if run.route then core.event.emit("log", nil, { text = run.route }) end
   if not before then ledger.put_run(run) end
   hooks.fire(run, "started")
   return run
@@ -515,7 +520,8 @@ function M.dry_run(run)
   run.duration_ms = core.clock.monotonic() - run.started
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name,
-    runner = run.runner_name, model = run.model or null, status = "prepared" }, 2) .. "\n")
+    task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
+    model = run.model or null, status = "prepared" }, 2) .. "\n")
   core.event.emit("log", nil, { text = worst_case_text(run) })
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,

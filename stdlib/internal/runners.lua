@@ -18,7 +18,7 @@ local command = require "moonlet.internal.runner.command"
 local M = {}
 
 local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
-local known = { "rules", "command", "codex", "claude", "gemini", "opencode", "cassette" }
+local known = { "rules", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
 
 --- Agent programs that people have; named in reports so that nobody has to guess.
 M.agent_programs = { "codex", "claude", "gemini", "opencode" }
@@ -69,7 +69,7 @@ function M.events(name)
   return load_builtin(name)
 end
 
---- Reads a --runner value (or ctx:agent's runner).
+--- Reads a --runner value (or ctx:agent's runner). What "route" leads to is for routing.lua to say.
 ---@param text string
 ---@param config table?
 ---@return {name: string, argv: string[]?}
@@ -85,10 +85,12 @@ function M.parse(text, config)
     return { name = "command", argv = argv }
   end
   if name == "cassette" then return require("moonlet.internal.runner.cassette").parse(rest) end
-  M.get(name, config)
+  if name == "route" and not rest then return { name = "route" } end
+  if name ~= "route" then M.get(name, config) end
   if rest then
     error(record.invalid(("the runner '%s' takes nothing after a colon"):format(name),
-      "its arguments belong into the config: runners." .. name .. ".args"), 0)
+      name == "route" and "what goes where is said in the config: routes"
+        or "its arguments belong into the config: runners." .. name .. ".args"), 0)
   end
   return { name = name }
 end

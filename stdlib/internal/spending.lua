@@ -4,6 +4,7 @@ local budget = require "moonlet.internal.budget"
 local prices = require "moonlet.internal.prices"
 local record = require "moonlet.record"
 local retry = require "moonlet.internal.retry"
+local routing = require "moonlet.internal.routing"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -36,11 +37,13 @@ end
 --- Refuses, before anything is started, a limit in USD that could not be kept.
 ---@param plan table  what the command line came to
 function M.check_plan(plan)
-  local name = plan.runner.name
-  if name == "rules" then return end
-  local entry = plan.config.runners[name] or {}
-  local model = plan.options.model or entry.model
-  if not prices.of(model, plan.config.prices) then refuse(who_of(plan.runner, model)) end
+  routing.check_some(plan, function(routed)
+    local name = routed.runner.name
+    if name == "rules" then return end
+    local entry = plan.config.runners[name] or {}
+    local model = plan.options.model or routed.model or entry.model
+    if not prices.of(model, plan.config.prices) then refuse(who_of(routed.runner, model)) end
+  end)
 end
 
 --- Whether a scope of the script has a limit in USD.

@@ -37,3 +37,77 @@ is(route({ task_type = "test-gaps", risk = "high", config = own }).model, "opus"
 is(route({ task_type = "security", config = own }).model, "opus", "a route over a refusal")
 raises(function() route { task_type = "todo", config = own } end, "not here", "a refusal of one's own")
 is(route({ task_type = "citation-scan", config = own }).runner, "codex", "another model alone")
+
+-- A slip of the pen is no new type; a name that is merely unknown is one.
+for slip, meant in pairs { securty = "security", sceurity = "security", secuirtys = "security", ["Final Aproval"] = "final-approval",
+  testgaps = "test-gaps", ["first-pas-review"] = "first-pass-review", refactorng = "refactor", ["large refacter"] = "large-refactor",
+  rebutal = "rebuttal", ["citation-scn"] = "citation-scan", ["test-gpas"] = "test-gaps" } do
+  local err = raises(function() route { task_type = slip, config = with() } end, "there is no task type", slip)
+  is(type(err) == "table" and err.kind, "invalid", "the kind of " .. slip)
+  holds(type(err) == "table" and err.hint or "", ("did you mean '%s'?"):format(meant), slip)
+end
+for _, name in ipairs { "audit", "closeout", "docs", "documentation", "test", "code", "code-scan", "test-scan", "doc-review",
+  "api-review", "data", "config", "design", "mutation-scan", "task", "planning", "release", "x", "日本", ("a"):rep(4000) } do
+  is(route({ task_type = name, config = with() }).runner, "codex", name:sub(1, 20))
+end
+raises(function() route { task_type = "repo-audti", config = with { ["repo audit"] = { runner = "claude" } } } end,
+  "there is no task type", "near a route of one's own")
+is(route({ task_type = "securty", config = with { securty = { runner = "claude" } } }).runner, "claude", "a route of that name")
+raises(function() route { task_type = "refactoring", config = with() } end, "escalate", "another word for it")
+is(route({ task_type = "  ", config = with() }).task_type, nil, "a blank type")
+
+-- What a run and its calls come to.
+local routing = require "moonlet.internal.routing"
+local function plan(asked, options, routes_of, preset)
+  local made = { runner = { name = asked }, options = options, config = with(routes_of), preset = preset }
+  made.config.runners = { mine = { file = "mine.lua" } }
+  return made
+end
+local function run(...)
+  local made = plan(...)
+  made.routed = routing.of_run(made)
+  return made
+end
+local function shown(routed)
+  local rec = routed.record
+  return ("%s %s %s %s %s"):format(routed.runner.name, routed.model, routed.task_type,
+    rec and (rec.forced and "forced" or rec.chosen and "chosen" or "held") or nil, rec and rec.risk)
+end
+is(shown(run("codex", {}).routed), "codex nil nil nil nil", "nothing said")
+is(shown(run("route", {}).routed), "codex gpt-5.3-codex-spark nil chosen low", "route alone")
+is(shown(run("claude", { task_type = "todo" }).routed), "claude nil todo held low", "a runner that was named")
+is(shown(run("rules", { task_type = "security", risk = "high" }).routed), "rules nil security held high", "rules are never refused")
+is(shown(run("claude", { task_type = "security", reason = "so" }).routed), "claude nil security forced low", "forced")
+is(shown(run("route", {}, nil, { task_type = "todo-scan" }).routed), "codex gpt-5.3-codex-spark todo-scan chosen low", "the preset's")
+is(shown(run("route", { task_type = "audit" }, nil, { task_type = "todo-scan" }).routed),
+  "codex gpt-5.3-codex-spark audit chosen low", "--task-type over the preset's")
+local err = raises(function() run("claude", { task_type = "privacy", reason = " \n" }) end, "escalate", "a blank reason")
+is(type(err) == "table" and err.usage, true, "which is the command line's fault")
+raises(function() run("rules", { task_type = "securty" }) end, "no task type", "misspelt, for the rules")
+raises(function() run("rules", { risk = "huge" }) end, "--risk cannot be 'huge'", "a risk that is none, for the rules")
+
+local own_routes = { ["todo-scan"] = { runner = "claude", model = "opus" }, audit = { runner = "command:cat -n" },
+  ["test-gaps"] = { runner = "rules" } }
+local made = run("route", { task_type = "audit", reason = "the run's" }, own_routes)
+is(table.concat(made.routed.runner.argv, " "), "cat -n", "a route to a command")
+is(routing.of_call(made, {}, made.runner), made.routed, "a call that says nothing")
+is(shown(routing.of_call(made, { task_type = "todo" }, made.runner)), "claude opus todo chosen low", "a call's own type")
+is(shown(routing.of_call(made, { task_type = "test-gaps" }, made.runner)), "rules nil test-gaps chosen low", "a call for the rules")
+is(shown(routing.of_call(made, { task_type = "todo" }, { name = "mine" })), "mine nil todo held low", "a call's own runner")
+holds(routing.of_call(made, { task_type = "security", reason = "the call's" }, made.runner).record.why, "the call's", "its reason")
+holds(routing.of_call(made, { task_type = "security", reason = " " }, made.runner).record.why, "the run's", "or the run's")
+raises(function() routing.of_call(run("codex", {}), { risk = "high" }, { name = "codex" }) end, "escalate", "a call at high risk")
+
+-- What may be asked decides what must be there: all that is routed, where nobody said of what type the work is.
+local function asked(...)
+  local names = {}
+  pcall(routing.check_some, run(...), function(routed)
+    names[#names + 1] = routed.runner.name
+    error "go on"
+  end)
+  table.sort(names)
+  return table.concat(names, " ")
+end
+is(asked("route", {}, own_routes), "claude codex command rules", "no type")
+is(asked("route", { task_type = "todo" }, own_routes), "claude", "one type")
+is(asked("codex", {}, own_routes), "codex", "no route")

@@ -58,11 +58,12 @@ local function show(home, name, with_source)
   local preset = presets.preset(source)
   local result = { name = preset.name, summary = preset.summary, origin = source.origin,
     sha256 = core.text.sha256(source.text), args = arg_records(preset), needs = preset.needs,
-    budget = preset.budget }
+    budget = preset.budget, task_type = preset.task_type }
   if with_source then return result, source.text end
   local lines = { preset.name, "  " .. preset.summary, "", "from: " .. source.origin }
   lines[#lines + 1] = "sha256: " .. result.sha256
   lines[#lines + 1] = "may: " .. table.concat(grants.describe(grants.from_needs(preset.needs)), "; ")
+  if preset.task_type then lines[#lines + 1] = "task type: " .. core.text.printable(preset.task_type, 100) end
   if preset.budget.wall then lines[#lines + 1] = "wall budget: " .. tostring(preset.budget.wall) end
   lines[#lines + 1] = ""
   lines[#lines + 1] = ("arguments: moonlet run %s --help"):format(preset.name)

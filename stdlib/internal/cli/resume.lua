@@ -8,6 +8,7 @@ local grants = require "moonlet.internal.grants"
 local home_module = require "moonlet.internal.home"
 local presets = require "moonlet.internal.presets"
 local record_store = require "moonlet.internal.record_store"
+local routing = require "moonlet.internal.routing"
 local runners = require "moonlet.internal.runners"
 local spending = require "moonlet.internal.spending"
 
@@ -79,6 +80,7 @@ function M.plan(home, id, rec, found)
     inputs = nil, may_ask = not (found.json or found.events), fresh = found.fresh,
     before = { id = rec.task_id, run = id, record = rec, resumed = true },
   }
+  plan.routed = routing.of_run(plan)
   if not plan.budget.usd then
     rec.options.usd_asked = nil
   elseif plan.budget.usd ~= rec.budget.usd or names_usd(found.budget) then

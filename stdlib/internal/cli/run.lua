@@ -4,6 +4,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local arg = require "moonlet.arg"
 local presets = require "moonlet.internal.presets"
+local routing = require "moonlet.internal.routing"
 local acceptance = require "moonlet.internal.acceptance"
 local home_module = require "moonlet.internal.home"
 local budget_module = require "moonlet.internal.budget"
@@ -23,10 +24,13 @@ local known = {
   ["repo"] = { value = "DIR", help = "the repository or folder to work in (default: here)" },
   ["title"] = { value = "TEXT", help = "a title for the record" },
   ["phase"] = { value = "NAME", help = "the phase of the work, for the record" },
-  ["task-type"] = { value = "NAME", help = "the type of the task, for the record" },
+  ["task-type"] = { value = "NAME",
+    help = "the kind of work, as in test-gaps: what --runner route goes by; what no sidecar should do is refused" },
+  ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { value = "R",
-    help = "rules (no model), codex, claude, gemini, opencode, one of your config, or 'command:PROGRAM ARG…'" },
+    help = "rules (no model), codex, claude, gemini, opencode, one of your config, 'command:PROGRAM ARG…', "
+      .. "or route: chosen by task type and risk" },
   ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
@@ -44,7 +48,7 @@ local known = {
   ["background"] = { help = "print the id of the run and leave it to a process of its own" },
   ["detached"] = { help = "this process is the one that --background left", hidden = true },
   ["record"] = { value = "DIR", help = "keep what agents are given and give, for --runner cassette:DIR" },
-  ["reason"] = { value = "TEXT", help = "why this run is made, for the record" },
+  ["reason"] = { value = "TEXT", help = "why this run is made, for the record; forces work that is refused" },
   ["plain"] = { help = "lines instead of the live view, on a terminal too" },
   ["json"] = { help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
@@ -306,6 +310,20 @@ local function script_args_of(words)
   return ok and positional or {}
 end
 
+--- What run.json keeps of the command line. `told`: that of the run that was prepared.
+local function options_of(found, told)
+  return {
+    title = found.title or told.title, phase = found.phase or told.phase,
+    task_type = found["task-type"] or told.task_type, risk = found.risk or told.risk,
+    model = found.model or told.model,
+    agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
+    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
+    record = found.record and absolute(found.record), sandbox = found.sandbox or told.sandbox,
+    unconfined = found.unconfined or told.unconfined,
+    gates = found.gates or told.gates,
+  }
+end
+
 local function plan_of(words, output)
   local target, index = find_target(words)
   if not target then
@@ -343,7 +361,12 @@ local function plan_of(words, output)
   plan.runner_spec = found.runner or before.runner or plan.config.runner or "rules"
   plan.runner = runners.parse(plan.runner_spec, plan.config)
   plan.runner_spec = plan.runner.text or plan.runner_spec
-  if not builtin_runners[plan.runner.name] then runners.locate(plan.runner.name, plan.config) end
+  if plan.before and not found.input then found.input = told.inputs end
+  plan.options = options_of(found, told)
+  plan.routed = routing.of_run(plan)
+  routing.check_some(plan, function(routed)
+    if not builtin_runners[routed.runner.name] then runners.locate(routed.runner.name, plan.config) end
+  end)
   plan.budget = M.parse_budget(found.budget, preset, plan.config)
   plan.limit = found.limit and whole_number(found.limit, "limit") or plan.config.limits.parallel or default_limit
   plan.grants = resolve_grants(source, preset, found.allow)
@@ -353,19 +376,9 @@ local function plan_of(words, output)
   end
   plan.task_id = found["task-id"]
   if preset then check_needs(preset, home) end
-  if plan.before and not found.input then found.input = before.options and before.options.inputs end
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
   if found.record then require("moonlet.internal.runner.cassette").prepare(absolute(found.record)) end
-  plan.options = {
-    title = found.title or told.title, phase = found.phase or told.phase,
-    task_type = found["task-type"] or told.task_type, model = found.model or told.model,
-    agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
-    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
-    record = found.record and absolute(found.record), sandbox = found.sandbox or told.sandbox,
-    unconfined = found.unconfined or told.unconfined,
-    gates = found.gates or told.gates,
-  }
   if found.sandbox and found.sandbox ~= "read-only" and found.sandbox ~= "workspace-write" then
     error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
       "write --sandbox read-only or --sandbox workspace-write"), 0)

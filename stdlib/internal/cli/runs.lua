@@ -203,6 +203,11 @@ local function show_parked(id, rec, lines)
   end
 end
 
+local function runner_text(rec)
+  if rec.runner ~= "route" or type(rec.runner_name) ~= "string" then return rec.runner end
+  return "route: " .. rec.runner_name
+end
+
 local function show(words)
   local found, rest = usage(words, show_options, "show RUN [options]")
   if not found then return nil, 0 end
@@ -211,7 +216,7 @@ local function show(words)
   local id, rec = record_store.find(home, rest[1])
   local lines = {
     ("%s  %s  %s"):format(id, rec.preset, state_text(home, id, rec)),
-    ("started %s, took %s, runner %s"):format(rec.started_at, took(rec), core.text.printable(rec.runner, 80)),
+    ("started %s, took %s, runner %s"):format(rec.started_at, took(rec), core.text.printable(runner_text(rec), 80)),
   }
   if rec.error ~= null and rec.error then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
