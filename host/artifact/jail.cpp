@@ -296,9 +296,19 @@ Result<void> Dir::make_dirs(std::string_view rel, Durable durable) const {
   auto clean = checked(rel, "make the folder");
   if (!clean) return clean.error();
   if (*clean == ".") return {};
+  // Most of them are there: what is missing lies below the deepest one that can be opened.
   Fd held;
-  int at = fd_.get();
-  for (std::size_t start = 0; start < clean->size();) {
+  std::size_t start = clean->size() + 1;
+  while (start > 0) {
+    const std::string there = clean->substr(0, start - 1);
+    held = Fd(open_beneath(fd_.get(), there.c_str(), O_RDONLY | O_DIRECTORY, 0, Links::kNone));
+    if (held) break;
+    if (errno != ENOENT) return failure(errno, "make the folder", *clean);
+    const auto slash = there.rfind('/');
+    start = slash == std::string::npos ? 0 : slash + 1;
+  }
+  int at = held ? held.get() : fd_.get();
+  while (start < clean->size()) {
     const std::size_t end = std::min(clean->find('/', start), clean->size());
     const std::string name = clean->substr(start, end - start);
     start = end + 1;

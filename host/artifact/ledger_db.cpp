@@ -144,7 +144,14 @@ Result<void> LedgerDb::configure() {
   return exec("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
 }
 
+/// Three questions about one state of the file: another process may just be making it a ledger.
 Result<void> LedgerDb::check_owner() {
+  if (auto begun = exec("BEGIN"); !begun) return begun;
+  auto result = look_at_owner();
+  return result.ok() ? exec("COMMIT") : result;
+}
+
+Result<void> LedgerDb::look_at_owner() {
   const auto owner = pragma("PRAGMA application_id");
   if (!owner) return owner.error();
   const auto version = pragma("PRAGMA user_version");

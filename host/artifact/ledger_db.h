@@ -91,6 +91,7 @@ class LedgerDb {
   LedgerDb() = default;
   Result<void> configure();
   Result<void> check_owner();
+  Result<void> look_at_owner();
   Result<void> migrate();
   Result<std::int64_t> pragma(const char* name);
   Error failure(int code);

@@ -5,6 +5,7 @@
 
 #include "host/artifact/text.h"
 #include "host/base/clock.h"
+#include "host/validation/json.h"
 
 namespace moonlet {
 
@@ -70,11 +71,10 @@ namespace {
 
 // Strings bare where that is clear; all else as JSON.
 std::string shown(const nlohmann::json& value) {
-  if (!value.is_string())
-    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (!value.is_string()) return json_text(value);
   const auto& text = value.get_ref<const std::string&>();
   if (!text.empty() && text.find_first_of(" \n\t\"=") == std::string::npos) return text;
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(value);
 }
 
 /// What programs and the live view are told beside what a line for people has room for.

@@ -6,16 +6,13 @@
 #include <exception>
 
 #include "host/artifact/text.h"
+#include "host/validation/json.h"
 
 namespace moonlet {
 
 namespace {
 
 constexpr int kDeepest = 100;
-
-std::string dumped(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, int depth) {
   if (value.is_string()) return redactor.apply(value.get_ref<const std::string&>());
@@ -74,18 +71,18 @@ JsonlSink::JsonlSink(int fd, std::string name, std::size_t line_cap)
 void JsonlSink::emit(const Event& event) {
   last_ms_ = event.wall_ms;
   report_drops(event.wall_ms);
-  auto line = dumped(to_json(event));
+  auto line = json_text(to_json(event));
   if (line.size() > line_cap_) {
     Event cut{event.type,
               event.wall_ms,
               std::string(cut_end(event.run, 80)),
               std::string(cut_end(event.step, 400)),
               {}};
-    const auto data = dumped(event.fields);
+    const auto data = json_text(event.fields);
     cut.fields = {{"cut", true},
                   {"bytes", data.size()},
                   {"head", std::string(cut_end(data, std::min<std::size_t>(1000, line_cap_ / 4)))}};
-    line = dumped(to_json(cut));
+    line = json_text(to_json(cut));
   }
   (void)writer_.write(line);
 }
@@ -97,7 +94,7 @@ void JsonlSink::report_drops(std::int64_t wall_ms) {
   warning.fields = {{"text", "events were left out: the reader is too slow"},
                     {"dropped", dropped - reported_}};
   reported_ = dropped;
-  (void)writer_.write(dumped(to_json(warning)));
+  (void)writer_.write(json_text(to_json(warning)));
 }
 
 void JsonlSink::flush(int timeout_ms) {

@@ -1,8 +1,11 @@
 #include "host/validation/json.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
@@ -274,11 +277,43 @@ Result<json> parse_within(std::string_view text, const JsonLimits& limits) {
   return builder.take_value();
 }
 
+/// Most text holds nothing that JSON would say otherwise; the rest is the library's.
+void write_string(const std::string& text, std::string& out) {
+  const auto is_plain = [](unsigned char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+  };
+  if (!std::all_of(text.begin(), text.end(), is_plain)) {
+    out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+template <typename Integer>
+void write_integer(Integer value, std::string& out) {
+  char digits[std::numeric_limits<Integer>::digits10 + 3];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  out.append(digits, static_cast<std::size_t>(end - digits));
+}
+
 void write_scalar(const json& value, std::string& out) {
-  if (value.is_string() || value.is_number() || value.is_boolean()) {
-    out += value.dump(-1, ' ', false, json::error_handler_t::replace);
-  } else {
-    out += "null";
+  switch (value.type()) {
+    case json::value_t::string:
+      return write_string(value.get_ref<const std::string&>(), out);
+    case json::value_t::boolean:
+      out += value.get<bool>() ? "true" : "false";
+      return;
+    case json::value_t::number_integer:
+      return write_integer(value.get<std::int64_t>(), out);
+    case json::value_t::number_unsigned:
+      return write_integer(value.get<std::uint64_t>(), out);
+    case json::value_t::number_float:
+      out += value.dump();
+      return;
+    default:
+      out += "null";
   }
 }
 
@@ -324,7 +359,7 @@ std::string json_text(const json& value, int indent) {
     if (next != container.begin()) out += ',';
     break_line(out, indent, open.size());
     if (container.is_object()) {
-      write_scalar(json(next.key()), out);
+      write_string(next.key(), out);
       out += indent < 0 ? ":" : ": ";
     }
     const json& item = *next;

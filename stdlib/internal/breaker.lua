@@ -23,9 +23,10 @@ local forgotten_ms = 24 * 60 * 60 * 1000
 --- Where the state folder takes nothing this process remembers for itself.
 local remembered = {}
 
-local function folder()
+--- Where the files are; nil where there is no such folder yet, unless it is to be made.
+local function folder(make)
   local path = state_folder.path()
-  return path and core.file.make_root(path .. "/breakers")
+  return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
 end
 
 --- What a file of this folder says; nil of one that cannot be ours, so that it stops nobody.
@@ -73,7 +74,7 @@ function M.trip(credential, refusal)
   -- A moment that is over when it is told tells nothing: clocks differ, and some tell the last reset.
   local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
   local until_ms = told or now + (refusal.class == "auth" and auth_ms or default_quota_ms)
-  local root = folder()
+  local root = folder(true)
   local held = root and core.file.lock(root, ".lock")
   local before = read(root, credential)
   if before and (before.class ~= refusal.class or before["until"] < now - forgotten_ms) then before = nil end

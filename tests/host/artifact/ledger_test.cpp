@@ -431,6 +431,29 @@ TEST_CASE("eight processes that make 200 runs each are all in the ledger") {
   CHECK(makers.size() == 8);
 }
 
+TEST_CASE("processes that all are the first find a ledger, whoever makes it") {
+  for (int round = 0; round < 40; ++round) {
+    AgentFolder home(memory_folder());
+    std::vector<pid_t> children;
+    for (int i = 1; i <= 4; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        Ledger ledger(home.agent);
+        ::_exit(ledger.put_run(run_of(i)).ok() ? 0 : 1);
+      }
+      children.push_back(child);
+    }
+    for (pid_t child : children) {
+      int status = 1;
+      while (::waitpid(child, &status, 0) < 0) {
+      }
+      CHECK(status == 0);
+    }
+    Ledger ledger(home.agent);
+    CHECK(ledger.list_runs({}, 10).value().size() == 4);
+  }
+}
+
 TEST_CASE("processes that are killed while they write leave a ledger that works") {
   AgentFolder home(memory_folder());
   for (int round = 0; round < 10; ++round) {
