@@ -32,8 +32,8 @@ end
 ---@param fn function
 function M.during(run, key, verb, fn, ...)
   -- The steps in a function do so by themselves.
-  if not run.wall or verb == "step" then return fn(...) end
-  local every = math.max(shortest_ms, math.min(longest_ms, run.wall // share))
+  if not run.least_wall or verb == "step" then return fn(...) end
+  local every = math.max(shortest_ms, math.min(longest_ms, run.least_wall // share))
   return beside.during(function() beat(run, key, every) end, fn, ...)
 end
 

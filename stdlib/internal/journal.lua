@@ -12,6 +12,7 @@
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it.
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
+---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
 ---   alive    the step k is still under way
 ---   over     the run has come to a verdict
 ---   decision what a person or a main agent made of the result; no step hears of it
@@ -41,12 +42,17 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field fresh boolean                  what was observed is to be observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
+---@field scopes table<string, moonlet.ScopeTime>
 ---@field answers table<string, table>
 ---@field attempts table<string, table[]>  key -> what its attempts came to
 ---@field history moonlet.History        what earlier hosts have spent
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
+
+---@class moonlet.ScopeTime   of a scope that has not come to a good end
+---@field used integer     milliseconds that it took until it failed
+---@field since integer?   when it began that has not ended, on the clock of the run
 
 local function forget_failures(journal)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
@@ -66,6 +72,12 @@ local apply = {
   over = function(journal, item)
     journal.verdict = item.verdict
     if type(item.record) == "string" then journal.records[item.record] = true end
+  end,
+  scope = function(journal, item)
+    local time = journal.scopes[item.k] or { used = 0 }
+    if item.s then time.used = time.used + math.max(0, item.ms - (time.since or item.ms)) end
+    time.since = not item.s and (time.since or item.ms) or nil
+    journal.scopes[item.k] = item.s ~= "ok" and time or nil
   end,
   decision = function() end,
   alive = function() end,
@@ -111,7 +123,7 @@ local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
     ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string" },
-  alive = { ["k?"] = "string" },
+  alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
@@ -168,7 +180,7 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new() }
+    scopes = {}, records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new() }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -411,6 +423,28 @@ function M.fact(run, key, input, observe, clean)
   value = observe()
   M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
   return value
+end
+
+--- Records that a scope begins whose time on the wall is limited.
+---@param run table
+---@param path string
+---@return integer used_ms  what of it earlier hosts have used
+function M.scope_begins(run, path)
+  local journal = run.journal
+  if not journal then return 0 end
+  local time = journal.scopes[path] or { used = 0 }
+  local used = time.used + (time.since and math.max(0, run.driven_before - time.since) or 0)
+  M.note { t = "scope", k = path, ms = beat.now(run) }
+  return used
+end
+
+--- Records that it has ended. What it used counts when it is tried again, or goes on after it was parked.
+---@param run table
+---@param path string
+---@param ok boolean
+function M.scope_ends(run, path, ok)
+  if not run.journal then return end
+  M.note { t = "scope", k = path, ms = beat.now(run), s = ok and "ok" or "failed" }
 end
 
 --- The recorded end of a scope that took too long: { order, e }.

@@ -39,7 +39,7 @@ end
 --- How often a prompt is asked at most where the provider refuses it for a while.
 ---@param job moonlet.Job
 ---@return integer
-function M.most(job) return math.max(1, job.call.retry or most_tries) end
+function M.most(job) return math.max(1, job.call.retry or job.run.config.limits.retries or most_tries) end
 
 --- Raises when the credential was refused, by whichever process heard it.
 ---@param job moonlet.Job

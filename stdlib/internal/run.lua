@@ -425,7 +425,7 @@ local function run_body(run)
   run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
     history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
   run.own_budget.on_agent = function() tell_budget(run) end
-  run.wall = wall
+  run.wall, run.least_wall = wall, wall
   tell_budget(run)
   return pcall(scope.body, run, "", {
     budget = run.own_budget, timeout = wall, timeout_kind = "budget",

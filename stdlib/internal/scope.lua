@@ -3,6 +3,7 @@
 local state_of = require "moonlet.internal.state"
 local budget = require "moonlet.internal.budget"
 local host_failure = require "moonlet.internal.host_failure"
+local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -72,6 +73,17 @@ function M.body(run, path, options, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Runs `fn` as a scope with a limit on the wall clock, in which the time of hosts before this one counts.
+local function within_wall(run, key, own_budget, wall, fn)
+  run.least_wall = math.min(run.least_wall or wall, wall)
+  local used = journal.scope_begins(run, key)
+  local results = table.pack(pcall(M.body, run, key, { budget = own_budget, timeout = math.max(0, wall - used),
+    timeout_kind = "budget", what = "the wall-clock budget of " .. key }, fn))
+  journal.scope_ends(run, key, results[1])
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
 --- ctx:scope(opts, fn): opts = { timeout = duration, name = text, budget = { agents =, tokens =, … } }.
 function M.scope(ctx, options, fn)
   if type(options) == "function" then options, fn = {}, options end
@@ -89,8 +101,7 @@ function M.scope(ctx, options, fn)
     own = budget.open(state.budget, limits, { what = "the budget of " .. key, path = key })
     local wall = limits.wall and duration.ms(limits.wall, "budget.wall")
     if wall and (not timeout or wall < timeout) then
-      return M.body(state.run, key, { budget = own, timeout = wall, timeout_kind = "budget",
-        what = "the wall-clock budget of " .. key }, fn)
+      return within_wall(state.run, key, own, wall, fn)
     end
   end
   return M.body(state.run, key, { budget = own, timeout = timeout, what = key }, fn)
