@@ -66,8 +66,12 @@ end
 local function dispatch(words)
   local name = words[1]
   if name == nil or name == "help" or name == "--help" or name == "-h" then
-    core.system.print(name == nil and 2 or 1, usage_text())
-    return nil, name == nil and 2 or 0
+    if name then
+      options.print_help(usage_text(), output.json)
+    else
+      core.system.print(2, usage_text())
+    end
+    return nil, name and 0 or 2
   end
   local verb = verbs[name]
   if not verb then

@@ -103,4 +103,13 @@ function M.help(known)
   return table.concat(lines, "\n")
 end
 
+--- Prints a help text, or an envelope that holds it.
+---@param text string
+---@param json boolean?
+function M.print_help(text, json)
+  local null = core.json.null
+  core.system.print(1, not json and text or core.json.encode { ok = true, command = "help", run = null,
+    result = { text = text }, error = null } .. "\n")
+end
+
 return M

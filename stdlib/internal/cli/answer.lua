@@ -51,7 +51,7 @@ end
 function M.main(words, output)
   local found, rest = options.parse(words, known, 2)
   if found.help then
-    core.system.print(1, usage_text .. options.help(known) .. "\n")
+    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
     return nil, 0
   end
   if not rest[1] then error(options.usage("answer which run?", "moonlet answer R-007 approve"), 0) end

@@ -21,8 +21,8 @@ local decisions = { take = true, ["take-with-changes"] = true, leave = true }
 function M.main(words)
   local found, rest = options.parse(words, known, 2)
   if found.help then
-    core.system.print(1, "usage: moonlet decide RUN take|take-with-changes|leave [options]\n\noptions:\n"
-      .. options.help(known) .. "\n")
+    options.print_help("usage: moonlet decide RUN take|take-with-changes|leave [options]\n\noptions:\n"
+      .. options.help(known) .. "\n", found.json)
     return nil, 0
   end
   if #rest ~= 2 or not decisions[rest[2]] then

@@ -81,7 +81,7 @@ end
 function M.main(words)
   local found, rest = options.parse(words, known, 2)
   if found.help then
-    core.system.print(1, "usage: moonlet doctor [options]\n\noptions:\n" .. options.help(known) .. "\n")
+    options.print_help("usage: moonlet doctor [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
     return nil, 0
   end
   if rest[1] then

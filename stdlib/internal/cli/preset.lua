@@ -75,7 +75,7 @@ end
 function M.main(words)
   local found, rest = options.parse(words, known, 2)
   if found.help then
-    core.system.print(1, usage_text .. options.help(known) .. "\n")
+    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
     return nil, 0
   end
   local verb = rest[1]

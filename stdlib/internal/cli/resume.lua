@@ -104,7 +104,7 @@ end
 function M.main(words, output)
   local found, rest = options.parse(words, M.options, 3)
   if found.help then
-    core.system.print(1, "usage: moonlet run resume RUN [options]\n\noptions:\n" .. options.help(M.options) .. "\n")
+    options.print_help("usage: moonlet run resume RUN [options]\n\noptions:\n" .. options.help(M.options) .. "\n", found.json)
     return nil, 0
   end
   if #rest ~= 1 then

@@ -416,7 +416,7 @@ function M.main(words, output)
     error(plan, 0)
   end
   if not plan then
-    core.system.print(1, help)
+    options.print_help(help, output.json)
     return nil, 0
   end
   if plan.background then return M.leave(words) end

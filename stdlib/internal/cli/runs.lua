@@ -29,7 +29,7 @@ local null = core.json.null
 local function usage(words, known, text)
   local found, rest = options.parse(words, known, 3)
   if found.help then
-    core.system.print(1, ("usage: moonlet run %s\n\noptions:\n%s\n"):format(text, options.help(known)))
+    options.print_help(("usage: moonlet run %s\n\noptions:\n%s\n"):format(text, options.help(known)), found.json)
     return nil, rest
   end
   return found, rest

@@ -75,7 +75,7 @@ local function count(number, one, many) return ("%d %s"):format(number, number =
 function M.main(words)
   local found, rest = options.parse(words, known, 3)
   if found.help then
-    core.system.print(1, usage_text:format(options.help(known)))
+    options.print_help(usage_text:format(options.help(known)), found.json)
     return nil, 0
   end
   local home = home_module.open(found.repo)

@@ -41,7 +41,7 @@ end
 function M.main(words, output)
   local found, rest = options.parse(words, known, 3)
   if found.help then
-    core.system.print(1, "usage: moonlet run wait RUN [options]\n\noptions:\n" .. options.help(known) .. "\n")
+    options.print_help("usage: moonlet run wait RUN [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
     return nil, 0
   end
   if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
