@@ -63,7 +63,8 @@ end
 function M.main(words)
   local found, rest = options.parse(words, known, 3)
   if found.help then
-    options.print_help("usage: moonlet run cancel RUN [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
+    options.print_help("usage: moonlet run cancel RUN [options]\n\noptions:\n"
+      .. options.help(known) .. "\n", found.json)
     return nil, 0
   end
   if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end

@@ -104,7 +104,8 @@ end
 function M.main(words, output)
   local found, rest = options.parse(words, M.options, 3)
   if found.help then
-    options.print_help("usage: moonlet run resume RUN [options]\n\noptions:\n" .. options.help(M.options) .. "\n", found.json)
+    options.print_help("usage: moonlet run resume RUN [options]\n\noptions:\n"
+      .. options.help(M.options) .. "\n", found.json)
     return nil, 0
   end
   if #rest ~= 1 then
