@@ -60,8 +60,29 @@ end
 
 local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
 
-local function text(rows, by)
-  if #rows == 0 then return "no agent has used anything yet\n" end
+--- Runs that have not come to their end, so that the ledger does not know what they have used.
+local function unfinished(home, found)
+  local ids = {}
+  for _, run in ipairs(core.ledger.list(home.handle, { status = "running" }, 1000) or {}) do
+    local day = type(run.started_at) == "string" and run.started_at:sub(1, 10) or ""
+    local is_within = day >= (found.since or "") and day <= (found["until"] or "9999")
+    if is_within and (not found.run or found.run == run.id) then ids[#ids + 1] = run.id end
+  end
+  return ids
+end
+
+local function unfinished_text(ids)
+  if #ids == 0 then return nil end
+  local shown = table.concat(ids, ", ", 1, math.min(#ids, 10))
+  if #ids > 10 then shown = ("%s and %d more"):format(shown, #ids - 10) end
+  return ("%s: not at an end, and not in these sums; moonlet ps tells whether it runs, run resume goes on with it")
+    :format(shown)
+end
+
+local function text(rows, by, pending)
+  if #rows == 0 then
+    return (unfinished_text(pending) or "no agent has used anything yet") .. "\n"
+  end
   local lines = { ("%-28s %8s %12s %12s %12s %12s %10s"):format(by == "all" and "" or by:upper(), "ATTEMPTS", "INPUT",
     "CACHED", "OUTPUT", "TOTAL", "USD") }
   local unreported, unpriced = 0, 0
@@ -75,6 +96,7 @@ local function text(rows, by)
     lines[#lines + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
   end
   if unpriced > 0 then lines[#lines + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
+  lines[#lines + 1] = unfinished_text(pending)
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -101,8 +123,10 @@ function M.main(words)
   local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
     since = check_day(found.since, "since"), ["until"] = check_day(found["until"], "until") }, by)
   if not rows then error(why, 0) end
+  local pending = unfinished(home, found)
   return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
-    result = { by = by, rows = core.json.array(rows) } }, 0, found.csv and csv(rows, by) or text(rows, by)
+    result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) } }, 0,
+    found.csv and csv(rows, by) or text(rows, by, pending)
 end
 
 return M
