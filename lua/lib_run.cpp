@@ -59,6 +59,9 @@ int run_home(lua_State* L) {
   return 1;
 }
 
+// The place in the registry of the home that the run which is driven, or was driven last, lies in.
+const char kHomeOfRun = 0;
+
 void discard_run(Services& services) {
   const Run& run = *services.run;
   const Dir* agent = run.agent;
@@ -145,6 +148,9 @@ int run_create(lua_State* L) {
   auto& created = push_box<Result<void>>(L);
   created = create_run(services, home, task_id, preset, run_id);
   if (!created) return raise_error(L, created.error());
+  // The run writes into the home's folder, whoever else forgets the home.
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &kHomeOfRun);
   auto& sidecar = push_box<std::string>(L);
   sidecar = "sidecars/" + services.run->task_id;
   lua_createtable(L, 0, 4);

@@ -22,7 +22,7 @@ namespace moonlet {
 struct Services;
 
 struct Run {
-  const Dir* agent = nullptr;  ///< `.agent`; belongs to a Home that Lua holds
+  const Dir* agent = nullptr;  ///< `.agent`; belongs to a Home that the registry holds
   std::optional<RunDir> dir;
   std::optional<RunLock> lock;
   std::string task_id;
