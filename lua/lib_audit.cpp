@@ -49,7 +49,7 @@ std::string text_in(const json& object, const char* key) {
 class Story {
  public:
   void take(const JournalRecord& record) {
-    auto body = parse_json(record.body);
+    auto body = parse_json(record.body, kRecordJsonLimits);
     if (!body.ok() || !body->is_object()) return;
     const std::string type = text_in(*body, "t");
     if (type == "drive" || type == "over" || type == "decision") {

@@ -72,6 +72,14 @@ int task_pending_error(lua_State* L) {
   return 1;
 }
 
+/// as_error(table) -> the table, which prints as its message
+int task_as_error(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  make_error(L, 1);
+  return 1;
+}
+
 int push_nothing(lua_State*, Operation&) { return 0; }
 
 /// wait_scope(scope): waits until no task lives in it; a cancellation does not cut it short
@@ -198,6 +206,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"cancel_scope", guard<task_cancel_scope>},
     {"scope_error", guard<task_scope_error>},
     {"pending_error", guard<task_pending_error>},
+    {"as_error", guard<task_as_error>},
     {"wait_scope", guard<task_wait_scope>},
     {"spawn", guard<task_spawn>},
     {"outcome", guard<task_outcome>},

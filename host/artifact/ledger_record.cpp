@@ -164,7 +164,7 @@ class Comparison {
 }  // namespace
 
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text) {
-  auto parsed = parse_json(text, {.max_bytes = kLongestRunRecord});
+  auto parsed = parse_json(text, kRecordJsonLimits);
   if (!parsed) return parsed.error();
   if (text_in(*parsed, "id") != id) {
     Error error;

@@ -17,7 +17,7 @@ local show_cap = 64 * 1024
 
 --- What a person is shown, and its hash, which binds the answer.
 local function shown(fields)
-  local text = core.json.encode(fields)
+  local text = core.json.encode_record(fields)
   return core.text.sha256(text):sub(1, 16)
 end
 

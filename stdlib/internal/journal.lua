@@ -7,7 +7,7 @@
 ---            not be started a second time unless a person wants it
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
----   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
+---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
 ---   fact     something that was observed: k, h, v
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it.
 ---   timeout  the scope k took too long
@@ -29,6 +29,8 @@ local function put_on_record(...) return host_failure.call(core.journal.append, 
 
 --- Verdicts after which a resumed run tries again what had failed.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
+
+local longest_cancelled_ms = 10 * 1000
 
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
@@ -163,7 +165,7 @@ local function problem_of(item)
 end
 
 local function read(text, order)
-  local ok, item = pcall(core.json.decode, text)
+  local ok, item = pcall(core.json.decode_record, text)
   local problem
   if ok then problem = problem_of(item) else problem = tostring(type(item) == "table" and item.message or item) end
   if problem then
@@ -212,22 +214,23 @@ end
 ---@param input table
 ---@return string
 function M.hash(input)
-  return core.text.sha256(core.json.encode(input)):sub(1, 32)
+  return core.text.sha256(core.json.encode_record(input)):sub(1, 32)
 end
 
 --- Appends a record and waits until it is on the disk.
 ---@param item table
 function M.append(item)
-  put_on_record(core.json.encode(item), true)
+  put_on_record(core.json.encode_record(item), true)
 end
 
 --- Appends a record that reaches the disk with the next one that is waited for, at the latest: a
 --- host that dies before has told nobody of anything that follows from it.
 ---@param item table
 function M.note(item)
-  core.journal.note(core.json.encode(item))
+  core.journal.note(core.json.encode_record(item))
 end
 
+--- What people are told of an error.
 local function error_of(err)
   if type(err) ~= "table" then return { kind = "failed", message = tostring(err) } end
   local kept = {}
@@ -236,6 +239,55 @@ local function error_of(err)
     if type(value) == "string" or type(value) == "boolean" then kept[key] = value end
   end
   return kept
+end
+
+local deepest_error = 16
+
+--- What JSON can say of something that was raised: the rest a script could not hear again.
+local function plain_of(value, depth)
+  local kind = type(value)
+  if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
+  if value == core.json.null then return value end
+  if kind == "number" then return value == value and math.abs(value) < math.huge and value or nil end
+  if kind ~= "table" or depth > deepest_error then return nil end
+  local is_list = core.json.is_array(value) or rawlen(value) > 0
+  local copy = is_list and core.json.array {} or {}
+  for key, item in next, value do
+    if math.type(key) == "integer" == is_list and (is_list or type(key) == "string") then
+      copy[is_list and #copy + 1 or key] = plain_of(item, depth + 1)
+    end
+  end
+  return copy
+end
+
+--- An error that prints as its message, whether it is raised for the first time or told again.
+local function printing(value)
+  local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
+  return is_error and task.as_error(value) or value
+end
+
+--- Puts into the record of an end what was raised, and gives it as it will be raised when it is told again.
+local function put_error(item, err, durable)
+  local plain = plain_of(err, 1)
+  if plain == nil then plain = tostring(err) end
+  item.e, item.x = error_of(plain), values.put(plain, durable)
+  return printing(plain)
+end
+
+--- What a step raised. Records of before have what people are told alone.
+local function raised(item)
+  local plain = item.x ~= nil and values.get(item.x)
+  if plain == nil or plain == false and item.x ~= false then plain = item.e end
+  return printing(plain)
+end
+
+--- Waits for the turn of what came to its end because it was cancelled: by then it is again.
+local function wait_cancelled(order)
+  local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
+  local ok, err = pcall(task.wait_turn, order)
+  task.wait_scope(shield)
+  task.close_scope(shield)
+  if not ok then error(err, 0) end
 end
 
 ---@class moonlet.Private        an observation that can be made again, and of which not all may be kept
@@ -275,10 +327,14 @@ local function replayed(run, key, hash, private)
   local item = journal.ends[key]
   if not item then return nil end
   if item.h ~= hash then return nil end
+  if item.s == "cancelled" then
+    wait_cancelled(item.order)
+    if task.pending_error() ~= nil then error(raised(item), 0) end
+    return nil
+  end
   local all = item.whole and whole(item, private)
   task.wait_turn(item.order)
-  if item.s == "cancelled" then return nil end
-  if item.s == "failed" then error(item.e, 0) end
+  if item.s == "failed" then error(raised(item), 0) end
   local value = all or values.get(item.v)
   if value == nil then return nil end
   if item.whole and not all then tell_changed(run, key) end
@@ -340,15 +396,16 @@ function M.step(run, key, input, options, live)
       once = options.once,
       again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
-    put_on_record(core.json.encode(item), options.paid or false)
+    put_on_record(core.json.encode_record(item), options.paid or false)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
     local item = { t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb,
-      s = cancelled and "cancelled" or "failed", e = error_of(result) }
-    put_on_record(core.json.encode(item), options.paid or false)
+      s = cancelled and "cancelled" or "failed" }
+    result = put_error(item, result, options.paid)
+    put_on_record(core.json.encode_record(item), options.paid or false)
   end
   error(result, 0)
 end

@@ -125,7 +125,7 @@ end
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.
 ---@return string
 function M.text(run)
-  return core.json.encode({
+  return core.json.encode_record({
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
     path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),

@@ -45,8 +45,12 @@ end
 ---@return any
 function M.put(value, durable)
   local packed = pack(value)
-  local text = core.run.redact(core.json.encode(packed))
+  local text = core.run.redact(core.json.encode_record(packed))
   if #text <= inline_cap then return packed end
+  if #text > value_cap then
+    error({ kind = "limit", message = ("a value takes %d MB on record; %d can be kept"):format(#text >> 20,
+      value_cap >> 20), hint = "keep such data in a file, and hand on its name" }, 0)
+  end
   local name = core.text.sha256(text)
   write_value(name, text, durable)
   return { ["$value"] = name, bytes = #text }
@@ -55,7 +59,7 @@ end
 --- A hash of the value as it would be kept.
 ---@param value any
 ---@return string
-function M.hash(value) return core.text.sha256(core.run.redact(core.json.encode(pack(value)))) end
+function M.hash(value) return core.text.sha256(core.run.redact(core.json.encode_record(pack(value)))) end
 
 --- The value again; nil when its file is gone or damaged.
 ---@param stored any
@@ -67,7 +71,7 @@ function M.get(stored, read)
   if not name then return unpack(stored) end
   local text = (read or core.run.read_value)(name, value_cap)
   if not text or core.text.sha256(text) ~= name then return nil end
-  return unpack(core.json.decode(text))
+  return unpack(core.json.decode_record(text))
 end
 
 return M

@@ -77,7 +77,7 @@ TEST_CASE("a failure is told again, until a run that did not end well is resumed
   const auto with = [&](const std::string& verdict, const char* ended = "true") {
     return journaled("local VERDICT, ENDED = '" + verdict + "', " + ended + "\n" + text);
   };
-  const std::string again = "denied no ask1,denied no asknil,0,denied no asknil";
+  const std::string again = "denied no ask1,denied no ask1,0,denied no ask1";
   CHECK(with("ok") == again);
   CHECK(with("needs-human") == again);
   // It was killed before it could tell.

@@ -45,7 +45,7 @@ local function close_record(home, id, rec)
   local tree = integrity.tree(root, rec.sidecar)
   if tree then rec.files, rec.files_fold = tree.files, tree.fold end
   rec.keeper_log = integrity.keeper_log(root, id)
-  local text = core.json.encode(rec, 2) .. "\n"
+  local text = core.json.encode_record(rec, 2) .. "\n"
   local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,
     files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) })
   if not noted and core.runs.holder(home.handle, id) then return false end

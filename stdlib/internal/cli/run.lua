@@ -287,7 +287,7 @@ local function find_prepared(home, id, name)
   core.run.check_id(id, "task id")
   local root = core.file.root(home.agent_path)
   local model_text = root and core.file.read(root, "sidecars/" .. id .. "/model.json", 1 << 20)
-  local ok, model = pcall(core.json.decode, model_text or "")
+  local ok, model = pcall(core.json.decode_record, model_text or "")
   if not ok or type(model) ~= "table" or model.status ~= "prepared" or type(model.run) ~= "string" then
     error(record.invalid(("nothing is prepared under '%s'"):format(id),
       "prepare it with --dry-run --task-id " .. id), 0)
