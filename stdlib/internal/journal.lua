@@ -2,7 +2,7 @@
 --- which it happened; what is not is done, and put on record before the script hears of it.
 ---
 --- Records, in the order of the file:
----   drive    a host begins to drive the run; with retry it does again what had failed
+---   drive    a host begins to drive the run; with retry it does again what had failed, with fresh what was observed
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
 ---            not be started a second time unless a person wants it
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
@@ -41,6 +41,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field begins table<string, table>    key -> the begin record of its last attempt
 ---@field ended table<string, boolean>   key -> it had an end once, whatever is made of that
 ---@field failures table<string, true>   keys of the ends that a host which retries is not to hear of
+---@field frontier integer               the order of the last record of a step
 ---@field fresh boolean                  what was observed is to be observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
@@ -61,9 +62,18 @@ local function forget_failures(journal)
   journal.failures, journal.timeouts = {}, {}
 end
 
+--- The world is looked at anew; what agents answered, and what was done once, stays.
+local function forget_observed(journal)
+  journal.facts, journal.timeouts = {}, {}
+  for key, item in pairs(journal.ends) do
+    if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
+  end
+end
+
 local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
+    if item.fresh then forget_observed(journal) end
     if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
@@ -164,6 +174,9 @@ local function problem_of(item)
   if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
 end
 
+--- What a script has had done: what it observed before that, it has gone by.
+local done_by_steps = { begin = true, attempt = true, ["end"] = true }
+
 local function read(text, order)
   local ok, item = pcall(core.json.decode_record, text)
   local problem
@@ -182,13 +195,15 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new() }
+    scopes = {}, records = {}, ended = {}, failures = {}, frontier = 0, fresh = fresh or false,
+    history = history.new() }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
     for order, text in ipairs(texts) do
       local item = read(text, order)
       apply[item.t](journal, item)
+      if done_by_steps[item.t] then journal.frontier = order end
       journal.history:read(item)
     end
   end)
@@ -201,12 +216,7 @@ function M.open(fresh, ended)
     journal.retry = true
     forget_failures(journal)
   end
-  if fresh then
-    journal.facts, journal.timeouts = {}, {}
-    for key, item in pairs(journal.ends) do
-      if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
-    end
-  end
+  if fresh then forget_observed(journal) end
   return journal
 end
 
@@ -480,6 +490,19 @@ function M.fact(run, key, input, observe, clean)
   value = observe()
   M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
   return value
+end
+
+--- Reads a budget: what a script saw before it went on is told again. What it saw last is looked at anew, for
+--- somebody may have given more since.
+---@param run table
+---@param key string
+---@param observe fun(): table
+---@return table
+function M.reading(run, key, observe)
+  local journal = run.journal
+  local item = journal and journal.facts[key]
+  if item and item.order > journal.frontier then journal.facts[key] = nil end
+  return M.fact(run, key, { verb = "budget" }, observe)
 end
 
 --- Records that a scope begins whose time on the wall is limited.

@@ -28,7 +28,10 @@ end
 
 --- What the attempts came to; what has no end was cancelled, or lost with its host.
 local function status_of(charges, ended)
-  if ended then return ended.s end
+  if ended then
+    local is_late = ended.s == "cancelled" and type(ended.e) == "table" and ended.e.kind == "timeout"
+    return is_late and "failed" or ended.s
+  end
   local entry = charges[#charges].entry
   return entry and entry.status ~= "ok" and "failed" or "cancelled"
 end

@@ -171,6 +171,14 @@ local function was_taken_over(step)
   end
 end
 
+--- The status of a step that raised. What was cancelled because it is not needed any more, has not failed; what
+--- took too long has.
+local function status_of(err)
+  if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
+  local pending = core.task.pending_error()
+  return pending and pending.kind ~= "timeout" and "cancelled" or "failed"
+end
+
 local function add_steps(run)
   --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
   --- Returns the value, and the step, which the caller ends.
@@ -183,8 +191,7 @@ local function add_steps(run)
     run.journal.history:tell(key)
     if not ok then
       if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
-      local parked = type(value) == "table" and rawget(value, "kind") == "parked"
-      run.end_step(step, parked and "parked" or "failed", { error = value })
+      run.end_step(step, status_of(value), { error = value })
       error(value, 0)
     end
     step.cached = cached
@@ -268,7 +275,8 @@ local function begin_record(run, plan)
   end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
+    moonlet = core.system.version, retry = run.journal.retry, fresh = run.journal.fresh or nil,
+    record = integrity.hash_of_record(run.record) }
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)

@@ -44,7 +44,11 @@ M.getters = {
   model = function(state) return state.run.model end,
   task_id = function(state) return state.run.task_id end,
   run_id = function(state) return state.run.id end,
-  budget = function(state) return require("moonlet.internal.budget").view(state.budget) end,
+  budget = function(state)
+    return require("moonlet.internal.journal").reading(state.run, M.key(state, "budget"), function()
+      return require("moonlet.internal.budget").view(state.budget)
+    end)
+  end,
   inputs = function(state) return state.run.input_list() end,
 }
 
