@@ -1,5 +1,6 @@
---- Agents that are on record and that the script was not asked for again, because the function that they lie in has
---- ended, or the script was edited: they were paid, and are steps of the run as before.
+--- What the journal has of agents beside what the script was told. Those that it was not asked for again, because the
+--- function that they lie in has ended, or the script was edited: they were paid, and are steps of the run as before.
+--- And every attempt that was begun, which is what the ledger counts.
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -69,6 +70,53 @@ function M.add_steps(run)
     run.step_keys[key] = true
     run.steps[#run.steps + 1] = step_of(run, by_key, key, run.journal.history.charges[key])
   end
+end
+
+--- The attempts of a step that were begun, by their numbers. One that came to nothing has a begin and no more.
+local function begun_of(run, key)
+  local found, last = {}, run.journal.begins[key] or {}
+  local function note(number, item, entry)
+    -- A command that is done once is begun too, and is no agent.
+    if math.type(number) ~= "integer" or last.once and number == last.a then return end
+    local attempt = found[number] or { step = key, number = number }
+    found[number] = attempt
+    attempt.runner, attempt.model = item.runner or attempt.runner, item.model or attempt.model
+    local told = entry and entry.usage
+    if type(told) == "table" and told ~= null then attempt.usage = told end
+  end
+  for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
+  -- What this host has begun has no charge: all of a step goes to one runner.
+  for _, entry in ipairs(run.journal.attempts[key] or {}) do
+    note(entry.number, not found[entry.number] and last or {}, entry)
+  end
+  note(last.a, last)
+  return found
+end
+
+--- Every attempt of an agent that was begun on the run, whatever became of it: { step, number, runner, model, usage },
+--- without a usage where none was told.
+---@param run table
+---@return table[]
+function M.attempts(run)
+  local seen, keys, list = {}, {}, {}
+  for _, by_key in ipairs { run.journal.history.charges, run.journal.attempts, run.journal.begins } do
+    for key in pairs(by_key) do
+      if not seen[key] then keys[#keys + 1] = key end
+      seen[key] = true
+    end
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local found, numbers = begun_of(run, key), {}
+    for number in pairs(found) do numbers[#numbers + 1] = number end
+    table.sort(numbers)
+    for _, number in ipairs(numbers) do
+      local attempt = found[number]
+      attempt.runner = attempt.runner or run.runner_name
+      list[#list + 1] = attempt
+    end
+  end
+  return list
 end
 
 return M

@@ -1,6 +1,7 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
 local credentials = require "moonlet.internal.credentials"
 local grants = require "moonlet.internal.grants"
+local past = require "moonlet.internal.past"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -145,8 +146,9 @@ function M.text(run)
     usage = run.verdict and total_usage(run) or null,
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
     result = or_null(run.kept_result),
-    steps = run.verdict and step_records(run, true) or null, files = or_null(run.files), files_fold = run.files_fold,
-    keeper_log = run.keeper_log,
+    steps = run.verdict and step_records(run, true) or null,
+    attempts = run.verdict and core.json.array(past.attempts(run)) or null,
+    files = or_null(run.files), files_fold = run.files_fold, keeper_log = run.keeper_log,
   }, 2) .. "\n"
 end
 

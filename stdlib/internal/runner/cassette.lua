@@ -87,9 +87,33 @@ function M.prepare(dir)
     "name a folder that can be made and written"), 0)
 end
 
---- Puts a whole recording in place of the one before. Later attempts of an earlier recording are none of
---- this one's.
-local function replace(base, beside, number)
+--- The numbers of the attempts that a step has recordings of, ascending.
+local function recorded_numbers(root, path)
+  local numbers = {}
+  for _, entry in ipairs(core.file.list(root, path) or {}) do
+    local digits = entry.name:match("^attempt%-([1-9]%d*)$")
+    if digits and #digits < 10 then numbers[#numbers + 1] = math.tointeger(tonumber(digits)) end
+  end
+  table.sort(numbers)
+  return numbers
+end
+
+--- The attempts with the same input as the present one, whose recordings stand beside its own. One that was lost or
+--- given up has left none: what lies there under its number is of an earlier recording.
+local function kept_before(job)
+  local story, key = job.run.journal, job.step.key
+  local kept = job.kept or {}
+  job.kept = kept
+  for _, charge in ipairs(story.history.charges[key] or {}) do
+    local entry = charge.entry
+    if entry and entry.class ~= "abandoned" and charge.hash == story.begins[key].h then kept[charge.number] = true end
+  end
+  return kept
+end
+
+--- Puts a whole recording in place of the one before. Attempts of an earlier recording, or with an input that the
+--- step has no more, are none of this one's.
+local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
   local moved, err = true, nil
@@ -100,9 +124,10 @@ local function replace(base, beside, number)
     core.file.remove(base, beside)
     error(err, 0)
   end
-  for _, entry in ipairs(core.file.list(base, ".") or {}) do
-    local n = tonumber(entry.name:match("^attempt%-(%d+)$"))
-    if entry.name == old or n and n > number then core.file.remove(base, entry.name) end
+  if there then core.file.remove(base, old) end
+  kept[number] = true
+  for _, n in ipairs(recorded_numbers(base, ".")) do
+    if n > number or not kept[n] then core.file.remove(base, "attempt-" .. n) end
   end
 end
 
@@ -136,7 +161,7 @@ function M.keep(job, attempt, exit)
   if answer then put("output.md", answer) end
   put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
     duration_ms = exit.duration_ms }, 2) .. "\n")
-  replace(base, beside, attempt.number)
+  replace(base, beside, attempt.number, kept_before(job))
 end
 
 local function miss(dir, message, hint)
@@ -197,16 +222,21 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- The recording of an attempt: that of its number, or else the last one.
+--- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
+--- Numbers are left out where an attempt was lost with its host, or its step was edited.
+---@return string path, table call, boolean first
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
-  for n = number, 1, -1 do
-    local path = ("%s/attempt-%d"):format(name, n)
-    if core.file.stat(root, path) then return path, read_call(root, dir, path) end
+  local numbers = recorded_numbers(root, name)
+  if #numbers > 0 then
+    local at = math.min(number, #numbers)
+    local path = ("%s/attempt-%d"):format(name, numbers[at])
+    return path, read_call(root, dir, path), at == 1
   end
   local keys = {}
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local call = read_json(root, entry.name .. "/attempt-1/call.json")
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
     if call and type(call.key) == "string" and #keys < 20 then keys[#keys + 1] = core.text.printable(call.key, 100) end
   end
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
@@ -272,8 +302,8 @@ function M.play(spec, job, attempt)
   local root = core.file.root(dir)
   if not root then miss(dir, "is not there") end
   local key = job.step.key
-  local path, call = find(root, dir, key, attempt.number)
-  check_prompt(dir, key, call.prompt, attempt.repair and call.attempt == 1 and call.prompt or prompt_of(job, attempt))
+  local path, call, first = find(root, dir, key, attempt.number)
+  check_prompt(dir, key, call.prompt, attempt.repair and first and call.prompt or prompt_of(job, attempt))
   local kind = fault_of(spec, key, attempt.number)
   local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
     stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }
