@@ -164,6 +164,7 @@ local function entry_of(attempt, result, started)
   return { number = attempt.number, status = result.status, why = result.exit.why, exit_code = result.exit.code,
     class = result.class, duration_ms = core.clock.monotonic() - started, usage = result.usage,
     used = result.used, error = result.error and result.error.message or core.json.null,
+    model = result.model and core.text.printable(result.model, 200),
     warnings = result.warnings and result.warnings[1] and core.json.array(result.warnings) or nil,
     taken_over = attempt.state ~= nil or nil }
 end
@@ -296,6 +297,7 @@ local function do_agent(job, last, hash, own_budget)
     result = { status = "failed", text = "", error = result, attempts = list, files_changed = stay.changed(job, list) }
   end
   job.step.attempts, job.step.files_changed = result.attempts, result.files_changed
+  job.step.model = usage.model_of(result.attempts) or job.model
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
@@ -327,7 +329,7 @@ local function run_agent_step(job, key, own_budget)
   end)
   if step.cached then restore(job, value) end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
-  step.attempts = value.attempts
+  step.attempts, step.model = value.attempts, usage.model_of(value.attempts) or job.model
   run.end_step(step, "ok", {})
   value.dir = run.absolute(job.dir)
   return value
