@@ -39,7 +39,7 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
----@field ended table<string, boolean>   key -> it had an end once, whatever is made of that
+---@field ended table<string, integer>   key -> its last attempt when it ended, whatever is made of that
 ---@field failures table<string, true>   keys of the ends that a host which retries is not to hear of
 ---@field frontier integer               the order of the last record of a step
 ---@field fresh boolean                  what was observed is to be observed again
@@ -116,7 +116,7 @@ local function has_failed(journal, key)
 end
 
 apply["end"] = function(journal, item)
-  journal.ended[item.k] = true
+  journal.ended[item.k] = journal.begins[item.k] and journal.begins[item.k].a or 0
   journal.ends[item.k] = item
   journal.failures[item.k] = (item.s ~= "ok" or item.again) and true or nil
   if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end

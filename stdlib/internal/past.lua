@@ -43,8 +43,9 @@ local function step_of(run, by_key, key, charges)
   for _, charge in ipairs(charges) do
     ms = ms + (charge.entry and math.tointeger(charge.entry.duration_ms) or 0)
   end
-  local step = { key = key, kind = "agent", runner = last.runner or run.runner_name, model = last.model, cached = true,
-    status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
+  local told = usage.model_of { last.entry }
+  local step = { key = key, kind = "agent", runner = last.runner or run.runner_name, model = told or last.model,
+    cached = true, status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
     gone = not lies_in_cached(by_key, key) }
   if step.status == "failed" then
     step.error = ended and ended.e or { kind = "failed", message = tostring(last.entry and last.entry.error) }
