@@ -81,7 +81,8 @@ local function begun_of(run, key)
     if math.type(number) ~= "integer" or last.once and number == last.a then return end
     local attempt = found[number] or { step = key, number = number }
     found[number] = attempt
-    attempt.runner, attempt.model = item.runner or attempt.runner, item.model or attempt.model
+    attempt.runner = item.runner or attempt.runner
+    attempt.model = usage.model_of { entry } or attempt.model or item.model
     local told = entry and entry.usage
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
