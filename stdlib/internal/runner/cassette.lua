@@ -5,6 +5,8 @@
 --- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to
 --- steps of which NAME is a part of the key.
 ---
+--- What an agent changed on disk is not on a cassette: a step that may write says so when it is played back.
+---
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
 --- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
 local record = require "moonlet.record"
@@ -36,25 +38,46 @@ local function parse_fault(text)
   return { kind = kind, times = times, step = step }
 end
 
+--- Takes the faults off the text before and after the folder, whose name may hold commas.
+local function split(text)
+  local before, after = {}, {}
+  while true do
+    local fault, rest = text:match("^fault=([^,]*),(.*)$")
+    if not fault then fault, rest = text:match("^fault=([^,]*)$"), "" end
+    if not fault then break end
+    before[#before + 1], text = fault, rest
+  end
+  while true do
+    local rest, fault = text:match("^(.*),fault=([^,]*)$")
+    if not rest then break end
+    table.insert(after, 1, fault)
+    text = rest
+  end
+  table.move(after, 1, #after, #before + 1, before)
+  return text, before
+end
+
 --- What follows "cassette:" in --runner.
 ---@param rest string
----@return {name: string, dir: string, faults: table[]}
-function M.parse(rest)
-  local spec = { name = "cassette", faults = {} }
-  for item in (rest or ""):gmatch("[^,]+") do
-    local fault = item:match("^fault=(.*)$")
-    if fault then
-      spec.faults[#spec.faults + 1] = parse_fault(fault)
-    else
-      spec.dir = item
-    end
-  end
-  if spec.dir and spec.dir:sub(1, 1) ~= "/" then spec.dir = core.system.cwd() .. "/" .. spec.dir end
-  if not spec.dir then
+---@param base string?  where a folder stands that is named from there; else the working directory
+---@return {name: string, dir: string, faults: table[], text: string}
+function M.parse(rest, base)
+  local dir, asked = split(rest or "")
+  if dir == "" then
     error(record.invalid("--runner cassette names no folder", "write --runner cassette:DIR"), 0)
   end
+  if dir:find(",fault=", 1, true) then
+    error(record.invalid(("the faults of the cassette '%s' stand on both sides of a part of its name")
+      :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
+  end
+  local spec = { name = "cassette", faults = {} }
   -- A resumed run may stand elsewhere.
-  spec.text = "cassette:" .. spec.dir .. (rest:find(",", 1, true) and rest:match(",.*$") or "")
+  spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
+  spec.text = "cassette:" .. spec.dir
+  for i, fault in ipairs(asked) do
+    spec.faults[i] = parse_fault(fault)
+    spec.text = ("%s,fault=%s"):format(spec.text, fault)
+  end
   return spec
 end
 
@@ -75,6 +98,11 @@ local function prompt_of(job, attempt) return neutral(job.run, attempt.prompt) e
 --- Makes the folder of --record, before anything is started that would have to be paid for in vain.
 ---@param dir string  absolute
 function M.prepare(dir)
+  local named, spec = pcall(M.parse, dir)
+  if not named or spec.dir ~= dir then
+    error(record.invalid(("--record: no cassette can be named %s"):format(core.text.printable(dir, 400)),
+      "name a folder without ',fault=' in its path"), 0)
+  end
   local root, err = core.file.make_root(dir)
   local probe = ".moonlet-" .. core.clock.random_hex(8)
   local written
@@ -312,6 +340,10 @@ function M.play(spec, job, attempt)
   run.write_artifact(job.dir .. "/stdout.log", tape.stdout)
   run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end
+  if call.sandbox == "workspace-write" or job.sandbox == "workspace-write" then
+    run.emit("warning", { step = key,
+      text = "a cassette holds what an agent said, not what it wrote: no file is changed" })
+  end
   local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
     cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = #tape.stdout, stdout_kept = #tape.stdout,
     stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false }
