@@ -137,15 +137,21 @@ int task_watch(lua_State* L) {
   return 1;
 }
 
-/// sleep(ms)
-int task_sleep(lua_State* L) {
+int sleep_for(lua_State* L, bool watches) {
   const lua_Number ms = luaL_checknumber(L, 1);
   luaL_argcheck(L, ms >= 0 && ms < 1e13, 1, "milliseconds expected");
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
-  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms));
+  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms), watches);
   return scheduler.await(L);
 }
+
+/// sleep(ms)
+int task_sleep(lua_State* L) { return sleep_for(L, false); }
+
+/// watch_sleep(ms): the same for one who only watches others: nothing comes of it that anybody
+/// else waits for, so it does not keep a run from parking
+int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
 /// wait_turn(order): until every task waits and no lower order is waited for; without an order,
 /// after all that have one
@@ -210,6 +216,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"park", guard<task_park>},
     {"expire_at_turn", guard<task_expire_at_turn>},
     {"check", guard<task_check>},
+    {"watch_sleep", guard<task_watch_sleep>},
     {nullptr, nullptr},
 };
 
