@@ -34,6 +34,9 @@ local retried = { failed = true, cancelled = true, budget = true, blocked = true
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
 ---@class moonlet.Journal
+--- How names stand in the keys of a run that begins now (internal/state.lua).
+M.names = "escaped"
+
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
@@ -66,6 +69,7 @@ local apply = {
     if item.retry then forget_failures(journal) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
+    if item.names ~= M.names then journal.plain_names = true end
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,

@@ -268,7 +268,8 @@ local function begin_record(run, plan)
   end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
+    moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
+    record = integrity.hash_of_record(run.record) }
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)

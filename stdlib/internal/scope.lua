@@ -196,7 +196,7 @@ local function run_branches(state, items, keys, limit, fn, on_failure)
     while next_index <= #items and not state.failure do
       local i = next_index
       next_index = i + 1
-      local path = state.path .. "/" .. keys[i]
+      local path = state.path .. "/" .. state_of.part(state.run, keys[i])
       local results = table.pack(pcall(M.body, state.run, path, { budget = state.budget }, fn, items[i], i))
       outcomes[i] = { ok = results[1], value = results[2] }
       if not results[1] then on_failure(i, results[2]) end

@@ -76,6 +76,26 @@ function M.of(ctx)
   return state
 end
 
+local escapes = { ["/"] = "%2F", ["#"] = "%23" }
+
+--- A name as a part of a key: "/" and "#" stand between the parts and belong to nobody's name, or two steps could
+--- have the same key, and the step of one scope could lie in another one.
+---@param run table
+---@param name string
+---@return string
+function M.part(run, name)
+  -- A run that began before this goes on with the keys that it has on record.
+  if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
+  return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
+end
+
+--- A key as it would be if its names were plain.
+---@param key string
+---@return string
+function M.plain(key)
+  return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
+end
+
 --- The key of the next step called `name` in this body: its path, the name, and from the second
 --- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
 ---@param state moonlet.State
@@ -84,7 +104,8 @@ end
 function M.key(state, name)
   local count = (state.counts[name] or 0) + 1
   state.counts[name] = count
-  local own = count == 1 and name or ("%s#%d"):format(name, count)
+  local own = M.part(state.run, name)
+  if count > 1 then own = ("%s#%d"):format(own, count) end
   return state.path == "" and own or state.path .. "/" .. own
 end
 

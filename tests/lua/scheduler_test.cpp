@@ -129,6 +129,19 @@ TEST_CASE("who only watches the others does not keep them from parking") {
   CHECK(with("sleep") == "3000");
 }
 
+TEST_CASE("names in keys are unambiguous, and plain ones stay as they are") {
+  CHECK(run(R"(
+    local state = require "moonlet.internal.state"
+    local parts, back = {}, true
+    for i, name in ipairs { "review", "100%", "a/b#2", "50%2F", "%%2F", "%/", "" } do
+      parts[i] = state.part({}, name)
+      back = back and state.plain(parts[i]) == name
+    end
+    parts[#parts + 1] = state.part({ journal = { plain_names = true } }, "a/b#2")
+    return back, table.concat(parts, " "))") ==
+        "true,review 100% a%2Fb%232 50%252F %%252F %%2F  a/b#2");
+}
+
 TEST_CASE("parallel keeps the order of the items and its limit") {
   CHECK(scoped(R"(
     local now, most = 0, 0

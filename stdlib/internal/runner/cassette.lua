@@ -8,6 +8,7 @@
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
 --- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
 local record = require "moonlet.record"
+local state_of = require "moonlet.internal.state"
 local truth = require "moonlet.internal.truth"
 
 local M = {}
@@ -200,6 +201,8 @@ end
 --- The recording of an attempt: that of its number, or else the last one.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
+  -- One that was recorded when names went into keys as they are.
+  if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
   for n = number, 1, -1 do
     local path = ("%s/attempt-%d"):format(name, n)
     if core.file.stat(root, path) then return path, read_call(root, dir, path) end
@@ -230,8 +233,9 @@ local function check_prompt(dir, key, recorded, now)
 end
 
 local function fault_of(spec, key, number)
+  local plain = state_of.plain(key)
   for _, fault in ipairs(spec.faults) do
-    if number <= fault.times and (fault.step == "" or key:find(fault.step, 1, true)) then return fault.kind end
+    if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
   end
 end
 
