@@ -197,7 +197,7 @@ local function add_steps(run)
     end
     local step = { key = key, kind = kind, runner = runner, status = "running",
       started_wall = core.clock.wall(), started = core.clock.monotonic() }
-    run.step_keys[key] = true
+    run.step_keys[key] = step
     run.steps[#run.steps + 1] = step
     return step
   end
@@ -455,7 +455,7 @@ local function settle_unreached(run, ok, err)
     elseif ok and state == "running" then
       core.process.stop(key, id)
     end
-    if ok and state and state ~= "none" then
+    if ok and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
       journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text })
