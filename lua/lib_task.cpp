@@ -192,6 +192,12 @@ int task_expire_at_turn(lua_State* L) {
   return 0;
 }
 
+/// current() -> what stands for the running task as long as it lives
+int task_current(lua_State* L) {
+  lua_pushlightuserdata(L, Scheduler::of(L).running());
+  return 1;
+}
+
 /// check(): raises when the running task is cancelled
 int task_check(lua_State* L) {
   Scheduler::of(L).check(L);
@@ -210,13 +216,14 @@ constexpr luaL_Reg kFunctions[] = {
     {"join", guard<task_join>},
     {"watch", guard<task_watch>},
     {"sleep", guard<task_sleep>},
+    {"watch_sleep", guard<task_watch_sleep>},
     {"wait_turn", guard<task_wait_turn>},
     {"hold_turn", guard<task_hold_turn>},
     {"release_turn", guard<task_release_turn>},
     {"park", guard<task_park>},
     {"expire_at_turn", guard<task_expire_at_turn>},
+    {"current", guard<task_current>},
     {"check", guard<task_check>},
-    {"watch_sleep", guard<task_watch_sleep>},
     {nullptr, nullptr},
 };
 

@@ -18,6 +18,7 @@
 ---   decision what a person or a main agent made of the result; no step hears of it
 --- With ms: for how long the run had been driven by then, in milliseconds.
 local beat = require "moonlet.internal.beat"
+local endings = require "moonlet.internal.endings"
 local history = require "moonlet.internal.history"
 local host_failure = require "moonlet.internal.host_failure"
 local values = require "moonlet.internal.values"
@@ -33,10 +34,10 @@ local retried = { failed = true, cancelled = true, budget = true, blocked = true
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
----@class moonlet.Journal
 --- How names stand in the keys of a run that begins now (internal/state.lua).
 M.names = "escaped"
 
+---@class moonlet.Journal
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
@@ -52,6 +53,8 @@ M.names = "escaped"
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
+---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field plain_names boolean?           it began when names went into keys as they are
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
 ---@field used integer     milliseconds that it took until it failed
@@ -60,16 +63,17 @@ M.names = "escaped"
 local function forget_failures(journal)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
+  endings.forget(journal.endings)
 end
 
 local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
+    if item.names ~= M.names then journal.plain_names = true end
     if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
-    if item.names ~= M.names then journal.plain_names = true end
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = item end,
@@ -184,13 +188,15 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new() }
+    scopes = {}, records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new(),
+    endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
     for order, text in ipairs(texts) do
       local item = read(text, order)
       apply[item.t](journal, item)
+      endings.read(journal.endings, item)
       journal.history:read(item)
     end
   end)
@@ -205,6 +211,7 @@ function M.open(fresh, ended)
   end
   if fresh then
     journal.facts, journal.timeouts = {}, {}
+    endings.forget(journal.endings, true)
     for key, item in pairs(journal.ends) do
       if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
     end
@@ -337,6 +344,8 @@ function M.step(run, key, input, options, live)
   tell_new_input(run, key, hash)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
+  if run.cancels then run.end_cancelled() end
+  endings.touch(journal.endings, key)
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
@@ -425,6 +434,7 @@ function M.fact(run, key, input, observe, clean)
     if value ~= nil then return value end
   end
   value = observe()
+  endings.touch(run.journal.endings, key)
   M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
   return value
 end

@@ -1,5 +1,6 @@
 --- Agents that are on record and that the script was not asked for again, because the function that they lie in has
 --- ended, or the script was edited: they were paid, and are steps of the run as before.
+local endings = require "moonlet.internal.endings"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -18,11 +19,11 @@ local function lies_in_cached(by_key, key)
 end
 
 --- Whether a step that the script was not asked for again is one of it all the same: it lies in a function that is told
---- from the journal.
+--- from the journal, or in a clean-up, which is done anew where its body is.
 ---@param run table
 ---@param key string
 ---@return boolean
-function M.is_told(run, key) return lies_in_cached(run.step_keys, key) end
+function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or endings.holds(key) end
 
 local function usages_of(charges)
   local list = {}

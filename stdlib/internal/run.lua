@@ -223,8 +223,15 @@ local function add_steps(run)
 
   --- Nothing but gates and questions is left: the run ends until they are answered.
   function run.end_parked()
+    run.is_parking = true
     core.task.cancel_scope(run.scope, { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") })
+  end
+
+  --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
+  function run.end_cancelled()
+    core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
+    core.task.check()
   end
 
   function run.note_degraded(path, succeeded, total, lost)
@@ -289,7 +296,7 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {},
+    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -421,8 +428,11 @@ end
 
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  -- The time in which nobody drove the run does not count.
-  local wall = run.budget.wall and math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  -- The time in which nobody drove the run does not count; nor does that of putting in order what it leaves.
+  local wall
+  if run.budget.wall and not run.cancels then
+    wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  end
   run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
     history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
   run.own_budget.on_agent = function() tell_budget(run) end

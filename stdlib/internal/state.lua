@@ -9,6 +9,7 @@ local M = {}
 ---@field path string        the key prefix of this body: "" or "parallel/2"
 ---@field counts table       name -> how often this body used it
 ---@field finalizers function[]
+---@field within table?     the clean-up that this body is part of
 ---@field failure any        what a spawned task raised first
 ---@field open boolean
 
@@ -96,17 +97,28 @@ function M.plain(key)
   return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
 end
 
+--- Where the steps of a body are: below its path, or where its clean-up has its own, also that of an enclosing body
+--- that the clean-up uses.
+local function place_of(state)
+  local cleaning = state.run.cleaning
+  local place = cleaning and cleaning[core.task.current()]
+  return place and state.within ~= place and place or state
+end
+
 --- The key of the next step called `name` in this body: its path, the name, and from the second
 --- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
 ---@param state moonlet.State
 ---@param name string
+---@param at_once boolean?  this place may not be one that can wait
 ---@return string
-function M.key(state, name)
-  local count = (state.counts[name] or 0) + 1
-  state.counts[name] = count
+function M.key(state, name, at_once)
+  local place = place_of(state)
+  if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
+  local count = (place.counts[name] or 0) + 1
+  place.counts[name] = count
   local own = M.part(state.run, name)
   if count > 1 then own = ("%s#%d"):format(own, count) end
-  return state.path == "" and own or state.path .. "/" .. own
+  return place.path == "" and own or place.path .. "/" .. own
 end
 
 return M
