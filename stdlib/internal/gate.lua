@@ -67,6 +67,7 @@ end
 
 --- Waits until nothing else can happen, then ends the run as parked.
 local function park(run, item)
+  if run.cancels then run.end_cancelled() end
   run.parked[#run.parked + 1] = item
   run.emit("warning", { step = item.key, text = ("waits for a person: %s"):format(item.text) })
   task.park()

@@ -18,6 +18,7 @@
 ---   decision what a person or a main agent made of the result; no step hears of it
 --- With ms: for how long the run had been driven by then, in milliseconds.
 local beat = require "moonlet.internal.beat"
+local endings = require "moonlet.internal.endings"
 local history = require "moonlet.internal.history"
 local host_failure = require "moonlet.internal.host_failure"
 local values = require "moonlet.internal.values"
@@ -34,6 +35,9 @@ local longest_cancelled_ms = 10 * 1000
 
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
+
+--- How names stand in the keys of a run that begins now (internal/state.lua).
+M.names = "escaped"
 
 ---@class moonlet.Journal
 ---@field resumed boolean
@@ -52,6 +56,8 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
+---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field plain_names boolean?           it began when names went into keys as they are
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
 ---@field used integer     milliseconds that it took until it failed
@@ -60,11 +66,13 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 local function forget_failures(journal)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
+  endings.forget(journal.endings)
 end
 
 --- The world is looked at anew; what agents answered, and what was done once, stays.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
+  endings.forget(journal.endings, true)
   for key, item in pairs(journal.ends) do
     if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
   end
@@ -74,6 +82,7 @@ local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
     if item.fresh then forget_observed(journal) end
+    if item.names ~= M.names then journal.plain_names = true end
     if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
@@ -196,7 +205,7 @@ end
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, ended = {}, failures = {}, frontier = 0, fresh = fresh or false,
-    history = history.new() }
+    history = history.new(), endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -204,6 +213,7 @@ function M.open(fresh, ended)
       local item = read(text, order)
       apply[item.t](journal, item)
       if done_by_steps[item.t] then journal.frontier = order end
+      endings.read(journal.endings, item)
       journal.history:read(item)
     end
   end)
@@ -399,6 +409,8 @@ function M.step(run, key, input, options, live)
   tell_new_input(run, key, hash)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
+  if run.cancels then run.end_cancelled() end
+  endings.touch(journal.endings, key)
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
@@ -488,6 +500,7 @@ function M.fact(run, key, input, observe, clean)
     if value ~= nil then return value end
   end
   value = observe()
+  endings.touch(run.journal.endings, key)
   M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
   return value
 end

@@ -1,6 +1,7 @@
 --- What the journal has of agents beside what the script was told. Those that it was not asked for again, because the
 --- function that they lie in has ended, or the script was edited: they were paid, and are steps of the run as before.
 --- And every attempt that was begun, which is what the ledger counts.
+local endings = require "moonlet.internal.endings"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -17,6 +18,13 @@ local function lies_in_cached(by_key, key)
   end
   return false
 end
+
+--- Whether a step that the script was not asked for again is one of it all the same: it lies in a function that is told
+--- from the journal, or in a clean-up, which is done anew where its body is.
+---@param run table
+---@param key string
+---@return boolean
+function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or endings.holds(key) end
 
 local function usages_of(charges)
   local list = {}
@@ -37,7 +45,7 @@ local function status_of(charges, ended)
   return entry and entry.status ~= "ok" and "failed" or "cancelled"
 end
 
-local function step_of(run, by_key, key, charges)
+local function step_of(run, key, charges)
   local last, ended = charges[#charges], run.journal.history.ends[key]
   local ms = 0
   for _, charge in ipairs(charges) do
@@ -46,7 +54,7 @@ local function step_of(run, by_key, key, charges)
   local told = usage.model_of { last.entry }
   local step = { key = key, kind = "agent", runner = last.runner or run.runner_name, model = told or last.model,
     cached = true, status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
-    gone = not lies_in_cached(by_key, key) }
+    gone = not lies_in_cached(run.step_keys, key) }
   if step.status == "failed" then
     step.error = ended and ended.e or { kind = "failed", message = tostring(last.entry and last.entry.error) }
   end
@@ -65,11 +73,10 @@ function M.add_steps(run)
   end
   if #keys == 0 then return end
   table.sort(keys)
-  local by_key = {}
-  for _, step in ipairs(run.steps) do by_key[step.key] = step end
   for _, key in ipairs(keys) do
-    run.step_keys[key] = true
-    run.steps[#run.steps + 1] = step_of(run, by_key, key, run.journal.history.charges[key])
+    local step = step_of(run, key, run.journal.history.charges[key])
+    run.step_keys[key] = step
+    run.steps[#run.steps + 1] = step
   end
 end
 

@@ -204,7 +204,7 @@ local function add_steps(run)
     end
     local step = { key = key, kind = kind, runner = runner, status = "running",
       started_wall = core.clock.wall(), started = core.clock.monotonic() }
-    run.step_keys[key] = true
+    run.step_keys[key] = step
     run.steps[#run.steps + 1] = step
     return step
   end
@@ -230,8 +230,15 @@ local function add_steps(run)
 
   --- Nothing but gates and questions is left: the run ends until they are answered.
   function run.end_parked()
+    run.is_parking = true
     core.task.cancel_scope(run.scope, { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") })
+  end
+
+  --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
+  function run.end_cancelled()
+    core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
+    core.task.check()
   end
 
   function run.note_degraded(path, succeeded, total, lost)
@@ -275,7 +282,8 @@ local function begin_record(run, plan)
   end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, retry = run.journal.retry, fresh = run.journal.fresh or nil,
+    moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
+    fresh = run.journal.fresh or nil,
     record = integrity.hash_of_record(run.record) }
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
@@ -296,7 +304,7 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {},
+    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -428,8 +436,11 @@ end
 
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  -- The time in which nobody drove the run does not count.
-  local wall = run.budget.wall and math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  -- The time in which nobody drove the run does not count; nor does that of putting in order what it leaves.
+  local wall
+  if run.budget.wall and not run.cancels then
+    wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  end
   run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
     history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
   run.own_budget.on_agent = function() tell_budget(run) end
@@ -462,7 +473,7 @@ local function settle_unreached(run, ok, err)
     elseif ok and state == "running" then
       core.process.stop(key, id)
     end
-    if ok and state and state ~= "none" then
+    if ok and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
       journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text })

@@ -134,7 +134,7 @@ function M.text(run)
     options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
-    prepared = run.prepared or nil, sidecar = run.sidecar,
+    prepared = run.prepared or nil, cleanup = run.owes_cleanup, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,

@@ -87,6 +87,34 @@ TEST_CASE("a failure is told again, until a run that did not end well is resumed
   }
 }
 
+TEST_CASE(
+    "what a body cleans up is told again where it has ended so before, and done anew otherwise") {
+  CHECK(journaled(R"(
+    local all = {}
+    local function try(input, fails)
+      pcall(scope.body, run, "inner", {}, function(ctx)
+        ctx:finally(function() ctx:step("clean", {}, function() done[#done + 1] = "clean" return 1 end) end)
+        step("inner/work", input, function() return 1 end)
+        if fails then error "on purpose" end
+      end)
+      all[#all + 1] = list(done)
+    end
+    function run.step(key, _, _, input, options, live) return journal.step(run, key, input, options, live), {} end
+    function run.end_step() end
+    local function host(input, fails, ended)
+      begin(false, ended)
+      try(input, fails)
+    end
+    host(1, true)          -- fails
+    host(1, true)          -- its host was killed: the same ending
+    over "failed"
+    host(1, true, true)    -- tried again
+    host(2, true)          -- another step
+    host(2, false)         -- another ending
+    host(2, false)
+    return table.concat(all, ","))") == "inner/work clean,,clean,inner/work clean,clean,");
+}
+
 TEST_CASE("what failed in a retry that was killed is told again") {
   CHECK(journaled(R"(
     local count = 0

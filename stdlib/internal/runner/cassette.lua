@@ -10,6 +10,7 @@
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
 --- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
 local record = require "moonlet.record"
+local state_of = require "moonlet.internal.state"
 local truth = require "moonlet.internal.truth"
 
 local M = {}
@@ -255,6 +256,8 @@ end
 ---@return string path, table call, boolean first
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
+  -- One that was recorded when names went into keys as they are.
+  if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
   local numbers = recorded_numbers(root, name)
   if #numbers > 0 then
     local at = math.min(number, #numbers)
@@ -288,8 +291,9 @@ local function check_prompt(dir, key, recorded, now)
 end
 
 local function fault_of(spec, key, number)
+  local plain = state_of.plain(key)
   for _, fault in ipairs(spec.faults) do
-    if number <= fault.times and (fault.step == "" or key:find(fault.step, 1, true)) then return fault.kind end
+    if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
   end
 end
 
