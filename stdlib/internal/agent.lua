@@ -274,7 +274,7 @@ end
 --- the runner and the model that they lead to: where those stay the same, the answer does.
 local function input_of(job)
   local run, call = job.run, job.call
-  return { verb = "agent", prompt = core.run.redact(call.prompt), runner = job.runner.name, argv = job.argv,
+  return { verb = "agent", prompt = call.prompt, runner = job.runner.name, argv = job.argv,
     model = job.model, role = call.role or run.options.agent_role, returns = call.returns, cwd = call.cwd,
     env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
     writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,

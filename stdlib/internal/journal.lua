@@ -9,7 +9,8 @@
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
 ---   fact     something that was observed: k, h, v
----            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it.
+---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
+---            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
@@ -21,6 +22,7 @@ local beat = require "moonlet.internal.beat"
 local endings = require "moonlet.internal.endings"
 local history = require "moonlet.internal.history"
 local host_failure = require "moonlet.internal.host_failure"
+local identity = require "moonlet.internal.identity"
 local values = require "moonlet.internal.values"
 local task = core.task
 
@@ -58,6 +60,7 @@ M.names = "escaped"
 ---@field records table<string, boolean> hashes of what run.json was
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
 ---@field plain_names boolean?           it began when names went into keys as they are
+---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
 ---@field used integer     milliseconds that it took until it failed
@@ -143,10 +146,12 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
-    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string" },
+    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string" },
   alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
-  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
-  fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
+  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",
+    ["raw?"] = "string" },
+  fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
+  timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
 }
 
@@ -204,7 +209,7 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, ended = {}, failures = {}, frontier = 0, fresh = fresh or false,
+    scopes = {}, records = {}, raws = {}, ended = {}, failures = {}, frontier = 0, fresh = fresh or false,
     history = history.new(), endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
@@ -228,13 +233,6 @@ function M.open(fresh, ended)
   end
   if fresh then forget_observed(journal) end
   return journal
-end
-
---- A hash that is the same for the same input, whatever order its keys were set in.
----@param input table
----@return string
-function M.hash(input)
-  return core.text.sha256(core.json.encode_record(input)):sub(1, 32)
 end
 
 --- Appends a record and waits until it is on the disk.
@@ -314,21 +312,23 @@ end
 ---@field clean fun(value: any): any  the same value where all of it may be kept
 ---@field again fun(): any            makes it again
 
---- What a record holds of a value: `v`, and `whole` where that is not all of it.
+--- Adds to a record what it holds of a value.
 local function put(item, value, private, durable)
-  local kept = private and private.clean(value) or value
-  if kept ~= value then item.whole = values.hash(value) end
-  item.v = values.put(kept, durable)
+  identity.put(item, value, private and private.clean(value) or value, durable)
   return item
 end
 
-local function tell_changed(run, key)
-  run.emit("log", { step = key, text = "it held what looks like a secret, which is not kept, and it is not the same "
-    .. "any more: what is on record is taken, without the secret" })
+local function tell_changed(run, item)
+  run.emit("log", { step = item.k, text = item.places
+    and "it held a secret that the environment does not have any more: what is on record is taken, with its name only"
+    or "it held what looks like a secret, which is not kept, and it is not the same any more: what is on record is "
+      .. "taken, without the secret" })
 end
 
---- What was observed when the record was made, if it can still be observed; else what is on record.
+--- What was observed when the record was made, if its secrets are known, or it can still be observed; else nil.
 local function whole(item, private)
+  local value = identity.restored(item)
+  if value ~= nil then return value end
   local ok, again = false, nil
   if private then
     -- Others do not hear of what came later meanwhile.
@@ -336,7 +336,7 @@ local function whole(item, private)
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
-  if ok and values.hash(again) == item.whole then return again end
+  if ok and values.is(again, item.whole) then return again end
   return nil
 end
 
@@ -355,9 +355,10 @@ local function replayed(run, key, hash, private)
   local all = item.whole and whole(item, private)
   task.wait_turn(item.order)
   if item.s == "failed" then error(raised(item), 0) end
-  local value = all or values.get(item.v)
+  local value = all
+  if value == nil then value = values.get(item.v) end
   if value == nil then return nil end
-  if item.whole and not all then tell_changed(run, key) end
+  if item.whole and all == nil then tell_changed(run, item) end
   return "ok", value
 end
 
@@ -402,7 +403,7 @@ end
 function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
-  local hash = M.hash(input)
+  local hash = identity.of(journal, input, journal.ends[key], journal.begins[key])
   settle_earlier(run, key, hash, options.settle)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
@@ -414,7 +415,8 @@ function M.step(run, key, input, options, live)
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
-    local item = put({ t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb, s = "ok",
+    local item = put({ t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
+      s = "ok",
       once = options.once,
       again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
@@ -424,7 +426,7 @@ function M.step(run, key, input, options, live)
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
-    local item = { t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb,
+    local item = { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
       s = cancelled and "cancelled" or "failed" }
     result = put_error(item, result, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
@@ -439,7 +441,7 @@ end
 ---@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
-  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash }
+  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash, raw = run.journal.raws[hash] }
   for name, value in pairs(more or {}) do item[name] = value end
   run.journal.begins[key] = item
   M.append(item)
@@ -487,21 +489,24 @@ end
 ---@return any
 function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
-  local hash = M.hash(input)
-  local item = run.journal.facts[key]
+  local journal = run.journal
+  local item = journal.facts[key]
+  local hash = identity.of(journal, input, item)
   local value
   if item and item.h == hash then
     if item.whole then
+      value = identity.restored(item)
+      if value ~= nil then return value end
       value = observe()
-      if values.hash(value) == item.whole then return value end
-      tell_changed(run, key)
+      if values.is(value, item.whole) then return value end
+      tell_changed(run, item)
     end
     value = values.get(item.v)
     if value ~= nil then return value end
   end
   value = observe()
   endings.touch(run.journal.endings, key)
-  M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
+  M.note(put({ t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean }, false))
   return value
 end
 

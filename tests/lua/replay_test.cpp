@@ -17,6 +17,7 @@ const std::string kJournal = R"(
   local function add(text) records[#records + 1] = text end
   core.journal = { append = add, note = add, collect = function() end, open = function() return { table.unpack(records) } end }
   core.run.redact = function(text) return text end
+  core.secret.key = function() return "key" end
   core.run.write_value = function(name, text) files[name] = text end
   core.run.read_value = function(name) return files[name] end
   local run = { limit = 8, note_degraded = function() end,

@@ -281,6 +281,8 @@ end
 
 --- Says what is different in a prompt: the first line that is.
 local function check_prompt(dir, key, recorded, now)
+  -- It may have been recorded where nobody knew that a word of it is a secret.
+  recorded = core.run.redact(recorded)
   if recorded == now then return end
   local old, new = lines_of(recorded), lines_of(now)
   local i = 1
