@@ -1,6 +1,8 @@
 // The part of core.file that puts files in place and keeps what was there: a merge goes file by
 // file.
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "host/artifact/swap.h"
 #include "lua/error.h"
@@ -53,6 +55,21 @@ int file_swap(lua_State* L) {
   return push_done(L, done);
 }
 
+/// sync(dir, names) -> true, or nil and an error: these files have reached the disk, with one wait
+/// for all where the system can do that
+int file_sync(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  auto& names = push_box<std::vector<std::string>>(L);
+  auto& done = push_box<Result<void>>(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {
+    names.emplace_back(check_path(L, -1));
+    lua_pop(L, 1);
+  }
+  done = dir.sync_files(names);
+  return push_done(L, done);
+}
+
 /// set_mode(dir, path, mode) -> true, or nil and an error
 int file_set_mode(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
@@ -84,9 +101,13 @@ int file_remove_empty(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"content", guard<file_content>},           {"swap", guard<file_swap>},
-    {"set_mode", guard<file_set_mode>},         {"make_dirs", guard<file_make_dirs>},
-    {"remove_empty", guard<file_remove_empty>}, {nullptr, nullptr},
+    {"content", guard<file_content>},
+    {"swap", guard<file_swap>},
+    {"sync", guard<file_sync>},
+    {"set_mode", guard<file_set_mode>},
+    {"make_dirs", guard<file_make_dirs>},
+    {"remove_empty", guard<file_remove_empty>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@ local own_index = require "moonlet.internal.own_index"
 local M = {}
 
 local pause_every = 200
+local synced_alone = 32 -- files, above which one wait for the whole disk takes less
 
 ---@class moonlet.OverlayEntry
 ---@field path string
@@ -112,14 +113,14 @@ local function write_files(run, key, dir, folder, list, env)
 end
 
 --- A file keeps the permissions that the user gave it, but for the bit that git knows.
-local function keep_mode(stage, name, base, result)
+local function keep_mode(stage, name, base, result, durable)
   local had, has = base:match("^file (%d+)"), result:match("^file (%d+)")
   if not had or not has or had == has then return result end
   local was, is = tonumber(had, 8), tonumber(has, 8)
   if (was & 64) ~= (is & 64) then return result end
   local done, err = core.file.set_mode(stage, name, was)
   if not done then error(err, 0) end
-  return content(stage, name, true)
+  return content(stage, name, durable)
 end
 
 --- Where the results lie, beneath `.agent`.
@@ -157,14 +158,15 @@ function M.of(run, key, dir, parent, changes, patch, prefix)
     local _, failed = core.file.make_root(run.absolute(folder .. "/tree"))
     if failed then error(failed, 0) end
     write_files(run, key, folder, run.absolute(folder .. "/tree"), made, env)
-    local entries = {}
+    local entries, files, alone = {}, {}, #made <= synced_alone
     for i, change in ipairs(changes) do
       local path, name = change.path, prefix .. i
       local result, base = "", states[change.path]
       if change.state ~= "D" then
         local moved, why = core.file.rename(stage, "tree/" .. path, name)
         if not moved then error(why, 0) end
-        result = keep_mode(stage, name, base, content(stage, name, true))
+        result = keep_mode(stage, name, base, content(stage, name, alone), alone)
+        if result:sub(1, 4) == "file" then files[#files + 1] = name end
       end
       if result ~= base then
         entries[#entries + 1] = { path = path, base = base, result = result, name = name }
@@ -172,6 +174,10 @@ function M.of(run, key, dir, parent, changes, patch, prefix)
       if i % pause_every == 0 then core.task.sleep(0) end
     end
     core.file.remove(stage, "tree")
+    if not alone then
+      local done, why = core.file.sync(stage, files)
+      if not done then error(why, 0) end
+    end
     return entries
   end)
 end

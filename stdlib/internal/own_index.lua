@@ -6,7 +6,7 @@ local host_git = require "moonlet.internal.host_git"
 local M = {}
 
 local list_cap = 64 << 20
-local most_words = 200 -- of a command line that names paths
+local most_bytes = 100000 -- of a command line that names paths
 
 local function verb_of(words)
   for _, word in ipairs(words) do
@@ -142,10 +142,16 @@ end
 local function entries_of(run, key, paths, env)
   local wanted, found = {}, {}
   for _, path in ipairs(paths) do wanted[path] = true end
-  for first = 1, #paths, most_words do
-    local exit = M.git(run, key, run.top, { "ls-files", "--stage", "-z", "--",
-      table.unpack(paths, first, math.min(#paths, first + most_words - 1)) },
+  local first, last = 1, 0
+  while last < #paths do
+    local bytes = 0
+    repeat
+      last = last + 1
+      bytes = bytes + #paths[last] + 1
+    until last == #paths or bytes + #paths[last + 1] > most_bytes
+    local exit = M.git(run, key, run.top, { "ls-files", "--stage", "-z", "--", table.unpack(paths, first, last) },
       { cap = list_cap, env = { GIT_INDEX_FILE = env.GIT_INDEX_FILE, GIT_LITERAL_PATHSPECS = "1" } })
+    first = last + 1
     for entry, path in exit.stdout:gmatch("(%d+ %x+ 0)\t([^%z]+)%z") do
       if wanted[path] then found[#found + 1] = entry .. "\t" .. path end
     end
