@@ -67,6 +67,16 @@ void push_error(lua_State* L, const Error& error) {
   luaL_setmetatable(L, kErrorMetatable);
 }
 
+void make_error(lua_State* L, int index) {
+  index = lua_absindex(L, index);
+  if (lua_getmetatable(L, index)) {
+    lua_pop(L, 1);
+    return;
+  }
+  luaL_getmetatable(L, kErrorMetatable);
+  lua_setmetatable(L, index);
+}
+
 int raise_error(lua_State* L, const Error& error) {
   push_error(L, error);
   return lua_error(L);

@@ -10,6 +10,10 @@ namespace moonlet {
 /// Pushes the error table of `error`.
 void push_error(lua_State* L, const Error& error);
 
+/// Makes the table at `index` an error table, which prints as its message; one with a metatable
+/// stays as it is.
+void make_error(lua_State* L, int index);
+
 /// Raises `error`. The caller owns no C++ object beyond boxes; `error` itself lives in a box.
 int raise_error(lua_State* L, const Error& error);
 

@@ -49,7 +49,7 @@ std::string text_in(const json& object, const char* key) {
 class Story {
  public:
   void take(const JournalRecord& record) {
-    auto body = parse_json(record.body);
+    auto body = parse_json(record.body, kRecordJsonLimits);
     if (!body.ok() || !body->is_object()) return;
     const std::string type = text_in(*body, "t");
     if (type == "drive" || type == "over" || type == "decision") {
@@ -63,9 +63,12 @@ class Story {
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
       const std::string key = text_in(*body, "k");
       begun_[key] = attempt;
-      attempts_.emplace(logged_name(key), logged_name(attempt_name(key, attempt)));
+      // One that was begun twice is played only where both say so.
+      const bool played = text_in(*body, "runner") == kCassette;
+      const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
+      if (!is_new) known->second = known->second && played;
     }
-    if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"));
+    if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"), *body);
     for (const json& value : *body) {
       if (!value.is_object()) continue;
       if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
@@ -76,29 +79,41 @@ class Story {
 
   /// Where the keeper's log and the journal do not fit together: `untold` are attempts of finished
   /// steps that left no trace in the log, `unbegun` the attempts in it that nobody had begun.
+  /// A cassette starts no process: `played` are the untold ones that say they are of one, `acted`
+  /// those that say so and were started all the same.
   json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
     if (!keepers) keepers = std::vector<LoggedKeeper>{};  // one that cannot be read tells nothing
-    std::set<Attempt> told;
-    json unbegun = json::array();
+    std::set<Attempt> told, not_started;
+    json unbegun = json::array(), acted = json::array();
     const std::string boot = boot_id();
     for (const LoggedKeeper& keeper : *keepers) {
       for (const auto& [number, child] : keeper.children) {
-        if (!keeper.may_have_started(child, boot)) continue;
         const Attempt attempt{child.step, child.attempt};
+        if (!keeper.may_have_started(child, boot)) {
+          not_started.insert(attempt);
+          continue;
+        }
         // Only attempts that are paid for, or done once, are begun; they have numbers.
         const bool numbered = child.attempt.find('@') != std::string::npos;
         if (!told.insert(attempt).second || !numbered) continue;
-        if (attempts_.count(attempt) == 0) unbegun.push_back(child.attempt);
+        const auto begun = attempts_.find(attempt);
+        if (begun == attempts_.end()) {
+          unbegun.push_back(child.attempt);
+        } else if (begun->second) {
+          acted.push_back(child.attempt);
+        }
       }
     }
-    json untold = json::array();
-    for (const auto& [key, attempt] : finished_) {
-      if (told.count({logged_name(key), logged_name(attempt_name(key, attempt))}) == 0) {
-        untold.push_back({{"key", key}, {"attempt", attempt}});
-      }
+    json untold = json::array(), played = json::array();
+    for (const auto& [key, end] : finished_) {
+      const Attempt attempt = as_logged(key, end.attempt);
+      if (told.count(attempt) != 0) continue;
+      // A command that is not there fails its validation, which is a result too.
+      if (end.no_success && not_started.count(attempt) != 0) continue;
+      (attempts_.at(attempt) ? played : untold).push_back({{"key", key}, {"attempt", end.attempt}});
     }
-    return {{"untold", untold}, {"unbegun", unbegun}};
+    return {{"untold", untold}, {"unbegun", unbegun}, {"played", played}, {"acted", acted}};
   }
 
   /// The files of large values: which are missing, which are not what their name says, and how many
@@ -132,19 +147,27 @@ class Story {
  private:
   using Attempt = std::pair<std::string, std::string>;  // the step and the attempt, as logged
 
-  static std::string attempt_name(const std::string& key, int number) {
-    return key + "@" + std::to_string(number);
+  struct End {
+    int attempt;
+    bool no_success;  // a later host does the step again
+  };
+
+  static constexpr const char* kCassette = "cassette";
+
+  static Attempt as_logged(const std::string& key, int number) {
+    return {logged_name(key), logged_name(key + "@" + std::to_string(number))};
   }
 
-  void finish(const std::string& key) {
+  void finish(const std::string& key, const json& end) {
     const auto begun = begun_.find(key);
-    if (begun != begun_.end()) finished_[key] = begun->second;
+    if (begun == begun_.end()) return;
+    finished_[key] = {begun->second, end.value("again", json()) == true};
   }
 
   json marks_ = json::array();
   std::map<std::string, int> begun_;
-  std::map<std::string, int> finished_;
-  std::set<Attempt> attempts_;  // that were begun
+  std::map<std::string, End> finished_;
+  std::map<Attempt, bool> attempts_;  // that were begun; whether a cassette played them
   std::set<std::string> values_;
 };
 
@@ -169,8 +192,8 @@ Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold, unbegun
-/// }: what the journal says, checked against the files beside it
+/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold, unbegun,
+/// played, acted }: what the journal says, checked against the files beside it
 int audit_story(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);

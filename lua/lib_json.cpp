@@ -12,32 +12,46 @@ namespace moonlet {
 
 namespace {
 
-/// decode(text) -> value; raises `invalid` with line and column
-int json_decode(lua_State* L) {
+int decode(lua_State* L, const JsonLimits& limits) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 1, &size);
   auto& parsed = push_box<Result<nlohmann::json>>(L, Error{});
-  JsonLimits limits;
-  limits.max_bytes = kMaxValueBytes;
-  limits.max_values = kMaxValueNodes;
   parsed = parse_json({text, size}, limits);
   if (!parsed) return raise_error(L, parsed.error());
   push_value(L, *parsed);
   return 1;
 }
 
-/// encode(value [, indent]) -> text
-int json_encode(lua_State* L) {
+/// decode(text) -> value; raises `invalid` with line and column
+int json_decode(lua_State* L) {
+  constexpr ValueLimits kValue;
+  JsonLimits limits;
+  limits.max_bytes = kValue.bytes;
+  limits.max_values = kValue.nodes;
+  return decode(L, limits);
+}
+
+/// decode_record(text) -> value: whatever encode_record() has written
+int json_decode_record(lua_State* L) { return decode(L, kRecordJsonLimits); }
+
+int encode(lua_State* L, const ValueLimits& limits) {
   luaL_checkany(L, 1);
   const int indent = static_cast<int>(luaL_optinteger(L, 2, -1));
   luaL_argcheck(L, indent >= -1 && indent <= 16, 2, "an indent of 0 to 16 expected");
   auto& value = push_box<nlohmann::json>(L);
-  read_value(L, 1, value);
+  read_value(L, 1, value, limits);
   auto& text = push_box<std::string>(L);
   text = json_text(value, indent);
   lua_pushlstring(L, text.data(), text.size());
   return 1;
 }
+
+/// encode(value [, indent]) -> text
+int json_encode(lua_State* L) { return encode(L, {}); }
+
+/// encode_record(value [, indent]) -> text: of what the host puts on record, with room around the
+/// values
+int json_encode_record(lua_State* L) { return encode(L, kRecordLimits); }
 
 /// validate(schema, value) -> nothing when `value` is as the JSON Schema (draft-07) says, else a
 /// text that says what is not. A schema that is none itself raises.
@@ -81,9 +95,14 @@ int json_is_array(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"decode", guard<json_decode>},     {"encode", guard<json_encode>},
-    {"validate", guard<json_validate>}, {"array", guard<json_array>},
-    {"is_array", guard<json_is_array>}, {nullptr, nullptr},
+    {"decode", guard<json_decode>},
+    {"encode", guard<json_encode>},
+    {"decode_record", guard<json_decode_record>},
+    {"encode_record", guard<json_encode_record>},
+    {"validate", guard<json_validate>},
+    {"array", guard<json_array>},
+    {"is_array", guard<json_is_array>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -72,6 +72,14 @@ int task_pending_error(lua_State* L) {
   return 1;
 }
 
+/// as_error(table) -> the table, which prints as its message
+int task_as_error(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  make_error(L, 1);
+  return 1;
+}
+
 int push_nothing(lua_State*, Operation&) { return 0; }
 
 /// wait_scope(scope): waits until no task lives in it; a cancellation does not cut it short
@@ -137,15 +145,21 @@ int task_watch(lua_State* L) {
   return 1;
 }
 
-/// sleep(ms)
-int task_sleep(lua_State* L) {
+int sleep_for(lua_State* L, bool watches) {
   const lua_Number ms = luaL_checknumber(L, 1);
   luaL_argcheck(L, ms >= 0 && ms < 1e13, 1, "milliseconds expected");
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
-  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms));
+  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms), watches);
   return scheduler.await(L);
 }
+
+/// sleep(ms)
+int task_sleep(lua_State* L) { return sleep_for(L, false); }
+
+/// watch_sleep(ms): the same for one who only watches others: nothing comes of it that anybody
+/// else waits for, so it does not keep a run from parking
+int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
 /// wait_turn(order): until every task waits and no lower order is waited for; without an order,
 /// after all that have one
@@ -186,6 +200,12 @@ int task_expire_at_turn(lua_State* L) {
   return 0;
 }
 
+/// current() -> what stands for the running task as long as it lives
+int task_current(lua_State* L) {
+  lua_pushlightuserdata(L, Scheduler::of(L).running());
+  return 1;
+}
+
 /// check(): raises when the running task is cancelled
 int task_check(lua_State* L) {
   Scheduler::of(L).check(L);
@@ -198,17 +218,20 @@ constexpr luaL_Reg kFunctions[] = {
     {"cancel_scope", guard<task_cancel_scope>},
     {"scope_error", guard<task_scope_error>},
     {"pending_error", guard<task_pending_error>},
+    {"as_error", guard<task_as_error>},
     {"wait_scope", guard<task_wait_scope>},
     {"spawn", guard<task_spawn>},
     {"outcome", guard<task_outcome>},
     {"join", guard<task_join>},
     {"watch", guard<task_watch>},
     {"sleep", guard<task_sleep>},
+    {"watch_sleep", guard<task_watch_sleep>},
     {"wait_turn", guard<task_wait_turn>},
     {"hold_turn", guard<task_hold_turn>},
     {"release_turn", guard<task_release_turn>},
     {"park", guard<task_park>},
     {"expire_at_turn", guard<task_expire_at_turn>},
+    {"current", guard<task_current>},
     {"check", guard<task_check>},
     {nullptr, nullptr},
 };

@@ -26,7 +26,8 @@ class IdleOperation final : public Operation {
 
 class SleepOperation final : public Operation, public std::enable_shared_from_this<SleepOperation> {
  public:
-  explicit SleepOperation(Loop& loop) : loop_(loop) {}
+  SleepOperation(Loop& loop, bool watches) : loop_(loop), watches_(watches) {}
+  bool is_passive() const override { return watches_; }
   void start(std::int64_t ms) {
     timer_ = loop_.after(ms, [self = shared_from_this()] { self->complete(); });
   }
@@ -37,6 +38,7 @@ class SleepOperation final : public Operation, public std::enable_shared_from_th
     complete();
   }
   Loop& loop_;
+  const bool watches_;
   Loop::TimerId timer_{};
 };
 
@@ -379,8 +381,8 @@ std::shared_ptr<Operation> Scheduler::wait_task(const std::shared_ptr<Task>& tas
   return join;
 }
 
-std::shared_ptr<Operation> Scheduler::sleep(std::int64_t ms) {
-  auto operation = std::make_shared<SleepOperation>(loop_);
+std::shared_ptr<Operation> Scheduler::sleep(std::int64_t ms, bool watches) {
+  auto operation = std::make_shared<SleepOperation>(loop_, watches);
   operation->start(ms);
   return operation;
 }

@@ -148,8 +148,8 @@ class Scheduler {
   void release_turn(std::uint64_t order);
   /// The open scope times out when its turn has come, by no clock.
   void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
-  /// Completes after `ms`.
-  std::shared_ptr<Operation> sleep(std::int64_t ms);
+  /// Completes after `ms`. Of one who only `watches` nothing comes that others wait for.
+  std::shared_ptr<Operation> sleep(std::int64_t ms, bool watches = false);
   Task* running() const { return running_.get(); }
   /// The coroutine of the running task, which is no coroutine of the script's.
   bool is_task_thread(lua_State* L) const;

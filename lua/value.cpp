@@ -20,6 +20,7 @@ void push_string(lua_State* L, const std::string& text) {
 
 struct Reader {
   lua_State* L;
+  const ValueLimits& limits;
   std::size_t nodes = 0;
   std::size_t bytes = 0;
   std::size_t polled = 0;
@@ -30,13 +31,21 @@ struct Reader {
 
   void count(std::size_t size) {
     bytes += size;
-    if (bytes > kMaxValueBytes) refuse("it holds more than 16 MB of text");
+    if (bytes > limits.bytes) {
+      refuse(lua_pushfstring(L, "it holds more than %d MB of text",
+                             static_cast<int>(limits.bytes >> 20)));
+    }
     if ((++polled & 0xfff) == 0) LuaState::poll(L);
   }
 
   void read(int index, json& out, int depth) {
-    if (depth > kMaxValueDepth) refuse("it nests deeper than 64 levels, or contains itself");
-    if (++nodes > kMaxValueNodes) refuse("it holds more than 1,000,000 values");
+    if (depth > limits.depth) {
+      refuse(
+          lua_pushfstring(L, "it nests deeper than %d levels, or contains itself", limits.depth));
+    }
+    if (++nodes > limits.nodes) {
+      refuse(lua_pushfstring(L, "it holds more than %d values", static_cast<int>(limits.nodes)));
+    }
     switch (lua_type(L, index)) {
       case LUA_TNIL:
         out = nullptr;
@@ -187,9 +196,9 @@ void push_value(lua_State* L, const json& value) {
   }
 }
 
-void read_value(lua_State* L, int index, json& out) {
+void read_value(lua_State* L, int index, json& out, const ValueLimits& limits) {
   index = lua_absindex(L, index);
-  Reader{L}.read(index, out, 0);
+  Reader{L, limits}.read(index, out, 0);
 }
 
 }  // namespace moonlet

@@ -11,9 +11,14 @@ namespace moonlet {
 
 /// How deep a value may nest, how many values and how many bytes of text it may hold. Outside of
 /// Lua no allocator caps it.
-constexpr int kMaxValueDepth = 64;
-constexpr std::size_t kMaxValueNodes = 1'000'000;
-constexpr std::size_t kMaxValueBytes = std::size_t{16} << 20;
+struct ValueLimits {
+  int depth = 64;
+  std::size_t nodes = 1'000'000;
+  std::size_t bytes = std::size_t{16} << 20;
+};
+
+/// What the host puts on record holds several such values, deeper within.
+constexpr ValueLimits kRecordLimits{96, 4'000'000, std::size_t{256} << 20};
 
 /// Registers the metatable of arrays; called once a state.
 void open_values(lua_State* L);
@@ -23,7 +28,7 @@ void push_value(lua_State* L, const nlohmann::json& value);
 
 /// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for what
 /// JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access only.
-void read_value(lua_State* L, int index, nlohmann::json& out);
+void read_value(lua_State* L, int index, nlohmann::json& out, const ValueLimits& limits = {});
 
 /// The metatable that marks a table as an array, pushed.
 void push_array_metatable(lua_State* L);

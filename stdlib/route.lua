@@ -12,10 +12,10 @@ local function merged(base, over)
 end
 
 --- The user's entry for a task type, whatever way its name is written.
-local function own_entry(config, name)
-  if config.routes[name] then return config.routes[name] end
-  for key, entry in pairs(config.routes) do
-    if type(key) == "string" and routes.normal(key) == name then return entry end
+local function own_entry(own, name)
+  if own[name] then return own[name] end
+  for key, entry in pairs(own) do
+    if routes.normal(key) == name then return entry end
   end
   return nil
 end
@@ -29,9 +29,12 @@ return function(spec)
   local risk = spec.risk or "low"
   routes.check_risk(risk, "m.route.risk")
   local config = spec.config or require("moonlet.internal.config").current()
+  local own = config.routes
+  if own == nil then own = {} end
+  if spec.config then routes.check(own, "m.route.config.routes") end
   local name = spec.task_type and spec.task_type:find("%S") and routes.normal(spec.task_type) or nil
-  if name then routes.check_name(name, config.routes) end
-  local entry = name and own_entry(config, name)
+  if name then routes.check_name(name, own) end
+  local entry = name and own_entry(own, name)
   local at_risk = entry and entry[risk]
   local chosen = merged(merged(routes.sidecar, entry), at_risk)
   -- A runner of the user's own does not know the model of the built-in one.

@@ -89,15 +89,11 @@ LedgerStep step_of(const json& item, std::int64_t seq) {
   return step;
 }
 
-LedgerUsage usage_of(const LedgerRun& run, const LedgerStep& step, const json& reported) {
-  LedgerUsage usage;
+/// What an attempt used; `usage` says whose it was.
+LedgerUsage usage_of(const LedgerRun& run, LedgerUsage usage, const json& reported) {
   usage.run = run.id;
-  usage.step = step.key;
-  usage.attempt = step.attempt;
-  usage.runner = step.runner;
-  usage.model = text_in(reported, "model");
   // The run's model is that of its own runner: a step may have asked another one.
-  if (usage.model.empty() && step.runner == run.runner) usage.model = run.model;
+  if (usage.model.empty() && usage.runner == run.runner) usage.model = run.model;
   if (run.started_at) usage.day = iso8601_utc(*run.started_at).substr(0, 10);
   usage.input = number_in(reported, "input_tokens");
   usage.cached = number_in(reported, "cached_input_tokens");
@@ -107,6 +103,25 @@ LedgerUsage usage_of(const LedgerRun& run, const LedgerStep& step, const json& r
   usage.cost_usd = real_in(reported, "cost_usd");
   usage.cost_is = text_in(reported, "cost_is");
   return usage;
+}
+
+/// A record of a moonlet that did not list the attempts: a step stands for all of its own.
+LedgerUsage usage_of_step(const LedgerRun& run, const LedgerStep& step, const json& reported) {
+  LedgerUsage usage;
+  usage.step = step.key;
+  usage.attempt = step.attempt;
+  usage.runner = step.runner;
+  usage.model = text_in(reported, "model");
+  return usage_of(run, std::move(usage), reported);
+}
+
+LedgerUsage usage_of_attempt(const LedgerRun& run, const json& item) {
+  LedgerUsage usage;
+  usage.step = text_in(item, "step");
+  usage.attempt = number_in(item, "number").value_or(1);
+  usage.runner = text_in(item, "runner");
+  usage.model = text_in(item, "model");
+  return usage_of(run, std::move(usage), member(item, "usage"));
 }
 
 std::string shown(const std::string& value) { return value.empty() ? "nothing" : value; }
@@ -133,15 +148,19 @@ class Comparison {
     });
   }
 
-  /// Rows of two lists with the same `key_of`; those that only one of them has are noted.
-  template <typename Row, typename KeyOf>
+  /// Rows of two lists for the same attempt of the step `step_of`; those that only one of them has
+  /// are noted.
+  template <typename Row>
   void lists(const char* what, const std::vector<Row>& is, const std::vector<Row>& should_be,
-             KeyOf key_of) {
-    std::map<std::string, std::pair<const Row*, const Row*>> pairs;
-    for (const Row& row : is) pairs[key_of(row)].first = &row;
-    for (const Row& row : should_be) pairs[key_of(row)].second = &row;
-    for (const auto& [key, pair] : pairs) {
-      const std::string name = std::string(what) + " '" + printable(key, 80) + "'";
+             std::string Row::*step_of) {
+    using Attempt = std::pair<std::string, std::int64_t>;
+    std::map<Attempt, std::pair<const Row*, const Row*>> pairs;
+    for (const Row& row : is) pairs[{row.*step_of, row.attempt}].first = &row;
+    for (const Row& row : should_be) pairs[{row.*step_of, row.attempt}].second = &row;
+    for (const auto& [attempt, pair] : pairs) {
+      const std::string number = attempt.second == 1 ? "" : "@" + std::to_string(attempt.second);
+      const std::string name =
+          std::string(what) + " '" + printable(attempt.first + number, 80) + "'";
       if (pair.first == nullptr) {
         note(name + " (is not there)");
       } else if (pair.second == nullptr) {
@@ -164,7 +183,7 @@ class Comparison {
 }  // namespace
 
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text) {
-  auto parsed = parse_json(text, {.max_bytes = kLongestRunRecord});
+  auto parsed = parse_json(text, kRecordJsonLimits);
   if (!parsed) return parsed.error();
   if (text_in(*parsed, "id") != id) {
     Error error;
@@ -174,14 +193,19 @@ Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text) {
   }
   LedgerRecord record;
   record.run = run_of(id, *parsed);
+  const json& attempts = member(*parsed, "attempts");
   std::int64_t seq = 0;
   if (const json& steps = member(*parsed, "steps"); steps.is_array()) {
     for (const json& item : steps) {
       record.steps.push_back(step_of(item, ++seq));
-      if (const json& reported = member(item, "usage"); reported.is_object()) {
-        record.usage.push_back(usage_of(record.run, record.steps.back(), reported));
+      const json& reported = member(item, "usage");
+      if (!attempts.is_array() && reported.is_object()) {
+        record.usage.push_back(usage_of_step(record.run, record.steps.back(), reported));
       }
     }
+  }
+  if (attempts.is_array()) {
+    for (const json& item : attempts) record.usage.push_back(usage_of_attempt(record.run, item));
   }
   return record;
 }
@@ -189,12 +213,8 @@ Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text) {
 std::vector<std::string> ledger_differences(const LedgerRecord& is, const LedgerRecord& should_be) {
   Comparison comparison;
   comparison.rows("", is.run, should_be.run);
-  comparison.lists("step", is.steps, should_be.steps, [](const LedgerStep& step) {
-    return step.key + (step.attempt == 1 ? "" : "@" + std::to_string(step.attempt));
-  });
-  comparison.lists("usage of", is.usage, should_be.usage, [](const LedgerUsage& usage) {
-    return usage.step + (usage.attempt == 1 ? "" : "@" + std::to_string(usage.attempt));
-  });
+  comparison.lists("step", is.steps, should_be.steps, &LedgerStep::key);
+  comparison.lists("usage of", is.usage, should_be.usage, &LedgerUsage::step);
   return std::move(comparison.places);
 }
 

@@ -28,6 +28,18 @@ std::string readable(std::string_view text, std::size_t cap) {
   return out;
 }
 
+// The escapes of a key stand for "/", "#" and "%" in a name, of which a folder's name has none.
+std::string without_escapes(std::string_view key) {
+  std::string out;
+  for (std::size_t at = 0; at < key.size(); ++at) {
+    const auto three = key.substr(at, 3);
+    const bool escape = three == "%2F" || three == "%23" || three == "%25";
+    out += escape ? '-' : key[at];
+    if (escape) at += 2;
+  }
+  return out;
+}
+
 constexpr std::size_t kHashDigits = 12;
 
 bool ends_like_a_hash(std::string_view key) {
@@ -70,7 +82,7 @@ std::string step_name(std::string_view key) {
   const bool upper =
       std::any_of(key.begin(), key.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   if (is_valid_id(key) && !upper && !ends_like_a_hash(key)) return std::string(key);
-  auto name = readable(key, 64 - kHashDigits - 1);
+  auto name = readable(without_escapes(key), 64 - kHashDigits - 1);
   if (name.empty()) name = "step";
   return name + "-" + sha256_hex(key).substr(0, kHashDigits);
 }

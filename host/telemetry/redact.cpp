@@ -65,10 +65,12 @@ std::vector<Secret> Redactor::secrets_of_environment(const std::vector<std::stri
 }
 
 void Redactor::add(const Secret& secret, std::vector<Needle>& needles) {
-  labels_.push_back(label_of(secret.name));
-  const auto label = static_cast<std::uint32_t>(labels_.size() - 1);
-  for (auto& form : forms_of_secret(trimmed(secret.value))) {
-    needles.push_back({std::move(form), label});
+  std::string label = label_of(secret.name);
+  auto number = static_cast<std::uint32_t>(forms_of_label(label).size());
+  labels_.push_back(std::move(label));
+  values_.emplace_back(trimmed(secret.value));
+  for (auto& form : forms_of_secret(values_.back())) {
+    needles.push_back({std::move(form), static_cast<std::uint32_t>(labels_.size() - 1), number++});
   }
 }
 
@@ -116,7 +118,7 @@ bool Redactor::next(std::string_view text, std::size_t from, Hit& hit) const {
       const Needle& needle = table.needles[index];
       if (text.size() - at < needle.text.size()) continue;
       if (std::memcmp(text.data() + at, needle.text.data(), needle.text.size()) != 0) continue;
-      hit = {at, needle.text.size(), needle.label};
+      hit = {at, needle.text.size(), needle.label, needle.form};
       return true;
     }
     ++end;
@@ -140,12 +142,14 @@ std::size_t Redactor::open_end(std::string_view text, std::size_t from) const {
   return text.size();
 }
 
-std::size_t Redactor::settle(std::string_view text, bool last, std::string& out) const {
+std::size_t Redactor::settle(std::string_view text, bool last, std::string& out,
+                             std::vector<RedactedPlace>* places) const {
   std::size_t from = 0;
   std::size_t open = last ? text.size() : open_end(text, 0);
   Hit hit;
   while (next(text, from, hit) && hit.at < open) {
     out.append(text, from, hit.at - from);
+    if (places != nullptr) places->push_back({out.size(), hit.form});
     out += labels_[hit.label];
     from = hit.at + hit.size;
     // What seemed open may have been used up by this hit.
@@ -155,11 +159,42 @@ std::size_t Redactor::settle(std::string_view text, bool last, std::string& out)
   return open;
 }
 
-std::string Redactor::apply(std::string_view text) const {
+std::string Redactor::apply(std::string_view text, std::vector<RedactedPlace>* places) const {
   if (empty()) return std::string(text);
   std::string out;
   out.reserve(text.size());
-  settle(text, true, out);
+  settle(text, true, out, places);
+  return out;
+}
+
+// A variable may have two secrets, its value and a password in that: their forms are counted on.
+std::vector<std::string> Redactor::forms_of_label(std::string_view label) const {
+  std::vector<std::string> forms;
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    if (labels_[i] != label) continue;
+    for (auto& form : forms_of_secret(values_[i])) forms.push_back(std::move(form));
+  }
+  return forms;
+}
+
+std::optional<std::string> Redactor::restore(std::string_view text,
+                                             const std::vector<RedactedPlace>& places) const {
+  std::string out;
+  std::size_t from = 0;
+  std::map<std::string_view, std::vector<std::string>> known;
+  for (const RedactedPlace& place : places) {
+    if (place.at < from || place.at >= text.size()) return std::nullopt;
+    const auto end = text.find(']', place.at);
+    if (end == std::string_view::npos) return std::nullopt;
+    const auto label = text.substr(place.at, end + 1 - place.at);
+    auto [forms, is_new] = known.try_emplace(label);
+    if (is_new) forms->second = forms_of_label(label);
+    if (place.form >= forms->second.size()) return std::nullopt;
+    out.append(text, from, place.at - from);
+    out += forms->second[place.form];
+    from = end + 1;
+  }
+  out.append(text, from);
   return out;
 }
 

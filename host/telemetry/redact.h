@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,12 @@ namespace moonlet {
 struct Secret {
   std::string name;
   std::string value;
+};
+
+/// Where a label stands for a secret: with it, and the secret, the text can be had again.
+struct RedactedPlace {
+  std::size_t at = 0;      ///< of the label, in the redacted text
+  std::uint32_t form = 0;  ///< in which of its clothes the secret stood there
 };
 
 class Redactor {
@@ -40,8 +47,14 @@ class Redactor {
   /// Names of declared secrets that are too short to be looked for; worth a warning.
   const std::vector<std::string>& too_short() const { return too_short_; }
 
-  /// The text with every occurrence replaced: leftmost first, of several the longest.
-  std::string apply(std::string_view text) const;
+  /// The text with every occurrence replaced: leftmost first, of several the longest. Adds to
+  /// `places` what restore() needs.
+  std::string apply(std::string_view text, std::vector<RedactedPlace>* places = nullptr) const;
+
+  /// What apply() made `text` and `places` of, as far as the secrets are those of then; nothing
+  /// where one of them is not known any more. Whoever must be sure compares a hash.
+  std::optional<std::string> restore(std::string_view text,
+                                     const std::vector<RedactedPlace>& places) const;
 
  private:
   friend class StreamRedactor;
@@ -49,6 +62,7 @@ class Redactor {
   struct Needle {
     std::string text;
     std::uint32_t label;
+    std::uint32_t form;
   };
   // A Wu-Manber table: how far the window may move when it ends in these two bytes.
   struct Table {
@@ -64,6 +78,7 @@ class Redactor {
     std::size_t at;
     std::size_t size;
     std::uint32_t label;
+    std::uint32_t form;
   };
 
   void add(const Secret& secret, std::vector<Needle>& needles);
@@ -71,10 +86,13 @@ class Redactor {
   bool next(std::string_view text, std::size_t from, Hit& hit) const;
   std::size_t open_end(std::string_view text, std::size_t from) const;
   // Appends what is settled of text[from…] and returns where the unsettled rest begins.
-  std::size_t settle(std::string_view text, bool last, std::string& out) const;
+  std::size_t settle(std::string_view text, bool last, std::string& out,
+                     std::vector<RedactedPlace>* places = nullptr) const;
+  std::vector<std::string> forms_of_label(std::string_view label) const;
 
   std::shared_ptr<const Table> table_;
   std::vector<std::string> labels_;
+  std::vector<std::string> values_;  // of labels_
   std::vector<std::string> too_short_;
 };
 

@@ -26,6 +26,11 @@ struct JsonLimits {
   BigIntegers big_integers = BigIntegers::kRefuse;
 };
 
+/// For the host's own records, which hold values of other limits: they read all that they may
+/// write.
+inline constexpr JsonLimits kRecordJsonLimits{std::size_t{512} << 20, 128, 16'000'000,
+                                              BigIntegers::kRefuse};
+
 /// The value of `text`, which may start with a UTF-8 byte order mark. Errors are kInvalid (kLimit
 /// where a limit was passed), with "line:column" in `at`; columns count code points from 1.
 Result<nlohmann::json> parse_json(std::string_view text, const JsonLimits& limits = {});

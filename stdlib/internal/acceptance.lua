@@ -12,7 +12,7 @@ end
 
 --- The rights are part of the hash: a preset may compute what it needs.
 local function key(source, wanted)
-  local hash = source.hash()
+  local hash = source.hash and source.hash() -- of what is built in there is none
   return hash and core.text.sha256(hash .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 
@@ -33,11 +33,11 @@ local function record(name, source, wanted)
   core.file.write(root, name, core.text.printable(table.concat(lines, "; "), 4000) .. "\n")
 end
 
-local function ask(source, wanted)
+local function ask(source, wanted, question)
   if not core.terminal.can_ask() then return false end
   local lines = { ("preset %s (%s) asks to:"):format(source.name, source.origin) }
   for _, line in ipairs(grants.describe(wanted)) do lines[#lines + 1] = "  " .. line end
-  lines[#lines + 1] = "accept, for this text of it? [y/N] "
+  lines[#lines + 1] = question
   for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 2000) end
   local answer = core.terminal.ask(table.concat(lines, "\n"))
   answer = answer and answer:lower():match("^%s*(%l*)%s*$")
@@ -53,9 +53,27 @@ function M.given(source, wanted)
   local name = key(source, wanted)
   if source.builtin then return true end
   if name and is_recorded(name) then return true end
-  if not ask(source, wanted) then return false end
+  if not ask(source, wanted, "accept, for this text of it? [y/N] ") then return false end
   if name then record(name, source, wanted) end
   return true
+end
+
+--- The same for the tests of a preset: what the person says now holds for these tests, and is not recorded.
+---@param source moonlet.Source
+---@param wanted moonlet.Grants
+---@return boolean
+function M.given_to_tests(source, wanted)
+  local name = key(source, wanted)
+  return source.builtin or name ~= nil and is_recorded(name)
+    or ask(source, wanted, "accept, for the tests that are run now? [y/N] ")
+end
+
+--- What a text of a preset and its rights are known by, for one who decides before it is read again.
+---@param source moonlet.Source
+---@param wanted moonlet.Grants
+---@return string
+function M.mark(source, wanted)
+  return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
 
 --- Records that `--allow needs` was said.

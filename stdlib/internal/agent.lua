@@ -7,17 +7,16 @@ local answer = require "moonlet.internal.answer"
 local artifacts = require "moonlet.internal.artifacts"
 local attempts = require "moonlet.internal.attempt"
 local budget = require "moonlet.internal.budget"
-local changes = require "moonlet.internal.changes"
 local journal = require "moonlet.internal.journal"
 local retry = require "moonlet.internal.retry"
 local routing = require "moonlet.internal.routing"
+local guarded = require "moonlet.internal.guarded"
 local host_failure = require "moonlet.internal.host_failure"
 local jobs = require "moonlet.internal.job"
-local scope = require "moonlet.internal.scope"
+local look = require "moonlet.internal.look"
 local spending = require "moonlet.internal.spending"
+local stay = require "moonlet.internal.stay"
 local usage = require "moonlet.internal.usage"
-local values = require "moonlet.internal.values"
-local workspace = require "moonlet.internal.workspace"
 
 local M = {}
 
@@ -63,8 +62,7 @@ local function settle_in_place(run, step, last, state)
     state = exit.why == "cancelled" and "lost" or "exited"
   end
   if state == "lost" then
-    local changed, cut = changes.between(values.get(last.seen), changes.snapshot(run, run.top))
-    require("moonlet.internal.gate").interrupted_writer(run, step, last.a, changes.text(changed, cut))
+    require("moonlet.internal.gate").interrupted_writer(run, step, last.a, look.text(run, look.kept(last.seen)))
   end
   return state
 end
@@ -77,18 +75,27 @@ local function abandon(job, earlier)
   local state = core.process.attempt(key, id)
   if state == "none" then return end
   local started = core.clock.monotonic()
-  if earlier.seen then state = settle_in_place(run, job.step, earlier, state) end
+  local seen = look.kept(earlier.seen)
+  local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
+  if in_place then state = settle_in_place(run, job.step, earlier, state) end
+  -- Who was shown what it did in place has decided about it.
+  local told = in_place and state == "lost"
   local exit = state == "running" and core.process.stop(key, id) or core.process.take(key, id)
   local result = attempts.left(job, exit)
   local prompt = attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or ""
   spending.price(job, result)
   local used = spending.used(job, prompt, result)
   local text = ("its input was changed while attempt %d was under way"):format(earlier.a)
+  local touched, changed = stay.left(run, seen, told)
   journal.attempt(run, key, { number = earlier.a, status = "abandoned", why = exit.why, exit_code = exit.code,
     class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = result.usage, used = used,
-    error = text, taken_over = true })
+    outside = touched, changed = changed, error = text, taken_over = true })
   run.emit("warning", { step = key, text = ("%s: %s, and about %d tokens of it are lost"):format(text,
     state == "running" and "it is ended" or "it has ended", used.tokens) })
+  if touched then
+    journal.spent(run, key)
+    error(guarded.error(touched), 0)
+  end
 end
 
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
@@ -114,7 +121,8 @@ local function first_attempt(job, last, hash)
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
   if state == "exited" and attempts.is_lost(job, last.a) then state = "lost" end
-  local attempt = { number = last.a, repair = last.repair, state = state }
+  local attempt = { number = last.a, repair = last.repair, state = state, seen = last.seen }
+  attempt.told = state == "lost" and call.in_place or stay.was_told(run, step.key, last.a)
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
   attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
@@ -122,6 +130,7 @@ local function first_attempt(job, last, hash)
     attempt.number, attempt.state = last.a + 1, nil
   elseif state == "none" then
     attempt.state = nil
+    if not last.repair then attempt.seen = nil end
   end
   return attempt
 end
@@ -131,34 +140,21 @@ local function record_attempt(job, hash, attempt, need)
   if attempt.state then return end
   -- That of a repair round is nowhere else.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repair)
-  -- Of what is interrupted in place a person will want to know what it did.
-  local seen = job.call.in_place and values.put(changes.snapshot(job.run, job.run.top), true) or nil
-  journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = seen,
+  journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = job.place.stored(),
     need = need, runner = job.runner.name, model = job.model })
 end
 
---- One attempt in its place, from the reserve of the budget to what it changed on disk.
+--- One attempt, from the reserve of the budget to what it came to.
 local function run_attempt(job, hash, attempt, own_budget)
   local need = spending.reserve(job, attempt.prompt)
   -- One that is under way was allowed already.
   if not attempt.state then retry.check(job) end
   spending.retake(job, attempt.number, hash, own_budget)
   return budget.with(own_budget, need, function()
-    local place = workspace.open(job.run, job.step.key, job.dir, job.call, job.sandbox, attempt)
-    job.cwd, job.writable = place.cwd, place.writable
-    local ok, result = pcall(function()
-      record_attempt(job, hash, attempt, need)
-      return attempts.run(job, attempt)
-    end)
-    -- What ended well, and could only not be recorded, is taken up by a resumed run.
-    local kept = not ok and core.task.pending_error() == nil
-    if not ok or result.status ~= "ok" then
-      -- One that was cancelled leaves no worktree behind either.
-      scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end)
-    end
-    if not ok then error(result, 0) end
+    stay.enter(job, attempt)
+    record_attempt(job, hash, attempt, need)
+    local result = attempts.run(job, attempt)
     spending.price(job, result)
-    job.finish_place = result.status == "ok" and place.finish or nil
     result.used = spending.used(job, attempt.prompt, result)
     return result, result.used
   end, attempt.state ~= nil)
@@ -168,6 +164,8 @@ local function entry_of(attempt, result, started)
   return { number = attempt.number, status = result.status, why = result.exit.why, exit_code = result.exit.code,
     class = result.class, duration_ms = core.clock.monotonic() - started, usage = result.usage,
     used = result.used, error = result.error and result.error.message or core.json.null,
+    model = result.model and core.text.printable(result.model, 200),
+    warnings = result.warnings and result.warnings[1] and core.json.array(result.warnings) or nil,
     taken_over = attempt.state ~= nil or nil }
 end
 
@@ -185,24 +183,50 @@ local function repair_of(job, attempt, result, problems, entry)
     prompt = core.run.redact(answer.repair_prompt(jobs.prompt(job, job.call.prompt), result.text, problems)) }
 end
 
---- The attempt that follows a failed one; nil when there is none to follow.
-local function retry_of(job, attempt, result, tries)
+--- How long to wait for the attempt that follows a failed one; nil when there is none to follow.
+local function wait_of(job, result, tries)
   local next_try = retry.after(job, result, tries)
+  -- An agent that touched what it may not is not asked again.
+  if job.touched then return nil end
   if next_try.error then
     result.error = next_try.error
     job.run.quota_error = job.run.quota_error or next_try.error
     journal.spent(job.run, job.step.key)
   end
-  if not next_try.wait_ms then return nil end
+  return next_try.wait_ms
+end
+
+--- The attempt that follows a failed one, when its time has come.
+local function retry_of(job, attempt, result, wait_ms)
   job.run.emit("warning", { step = job.step.key, text = ("%s; asking again in %s"):format(result.error.message,
-    duration.text(next_try.wait_ms)), retry_in_ms = next_try.wait_ms })
-  core.task.sleep(next_try.wait_ms)
+    duration.text(wait_ms)), retry_in_ms = wait_ms })
+  core.task.sleep(wait_ms)
   return { number = attempt.number + 1, repair = attempt.repair, prompt = attempt.prompt }
+end
+
+--- What follows an attempt: another one, or none, and how many there were like it. A repair round finds what the
+--- attempt left that it is about; a retry begins anew.
+local function after(job, attempt, result, entry, tries)
+  stay.watch(job, entry)
+  if result.status ~= "ok" then
+    local wait_ms = wait_of(job, result, tries)
+    if not (wait_ms and attempt.repair) then stay.leave(job, entry) end
+    return wait_ms and retry_of(job, attempt, result, wait_ms), tries + 1
+  end
+  retry.succeeded(job)
+  if not job.call.returns then return nil end
+  local data, problems = answer.check(job.call.returns, result.text, job.runner.normalise)
+  result.data = attempts.redacted(data)
+  if data ~= nil then return nil end
+  local following = repair_of(job, attempt, result, problems, entry)
+  if job.touched then following = nil end
+  if not following then stay.leave(job, entry) end
+  return following, 1
 end
 
 --- All attempts of a call: retries where that may help, and one round that is told what is wrong with an
 --- answer.
-local function run_attempts(job, last, hash, own_budget)
+local function all_attempts(job, last, hash, own_budget)
   local attempt = first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.step.key), attempt.tries or attempt.number
   -- One that ended just before its host did is told again below.
@@ -213,26 +237,18 @@ local function run_attempts(job, last, hash, own_budget)
     local entry = entry_of(attempt, result, started)
     list[#list + 1] = entry
     result.attempts = list
-    local following
-    if result.status == "ok" then retry.succeeded(job) end
-    if result.status ~= "ok" then
-      following, tries = retry_of(job, attempt, result, tries), tries + 1
-    elseif job.call.returns then
-      local data, problems = answer.check(job.call.returns, result.text, job.runner.normalise)
-      result.data = attempts.redacted(data)
-      if data == nil then following, tries = repair_of(job, attempt, result, problems, entry), 1 end
-    end
+    attempt, tries = after(job, attempt, result, entry, tries)
     journal.attempt(job.run, job.step.key, entry)
-    if not following then
-      if result.status == "ok" and job.finish_place then
-        local paths, warning = job.finish_place(job.step.key)
-        result.files_changed, result.warnings = paths, result.warnings or {}
-        result.warnings[#result.warnings + 1] = warning
-      end
-      return result
-    end
-    attempt = following
+    if not attempt then return stay.finish(job, result, list) end
   end
+end
+
+local function run_attempts(job, last, hash, own_budget)
+  local ok, result = pcall(all_attempts, job, last, hash, own_budget)
+  if ok then return result end
+  -- What ended well, and could only not be recorded, is taken up by a resumed run.
+  stay.leave(job, nil, core.task.pending_error() == nil)
+  error(result, 0)
 end
 
 --- The rules are a function of the preset: they cost nothing and are asked each time.
@@ -258,7 +274,7 @@ end
 --- the runner and the model that they lead to: where those stay the same, the answer does.
 local function input_of(job)
   local run, call = job.run, job.call
-  return { verb = "agent", prompt = core.run.redact(call.prompt), runner = job.runner.name, argv = job.argv,
+  return { verb = "agent", prompt = call.prompt, runner = job.runner.name, argv = job.argv,
     model = job.model, role = call.role or run.options.agent_role, returns = call.returns, cwd = call.cwd,
     env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
     writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,
@@ -277,9 +293,11 @@ local function do_agent(job, last, hash, own_budget)
   job.run.open_directory(job.dir)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
   if not ok then
-    result = { status = "failed", text = "", error = result, attempts = journal.attempts(job.run, job.step.key) }
+    local list = journal.attempts(job.run, job.step.key)
+    result = { status = "failed", text = "", error = result, attempts = list, files_changed = stay.changed(job, list) }
   end
-  job.step.attempts = result.attempts
+  job.step.attempts, job.step.files_changed = result.attempts, result.files_changed
+  job.step.model = usage.model_of(result.attempts) or job.model
   if result.text ~= "" or result.status == "ok" then
     job.run.write_artifact(job.dir .. "/output.md", core.text.clean(result.text), true)
   end
@@ -311,7 +329,7 @@ local function run_agent_step(job, key, own_budget)
   end)
   if step.cached then restore(job, value) end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
-  step.attempts = value.attempts
+  step.attempts, step.model = value.attempts, usage.model_of(value.attempts) or job.model
   run.end_step(step, "ok", {})
   value.dir = run.absolute(job.dir)
   return value

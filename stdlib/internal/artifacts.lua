@@ -129,7 +129,7 @@ end
 function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
-  run.write_artifact(dir .. "/model.json", core.json.encode(model, 2) .. "\n", true)
+  run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
   run.write_artifact(dir .. "/model.md", model_text(model), true)
 end
 

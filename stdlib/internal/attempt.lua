@@ -21,6 +21,8 @@ local longest_turn_ms = 50 -- of reading, until others have theirs
 ---@field repair boolean?       the one that is told what is wrong with the last answer
 ---@field state string?         what became of it under another host: running, exited
 ---@field tries integer?        how many there were with this input, where the number says nothing of that
+---@field seen any              the look before it, as the journal has it, where there is one to compare with
+---@field told boolean?          a person was told what it touched that no agent may write
 
 local function rename(...) return host_failure.call(core.run.rename, ...) end
 local function remove(...) return host_failure.call(core.run.remove, ...) end

@@ -8,6 +8,7 @@ local M = {}
 
 local null = core.json.null
 local restore = "restore the file from a backup, or do not rely on this run"
+local model_cap = 4 << 20
 local rebuild = "moonlet run verify --rebuild"
 
 ---@class moonlet.Finding
@@ -58,6 +59,39 @@ local function check_values(story, path, problem, note)
   if extra > 0 and not story.why then
     note(("%d %s no record of the journal names"):format(extra, extra == 1 and "value that" or "values that"),
       path .. "/values")
+  end
+end
+
+--- Whether it was a cassette that an attempt was played from, by what was written of it beside the journal: the
+--- attempts of run.json, or of a run that has not ended what it was started with, or the step's own model.json.
+local function is_of_cassette(rec, root, key, number)
+  for _, attempt in ipairs(type(rec.attempts) == "table" and rec.attempts or {}) do
+    if type(attempt) == "table" and attempt.step == key and attempt.number == number then
+      return attempt.runner == "cassette"
+    end
+  end
+  if rec.runner_name == "cassette" then return true end
+  for _, dir in ipairs { rec.sidecar .. "/steps/" .. core.run.step_name(key), rec.sidecar } do
+    local ok, model = pcall(core.json.decode, core.file.read(root, dir .. "/model.json", model_cap) or "")
+    if ok and type(model) == "table" and model.step == key and model.runner == "cassette" then return true end
+  end
+  return false
+end
+
+--- A cassette starts no process. That a step was played from one must not be for the journal alone to say: whoever
+--- writes a result into it could say that of any step.
+local function check_played(story, rec, root, path, problem)
+  for _, item in ipairs(story.played) do
+    if not is_of_cassette(rec, root, item.key, item.attempt) then
+      problem(("the journal has step '%s' from a cassette, and nothing else of the run does"):format(
+        core.text.printable(item.key, 120)), path .. "/steps.jsonl",
+        "look at the step's artifacts before you rely on it; the journal was changed")
+    end
+  end
+  for _, name in ipairs(story.acted) do
+    problem(("keeper.log has a start of '%s', which is from a cassette by the journal"):format(
+      core.text.printable(name, 120)), path .. "/steps.jsonl",
+      "look at the step's artifacts before you rely on it; one of the two was changed")
   end
 end
 
@@ -232,6 +266,7 @@ local function check(home, root, id, with_ledger)
   end
   check_values(story, path, problem, note)
   check_keeper(story, rec, root, path, problem)
+  check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
   if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
   if rec.ended then

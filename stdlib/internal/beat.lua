@@ -16,7 +16,7 @@ end
 
 local function beat(run, key, every)
   while true do
-    task.sleep(every)
+    task.watch_sleep(every)
     local now = M.now(run)
     if now - (run.last_beat or 0) >= every then
       run.last_beat = now

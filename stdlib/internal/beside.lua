@@ -1,4 +1,5 @@
---- Something that goes on beside a wait, and ends with it.
+--- Something that goes on beside a wait, and ends with it. It sleeps with task.watch_sleep: a run that waits for
+--- nothing but a person would else never park.
 local task = core.task
 
 local M = {}

@@ -6,29 +6,43 @@ local M = {}
 
 local walk_cap = 20000
 local status_cap = 16 << 20
+local list_cap = 64 << 20
 local listed_cap = 2000
+local margin_ms = 100 -- of a file system's clock, which is a little late
 
 ---@class moonlet.Snapshot
 ---@field head string?                   the commit that is checked out, or "" before the first
 ---@field files table<string, string>     path -> what tells one state of it from another
+---@field flagged table<string, string>?  the same of the tracked files that git was told not to look at
+---@field nested string[]                folders of other repositories, which are walked: git is not run in them
+---@field index string?                   what tells one state of git's index from another
+---@field exclude string?                 the same of info/exclude
+---@field at integer                      when it was taken, on the clock of the wall
 ---@field partial boolean?                there were too many files to look at all of them
+---@field run table?                      these three where it was taken by this host
+---@field root any?
+---@field ignored string[]?               what git ignores: whole folders as one
+
+local function digest(text) return core.text.sha256(text):sub(1, 16) end
 
 local function fingerprint(root, path)
   local info = core.file.stat(root, path)
   if not info then return "gone" end
-  return ("%s %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.inode, info.mode)
+  -- Size and time of change can be put back, the time of the inode's change cannot.
+  return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
 end
 
---- The entries of `git status --porcelain=v2 -z`: path -> state.
-local function read_status(text, root)
-  local head, files = nil, {}
+--- Takes in the entries of `git status --porcelain=v2 -z`.
+local function read_status(snapshot, text)
   local skip_next = false
   for entry in text:gmatch("([^%z]*)%z") do
     local kind = entry:sub(1, 1)
     if skip_next then
       skip_next = false
     elseif kind == "#" then
-      head = entry:match("^# branch%.oid (%S+)") or head
+      snapshot.head = entry:match("^# branch%.oid (%S+)") or snapshot.head
+    elseif kind == "!" then
+      snapshot.ignored[#snapshot.ignored + 1] = entry:sub(3)
     else
       local state, path
       if kind == "1" then
@@ -41,51 +55,189 @@ local function read_status(text, root)
       else
         state, path = entry:match("^(%?) (.*)$")
       end
-      if path then files[path] = state .. " " .. fingerprint(root, path) end
-    end
-  end
-  return head == "(initial)" and "" or head, files
-end
-
-local function git_snapshot(run, folder, root)
-  local exit = core.process.run {
-    step = "changes", cwd = folder, env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0" }), wall = 60000,
-    argv = host_git.command { "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames",
-      "--ignore-submodules=dirty" },
-    cap = status_cap,
-  }
-  if exit.why ~= "exited" or exit.code ~= 0 then return nil end
-  local head, files = read_status(exit.stdout, root)
-  return { head = head, files = files, partial = exit.stdout_cut or nil }
-end
-
-local function walk(root)
-  local snapshot, left = { files = {} }, walk_cap
-  local function visit(folder)
-    for _, entry in ipairs(core.file.list(root, folder) or {}) do
-      local path = folder == "." and entry.name or folder .. "/" .. entry.name
-      if entry.type == "directory" then
-        if entry.name ~= ".git" and path ~= ".agent" then visit(path) end
-      elseif left == 0 then
-        snapshot.partial = true
-      else
-        left = left - 1
-        snapshot.files[path] = fingerprint(root, path)
+      if path and path:sub(-1) == "/" then
+        snapshot.nested[#snapshot.nested + 1] = path:sub(1, -2)
+      elseif path then
+        snapshot.files[path] = digest(state .. " " .. fingerprint(snapshot.root, path))
       end
     end
   end
-  visit(".")
+  if snapshot.head == "(initial)" then snapshot.head = "" end
+end
+
+local function git(run, folder, words, cap)
+  local exit = core.process.run {
+    step = "changes", cwd = folder, wall = 60000, cap = cap, argv = host_git.command(words),
+    env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1" }),
+  }
+  if exit.why == "exited" and exit.code == 0 then return exit.stdout, exit.stdout_cut or nil end
+end
+
+--- Notes the files beneath `folder`, without what is git's own and moonlet's.
+local function walk(snapshot, folder, left)
+  for _, entry in ipairs(core.file.list(snapshot.root, folder) or {}) do
+    local path = folder == "." and entry.name or folder .. "/" .. entry.name
+    if entry.type == "directory" then
+      if entry.name ~= ".git" and path ~= ".agent" then left = walk(snapshot, path, left) end
+    elseif left == 0 then
+      snapshot.partial = true
+    else
+      left = left - 1
+      snapshot.files[path] = digest(fingerprint(snapshot.root, path))
+    end
+  end
+  return left
+end
+
+--- The submodules by name: one that another commit is checked out in is all that git would show.
+local function add_submodules(snapshot, before)
+  local text = core.file.read(snapshot.root, ".gitmodules", 1 << 20) or ""
+  for path in ("\n" .. text):gmatch("\n%s*path%s*=%s*([^\r\n]+)") do
+    path = path:match('^"(.*)"%s*$') or path:match("^(.-)%s*$")
+    -- By then it may be the agent that says so.
+    local is_one = not before or core.file.stat(snapshot.root, path .. "/.git")
+    if is_one and path ~= "." then snapshot.nested[#snapshot.nested + 1] = path end
+  end
+end
+
+--- What git was told to take for unchanged: it would show nothing of it.
+local function add_flagged(snapshot, run, folder, before)
+  if before and before.flagged and before.index and before.index == snapshot.index then
+    snapshot.flagged = {}
+    for path in pairs(before.flagged) do snapshot.flagged[path] = digest(fingerprint(snapshot.root, path)) end
+    return
+  end
+  local text, cut = git(run, folder, { "ls-files", "-v", "--stage", "-z" }, list_cap)
+  if not text then return end
+  snapshot.flagged, snapshot.partial = {}, snapshot.partial or cut
+  local left = walk_cap
+  for tag, mode, path in text:gmatch("(%a) (%d+) %x+ %d\t([^%z]+)%z") do
+    if mode == "160000" then snapshot.nested[#snapshot.nested + 1] = path end
+    if tag ~= "H" and tag ~= "M" and left > 0 then
+      left = left - 1
+      snapshot.flagged[path] = digest(fingerprint(snapshot.root, path))
+    end
+  end
+  if left == 0 then snapshot.partial = true end
+end
+
+local function add_nested(snapshot, before)
+  local seen, left = {}, walk_cap
+  local function add(list)
+    for _, path in ipairs(list) do
+      if not seen[path] and core.file.stat(snapshot.root, path) then
+        seen[path] = true
+        left = walk(snapshot, path, left)
+      end
+    end
+  end
+  -- What there was is looked at again, whatever is said to be one now.
+  add(before and before.nested or {})
+  add(snapshot.nested)
+end
+
+local function git_snapshot(run, folder, root, whole, before)
+  local own, common = host_git.dirs(folder)
+  local snapshot = { run = run, root = root, files = {}, nested = {}, ignored = {}, at = core.clock.wall(),
+    index = own and fingerprint(own, "index"), exclude = common and fingerprint(common, "info/exclude") }
+  local text
+  text, snapshot.partial = git(run, folder, { "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
+    "--no-renames", "--ignore-submodules=dirty", before and "--ignored=matching" or "--ignored=no" }, status_cap)
+  if not text then return nil end
+  read_status(snapshot, text)
+  add_submodules(snapshot, before)
+  if whole then add_flagged(snapshot, run, folder, before) end
+  add_nested(snapshot, before)
   return snapshot
 end
 
 --- Looks at a folder.
 ---@param run table
 ---@param folder string  absolute
+---@param whole boolean?  somebody may write all of it, and what is git's: it is not only git's word that counts
+---@param before moonlet.Snapshot?  what it is to be compared with
 ---@return moonlet.Snapshot?  nil when it cannot be looked at
-function M.snapshot(run, folder)
+function M.snapshot(run, folder, whole, before)
   local root = core.file.root(folder)
   if not root then return nil end
-  return run.home.git and git_snapshot(run, folder, root) or walk(root)
+  if run.home.git then return git_snapshot(run, folder, root, whole, before) end
+  local snapshot = { root = root, files = {}, nested = {}, at = core.clock.wall() }
+  walk(snapshot, ".", walk_cap)
+  return snapshot
+end
+
+local function flat(map)
+  local list = core.json.array {}
+  for path, state in pairs(map) do
+    list[#list + 1] = path
+    list[#list + 1] = state
+  end
+  return list
+end
+
+local function map_of(list)
+  local map = {}
+  for i = 1, #list, 2 do map[list[i]] = list[i + 1] end
+  return map
+end
+
+--- The look as a JSON value, whose texts may be any bytes.
+---@param snapshot moonlet.Snapshot
+---@return table
+function M.record(snapshot)
+  return { head = snapshot.head, files = flat(snapshot.files), flagged = snapshot.flagged and flat(snapshot.flagged),
+    nested = core.json.array(snapshot.nested), index = snapshot.index, exclude = snapshot.exclude, at = snapshot.at,
+    partial = snapshot.partial }
+end
+
+---@param kept table  as record() gave it
+---@return moonlet.Snapshot
+function M.of_record(kept)
+  return { head = kept.head, files = map_of(kept.files), flagged = kept.flagged and map_of(kept.flagged),
+    nested = kept.nested, index = kept.index, exclude = kept.exclude, at = kept.at, partial = kept.partial }
+end
+
+local function differing(paths, before, after)
+  for path, state in pairs(after) do
+    if before[path] ~= state then paths[path] = true end
+  end
+  for path in pairs(before) do
+    if after[path] == nil then paths[path] = true end
+  end
+end
+
+--- What went from one commit to another: the work tree may hold no trace of it.
+local function add_committed(paths, before, after)
+  if before.head == after.head or not after.run then return end
+  paths[".git/HEAD"] = true
+  local words = { "diff", "--name-only", "-z", "--ignore-submodules=none" }
+  for _, option in ipairs(host_git.diff_options) do words[#words + 1] = option end
+  if before.head == "" or after.head == "" then
+    words = { "ls-tree", "-r", "--name-only", "-z", "--full-tree" }
+  end
+  for _, head in ipairs { before.head, after.head } do
+    if head ~= "" then words[#words + 1] = head end
+  end
+  words[#words + 1] = "--"
+  for path in (git(after.run, after.run.top, words, status_cap) or ""):gmatch("([^%z]+)%z") do paths[path] = true end
+end
+
+local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
+
+--- What is hidden by what was said meanwhile to be ignored. Else ignored files do not count.
+local function add_hidden(paths, before, after)
+  local function is_new(path)
+    local info = core.file.stat(after.root, (path:gsub("/$", "")))
+    return info and info.ctime_ns // 1000000 >= before.at - margin_ms
+  end
+  local other = before.exclude ~= after.exclude
+  if other then paths[".git/info/exclude"] = true end
+  for path in pairs(paths) do other = other or is_rule(path) end
+  for _, path in ipairs(after.ignored) do other = other or is_rule(path) and is_new(path) end
+  if not other then return end
+  for _, path in ipairs(after.ignored) do
+    if path:sub(1, 7) ~= ".agent/" and is_new(path) then paths[path] = true end
+  end
 end
 
 --- What differs between two looks: paths, sorted; a moved HEAD as ".git/HEAD".
@@ -94,14 +246,17 @@ end
 ---@return string[] paths, boolean cut
 function M.between(before, after)
   if not before or not after then return {}, false end
+  local found = {}
+  differing(found, before.files, after.files)
+  if before.flagged and after.flagged then
+    for path, state in pairs(after.flagged) do
+      if before.flagged[path] ~= state then found[path] = true end
+    end
+  end
+  if before.head and after.head then add_committed(found, before, after) end
+  if before.at and after.ignored then add_hidden(found, before, after) end
   local paths = {}
-  for path, state in pairs(after.files) do
-    if before.files[path] ~= state then paths[#paths + 1] = path end
-  end
-  for path in pairs(before.files) do
-    if after.files[path] == nil then paths[#paths + 1] = path end
-  end
-  if before.head ~= after.head then paths[#paths + 1] = ".git/HEAD" end
+  for path in pairs(found) do paths[#paths + 1] = path end
   table.sort(paths)
   local cut = before.partial or after.partial or #paths > listed_cap or false
   for i = #paths, listed_cap + 1, -1 do paths[i] = nil end

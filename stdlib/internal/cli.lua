@@ -46,7 +46,7 @@ end
 --- Prints an envelope in the wanted form. `text` is what a person reads.
 local function present(envelope, text)
   if output.json or output.events then
-    core.system.print(1, core.json.encode(envelope) .. "\n")
+    core.system.print(1, core.json.encode_record(envelope) .. "\n")
     return
   end
   if envelope.error ~= core.json.null then core.system.print(2, error_text(envelope.error)) end
@@ -100,7 +100,7 @@ function M.main(words)
   end
   if envelope == nil then return code, "null" end
   present(envelope, text)
-  return code, core.json.encode(envelope)
+  return code, core.json.encode_record(envelope)
 end
 
 --- Ends what was running when Lua was killed: for its time or memory, or because it went on when it
@@ -125,7 +125,7 @@ function M.killed(message, at, kind)
     end
   end
   present(envelope)
-  return code, core.json.encode(envelope)
+  return code, core.json.encode_record(envelope)
 end
 
 return M

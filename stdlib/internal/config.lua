@@ -15,6 +15,7 @@
 ---   }
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local routes = require "moonlet.internal.routes"
 
 local M = {}
 
@@ -34,8 +35,6 @@ local top_fields = { runner = "string", runners = "table", routes = "table", pri
   hooks = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean" }
-local route_fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
-  medium = "table", high = "table" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
   processes = "integer", parallel = "integer", retries = "integer" }
 local hook_fields = { started = "list", finished = "list", parked = "list" }
@@ -214,6 +213,22 @@ local function check(config, report, folder)
       end
     end
   end
+  --- What follows the name of a runner; a route must lead to something that can be asked.
+  local function check_rest(name, word, path)
+    if word ~= "command" and word ~= "cassette" then
+      if name ~= word then
+        report(path, ("%s: the runner '%s' takes nothing after a colon"):format(shown(path), word),
+          "its arguments belong into runners." .. word .. ".args")
+      end
+      return
+    end
+    local ok, spec = pcall(require("moonlet.internal.runners").parse, name, { runners = {} })
+    if not ok then
+      report(path, ("%s: %s"):format(shown(path), spec.message), spec.hint)
+    elseif word == "command" and not spec.argv and path[1] == "routes" then
+      report(path, ("%s: '%s' names no program"):format(shown(path), name), "write command:PROGRAM ARG…")
+    end
+  end
   local function check_runner(name, path)
     local word = name:match("^([^:]+):") or name
     if word == "route" then
@@ -226,21 +241,28 @@ local function check(config, report, folder)
     local names = { "rules", "command", "cassette", table.unpack(runner_names) }
     for _, mine in ipairs(own) do names[#names + 1] = mine end
     for _, known in ipairs(names) do
-      if word == known then return end
+      if word == known then return check_rest(name, word, path) end
     end
     report(path, ("%s: there is no runner '%s'"):format(shown(path), core.text.printable(name, 60)),
       record.suggest(word, names))
   end
   if config.runner then check_runner(config.runner, { "runner" }) end
+  local spelt = {}
   for type_name, route in pairs(config.routes or {}) do
     local path = { "routes", type_name }
-    if type(type_name) ~= "string" then
+    local normal = type(type_name) == "string" and routes.normal(type_name)
+    if not normal then
       report({ "routes" }, "routes must give a table to names of task types")
-    elseif fields_of(route, route_fields, path) then
+    elseif normal == "" then
+      report(path, ("'%s' cannot name a task type"):format(core.text.printable(type_name, 60)))
+    elseif spelt[normal] then
+      report(path, ("%s and %s are the same task type, '%s'"):format(shown { "routes", spelt[normal] }, shown(path),
+        normal), "keep one of them")
+    elseif fields_of(route, routes.fields, path) then
+      spelt[normal] = type_name
       for _, risk in ipairs { "low", "medium", "high" } do
         local below = route[risk]
-        if below and fields_of(below, { runner = "string", model = "string", escalate = "boolean", why = "string" },
-            { "routes", type_name, risk }) and below.runner then
+        if below and fields_of(below, routes.risk_fields, { "routes", type_name, risk }) and below.runner then
           check_runner(below.runner, { "routes", type_name, risk, "runner" })
         end
       end
@@ -253,8 +275,10 @@ local function check(config, report, folder)
     if type(model) ~= "string" then
       report({ "prices" }, "prices must give a table to names of models")
     else
-      local ok, err = pcall(prices.check, price, shown(path))
-      if not ok then report(path, err.message, err.hint) end
+      for _, wrong in ipairs { { prices.check_name, model }, { prices.check, price } } do
+        local ok, err = pcall(wrong[1], wrong[2], shown(path))
+        if not ok then report(path, err.message, err.hint) end
+      end
     end
   end
   if config.limits and fields_of(config.limits, limit_fields, { "limits" }) then

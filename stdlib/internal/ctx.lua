@@ -110,7 +110,7 @@ end
 local function observe(ctx, verb, input, fn, clean)
   local state = state_of.of(ctx)
   input.verb = verb
-  return journal.fact(state.run, state_of.key(state, verb), input, fn, clean)
+  return journal.fact(state.run, state_of.key(state, verb, true), input, fn, clean)
 end
 
 local function plain_error(err)

@@ -157,7 +157,7 @@ function M.exec(ctx, call)
     end)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
-    stdin = options.stdin and core.text.sha256(options.stdin) }
+    stdin = options.stdin }
   local key = state_of.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end

@@ -42,7 +42,7 @@ end
 local function follow(job, seen)
   local told_doing, told_tokens
   repeat
-    task.sleep(every_ms)
+    task.watch_sleep(every_ms)
     local ok, more = pcall(look, job, seen)
     if seen.doing ~= told_doing or seen.tokens ~= told_tokens then
       told_doing, told_tokens = seen.doing, seen.tokens

@@ -6,7 +6,8 @@ local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local irreversible = require "moonlet.internal.irreversible"
-local command = require "moonlet.internal.runner.command"
+local values = require "moonlet.internal.values"
+local commands = require "moonlet.internal.runner.command"
 local task = core.task
 
 local M = {}
@@ -17,7 +18,7 @@ local show_cap = 64 * 1024
 
 --- What a person is shown, and its hash, which binds the answer.
 local function shown(fields)
-  local text = core.json.encode(fields)
+  local text = core.json.encode_record(fields)
   return core.text.sha256(text):sub(1, 16)
 end
 
@@ -67,6 +68,7 @@ end
 
 --- Waits until nothing else can happen, then ends the run as parked.
 local function park(run, item)
+  if run.cancels then run.end_cancelled() end
   run.parked[#run.parked + 1] = item
   run.emit("warning", { step = item.key, text = ("waits for a person: %s"):format(item.text) })
   task.park()
@@ -80,10 +82,10 @@ local function expired(item)
 end
 
 --- The answer to `item`, from the record or the person at the terminal; parks without one.
-local function answer_of(run, item, timeout)
+local function answer_of(run, item, timeout, bound)
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
-  if given and given.shown ~= item.shown then given = nil end
+  if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
   if given and not timeout then return given end
   local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown }, core.clock.wall)
   item.until_ms = timeout and asked + timeout
@@ -136,7 +138,7 @@ local function check_show(show)
 end
 
 --- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises
---- `rejected` when one said no. `bound` is what the answer holds for beside what is shown.
+--- `rejected` when one said no. `bound` is what the answer holds for, where that is not what is shown.
 function M.gate(ctx, call, bound)
   local state = state_of.of(ctx)
   local run = state.run
@@ -144,9 +146,10 @@ function M.gate(ctx, call, bound)
   check_show(call.show)
   task.check()
   local item = { kind = "gate", key = state_of.key(state, call.name or "gate"), text = call.action,
-    why = call.why, show = call.show, shown = shown { "gate", call.action, call.why or "", call.show or "", bound } }
+    why = call.why, show = call.show,
+    shown = bound and bound.shown or shown { "gate", call.action, call.why or "", call.show or "" } }
   local step = run.begin_step(item.key, "gate")
-  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"))
+  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and given.value ~= "approve" then
     ok, given = false, { kind = "rejected", at = item.key,
       message = ("'%s' was rejected%s"):format(item.text, given.note and ": " .. given.note or " by " .. given.by) }
@@ -194,7 +197,22 @@ local function show_command(argv, beside)
     lines[#lines + 1] = ("standard input: %d bytes, sha256 %s"):format(#beside.stdin, core.text.sha256(beside.stdin))
     lines[#lines + 1] = core.text.cut(beside.stdin, 4000)
   end
-  return core.text.clean(core.run.redact(table.concat(lines, "\n")))
+  return table.concat(lines, "\n")
+end
+
+--- What the answer holds for: all of the command, whichever of its secrets the environment has. With secrets it is a
+--- keyed hash, and what is shown of the command, which hangs on them, is no part of that.
+local function bind(what, why, command, parts)
+  local text = table.concat(parts)
+  local digest = core.text.sha256(text)
+  local function plain(told) return shown { "gate", what, why, core.text.clean(told), digest } end
+  local function keyed() return values.keyed(what .. "\0" .. text):match(":(.*)"):sub(1, 16) end
+  local told = core.run.redact(command)
+  local open = told == command and core.run.redact(text) == text
+  return {
+    shown = open and plain(command) or keyed(),
+    is = function(hash) return hash == plain(command) or hash == plain(told) or hash == keyed() end,
+  }
 end
 
 local function ask_before(ctx, what, argv, beside)
@@ -205,9 +223,10 @@ local function ask_before(ctx, what, argv, beside)
   table.sort(given)
   table.move(given, 1, #given, #parts + 1, parts)
   for i, part in ipairs(parts) do parts[i] = ("%d:%s"):format(#part, part) end
-  local bound = core.text.sha256(table.concat(parts))
-  M.gate(ctx, { action = what, name = "gate-" .. what:gsub("[^%w]+", "-"), show = show_command(argv, beside),
-    why = "it changes what others see, and cannot be taken back" }, bound)
+  local why = "it changes what others see, and cannot be taken back"
+  local command = show_command(argv, beside)
+  M.gate(ctx, { action = what, name = "gate-" .. what:gsub("[^%w]+", "-"), why = why,
+    show = core.text.clean(core.run.redact(command)) }, bind(what, why, command, parts))
 end
 
 --- A gate before a command that cannot be taken back; nothing for others.
@@ -229,7 +248,7 @@ end
 ---@param prompt string
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
-  local made = command.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
+  local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
   local beside = { cwd = job.call.cwd, env_names = job.call.env, stdin = made.stdin and prompt or nil, prose = true }
   local what = irreversible.action(job.argv) or irreversible.action(made.argv, beside)
   if what then ask_before(ctx, what, made.argv, beside) end

@@ -65,6 +65,8 @@ local function note_git_dir(look, root, folder, prefix)
 end
 
 local function git_dirs(run)
+  local _, _, path = host_git.dirs(run.top)
+  if path then return path end
   local exit = core.process.run { step = "guarded", cwd = run.top, wall = 60000, cap = 1 << 16,
     env = host_git.environment(run),
     argv = host_git.command { "rev-parse", "--path-format=absolute", "--git-common-dir" } }
@@ -158,13 +160,76 @@ end
 --- The run, or the sidecar, that a path belongs to.
 local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:match("^%.agent/sidecars/([^/]+)/") end
 
+--- The files by a short hash each, those of another run or sidecar by one for its folder.
+local function condensed(files)
+  local short, folders = {}, {}
+  for path, state in pairs(files) do
+    local folder = path:match("^%.agent/runs/[^/]+/") or path:match("^%.agent/sidecars/[^/]+/")
+    if folder then
+      folders[folder] = folders[folder] or {}
+      table.insert(folders[folder], path .. "\0" .. state)
+    else
+      short[path] = core.text.sha256(state):sub(1, 16)
+    end
+  end
+  for folder, list in pairs(folders) do
+    table.sort(list)
+    short[folder] = core.text.sha256(table.concat(list, "\0")):sub(1, 16)
+  end
+  return short
+end
+
+local function keys_of(set)
+  local list = core.json.array {}
+  for key in pairs(set) do list[#list + 1] = key end
+  return list
+end
+
+local function set_of(list)
+  local set = {}
+  for _, key in ipairs(list) do set[key] = true end
+  return set
+end
+
+--- A look as a JSON value, whose texts may be any bytes, for the journal: not larger than it must be. Of this run's own
+--- steps it has none, for a host that goes on writes some of their files anew.
+---@param look table
+---@return table
+function M.record(look)
+  if look.condensed then return look.condensed end
+  local files, own, journals = core.json.array {}, {}, core.json.array {}
+  for path, state in pairs(look.files) do
+    local is_own = false
+    for _, dir in ipairs(look.steps) do is_own = is_own or path:sub(1, #dir + 8) == ".agent/" .. dir .. "/" end
+    if not is_own then own[path] = state end
+  end
+  for path, state in pairs(condensed(own)) do
+    files[#files + 1] = path
+    files[#files + 1] = state
+  end
+  for path, seen in pairs(look.journals) do
+    if look.live[owner(".agent/" .. path)] then journals[#journals + 1] = { path, seen.size, seen.hash } end
+  end
+  return { files = files, journals = journals, live = keys_of(look.live), names = keys_of(look.names), git = look.git }
+end
+
+---@param kept table  as record() gave it
+---@return table look  to compare with
+function M.of_record(kept)
+  local look = { files = {}, journals = {}, live = set_of(kept.live), names = set_of(kept.names), git = kept.git,
+    steps = {}, condensed = kept }
+  for i = 1, #kept.files, 2 do look.files[kept.files[i]] = kept.files[i + 1] end
+  for _, item in ipairs(kept.journals) do look.journals[item[1]] = { size = item[2], hash = item[3] } end
+  return look
+end
+
 --- What differs between two looks: paths relative to the top, sorted. What began or went on meanwhile is
 --- another command's, and is passed over, but for the part of a journal that was there before.
 ---@param before table
 ---@param after table
 ---@return string[]
 function M.between(before, after)
-  local paths = {}
+  local paths, files = {}, before.condensed and condensed(after.files) or after.files
   local known = {}
   for path in pairs(before.files) do known[owner(path) or ""] = true end
   local function add(path)
@@ -175,9 +240,9 @@ function M.between(before, after)
     paths[#paths + 1] = path
   end
   for path, state in pairs(before.files) do
-    if after.files[path] ~= state then add(path) end
+    if files[path] ~= state then add(path) end
   end
-  for path in pairs(after.files) do
+  for path in pairs(files) do
     if before.files[path] == nil then add(path) end
   end
   for path, seen in pairs(before.journals) do

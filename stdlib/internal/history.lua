@@ -18,6 +18,7 @@ local M = {}
 ---@field over boolean                the story is told: something is done that is not on record
 ---@field private keys string[]           those with charges or programs, in the order of the journal
 ---@field private programs table<string, integer>  key -> how many programs its step has run
+---@field private once table<string, integer>      key -> the last attempt of a command that is done once
 ---@field private told table<string, boolean>      keys that the story has come to
 ---@field private sums table<string, table>        path -> { total, told }: of those that somebody asked for
 ---@field private nested boolean?                   somebody asked for another path than the run's own
@@ -27,10 +28,14 @@ History.__index = History
 
 local kinds = { "agents", "processes", "tokens", "usd" }
 
+--- Verbs of steps that are one program each: ctx:exec, ctx:validate of every kind, ctx:require.
+local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true, custom = true,
+  require = true }
+
 ---@return moonlet.History
 function M.new()
-  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, keys = {}, programs = {}, told = {},
-    sums = {}, inner = {} }, History)
+  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, keys = {}, programs = {}, once = {},
+    told = {}, sums = {}, inner = {} }, History)
 end
 
 --- Amounts as a record has them; what is none is left out.
@@ -56,6 +61,11 @@ local function note_key(history, key)
   if not history.charges[key] and not history.programs[key] then history.keys[#history.keys + 1] = key end
 end
 
+local function note_program(history, key)
+  note_key(history, key)
+  history.programs[key] = (history.programs[key] or 0) + 1
+end
+
 local function charge_of(history, key)
   local list = history.charges[key]
   if not list then
@@ -74,6 +84,7 @@ end
 
 local readers = {
   begin = function(history, item)
+    history.once[item.k] = item.once and item.a or nil
     if item.once then return end -- a command: its end counts
     local list = charge_of(history, item.k)
     local charge = find(list, item.a)
@@ -86,6 +97,11 @@ local readers = {
     charge.runner, charge.model = item.runner, item.model
   end,
   attempt = function(history, item)
+    if history.once[item.k] and history.once[item.k] == item.v.number then
+      -- A command that was started, and was given up with its step.
+      if not history.ends[item.k] then note_program(history, item.k) end
+      return
+    end
     local list = charge_of(history, item.k)
     local charge = find(list, item.v.number)
     if not charge then
@@ -97,9 +113,7 @@ local readers = {
   end,
   ["end"] = function(history, item)
     history.ends[item.k] = item
-    if item.verb ~= "exec" then return end
-    note_key(history, item.k)
-    history.programs[item.k] = (history.programs[item.k] or 0) + 1
+    if is_program[item.verb] then note_program(history, item.k) end
   end,
 }
 

@@ -51,4 +51,28 @@ function M.environment(run, extra)
   return list
 end
 
+local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
+
+--- The folders that hold what is git's own of a work tree, opened: its own one (its index lies there), and the one
+--- that it shares with others (config, hooks, info). Nil where there is none; git is not asked.
+---@param top string  absolute
+---@return any own, any common, string? path  of the common one
+function M.dirs(top)
+  local root = core.file.root(top)
+  local info = root and core.file.stat(root, ".git")
+  if not info then return nil end
+  local path = top .. "/.git"
+  if info.type == "file" then
+    local named = (core.file.read(root, ".git", 8192) or ""):match("^gitdir: ([^\r\n]+)")
+    if not named then return nil end
+    path = below(top, named)
+  end
+  local own = core.file.root(path)
+  if not own then return nil end
+  local shared = (core.file.read(own, "commondir", 8192) or ""):match("^[^\r\n]+")
+  if not shared then return own, own, path end
+  path = below(path, shared)
+  return own, core.file.root(path), path
+end
+
 return M

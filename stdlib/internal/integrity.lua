@@ -39,7 +39,7 @@ end
 ---@param files table?
 ---@return string?
 function M.hash_of_files(files)
-  return files and core.text.sha256(core.json.encode(files)) or nil
+  return files and core.text.sha256(core.json.encode_record(files)) or nil
 end
 
 --- The hash of a text as it is written for the run that is being driven.
@@ -53,7 +53,7 @@ function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) e
 ---@param item table
 ---@return boolean? noted, table? err
 function M.note(home, id, item)
-  return core.audit.record(home.handle, id, core.json.encode(item))
+  return core.audit.record(home.handle, id, core.json.encode_record(item))
 end
 
 return M

@@ -27,6 +27,8 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field model string?
 ---@field cwd string            absolute; of the present attempt
 ---@field writable string[]     further folders that it may write; of the present attempt
+---@field place moonlet.Workspace?  where it works; from an attempt to the one that repairs it
+---@field touched table?        the error of an agent that wrote what no agent may write
 ---@field limits {wall: integer, idle: integer}
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's

@@ -2,14 +2,15 @@
 --- which it happened; what is not is done, and put on record before the script hears of it.
 ---
 --- Records, in the order of the file:
----   drive    a host begins to drive the run; with retry it does again what had failed
+---   drive    a host begins to drive the run; with retry it does again what had failed, with fresh what was observed
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
 ---            not be started a second time unless a person wants it
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks
----   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror)
+---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
 ---   fact     something that was observed: k, h, v
----            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it.
+---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
+---            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
@@ -18,8 +19,10 @@
 ---   decision what a person or a main agent made of the result; no step hears of it
 --- With ms: for how long the run had been driven by then, in milliseconds.
 local beat = require "moonlet.internal.beat"
+local endings = require "moonlet.internal.endings"
 local history = require "moonlet.internal.history"
 local host_failure = require "moonlet.internal.host_failure"
+local identity = require "moonlet.internal.identity"
 local values = require "moonlet.internal.values"
 local task = core.task
 
@@ -30,15 +33,21 @@ local function put_on_record(...) return host_failure.call(core.journal.append, 
 --- Verdicts after which a resumed run tries again what had failed.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
 
+local longest_cancelled_ms = 10 * 1000
+
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
+
+--- How names stand in the keys of a run that begins now (internal/state.lua).
+M.names = "escaped"
 
 ---@class moonlet.Journal
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
----@field ended table<string, boolean>   key -> it had an end once, whatever is made of that
+---@field ended table<string, integer>   key -> its last attempt when it ended, whatever is made of that
 ---@field failures table<string, true>   keys of the ends that a host which retries is not to hear of
+---@field frontier integer               the order of the last record of a step
 ---@field fresh boolean                  what was observed is to be observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
@@ -49,6 +58,9 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 ---@field verdict string?                when it was over last, and nobody has driven it since
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
+---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field plain_names boolean?           it began when names went into keys as they are
+---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
 ---@field used integer     milliseconds that it took until it failed
@@ -57,11 +69,23 @@ local of_the_run = { cancelled = true, budget = true, limit = true, parked = tru
 local function forget_failures(journal)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
+  endings.forget(journal.endings)
+end
+
+--- The world is looked at anew; what agents answered, and what was done once, stays.
+local function forget_observed(journal)
+  journal.facts, journal.timeouts = {}, {}
+  endings.forget(journal.endings, true)
+  for key, item in pairs(journal.ends) do
+    if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
+  end
 end
 
 local apply = {
   drive = function(journal, item)
     journal.resumed, journal.verdict = true, nil
+    if item.fresh then forget_observed(journal) end
+    if item.names ~= M.names then journal.plain_names = true end
     if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal) end
   end,
@@ -104,7 +128,7 @@ local function has_failed(journal, key)
 end
 
 apply["end"] = function(journal, item)
-  journal.ended[item.k] = true
+  journal.ended[item.k] = journal.begins[item.k] and journal.begins[item.k].a or 0
   journal.ends[item.k] = item
   journal.failures[item.k] = (item.s ~= "ok" or item.again) and true or nil
   if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end
@@ -122,10 +146,12 @@ apply.spent = function(journal, item) spend(journal, item.k) end
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
-    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string" },
+    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string" },
   alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
-  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string" },
-  fact = { k = "string", h = "string", ["whole?"] = "string" }, timeout = { k = "string", e = "table" },
+  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",
+    ["raw?"] = "string" },
+  fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
+  timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
 }
 
@@ -162,8 +188,11 @@ local function problem_of(item)
   if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
 end
 
+--- What a script has had done: what it observed before that, it has gone by.
+local done_by_steps = { begin = true, attempt = true, ["end"] = true }
+
 local function read(text, order)
-  local ok, item = pcall(core.json.decode, text)
+  local ok, item = pcall(core.json.decode_record, text)
   local problem
   if ok then problem = problem_of(item) else problem = tostring(type(item) == "table" and item.message or item) end
   if problem then
@@ -180,13 +209,16 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, ended = {}, failures = {}, fresh = fresh or false, history = history.new() }
+    scopes = {}, records = {}, raws = {}, ended = {}, failures = {}, frontier = 0, fresh = fresh or false,
+    history = history.new(), endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
     for order, text in ipairs(texts) do
       local item = read(text, order)
       apply[item.t](journal, item)
+      if done_by_steps[item.t] then journal.frontier = order end
+      endings.read(journal.endings, item)
       journal.history:read(item)
     end
   end)
@@ -199,35 +231,24 @@ function M.open(fresh, ended)
     journal.retry = true
     forget_failures(journal)
   end
-  if fresh then
-    journal.facts, journal.timeouts = {}, {}
-    for key, item in pairs(journal.ends) do
-      if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
-    end
-  end
+  if fresh then forget_observed(journal) end
   return journal
-end
-
---- A hash that is the same for the same input, whatever order its keys were set in.
----@param input table
----@return string
-function M.hash(input)
-  return core.text.sha256(core.json.encode(input)):sub(1, 32)
 end
 
 --- Appends a record and waits until it is on the disk.
 ---@param item table
 function M.append(item)
-  put_on_record(core.json.encode(item), true)
+  put_on_record(core.json.encode_record(item), true)
 end
 
 --- Appends a record that reaches the disk with the next one that is waited for, at the latest: a
 --- host that dies before has told nobody of anything that follows from it.
 ---@param item table
 function M.note(item)
-  core.journal.note(core.json.encode(item))
+  core.journal.note(core.json.encode_record(item))
 end
 
+--- What people are told of an error.
 local function error_of(err)
   if type(err) ~= "table" then return { kind = "failed", message = tostring(err) } end
   local kept = {}
@@ -238,25 +259,76 @@ local function error_of(err)
   return kept
 end
 
+local deepest_error = 16
+
+--- What JSON can say of something that was raised: the rest a script could not hear again.
+local function plain_of(value, depth)
+  local kind = type(value)
+  if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
+  if value == core.json.null then return value end
+  if kind == "number" then return value == value and math.abs(value) < math.huge and value or nil end
+  if kind ~= "table" or depth > deepest_error then return nil end
+  local is_list = core.json.is_array(value) or rawlen(value) > 0
+  local copy = is_list and core.json.array {} or {}
+  for key, item in next, value do
+    if math.type(key) == "integer" == is_list and (is_list or type(key) == "string") then
+      copy[is_list and #copy + 1 or key] = plain_of(item, depth + 1)
+    end
+  end
+  return copy
+end
+
+--- An error that prints as its message, whether it is raised for the first time or told again.
+local function printing(value)
+  local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
+  return is_error and task.as_error(value) or value
+end
+
+--- Puts into the record of an end what was raised, and gives it as it will be raised when it is told again.
+local function put_error(item, err, durable)
+  local plain = plain_of(err, 1)
+  if plain == nil then plain = tostring(err) end
+  item.e, item.x = error_of(plain), values.put(plain, durable)
+  return printing(plain)
+end
+
+--- What a step raised. Records of before have what people are told alone.
+local function raised(item)
+  local plain = item.x ~= nil and values.get(item.x)
+  if plain == nil or plain == false and item.x ~= false then plain = item.e end
+  return printing(plain)
+end
+
+--- Waits for the turn of what came to its end because it was cancelled: by then it is again.
+local function wait_cancelled(order)
+  local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
+  local ok, err = pcall(task.wait_turn, order)
+  task.wait_scope(shield)
+  task.close_scope(shield)
+  if not ok then error(err, 0) end
+end
+
 ---@class moonlet.Private        an observation that can be made again, and of which not all may be kept
 ---@field clean fun(value: any): any  the same value where all of it may be kept
 ---@field again fun(): any            makes it again
 
---- What a record holds of a value: `v`, and `whole` where that is not all of it.
+--- Adds to a record what it holds of a value.
 local function put(item, value, private, durable)
-  local kept = private and private.clean(value) or value
-  if kept ~= value then item.whole = values.hash(value) end
-  item.v = values.put(kept, durable)
+  identity.put(item, value, private and private.clean(value) or value, durable)
   return item
 end
 
-local function tell_changed(run, key)
-  run.emit("log", { step = key, text = "it held what looks like a secret, which is not kept, and it is not the same "
-    .. "any more: what is on record is taken, without the secret" })
+local function tell_changed(run, item)
+  run.emit("log", { step = item.k, text = item.places
+    and "it held a secret that the environment does not have any more: what is on record is taken, with its name only"
+    or "it held what looks like a secret, which is not kept, and it is not the same any more: what is on record is "
+      .. "taken, without the secret" })
 end
 
---- What was observed when the record was made, if it can still be observed; else what is on record.
+--- What was observed when the record was made, if its secrets are known, or it can still be observed; else nil.
 local function whole(item, private)
+  local value = identity.restored(item)
+  if value ~= nil then return value end
   local ok, again = false, nil
   if private then
     -- Others do not hear of what came later meanwhile.
@@ -264,7 +336,7 @@ local function whole(item, private)
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
-  if ok and values.hash(again) == item.whole then return again end
+  if ok and values.is(again, item.whole) then return again end
   return nil
 end
 
@@ -275,13 +347,18 @@ local function replayed(run, key, hash, private)
   local item = journal.ends[key]
   if not item then return nil end
   if item.h ~= hash then return nil end
+  if item.s == "cancelled" then
+    wait_cancelled(item.order)
+    if task.pending_error() ~= nil then error(raised(item), 0) end
+    return nil
+  end
   local all = item.whole and whole(item, private)
   task.wait_turn(item.order)
-  if item.s == "cancelled" then return nil end
-  if item.s == "failed" then error(item.e, 0) end
-  local value = all or values.get(item.v)
+  if item.s == "failed" then error(raised(item), 0) end
+  local value = all
+  if value == nil then value = values.get(item.v) end
   if value == nil then return nil end
-  if item.whole and not all then tell_changed(run, key) end
+  if item.whole and all == nil then tell_changed(run, item) end
   return "ok", value
 end
 
@@ -326,29 +403,33 @@ end
 function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
-  local hash = M.hash(input)
+  local hash = identity.of(journal, input, journal.ends[key], journal.begins[key])
   settle_earlier(run, key, hash, options.settle)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
+  if run.cancels then run.end_cancelled() end
+  endings.touch(journal.endings, key)
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
-    local item = put({ t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb, s = "ok",
+    local item = put({ t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
+      s = "ok",
       once = options.once,
       again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
-    put_on_record(core.json.encode(item), options.paid or false)
+    put_on_record(core.json.encode_record(item), options.paid or false)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
-    local item = { t = "end", ms = beat.now(run), k = key, h = hash, verb = input.verb,
-      s = cancelled and "cancelled" or "failed", e = error_of(result) }
-    put_on_record(core.json.encode(item), options.paid or false)
+    local item = { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
+      s = cancelled and "cancelled" or "failed" }
+    result = put_error(item, result, options.paid)
+    put_on_record(core.json.encode_record(item), options.paid or false)
   end
   error(result, 0)
 end
@@ -360,7 +441,7 @@ end
 ---@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
-  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash }
+  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash, raw = run.journal.raws[hash] }
   for name, value in pairs(more or {}) do item[name] = value end
   run.journal.begins[key] = item
   M.append(item)
@@ -408,21 +489,38 @@ end
 ---@return any
 function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
-  local hash = M.hash(input)
-  local item = run.journal.facts[key]
+  local journal = run.journal
+  local item = journal.facts[key]
+  local hash = identity.of(journal, input, item)
   local value
   if item and item.h == hash then
     if item.whole then
+      value = identity.restored(item)
+      if value ~= nil then return value end
       value = observe()
-      if values.hash(value) == item.whole then return value end
-      tell_changed(run, key)
+      if values.is(value, item.whole) then return value end
+      tell_changed(run, item)
     end
     value = values.get(item.v)
     if value ~= nil then return value end
   end
   value = observe()
-  M.note(put({ t = "fact", k = key, h = hash }, value, clean and { clean = clean }, false))
+  endings.touch(run.journal.endings, key)
+  M.note(put({ t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean }, false))
   return value
+end
+
+--- Reads a budget: what a script saw before it went on is told again. What it saw last is looked at anew, for
+--- somebody may have given more since.
+---@param run table
+---@param key string
+---@param observe fun(): table
+---@return table
+function M.reading(run, key, observe)
+  local journal = run.journal
+  local item = journal and journal.facts[key]
+  if item and item.order > journal.frontier then journal.facts[key] = nil end
+  return M.fact(run, key, { verb = "budget" }, observe)
 end
 
 --- Records that a scope begins whose time on the wall is limited.

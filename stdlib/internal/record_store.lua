@@ -14,7 +14,7 @@ M.record_cap = 64 << 20
 ---@param id string
 ---@return table?
 function M.parse(text, id)
-  local ok, value = pcall(core.json.decode, text or "")
+  local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
   -- What every reader takes for granted.
   if value.id ~= id or type(value.sidecar) ~= "string" or type(value.options) ~= "table" then return nil end

@@ -32,7 +32,7 @@ function M.text(run, envelope)
     lines[#lines + 1] = findings:gsub("\n*$", "\n")
   elseif envelope.result ~= core.json.null then
     local result = envelope.result
-    lines[#lines + 1] = type(result) == "string" and result or core.json.encode(result, 2) .. "\n"
+    lines[#lines + 1] = type(result) == "string" and result or core.json.encode_record(result, 2) .. "\n"
   end
   lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))

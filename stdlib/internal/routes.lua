@@ -4,6 +4,11 @@ local record = require "moonlet.record"
 
 local M = {}
 
+--- What the user's config may say of a task type, and of it at a risk.
+M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why = "string" }
+M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
+  medium = "table", high = "table" }
+
 --- The model for quick, bounded work of low and medium risk.
 M.sidecar = { runner = "codex", model = "gpt-5.3-codex-spark" }
 
@@ -55,12 +60,33 @@ M.aliases = {
   ["submission-judgement"] = "submission",
 }
 
---- "First pass review" and "first_pass_review" are one.
+--- "First pass review", "first_pass_review" and "first-pass: review" are one.
 ---@param name string
 ---@return string
 function M.normal(name)
-  name = name:lower():gsub("[%s_/]+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
+  name = name:lower():gsub("[%s%p]+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
   return M.aliases[name] or name
+end
+
+--- Checks routes that did not come with the user's config; raises `invalid`.
+---@param own any
+---@param what string   how messages call them
+function M.check(own, what)
+  if type(own) ~= "table" then
+    error(record.invalid(("%s must be a table, not a %s"):format(what, type(own)),
+      'write { ["test-gaps"] = { runner = "codex" } }'), 0)
+  end
+  for name, entry in pairs(own) do
+    local place = ("%s[%s]"):format(what, core.text.printable(tostring(name), 60))
+    if type(name) ~= "string" or type(entry) ~= "table" then
+      error(record.invalid(place .. " must give a table to the name of a task type",
+        'write { ["test-gaps"] = { runner = "codex" } }'), 0)
+    end
+    record.check(entry, M.fields, place)
+    for _, risk in ipairs { "low", "medium", "high" } do
+      if entry[risk] then record.check(entry[risk], M.risk_fields, place .. "." .. risk) end
+    end
+  end
 end
 
 local risks = { low = true, medium = true, high = true }
@@ -101,12 +127,51 @@ local function is_near(name, known)
   return true
 end
 
+local joints = { ["and"] = true, ["or"] = true, ["with"] = true, ["plus"] = true, ["n"] = true }
+
+--- The refused work in a name that is made of several that are known: "security-and-privacy".
+local function refused_part(name)
+  local words = words_of(name)
+  if #words > 40 then return nil end
+  local known = {}
+  for _, names in ipairs { M.escalate, M.good, M.aliases } do
+    for key in pairs(names) do known[#known + 1] = key end
+  end
+  local function type_of(text)
+    local first = M.normal(text)
+    if M.good[first] or M.escalate[first] then return first end
+    for _, candidate in ipairs(known) do
+      if is_near(text, candidate) then return M.normal(candidate) end
+    end
+  end
+  local function part(first, last)
+    if first == last and joints[words[last]] then return "" end
+    if last - first + 1 < #words then return type_of(table.concat(words, "-", first, last)) end
+  end
+  -- ends[i]: how the words up to i are made of known names, or nil: { refused name or false }.
+  local ends = { [0] = { false } }
+  for last = 1, #words do
+    for first = last, math.max(1, last - 4), -1 do
+      local before = ends[first - 1]
+      local found = before and part(first, last)
+      if found then
+        local refused = before[1] or M.escalate[found] and found or false
+        if not ends[last] or refused then ends[last] = { refused } end
+      end
+    end
+  end
+  return ends[#words] and ends[#words][1] or nil
+end
+
 --- Raises for a name that has no rule and looks like a misspelt one that has: what must not go to a
 --- sidecar would go there for a slip of the pen. Names that are merely unknown are fine.
 ---@param name string   see normal()
 ---@param own table     the routes of the user's config
 function M.check_name(name, own)
-  if M.good[name] or M.escalate[name] or #name > 64 then return end
+  if name == "" then
+    error(record.invalid("a task type of punctuation alone is none", "name it in words, as in test-gaps"), 0)
+  end
+  if M.good[name] or M.escalate[name] then return end
   local known = {}
   for key in pairs(own) do
     if type(key) == "string" then known[#known + 1] = M.normal(key) end
@@ -114,6 +179,12 @@ function M.check_name(name, own)
   for _, mine in ipairs(known) do
     if mine == name then return end
   end
+  local refused = refused_part(name)
+  if refused then
+    error(record.invalid(("'%s' names several task types, and %s"):format(core.text.printable(name, 100),
+      M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused)), 0)
+  end
+  if #name > 64 then return end
   -- Those that are refused come first, then what they are called first of all.
   for _, names in ipairs { M.escalate, M.good, M.aliases } do
     local sorted = {}

@@ -171,6 +171,14 @@ local function was_taken_over(step)
   end
 end
 
+--- The status of a step that raised. What was cancelled because it is not needed any more, has not failed; what
+--- took too long has.
+local function status_of(err)
+  if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
+  local pending = core.task.pending_error()
+  return pending and pending.kind ~= "timeout" and "cancelled" or "failed"
+end
+
 local function add_steps(run)
   --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
   --- Returns the value, and the step, which the caller ends.
@@ -183,8 +191,7 @@ local function add_steps(run)
     run.journal.history:tell(key)
     if not ok then
       if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
-      local parked = type(value) == "table" and rawget(value, "kind") == "parked"
-      run.end_step(step, parked and "parked" or "failed", { error = value })
+      run.end_step(step, status_of(value), { error = value })
       error(value, 0)
     end
     step.cached = cached
@@ -197,7 +204,7 @@ local function add_steps(run)
     end
     local step = { key = key, kind = kind, runner = runner, status = "running",
       started_wall = core.clock.wall(), started = core.clock.monotonic() }
-    run.step_keys[key] = true
+    run.step_keys[key] = step
     run.steps[#run.steps + 1] = step
     return step
   end
@@ -223,8 +230,15 @@ local function add_steps(run)
 
   --- Nothing but gates and questions is left: the run ends until they are answered.
   function run.end_parked()
+    run.is_parking = true
     core.task.cancel_scope(run.scope, { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") })
+  end
+
+  --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
+  function run.end_cancelled()
+    core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
+    core.task.check()
   end
 
   function run.note_degraded(path, succeeded, total, lost)
@@ -268,7 +282,9 @@ local function begin_record(run, plan)
   end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
-    moonlet = core.system.version, retry = run.journal.retry, record = integrity.hash_of_record(run.record) }
+    moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
+    fresh = run.journal.fresh or nil,
+    record = integrity.hash_of_record(run.record) }
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
@@ -288,7 +304,7 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {},
+    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -420,8 +436,11 @@ end
 
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  -- The time in which nobody drove the run does not count.
-  local wall = run.budget.wall and math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  -- The time in which nobody drove the run does not count; nor does that of putting in order what it leaves.
+  local wall
+  if run.budget.wall and not run.cancels then
+    wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  end
   run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
     history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
   run.own_budget.on_agent = function() tell_budget(run) end
@@ -454,7 +473,7 @@ local function settle_unreached(run, ok, err)
     elseif ok and state == "running" then
       core.process.stop(key, id)
     end
-    if ok and state and state ~= "none" then
+    if ok and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
       journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text })

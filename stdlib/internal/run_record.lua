@@ -1,6 +1,7 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
 local credentials = require "moonlet.internal.credentials"
 local grants = require "moonlet.internal.grants"
+local past = require "moonlet.internal.past"
 local usage = require "moonlet.internal.usage"
 
 local M = {}
@@ -125,7 +126,7 @@ end
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.
 ---@return string
 function M.text(run)
-  return core.json.encode({
+  return core.json.encode_record({
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
     path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
@@ -133,7 +134,7 @@ function M.text(run)
     options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
-    prepared = run.prepared or nil, sidecar = run.sidecar,
+    prepared = run.prepared or nil, cleanup = run.owes_cleanup, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
@@ -145,8 +146,9 @@ function M.text(run)
     usage = run.verdict and total_usage(run) or null,
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
     result = or_null(run.kept_result),
-    steps = run.verdict and step_records(run, true) or null, files = or_null(run.files), files_fold = run.files_fold,
-    keeper_log = run.keeper_log,
+    steps = run.verdict and step_records(run, true) or null,
+    attempts = run.verdict and core.json.array(past.attempts(run)) or null,
+    files = or_null(run.files), files_fold = run.files_fold, keeper_log = run.keeper_log,
   }, 2) .. "\n"
 end
 

@@ -2,6 +2,7 @@
 --- first failure nobody observed cancels the siblings.
 local state_of = require "moonlet.internal.state"
 local budget = require "moonlet.internal.budget"
+local cleanup = require "moonlet.internal.cleanup"
 local host_failure = require "moonlet.internal.host_failure"
 local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
@@ -9,8 +10,6 @@ local duration = require "moonlet.duration"
 local task = core.task
 
 local M = {}
-
-local finally_ms = 10000
 
 --- Kinds that no quorum and no settle may turn into data: they end the whole. A budget does not: it
 --- refuses new starts, and what was paid for runs to its end.
@@ -20,28 +19,14 @@ local function kind_of(err)
   return type(err) == "table" and rawget(err, "kind") or "failed"
 end
 
---- Calls `fn` where no cancellation reaches it, but for a time limit of its own. Nothing is raised.
----@param what string
----@param fn function
----@return boolean ok, any error
-function M.shielded(what, fn)
-  local shield = task.open_scope { timeout = finally_ms, shield = true, what = what }
-  local ok, err = pcall(fn)
-  task.wait_scope(shield)
-  task.close_scope(shield)
-  return ok, err
-end
+M.shielded = cleanup.shielded
 
-local function run_finalizers(state)
-  if #state.finalizers == 0 then return nil end
-  local first
-  M.shielded("ctx:finally", function()
-    for i = #state.finalizers, 1, -1 do
-      local ok, err = pcall(state.finalizers[i])
-      if not ok then first = first or err end
-    end
-  end)
-  return first
+--- What a body came to whose tasks have all ended. That the run parks is so whatever the script made of it.
+local function outcome_of(results, state, own)
+  if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
+  if not results[1] then return false, results[2] end
+  if state.failure then return false, state.failure end
+  return own == nil, own
 end
 
 --- Runs `fn(ctx)` as a scope of its own inside the running task and returns what it returned.
@@ -56,19 +41,19 @@ function M.body(run, path, options, fn, ...)
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
   if late then task.expire_at_turn(scope, late.order, late.e) end
-  local state = { run = run, scope = scope, path = path, budget = options.budget }
+  local state = { run = run, scope = scope, path = path, budget = options.budget,
+    within = run.cleaning and run.cleaning[task.current()] }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))
   if not results[1] then task.cancel_scope(scope, results[2]) end
   task.wait_scope(scope)
-  local cleanup_error = run_finalizers(state)
+  local cleanup_error = cleanup.after(state, outcome_of(results, state, task.scope_error(scope)))
   state.open = false
   local own = task.scope_error(scope)
   task.close_scope(scope)
   if own and kind_of(own) == "budget" then budget.note_refusal(options.budget, own) end
-  if not results[1] then error(results[2], 0) end
-  if state.failure then error(state.failure, 0) end
-  if own then error(own, 0) end
+  local ok, err = outcome_of(results, state, own)
+  if not ok then error(err, 0) end
   if cleanup_error then error(cleanup_error, 0) end
   return table.unpack(results, 2, results.n)
 end
@@ -135,7 +120,7 @@ function M.spawn(ctx, fn, ...)
   if type(fn) ~= "function" then error(record.invalid("ctx:spawn needs a function"), 0) end
   local state = state_of.of(ctx)
   task.check()
-  local key = state_of.key(state, "spawn")
+  local key = state_of.key(state, "spawn", true)
   local ref
   ref = task.spawn(state.scope, function(...)
     local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn, ...))
@@ -151,7 +136,8 @@ function M.spawn(ctx, fn, ...)
   return handle
 end
 
---- ctx:finally(fn): runs when the body has ended, however it ended.
+--- ctx:finally(fn): runs when the body has ended, however it ended: well, failed, out of time or cancelled. A run that
+--- parks, for a person or a quota, has not ended: its clean-up runs when it has gone on and ended.
 function M.finally(ctx, fn)
   if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
   local state = state_of.of(ctx)
@@ -196,7 +182,7 @@ local function run_branches(state, items, keys, limit, fn, on_failure)
     while next_index <= #items and not state.failure do
       local i = next_index
       next_index = i + 1
-      local path = state.path .. "/" .. keys[i]
+      local path = state.path .. "/" .. state_of.part(state.run, keys[i])
       local results = table.pack(pcall(M.body, state.run, path, { budget = state.budget }, fn, items[i], i))
       outcomes[i] = { ok = results[1], value = results[2] }
       if not results[1] then on_failure(i, results[2]) end

@@ -9,6 +9,7 @@ local M = {}
 ---@field path string        the key prefix of this body: "" or "parallel/2"
 ---@field counts table       name -> how often this body used it
 ---@field finalizers function[]
+---@field within table?     the clean-up that this body is part of
 ---@field failure any        what a spawned task raised first
 ---@field open boolean
 
@@ -44,7 +45,11 @@ M.getters = {
   model = function(state) return state.run.model end,
   task_id = function(state) return state.run.task_id end,
   run_id = function(state) return state.run.id end,
-  budget = function(state) return require("moonlet.internal.budget").view(state.budget) end,
+  budget = function(state)
+    return require("moonlet.internal.journal").reading(state.run, M.key(state, "budget"), function()
+      return require("moonlet.internal.budget").view(state.budget)
+    end)
+  end,
   inputs = function(state) return state.run.input_list() end,
 }
 
@@ -76,16 +81,48 @@ function M.of(ctx)
   return state
 end
 
+local escapes = { ["/"] = "%2F", ["#"] = "%23" }
+
+--- A name as a part of a key: "/" and "#" stand between the parts and belong to nobody's name, or two steps could
+--- have the same key, and the step of one scope could lie in another one.
+---@param run table
+---@param name string
+---@return string
+function M.part(run, name)
+  -- A run that began before this goes on with the keys that it has on record.
+  if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
+  return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
+end
+
+--- A key as it would be if its names were plain.
+---@param key string
+---@return string
+function M.plain(key)
+  return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
+end
+
+--- Where the steps of a body are: below its path, or where its clean-up has its own, also that of an enclosing body
+--- that the clean-up uses.
+local function place_of(state)
+  local cleaning = state.run.cleaning
+  local place = cleaning and cleaning[core.task.current()]
+  return place and state.within ~= place and place or state
+end
+
 --- The key of the next step called `name` in this body: its path, the name, and from the second
 --- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
 ---@param state moonlet.State
 ---@param name string
+---@param at_once boolean?  this place may not be one that can wait
 ---@return string
-function M.key(state, name)
-  local count = (state.counts[name] or 0) + 1
-  state.counts[name] = count
-  local own = count == 1 and name or ("%s#%d"):format(name, count)
-  return state.path == "" and own or state.path .. "/" .. own
+function M.key(state, name, at_once)
+  local place = place_of(state)
+  if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
+  local count = (place.counts[name] or 0) + 1
+  place.counts[name] = count
+  local own = M.part(state.run, name)
+  if count > 1 then own = ("%s#%d"):format(own, count) end
+  return place.path == "" and own or place.path .. "/" .. own
 end
 
 return M

@@ -200,7 +200,9 @@ local function exit_error(name, state, exit, now)
   if code == 0 then
     if state.events > 0 then
       local cut = state.malformed > 0 and "; the last of its output cannot be read" or ""
-      return M.error("interrupted", name .. " ended without saying that it was done" .. cut)
+      local again = state.begun_again and ", began something else and ended without saying that it was done with that"
+        or " ended without saying that it was done"
+      return M.error("interrupted", (state.begun_again and name .. " said that it was done" or name) .. again .. cut)
     end
     if state.plain + state.malformed + state.skipped > 0 then
       return M.error("invalid-output", name .. " ended with exit code 0, but printed no event that can be read",

@@ -111,6 +111,16 @@ function M.of_attempts(attempts)
   return M.sum(list)
 end
 
+--- The model that answered last, as far as it was told.
+---@param attempts table[]?
+---@return string?
+function M.model_of(attempts)
+  for i = #(attempts or {}), 1, -1 do
+    local model = attempts[i].model
+    if type(model) == "string" then return model end
+  end
+end
+
 --- Fills in the cost from the user's price table where the agent reported none.
 ---@param usage moonlet.Usage?
 ---@param model string?

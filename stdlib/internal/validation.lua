@@ -3,6 +3,7 @@
 local state_of = require "moonlet.internal.state"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local budget = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local gate = require "moonlet.internal.gate"
 local once = require "moonlet.internal.once"
@@ -100,7 +101,7 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   local exit = start {
     step = key, argv = argv, env = run.child_environment(call.env), cwd = run.resolve_cwd(call.cwd),
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = limit, durable = true, own_group = true,
+    wall = limit, durable = true, own_group = true, redact = true,
   }
   run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
   local result = {
@@ -126,15 +127,18 @@ end
 local function did_not_pass(result) return result.status ~= "passed" end
 
 --- One run of a command as a step; it passes when it ends with the exit code `expected`.
-local function check(run, call, argv, text, key, kind, limit, expected, approved)
+local function check(state, call, argv, text, key, kind, limit, expected, approved)
+  local run = state.run
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected }
   local what = kind == "require" and "require" or "validate"
   local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
   local result, step = run.step(key, what, nil, input, how, function(last, hash)
-    local result = run_once(run, call, argv, text, key, kind, limit, function(child)
-      if approved then return once.run(run, key, last, hash, child) end
-      return core.process.run(child)
+    local result = budget.with(state.budget, { processes = 1 }, function()
+      return run_once(run, call, argv, text, key, kind, limit, function(child)
+        if approved then return once.run(run, key, last, hash, child) end
+        return core.process.run(child)
+      end)
     end)
     if result.status == "ran" then
       result.status = result.exit_code == expected and "passed" or "failed"
@@ -169,7 +173,7 @@ function M.validate(ctx, call)
   grants.check_program(run.grants, argv[1])
   local approved = gate.before(ctx, argv, call)
   local key = state_of.key(state, call.name or "validate-" .. kind)
-  local result = check(run, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
+  local result = check(state, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
   run.note_validation(result, call.required ~= false)
   return result
 end
@@ -208,7 +212,7 @@ function M.require(ctx, call)
   local runs, why = {}, nil
   for i = 1, repetitions do
     local own_key = repetitions == 1 and key or key .. "/" .. i
-    runs[i] = check(run, call, argv, call.command, own_key, "require", limit, expected, approved)
+    runs[i] = check(state, call, argv, call.command, own_key, "require", limit, expected, approved)
     if runs[i].status ~= "passed" then
       why = ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
       break

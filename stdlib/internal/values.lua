@@ -39,23 +39,62 @@ local function unpack(value, inside)
   return value
 end
 
+--- A value as text.
+---@param value any
+---@return string
+function M.text(value) return core.json.encode_record(pack(value)) end
+
+--- The value that has this text.
+---@param text string
+---@return any
+function M.read(text) return unpack(core.json.decode_record(text)) end
+
 --- What stands in a record for `value`.
 ---@param value any       a JSON value whose texts may be any bytes
 ---@param durable boolean  it is on the disk when this returns, if it is a file of its own
----@return any
+---@return any stored
+---@return integer[]? places  where the names of secrets stand in place of them (core.secret.restore)
 function M.put(value, durable)
   local packed = pack(value)
-  local text = core.run.redact(core.json.encode(packed))
-  if #text <= inline_cap then return packed end
+  local text, places = core.secret.hide(core.json.encode_record(packed))
+  if #text <= inline_cap then return packed, places end
+  if #text > value_cap then
+    error({ kind = "limit", message = ("a value takes %d MB on record; %d can be kept"):format(#text >> 20,
+      value_cap >> 20), hint = "keep such data in a file, and hand on its name" }, 0)
+  end
   local name = core.text.sha256(text)
   write_value(name, text, durable)
-  return { ["$value"] = name, bytes = #text }
+  return { ["$value"] = name, bytes = #text }, places
 end
 
---- A hash of the value as it would be kept.
----@param value any
+--- A hash that tells nothing to who does not have the key of the run.
+---@param text string
 ---@return string
-function M.hash(value) return core.text.sha256(core.run.redact(core.json.encode(pack(value)))) end
+function M.keyed(text)
+  local key = host_failure.call(core.secret.key)
+  return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
+end
+
+--- Whether a hash on record is that of the value.
+---@param value any
+---@param hash string
+---@return boolean
+function M.is(value, hash)
+  if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
+  -- Of a journal that was begun before there were keys.
+  return core.text.sha256(core.run.redact(M.text(value))) == hash
+end
+
+--- What is kept of a value, as text; nil when its file is gone or damaged.
+---@param stored any
+---@param read (fun(name: string, cap: integer): string?)?
+---@return string?
+function M.stored_text(stored, read)
+  local name = not is_plain(stored) and stored["$value"]
+  if not name then return core.json.encode_record(stored) end
+  local text = (read or core.run.read_value)(name, value_cap)
+  return text and core.text.sha256(text) == name and text or nil
+end
 
 --- The value again; nil when its file is gone or damaged.
 ---@param stored any
@@ -63,11 +102,9 @@ function M.hash(value) return core.text.sha256(core.run.redact(core.json.encode(
 ---                                                       being driven
 ---@return any
 function M.get(stored, read)
-  local name = not is_plain(stored) and stored["$value"]
-  if not name then return unpack(stored) end
-  local text = (read or core.run.read_value)(name, value_cap)
-  if not text or core.text.sha256(text) ~= name then return nil end
-  return unpack(core.json.decode(text))
+  if is_plain(stored) or not stored["$value"] then return unpack(stored) end
+  local text = M.stored_text(stored, read)
+  return text and M.read(text)
 end
 
 return M

@@ -1,8 +1,8 @@
 --- Where an agent works and what it may write: the shared work tree to read, folders that it declared, a
 --- worktree of its own, or the work tree itself under an exclusive lock.
-local changes = require "moonlet.internal.changes"
 local grants = require "moonlet.internal.grants"
 local guarded = require "moonlet.internal.guarded"
+local look = require "moonlet.internal.look"
 local places = require "moonlet.internal.places"
 local record = require "moonlet.record"
 local worktree = require "moonlet.internal.worktree"
@@ -70,14 +70,26 @@ local function inside(path, folders)
   return false
 end
 
----@class moonlet.Workspace
+---@class moonlet.Workspace   of an attempt and of the one that is told what is wrong with its answer
 ---@field cwd string            absolute
 ---@field writable string[]
+---@field anew boolean?         it is a new worktree
+---@field stored fun(): any     what a host that goes on must know of how it was
+---@field touched fun(): string[]  what was touched that no agent may write
+---@field changed fun(): string[]  files that changed, where what an agent did stays although its answer is not taken
 ---@field finish fun(key: string): string[], string?  files that changed, and what a person should know; raises
----                                          when they cannot be merged, or lie outside of what was allowed
----@field abandon fun(kept: boolean?)  after an attempt that is not kept; or that is, for a resumed run
+---                                          when they cannot be merged
+---@field abandon fun(kept: boolean?)  where nothing is taken; or is later, by a resumed run
 
-local function nothing() return {} end
+local function none() return {} end
+
+--- A place with what is the same of most.
+local function place_of(fields)
+  local place = { writable = {}, stored = function() end, touched = none, changed = none, finish = none,
+    abandon = function() end }
+  for name, value in pairs(fields) do place[name] = value end
+  return place
+end
 
 --- Copies of the files that an agent may look at, and nothing beside them.
 local function copy_inputs(run, dir, inputs)
@@ -97,37 +109,38 @@ local function copy_inputs(run, dir, inputs)
   return run.absolute(work)
 end
 
-local function only_inputs(run, dir, call)
-  return { cwd = copy_inputs(run, dir, call.inputs), writable = {}, abandon = nothing, finish = nothing }
+local function only_inputs(run, dir, call, attempt)
+  -- One that is under way, or is asked again, has them.
+  local there = (attempt.state or attempt.repair) and core.system.real_path(run.absolute(dir .. "/work"))
+  return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
---- Where the whole work tree may be written, what nobody may write is compared. The function that it
---- gives raises what was touched, or tells it where the step has failed already.
-local function watch(run, key)
-  local before = guarded.look(run)
-  return function(failed)
-    local paths = guarded.between(before, guarded.look(run, before))
-    if #paths == 0 then return end
-    local err = guarded.error(paths)
-    if not failed then error(err, 0) end
-    run.emit("warning", { step = key, text = err.message })
-  end
+local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
+
+--- How the work tree was before the first of the attempts that are told of as one. What a person was told of, of what
+--- no agent may write, is not told again.
+local function look_of(run, attempt, in_place, whole)
+  local known = look.kept(attempt.seen)
+  if not known then return look.take(run, in_place, whole) end
+  if attempt.told and known.guard then known.guard, known.stored = guarded.look(run), nil end
+  return known
 end
 
-local function reading(run, call)
-  return { cwd = run.resolve_cwd(call.cwd), writable = {}, abandon = nothing, finish = nothing }
+local function watched(run, seen, fields)
+  fields.stored = function() return look.stored(seen) end
+  fields.touched = function() return look.touched(run, seen) end
+  fields.finish = fields.changed
+  return place_of(fields)
 end
 
-local function shared_tree(run, key, call)
+local function shared_tree(run, key, call, attempt)
   local folders, relative = declared_folders(run, call.writes)
-  local check = inside("", relative) and watch(run, key) or nothing
-  local before = changes.snapshot(run, run.top)
-  return {
-    cwd = run.resolve_cwd(call.cwd), writable = folders, abandon = function() check(true) end,
-    finish = function()
-      check()
+  local seen = look_of(run, attempt, false, inside("", relative))
+  return watched(run, seen, {
+    cwd = run.resolve_cwd(call.cwd), writable = folders,
+    changed = function()
       local own = {}
-      for _, path in ipairs((changes.between(before, changes.snapshot(run, run.top)))) do
+      for _, path in ipairs((look.changed(run, seen))) do
         if inside(path, relative) then
           own[#own + 1] = path
         else
@@ -137,10 +150,10 @@ local function shared_tree(run, key, call)
       end
       return own
     end,
-  }
+  })
 end
 
-local function in_place(run, key, call)
+local function in_place(run, key, call, attempt)
   local cwd = run.resolve_cwd(call.cwd)
   local own, why, real = places.of_repository(run, cwd)
   if not own then
@@ -148,23 +161,20 @@ local function in_place(run, key, call)
       "name a folder of the repository"), 0)
   end
   local release = writer.hold(run, key)
-  local ok, check, before = pcall(function() return watch(run, key), changes.snapshot(run, run.top) end)
+  local ok, seen = pcall(look_of, run, attempt, true, true)
   if not ok then
     release()
-    error(check, 0)
+    error(seen, 0)
   end
-  local function ending(failed)
-    local checked, err = pcall(check, failed)
+  local function changed() return (look.changed(run, seen)) end
+  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release })
+  function place.finish()
+    local looked, paths = pcall(changed)
     release()
-    if not checked then error(err, 0) end
+    if not looked then error(paths, 0) end
+    return paths
   end
-  return {
-    cwd = real, writable = {}, abandon = function() ending(true) end,
-    finish = function()
-      ending(false)
-      return (changes.between(before, changes.snapshot(run, run.top)))
-    end,
-  }
+  return place
 end
 
 local function own_worktree(run, key, dir, call, attempt)
@@ -172,16 +182,16 @@ local function own_worktree(run, key, dir, call, attempt)
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
   end
-  local tree = worktree.open(run, key, dir, attempt.state ~= nil)
-  return {
-    cwd = tree.path, writable = {}, abandon = function(kept)
+  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repair or false)
+  return place_of {
+    cwd = tree.path, anew = anew, abandon = function(kept)
       if not kept then worktree.remove(run, key, tree) end
     end,
     finish = function() return worktree.merge(run, key, dir, tree) end,
   }
 end
 
---- The place for one attempt.
+--- The place for an attempt.
 ---@param run table
 ---@param key string
 ---@param dir string
@@ -190,11 +200,11 @@ end
 ---@param attempt moonlet.Attempt
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt)
-  if call.inputs then return only_inputs(run, dir, call) end
-  if call.writes then return shared_tree(run, key, call) end
+  if call.inputs then return only_inputs(run, dir, call, attempt) end
+  if call.writes then return shared_tree(run, key, call, attempt) end
   if mode == "read-only" then return reading(run, call) end
   grants.check_write(run.grants, call.cwd or ".")
-  if call.in_place then return in_place(run, key, call) end
+  if call.in_place then return in_place(run, key, call, attempt) end
   if not run.home.git then
     error(record.invalid("a step that writes gets a git worktree of its own, and this is no repository",
       "declare the folders with writes = { … }, or say in_place = true"), 0)

@@ -139,7 +139,7 @@ end
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param keep boolean
----@return moonlet.Worktree
+---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep)
   local parent, first = folder_of(run, key)
   local root, err = core.file.make_root(parent)
@@ -171,7 +171,7 @@ function M.open(run, key, dir, keep)
   local written
   written, err = core.file.write(root, name .. ".base", tree.base .. "\n")
   if not written then error(err, 0) end
-  return tree
+  return tree, true
 end
 
 --- Removes it, if it is there; of what git has of worktrees its own alone.

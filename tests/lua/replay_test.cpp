@@ -17,6 +17,7 @@ const std::string kJournal = R"(
   local function add(text) records[#records + 1] = text end
   core.journal = { append = add, note = add, collect = function() end, open = function() return { table.unpack(records) } end }
   core.run.redact = function(text) return text end
+  core.secret.key = function() return "key" end
   core.run.write_value = function(name, text) files[name] = text end
   core.run.read_value = function(name) return files[name] end
   local run = { limit = 8, note_degraded = function() end,
@@ -77,7 +78,7 @@ TEST_CASE("a failure is told again, until a run that did not end well is resumed
   const auto with = [&](const std::string& verdict, const char* ended = "true") {
     return journaled("local VERDICT, ENDED = '" + verdict + "', " + ended + "\n" + text);
   };
-  const std::string again = "denied no ask1,denied no asknil,0,denied no asknil";
+  const std::string again = "denied no ask1,denied no ask1,0,denied no ask1";
   CHECK(with("ok") == again);
   CHECK(with("needs-human") == again);
   // It was killed before it could tell.
@@ -85,6 +86,34 @@ TEST_CASE("a failure is told again, until a run that did not end well is resumed
   for (const char* verdict : {"failed", "cancelled", "budget", "blocked", "degraded"}) {
     CHECK(with(verdict) == "denied no ask1,fine,1,fine");
   }
+}
+
+TEST_CASE(
+    "what a body cleans up is told again where it has ended so before, and done anew otherwise") {
+  CHECK(journaled(R"(
+    local all = {}
+    local function try(input, fails)
+      pcall(scope.body, run, "inner", {}, function(ctx)
+        ctx:finally(function() ctx:step("clean", {}, function() done[#done + 1] = "clean" return 1 end) end)
+        step("inner/work", input, function() return 1 end)
+        if fails then error "on purpose" end
+      end)
+      all[#all + 1] = list(done)
+    end
+    function run.step(key, _, _, input, options, live) return journal.step(run, key, input, options, live), {} end
+    function run.end_step() end
+    local function host(input, fails, ended)
+      begin(false, ended)
+      try(input, fails)
+    end
+    host(1, true)          -- fails
+    host(1, true)          -- its host was killed: the same ending
+    over "failed"
+    host(1, true, true)    -- tried again
+    host(2, true)          -- another step
+    host(2, false)         -- another ending
+    host(2, false)
+    return table.concat(all, ","))") == "inner/work clean,,clean,inner/work clean,clean,");
 }
 
 TEST_CASE("what failed in a retry that was killed is told again") {

@@ -116,6 +116,32 @@ TEST_CASE("finally runs after a cancel, may wait, and has a deadline of its own"
     return ok, err.kind, core.clock.monotonic())") == "false,timeout,10000");
 }
 
+TEST_CASE("who only watches the others does not keep them from parking") {
+  const std::string text = R"(
+    local beside = require "moonlet.internal.beside"
+    beside.during(function() for _ = 1, 3 do core.task.NAP(1000) end end, core.task.park)
+    return core.clock.monotonic())";
+  const auto with = [&](const std::string& nap) {
+    std::string own = text;
+    return run(own.replace(own.find("NAP"), 3, nap));
+  };
+  CHECK(with("watch_sleep") == "0");
+  CHECK(with("sleep") == "3000");
+}
+
+TEST_CASE("names in keys are unambiguous, and plain ones stay as they are") {
+  CHECK(run(R"(
+    local state = require "moonlet.internal.state"
+    local parts, back = {}, true
+    for i, name in ipairs { "review", "100%", "a/b#2", "50%2F", "%%2F", "%/", "" } do
+      parts[i] = state.part({}, name)
+      back = back and state.plain(parts[i]) == name
+    end
+    parts[#parts + 1] = state.part({ journal = { plain_names = true } }, "a/b#2")
+    return back, table.concat(parts, " "))") ==
+        "true,review 100% a%2Fb%232 50%252F %%252F %%2F  a/b#2");
+}
+
 TEST_CASE("parallel keeps the order of the items and its limit") {
   CHECK(scoped(R"(
     local now, most = 0, 0

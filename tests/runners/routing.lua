@@ -56,6 +56,25 @@ is(route({ task_type = "securty", config = with { securty = { runner = "claude" 
 raises(function() route { task_type = "refactoring", config = with() } end, "escalate", "another word for it")
 is(route({ task_type = "  ", config = with() }).task_type, nil, "a blank type")
 
+-- Several at once are refused for one of them, however they are joined.
+for _, name in ipairs { "security,privacy", "security & privacy", "Security and privacy", "security/privacy", "todo-scan; security",
+  "security+rebuttal", "code review, security", "securty, privacy", "security, privacy and data governance, large refactors",
+  "large refactor | todo scan" } do
+  local refusal = raises(function() route { task_type = name, config = with() } end, "several task types", name)
+  is(type(refusal) == "table" and refusal.kind, "invalid", "the kind of " .. name)
+end
+is(route({ task_type = "security & privacy", config = with { ["Security & privacy"] = { runner = "claude" } } }).runner, "claude",
+  "a route for both")
+is(route({ task_type = "todo scan, citations", config = with() }).runner, "codex", "several that are fine")
+raises(function() route { task_type = "security!", config = with() } end, "escalate", "a name with its punctuation")
+raises(function() route { task_type = "&&", config = with() } end, "punctuation alone", "no name")
+is(route({ task_type = "todo-scan", config = {} }).runner, "codex", "a config that says nothing")
+for _, own in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" } }, { todos = { high = "x" } },
+  { todos = { runner = {} } } } do
+  local refusal = raises(function() route { task_type = "todos", config = { routes = own } } end, "m.route.config.routes", show(own))
+  is(type(refusal) == "table" and refusal.kind, "invalid", "its kind")
+end
+
 -- What a run and its calls come to.
 local routing = require "moonlet.internal.routing"
 local function plan(asked, options, routes_of, preset)

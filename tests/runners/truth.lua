@@ -4,6 +4,8 @@ local zone = require "moonlet.internal.runner.zone"
 local stream = require "moonlet.internal.runner.stream"
 local codex = require "moonlet.internal.runner.codex"
 local claude = require "moonlet.internal.runner.claude"
+local gemini = require "moonlet.internal.runner.gemini"
+local opencode = require "moonlet.internal.runner.opencode"
 local moonlet = require "moonlet.internal.runner.moonlet"
 
 -- Classes, by the words of providers and CLIs.
@@ -185,6 +187,44 @@ is(finish(codex, {}, done).class, "interrupted", "nothing")
 is(finish(codex, { ok_lines[1], ok_lines[2]:sub(1, -3) }, done).status, "failed", "a cut event")
 is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"turn.failed","error":{"message":"503"}}' }, done).status, "failed",
   "a failure after the end")
+-- What begins after the end must have an end of its own.
+local function joined(...)
+  local list = {}
+  for _, lines in ipairs { ... } do table.move(lines, 1, #lines, #list + 1, list) end
+  return list
+end
+local turns = {
+  { "codex", codex, ok_lines, { '{"type":"turn.started"}' },
+    { '{"type":"item.completed","item":{"type":"agent_message","text":"half"}}' },
+    { '{"type":"item.started","item":{"id":"1","type":"command_execution","command":"make"}}' } },
+  { "claude", claude, { '{"type":"result","subtype":"success","is_error":false,"result":"yes"}' },
+    { '{"type":"system","subtype":"init","session_id":"x","model":"m"}' },
+    { '{"type":"assistant","message":{"model":"m","content":[{"type":"text","text":"half"}]}}' },
+    { '{"type":"assistant","message":{"model":"m","content":[{"type":"tool_use","id":"1","name":"Bash"}]}}' } },
+  { "gemini", gemini, { '{"type":"message","role":"assistant","content":"yes","delta":true}',
+      '{"type":"result","status":"success"}' },
+    { '{"type":"init","session_id":"x","model":"m"}' },
+    { '{"type":"message","role":"assistant","content":"half","delta":true}' }, { '{"type":"tool_use","tool_name":"x"}' } },
+  { "opencode", opencode, { '{"type":"step_start","part":{}}', '{"type":"text","part":{"text":"yes"}}',
+      '{"type":"step_finish","part":{"reason":"stop"}}' },
+    { '{"type":"step_start","part":{}}' }, { '{"type":"text","part":{"text":"half"}}' },
+    { '{"type":"tool_use","part":{"tool":"bash","state":{"status":"running"}}}' } },
+  { "moonlet", moonlet, { '{"type":"text","text":"yes"}', '{"type":"done","status":"ok"}' },
+    { '{"type":"session","id":"x"}' }, { '{"type":"text","text":"half"}' },
+    { '{"type":"tool","name":"x","status":"running"}' } },
+}
+for _, turn in ipairs(turns) do
+  local name, runner, whole = turn[1], turn[2], turn[3]
+  for i = 4, #turn do
+    local cut_off = finish(runner, joined(whole, turn[i]), done)
+    is(cut_off.status .. " " .. tostring(cut_off.class), "failed interrupted", name .. ": begun after the end: " .. turn[i][1])
+    holds(cut_off.error and cut_off.error.message or "", "began something else", name .. ": what it says")
+    local again = finish(runner, joined(whole, turn[i], whole), done)
+    is(again.status .. " " .. again.text:sub(-3), "ok yes", name .. ": and ended too: " .. turn[i][1])
+  end
+end
+is(finish(claude, { turns[2][3][1], '{"type":"assistant","parent_tool_use_id":"t","message":{"model":"m","content":'
+  .. '[{"type":"text","text":"half"}]}}' }, done).text, "yes", "what a subagent says late")
 is(finish(codex, { '{"type":"error","message":"Reconnecting... 1/5 (x)"}', table.unpack(ok_lines) }, done).status, "ok",
   "a notice of retry is no failure")
 is(finish(codex, { '{"type":"error","message":"oh"}', table.unpack(ok_lines) }, done).status, "ok", "an error that passed")

@@ -48,9 +48,35 @@ is(usage.record(usage.of { input_tokens = 1, output_tokens = 1 }).partial, nil, 
 -- Prices.
 local table_of = { ["gpt-5"] = { input = 1, output = 10 }, ["gpt-5.3-codex"] = { input = 2, cached = 0.5, output = 20 } }
 local known = usage.of { input_tokens = 1000000, cached_input_tokens = 400000, output_tokens = 100000 }
-is(usage.priced(known, "gpt-5.3-codex-spark", table_of).cost_usd, 0.6 * 2 + 0.4 * 0.5 + 0.1 * 20, "the longest name")
-is(usage.priced(known, "gpt-5.3-codex-spark", table_of).cost_is, "estimate", "is an estimate")
-is(usage.priced(known, "gpt-5-mini", table_of).cost_usd, 1 + 1, "without a price for the cache")
+is(usage.priced(known, "gpt-5.3-codex", table_of).cost_usd, 0.6 * 2 + 0.4 * 0.5 + 0.1 * 20, "a name")
+is(usage.priced(known, "gpt-5.3-codex", table_of).cost_is, "estimate", "is an estimate")
+is(usage.priced(known, "gpt-5", table_of).cost_usd, 1 + 1, "without a price for the cache")
+-- The model of another name costs what its own entry says, or nobody knows.
+local by_name = {}
+for i, key in ipairs { "gpt-5", "gpt-5-pro", "gpt-5.3-*", "gpt-5.3-codex-*", "claude-opus-4", "claude-opus-4-", "claude-", "m*",
+  "m-20250101" } do
+  by_name[key] = { input = i, output = 0 }
+end
+local function priced_as(model, list)
+  local price = prices.of(model, list or by_name)
+  for key, known_price in pairs(list or by_name) do
+    if known_price == price then return key end
+  end
+end
+for _, case in ipairs {
+  { "gpt-5", "gpt-5" }, { "gpt-5-2025-08-07", "gpt-5" }, { "gpt-5-20250807", "gpt-5" }, { "gpt-5@20250807", "gpt-5" },
+  { "gpt-5-pro", "gpt-5-pro" }, { "gpt-5-pro-2025-10-06", "gpt-5-pro" }, { "gpt-5.3-spark", "gpt-5.3-*" },
+  { "gpt-5.3-codex-spark", "gpt-5.3-codex-*" }, { "gpt-5.3-codex", "gpt-5.3-*" }, { "claude-opus-4-20250514", "claude-opus-4-" },
+  { "claude-opus-4-1", "claude-opus-4-" }, { "claude-opus-4", "claude-opus-4" }, { "claude-haiku-4", "claude-" }, { "m", "m*" },
+  { "m-20250101", "m-20250101" }, { "m-20250102", "m*" },
+} do is(priced_as(case[1]), case[2], "the price of " .. case[1]) end
+is(priced_as("claude-opus-4-20250514", { ["claude-opus-4"] = {} }), "claude-opus-4", "an edition of a day")
+for _, model in ipairs { "gpt-50", "gpt-5-mini", "gpt-5-pro-max", "gpt-5-2025-08-07-preview", "gpt-5-2025-13-07", "gpt-5-20251332",
+  "gpt-5-1234", "gpt-4", "gpt", "-2025-08-07", "claude" } do
+  is(priced_as(model), nil, "nobody knows the price of " .. model)
+end
+is(priced_as("x", { ["*"] = {} }), "*", "a price for all")
+raises(function() prices.check_name("gpt-*-mini", "p") end, "at the end", "a star amid a name")
 is(usage.priced(known, "claude", table_of).cost_usd, nil, "a model without a price")
 is(usage.priced(usage.of { input_tokens = 5 }, "gpt-5", table_of).cost_usd, nil, "a count that is not known")
 is(usage.priced(state.usage, "gpt-5", table_of).cost_is, "reported", "what is reported stays")

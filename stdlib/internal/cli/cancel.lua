@@ -45,7 +45,7 @@ local function close_record(home, id, rec)
   local tree = integrity.tree(root, rec.sidecar)
   if tree then rec.files, rec.files_fold = tree.files, tree.fold end
   rec.keeper_log = integrity.keeper_log(root, id)
-  local text = core.json.encode(rec, 2) .. "\n"
+  local text = core.json.encode_record(rec, 2) .. "\n"
   local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,
     files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) })
   if not noted and core.runs.holder(home.handle, id) then return false end
@@ -56,6 +56,23 @@ local function close_record(home, id, rec)
   err = ledger.put(home, id, text)
   if err then ledger.without(err) end
   return true
+end
+
+--- What the run had set up when it parked is put in order by its script, which goes on for that alone. False where it
+--- cannot.
+local function clean_up(home, id, rec)
+  local resume = require "moonlet.internal.cli.resume"
+  core.event.display("none")
+  local ok, err = pcall(function()
+    local plan = resume.plan(home, id, rec, {})
+    plan.cancels, plan.may_ask = true, false
+    require("moonlet.internal.cli.run").drive(plan)
+  end)
+  if not ok and not core.runs.holder(home.handle, id) then
+    core.system.print(2, ("moonlet: what %s leaves is not cleaned up: %s\n"):format(id,
+      core.text.printable(type(err) == "table" and tostring(err.message) or tostring(err), 400)))
+  end
+  return ok
 end
 
 ---@param words string[]
@@ -80,7 +97,11 @@ function M.main(words)
     -- to drive it meanwhile, who is to be asked then.
     local ended, err = pcall(core.runs.end_orphans, home.handle, id)
     if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
-  until ended and close_record(home, id, rec)
+    if ended and rec.ended and rec.cleanup == true and clean_up(home, id, rec) then
+      rec = select(2, record_store.find(home, id))
+      if not is_open(rec) then break end
+    end
+  until ended and not core.runs.holder(home.handle, id) and close_record(home, id, rec)
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
     result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
 end

@@ -10,6 +10,8 @@ local known = {
   repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" },
   json = { help = "print one JSON envelope and nothing else" },
   record = { help = "with test: make the cassettes anew first" },
+  allow = { value = "GRANT", many = true,
+    help = "with test: needs (what the preset declares, for these tests alone), agents (tests start programs), all" },
   source = { help = "with show: print the Lua text" },
   help = { help = "this text" },
 }
@@ -91,7 +93,7 @@ function M.main(words)
   elseif verb == "test" and rest[2] and not rest[4] then
     local passed
     result, text, passed = require("moonlet.internal.cli.preset_test").test(home, rest[2], rest[3], found.record,
-      function(line) if not found.json then core.system.print(1, line .. "\n") end end)
+      found.allow, function(line) if not found.json then core.system.print(1, line .. "\n") end end)
     code = passed and 0 or 1
   else
     error(options.usage(verb and ("moonlet preset %s is not understood"):format(core.text.printable(verb, 40))

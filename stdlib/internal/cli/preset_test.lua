@@ -12,7 +12,15 @@
 ---     expect = { verdict = "degraded", exit_code = 4, result = { lost = { { key = "tests" } } },
 ---       findings = "eval", error = "part of the message" },
 ---   }
+---
+--- A test may come with a repository, as its preset: it starts no program, and has no right that the preset
+--- does not declare, unless the person who runs it says so. It goes by the runners of the user's config and by
+--- nothing else of it, so that it comes to the same everywhere and no hook hears of it.
 local record = require "moonlet.record"
+local acceptance = require "moonlet.internal.acceptance"
+local cassette = require "moonlet.internal.runner.cassette"
+local config = require "moonlet.internal.config"
+local grants = require "moonlet.internal.grants"
 local presets = require "moonlet.internal.presets"
 
 local M = {}
@@ -46,8 +54,18 @@ local function temporary_folder(name)
   end
 end
 
+--- A repository whose settings come from a test would start what they name.
+local function check_path(path)
+  if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
+    or ("/" .. path:lower() .. "/"):find("/%.git/") then
+    error(record.invalid(("a test cannot write '%s'"):format(core.text.printable(tostring(path), 200)),
+      "name files beneath the test's own folder, and none of .git"), 0)
+  end
+end
+
 local function write_all(root, place, files)
   for path, text in pairs(files or {}) do
+    check_path(path)
     if text == false then
       core.file.remove(root, path)
     else
@@ -74,9 +92,9 @@ git("commit", "--quiet", "--allow-empty", "-m", "begin")
 ]]
 
 --- Runs one command line in this process and gives its envelope.
-local function run(words)
+local function run(words, consent)
   local output = {}
-  local ok, envelope, code = pcall(require("moonlet.internal.cli.run").main, words, output)
+  local ok, envelope, code = pcall(require("moonlet.internal.cli.run").main, words, output, consent)
   if ok then return envelope, code end
   local err = require("moonlet.internal.run_record").error(envelope)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
@@ -135,22 +153,67 @@ local function problems_of(case, envelope, code)
   return list
 end
 
+local function not_allowed(what, grant)
+  error({ kind = "denied",
+    message = ("the test %s, which was not allowed: read it, then say --allow %s"):format(what, grant) }, 0)
+end
+
+--- What changes who runs, where and with what rights: no business of a test's.
+local refused_options = { "allow", "background", "detached", "events", "prepared", "record", "repo", "runner",
+  "unconfined" }
+
+--- Raises for a case that does more than its preset may, and was not allowed to.
+local function check_case(case, allowed, again)
+  local asked = again and case.record or case.runner or "rules"
+  local word = asked:match("^[^:]*")
+  if word ~= "rules" and word ~= "cassette" and not allowed.agents and not allowed.all then
+    not_allowed(("starts '%s'"):format(core.text.printable(asked, 200)), "agents")
+  end
+  for i, text in ipairs(case.args or {}) do
+    local name, value = tostring(text):match("^%-%-([^=]+)=?(.*)$")
+    for _, refused in ipairs(refused_options) do
+      if name == refused and not allowed.all then not_allowed("gives --" .. refused .. " to its run", "all") end
+    end
+    if name == "input" then
+      if value == "" then value = tostring(case.args[i + 1] or "") end
+      -- Of any other text inputs.lua may make a command.
+      local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
+        or case.files and case.files[value] or case.change and case.change[value]
+      if not is_plain and not allowed.agents and not allowed.all then
+        not_allowed(("reads '%s'"):format(core.text.printable(value, 200)), "agents")
+      end
+    end
+  end
+end
+
 --- The words of the run that a case asks for.
 local function words_of(target, case, tests_path, place, again)
-  local words = { "run", target, "--repo", place, "--json", "--allow", "needs", "--runner" }
+  local words = { "run", target, "--repo", place, "--json", "--runner" }
   local rest = (case.runner or "rules"):match("^cassette:(.*)$")
+  local tape = rest and cassette.parse(rest, tests_path)
   if again then
+    if not tape then
+      error(record.invalid("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"'), 0)
+    end
     words[#words + 1] = (case.record:gsub("^command:", "command:" .. tests_path:gsub("%%", "%%%%") .. "/"))
     words[#words + 1] = "--record"
-    words[#words + 1] = tests_path .. "/" .. rest:match("^[^,]*")
+    words[#words + 1] = tape.dir
   else
-    words[#words + 1] = rest and ("cassette:%s/%s"):format(tests_path, rest) or case.runner or "rules"
+    words[#words + 1] = tape and tape.text or case.runner or "rules"
   end
   for _, word in ipairs(case.args or {}) do words[#words + 1] = word end
   return words
 end
 
-local function run_case(target, name, case, tests_path, again)
+---@class moonlet.PresetTests
+---@field target string     what is run
+---@field path string       the folder of the tests
+---@field consent string    acceptance.mark() of what may have what it needs; "" for nothing
+---@field allowed moonlet.Grants
+
+local function run_case(tests, name, case, again)
+  check_case(case, tests.allowed, again)
+  local target, tests_path = tests.target, tests.path
   local place, root, remove = temporary_folder(name)
   local ok, list = pcall(function()
     write_all(root, place, case.files)
@@ -163,7 +226,7 @@ local function run_case(target, name, case, tests_path, again)
       if not envelope.ok then return { "the repository could not be made: " .. envelope.error.message } end
     end
     write_all(root, place, case.change)
-    local envelope, code = run(words_of(target, case, tests_path, place, again))
+    local envelope, code = run(words_of(target, case, tests_path, place, again), tests.consent)
     return again and {} or problems_of(case, envelope, code)
   end)
   remove()
@@ -198,15 +261,44 @@ local function tests_of(home, source)
 end
 
 --- One test, from its file to what is wrong.
-local function problems_of_file(target, root, path, entry, case_name, again)
+local function problems_of_file(tests, root, entry, case_name, again)
   local ok, problems = pcall(function()
     local text, err = core.file.read(root, entry.name, source_cap)
     if not text then error(err, 0) end
-    local case = load_case(path .. "/" .. entry.name, text)
-    if again and case.record then run_case(target, case_name, case, path, true) end
-    return run_case(target, case_name, case, path)
+    local case = load_case(tests.path .. "/" .. entry.name, text)
+    if again and case.record then run_case(tests, case_name, case, true) end
+    return run_case(tests, case_name, case)
   end)
   return ok and problems or { require("moonlet.internal.run_record").error(problems).message }
+end
+
+--- What --allow says, and whether the preset may have what it needs; raises when it may not.
+local function consent_of(source, allow)
+  local allowed, accepted = grants.empty(), false
+  for _, text in ipairs(allow or {}) do
+    if grants.parse(allowed, text) then accepted = true end
+  end
+  -- What is wrong with a preset is told by each of its tests.
+  local ok, preset = pcall(presets.preset, source)
+  if not ok then return allowed, "" end
+  local wanted = grants.from_needs(preset.needs)
+  local lines = grants.describe(wanted)
+  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, wanted)) then
+    error({ kind = "denied", usage = true,
+      message = ("the tests of preset %s need rights that were not given: %s"):format(preset.name,
+        table.concat(lines, "; ")),
+      hint = "read it and its tests, then say --allow needs: it holds for these tests alone" }, 0)
+  end
+  return allowed, acceptance.mark(source, wanted)
+end
+
+--- Calls `fn` while nothing but the runners of the user's config counts.
+local function with_runners_alone(fn)
+  local own = config.current()
+  config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
+  local ok, err = pcall(fn)
+  config.use(own)
+  if not ok then error(err, 0) end
 end
 
 --- Runs the tests of one preset, or those whose name holds `filter`.
@@ -214,10 +306,12 @@ end
 ---@param name string
 ---@param filter string?
 ---@param again boolean?  make the cassettes anew first, of the tests that say how
+---@param allow string[]?  of --allow: needs, agents, all
 ---@param tell fun(line: string)  told of each test as soon as it is done: one that never ends ends us all
 ---@return table result, string text, boolean passed
-function M.test(home, name, filter, again, tell)
+function M.test(home, name, filter, again, allow, tell)
   local source = presets.find(home, name)
+  local allowed, consent = consent_of(source, allow)
   local root, path, remove = tests_of(home, source)
   if not root then
     error(record.invalid(("preset %s has no tests"):format(source.name),
@@ -228,13 +322,14 @@ function M.test(home, name, filter, again, tell)
     error(record.invalid(("the cassettes of %s are built in: they cannot be made anew"):format(source.name),
       "copy the preset's folder into presets/, and record there"), 0)
   end
-  local target = source.path or source.folder and source.folder .. "/init.lua" or source.name
+  local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
+    allowed = allowed, consent = consent }
   local rows, failed = {}, 0
-  local ok, err = pcall(function()
+  local ok, err = pcall(with_runners_alone, function()
     for _, entry in ipairs(core.file.list(root, ".") or {}) do
       local case_name = entry.name:match("^(.+)%.lua$")
       if case_name and (not filter or case_name:find(filter, 1, true)) then
-        local problems = problems_of_file(target, root, path, entry, case_name, again)
+        local problems = problems_of_file(tests, root, entry, case_name, again)
         rows[#rows + 1] = { name = case_name, passed = #problems == 0, problems = core.json.array(problems) }
         tell((#problems == 0 and "ok      " or "FAILED  ") .. case_name)
         for _, why in ipairs(problems) do tell("        " .. why) end

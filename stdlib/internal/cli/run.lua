@@ -227,8 +227,17 @@ local function refuse_needs(preset, wanted)
     hint = "read it, then say --allow needs: once for each text of it" }, 0)
 end
 
+--- Whether a preset that is not built in may have what it wants. What `--allow needs` accepts is recorded; a
+--- consent that was given elsewhere holds for the text that it was given for.
+local function may_have(source, wanted, accepted, consent)
+  if consent then return consent == acceptance.mark(source, wanted) end
+  if not accepted then return acceptance.given(source, wanted) end
+  acceptance.accept(source, wanted)
+  return true
+end
+
 --- What the run may do: built-in presets what they declare, others what was allowed.
-local function resolve_grants(source, preset, allow)
+local function resolve_grants(source, preset, allow, consent)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(given, text) then accepted = true end
@@ -242,12 +251,8 @@ local function resolve_grants(source, preset, allow)
   end
   if given.all then return given end
   local wanted = grants.from_needs(preset.needs)
-  if not source.builtin and #grants.describe(wanted) > 0 then
-    if accepted then
-      acceptance.accept(source, wanted)
-    elseif not acceptance.given(source, wanted) then
-      refuse_needs(preset, wanted)
-    end
+  if not source.builtin and #grants.describe(wanted) > 0 and not may_have(source, wanted, accepted, consent) then
+    refuse_needs(preset, wanted)
   end
   for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
   return wanted
@@ -287,7 +292,7 @@ local function find_prepared(home, id, name)
   core.run.check_id(id, "task id")
   local root = core.file.root(home.agent_path)
   local model_text = root and core.file.read(root, "sidecars/" .. id .. "/model.json", 1 << 20)
-  local ok, model = pcall(core.json.decode, model_text or "")
+  local ok, model = pcall(core.json.decode_record, model_text or "")
   if not ok or type(model) ~= "table" or model.status ~= "prepared" or type(model.run) ~= "string" then
     error(record.invalid(("nothing is prepared under '%s'"):format(id),
       "prepare it with --dry-run --task-id " .. id), 0)
@@ -324,7 +329,7 @@ local function options_of(found, told)
   }
 end
 
-local function plan_of(words, output)
+local function plan_of(words, output, consent)
   local target, index = find_target(words)
   if not target then
     local found = options.parse(words, known, 2)
@@ -369,7 +374,7 @@ local function plan_of(words, output)
   end)
   plan.budget = M.parse_budget(found.budget, preset, plan.config)
   plan.limit = found.limit and whole_number(found.limit, "limit") or plan.config.limits.parallel or default_limit
-  plan.grants = resolve_grants(source, preset, found.allow)
+  plan.grants = resolve_grants(source, preset, found.allow, consent)
   if found["task-id"] then core.run.check_id(found["task-id"], "task id") end
   if found["task-id"] and found.prepared then
     error(options.usage("--task-id and --prepared exclude each other"), 0)
@@ -405,11 +410,12 @@ end
 --- moonlet run …
 ---@param words string[]
 ---@param output {json: boolean, events: boolean}
+---@param consent string?  of the tests of a preset: acceptance.mark() of what may have what it needs, "" for nothing
 ---@return table? envelope, integer exit_code, string? text
-function M.main(words, output)
+function M.main(words, output, consent)
   local sub = words[2] and subcommands[words[2]]
   if sub then return require(sub).main(words, output) end
-  local planned, plan, help = pcall(plan_of, words, output)
+  local planned, plan, help = pcall(plan_of, words, output, consent)
   if not planned then
     -- Nothing was started: whatever it is, the command line, the preset or its place is wrong.
     if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end

@@ -34,10 +34,10 @@ local function check_day(text, name)
 end
 
 local function csv_field(value)
-  local text = tostring(value)
+  local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
+  -- A spreadsheet takes such a text for a formula, also between quotes.
+  if text:find("^%s*[=+@%-]") and not tonumber(text) then text = "'" .. text end
   if text:find('[,"\r\n]') then text = '"' .. text:gsub('"', '""') .. '"' end
-  -- A spreadsheet takes such a text for a formula.
-  if text:find("^[=+@%-]") and not tonumber(text) then text = "'" .. text end
   return text
 end
 

@@ -5,9 +5,12 @@
 --- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to
 --- steps of which NAME is a part of the key.
 ---
+--- What an agent changed on disk is not on a cassette: a step that may write says so when it is played back.
+---
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
 --- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
 local record = require "moonlet.record"
+local state_of = require "moonlet.internal.state"
 local truth = require "moonlet.internal.truth"
 
 local M = {}
@@ -36,25 +39,46 @@ local function parse_fault(text)
   return { kind = kind, times = times, step = step }
 end
 
+--- Takes the faults off the text before and after the folder, whose name may hold commas.
+local function split(text)
+  local before, after = {}, {}
+  while true do
+    local fault, rest = text:match("^fault=([^,]*),(.*)$")
+    if not fault then fault, rest = text:match("^fault=([^,]*)$"), "" end
+    if not fault then break end
+    before[#before + 1], text = fault, rest
+  end
+  while true do
+    local rest, fault = text:match("^(.*),fault=([^,]*)$")
+    if not rest then break end
+    table.insert(after, 1, fault)
+    text = rest
+  end
+  table.move(after, 1, #after, #before + 1, before)
+  return text, before
+end
+
 --- What follows "cassette:" in --runner.
 ---@param rest string
----@return {name: string, dir: string, faults: table[]}
-function M.parse(rest)
-  local spec = { name = "cassette", faults = {} }
-  for item in (rest or ""):gmatch("[^,]+") do
-    local fault = item:match("^fault=(.*)$")
-    if fault then
-      spec.faults[#spec.faults + 1] = parse_fault(fault)
-    else
-      spec.dir = item
-    end
-  end
-  if spec.dir and spec.dir:sub(1, 1) ~= "/" then spec.dir = core.system.cwd() .. "/" .. spec.dir end
-  if not spec.dir then
+---@param base string?  where a folder stands that is named from there; else the working directory
+---@return {name: string, dir: string, faults: table[], text: string}
+function M.parse(rest, base)
+  local dir, asked = split(rest or "")
+  if dir == "" then
     error(record.invalid("--runner cassette names no folder", "write --runner cassette:DIR"), 0)
   end
+  if dir:find(",fault=", 1, true) then
+    error(record.invalid(("the faults of the cassette '%s' stand on both sides of a part of its name")
+      :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
+  end
+  local spec = { name = "cassette", faults = {} }
   -- A resumed run may stand elsewhere.
-  spec.text = "cassette:" .. spec.dir .. (rest:find(",", 1, true) and rest:match(",.*$") or "")
+  spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
+  spec.text = "cassette:" .. spec.dir
+  for i, fault in ipairs(asked) do
+    spec.faults[i] = parse_fault(fault)
+    spec.text = ("%s,fault=%s"):format(spec.text, fault)
+  end
   return spec
 end
 
@@ -75,6 +99,11 @@ local function prompt_of(job, attempt) return neutral(job.run, attempt.prompt) e
 --- Makes the folder of --record, before anything is started that would have to be paid for in vain.
 ---@param dir string  absolute
 function M.prepare(dir)
+  local named, spec = pcall(M.parse, dir)
+  if not named or spec.dir ~= dir then
+    error(record.invalid(("--record: no cassette can be named %s"):format(core.text.printable(dir, 400)),
+      "name a folder without ',fault=' in its path"), 0)
+  end
   local root, err = core.file.make_root(dir)
   local probe = ".moonlet-" .. core.clock.random_hex(8)
   local written
@@ -87,9 +116,33 @@ function M.prepare(dir)
     "name a folder that can be made and written"), 0)
 end
 
---- Puts a whole recording in place of the one before. Later attempts of an earlier recording are none of
---- this one's.
-local function replace(base, beside, number)
+--- The numbers of the attempts that a step has recordings of, ascending.
+local function recorded_numbers(root, path)
+  local numbers = {}
+  for _, entry in ipairs(core.file.list(root, path) or {}) do
+    local digits = entry.name:match("^attempt%-([1-9]%d*)$")
+    if digits and #digits < 10 then numbers[#numbers + 1] = math.tointeger(tonumber(digits)) end
+  end
+  table.sort(numbers)
+  return numbers
+end
+
+--- The attempts with the same input as the present one, whose recordings stand beside its own. One that was lost or
+--- given up has left none: what lies there under its number is of an earlier recording.
+local function kept_before(job)
+  local story, key = job.run.journal, job.step.key
+  local kept = job.kept or {}
+  job.kept = kept
+  for _, charge in ipairs(story.history.charges[key] or {}) do
+    local entry = charge.entry
+    if entry and entry.class ~= "abandoned" and charge.hash == story.begins[key].h then kept[charge.number] = true end
+  end
+  return kept
+end
+
+--- Puts a whole recording in place of the one before. Attempts of an earlier recording, or with an input that the
+--- step has no more, are none of this one's.
+local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
   local moved, err = true, nil
@@ -100,9 +153,10 @@ local function replace(base, beside, number)
     core.file.remove(base, beside)
     error(err, 0)
   end
-  for _, entry in ipairs(core.file.list(base, ".") or {}) do
-    local n = tonumber(entry.name:match("^attempt%-(%d+)$"))
-    if entry.name == old or n and n > number then core.file.remove(base, entry.name) end
+  if there then core.file.remove(base, old) end
+  kept[number] = true
+  for _, n in ipairs(recorded_numbers(base, ".")) do
+    if n > number or not kept[n] then core.file.remove(base, "attempt-" .. n) end
   end
 end
 
@@ -136,7 +190,7 @@ function M.keep(job, attempt, exit)
   if answer then put("output.md", answer) end
   put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
     duration_ms = exit.duration_ms }, 2) .. "\n")
-  replace(base, beside, attempt.number)
+  replace(base, beside, attempt.number, kept_before(job))
 end
 
 local function miss(dir, message, hint)
@@ -197,16 +251,23 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- The recording of an attempt: that of its number, or else the last one.
+--- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
+--- Numbers are left out where an attempt was lost with its host, or its step was edited.
+---@return string path, table call, boolean first
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
-  for n = number, 1, -1 do
-    local path = ("%s/attempt-%d"):format(name, n)
-    if core.file.stat(root, path) then return path, read_call(root, dir, path) end
+  -- One that was recorded when names went into keys as they are.
+  if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
+  local numbers = recorded_numbers(root, name)
+  if #numbers > 0 then
+    local at = math.min(number, #numbers)
+    local path = ("%s/attempt-%d"):format(name, numbers[at])
+    return path, read_call(root, dir, path), at == 1
   end
   local keys = {}
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local call = read_json(root, entry.name .. "/attempt-1/call.json")
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
     if call and type(call.key) == "string" and #keys < 20 then keys[#keys + 1] = core.text.printable(call.key, 100) end
   end
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
@@ -220,6 +281,8 @@ end
 
 --- Says what is different in a prompt: the first line that is.
 local function check_prompt(dir, key, recorded, now)
+  -- It may have been recorded where nobody knew that a word of it is a secret.
+  recorded = core.run.redact(recorded)
   if recorded == now then return end
   local old, new = lines_of(recorded), lines_of(now)
   local i = 1
@@ -230,8 +293,9 @@ local function check_prompt(dir, key, recorded, now)
 end
 
 local function fault_of(spec, key, number)
+  local plain = state_of.plain(key)
   for _, fault in ipairs(spec.faults) do
-    if number <= fault.times and (fault.step == "" or key:find(fault.step, 1, true)) then return fault.kind end
+    if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
   end
 end
 
@@ -272,8 +336,8 @@ function M.play(spec, job, attempt)
   local root = core.file.root(dir)
   if not root then miss(dir, "is not there") end
   local key = job.step.key
-  local path, call = find(root, dir, key, attempt.number)
-  check_prompt(dir, key, call.prompt, attempt.repair and call.attempt == 1 and call.prompt or prompt_of(job, attempt))
+  local path, call, first = find(root, dir, key, attempt.number)
+  check_prompt(dir, key, call.prompt, attempt.repair and first and call.prompt or prompt_of(job, attempt))
   local kind = fault_of(spec, key, attempt.number)
   local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
     stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }
@@ -282,6 +346,10 @@ function M.play(spec, job, attempt)
   run.write_artifact(job.dir .. "/stdout.log", tape.stdout)
   run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end
+  if call.sandbox == "workspace-write" or job.sandbox == "workspace-write" then
+    run.emit("warning", { step = key,
+      text = "a cassette holds what an agent said, not what it wrote: no file is changed" })
+  end
   local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
     cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = #tape.stdout, stdout_kept = #tape.stdout,
     stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false }

@@ -153,6 +153,7 @@ local function assistant(state, events, event)
   so_far(state, events, message)
   local model = stream.str(message.model)
   local failed = model == "<synthetic>" and stream.str(event.error)
+  local is_main = stream.str(event.parent_tool_use_id) == nil
   if model and model ~= "<synthetic>" and not state.model then state.model = model end
   for i, block in ipairs(stream.tbl(message.content) or {}) do
     if i > 500 then break end
@@ -163,9 +164,13 @@ local function assistant(state, events, event)
       events[#events + 1] = { type = "error", text = stream.printable(text, 300) }
     elseif text then
       -- A subagent's words are not the answer.
-      if stream.str(event.parent_tool_use_id) == nil then stream.keep_text(state, text) end
+      if is_main then
+        stream.begin_again(state)
+        stream.keep_text(state, text)
+      end
       stream.say(state, events, text)
     elseif kind == "tool_use" and stream.str(block.name) then
+      if is_main then stream.begin_again(state) end
       stream.open_tool(state, block.id, { name = block.name, path = writers[block.name]
         and stream.str(stream.at(block.input, "file_path") or stream.at(block.input, "notebook_path")) })
       stream.tool(state, events, { name = block.name, detail = detail_of(block.input), status = "running" })
@@ -273,6 +278,7 @@ end
 local function system(state, events, event)
   local subtype = stream.str(event.subtype)
   if subtype == "init" then
+    stream.begin_again(state)
     state.model, state.session = stream.str(event.model) or state.model, stream.str(event.session_id)
     events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
       id = state.session and stream.printable(state.session, 80) }

@@ -174,6 +174,7 @@ local function item_event(state, events, kind, item)
   if type_of == "agent_message" then
     local text = stream.str(item.text)
     if text and kind == "item.completed" then
+      stream.begin_again(state)
       stream.keep_text(state, text)
       stream.say(state, events, text)
     end
@@ -204,7 +205,12 @@ local function item_event(state, events, kind, item)
   elseif type_of == "web_search" then
     detail = stream.str(item.query)
   end
-  if kind == "item.started" then stream.open_tool(state, id, name) else stream.close_tool(state, id) end
+  if kind == "item.started" then
+    stream.begin_again(state)
+    stream.open_tool(state, id, name)
+  else
+    stream.close_tool(state, id)
+  end
   if status == "denied" then stream.deny(state, name, detail) end
   stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code) })
 end
@@ -217,6 +223,8 @@ local function parse(state, line, events)
   if kind == "thread.started" then
     state.session = stream.str(event.thread_id)
     events[#events + 1] = { type = "session", id = state.session and stream.printable(state.session, 80) }
+  elseif kind == "turn.started" then
+    stream.begin_again(state)
   elseif kind == "item.started" or kind == "item.updated" or kind == "item.completed" then
     local item = stream.tbl(event.item)
     if item then item_event(state, events, kind, item) end

@@ -161,6 +161,12 @@ local function gather(state, events, line)
   return true
 end
 
+--- What it says now is no part of the answer that it had given.
+local function begin_again(state)
+  if state.done then state.fresh = true end
+  stream.begin_again(state)
+end
+
 local tool_writes = { replace = true, write_file = true, edit = true }
 
 local function parse(state, line, events)
@@ -174,18 +180,21 @@ local function parse(state, line, events)
   end
   state.events = state.events + 1
   if kind == "init" then
+    begin_again(state)
     state.model, state.session = stream.str(event.model), stream.str(event.session_id)
     events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
       id = state.session and stream.printable(state.session, 80) }
   elseif kind == "message" then
     local text = stream.str(event.content)
     if text and event.role == "assistant" then
+      begin_again(state)
       -- After a tool a new message begins: the last one is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
     end
   elseif kind == "tool_use" then
+    begin_again(state)
     state.fresh = true
     local name = stream.str(event.tool_name) or "tool"
     local parameters = stream.tbl(event.parameters) or {}

@@ -11,7 +11,8 @@
 ---   {"type":"error","message":"…","class":"rate","status":429,"retry_after_ms":2000,"reset_at":1730000000}
 ---   {"type":"done","status":"ok"}                   or "failed", with a message; "text" is the answer
 ---
---- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit code 0.
+--- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit code 0, and
+--- no session, text or running tool after it.
 local stream = require "moonlet.internal.runner.stream"
 local truth = require "moonlet.internal.truth"
 local reset = require "moonlet.internal.runner.reset"
@@ -47,15 +48,18 @@ function M.apply(state, events, event)
   state.events = state.events + 1
   local text, message = stream.str(event.text), stream.str(event.message)
   if kind == "session" then
+    stream.begin_again(state)
     state.model, state.session = stream.str(event.model), stream.str(event.id)
     events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
       id = state.session and stream.printable(state.session, 80) }
   elseif kind == "text" and text then
+    stream.begin_again(state)
     stream.keep_text(state, text)
     stream.say(state, events, text)
   elseif kind == "tool" then
     local status = tool_states[event.status] and event.status or "ok"
     local name, detail = stream.str(event.name) or "tool", stream.str(event.detail)
+    if status == "running" then stream.begin_again(state) end
     if status == "denied" then stream.deny(state, name, detail) end
     stream.tool(state, events,
       { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code) })

@@ -122,6 +122,12 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
+--- What it says now is no part of the answer that it had given.
+local function begin_again(state)
+  if state.done then state.fresh = true end
+  stream.begin_again(state)
+end
+
 local function parse(state, line, events)
   local event = stream.object(state, events, line)
   local kind = event and stream.str(event.type)
@@ -134,15 +140,18 @@ local function parse(state, line, events)
   end
   if kind == "step_start" then
     -- The answer is what the last step says.
-    state.done, state.fresh, state.retry = false, true, nil
+    begin_again(state)
+    state.fresh, state.retry = true, nil
   elseif kind == "text" then
     local text = stream.str(part.text)
     if text then
+      begin_again(state)
       stream.keep_text(state, text, not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
     end
   elseif kind == "tool_use" then
+    begin_again(state)
     tool(state, events, part)
   elseif kind == "step_finish" then
     state.usage = usage.add(state.usage, usage_of(part))

@@ -31,7 +31,8 @@ local largest = 1 << 53
 ---@field plain integer       lines that are no events
 ---@field skipped integer     lines longer than line_cap that could not be read in part
 ---@field unread boolean?     an event could not be read, and no later text replaced what it may have said
----@field done boolean        the terminal success event was seen, and no failure after it
+---@field done boolean        the terminal success event was seen, and after it no failure and nothing new
+---@field begun_again boolean? it said that it was done, and then began something else
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
 ---@field last_error table?   the same, of an error that need not be terminal
 ---@field retry table?        the same, of a retry that nothing has followed yet
@@ -378,6 +379,11 @@ function M.close_tool(state, id)
   local name = state.open[id]
   state.open[id], state.open_count = nil, state.open_count - 1
   return name
+end
+
+--- The agent does something after it had said that it was done: it is done when that has its end too.
+function M.begin_again(state)
+  if state.done then state.done, state.begun_again = false, true end
 end
 
 --- An event of a tool; counts it.

@@ -1,5 +1,6 @@
 """forge_journal.py FILE BODY…: appends records with the given bodies to a journal, numbered and chained
-as they should be, so that only what they say is wrong. BODY may be @huge or @deep."""
+as they should be, so that only what they say is wrong. BODY may be @huge or @deep.
+forge_journal.py FILE --replace OLD NEW: writes NEW for OLD in all of them, and chains them anew."""
 import hashlib
 import json
 import sys
@@ -13,14 +14,31 @@ def body_of(text):
     return text
 
 
+def line_of(number, previous, last, body):
+    durable = ',"d":1' if last.get("d") else ""
+    head = '{"n":%d,"g":%d%s,"p":"%s"' % (number, last["g"], durable, previous)
+    rest = ',"body":%s}' % body
+    link = hashlib.sha256((head + rest).encode()).hexdigest()[:32]
+    return link, (head + ',"h":"' + link + '"' + rest + "\n").encode()
+
+
 path = sys.argv[1]
 with open(path, "rb") as file:
-    last = json.loads(file.read().splitlines()[-1])
+    lines = file.read().splitlines()
+if sys.argv[2] == "--replace":
+    previous = json.loads(lines[0])["p"]
+    with open(path, "wb") as file:
+        for line in lines:
+            body = line.decode().split(',"body":', 1)[1][:-1].replace(sys.argv[3], sys.argv[4])
+            record = json.loads(line)
+            previous, text = line_of(record["n"], previous, record, body)
+            file.write(text)
+    sys.exit()
+last = json.loads(lines[-1])
+last["d"] = 1
 with open(path, "ab") as file:
     number, previous = last["n"], last["h"]
     for text in sys.argv[2:]:
         number += 1
-        head = '{"n":%d,"g":%d,"d":1,"p":"%s"' % (number, last["g"], previous)
-        rest = ',"body":%s}' % body_of(text)
-        previous = hashlib.sha256((head + rest).encode()).hexdigest()[:32]
-        file.write((head + ',"h":"' + previous + '"' + rest + "\n").encode())
+        previous, line = line_of(number, previous, last, body_of(text))
+        file.write(line)

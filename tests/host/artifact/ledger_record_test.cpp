@@ -1,5 +1,8 @@
 #include "host/artifact/ledger_record.h"
 
+#include <string>
+#include <utility>
+
 #include "tests/catch.h"
 
 using namespace moonlet;
@@ -48,6 +51,35 @@ TEST_CASE("a run's record becomes rows of the ledger") {
   CHECK_FALSE(record.usage[0].total);
   CHECK(record.usage[0].cost_usd == 0.5);
   CHECK(record.usage[0].day == "2026-11-21");
+}
+
+TEST_CASE("a record that lists the attempts has a usage for each, told or not") {
+  std::string text = kText;
+  text.insert(text.rfind('}'), R"json(, "attempts": [
+    {"step": "a", "number": 1, "runner": "codex"},
+    {"step": "a", "number": 2, "runner": "codex", "model": "m-1",
+     "usage": {"input_tokens": 10, "cost_usd": 0.5}},
+    {"step": "a@2", "number": 1, "runner": "command", "usage": {"input_tokens": "ten"}},
+    null])json");
+  const auto record = ledger_record("R-007", text).value();
+  CHECK(record.steps.size() == 2);
+  REQUIRE(record.usage.size() == 4);
+  CHECK(record.usage[0].attempt == 1);
+  CHECK_FALSE(record.usage[0].input);
+  CHECK(record.usage[1].step == "a");
+  CHECK(record.usage[1].attempt == 2);
+  CHECK(record.usage[1].model == "m-1");
+  CHECK(record.usage[1].input == 10);
+  CHECK(record.usage[1].day == "2026-11-21");
+  CHECK(record.usage[2].runner == "command");
+  CHECK_FALSE(record.usage[2].input);
+
+  auto sorted = record;
+  std::swap(sorted.usage[1], sorted.usage[2]);
+  CHECK(ledger_differences(sorted, record).empty());
+
+  text.replace(text.find("\"attempts\""), 10, "\"nothing\"");
+  CHECK(ledger_record("R-007", text)->usage.size() == 1);
 }
 
 TEST_CASE("what a run is doing is read from its record") {

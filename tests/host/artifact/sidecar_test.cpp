@@ -59,6 +59,7 @@ TEST_CASE("default ids are valid whatever the preset is called") {
 TEST_CASE("a step's name is its key where it can be, and never another's") {
   CHECK(step_name("correctness") == "correctness");
   CHECK(step_name("root/review/risks").compare(0, 18, "root-review-risks-") == 0);
+  CHECK(step_name("review%2Frisks%232").compare(0, 15, "review-risks-2-") == 0);
   std::set<std::string> names;
   const std::string keys[] = {"a/b",
                               "a b",

@@ -50,6 +50,31 @@ TEST_CASE("of secrets that begin alike the longest wins, of those that overlap t
   CHECK(redactor.apply("xghijklmnop") == "x[redacted:LATE]");
 }
 
+TEST_CASE("who has the same secrets gets the text again, in the clothes that they wore") {
+  const std::string value = "p\"ss/w\\rd \xc3\xa4+1";
+  const std::vector<std::string> environment = {"A_TOKEN=" + value,
+                                                "DB_PASSWORD=postgres://me:quite-long-9@host/db",
+                                                "B_TOKEN=other-value-77"};
+  const std::string text = "[redacted:A_TOKEN] " + value +
+                           " p%22ss%2Fw%5Crd%20%C3%A4%2B1 quite-long-9" +
+                           " postgres://me:quite-long-9@host/db other-value-77";
+  Redactor redactor({}, environment);
+  std::vector<RedactedPlace> places;
+  const std::string told = redactor.apply(text, &places);
+  CHECK(told ==
+        "[redacted:A_TOKEN] [redacted:A_TOKEN] [redacted:A_TOKEN] [redacted:DB_PASSWORD] "
+        "[redacted:DB_PASSWORD] [redacted:B_TOKEN]");
+  CHECK(redactor.restore(told, places) == text);
+  CHECK(Redactor({}, {environment[2], environment[1], environment[0]}).restore(told, places) ==
+        text);
+  CHECK_FALSE(Redactor({}, {environment[0], environment[1]}).restore(told, places));
+  CHECK_FALSE(Redactor().restore(told, places));
+  places.push_back({told.size() + 5, 0});
+  CHECK_FALSE(redactor.restore(told, places));
+  places = {{1, 0}};
+  CHECK_FALSE(redactor.restore(told, places));
+}
+
 TEST_CASE("the usual clothes of a value are found") {
   const std::string value = "p\"ss/w\\rd \xc3\xa4+1";
   Redactor redactor({{"S", value}}, {});

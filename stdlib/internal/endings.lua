@@ -1,0 +1,77 @@
+--- The endings of bodies that had something to put in order (ctx:finally). The steps of that have keys of their own
+--- for each ending: what was done when a body ended before is told again only where it ends so once more without
+--- that anything has happened in it since.
+local M = {}
+
+---@class moonlet.Ending
+---@field number integer
+---@field key string      below which the steps of the clean-up are
+---@field how string      "ok", or the kind of the error that the body ended with
+---@field over boolean?   the body has gone on since, or is tried again
+
+local function key_of(path, number)
+  -- No name of a step holds a "#".
+  return ("%s#finally@%d"):format(path == "" and "" or path .. "/", number)
+end
+
+--- Whether a key belongs to the clean-up of a body.
+---@param key string
+---@return boolean
+function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
+
+local function touch_path(endings, path, key)
+  local ending = endings[path]
+  if not ending or ending.over then return end
+  if key ~= ending.key and key:sub(1, #ending.key + 1) ~= ending.key .. "/" then ending.over = true end
+end
+
+--- Something has happened in the step `key`: the bodies around it have not ended as they had.
+---@param endings table<string, moonlet.Ending>
+---@param key string
+function M.touch(endings, key)
+  if not next(endings) then return end
+  touch_path(endings, "", key)
+  local at = key:find("/", 1, true)
+  while at do
+    touch_path(endings, key:sub(1, at - 1), key)
+    at = key:find("/", at + 1, true)
+  end
+end
+
+local happens = { begin = true, ["end"] = true, fact = true, timeout = true, answer = true }
+
+--- Takes in a record of the journal.
+---@param endings table<string, moonlet.Ending>
+---@param item table
+function M.read(endings, item)
+  if not happens[item.t] then return end
+  M.touch(endings, item.k)
+  if item.t ~= "fact" then return end
+  local path, number = item.k:match("^(.*)#finally@(%d+)$")
+  if not path then return end
+  endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.k, how = item.v }
+end
+
+--- The run is tried again: it ends anew, and so does what had not ended well.
+---@param endings table<string, moonlet.Ending>
+---@param all boolean?
+function M.forget(endings, all)
+  for path, ending in pairs(endings) do
+    if all or path == "" or ending.how ~= "ok" then ending.over = true end
+  end
+end
+
+--- Where the steps are that put in order what the body at `path` leaves.
+---@param endings table<string, moonlet.Ending>
+---@param path string
+---@param how string
+---@return string key
+function M.key(endings, path, how)
+  local last = endings[path]
+  if last and not last.over and last.how == how then return last.key end
+  local number = last and last.number + 1 or 1
+  endings[path] = { number = number, key = key_of(path, number), how = how }
+  return endings[path].key
+end
+
+return M

@@ -1,0 +1,77 @@
+--- What an agent finds that writes in the work tree, and what is different after it: in the files, and, where it may
+--- write all of them, in what no agent may write. A look is on record before the agent starts: a host that goes on
+--- compares with the same, and so does the attempt that follows in its place.
+local changes = require "moonlet.internal.changes"
+local guarded = require "moonlet.internal.guarded"
+local values = require "moonlet.internal.values"
+
+local M = {}
+
+---@class moonlet.Look
+---@field in_place boolean
+---@field whole boolean             the whole work tree may be written
+---@field tree moonlet.Snapshot?
+---@field guard table?              of guarded.lua
+---@field stored any                as it is in the journal
+
+--- Looks now.
+---@param run table
+---@param in_place boolean
+---@param whole boolean
+---@return moonlet.Look
+function M.take(run, in_place, whole)
+  return { in_place = in_place, whole = whole, guard = whole and guarded.look(run) or nil,
+    tree = changes.snapshot(run, run.top, whole) }
+end
+
+--- What stands for a look in the journal.
+---@param look moonlet.Look
+---@return any
+function M.stored(look)
+  if look.stored == nil then
+    look.stored = values.put({ in_place = look.in_place, whole = look.whole,
+      tree = look.tree and changes.record(look.tree), guard = look.guard and guarded.record(look.guard) }, true)
+  end
+  return look.stored
+end
+
+--- A look out of the journal; nil where it is lost, or of an earlier moonlet.
+---@param stored any
+---@return moonlet.Look?
+function M.kept(stored)
+  local kept = stored ~= nil and values.get(stored)
+  if type(kept) ~= "table" or kept.in_place == nil then return nil end
+  return { in_place = kept.in_place, whole = kept.whole, tree = kept.tree and changes.of_record(kept.tree),
+    guard = kept.guard and guarded.of_record(kept.guard), stored = stored }
+end
+
+--- What is different now of what no agent may write; nothing where the look is not of all of it.
+---@param run table
+---@param look moonlet.Look
+---@return string[] paths
+function M.touched(run, look)
+  if not look.guard then return {} end
+  return guarded.between(look.guard, guarded.look(run, look.guard))
+end
+
+--- The files that are different now. Git is asked: only where nothing is different of what it would start.
+---@param run table
+---@param look moonlet.Look
+---@return string[] paths, boolean cut
+function M.changed(run, look)
+  return changes.between(look.tree, changes.snapshot(run, run.top, look.whole, look.tree))
+end
+
+--- Both, for a person.
+---@param run table
+---@param look moonlet.Look?
+---@return string
+function M.text(run, look)
+  if not look then return "nobody knows what: the look from before it began is lost\n" end
+  local touched = M.touched(run, look)
+  if #touched == 0 then return changes.text(M.changed(run, look)) end
+  return changes.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. Git "
+    .. "was not asked for the rest, for they can make it start programs)\n"
+end
+
+return M

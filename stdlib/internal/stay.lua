@@ -1,0 +1,136 @@
+--- An agent's stay in its place: from an attempt that begins there to the one whose work is taken, or left. What it
+--- touched that no agent may write fails its step, whatever it answered; what it changed is told, though it stays only
+--- as a beginning for another attempt.
+local guarded = require "moonlet.internal.guarded"
+local journal = require "moonlet.internal.journal"
+local look = require "moonlet.internal.look"
+local scope = require "moonlet.internal.scope"
+local workspace = require "moonlet.internal.workspace"
+local jobs = require "moonlet.internal.job"
+
+local M = {}
+
+local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
+
+--- Opens the place of an attempt, unless it is the one of the attempt that it repairs.
+---@param job moonlet.Job
+---@param attempt moonlet.Attempt
+function M.enter(job, attempt)
+  if job.place then return end
+  job.place = workspace.open(job.run, job.step.key, job.dir, job.call, job.sandbox, attempt)
+  job.cwd, job.writable = job.place.cwd, job.place.writable
+  -- What was to be repaired is gone: a worktree that was cancelled in. All of it is asked for again.
+  if job.place.anew and attempt.repair then
+    attempt.repair, attempt.prompt = nil, core.run.redact(jobs.prompt(job, job.call.prompt))
+  end
+end
+
+--- Looks, after an attempt, at what no agent may write. Where it was touched `job.touched` says so.
+---@param job moonlet.Job
+---@param entry table  of the attempt
+function M.watch(job, entry)
+  local paths = job.place.touched()
+  if #paths == 0 then return end
+  job.touched, entry.outside = guarded.error(paths), or_nil(paths)
+end
+
+--- Leaves the place without what was done there.
+---@param job moonlet.Job
+---@param entry table?   of its last attempt; nil where that could not be told
+---@param kept boolean?  a resumed run is to take up what is there
+function M.leave(job, entry, kept)
+  local place = job.place
+  if not place then return end
+  job.place = nil
+  -- One that was cancelled leaves no worktree behind either.
+  local done, err = scope.shielded("the end of " .. job.step.key, function()
+    local looked, why = pcall(function()
+      if entry and not job.touched then
+        entry.changed = or_nil(place.changed())
+      elseif not entry and not job.touched then
+        local paths = place.touched()
+        if #paths > 0 then job.run.emit("warning", { step = job.step.key, text = guarded.error(paths).message }) end
+      end
+    end)
+    place.abandon(kept)
+    if not looked then error(why, 0) end
+  end)
+  if not done then
+    local text = "what it left could not be looked at: " .. tostring(type(err) == "table" and err.message or err)
+    job.run.emit("warning", { step = job.step.key, text = text })
+  end
+end
+
+--- What the attempts of a step that came after its last end have told in a field, each text once.
+local function union(job, list, field, more)
+  local texts, seen = {}, {}
+  local function add(some)
+    for _, text in ipairs(type(some) == "table" and some or {}) do
+      if not seen[text] then texts[#texts + 1] = text end
+      seen[text] = true
+    end
+  end
+  local ended = job.run.journal.ended[job.step.key] or 0
+  for _, entry in ipairs(list) do
+    if entry.number > ended or entry == list[#list] then add(entry[field]) end
+  end
+  add(more)
+  return texts
+end
+
+--- The files that the attempts of a step have changed, and `more`.
+---@param job moonlet.Job
+---@param list table[]   its attempts
+---@param more string[]?
+---@return string[]
+function M.changed(job, list, more)
+  local paths = union(job, list, "changed", more)
+  table.sort(paths)
+  return paths
+end
+
+--- Takes what was done in the place, if it is to be taken, and tells what all attempts have changed.
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+---@param list table[]  the attempts
+---@return moonlet.RunnerResult
+function M.finish(job, result, list)
+  local place, warnings = job.place, union(job, list, "warnings")
+  local paths
+  if job.touched then
+    M.leave(job)
+    result.status, result.class, result.error = "failed", job.touched.class, job.touched
+  elseif place then
+    job.place = nil
+    paths, warnings[#warnings + 1] = place.finish()
+  end
+  result.warnings, result.files_changed = warnings, M.changed(job, list, paths)
+  return result
+end
+
+--- Whether a person was told what an attempt touched: its step failed of it.
+---@param run table
+---@param key string
+---@param number integer
+---@return boolean
+function M.was_told(run, key, number)
+  if (run.journal.ended[key] or 0) < number then return false end
+  for _, entry in ipairs(journal.attempts(run, key)) do
+    if entry.number == number and entry.outside then return true end
+  end
+  return false
+end
+
+--- What an attempt has left that is not taken up: what it touched that no agent may write, else what it changed.
+---@param run table
+---@param seen moonlet.Look?
+---@param told boolean?  a person was shown it
+---@return string[]? touched, string[]? changed
+function M.left(run, seen, told)
+  if not seen then return nil end
+  local touched = told and {} or look.touched(run, seen)
+  if #touched > 0 then return or_nil(touched) end
+  return nil, or_nil((look.changed(run, seen)))
+end
+
+return M

@@ -1,0 +1,92 @@
+// Inputs and values with secrets in them, as resumed runs know them again. Whole runs of it are in
+// tests/e2e/resume-environment.
+#include "tests/catch.h"
+#include "tests/lua/fixture.h"
+
+using namespace moonlet;
+
+namespace {
+
+// input(prompt) and all that is recorded of it in an environment that holds API_TOKEN, or does not.
+const std::string kIdentity = R"(
+  local identity = require "moonlet.internal.identity"
+  local values = require "moonlet.internal.values"
+  core.secret.key = function() return "key" end
+  core.run.redact = function(text) return (core.secret.hide(text)) end
+  local function old_hash(input) return core.text.sha256(core.json.encode(input)):sub(1, 32) end
+  local function recorded(input)
+    local journal = { raws = {} }
+    local hash = identity.of(journal, input)
+    return { h = hash, raw = journal.raws[hash] }
+  end
+  local function same(input, item) return identity.of({ raws = {} }, input, item) == item.h end
+)";
+
+std::string known(const std::string& text) {
+  return LuaFixture({}, {"PATH=/usr/bin:/bin", "API_TOKEN=tok-8f3a99c2d1e0"}).run(kIdentity + text);
+}
+
+std::string unknown(const std::string& text) { return LuaFixture().run(kIdentity + text); }
+
+std::string input(const std::string& value) {
+  return "{ verb = 'agent', prompt = 'a " + value + "', argv = { 'b', '" + value +
+         "' }, stdin = '" + value + "' }";
+}
+
+std::string record(std::string told) {
+  const auto comma = told.find(',');
+  return "{ h = '" + told.substr(0, comma) + "', raw = ('" + told.substr(comma + 1) +
+         "'):match '^k.*' }";
+}
+
+const std::string kSecret = "tok-8f3a99c2d1e0", kName = "[redacted:API_TOKEN]";
+
+}  // namespace
+
+TEST_CASE("an input is the same whether its secrets are known or only their names") {
+  const auto told = [](const std::string& value) {
+    return "local item = recorded(" + input(value) + ") return item.h, tostring(item.raw)";
+  };
+  const std::string with = record(known(told(kSecret))), without = record(unknown(told(kSecret)));
+  for (const std::string& item : {with, without}) {
+    CHECK(known("return same(" + input(kSecret) + ", " + item + ")") == "true");
+    CHECK(unknown("return same(" + input(kSecret) + ", " + item + ")") == "true");
+    CHECK(known("return same(" + input("another") + ", " + item + ")") == "false");
+    CHECK(unknown("return same(" + input("another") + ", " + item + ")") == "false");
+  }
+  CHECK(known("return same(" + input(kName) + ", " + with + ")") == "true");
+  CHECK(unknown("return same(" + input(kName) + ", " + with + ")") == "true");
+}
+
+TEST_CASE("what has no secret has no key, and the hash that it always had") {
+  CHECK(known("core.secret.key = nil local item = recorded { verb = 'exec', argv = { 'a' } } "
+              "return item.raw, item.h == old_hash { verb = 'exec', argv = { 'a' } }") ==
+        "nil,true");
+}
+
+TEST_CASE("journals from before there were keys are understood") {
+  CHECK(known("local redacted = { verb = 'agent', prompt = '" + kName + "', argv = { '" + kSecret +
+              "' } }" + "return same({ verb = 'agent', prompt = '" + kSecret + "', argv = { '" +
+              kSecret + "' } }, { h = old_hash(redacted) }), " +
+              "same({ verb = 'exec', argv = { '" + kSecret +
+              "' } }, { h = old_hash { verb = 'exec', argv = { '" + kSecret +
+              "' } } }), values.is('a " + kSecret + "', core.text.sha256 '\"a " + kName + "\"')") ==
+        "true,true,true");
+}
+
+TEST_CASE("a value is given again where its secrets are those of then") {
+  const std::string put = R"(
+    local value = { text = "me tok-8f3a99c2d1e0 \255", list = { "dG9rLThmM2E5OWMyZDFlMA==" } }
+    local item = {}
+    identity.put(item, value, value, false)
+    item.v = core.json.decode((core.secret.hide(core.json.encode(item.v))))
+    local function again()
+      local got = identity.restored(item)
+      return got and got.text == value.text and got.list[1] == value.list[1]
+    end
+  )";
+  CHECK(known(put + "return again(), core.json.encode(item):find('tok-', 1, true)") == "true,nil");
+  CHECK(known(put + "item.whole = 'keyed:0' return again()") == "nil");
+  CHECK(known(put + "item.v.list[1] = 'other' return again()") == "nil");
+  CHECK(known(put + "core.secret.restore = function() end return again()") == "nil");
+}
