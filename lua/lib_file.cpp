@@ -272,6 +272,7 @@ const Dir& check_dir(lua_State* L, int index) {
 
 int luaopen_core_file(lua_State* L) {
   luaL_newlib(L, kFunctions);
+  add_file_swap(L);
   return 1;
 }
 

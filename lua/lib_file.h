@@ -9,4 +9,7 @@ namespace moonlet {
 /// The directory handle at `index`; raises for anything else.
 const Dir& check_dir(lua_State* L, int index);
 
+/// Adds to the table on top what puts files in place and keeps what was there.
+void add_file_swap(lua_State* L);
+
 }  // namespace moonlet

@@ -7,6 +7,7 @@ local M = {}
 local pinned = {
   "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.splitIndex=false",
   "core.quotePath=true", "core.safecrlf=false", "core.bigFileThreshold=512m", "core.alternateRefsCommand=",
+  "core.ignoreStat=false", "core.trustctime=true", "core.checkStat=default",
   "gc.auto=0", "maintenance.auto=false", "color.ui=false", "add.ignoreErrors=false", "commit.gpgSign=false",
   "submodule.recurse=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "diff.orderFile=/dev/null",
   "diff.external=", "diff.relative=false", "diff.renames=false", "diff.suppressBlankEmpty=false",

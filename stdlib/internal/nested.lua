@@ -52,18 +52,26 @@ local function has_history(root, git_dir)
   return found or #packs > 0
 end
 
---- The folders beneath the top of a worktree that are repositories with a history of their own.
+--- What of a worktree is not in what was taken of it: the folders beneath its top that are repositories with
+--- a history of their own, and the files that git does not take, such as those in a folder `.GIT`.
 ---@param root any
----@return string[]
-function M.histories(root)
-  local found = {}
+---@param taken table<string, true>   the paths that were
+---@return string[] histories, string[] files
+function M.left_behind(root, taken)
+  local histories, files = {}, {}
   walk(root, ".", function(at, entry)
-    if entry.name ~= ".git" then return true end
-    if at ~= "." and has_history(root, at .. "/.git") then found[#found + 1] = at end
+    local path = join(at, entry.name)
+    if path == ".agent" then return false end
+    if entry.name ~= ".git" then
+      if (entry.type == "file" or entry.type == "link") and not taken[path] then files[#files + 1] = path end
+      return true
+    end
+    if at ~= "." and has_history(root, path) then histories[#histories + 1] = at end
     return false
   end)
-  table.sort(found)
-  return found
+  table.sort(histories)
+  table.sort(files)
+  return histories, files
 end
 
 --- Raises when something was put into the folder of a submodule: in a worktree they are all empty, and a

@@ -6,6 +6,7 @@ local look = require "moonlet.internal.look"
 local places = require "moonlet.internal.places"
 local record = require "moonlet.record"
 local worktree = require "moonlet.internal.worktree"
+local writer = require "moonlet.internal.writer"
 
 local M = {}
 
@@ -34,20 +35,6 @@ function M.mode(run, call)
       "writes names folders; in_place allows the whole work tree"), 0)
   end
   return asked
-end
-
---- Takes the lock of the work tree's only writer, of whatever run; others wait.
-local function lock_in_place(run, key)
-  local root, err = core.file.root(run.home.agent_path)
-  if not root then error(err, 0) end
-  local told
-  while true do
-    local held = core.file.lock(root, "writer.lock", 0)
-    if held then return function() core.file.unlock(held) end end
-    if not told then run.emit("log", { step = key, text = "waits for another agent that writes in place" }) end
-    told = true
-    core.task.sleep(200)
-  end
 end
 
 local function refuse_folder(path, why, hint)
@@ -173,7 +160,7 @@ local function in_place(run, key, call, attempt)
     error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200), why),
       "name a folder of the repository"), 0)
   end
-  local release = lock_in_place(run, key)
+  local release = writer.hold(run, key)
   local ok, seen = pcall(look_of, run, attempt, true, true)
   if not ok then
     release()

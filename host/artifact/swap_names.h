@@ -1,0 +1,12 @@
+// The system calls under swap_files() that differ between kernels. 0, or -1 with errno; ENOTSUP
+// where the system, or the file system, has no such call. Any thread.
+#pragma once
+
+namespace moonlet {
+
+/// Two names, each with a file, change places as one step.
+int exchange_names(int from_dir, const char* from, int to_dir, const char* to);
+/// Renames, and fails with EEXIST when the new name is taken.
+int rename_to_new_name(int from_dir, const char* from, int to_dir, const char* to);
+
+}  // namespace moonlet

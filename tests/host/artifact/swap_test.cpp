@@ -1,0 +1,135 @@
+#include "host/artifact/swap.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/catch.h"
+#include "tests/host/artifact/scratch.h"
+
+using namespace moonlet;
+using namespace moonlet::test;
+
+namespace {
+
+std::string content(const Dir& dir, const std::string& path) {
+  auto found = content_of(dir, path, Durable::kNo);
+  REQUIRE(found);
+  return *found;
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat info {};
+  ::lstat(path.c_str(), &info);
+  return info.st_mode & 07777;
+}
+
+}  // namespace
+
+TEST_CASE("what a name stands for differs when it differs") {
+  Scratch scratch;
+  auto dir = Dir::open(scratch.path());
+  REQUIRE(dir);
+  spit(scratch / "a", "x");
+  ::chmod((scratch / "a").c_str(), 0640);
+  const std::string first = content(*dir, "a");
+  CHECK(first.compare(0, 9, "file 640 ") == 0);
+  ::chmod((scratch / "a").c_str(), 0600);
+  CHECK(content(*dir, "a") != first);
+  spit(scratch / "b", "y");
+  ::chmod((scratch / "b").c_str(), 0640);
+  CHECK(content(*dir, "b") != first);
+  CHECK(::symlink("nowhere", (scratch / "link").c_str()) == 0);
+  CHECK(::symlink("elsewhere", (scratch / "other").c_str()) == 0);
+  CHECK(content(*dir, "link").compare(0, 5, "link ") == 0);
+  CHECK(content(*dir, "link") != content(*dir, "other"));
+  CHECK(content(*dir, "missing").empty());
+  CHECK(content(*dir, "a/below").empty());
+  CHECK(content(*dir, "link/below") == "beyond");
+  CHECK(::mkfifo((scratch / "fifo").c_str(), 0600) == 0);
+  CHECK(content(*dir, "fifo") == "special");
+  ::mkdir((scratch / "folder").c_str(), 0700);
+  CHECK(content(*dir, "folder") == "directory");
+  for (const char* bad : {"", "/etc/passwd", "..", "folder/../a", "./a", "folder//a"}) {
+    CHECK_FALSE(content_of(*dir, bad, Durable::kNo).ok());
+    CHECK_FALSE(swap_files(*dir, bad, *dir, "a").ok());
+    CHECK_FALSE(swap_files(*dir, "a", *dir, bad).ok());
+  }
+}
+
+namespace {
+
+void check_swaps(const Dir& work, const Dir& stage) {
+  // Both there, of different kinds.
+  spit(work.path_of("f"), "old");
+  ::chmod(work.path_of("f").c_str(), 0600);
+  CHECK(::symlink("target", stage.path_of("1").c_str()) == 0);
+  const std::string old = content(work, "f");
+  const std::string next = content(stage, "1");
+  REQUIRE(swap_files(work, "f", stage, "1"));
+  CHECK(content(work, "f") == next);
+  CHECK(content(stage, "1") == old);
+  REQUIRE(swap_files(work, "f", stage, "1"));
+  CHECK(slurp(work.path_of("f")) == "old");
+  CHECK(mode_of(work.path_of("f")) == 0600);
+  CHECK(content(stage, "1") == next);
+  // Only one: it goes to where the other would be.
+  REQUIRE(swap_files(work, "g", stage, "1"));
+  CHECK(content(work, "g") == next);
+  CHECK(content(stage, "1").empty());
+  REQUIRE(swap_files(work, "g", stage, "1"));
+  CHECK(content(work, "g").empty());
+  CHECK(content(stage, "1") == next);
+  // Nothing, and folders.
+  CHECK_FALSE(swap_files(work, "g", stage, "2").ok());
+  ::mkdir(work.path_of("d").c_str(), 0700);
+  CHECK_FALSE(swap_files(work, "d", stage, "1").ok());
+  CHECK(content(stage, "1") == next);
+  CHECK_FALSE(swap_files(work, "link/below", stage, "1").ok());
+  CHECK(entries_in(stage.path()) == 1);
+  CHECK(entries_in(work.path()) == 2);
+}
+
+}  // namespace
+
+TEST_CASE("two files change places, and one goes where the other would be") {
+  Scratch a, b;
+  auto work = Dir::open(a.path());
+  auto stage = Dir::open(b.path());
+  REQUIRE(work);
+  REQUIRE(stage);
+  check_swaps(*work, *stage);
+}
+
+TEST_CASE("they do so between two file systems") {
+  Scratch b;
+  Scratch a(memory_folder());
+  auto work = Dir::open(a.path());
+  auto stage = Dir::open(b.path());
+  REQUIRE(work);
+  REQUIRE(stage);
+  check_swaps(*work, *stage);
+}
+
+TEST_CASE("a folder goes only when nothing is in it") {
+  Scratch scratch;
+  auto dir = Dir::open(scratch.path());
+  REQUIRE(dir);
+  ::mkdir((scratch / "d").c_str(), 0700);
+  spit(scratch / "d/f", "x");
+  auto removed = remove_empty(*dir, "d");
+  REQUIRE(removed);
+  CHECK_FALSE(*removed);
+  removed = remove_empty(*dir, "d/f");
+  REQUIRE(removed);
+  CHECK_FALSE(*removed);
+  CHECK(slurp(scratch / "d/f") == "x");
+  ::unlink((scratch / "d/f").c_str());
+  removed = remove_empty(*dir, "d");
+  REQUIRE(removed);
+  CHECK(*removed);
+  CHECK(set_mode(*dir, "missing", 0600).ok() == false);
+  spit(scratch / "f", "x");
+  CHECK(set_mode(*dir, "f", 0751));
+  CHECK(mode_of(scratch / "f") == 0751);
+}
