@@ -8,7 +8,7 @@ local walk_cap = 20000
 local status_cap = 16 << 20
 local list_cap = 64 << 20
 local listed_cap = 2000
-local margin_ms = 100 -- of a file system's clock, which is a little late
+local margin_ms = 20 -- a file system takes its time from a clock that ticks every 10 ms at the latest
 
 ---@class moonlet.Snapshot
 ---@field head string?                   the commit that is checked out, or "" before the first
