@@ -164,7 +164,8 @@ function M.open(run, key, dir, keep)
   forget_merge(run, key, dir)
   M.remove(run, key, tree)
   tree.base = present_state(run, key, dir, parent, name)
-  git(run, key, run.top, { "worktree", "add", "--quiet", "--detach", "--force", tree.path, tree.base })
+  writer.with_worktrees(run, key, git, run, key, run.top,
+    { "worktree", "add", "--quiet", "--detach", "--force", tree.path, tree.base })
   tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
   -- Neither its HEAD nor its index is a witness: an agent that is not confined may have changed them.
   own_index.copy(run, key, tree.git_dir .. "/index", tree.path .. ".begun")
@@ -182,13 +183,14 @@ function M.remove(run, key, tree)
   local folder, name = split(tree.path)
   local root = core.file.root(folder)
   if root and core.file.stat(root, name) then
-    git(run, key, run.top, { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
+    writer.with_worktrees(run, key, git, run, key, run.top,
+      { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
   end
   for _, suffix in ipairs { "", ".base", ".kept", ".begun" } do
     if root then core.file.remove(root, name .. suffix) end
   end
   local own, admin = find_admin(tree.common, tree)
-  if own then core.file.remove(admin, own) end
+  if own then writer.with_worktrees(run, key, core.file.remove, admin, own) end
 end
 
 --- From now on it is the user's.
