@@ -1,5 +1,6 @@
 # For cases of routing: a config with runners of the user's own, `swift` and `strong`, programs that put what
 # they are asked with on $bill. Sourced.
+# shellcheck shell=bash
 mkdir -p "$HOME/.config/moonlet" "$HOME/.swift" "$TMPDIR/bin"
 bill=$HOME/.swift/bill
 : >"$bill"
