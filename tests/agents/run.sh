@@ -103,7 +103,8 @@ moon() {
 # start ARG…: the same in the background; `host` is its process id.
 start() {
   set -m # without it bash starts the job with INT ignored
-  "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
+  # Where the tests themselves were started so, no shell can undo it.
+  env --default-signal=INT "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
   host=$!
   set +m
 }
