@@ -27,6 +27,17 @@ local function new_report(id)
   end
 end
 
+--- Whether anything tells that a run got further than its folder. A host makes the folder, then the first record
+--- of the journal, then run.json; one that was ended in between leaves nothing that could be lost.
+local function has_begun(story, root, path, text)
+  if text or story.records > 1 or story.why then return true end
+  for _, mark in ipairs(story.marks) do
+    if mark.t == "over" then return true end
+  end
+  local log = core.file.stat(root, path .. "/keeper.log")
+  return log ~= nil and log.size > 0 or core.file.stat(root, path .. "/values") ~= nil
+end
+
 local function check_journal(story, path, problem, note)
   if story.records == 0 and not story.why then
     problem("the journal is empty or gone: what was done and paid is not known", path .. "/steps.jsonl",
@@ -233,17 +244,6 @@ local function check_ledger(home, id, text, problem)
   end
 end
 
---- A run without a run.json that can be used. One that was ended before it began has nothing to lose.
-local function check_without_record(story, text, path, problem, note)
-  local begun = story.records > 1 or story.why ~= nil
-  for _, mark in ipairs(story.marks) do begun = begun or mark.t == "over" end
-  if not text and not begun then
-    note("the run was ended before it began; the folder can be removed", path)
-    return
-  end
-  problem(text and "run.json is damaged" or "run.json is missing", path .. "/run.json", restore)
-end
-
 local function check(home, root, id, with_ledger)
   local report, problem, note = new_report(id)
   local path = "runs/" .. id
@@ -257,11 +257,16 @@ local function check(home, root, id, with_ledger)
   local rec = not cut and record_store.parse(text, id)
   report.state = core.runs.holder(home.handle, id) and "running" or rec and (rec.ended and rec.verdict or "interrupted")
     or null
-  check_journal(story, path, problem, note)
+  local begun = has_begun(story, root, path, text)
+  if begun then check_journal(story, path, problem, note) end
   -- Of a run that is being driven the rest changes while one looks.
   if report.state == "running" then return report end
+  if not begun then
+    note("the run was ended before it began; the folder can be removed", path)
+    return report
+  end
   if not rec then
-    check_without_record(story, text, path, problem, note)
+    problem(text and "run.json is damaged" or "run.json is missing", path .. "/run.json", restore)
     return report
   end
   check_values(story, path, problem, note)
