@@ -98,6 +98,18 @@ local function abandon(job, earlier)
   end
 end
 
+--- The attempt after one that has come to nothing. A repair that a provider would not do yet is asked for again:
+--- what it is about was paid for.
+local function next_attempt(job, last, hash, first)
+  first.number, first.tries = last.a + 1, 1
+  local prompt = last.repairs and last.h == hash and attempts.read_left(job.run, job.dir .. "/prompt.md", prompt_cap)
+  if prompt then
+    first.repair, first.prompt, first.seen = true, prompt, last.seen
+    first.told = stay.was_told(job.run, job.step.key, last.a)
+  end
+  return first
+end
+
 --- Where to begin: with the first attempt, or with the one that was under way when a host died.
 local function first_attempt(job, last, hash)
   local run, step, call = job.run, job.step, job.call
@@ -112,12 +124,7 @@ local function first_attempt(job, last, hash)
     end
     return first
   end
-  if last.spent then
-    first.number = last.a + 1
-    -- What failed with another input says nothing of this one.
-    first.tries = last.h ~= hash and 1 or nil
-    return first
-  end
+  if last.spent then return next_attempt(job, last, hash, first) end
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
   if state == "exited" and attempts.is_lost(job, last.a) then state = "lost" end
@@ -154,6 +161,7 @@ local function run_attempt(job, hash, attempt, own_budget)
     stay.enter(job, attempt)
     record_attempt(job, hash, attempt, need)
     local result = attempts.run(job, attempt)
+    stay.check_there(job, attempt, result)
     spending.price(job, result)
     result.used = spending.used(job, attempt.prompt, result)
     return result, result.used
@@ -189,9 +197,8 @@ local function wait_of(job, result, tries)
   -- An agent that touched what it may not is not asked again.
   if job.touched then return nil end
   if next_try.error then
-    result.error = next_try.error
+    result.error, result.parks = next_try.error, true
     job.run.quota_error = job.run.quota_error or next_try.error
-    journal.spent(job.run, job.step.key)
   end
   return next_try.wait_ms
 end
@@ -210,7 +217,7 @@ local function after(job, attempt, result, entry, tries)
   stay.watch(job, entry)
   if result.status ~= "ok" then
     local wait_ms = wait_of(job, result, tries)
-    if not (wait_ms and attempt.repair) then stay.leave(job, entry) end
+    if not (wait_ms and attempt.repair) then stay.leave(job, entry, result.parks and attempt.repair) end
     return wait_ms and retry_of(job, attempt, result, wait_ms), tries + 1
   end
   retry.succeeded(job)
@@ -237,8 +244,10 @@ local function all_attempts(job, last, hash, own_budget)
     local entry = entry_of(attempt, result, started)
     list[#list + 1] = entry
     result.attempts = list
+    local repair = attempt.repair
     attempt, tries = after(job, attempt, result, entry, tries)
     journal.attempt(job.run, job.step.key, entry)
+    if result.parks then journal.spent(job.run, job.step.key, repair) end
     if not attempt then return stay.finish(job, result, list) end
   end
 end

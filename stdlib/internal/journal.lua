@@ -6,7 +6,8 @@
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
 ---            not be started a second time unless a person wants it
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
----   spent    the last attempt of the step k has come to nothing, and the run parks
+---   spent    the last attempt of the step k has come to nothing, and the run parks; with repair what it was to
+---            repair stands, and the next one repairs that
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
 ---   fact     something that was observed: k, h, v
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
@@ -107,9 +108,9 @@ local apply = {
   alive = function() end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.
-local function spend(journal, key)
+local function spend(journal, key, repair)
   local last = journal.begins[key]
-  if last then last.spent = true end
+  if last then last.spent, last.repairs = true, repair end
 end
 
 --- How an attempt ended that says nothing of the agent: what was to be paid is not paid, or is in the log.
@@ -140,7 +141,7 @@ apply.attempt = function(journal, item)
   -- Its host died before it could tell what the attempt came to: it is told once more.
   list[last and item.v.taken_over and last.number == item.v.number and #list or #list + 1] = item.v
 end
-apply.spent = function(journal, item) spend(journal, item.k) end
+apply.spent = function(journal, item) spend(journal, item.k, item.repair) end
 
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
 local shapes = {
@@ -152,7 +153,8 @@ local shapes = {
     ["raw?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
   timeout = { k = "string", e = "table" },
-  answer = { k = "string" }, attempt = { k = "string", v = "table" }, spent = { k = "string" },
+  answer = { k = "string" }, attempt = { k = "string", v = "table" },
+  spent = { k = "string", ["repair?"] = "boolean" },
 }
 
 -- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
@@ -467,9 +469,10 @@ end
 --- Records that the last attempt of a step has come to nothing, though the step is not over.
 ---@param run table
 ---@param key string
-function M.spent(run, key)
-  spend(run.journal, key)
-  M.append { t = "spent", k = key }
+---@param repair boolean?  it was to repair another one, whose work stands
+function M.spent(run, key, repair)
+  spend(run.journal, key, repair)
+  M.append { t = "spent", k = key, repair = repair }
 end
 
 --- Records what a person answered.

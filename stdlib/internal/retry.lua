@@ -78,6 +78,8 @@ function M.after(job, result, tries)
     if class == "auth" then return {} end
     return { error = quota_error(job.runner.name, err.message, until_ms) }
   end
+  -- Nobody refused anything.
+  if class == "gone" then return { wait_ms = 0 } end
   if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
   if tries >= M.most(job) then
     err.message = ("%s (tried %d times)"):format(err.message, tries)

@@ -25,6 +25,18 @@ function M.enter(job, attempt)
   end
 end
 
+--- An attempt that ended well under a host before this one, and whose worktree is gone: its answer tells of changes
+--- that nobody has.
+---@param job moonlet.Job
+---@param attempt moonlet.Attempt
+---@param result moonlet.RunnerResult
+function M.check_there(job, attempt, result)
+  if not (job.place.anew and attempt.state and result.status == "ok") then return end
+  result.status, result.class = "failed", "gone"
+  result.error = { kind = "failed", class = "gone", retryable = true,
+    message = ("attempt %d ended well, but the worktree with what it changed is gone"):format(attempt.number) }
+end
+
 --- Looks, after an attempt, at what no agent may write. Where it was touched `job.touched` says so.
 ---@param job moonlet.Job
 ---@param entry table  of the attempt

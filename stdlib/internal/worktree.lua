@@ -17,13 +17,18 @@ local listed_cap = 2000
 local apply_tries = 3
 local list_cap = 64 << 20
 
-local function folder_of(run, key)
+--- Where the worktrees of a repository are; nil where there is no place for them.
+local function parent_of(home)
   local base = state_folder.path()
-  if not base then
+  return base and ("%s/worktrees/%s"):format(base, core.text.sha256(home.agent_path):sub(1, 12))
+end
+
+local function folder_of(run, key)
+  local parent = parent_of(run.home)
+  if not parent then
     error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
-  local repository = core.text.sha256(run.home.agent_path):sub(1, 12)
-  return ("%s/worktrees/%s"):format(base, repository), ("%s-%s"):format(run.id, core.run.step_name(key))
+  return parent, ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
 --- The git options that name a worktree without looking at what lies in it.
@@ -365,6 +370,23 @@ function M.merge(run, key, dir, tree)
     M.remove(run, key, tree)
   end
   return carried.paths, carried.warning
+end
+
+--- The worktrees that a run has left.
+---@param home table
+---@param id string
+---@return string[] paths  absolute
+function M.left(home, id)
+  local parent, paths = parent_of(home), core.json.array {}
+  local root = parent and core.file.root(parent)
+  for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
+    local name = entry.name:gsub("^%d+%-", "")
+    if entry.type == "directory" and name:sub(1, #id + 1) == id .. "-" then
+      paths[#paths + 1] = parent .. "/" .. entry.name
+    end
+  end
+  table.sort(paths)
+  return paths
 end
 
 return M

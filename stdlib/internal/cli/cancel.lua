@@ -6,6 +6,7 @@ local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local run_record = require "moonlet.internal.run_record"
+local worktree = require "moonlet.internal.worktree"
 
 local M = {}
 
@@ -75,6 +76,16 @@ local function clean_up(home, id, rec)
   return ok
 end
 
+--- Says what agents had changed when nobody drove the run any more: it may have been paid for.
+local function tell_left(home, id)
+  local paths = worktree.left(home, id)
+  for _, path in ipairs(paths) do
+    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
+      .. "git worktree remove --force --force %s drops it\n"):format(id, id, core.text.printable(path, 400)))
+  end
+  return paths
+end
+
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
@@ -103,7 +114,7 @@ function M.main(words)
     end
   until ended and not core.runs.holder(home.handle, id) and close_record(home, id, rec)
   return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
-    result = { verdict = rec.verdict } }, 0, ("%s: %s\n"):format(id, rec.verdict)
+    result = { verdict = rec.verdict, worktrees = tell_left(home, id) } }, 0, ("%s: %s\n"):format(id, rec.verdict)
 end
 
 return M
