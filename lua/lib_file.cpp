@@ -107,13 +107,15 @@ int file_rename(lua_State* L) {
   return 1;
 }
 
-/// lock(dir, name, ms?) -> handle, or nil and an error: an flock on a small file, waited for up to
-/// `ms` (2000: as long as others need to read and write one). Let go by unlock(), and with the
-/// process.
+/// lock(dir, name, ms?, holder?) -> handle, or nil and an error: an flock on a small file, waited
+/// for up to `ms` (2000: as long as others need to read and write one). Let go by unlock(), and
+/// with the process. `holder` stands in the file, for those who find it locked; it stays there.
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_path(L, 2);
   const lua_Integer tries = 1 + luaL_optinteger(L, 3, 2000) / 2;
+  std::size_t size = 0;
+  const char* holder = luaL_optlstring(L, 4, nullptr, &size);
   auto& handle = push_box<Fd>(L);
   auto& failure = push_box<Error>(L);
   const timespec pause{0, 2'000'000};
@@ -128,6 +130,10 @@ int file_lock(lua_State* L) {
   if (!held) {
     failure = Error::from_errno(errno, "lock", dir.path() + "/" + std::string(name));
     return push_failure(L, failure);
+  }
+  // Who cannot read it waits as for anybody else.
+  if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
+    (void)write_all(handle.get(), std::string_view(holder, size));
   }
   lua_pushvalue(L, -2);
   return 1;

@@ -95,7 +95,9 @@ local function start(job, attempt, env)
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = confinement.of(job, made)
   step.sandbox = held.text
-  for name, value in pairs(made.env or {}) do env[name] = value end
+  for _, more in ipairs { made.env or {}, job.place.env or {} } do
+    for name, value in pairs(more) do env[name] = value end
+  end
   local exit = run_child {
     step = step.key, attempt = M.id(step.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.cwd,

@@ -74,6 +74,7 @@ end
 ---@field cwd string            absolute
 ---@field writable string[]
 ---@field anew boolean?         it is a new worktree
+---@field env table<string, string>?  what the agent finds in its environment for that place
 ---@field stored fun(): any     what a host that goes on must know of how it was
 ---@field touched fun(): string[]  what was touched that no agent may write
 ---@field changed fun(): string[]  files that changed, where what an agent did stays although its answer is not taken
@@ -160,14 +161,14 @@ local function in_place(run, key, call, attempt)
     error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200), why),
       "name a folder of the repository"), 0)
   end
-  local release = writer.hold(run, key)
+  local release, env = writer.hold_for_agent(run, key)
   local ok, seen = pcall(look_of, run, attempt, true, true)
   if not ok then
     release()
     error(seen, 0)
   end
   local function changed() return (look.changed(run, seen)) end
-  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release })
+  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env })
   function place.finish()
     local looked, paths = pcall(changed)
     release()
