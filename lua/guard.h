@@ -1,12 +1,13 @@
 // The trampoline between Lua and C++. lua_error may be a longjmp (Lua built as C), which skips
 // destructors, and a C++ exception must not cross a lua_pcall. So: every bound function runs in
-// guard<fn>, and whatever owns memory lives in a box, a userdata that was created first. Loop
-// thread only.
+// guard<fn>, and whatever owns memory lives in a box, a userdata that was created first; arguments
+// are checked before. Loop thread only.
 #pragma once
 
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "lua/lua_api.h"
@@ -24,6 +25,13 @@ int guard(lua_State* L) {
     std::snprintf(text, sizeof text, "internal error: %s", e.what());
   }
   return luaL_error(L, "%s", text);
+}
+
+/// The text at `index`, which the stack keeps alive; raises for what is neither text nor a number.
+inline std::string_view check_text(lua_State* L, int index) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, index, &size);
+  return {data, size};
 }
 
 namespace detail {

@@ -39,12 +39,6 @@ const char* kind_name(EntryKind kind) {
   return "special file";
 }
 
-std::string_view check_path(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 int push_failure(lua_State* L, const Error& error) {
   lua_pushnil(L);
   push_error(L, error);
@@ -53,7 +47,7 @@ int push_failure(lua_State* L, const Error& error) {
 
 /// root(path) -> dir, or nil and an error
 int file_root(lua_State* L) {
-  const std::string_view path = check_path(L, 1);
+  const std::string_view path = check_text(L, 1);
   auto& opened = push_box<std::optional<Result<Dir>>>(L);
   opened = Dir::open(std::string(path));
   if (!opened->ok()) return push_failure(L, opened->error());
@@ -63,7 +57,7 @@ int file_root(lua_State* L) {
 
 /// make_root(path) -> dir, or nil and an error: the directory, made for this user alone if need be
 int file_make_root(lua_State* L) {
-  const std::string_view path = check_path(L, 1);
+  const std::string_view path = check_text(L, 1);
   auto& opened = push_box<std::optional<Result<Dir>>>(L);
   opened = Dir::make(std::string(path));
   if (!opened->ok()) return push_failure(L, opened->error());
@@ -74,8 +68,8 @@ int file_make_root(lua_State* L) {
 /// write(dir, path, text) -> true, or nil and an error: as one step, and durably
 int file_write(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
-  const std::string_view text = check_path(L, 3);
+  const std::string_view path = check_text(L, 2);
+  const std::string_view text = check_text(L, 3);
   auto& wrote = push_box<Result<void>>(L);
   wrote = dir.write_file(path, text, Durable::kYes);
   if (!wrote) return push_failure(L, wrote.error());
@@ -86,7 +80,7 @@ int file_write(lua_State* L) {
 /// remove(dir, path) -> true, or nil and an error: with all beneath it; nothing there is fine
 int file_remove(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   auto& removed = push_box<Result<void>>(L);
   removed = dir.remove_tree(path);
   if (!removed) return push_failure(L, removed.error());
@@ -98,8 +92,8 @@ int file_remove(lua_State* L) {
 /// that `to` names
 int file_rename(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view from = check_path(L, 2);
-  const std::string_view to = check_path(L, 3);
+  const std::string_view from = check_text(L, 2);
+  const std::string_view to = check_text(L, 3);
   auto& renamed = push_box<Result<void>>(L);
   renamed = dir.rename(from, to);
   if (!renamed) return push_failure(L, renamed.error());
@@ -112,7 +106,7 @@ int file_rename(lua_State* L) {
 /// with the process. `holder` stands in the file, for those who find it locked; it stays there.
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view name = check_path(L, 2);
+  const std::string_view name = check_text(L, 2);
   const lua_Integer tries = 1 + luaL_optinteger(L, 3, 2000) / 2;
   std::size_t size = 0;
   const char* holder = luaL_optlstring(L, 4, nullptr, &size);
@@ -149,7 +143,7 @@ int file_unlock(lua_State* L) {
 /// read(dir, path, cap) -> text, nil, cut, size; or nil and an error
 int file_read(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   const lua_Integer cap = luaL_checkinteger(L, 3);
   luaL_argcheck(L, cap >= 0 && cap <= kLargestRead, 3, "0 to 256 MB expected");
   auto& read = push_box<Result<FileBytes>>(L, Error{});
@@ -167,7 +161,7 @@ int file_read(lua_State* L) {
 /// thing itself, a last link is not followed
 int file_stat(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   auto& info = push_box<Result<FileInfo>>(L, Error{});
   info = dir.stat(path);
   if (!info) return push_failure(L, info.error());
@@ -190,7 +184,7 @@ int file_stat(lua_State* L) {
 /// list(dir, path) -> { {name, type}, … } sorted bytewise, or nil and an error
 int file_list(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   auto& listing = push_box<Result<Listing>>(L, Error{});
   listing = dir.list(path, kMostEntries);
   if (!listing) return push_failure(L, listing.error());
@@ -228,7 +222,7 @@ int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
 /// an input of an agent, read once
 int file_load(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   const lua_Integer cap = luaL_checkinteger(L, 3);
   auto& entry = push_box<InputEntry>(L);
   auto& text = push_box<std::string>(L);
@@ -244,7 +238,7 @@ int file_load(lua_State* L) {
 
 /// take(text, cap) -> the same of a text that is at hand
 int file_take(lua_State* L) {
-  const std::string_view given = check_path(L, 1);
+  const std::string_view given = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
   auto& entry = push_box<InputEntry>(L);
   auto& text = push_box<std::string>(L);

@@ -13,12 +13,6 @@ namespace moonlet {
 
 namespace {
 
-std::string_view check_path(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 int push_failure(lua_State* L, const Error& error) {
   lua_pushnil(L);
   push_error(L, error);
@@ -34,7 +28,7 @@ int push_done(lua_State* L, const Result<void>& done) {
 /// content(dir, path, durable?) -> what is there as a text ("" is nothing), or nil and an error
 int file_content(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
   auto& content = push_box<Result<std::string>>(L, Error{});
   content = content_of(dir, path, durable);
@@ -47,9 +41,9 @@ int file_content(lua_State* L) {
 /// takes the other's, where there is but one
 int file_swap(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   const Dir& other = check_dir(L, 3);
-  const std::string_view name = check_path(L, 4);
+  const std::string_view name = check_text(L, 4);
   auto& done = push_box<Result<void>>(L);
   done = swap_files(dir, path, other, name);
   return push_done(L, done);
@@ -63,7 +57,7 @@ int file_sync(lua_State* L) {
   auto& names = push_box<std::vector<std::string>>(L);
   auto& done = push_box<Result<void>>(L);
   for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {
-    names.emplace_back(check_path(L, -1));
+    names.emplace_back(check_text(L, -1));
     lua_pop(L, 1);
   }
   done = dir.sync_files(names);
@@ -73,7 +67,7 @@ int file_sync(lua_State* L) {
 /// set_mode(dir, path, mode) -> true, or nil and an error
 int file_set_mode(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   const lua_Integer mode = luaL_checkinteger(L, 3);
   auto& done = push_box<Result<void>>(L);
   done = set_mode(dir, path, static_cast<unsigned>(mode));
@@ -83,7 +77,7 @@ int file_set_mode(lua_State* L) {
 /// make_dirs(dir, path) -> true, or nil and an error: the folder and those above it
 int file_make_dirs(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   auto& done = push_box<Result<void>>(L);
   done = dir.make_dirs(path);
   return push_done(L, done);
@@ -92,7 +86,7 @@ int file_make_dirs(lua_State* L) {
 /// remove_empty(dir, path) -> whether there was a folder with nothing in it, or nil and an error
 int file_remove_empty(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
-  const std::string_view path = check_path(L, 2);
+  const std::string_view path = check_text(L, 2);
   auto& removed = push_box<Result<bool>>(L, Error{});
   removed = remove_empty(dir, path);
   if (!removed) return push_failure(L, removed.error());

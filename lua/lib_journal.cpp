@@ -19,12 +19,6 @@ namespace moonlet {
 
 namespace {
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 Journal& check_journal(lua_State* L) {
   Run& run = check_run(L);
   if (!run.journal) luaL_error(L, "the journal is not open");

@@ -21,12 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 json or_null(const std::string& text) { return text.empty() ? json() : json(text); }
 
 template <typename T>

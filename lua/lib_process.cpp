@@ -306,12 +306,6 @@ const char* state_name(const KeptAttempt& kept) {
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 /// attempt(step, name) -> none (it never ran) | running | exited | lost (it ran and was ended, or
 /// nobody knows): what became of an attempt that an earlier host had put on record
 int process_attempt(lua_State* L) {

@@ -22,12 +22,6 @@ namespace moonlet {
 
 namespace {
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 using HomeBox = std::optional<Home>;
 
 void set_text(lua_State* L, const char* key, const std::string& text) {

@@ -22,12 +22,6 @@ void set_text(lua_State* L, const char* key, const std::string& text) {
   lua_setfield(L, -2, key);
 }
 
-std::string_view check_id_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 Result<void> end_orphans(Home& home, std::string_view id) {
   auto run = open_run(home, id);
   if (!run) return run.error();
@@ -131,7 +125,7 @@ int runs_live(lua_State* L) {
 /// holder(home, run) -> the pid of the process that drives it, or nothing
 int runs_holder(lua_State* L) {
   Home& home = check_home(L, 1);
-  const std::string_view id = check_id_text(L, 2);
+  const std::string_view id = check_text(L, 2);
   std::int64_t pid = 0;
   if (auto run = open_run(home, id); run.ok()) pid = RunLock::holder(run->dir());
   if (pid == 0) return 0;
@@ -142,7 +136,7 @@ int runs_holder(lua_State* L) {
 /// request_cancel(home, run): asks whoever drives the run to end it
 int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
-  const std::string_view id = check_id_text(L, 2);
+  const std::string_view id = check_text(L, 2);
   auto& asked = push_box<Result<void>>(L);
   if (auto run = open_run(home, id); run.ok()) {
     asked = CancelRequest::make(run->dir());
@@ -156,7 +150,7 @@ int runs_request_cancel(lua_State* L) {
 /// end_orphans(home, run): ends what runs of a run that nobody drives, its keeper too
 int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
-  const std::string_view id = check_id_text(L, 2);
+  const std::string_view id = check_text(L, 2);
   auto& ended = push_box<Result<void>>(L);
   ended = end_orphans(home, id);
   if (!ended) return raise_error(L, ended.error());

@@ -13,12 +13,6 @@ namespace moonlet {
 
 namespace {
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 /// hide(text) -> text, places: `places` is nil where nothing had to be hidden; else a list of
 /// numbers
 int secret_hide(lua_State* L) {

@@ -23,12 +23,6 @@ constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs li
 
 const char kPatternsKey = 0;
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 /// The offset that the optional argument at `index` names: 1 is the first byte, -1 the last. One
 /// behind the end is the end; what is beyond that gives false.
 bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset) {

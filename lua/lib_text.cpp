@@ -10,12 +10,6 @@ namespace moonlet {
 
 namespace {
 
-std::string_view check_text(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = luaL_checklstring(L, index, &size);
-  return {data, size};
-}
-
 int push_string(lua_State* L, const std::string& text) {
   lua_pushlstring(L, text.data(), text.size());
   return 1;
