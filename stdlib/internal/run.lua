@@ -155,7 +155,8 @@ local function tell_budget(run)
   if not run.own_budget or not next(run.budget) then return end
   local left = {}
   for kind, amount in pairs(budget.view(run.own_budget).left) do
-    if amount ~= null then left[kind] = amount end
+    -- A limit that is not watched (spending.lua) leaves nothing to be told of.
+    if amount ~= null and not (kind == "usd" and run.price_told) then left[kind] = amount end
   end
   local text = core.json.encode(left)
   if text == run.told_budget then return end
