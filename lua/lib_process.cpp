@@ -120,11 +120,22 @@ OutputSpec output_of(lua_State* L, const char* file_key, std::uint64_t cap) {
   return OutputSpec::to_file(std::string(file), cap);
 }
 
+/// A script may hand a secret over as an argument: it does not go into the keeper's log.
+void tell_argv(ChildSpec& spec, const Redactor& redactor) {
+  bool other = false;
+  for (const auto& word : spec.argv) {
+    spec.told_argv.push_back(redactor.apply(word));
+    other = other || spec.told_argv.back() != word;
+  }
+  if (!other) spec.told_argv.clear();
+}
+
 void read_call(lua_State* L, Call& call) {
   ChildSpec& spec = call.spec;
   spec.step = field_text(L, "step");
   spec.cwd = field_text(L, "cwd");
   field_list(L, "argv", spec.argv);
+  tell_argv(spec, Services::of(L).redactor);
   field_list(L, "env", spec.env);
   const auto cap = static_cast<std::uint64_t>(field_integer(L, "cap", 1 << 20));
   spec.out = output_of(L, "stdout_file", cap);

@@ -219,7 +219,7 @@ Result<void> check_spec(const ChildSpec& spec) {
   if (spec.argv.empty()) return unfit("the command is empty", "name a program to run");
   std::size_t size = 0;
   for (const auto& secret : spec.secrets) size += secret.name.size() + secret.value.size() + 8;
-  for (const auto* list : {&spec.argv, &spec.env}) {
+  for (const auto* list : {&spec.argv, &spec.told_argv, &spec.env}) {
     for (const auto& text : *list) {
       size += text.size() + 1;
       if (text.find('\0') == std::string::npos) continue;
@@ -273,6 +273,7 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, number);
   put(out, static_cast<std::uint8_t>(spec.stdin_fd >= 0));
   put_strings(out, spec.argv);
+  put_strings(out, spec.told_argv);
   put_strings(out, spec.env);
   put(out, std::string_view(spec.step));
   put(out, std::string_view(spec.attempt));
@@ -393,6 +394,9 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   start.number = in.take<std::uint32_t>();
   start.has_stdin = in.flag();
   start.argv = take_strings(in, start.argc);
+  std::uint32_t told = 0;
+  start.told = take_strings(in, told);
+  if (told == 0) start.told = start.argv;
   start.env = take_strings(in, start.envc);
   spec.step = in.text();
   spec.attempt = in.text();

@@ -16,7 +16,7 @@
 namespace moonlet {
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 3;
+inline constexpr std::uint32_t kKeeperProtocol = 4;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command that only asks.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
@@ -56,7 +56,8 @@ struct StartFrame {
   bool has_stdin = false;
   std::uint32_t argc = 0, envc = 0;
   std::string argv, env;
-  ChildSpec spec;  ///< argv, env and stdin_fd unused
+  std::string told;  ///< what may be told of argv
+  ChildSpec spec;    ///< argv, told_argv, env and stdin_fd unused
 };
 
 struct LiveChildFrame {

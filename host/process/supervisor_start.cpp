@@ -114,7 +114,7 @@ bool Supervisor::commit() {
   for (std::size_t i = 0; i < count; ++i) {
     const StartFrame& frame = queue_[i].frame;
     const ChildSpec& spec = frame.spec;
-    intents += intent_line(frame.number, spec.step, spec.attempt, frame.argv);
+    intents += intent_line(frame.number, spec.step, spec.attempt, frame.told);
     durable = durable || spec.durable;
   }
   auto recorded = log_.append(intents, durable);

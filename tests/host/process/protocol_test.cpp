@@ -19,6 +19,7 @@ ChildSpec full_spec() {
   spec.attempt = "lens/2@1";
   spec.outlives_host = true;
   spec.argv = {"tool", "", "a b\n"};
+  spec.told_argv = {"tool", "", "***"};
   spec.env = {"A=1", "B="};
   spec.cwd = "/tmp";
   spec.stdin_fd = 0;
@@ -112,6 +113,7 @@ TEST_CASE("every frame reads back as it was written") {
   CHECK(start->has_stdin);
   CHECK(start->argc == 3);
   CHECK(start->argv == std::string("tool\0\0a b\n\0", 11));
+  CHECK(start->told == std::string("tool\0\0***\0", 10));
   CHECK(start->env == std::string("A=1\0B=\0", 7));
   CHECK(start->spec.step == "lens \xff");
   CHECK(start->spec.out.path == "steps/x/stdout.log");
@@ -217,7 +219,9 @@ TEST_CASE("another protocol version is named, whatever follows it") {
   REQUIRE(hello);
   auto error = check_protocol(*hello);
   REQUIRE(error);
-  CHECK(error->message.find("different protocols (4 and 3)") != std::string::npos);
+  const std::string versions =
+      std::to_string(kKeeperProtocol + 1) + " and " + std::to_string(kKeeperProtocol);
+  CHECK(error->message.find("different protocols (" + versions + ")") != std::string::npos);
 }
 
 TEST_CASE("a channel carries frames and descriptors in order, through a socket that fills up") {
