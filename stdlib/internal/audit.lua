@@ -3,6 +3,7 @@
 local artifacts = require "moonlet.internal.artifacts"
 local integrity = require "moonlet.internal.integrity"
 local record_store = require "moonlet.internal.record_store"
+local values = require "moonlet.internal.values"
 
 local M = {}
 
@@ -169,6 +170,21 @@ local function is_same(is, was)
   return file_text(is) == file_text(was)
 end
 
+--- Lists the files whose paths have a secret as the record does: without it.
+local function name_files(root, rec, files)
+  local names, key = {}, nil
+  for path, was in pairs(rec.files) do
+    if type(was.named) == "string" then names[was.named], key = path, key or integrity.key(root, rec.id) end
+  end
+  if not key then return end
+  local found = {}
+  for path in pairs(files) do
+    local name = not rec.files[path] and names[values.keyed(path, key)]
+    if name then found[path] = name end
+  end
+  for path, name in pairs(found) do files[name], files[path] = files[path], nil end
+end
+
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
@@ -177,6 +193,7 @@ local function check_files(root, rec, problem, note)
     if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
   end
+  name_files(root, rec, tree.files)
   local extra, unhashed, first = 0, 0, nil
   for path, was in pairs(rec.files) do
     if was.unhashed then unhashed = unhashed + 1 end

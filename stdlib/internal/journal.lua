@@ -15,6 +15,7 @@
 ---   timeout  the scope k took too long
 ---   answer   what a person answered to the gate or question k, bound to the hash of what was shown
 ---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
+---   name     what stands in keys for a name with secrets: n, and raw, the keyed hash of the name
 ---   alive    the step k is still under way
 ---   over     the run has come to a verdict
 ---   decision what a person or a main agent made of the result; no step hears of it
@@ -63,6 +64,7 @@ M.names = "escaped"
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
+---@field stand_ins table                 what stands in keys for names with secrets
 ---@field unkept moonlet.Unkept            what is not on record of what was observed
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
@@ -106,6 +108,7 @@ local apply = {
     time.since = not item.s and (time.since or item.ms) or nil
     journal.scopes[item.k] = item.s ~= "ok" and time or nil
   end,
+  name = identity.read_name,
   decision = function() end,
   alive = function() end,
 }
@@ -156,7 +159,7 @@ local shapes = {
   fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
   timeout = { k = "string", e = "table" },
   answer = { k = "string" }, attempt = { k = "string", v = "table" },
-  spent = { k = "string", ["repair?"] = "boolean" },
+  spent = { k = "string", ["repair?"] = "boolean" }, name = { n = "string", raw = "string" },
 }
 
 -- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
@@ -213,8 +216,8 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), ended = {}, failures = {}, frontier = 0,
-    fresh = fresh or false, history = history.new(), endings = {} }
+    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
+    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
