@@ -114,9 +114,9 @@ end
 function M.check_open(id, rec, given, before)
   local where = core.text.printable(given.k, 80)
   if before and before.shown == given.shown then
+    local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(tostring(before.value), 80), core.text.printable(tostring(before.by), 80)),
-      "moonlet run show " .. id), 0)
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.k and item.shown == given.shown then

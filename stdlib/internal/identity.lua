@@ -113,6 +113,44 @@ function M.name(journal, name)
   return names.told[name]
 end
 
+--- What has to be known of the fields of a record to have the secrets in them again; nil where there are none.
+---@param record table
+---@param fields string[]
+---@return table<string, {places: integer[], whole: string}>?
+function M.places(record, fields)
+  local found
+  for _, name in ipairs(fields) do
+    local text = record[name] ~= nil and core.json.encode_record(record[name])
+    local places = text and select(2, core.secret.hide(text))
+    if places then
+      found = found or {}
+      found[name] = { places = core.json.array(places), whole = values.keyed(text) }
+    end
+  end
+  return found
+end
+
+--- A record with the secrets in its fields again, those that are known; a copy where there are any.
+---@param record table
+---@param key string?  of the run, where that is not the one that is being driven
+---@return table record
+---@return string[] lost  fields that have the names of secrets in place of them
+function M.with_secrets(record, key)
+  local copy, lost = {}, {}
+  if type(record.places) ~= "table" or record.places == core.json.null then return record, lost end
+  for name, value in pairs(record) do copy[name] = value end
+  for name, told in pairs(record.places) do
+    local text = type(told) == "table" and type(told.places) == "table" and record[name] ~= nil
+      and core.secret.restore(core.json.encode_record(record[name]), told.places)
+    if text and values.keyed(text, key) == told.whole then
+      copy[name] = core.json.decode_record(text)
+    else
+      lost[#lost + 1] = name
+    end
+  end
+  return copy, lost
+end
+
 --- The stand-ins of a journal.
 function M.stand_ins() return { told = {}, on_record = {}, taken = {}, clear = {} } end
 

@@ -13,7 +13,8 @@
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
 ---            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
 ---   timeout  the scope k took too long
----   answer   what a person answered to the gate or question k, bound to the hash of what was shown
+---   answer   what a person answered to the gate or question k, bound to the hash of what was shown; places has
+---            where secrets of the environment stood in it
 ---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
 ---   name     what stands in keys for a name with secrets: n, and raw, the keyed hash of the name
 ---   alive    the step k is still under way
@@ -97,7 +98,7 @@ local apply = {
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
-  answer = function(journal, item) journal.answers[item.k] = item end,
+  answer = function(journal, item) journal.answers[item.k] = identity.with_secrets(item) end,
   over = function(journal, item)
     journal.verdict = item.verdict
     if type(item.record) == "string" then journal.records[item.record] = true end
@@ -158,7 +159,7 @@ local shapes = {
     ["raw?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
   timeout = { k = "string", e = "table" },
-  answer = { k = "string" }, attempt = { k = "string", v = "table" },
+  answer = { k = "string", ["places?"] = "table" }, attempt = { k = "string", v = "table" },
   spent = { k = "string", ["repair?"] = "boolean" }, name = { n = "string", raw = "string" },
 }
 
@@ -485,7 +486,9 @@ end
 ---@param item table
 function M.answer(run, item)
   run.journal.answers[item.k] = item
-  M.append(item)
+  local kept = { places = identity.places(item, { "value", "note", "by" }) }
+  for name, value in pairs(item) do kept[name] = value end
+  M.append(kept)
 end
 
 --- Something that is observed without waiting: a clock, a file, chance. Observed once.

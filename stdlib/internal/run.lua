@@ -314,7 +314,9 @@ function M.create(plan)
   add_steps(run)
   local before = plan.before
   local created = core.run.create {
-    home = plan.home.handle, task_id = before and before.id or plan.task_id, preset = run.preset_name,
+    home = plan.home.handle, task_id = before and before.id or plan.task_id,
+    -- The name of a folder comes from it.
+    preset = (core.secret.hide(run.preset_name)),
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
@@ -333,6 +335,10 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  for _, name in ipairs(plan.lost or {}) do
+    core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
+      .. "more: its name stands in place of it"):format(name) })
+  end
   local model = run_record.model(run.model, run.runner_name, run.config.runners)
   run.route = routing.told(run.routed, model ~= null and model or nil)
   if run.route then core.event.emit("log", nil, { text = run.route }) end
