@@ -10,6 +10,7 @@ local M = {}
 local null = core.json.null
 local restore = "restore the file from a backup, or do not rely on this run"
 local model_cap = 4 << 20
+local answer_cap = 256 << 20
 local rebuild = "moonlet run verify --rebuild"
 
 ---@class moonlet.Finding
@@ -225,6 +226,46 @@ local function check_files(root, rec, problem, note)
   end
 end
 
+--- The hash of an answer as output.md has it; nil where the journal does not tell.
+local function hash_of_answer(item, root, path)
+  if item.sha256 then return item.sha256 end
+  local value = values.get(item.v, function(name, cap)
+    return (core.file.read(root, ("%s/values/%s"):format(path, name), cap))
+  end)
+  local text = type(value) == "table" and value.text
+  return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
+end
+
+--- Where the answer of a step is: the first call of the run's own body has the sidecar itself.
+local function answer_paths(item, first, root, rec)
+  local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
+  local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil
+  local paths = { has_own and own or nil }
+  if first == item.key or not first and not has_own then paths[#paths + 1] = "output.md" end
+  return paths
+end
+
+--- Whether the answers that people read are those that the journal has, and a script is told again.
+local function check_answers(story, rec, root, path, problem)
+  if #story.answers == 0 or story.why then return end
+  local ok, model = pcall(core.json.decode, core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
+  local first = ok and type(model) == "table" and model.step or nil
+  local sealed = rec.ended and type(rec.files) == "table" and rec.files or {}
+  for _, item in ipairs(story.answers) do
+    local hash = hash_of_answer(item, root, path)
+    for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
+      local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
+      local is = text and not cut and core.text.sha256(text)
+      -- What is not as it was at the end of the run, is told with the other files.
+      if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
+        problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
+          rec.ended and "do not rely on this file; moonlet run show tells what the run returned"
+            or "moonlet run resume writes it again, as the journal has it")
+      end
+    end
+  end
+end
+
 local function check_decision(root, rec, story, problem, note)
   local at = rec.sidecar .. "/decision.md"
   local text = core.file.read(root, at, 1 << 20)
@@ -290,6 +331,11 @@ local function check(home, root, id, with_ledger)
   check_keeper(story, rec, root, path, problem)
   check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
+  check_answers(story, rec, root, path, problem)
+  if story.keyed and not integrity.key(root, id) then
+    problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
+      path .. "/key", "bring the file back from a copy")
+  end
   if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
   if rec.ended then
     check_files(root, rec, problem, note)

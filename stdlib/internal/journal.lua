@@ -65,6 +65,7 @@ M.names = "escaped"
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
+---@field is_keyed boolean?               a record needs the key of the run
 ---@field stand_ins table                 what stands in keys for names with secrets
 ---@field unkept moonlet.Unkept            what is not on record of what was observed
 
@@ -211,6 +212,9 @@ local function read(text, order)
   return item
 end
 
+--- Whether a record has a hash that only the key of the run tells something of.
+local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
+
 --- Reads what is on record about the current run.
 ---@param fresh boolean?  forget what was observed; answers of agents and people stay
 ---@param ended boolean?  somebody has been told what the run had come to
@@ -225,6 +229,7 @@ function M.open(fresh, ended)
     for order, text in ipairs(texts) do
       local item = read(text, order)
       apply[item.t](journal, item)
+      if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
       if done_by_steps[item.t] then journal.frontier = order end
       endings.read(journal.endings, item)
       journal.history:read(item)

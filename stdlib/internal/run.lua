@@ -275,6 +275,11 @@ local function begin_record(run, plan)
   end
   local resumed = plan.before and plan.before.resumed
   if resumed then check_record(run) end
+  if run.journal.is_keyed and not integrity.key(core.file.root(run.home.agent_path), run.id) then
+    error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
+      message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
+        run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
+  end
   if plan.answer then
     -- The plan was made before the lock was had: somebody else may have answered since.
     local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
