@@ -46,6 +46,12 @@ function M.hidden(journal, text)
   return (core.secret.hide(text))
 end
 
+--- The same of the JSON of something.
+function M.hidden_json(journal, text)
+  if journal.unkept[1] then text = unkept.hide(journal.unkept, text, true) end
+  return (core.secret.hide(text))
+end
+
 --- The hash of an input: where a record has the same input, the one that it has there. What else is to be recorded
 --- beside it is noted in the journal.
 ---@param journal moonlet.Journal
@@ -59,7 +65,7 @@ function M.of(journal, input, first, second)
   local shown = known
   if journal.unkept[1] then
     local function hide(text) return M.hidden(journal, text) end
-    shown = core.secret.hide(unkept.hide(journal.unkept, text_of(input, hide), true))
+    shown = M.hidden_json(journal, text_of(input, hide))
   end
   local hash = digest(shown)
   local keyed = shown ~= all and values.keyed(all) or nil
