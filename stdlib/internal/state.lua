@@ -1,5 +1,7 @@
 --- What the host keeps about each ctx. Scripts hold the ctx, which is an empty table to them; the
 --- state behind it is only reachable from here.
+local identity = require "moonlet.internal.identity"
+
 local M = {}
 
 ---@class moonlet.State
@@ -97,7 +99,7 @@ end
 ---@return string
 function M.part(run, name)
   if not run.journal then return escaped(run, name) end
-  local own = require("moonlet.internal.identity").name(run.journal, name)
+  local own = identity.name(run.journal, name)
   local part = escaped(run, own)
   if own ~= name then run.journal.stand_ins.clear[part] = escaped(run, name) end
   return part
@@ -134,7 +136,7 @@ function M.key(state, name, at_once)
   local key = place.path == "" and own or place.path .. "/" .. own
   local journal = state.run.journal
   if not journal or not next(journal.stand_ins.clear) then return key end
-  return require("moonlet.internal.identity").key(journal, key)
+  return identity.key(journal, key)
 end
 
 return M

@@ -91,3 +91,40 @@ TEST_CASE("a value is given again where its secrets are those of then") {
   CHECK(known(put + "item.v.list[1] = 'other' return again()") == "nil");
   CHECK(known(put + "core.secret.restore = function() end return again()") == "nil");
 }
+
+TEST_CASE("what is not kept of a text has its name in what is made of that") {
+  CHECK(unknown(R"(
+    local list, key = unkept.new(), "ghp_a8Xk2LmQ94"
+    local function text(secret) return 'a = "' .. secret .. '"\nb = 1\n' .. secret .. "\tc" end
+    unkept.learn(list, { text = text(key), same = "x" }, { text = text "[redacted: token]", redacted = true })
+    local function hidden(value) return unkept.hide(list, core.json.encode(value), true) end
+    return unkept.hide(list, text(key)) == text "[redacted: token]",
+      hidden { text(key) } == hidden { text "[redacted: token]" },
+      hidden { text(key):sub(1, 25) } == hidden { text "[redacted: token]":sub(1, 28) },
+      hidden { "other" } == core.json.encode { "other" })") == "true,true,true,true");
+}
+
+TEST_CASE("short pieces that are not kept stand for nothing by themselves") {
+  CHECK(unknown(R"(
+    local list, whole = unkept.new(), "-----BEGIN KEY-----\nx9Kf\n"
+    unkept.learn(list, whole, "[redacted: key]\n[redacted]\n")
+    return unkept.hide(list, "x9Kf"), unkept.hide(list, "a " .. whole) == "a [redacted: key]\n[redacted]\n")") ==
+        "x9Kf,true");
+}
+
+TEST_CASE("a name with a secret has one stand-in whatever the environment has by then") {
+  const std::string names = R"(
+    local noted = {}
+    core.journal = { note = function(text) noted[#noted + 1] = core.json.decode(text) end }
+    local journal = { stand_ins = identity.stand_ins() }
+    local function name(text) return identity.name(journal, text) end
+  )";
+  CHECK(known(names + R"(
+    local first, other = name "to tok-8f3a99c2d1e0", name "to dG9rLThmM2E5OWMyZDFlMA=="
+    return first, other, name "to tok-8f3a99c2d1e0" == first, name "plain", #noted)") ==
+        "to [redacted:API_TOKEN],to [redacted:API_TOKEN]~2,true,plain,2");
+  CHECK(unknown(names + R"(
+    identity.read_name(journal, { n = "to [redacted:API_TOKEN]", raw = values.keyed "to tok-8f3a99c2d1e0" })
+    return name "to tok-8f3a99c2d1e0", name "plain", #noted)") ==
+        "to [redacted:API_TOKEN],plain,0");
+}
