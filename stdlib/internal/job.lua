@@ -127,9 +127,10 @@ end
 --- The job of a call; raises what is wrong with it.
 ---@param run table
 ---@param call table
+---@param routed moonlet.Routed?  who is asked, where that is known
 ---@return moonlet.Job
-function M.of(run, call)
-  local routed = route(run, call)
+function M.of(run, call, routed)
+  routed = routed or route(run, call)
   local runner, config, argv = resolve(run, call, routed.runner)
   local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
     model = call.model or run.options.model or routed.model or config.model }
