@@ -384,6 +384,7 @@ function M.agent(ctx, call)
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")
+  if job.absent and not (run.journal and run.journal.begins[key]) then error(job.absent, 0) end
   core.task.check()
   job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
