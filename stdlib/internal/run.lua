@@ -232,8 +232,17 @@ local function add_steps(run)
   --- Nothing but gates and questions is left: the run ends until they are answered.
   function run.end_parked()
     run.is_parking = true
-    core.task.cancel_scope(run.scope, { kind = "parked",
-      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") })
+    local err = { kind = "parked",
+      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
+    core.task.cancel_scope(run.scope, err)
+    -- Nothing reaches a clean-up from outside, but what it puts in order is to be there when the run goes on.
+    for _, shield in ipairs(run.shields) do core.task.cancel_scope(shield, err) end
+  end
+
+  --- Whether the user has cancelled the run, which a clean-up does not hear of.
+  function run.is_cancelled()
+    local err = core.task.pending_error(run.scope)
+    return err ~= nil and err.kind == "cancelled"
   end
 
   --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
@@ -305,7 +314,7 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
+    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels, shields = {},
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -385,6 +394,8 @@ local function finish(run, ok, result)
       if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
+  -- Nobody is asked any more where the run has ended.
+  if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
       hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
