@@ -57,12 +57,15 @@ class Story {
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
       const std::string key = text_in(*body, "k");
       begun_[key] = attempt;
+      answers_.erase(key);  // from now on the file may be of this attempt
       // One that was begun twice is played only where both say so.
       const bool played = text_in(*body, "runner") == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
       if (!is_new) known->second = known->second && played;
     }
     if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"), *body);
+    if (type == "end" && text_in(*body, "verb") == "agent") answer(text_in(*body, "k"), *body);
+    keyed_ = keyed_ || body->contains("raw") || text_in(*body, "whole").rfind("keyed:", 0) == 0;
     for (const json& value : *body) {
       if (!value.is_object()) continue;
       if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
@@ -70,6 +73,18 @@ class Story {
   }
 
   json marks() { return std::move(marks_); }
+
+  /// Whether a hash is on record that is keyed.
+  bool keyed() const { return keyed_; }
+
+  /// What agents have answered: { key, sha256 }, or { key, v } where the answer is no plain text.
+  json answers() const {
+    json list = json::array();
+    for (const auto& [key, answer] : answers_) {
+      list.push_back({{"key", key}, {answer.is_string() ? "sha256" : "v", answer}});
+    }
+    return list;
+  }
 
   /// Where the keeper's log and the journal do not fit together: `untold` are attempts of finished
   /// steps that left no trace in the log, `unbegun` the attempts in it that nobody had begun.
@@ -158,7 +173,22 @@ class Story {
     finished_[key] = {begun->second, end.value("again", json()) == true};
   }
 
+  void answer(const std::string& key, const json& end) {
+    answers_.erase(key);
+    const auto value = end.find("v");
+    if (text_in(end, "s") != "ok" || value == end.end() || !value->is_object()) return;
+    if (const auto text = value->find("text"); text == value->end()) {
+      answers_[key] = *value;  // a file of its own
+    } else if (text->is_string()) {
+      answers_[key] = sha256_hex(text->get_ref<const std::string&>());
+    } else {
+      answers_[key] = {{"text", *text}};
+    }
+  }
+
   json marks_ = json::array();
+  bool keyed_ = false;
+  std::map<std::string, json> answers_;  // of the steps whose last record is that
   std::map<std::string, int> begun_;
   std::map<std::string, End> finished_;
   std::map<Attempt, bool> attempts_;  // that were begun; whether a cassette played them
@@ -177,6 +207,8 @@ Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>
       {"torn_bytes", report->torn_bytes},
       {"marks", story.marks()},
       {"values", story.values(run->dir(), stop)},
+      {"answers", story.answers()},
+      {"keyed", story.keyed()},
   };
   result.update(story.differences(run->dir().fd()));
   if (report->damage) {
@@ -186,8 +218,8 @@ Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, untold, unbegun,
-/// played, acted }: what the journal says, checked against the files beside it
+/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers, keyed,
+/// untold, unbegun, played, acted }: what the journal says, checked against the files beside it
 int audit_story(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);

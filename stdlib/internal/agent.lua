@@ -335,13 +335,18 @@ local function do_agent(job, last, hash, own_budget)
     usage = result.usage, files_changed = core.json.array(result.files_changed or {}) }
 end
 
---- The journal has the answer; its readable copy may have been lost with a power cut.
+--- The journal has the answer; its readable copy may have been lost with a power cut, or be another one by now.
 local function restore(job, value)
-  local path = job.dir .. "/output.md"
-  local kept, err = job.run.read_artifact(path, 1)
-  if kept or err.kind ~= "invalid" then return end
-  job.run.open_directory(job.dir)
-  job.run.write_artifact(path, core.text.clean(value.text), true)
+  local run, path, text = job.run, job.dir .. "/output.md", core.text.clean(value.text)
+  local told = core.run.redact(text)
+  local kept, err = run.read_artifact(path, math.max(#text, #told) + 1)
+  if kept == text or kept == told or not kept and err.kind ~= "invalid" then return end
+  if kept then
+    run.emit("warning", { step = job.step.key,
+      text = "its output.md was not the answer that the journal has: it is written again" })
+  end
+  run.open_directory(job.dir)
+  run.write_artifact(path, text, true)
 end
 
 local function run_agent_step(job, key, own_budget)

@@ -3,12 +3,14 @@
 local artifacts = require "moonlet.internal.artifacts"
 local integrity = require "moonlet.internal.integrity"
 local record_store = require "moonlet.internal.record_store"
+local values = require "moonlet.internal.values"
 
 local M = {}
 
 local null = core.json.null
 local restore = "restore the file from a backup, or do not rely on this run"
 local model_cap = 4 << 20
+local answer_cap = 256 << 20
 local rebuild = "moonlet run verify --rebuild"
 
 ---@class moonlet.Finding
@@ -169,6 +171,21 @@ local function is_same(is, was)
   return file_text(is) == file_text(was)
 end
 
+--- Lists the files whose paths have a secret as the record does: without it.
+local function name_files(root, rec, files)
+  local names, key = {}, nil
+  for path, was in pairs(rec.files) do
+    if type(was.named) == "string" then names[was.named], key = path, key or integrity.key(root, rec.id) end
+  end
+  if not key then return end
+  local found = {}
+  for path in pairs(files) do
+    local name = not rec.files[path] and names[values.keyed(path, key)]
+    if name then found[path] = name end
+  end
+  for path, name in pairs(found) do files[name], files[path] = files[path], nil end
+end
+
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
@@ -177,6 +194,7 @@ local function check_files(root, rec, problem, note)
     if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
   end
+  name_files(root, rec, tree.files)
   local extra, unhashed, first = 0, 0, nil
   for path, was in pairs(rec.files) do
     if was.unhashed then unhashed = unhashed + 1 end
@@ -205,6 +223,46 @@ local function check_files(root, rec, problem, note)
   if extra > 0 then
     note(("%d %s beside the artifacts, the first of them: %s"):format(extra, extra == 1 and "file lies" or "files lie",
       core.text.printable(first, 120)), rec.sidecar)
+  end
+end
+
+--- The hash of an answer as output.md has it; nil where the journal does not tell.
+local function hash_of_answer(item, root, path)
+  if item.sha256 then return item.sha256 end
+  local value = values.get(item.v, function(name, cap)
+    return (core.file.read(root, ("%s/values/%s"):format(path, name), cap))
+  end)
+  local text = type(value) == "table" and value.text
+  return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
+end
+
+--- Where the answer of a step is: the first call of the run's own body has the sidecar itself.
+local function answer_paths(item, first, root, rec)
+  local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
+  local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil
+  local paths = { has_own and own or nil }
+  if first == item.key or not first and not has_own then paths[#paths + 1] = "output.md" end
+  return paths
+end
+
+--- Whether the answers that people read are those that the journal has, and a script is told again.
+local function check_answers(story, rec, root, path, problem)
+  if #story.answers == 0 or story.why then return end
+  local ok, model = pcall(core.json.decode, core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
+  local first = ok and type(model) == "table" and model.step or nil
+  local sealed = rec.ended and type(rec.files) == "table" and rec.files or {}
+  for _, item in ipairs(story.answers) do
+    local hash = hash_of_answer(item, root, path)
+    for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
+      local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
+      local is = text and not cut and core.text.sha256(text)
+      -- What is not as it was at the end of the run, is told with the other files.
+      if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
+        problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
+          rec.ended and "do not rely on this file; moonlet run show tells what the run returned"
+            or "moonlet run resume writes it again, as the journal has it")
+      end
+    end
   end
 end
 
@@ -273,6 +331,11 @@ local function check(home, root, id, with_ledger)
   check_keeper(story, rec, root, path, problem)
   check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
+  check_answers(story, rec, root, path, problem)
+  if story.keyed and not integrity.key(root, id) then
+    problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
+      path .. "/key", "bring the file back from a copy")
+  end
   if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
   if rec.ended then
     check_files(root, rec, problem, note)

@@ -5,6 +5,7 @@ local state_of = require "moonlet.internal.state"
 local journal = require "moonlet.internal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local identity = require "moonlet.internal.identity"
 local irreversible = require "moonlet.internal.irreversible"
 local values = require "moonlet.internal.values"
 local commands = require "moonlet.internal.runner.command"
@@ -16,10 +17,24 @@ local gate_fields = { action = "string!", why = "string", show = "string", timeo
 local question_fields = { text = "string!", options = "list", show = "string", timeout = "duration", name = "string" }
 local show_cap = 64 * 1024
 
---- What a person is shown, and its hash, which binds the answer.
-local function shown(fields)
-  local text = core.json.encode_record(fields)
-  return core.text.sha256(text):sub(1, 16)
+local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
+
+--- The hash of what a person is shown, which binds the answer.
+local function shown(fields) return hash_of(core.json.encode_record(fields)) end
+
+--- The same of what a script gives, whichever of its secrets the environment has: a person is shown their names. Beside
+--- the hash of that stands the keyed one of all of it, for a script that names the secret itself.
+local function bind_shown(run, fields)
+  local all = core.json.encode_record(fields)
+  local told = identity.hidden_json(run.journal, all)
+  local function keyed() return values.keyed(all):match(":(.*)"):sub(1, 16) end
+  return {
+    shown = told == all and hash_of(all) or hash_of(told) .. "." .. keyed(),
+    is = function(given)
+      local hash, whole = tostring(given):match "^(%x+)%.?(%x*)$"
+      return hash ~= nil and (hash == hash_of(told) or hash == hash_of(all) or whole ~= "" and whole == keyed())
+    end,
+  }
 end
 
 local function print_shown(item)
@@ -126,7 +141,8 @@ local function answer_of(run, item, timeout, bound)
   local given = run.journal.answers[item.key]
   if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
   if given and not timeout then return given end
-  local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown }, core.clock.wall)
+  local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown:match "^%x+" },
+    core.clock.wall)
   item.until_ms = timeout and asked + timeout
   local function check_time(at_ms)
     if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then return end
@@ -155,9 +171,9 @@ end
 function M.check_open(id, rec, given, before)
   local where = core.text.printable(given.k, 80)
   if before and before.shown == given.shown then
+    local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(tostring(before.value), 80), core.text.printable(tostring(before.by), 80)),
-      "moonlet run show " .. id), 0)
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.k and item.shown == given.shown then
@@ -186,9 +202,9 @@ function M.gate(ctx, call, bound)
   record.check(call, gate_fields, "ctx:gate")
   check_show(call.show)
   task.check()
+  bound = bound or bind_shown(run, { "gate", call.action, call.why or "", call.show or "" })
   local item = { kind = "gate", key = state_of.key(state, call.name or "gate"), text = call.action,
-    why = call.why, show = call.show,
-    shown = bound and bound.shown or shown { "gate", call.action, call.why or "", call.show or "" } }
+    why = call.why, show = call.show, shown = bound.shown }
   local step = run.begin_step(item.key, "gate")
   local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and given.value ~= "approve" then
@@ -306,10 +322,11 @@ function M.question(ctx, call)
   end
   task.check()
   local item = { kind = "question", key = state_of.key(state, call.name or "question"), text = call.text,
-    options = call.options, show = call.show,
-    shown = shown { "question", call.text, call.options or {}, call.show or "" } }
+    options = call.options, show = call.show }
+  local bound = bind_shown(run, { "question", call.text, call.options or {}, call.show or "" })
+  item.shown = bound.shown
   local step = run.begin_step(item.key, "question")
-  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"))
+  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and not given.value then
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end

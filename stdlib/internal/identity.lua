@@ -11,6 +11,7 @@
 ---   secrets are others    the same names stand in their place
 --- What is not kept of an observed text (unkept.lua) counts like a secret of the environment: what is on record in its
 --- place is its name.
+local host_failure = require "moonlet.internal.host_failure"
 local unkept = require "moonlet.internal.unkept"
 local values = require "moonlet.internal.values"
 
@@ -45,6 +46,12 @@ function M.hidden(journal, text)
   return (core.secret.hide(text))
 end
 
+--- The same of the JSON of something.
+function M.hidden_json(journal, text)
+  if journal.unkept[1] then text = unkept.hide(journal.unkept, text, true) end
+  return (core.secret.hide(text))
+end
+
 --- The hash of an input: where a record has the same input, the one that it has there. What else is to be recorded
 --- beside it is noted in the journal.
 ---@param journal moonlet.Journal
@@ -58,7 +65,7 @@ function M.of(journal, input, first, second)
   local shown = known
   if journal.unkept[1] then
     local function hide(text) return M.hidden(journal, text) end
-    shown = core.secret.hide(unkept.hide(journal.unkept, text_of(input, hide), true))
+    shown = M.hidden_json(journal, text_of(input, hide))
   end
   local hash = digest(shown)
   local keyed = shown ~= all and values.keyed(all) or nil
@@ -78,6 +85,100 @@ function M.of(journal, input, first, second)
   end
   journal.raws[hash] = keyed
   return hash
+end
+
+--- The first that stands for no other name yet.
+local function stand_in(journal, told)
+  local name, number = told, 1
+  while journal.stand_ins.taken[name] do
+    number = number + 1
+    name = ("%s~%d"):format(told, number)
+  end
+  return name
+end
+
+--- A name as it stands in keys, and so in all that is named by them: without secrets. What stands for one is on record
+--- with its keyed hash, and stands for it whatever the environment has by then.
+---@param journal moonlet.Journal
+---@param name string
+---@return string
+function M.name(journal, name)
+  local names = journal.stand_ins
+  local told = names.told[name]
+  if told then return told end
+  told = core.secret.hide(name)
+  if told == name and not next(names.on_record) then return name end
+  local keyed = values.keyed(name)
+  local own = names.on_record[keyed]
+  if not own and told ~= name then
+    own = stand_in(journal, told)
+    names.on_record[keyed], names.taken[own] = own, true
+    host_failure.call(core.journal.note, core.json.encode_record { t = "name", n = own, raw = keyed })
+  end
+  names.told[name] = own or name
+  return names.told[name]
+end
+
+--- What has to be known of the fields of a record to have the secrets in them again; nil where there are none.
+---@param record table
+---@param fields string[]
+---@return table<string, {places: integer[], whole: string}>?
+function M.places(record, fields)
+  local found
+  for _, name in ipairs(fields) do
+    local text = record[name] ~= nil and core.json.encode_record(record[name])
+    local places = text and select(2, core.secret.hide(text))
+    if places then
+      found = found or {}
+      found[name] = { places = core.json.array(places), whole = values.keyed(text) }
+    end
+  end
+  return found
+end
+
+--- A record with the secrets in its fields again, those that are known; a copy where there are any.
+---@param record table
+---@param key string?  of the run, where that is not the one that is being driven
+---@return table record
+---@return string[] lost  fields that have the names of secrets in place of them
+function M.with_secrets(record, key)
+  local copy, lost = {}, {}
+  if type(record.places) ~= "table" or record.places == core.json.null then return record, lost end
+  for name, value in pairs(record) do copy[name] = value end
+  for name, told in pairs(record.places) do
+    local text = type(told) == "table" and type(told.places) == "table" and record[name] ~= nil
+      and core.secret.restore(core.json.encode_record(record[name]), told.places)
+    if text and values.keyed(text, key) == told.whole then
+      copy[name] = core.json.decode_record(text)
+    else
+      lost[#lost + 1] = name
+    end
+  end
+  return copy, lost
+end
+
+--- The stand-ins of a journal.
+function M.stand_ins() return { told = {}, on_record = {}, taken = {}, clear = {} } end
+
+local function is_on_record(journal, key)
+  return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
+end
+
+--- The key that a step has on record: where a name in it was none of a secret yet, that is the name itself.
+---@param journal moonlet.Journal
+---@param key string
+---@return string
+function M.key(journal, key)
+  if not journal.resumed or is_on_record(journal, key) then return key end
+  local clear = key:gsub("[^/#]+", journal.stand_ins.clear)
+  return is_on_record(journal, clear) and clear or key
+end
+
+--- Takes in a record of one.
+---@param journal moonlet.Journal
+---@param item table
+function M.read_name(journal, item)
+  journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.n] = item.n, true
 end
 
 --- What a record is to hold of a value, in its fields `v`, `whole` and `places`.

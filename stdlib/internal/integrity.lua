@@ -1,5 +1,7 @@
 --- What binds a run's files to its journal: the hashes that are put on record when it begins, when it
 --- is over and when somebody decides.
+local values = require "moonlet.internal.values"
+
 local M = {}
 
 --- Files of a sidecar that change after the run is over.
@@ -21,6 +23,35 @@ end
 ---@return table?
 function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
 
+--- The key of a run, for its keyed hashes; nil where it has none.
+---@param root any
+---@param id string
+---@return string?
+function M.key(root, id)
+  local key = core.file.read(root, ("runs/%s/key"):format(id), 65)
+  return key and #key == 64 and not key:find("[^%x]") and key or nil
+end
+
+--- A file whose path has a secret is listed without it, and with a keyed hash of the path; without a key not at all.
+---@param files table
+---@param keyed fun(text: string): string?
+function M.name_files(files, keyed)
+  local named = {}
+  for path in pairs(files) do
+    local told = core.secret.hide(path)
+    if told ~= path then named[path] = told end
+  end
+  for path, told in pairs(named) do
+    local file, name, number = files[path], told, 1
+    while files[name] do
+      number = number + 1
+      name = ("%s~%d"):format(told, number)
+    end
+    file.named, files[path] = keyed(path), nil
+    files[name] = file.named and file
+  end
+end
+
 --- Hashes what the run has left in its sidecar. A failure is told, for a run does not fail for it.
 ---@param run table
 function M.seal(run)
@@ -31,6 +62,7 @@ function M.seal(run)
     run.emit("warning", { text = "the artifacts are not bound to the record: " .. err.message })
     return
   end
+  M.name_files(tree.files, values.keyed)
   run.files, run.files_fold = tree.files, tree.fold
   run.keeper_log = M.keeper_log(root, run.id)
 end

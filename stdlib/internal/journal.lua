@@ -13,8 +13,10 @@
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
 ---            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
 ---   timeout  the scope k took too long
----   answer   what a person answered to the gate or question k, bound to the hash of what was shown
+---   answer   what a person answered to the gate or question k, bound to the hash of what was shown; places has
+---            where secrets of the environment stood in it
 ---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
+---   name     what stands in keys for a name with secrets: n, and raw, the keyed hash of the name
 ---   alive    the step k is still under way
 ---   over     the run has come to a verdict
 ---   decision what a person or a main agent made of the result; no step hears of it
@@ -63,6 +65,8 @@ M.names = "escaped"
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
+---@field is_keyed boolean?               a record needs the key of the run
+---@field stand_ins table                 what stands in keys for names with secrets
 ---@field unkept moonlet.Unkept            what is not on record of what was observed
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
@@ -95,7 +99,7 @@ local apply = {
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
-  answer = function(journal, item) journal.answers[item.k] = item end,
+  answer = function(journal, item) journal.answers[item.k] = identity.with_secrets(item) end,
   over = function(journal, item)
     journal.verdict = item.verdict
     if type(item.record) == "string" then journal.records[item.record] = true end
@@ -106,6 +110,7 @@ local apply = {
     time.since = not item.s and (time.since or item.ms) or nil
     journal.scopes[item.k] = item.s ~= "ok" and time or nil
   end,
+  name = identity.read_name,
   decision = function() end,
   alive = function() end,
 }
@@ -155,8 +160,8 @@ local shapes = {
     ["raw?"] = "string" },
   fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
   timeout = { k = "string", e = "table" },
-  answer = { k = "string" }, attempt = { k = "string", v = "table" },
-  spent = { k = "string", ["repair?"] = "boolean" },
+  answer = { k = "string", ["places?"] = "table" }, attempt = { k = "string", v = "table" },
+  spent = { k = "string", ["repair?"] = "boolean" }, name = { n = "string", raw = "string" },
 }
 
 -- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
@@ -207,20 +212,24 @@ local function read(text, order)
   return item
 end
 
+--- Whether a record has a hash that only the key of the run tells something of.
+local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
+
 --- Reads what is on record about the current run.
 ---@param fresh boolean?  forget what was observed; answers of agents and people stay
 ---@param ended boolean?  somebody has been told what the run had come to
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), ended = {}, failures = {}, frontier = 0,
-    fresh = fresh or false, history = history.new(), endings = {} }
+    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
+    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
     for order, text in ipairs(texts) do
       local item = read(text, order)
       apply[item.t](journal, item)
+      if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
       if done_by_steps[item.t] then journal.frontier = order end
       endings.read(journal.endings, item)
       journal.history:read(item)
@@ -482,7 +491,9 @@ end
 ---@param item table
 function M.answer(run, item)
   run.journal.answers[item.k] = item
-  M.append(item)
+  local kept = { places = identity.places(item, { "value", "note", "by" }) }
+  for name, value in pairs(item) do kept[name] = value end
+  M.append(kept)
 end
 
 --- Something that is observed without waiting: a clock, a file, chance. Observed once.

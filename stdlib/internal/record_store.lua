@@ -3,6 +3,8 @@ local record = require "moonlet.record"
 local values = require "moonlet.internal.values"
 local config = require "moonlet.internal.config"
 local credentials = require "moonlet.internal.credentials"
+local identity = require "moonlet.internal.identity"
+local integrity = require "moonlet.internal.integrity"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
@@ -87,6 +89,28 @@ function M.result(home, rec)
     return (core.file.read(root, ("runs/%s/values/%s"):format(rec.id, name), cap))
   end)
   return value == nil and core.json.null or value
+end
+
+--- The record of a run that is to go on, with what it was given as that was, secrets and all.
+---@param home table
+---@param rec table
+---@return table rec
+---@return string[] lost  fields whose secrets the environment does not have any more
+function M.as_given(home, rec)
+  local whole, lost = identity.with_secrets(rec, integrity.key(M.root(home), rec.id) or "")
+  for _, name in ipairs(lost) do
+    if name == "path" then
+      local names, seen = {}, {}
+      for label in rec.path:gmatch "%[redacted:([^%]]+)%]" do
+        if not seen[label] then names[#names + 1] = label end
+        seen[label] = true
+      end
+      error(record.invalid(("the path of the script of %s has a secret that is not known any more"):format(rec.id),
+        ("give the environment the %s that it had when the run was started"):format(table.concat(names, ", ")),
+        rec.path), 0)
+    end
+  end
+  return whole, lost
 end
 
 --- The user's config as it was when the run was started, so far as it concerns runs.

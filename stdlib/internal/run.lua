@@ -284,6 +284,11 @@ local function begin_record(run, plan)
   end
   local resumed = plan.before and plan.before.resumed
   if resumed then check_record(run) end
+  if run.journal.is_keyed and not integrity.key(core.file.root(run.home.agent_path), run.id) then
+    error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
+      message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
+        run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
+  end
   if plan.answer then
     -- The plan was made before the lock was had: somebody else may have answered since.
     local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
@@ -323,7 +328,9 @@ function M.create(plan)
   add_steps(run)
   local before = plan.before
   local created = core.run.create {
-    home = plan.home.handle, task_id = before and before.id or plan.task_id, preset = run.preset_name,
+    home = plan.home.handle, task_id = before and before.id or plan.task_id,
+    -- The name of a folder comes from it.
+    preset = (core.secret.hide(run.preset_name)),
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
@@ -344,6 +351,10 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  for _, name in ipairs(plan.lost or {}) do
+    core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
+      .. "more: its name stands in place of it"):format(name) })
+  end
   local model = run_record.model(run.model, run.runner_name, run.config.runners)
   run.route = routing.told(run.routed, model ~= null and model or nil)
   if run.route then core.event.emit("log", nil, { text = run.route }) end

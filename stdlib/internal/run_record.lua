@@ -1,6 +1,7 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
 local credentials = require "moonlet.internal.credentials"
 local grants = require "moonlet.internal.grants"
+local identity = require "moonlet.internal.identity"
 local past = require "moonlet.internal.past"
 local usage = require "moonlet.internal.usage"
 
@@ -123,10 +124,13 @@ local function config_record(run)
     limits = run.config.limits or nil }
 end
 
+--- What a resumed run is to find as it was, with the secrets that it held (internal/identity.lua).
+local given = { "path", "target", "args", "runner", "model", "options", "grants" }
+
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.
 ---@return string
 function M.text(run)
-  return core.json.encode_record({
+  local rec = {
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
     path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
@@ -149,7 +153,9 @@ function M.text(run)
     steps = run.verdict and step_records(run, true) or null,
     attempts = run.verdict and core.json.array(past.attempts(run)) or null,
     files = or_null(run.files), files_fold = run.files_fold, keeper_log = run.keeper_log,
-  }, 2) .. "\n"
+  }
+  rec.places = identity.places(rec, given)
+  return core.json.encode_record(rec, 2) .. "\n"
 end
 
 return M

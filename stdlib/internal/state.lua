@@ -84,15 +84,24 @@ end
 
 local escapes = { ["/"] = "%2F", ["#"] = "%23" }
 
+local function escaped(run, name)
+  -- A run that began before this goes on with the keys that it has on record.
+  if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
+  return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
+end
+
 --- A name as a part of a key: "/" and "#" stand between the parts and belong to nobody's name, or two steps could
---- have the same key, and the step of one scope could lie in another one.
+--- have the same key, and the step of one scope could lie in another one. Keys are the names of records, processes
+--- and folders: no secret is in them.
 ---@param run table
 ---@param name string
 ---@return string
 function M.part(run, name)
-  -- A run that began before this goes on with the keys that it has on record.
-  if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
-  return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
+  if not run.journal then return escaped(run, name) end
+  local own = require("moonlet.internal.identity").name(run.journal, name)
+  local part = escaped(run, own)
+  if own ~= name then run.journal.stand_ins.clear[part] = escaped(run, name) end
+  return part
 end
 
 --- A key as it would be if its names were plain.
@@ -125,7 +134,10 @@ function M.key(state, name, at_once)
   place.counts[name] = count
   local own = M.part(state.run, name)
   if count > 1 then own = ("%s#%d"):format(own, count) end
-  return place.path == "" and own or place.path .. "/" .. own
+  local key = place.path == "" and own or place.path .. "/" .. own
+  local journal = state.run.journal
+  if not journal or not next(journal.stand_ins.clear) then return key end
+  return require("moonlet.internal.identity").key(journal, key)
 end
 
 return M

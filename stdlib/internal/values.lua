@@ -69,9 +69,10 @@ end
 
 --- A hash that tells nothing to who does not have the key of the run.
 ---@param text string
+---@param key string?  that of another run than the one that is being driven
 ---@return string
-function M.keyed(text)
-  local key = host_failure.call(core.secret.key)
+function M.keyed(text, key)
+  key = key or host_failure.call(core.secret.key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
 end
 

@@ -7,6 +7,7 @@ local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local run_record = require "moonlet.internal.run_record"
 local worktree = require "moonlet.internal.worktree"
+local values = require "moonlet.internal.values"
 
 local M = {}
 
@@ -44,7 +45,11 @@ local function close_record(home, id, rec)
   rec.ended_at = core.clock.iso(core.clock.wall())
   rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
   local tree = integrity.tree(root, rec.sidecar)
-  if tree then rec.files, rec.files_fold = tree.files, tree.fold end
+  if tree then
+    local key = integrity.key(root, id)
+    integrity.name_files(tree.files, function(path) return key and values.keyed(path, key) end)
+    rec.files, rec.files_fold = tree.files, tree.fold
+  end
   rec.keeper_log = integrity.keeper_log(root, id)
   local text = core.json.encode_record(rec, 2) .. "\n"
   local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,

@@ -59,6 +59,8 @@ end
 ---@param found table options of the command line
 ---@return table plan
 function M.plan(home, id, rec, found)
+  local lost
+  rec, lost = record_store.as_given(home, rec)
   local source = rec.path ~= core.json.null and rec.path and presets.file(rec.path)
     or presets.find(home, rec.target)
   local script_args = rec.script and rec.args or {}
@@ -78,7 +80,7 @@ function M.plan(home, id, rec, found)
     runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
     budget = run_cli.change_budget(rec.budget or {}, found.budget),
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
-    inputs = nil, may_ask = not (found.json or found.events), fresh = found.fresh,
+    inputs = nil, lost = lost, may_ask = not (found.json or found.events), fresh = found.fresh,
     before = { id = rec.task_id, run = id, record = rec, resumed = true },
   }
   plan.routed = routing.of_run(plan)

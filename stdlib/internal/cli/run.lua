@@ -288,6 +288,14 @@ local function absolute(path)
   return path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
 end
 
+local function check_task_id(id)
+  core.run.check_id(id, "task id")
+  if core.secret.hide(id) ~= id then
+    error(options.usage("the task id has the value of a secret of the environment, and would name a folder",
+      "choose another --task-id, or leave it out"), 0)
+  end
+end
+
 local function find_prepared(home, id, name)
   core.run.check_id(id, "task id")
   local root = core.file.root(home.agent_path)
@@ -375,7 +383,7 @@ local function plan_of(words, output, consent)
   plan.budget = M.parse_budget(found.budget, preset, plan.config)
   plan.limit = found.limit and whole_number(found.limit, "limit") or plan.config.limits.parallel or default_limit
   plan.grants = resolve_grants(source, preset, found.allow, consent)
-  if found["task-id"] then core.run.check_id(found["task-id"], "task id") end
+  if found["task-id"] then check_task_id(found["task-id"]) end
   if found["task-id"] and found.prepared then
     error(options.usage("--task-id and --prepared exclude each other"), 0)
   end

@@ -251,6 +251,39 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
+--- Whether a line is one that was recorded without its secrets, whose names stand in place of them: of a tape nobody
+--- is to have them, and who plays it need not know them either.
+local function fits(recorded, line)
+  if recorded == line then return true end
+  local at, pos = 1, 1
+  while true do
+    local from, to = recorded:find("%[redacted:[%w_.-]+%]", pos)
+    local piece = recorded:sub(pos, from and from - 1)
+    if not from then
+      return pos > 1 and #line - #piece + 1 >= at and line:sub(#line - #piece + 1) == piece
+    end
+    local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
+    if not found then return false end
+    -- In place of a name there is at least a character.
+    at, pos = found + #piece + 1, to + 1
+  end
+end
+
+--- The folder of a step that was recorded when its key had a secret that was known, or has one that was not.
+local function find_renamed(root, key)
+  local found
+  for _, entry in ipairs(core.file.list(root, ".") or {}) do
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
+    local recorded = call and call.key
+    if type(recorded) == "string" and (fits(recorded, key) or core.secret.hide(recorded) == key) then
+      if found then return nil end
+      found = entry.name
+    end
+  end
+  return found
+end
+
 --- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
 --- Numbers are left out where an attempt was lost with its host, or its step was edited.
 ---@return string path, table call, boolean first
@@ -258,6 +291,7 @@ local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   -- One that was recorded when names went into keys as they are.
   if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
+  if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
   local numbers = recorded_numbers(root, name)
   if #numbers > 0 then
     local at = math.min(number, #numbers)
@@ -286,7 +320,8 @@ local function check_prompt(dir, key, recorded, now)
   if recorded == now then return end
   local old, new = lines_of(recorded), lines_of(now)
   local i = 1
-  while old[i] == new[i] do i = i + 1 end
+  while i <= #old and i <= #new and fits(old[i], new[i]) do i = i + 1 end
+  if i > #old and i > #new then return end
   local function shown(line) return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing" end
   miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s (%d lines were, %d are)")
     :format(key, i, shown(old[i]), shown(new[i]), #old, #new))
