@@ -21,13 +21,17 @@ local function check_output(path)
   return path
 end
 
---- The material, with secrets taken out: {label, text, limit}, and how many were taken out.
+local function labels(text) return select(2, text:gsub("%[redacted: [^%]\n]+%]", "")) end
+
+--- The material, with secrets taken out: {label, text, limit}, and how many were taken out. First as they are taken
+--- out for the record: where an input has changed since, that is what a resumed run finds.
 local function data_of(inputs)
   local data, withheld = {}, 0
   for _, input in ipairs(inputs) do
     if not input.binary then
-      local text, counts = m.privacy.redact(input.text, { only = "secret" })
-      withheld = withheld + counts.secret
+      local kept = m.facts.shown(input.text, input.kind == "file" and input.path or nil)
+      local text, counts = m.privacy.redact(kept, { only = "secret" })
+      withheld = withheld + counts.secret + labels(kept) - (input.redacted and 0 or labels(input.text))
       data[#data + 1] = { label = input.path, text = text, limit = 200000 }
     end
   end

@@ -114,6 +114,12 @@ local function expired(item)
   error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
 end
 
+--- Whether the script was told that the time for it was over: what a clock says later changes nothing of that.
+local function was_told_expired(run, item)
+  local told = run.journal.facts[item.key .. "/expired"]
+  return told ~= nil and values.get(told.v) == item.until_ms
+end
+
 --- The answer to `item`, from the record or the person at the terminal; parks without one.
 local function answer_of(run, item, timeout, bound)
   if run.journal.resumed then task.wait_turn() end
@@ -123,7 +129,10 @@ local function answer_of(run, item, timeout, bound)
   local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown }, core.clock.wall)
   item.until_ms = timeout and asked + timeout
   local function check_time(at_ms)
-    if item.until_ms and at_ms > item.until_ms then expired(item) end
+    if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then return end
+    journal.fact(run, item.key .. "/expired", { verb = "expired", until_ms = item.until_ms },
+      function() return item.until_ms end)
+    expired(item)
   end
   check_time(given and (given.at_ms or asked) or core.clock.wall())
   if given then return given end

@@ -24,6 +24,7 @@ local endings = require "moonlet.internal.endings"
 local history = require "moonlet.internal.history"
 local host_failure = require "moonlet.internal.host_failure"
 local identity = require "moonlet.internal.identity"
+local unkept = require "moonlet.internal.unkept"
 local values = require "moonlet.internal.values"
 local task = core.task
 
@@ -62,6 +63,7 @@ M.names = "escaped"
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
+---@field unkept moonlet.Unkept            what is not on record of what was observed
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
 ---@field used integer     milliseconds that it took until it failed
@@ -213,8 +215,8 @@ end
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, raws = {}, ended = {}, failures = {}, frontier = 0, fresh = fresh or false,
-    history = history.new(), endings = {} }
+    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), ended = {}, failures = {}, frontier = 0,
+    fresh = fresh or false, history = history.new(), endings = {} }
   local texts = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -317,8 +319,8 @@ end
 ---@field again fun(): any            makes it again
 
 --- Adds to a record what it holds of a value.
-local function put(item, value, private, durable)
-  identity.put(item, value, private and private.clean(value) or value, durable)
+local function put(journal, item, value, private, durable)
+  identity.put(journal, item, value, private and private.clean(value) or value, durable)
   return item
 end
 
@@ -330,7 +332,7 @@ local function tell_changed(run, item)
 end
 
 --- What was observed when the record was made, if its secrets are known, or it can still be observed; else nil.
-local function whole(item, private)
+local function whole(journal, item, private)
   local value = identity.restored(item)
   if value ~= nil then return value end
   local ok, again = false, nil
@@ -340,8 +342,9 @@ local function whole(item, private)
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
-  if ok and values.is(again, item.whole) then return again end
-  return nil
+  if not ok or not values.is(again, item.whole) then return nil end
+  identity.seen(journal, again, private.clean(again))
+  return again
 end
 
 --- What is on record of the step, delivered in its turn. Gives "ok" and the value; raises what it
@@ -356,7 +359,7 @@ local function replayed(run, key, hash, private)
     if task.pending_error() ~= nil then error(raised(item), 0) end
     return nil
   end
-  local all = item.whole and whole(item, private)
+  local all = item.whole and whole(journal, item, private)
   task.wait_turn(item.order)
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
@@ -422,9 +425,8 @@ function M.step(run, key, input, options, live)
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
-    local item = put({ t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
-      s = "ok",
-      once = options.once,
+    local item = put(journal, { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash],
+      verb = input.verb, s = "ok", once = options.once,
       again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
@@ -526,7 +528,10 @@ function M.fact(run, key, input, observe, clean)
       value = identity.restored(item)
       if value ~= nil then return value end
       value = observe()
-      if values.is(value, item.whole) then return value end
+      if values.is(value, item.whole) then
+        if clean then identity.seen(journal, value, clean(value)) end
+        return value
+      end
       tell_changed(run, item)
     end
     value = values.get(item.v)
@@ -534,7 +539,8 @@ function M.fact(run, key, input, observe, clean)
   end
   value = observe()
   endings.touch(run.journal.endings, key)
-  M.note(put({ t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean }, false))
+  M.note(put(journal, { t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean },
+    false))
   return value
 end
 

@@ -344,7 +344,9 @@ function M.create(plan)
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
-  run.had_sidecar = core.file.stat(plan.home.root, ".agent/" .. run.sidecar) ~= nil
+  -- In a linked worktree `.agent` is not beneath the top.
+  local agent = core.file.root(plan.home.agent_path)
+  run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.started_at = before and before.record.started_at
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0

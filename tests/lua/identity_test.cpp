@@ -10,16 +10,17 @@ namespace {
 // input(prompt) and all that is recorded of it in an environment that holds API_TOKEN, or does not.
 const std::string kIdentity = R"(
   local identity = require "moonlet.internal.identity"
+  local unkept = require "moonlet.internal.unkept"
   local values = require "moonlet.internal.values"
   core.secret.key = function() return "key" end
   core.run.redact = function(text) return (core.secret.hide(text)) end
   local function old_hash(input) return core.text.sha256(core.json.encode(input)):sub(1, 32) end
   local function recorded(input)
-    local journal = { raws = {} }
+    local journal = { raws = {}, unkept = unkept.new() }
     local hash = identity.of(journal, input)
     return { h = hash, raw = journal.raws[hash] }
   end
-  local function same(input, item) return identity.of({ raws = {} }, input, item) == item.h end
+  local function same(input, item) return identity.of({ raws = {}, unkept = unkept.new() }, input, item) == item.h end
 )";
 
 std::string known(const std::string& text) {
@@ -78,7 +79,7 @@ TEST_CASE("a value is given again where its secrets are those of then") {
   const std::string put = R"(
     local value = { text = "me tok-8f3a99c2d1e0 \255", list = { "dG9rLThmM2E5OWMyZDFlMA==" } }
     local item = {}
-    identity.put(item, value, value, false)
+    identity.put({ unkept = unkept.new() }, item, value, value, false)
     item.v = core.json.decode((core.secret.hide(core.json.encode(item.v))))
     local function again()
       local got = identity.restored(item)
