@@ -85,7 +85,10 @@ int task_as_error(lua_State* L) {
 
 void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
   Scheduler& scheduler = Scheduler::of(L);
-  if (!lua_isnoneornil(L, 1)) return (scheduler.*turn)(*check_box<ScopeRef>(L, 1, "scope expected"));
+  if (!lua_isnoneornil(L, 1)) {
+    (scheduler.*turn)(*check_box<ScopeRef>(L, 1, "scope expected"));
+    return;
+  }
   Task* task = scheduler.running();
   for (auto* at = task == nullptr ? nullptr : task->scope().get(); at != nullptr;
        at = at->parent()) {

@@ -375,6 +375,19 @@ local function with_agreed_prompt(run, key, dir, call)
   return setmetatable({ prompt = agreed }, { __index = call })
 end
 
+--- Takes the place of the same call in an earlier clean-up of its body. False where there is none.
+local function take_paid(job, key, call)
+  local run = job.run
+  local function dir_of(twin) return run.agent_directory(false, twin) end
+  local found = journal.paid_before(run, key, function(twin)
+    return input_of(setmetatable({ call = with_agreed_prompt(run, twin, dir_of(twin), call) }, { __index = job }))
+  end)
+  if found == key then return false end
+  job.key, job.dir = found, dir_of(found)
+  job.call = with_agreed_prompt(run, found, job.dir, call)
+  return true
+end
+
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
 ---@param ctx moonlet.Ctx
@@ -400,6 +413,7 @@ function M.agent(ctx, call)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   job.call = with_agreed_prompt(run, key, job.dir, call)
+  if job.runner.name ~= "rules" and take_paid(job, key, call) then return run_agent_step(job, job.key, state.budget) end
   if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call, job.routed) end
   job = as_begun(job, key)
   require("moonlet.internal.gate").before_agent(ctx, job, jobs.prompt(job, job.call.prompt))

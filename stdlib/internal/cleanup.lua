@@ -13,6 +13,8 @@ local function kind_of(err)
   return type(err) == "table" and rawget(err, "kind") or "failed"
 end
 
+local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
+
 --- Calls `fn` where no cancellation reaches it, but for a time limit of its own. Nothing is raised.
 ---@param what string
 ---@param fn fun(shield: any)
@@ -29,9 +31,9 @@ end
 ---@param state moonlet.State
 ---@param err any
 function M.tell(state, err)
-  local kind = kind_of(err)
-  if kind == "parked" or kind == "quota" or kind == "prepared" then return end
-  local run = state.run
+  local run, kind = state.run, kind_of(err)
+  -- What waits for somebody is not over.
+  if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
   local text = ("what %s leaves is not all put in order: %s"):format(state.place and state.place.of or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
@@ -63,7 +65,7 @@ end
 
 --- Whether the rest is put in order later: when a person has answered, or a provider can be asked again.
 local function parks(run, how, refused, ok, err)
-  if how == "cancelled" then return false end
+  if how == "cancelled" or is_cancelled(run) then return false end
   return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
 end
 
@@ -91,7 +93,7 @@ local put_off
 
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
-  run.cleaning = run.cleaning or {}
+  run.cleaning, run.shields = run.cleaning or {}, run.shields or {}
   -- One that was put off half done goes on where it was.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, run.cleaning[current]
@@ -118,7 +120,7 @@ end
 local function clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
   local list, i = run.put_off, 1
-  while list[i] do
+  while list[i] and not run.is_parking do
     local item = list[i]
     if item.state.path:sub(1, #below) == below then
       table.remove(list, i)
@@ -149,17 +151,17 @@ end
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
-  if run.is_parking and how ~= "cancelled" then
-    run.owes_cleanup = run.owes_cleanup or state.finalizers[1] ~= nil or nil
-    return nil
-  end
-  if not ok and run.quota_error and how ~= "cancelled" then
+  if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end
     run.owes_cleanup = run.put_off and run.put_off[1] ~= nil or nil
     return nil
   end
   if run.clean_up_below then run.clean_up_below(state.path) end
   if not state.finalizers[1] then return nil end
+  if run.is_parking and how ~= "cancelled" then
+    run.owes_cleanup = true
+    return nil
+  end
   return run_finalizers(state, how)
 end
 

@@ -236,7 +236,7 @@ local function add_steps(run)
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
     -- Nothing reaches a clean-up from outside, but what it puts in order is to be there when the run goes on.
-    for _, shield in ipairs(run.shields) do core.task.cancel_scope(shield, err) end
+    for _, shield in ipairs(run.shields or {}) do core.task.cancel_scope(shield, err) end
   end
 
   --- Whether the user has cancelled the run, which a clean-up does not hear of.
@@ -259,6 +259,22 @@ local function add_steps(run)
     run.degraded[#run.degraded + 1] = { at = path, succeeded = succeeded, total = total,
       lost = core.json.array(names) }
     core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
+  end
+end
+
+--- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
+--- works beside the body nor is lost.
+local function add_cleanups(run)
+  function run.settle_cleanups(keys)
+    for _, around in ipairs(keys) do
+      for key, last in pairs(run.journal.begins) do
+        local id = key:sub(1, #around + 1) == around .. "/" and not last.spent and attempts.id(key, last.a)
+        if id and core.process.attempt(key, id) == "running" then
+          run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
+          core.process.take(key, id)
+        end
+      end
+    end
   end
 end
 
@@ -319,13 +335,14 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels, shields = {},
+    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {}, degraded = {}, validation = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
   add_environment(run)
   add_steps(run)
+  add_cleanups(run)
   local before = plan.before
   local created = core.run.create {
     home = plan.home.handle, task_id = before and before.id or plan.task_id,
