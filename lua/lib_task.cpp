@@ -63,10 +63,13 @@ int task_scope_error(lua_State* L) {
   return 1;
 }
 
-/// pending_error() -> error?: what the next await of the running task would raise
+/// pending_error(scope?) -> error?: what the next await of the running task would raise, or of one
+/// that runs in `scope`
 int task_pending_error(lua_State* L) {
   Task* task = Scheduler::of(L).running();
-  const Error* error = task == nullptr ? nullptr : task->scope()->pending_error();
+  const CancelScope* scope = task == nullptr ? nullptr : task->scope().get();
+  if (!lua_isnoneornil(L, 1)) scope = check_box<ScopeRef>(L, 1, "scope expected").get();
+  const Error* error = scope == nullptr ? nullptr : scope->pending_error();
   if (error == nullptr) return 0;
   push_error(L, *error);
   return 1;
@@ -78,6 +81,32 @@ int task_as_error(lua_State* L) {
   lua_settop(L, 1);
   make_error(L, 1);
   return 1;
+}
+
+void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
+  Scheduler& scheduler = Scheduler::of(L);
+  if (!lua_isnoneornil(L, 1)) {
+    (scheduler.*turn)(*check_box<ScopeRef>(L, 1, "scope expected"));
+    return;
+  }
+  Task* task = scheduler.running();
+  for (auto* at = task == nullptr ? nullptr : task->scope().get(); at != nullptr;
+       at = at->parent()) {
+    if (at->shielded()) (scheduler.*turn)(*at);
+  }
+}
+
+/// stop_clock(scope?): its time limit, or that of every shield around the running task, does not
+/// run until start_clock(scope?) was called as often
+int task_stop_clock(lua_State* L) {
+  turn_clocks(L, &Scheduler::stop_clock);
+  return 0;
+}
+
+/// start_clock(scope?)
+int task_start_clock(lua_State* L) {
+  turn_clocks(L, &Scheduler::start_clock);
+  return 0;
 }
 
 int push_nothing(lua_State*, Operation&) { return 0; }
@@ -219,6 +248,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"scope_error", guard<task_scope_error>},
     {"pending_error", guard<task_pending_error>},
     {"as_error", guard<task_as_error>},
+    {"stop_clock", guard<task_stop_clock>},
+    {"start_clock", guard<task_start_clock>},
     {"wait_scope", guard<task_wait_scope>},
     {"spawn", guard<task_spawn>},
     {"outcome", guard<task_outcome>},

@@ -246,20 +246,39 @@ int Scheduler::finish_await(lua_State* L, int, lua_KContext context) {
   return luaL_error(L, "%s", text);
 }
 
-void Scheduler::arm_deadline(CancelScope& scope, std::int64_t ms,
-                             std::function<void(CancelScope&)> expire) {
-  scope.deadline_ = loop_.after(ms, [this, life = std::weak_ptr<char>(life_),
-                                     weak = scope.weak_from_this(), expire = std::move(expire)] {
-    auto late = weak.lock();
-    if (!late || life.expired()) return;
-    late->deadline_.reset();
-    if (const std::int64_t owed = held_ms() - late->credit_ms_; owed > 0 && !late->ends_budget_) {
-      late->credit_ms_ += owed;
-      arm_deadline(*late, owed, expire);
-      return;
-    }
-    expire(*late);
-  });
+void Scheduler::arm_deadline(CancelScope& scope, std::int64_t ms) {
+  scope.due_ms_ = loop_.clock().monotonic_ms() + ms;
+  scope.deadline_ =
+      loop_.after(ms, [this, life = std::weak_ptr<char>(life_), weak = scope.weak_from_this()] {
+        auto late = weak.lock();
+        if (!late || life.expired()) return;
+        late->deadline_.reset();
+        const std::int64_t owed = held_ms() - late->credit_ms_;
+        if (owed > 0 && !late->ends_budget_) {
+          late->credit_ms_ += owed;
+          arm_deadline(*late, owed);
+          return;
+        }
+        late->expire_(*late);
+      });
+}
+
+void Scheduler::stop_clock(CancelScope& scope) {
+  if (++scope.clock_stops_ > 1 || !scope.deadline_) return;
+  loop_.cancel(*scope.deadline_);
+  scope.deadline_.reset();
+  if (scope.ends_budget_) state_.never_end();
+  scope.left_ms_ = std::max<std::int64_t>(0, scope.due_ms_ - loop_.clock().monotonic_ms());
+  scope.left_ms_ += held_ms() - scope.credit_ms_;
+  scope.stopped_ = true;
+}
+
+void Scheduler::start_clock(CancelScope& scope) {
+  if (scope.clock_stops_ == 0 || --scope.clock_stops_ > 0) return;
+  if (!std::exchange(scope.stopped_, false) || !scope.open_) return;
+  scope.credit_ms_ = held_ms();
+  if (scope.ends_budget_) state_.end_in(scope.left_ms_);
+  arm_deadline(scope, scope.left_ms_);
 }
 
 std::int64_t Scheduler::held_ms() const {
@@ -291,16 +310,16 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
   }
   if (timeout_ms) {
     scope->credit_ms_ = held_ms();
-    arm_deadline(*scope, *timeout_ms,
-                 [this, what = std::string(what), kind, ms = *timeout_ms](CancelScope& late) {
-                   Error error;
-                   error.kind = kind;
-                   error.message = kind == ErrorKind::kBudget
-                                       ? what + " is used up"
-                                       : what + " took longer than " + std::to_string(ms) + " ms";
-                   if (on_deadline) on_deadline(what, error);
-                   cancel(late, std::move(error));
-                 });
+    scope->expire_ = [this, what = std::string(what), kind, ms = *timeout_ms](CancelScope& late) {
+      Error error;
+      error.kind = kind;
+      error.message = kind == ErrorKind::kBudget
+                          ? what + " is used up"
+                          : what + " took longer than " + std::to_string(ms) + " ms";
+      if (on_deadline) on_deadline(what, error);
+      cancel(late, std::move(error));
+    };
+    arm_deadline(*scope, *timeout_ms);
   }
   return scope;
 }

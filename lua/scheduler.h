@@ -31,6 +31,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   /// What a cancelled scope raises: its own error, or an enclosing scope's up to the next shield.
   const Error* pending_error() const;
   const std::optional<Error>& own_error() const { return error_; }
+  bool shielded() const { return shielded_; }
   /// Live tasks whose scope is this one or one below it.
   int live_tasks() const { return live_tasks_; }
   bool open() const { return open_; }
@@ -43,6 +44,11 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
   std::int64_t credit_ms_ = 0;  // how much of the time that turns were held it was given back
+  std::function<void(CancelScope&)> expire_;  // what its deadline does
+  std::int64_t due_ms_ = 0;                   // when, while the deadline is armed
+  std::int64_t left_ms_ = 0;                  // what was left of it when its clock was stopped
+  int clock_stops_ = 0;
+  bool stopped_ = false;  // its deadline is to be armed again
   bool shielded_ = false;
   bool ends_budget_ = false;  // its deadline is the run's budget
   bool open_ = true;
@@ -134,6 +140,9 @@ class Scheduler {
   /// of `kind`.
   std::shared_ptr<CancelScope> open_scope(std::optional<std::int64_t> timeout_ms, bool shielded,
                                           std::string_view what, ErrorKind kind);
+  /// The time limit of the scope does not run until start_clock() was called as often.
+  void stop_clock(CancelScope& scope);
+  void start_clock(CancelScope& scope);
   /// Leaves `scope` and whatever was left open inside it. The caller waited for its tasks.
   void close_scope(const std::shared_ptr<CancelScope>& scope);
   /// Completes when no task lives in `scope`. Cannot be cancelled.
@@ -166,7 +175,7 @@ class Scheduler {
   void finish(const std::shared_ptr<Task>& task, lua_State* thread, int status, int nresults);
   void enter_count(CancelScope* scope, int delta);
   void wake_cancelled();
-  void arm_deadline(CancelScope& scope, std::int64_t ms, std::function<void(CancelScope&)> expire);
+  void arm_deadline(CancelScope& scope, std::int64_t ms);
   std::int64_t held_ms() const;
   bool all_wait_for_each_other() const;
 

@@ -45,7 +45,7 @@ LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memor
   }
 #if defined(__SANITIZE_ADDRESS__)
   // What is used after it has become garbage shows only when it is collected in between.
-  constexpr int kPause = 100, kStepMultiplier = 400, kStepSize = 8;
+  constexpr int kPause = 110, kStepMultiplier = 200, kStepSize = 12;
   lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
 #endif
 }

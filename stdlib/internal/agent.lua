@@ -12,6 +12,7 @@ local retry = require "moonlet.internal.retry"
 local routing = require "moonlet.internal.routing"
 local guarded = require "moonlet.internal.guarded"
 local host_failure = require "moonlet.internal.host_failure"
+local identity = require "moonlet.internal.identity"
 local jobs = require "moonlet.internal.job"
 local look = require "moonlet.internal.look"
 local spending = require "moonlet.internal.spending"
@@ -290,6 +291,21 @@ local function input_of(job)
     web_search = call.web_search, events = call.events }
 end
 
+--- The job of a step that was begun when its route led elsewhere: what was paid for there is not paid for again.
+local function as_begun(job, key)
+  local run = job.run
+  local begun = run.journal and run.journal.begins[key]
+  local routed = begun and routing.as_begun(job.routed, begun, job.model, run.config)
+  if not routed then return job end
+  local ended = run.journal.ends[key]
+  if begun.spent and not (ended and ended.s == "ok") then return job end
+  local ok, other = pcall(jobs.of, run, job.call, routed)
+  if not ok then return job end
+  other.dir = job.dir
+  local hash = identity.of(run.journal, input_of(other), ended, begun)
+  return hash == begun.h and other or job
+end
+
 --- Says who was chosen for a call that goes elsewhere than the others of its run.
 local function tell_route(job, key)
   if job.routed == job.run.routed then return end
@@ -359,6 +375,19 @@ local function with_agreed_prompt(run, key, dir, call)
   return setmetatable({ prompt = agreed }, { __index = call })
 end
 
+--- Takes the place of the same call in an earlier clean-up of its body. False where there is none.
+local function take_paid(job, key, call)
+  local run = job.run
+  local function dir_of(twin) return run.agent_directory(false, twin) end
+  local found = journal.paid_before(run, key, function(twin)
+    return input_of(setmetatable({ call = with_agreed_prompt(run, twin, dir_of(twin), call) }, { __index = job }))
+  end)
+  if found == key then return false end
+  job.key, job.dir = found, dir_of(found)
+  job.call = with_agreed_prompt(run, found, job.dir, call)
+  return true
+end
+
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
 ---@param ctx moonlet.Ctx
@@ -373,6 +402,7 @@ function M.agent(ctx, call)
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")
+  if job.absent and not (run.journal and run.journal.begins[key]) then error(job.absent, 0) end
   core.task.check()
   job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
@@ -383,7 +413,9 @@ function M.agent(ctx, call)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   job.call = with_agreed_prompt(run, key, job.dir, call)
+  if job.runner.name ~= "rules" and take_paid(job, key, call) then return run_agent_step(job, job.key, state.budget) end
   if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call, job.routed) end
+  job = as_begun(job, key)
   require("moonlet.internal.gate").before_agent(ctx, job, jobs.prompt(job, job.call.prompt))
   return run_agent_step(job, key, state.budget)
 end

@@ -84,6 +84,7 @@ end
 
 local function start(job, attempt, env)
   local run, dir, step = job.run, job.dir, job.step
+  if job.absent then error(job.absent, 0) end
   local made = command_of(job, attempt)
   local private = job.temporary and job.temporary .. "/"
   for _, path in ipairs(made.state_dirs or {}) do

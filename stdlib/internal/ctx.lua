@@ -86,7 +86,9 @@ function verbs:step(name, options, fn)
       'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
   end
   local key = state_of.key(state, name)
-  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, {}, function()
+  -- The steps in it are told one by one.
+  local tells = { tells = true }
+  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, tells, function()
     return scope.body(state.run, key, { budget = state.budget }, fn)
   end)
   state.run.end_step(step, "ok", {})

@@ -1,6 +1,7 @@
 --- The endings of bodies that had something to put in order (ctx:finally). The steps of that have keys of their own
 --- for each ending: what was done when a body ended before is told again only where it ends so once more without
---- that anything has happened in it since.
+--- that anything has happened in it since. Of an earlier ending only what was paid for counts: the same agent, asked
+--- the same, is told again, or taken up where it is still under way.
 local M = {}
 
 ---@class moonlet.Ending
@@ -8,6 +9,7 @@ local M = {}
 ---@field key string      below which the steps of the clean-up are
 ---@field how string      "ok", or the kind of the error that the body ended with
 ---@field over boolean?   the body has gone on since, or is tried again
+---@field settled boolean? what it had under way has come to its end since
 
 local function key_of(path, number)
   -- No name of a step holds a "#".
@@ -22,7 +24,9 @@ function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 local function touch_path(endings, path, key)
   local ending = endings[path]
   if not ending or ending.over then return end
-  if key ~= ending.key and key:sub(1, #ending.key + 1) ~= ending.key .. "/" then ending.over = true end
+  -- What an earlier clean-up had under way is none of the body's.
+  local own = (path == "" and "" or path .. "/") .. "#finally@"
+  if key:sub(1, #own) ~= own then ending.over = true end
 end
 
 --- Something has happened in the step `key`: the bodies around it have not ended as they had.
@@ -38,7 +42,8 @@ function M.touch(endings, key)
   end
 end
 
-local happens = { begin = true, ["end"] = true, fact = true, timeout = true, answer = true }
+-- A timeout is none of them: what it says is not the key of a step, and it ends what has happened already.
+local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 --- Takes in a record of the journal.
 ---@param endings table<string, moonlet.Ending>
@@ -59,6 +64,55 @@ function M.forget(endings, all)
   for path, ending in pairs(endings) do
     if all or path == "" or ending.how ~= "ok" then ending.over = true end
   end
+end
+
+--- A key as it would be in any ending of its body.
+local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
+
+--- The steps of agents in other endings of the body that stand where this one does: those with an answer first, and the
+--- latest of them.
+---@param journal moonlet.Journal
+---@param key string
+---@return string[]
+function M.twins(journal, key)
+  if not M.holds(key) then return {} end
+  if not journal.twins then
+    journal.twins = {}
+    for began in pairs(journal.begins) do
+      if M.holds(began) then
+        local list = journal.twins[of_any(began)] or {}
+        journal.twins[of_any(began)] = list
+        list[#list + 1] = began
+      end
+    end
+  end
+  local found = {}
+  for _, began in ipairs(journal.twins[of_any(key)] or {}) do
+    if began ~= key then found[#found + 1] = began end
+  end
+  local function rank(began) return journal.ends[began] and journal.ends[began].order or 0 end
+  table.sort(found, function(a, b)
+    if rank(a) ~= rank(b) then return rank(a) > rank(b) end
+    return a > b
+  end)
+  return found
+end
+
+--- The clean-ups around which the body has gone on before the step `key`, each of them once.
+---@param endings table<string, moonlet.Ending>
+---@param key string
+---@return string[] keys  below which their steps are
+function M.gone_by(endings, key)
+  local found = {}
+  for path, ending in pairs(endings) do
+    local below = path == "" and "" or path .. "/"
+    local inside = key:sub(1, #below) == below and key:sub(1, #ending.key + 1) ~= ending.key .. "/"
+    if inside and ending.over and not ending.settled then
+      ending.settled = true
+      found[#found + 1] = ending.key
+    end
+  end
+  return found
 end
 
 --- Where the steps are that put in order what the body at `path` leaves.

@@ -163,14 +163,16 @@ function M.exec(ctx, call)
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end
     return result_of(core.process.run(child_of(run, key, argv, options, cap, wall, false)), argv, wall)
   end)
-  local how = { private = kept, once = approved and true or nil, paid = approved and true or nil,
+  local how = { private = kept, tells = not approved, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
   local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
     return counted(function()
       local child = child_of(run, key, argv, options, cap, wall, true)
       if approved then return run_once(run, key, last, hash, child, options.clean) end
       child.attempt = hash
-      return left_behind(run, key, hash) or run_child(child)
+      local left = left_behind(run, key, hash)
+      if run.cancels and not left then run.end_cancelled() end
+      return left or run_child(child)
     end)
   end)
   -- A program that ran has done its step: what its exit code means is for the script to say.

@@ -70,6 +70,10 @@ function M.read_answer(item, line)
   return nil
 end
 
+local function kind_of(err)
+  return type(err) == "table" and rawget(err, "kind") or "failed"
+end
+
 local function ask_here(run, item)
   if not run.may_ask or not core.terminal.can_ask() then return nil end
   local prompt = item.kind == "gate" and "approve? [y/n] " or "answer: "
@@ -81,19 +85,54 @@ local function ask_here(run, item)
   end
 end
 
+local function forget_parked(run, item)
+  for i = #run.parked, 1, -1 do
+    if run.parked[i] == item then table.remove(run.parked, i) end
+  end
+end
+
+--- In the clean-up of a cancelled run nobody is waited for: what the gate guards is not done, the rest is.
+local function check_cancelled(run, item)
+  if run.cancels then run.end_cancelled() end
+  if not run.is_cancelled() then return end
+  error({ kind = "cancelled", at = item.key,
+    message = ("the run was cancelled, so nobody is asked: %s"):format(item.text) }, 0)
+end
+
 --- Waits until nothing else can happen, then ends the run as parked.
 local function park(run, item)
-  if run.cancels then run.end_cancelled() end
+  check_cancelled(run, item)
   run.parked[#run.parked + 1] = item
   run.emit("warning", { step = item.key, text = ("waits for a person: %s"):format(item.text) })
-  task.park()
-  run.end_parked()
-  task.check()
+  local ok, err = pcall(function()
+    task.park()
+    check_cancelled(run, item)
+    run.end_parked()
+    task.check()
+  end)
+  -- The part of the run that it is in was ended meanwhile.
+  if not ok and kind_of(err) ~= "parked" then forget_parked(run, item) end
+  if not ok then error(err, 0) end
   error({ kind = "parked", message = item.text }, 0)
+end
+
+--- A person takes as long as it takes: a clean-up has its time for what it does itself.
+local function ask_or_park(run, item)
+  task.stop_clock()
+  local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
+  task.start_clock()
+  if not ok then error(here, 0) end
+  return here
 end
 
 local function expired(item)
   error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
+end
+
+--- Whether the script was told that the time for it was over: what a clock says later changes nothing of that.
+local function was_told_expired(run, item)
+  local told = run.journal.facts[item.key .. "/expired"]
+  return told ~= nil and values.get(told.v) == item.until_ms
 end
 
 --- The answer to `item`, from the record or the person at the terminal; parks without one.
@@ -106,15 +145,17 @@ local function answer_of(run, item, timeout, bound)
     core.clock.wall)
   item.until_ms = timeout and asked + timeout
   local function check_time(at_ms)
-    if item.until_ms and at_ms > item.until_ms then expired(item) end
+    if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then return end
+    journal.fact(run, item.key .. "/expired", { verb = "expired", until_ms = item.until_ms },
+      function() return item.until_ms end)
+    expired(item)
   end
   check_time(given and (given.at_ms or asked) or core.clock.wall())
   if given then return given end
   if run.options.gates == "deny" then
     return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
   end
-  local here = ask_here(run, item)
-  if not here then park(run, item) end
+  local here = ask_or_park(run, item)
   local now = core.clock.wall()
   check_time(now)
   journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, by = here.by,

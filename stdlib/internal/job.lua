@@ -24,6 +24,7 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field config table          the runner's entry of the user's config
 ---@field argv string[]?        of the runner `command`
 ---@field program string?       where the runner's program is
+---@field absent table?         the error for an attempt that would need it, and it is not there
 ---@field model string?
 ---@field cwd string            absolute; of the present attempt
 ---@field writable string[]     further folders that it may write; of the present attempt
@@ -81,12 +82,13 @@ local function confine_of(run, call, runner)
   end
 end
 
+--- Where the program is; else what is wrong. An answer that is on record needs none.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)
   if found then return found.path end
-  error(record.invalid(("the runner '%s' is not installed: %s"):format(job.runner.name, why),
-    ("install it, or set runners.%s.program in the config"):format(job.runner.name)), 0)
+  return nil, record.invalid(("the runner '%s' is not installed: %s"):format(job.runner.name, why),
+    ("install it, or set runners.%s.program in the config"):format(job.runner.name))
 end
 
 --- Who is asked for by the call, or else by the run. Raises for work that is not to be asked of it.
@@ -127,9 +129,10 @@ end
 --- The job of a call; raises what is wrong with it.
 ---@param run table
 ---@param call table
+---@param routed moonlet.Routed?  who is asked, where that is known
 ---@return moonlet.Job
-function M.of(run, call)
-  local routed = route(run, call)
+function M.of(run, call, routed)
+  routed = routed or route(run, call)
   local runner, config, argv = resolve(run, call, routed.runner)
   local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
     model = call.model or run.options.model or routed.model or config.model }
@@ -147,7 +150,7 @@ function M.of(run, call)
   for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
   job.sandbox = workspace.mode(run, call)
   job.confine = confine_of(run, call, runner)
-  job.program = find_program(job)
+  job.program, job.absent = find_program(job)
   -- A fault on a cassette refuses nobody else.
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
   return job

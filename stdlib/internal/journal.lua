@@ -73,10 +73,11 @@ M.names = "escaped"
 ---@field used integer     milliseconds that it took until it failed
 ---@field since integer?   when it began that has not ended, on the clock of the run
 
-local function forget_failures(journal)
+local function forget_failures(journal, verdict)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  endings.forget(journal.endings)
+  -- A run that waits for a quota has not ended: a clean-up in which it does goes on there.
+  if verdict ~= "quota" then endings.forget(journal.endings) end
 end
 
 --- The world is looked at anew; what agents answered, and what was done once, stays.
@@ -90,11 +91,12 @@ end
 
 local apply = {
   drive = function(journal, item)
+    local verdict = journal.verdict
     journal.resumed, journal.verdict = true, nil
     if item.fresh then forget_observed(journal) end
     if item.names ~= M.names then journal.plain_names = true end
     if type(item.record) == "string" then journal.records[item.record] = true end
-    if item.retry then forget_failures(journal) end
+    if item.retry then forget_failures(journal, verdict) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
@@ -242,7 +244,7 @@ function M.open(fresh, ended)
   -- is asked, tries again what was lost.
   if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
-    forget_failures(journal)
+    forget_failures(journal, journal.verdict)
   end
   if fresh then forget_observed(journal) end
   return journal
@@ -402,6 +404,7 @@ end
 ---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
 ---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
 ---@field private moonlet.Private?  what of the value is not to be kept
+---@field tells boolean?  in a run that is only to be cleaned up `live` tells what else is known, and ends the run then
 ---@field once boolean?  it must not happen a second time because somebody wants to see the world anew
 ---@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
 
@@ -424,8 +427,10 @@ function M.step(run, key, input, options, live)
   tell_new_input(run, key, hash)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
-  if run.cancels then run.end_cancelled() end
+  if run.cancels and not options.tells then run.end_cancelled() end
   endings.touch(journal.endings, key)
+  local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
+  if gone[1] then run.settle_cleanups(gone) end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   if ok then
@@ -445,6 +450,26 @@ function M.step(run, key, input, options, live)
     put_on_record(core.json.encode_record(item), options.paid or false)
   end
   error(result, 0)
+end
+
+--- The step that an agent of a clean-up is already: its body has ended before, and there the same agent was asked the
+--- same. What was paid for then is not paid for again.
+---@param run table
+---@param key string
+---@param input_at fun(key: string): table  what it depends on, at that step
+---@return string key  its own one where there is none
+function M.paid_before(run, key, input_at)
+  local journal = run.journal
+  if not journal or journal.begins[key] then return key end
+  for _, twin in ipairs(endings.twins(journal, key)) do
+    local begun, ended = journal.begins[twin], journal.ends[twin]
+    local is_open = not begun.spent and journal.ended[twin] ~= begun.a
+    if not run.step_keys[twin] and (is_open or ended and ended.s == "ok") then
+      local hash = identity.of(journal, input_at(twin), ended, begun)
+      if hash == (ended and ended.s == "ok" and ended or begun).h then return twin end
+    end
+  end
+  return key
 end
 
 --- Records that an attempt of a paid step is about to start. On the disk when this returns.

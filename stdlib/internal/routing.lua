@@ -92,6 +92,23 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
+--- Who was chosen for a step when it was begun: it stays with them, wherever its route leads by now. Nil where that
+--- cannot be, or is the same.
+---@param routed moonlet.Routed   as it is now
+---@param begun table             the begin of the step's last attempt
+---@param model string?           the one that is asked for now
+---@param config moonlet.Config
+---@return moonlet.Routed?
+function M.as_begun(routed, begun, model, config)
+  local rec = routed.record
+  if not rec or not rec.chosen or not begun.runner then return nil end
+  if begun.runner == routed.runner.name and begun.model == model then return nil end
+  local ok, runner = pcall(runners.parse, begun.runner, config)
+  if not ok then return nil end
+  local record = recorded({ risk = rec.risk }, rec.task_type, "it was begun there", rec.forced, true)
+  return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
+end
+
 --- What the calls of a run may come to: one, unless nobody has said of what type the work is. Then a call
 --- may name any type that the user's config routes.
 ---@param plan table

@@ -232,8 +232,17 @@ local function add_steps(run)
   --- Nothing but gates and questions is left: the run ends until they are answered.
   function run.end_parked()
     run.is_parking = true
-    core.task.cancel_scope(run.scope, { kind = "parked",
-      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") })
+    local err = { kind = "parked",
+      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
+    core.task.cancel_scope(run.scope, err)
+    -- Nothing reaches a clean-up from outside, but what it puts in order is to be there when the run goes on.
+    for _, shield in ipairs(run.shields or {}) do core.task.cancel_scope(shield, err) end
+  end
+
+  --- Whether the user has cancelled the run, which a clean-up does not hear of.
+  function run.is_cancelled()
+    local err = core.task.pending_error(run.scope)
+    return err ~= nil and err.kind == "cancelled"
   end
 
   --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
@@ -250,6 +259,22 @@ local function add_steps(run)
     run.degraded[#run.degraded + 1] = { at = path, succeeded = succeeded, total = total,
       lost = core.json.array(names) }
     core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
+  end
+end
+
+--- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
+--- works beside the body nor is lost.
+local function add_cleanups(run)
+  function run.settle_cleanups(keys)
+    for _, around in ipairs(keys) do
+      for key, last in pairs(run.journal.begins) do
+        local id = key:sub(1, #around + 1) == around .. "/" and not last.spent and attempts.id(key, last.a)
+        if id and core.process.attempt(key, id) == "running" then
+          run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
+          core.process.take(key, id)
+        end
+      end
+    end
   end
 end
 
@@ -317,6 +342,7 @@ function M.create(plan)
   add_paths(run)
   add_environment(run)
   add_steps(run)
+  add_cleanups(run)
   local before = plan.before
   local created = core.run.create {
     home = plan.home.handle, task_id = before and before.id or plan.task_id,
@@ -325,7 +351,9 @@ function M.create(plan)
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
-  run.had_sidecar = core.file.stat(plan.home.root, ".agent/" .. run.sidecar) ~= nil
+  -- In a linked worktree `.agent` is not beneath the top.
+  local agent = core.file.root(plan.home.agent_path)
+  run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.started_at = before and before.record.started_at
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
@@ -394,6 +422,8 @@ local function finish(run, ok, result)
       if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
+  -- Nobody is asked any more where the run has ended.
+  if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
       hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }

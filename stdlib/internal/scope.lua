@@ -47,14 +47,17 @@ function M.body(run, path, options, fn, ...)
   local results = table.pack(pcall(fn, ctx, ...))
   if not results[1] then task.cancel_scope(scope, results[2]) end
   task.wait_scope(scope)
+  -- What the body came to, it came to in time: its clean-up has a time of its own.
+  if options.timeout then task.stop_clock(scope) end
   local cleanup_error = cleanup.after(state, outcome_of(results, state, task.scope_error(scope)))
   state.open = false
   local own = task.scope_error(scope)
   task.close_scope(scope)
   if own and kind_of(own) == "budget" then budget.note_refusal(options.budget, own) end
   local ok, err = outcome_of(results, state, own)
+  if not ok and cleanup_error ~= nil then cleanup.tell(state, cleanup_error) end
   if not ok then error(err, 0) end
-  if cleanup_error then error(cleanup_error, 0) end
+  if cleanup_error ~= nil then error(cleanup_error, 0) end
   return table.unpack(results, 2, results.n)
 end
 
@@ -121,13 +124,14 @@ function M.spawn(ctx, fn, ...)
   local state = state_of.of(ctx)
   task.check()
   local key = state_of.key(state, "spawn", true)
-  local ref
-  ref = task.spawn(state.scope, function(...)
+  local place = state_of.place(state)
+  local around, ref = place.scope, nil
+  ref = task.spawn(around, function(...)
     local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn, ...))
     if results[1] then return table.unpack(results, 2, results.n) end
     if task.watch(ref, 0) == 0 then
-      state.failure = state.failure or results[2]
-      task.cancel_scope(state.scope, results[2])
+      place.failure = place.failure or results[2]
+      task.cancel_scope(around, results[2])
     end
     error(results[2], 0)
   end, ...)
@@ -137,7 +141,8 @@ function M.spawn(ctx, fn, ...)
 end
 
 --- ctx:finally(fn): runs when the body has ended, however it ended: well, failed, out of time or cancelled. A run that
---- parks, for a person or a quota, has not ended: its clean-up runs when it has gone on and ended.
+--- parks, for a person or a quota, has not ended: its clean-up runs when it has gone on and ended. What a clean-up
+--- itself puts off so runs when the function that did so has ended.
 function M.finally(ctx, fn)
   if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
   local state = state_of.of(ctx)

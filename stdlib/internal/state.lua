@@ -12,6 +12,7 @@ local M = {}
 ---@field counts table       name -> how often this body used it
 ---@field finalizers function[]
 ---@field within table?     the clean-up that this body is part of
+---@field place table?      its own clean-up, once that has begun
 ---@field failure any        what a spawned task raised first
 ---@field open boolean
 
@@ -114,7 +115,9 @@ end
 
 --- Where the steps of a body are: below its path, or where its clean-up has its own, also that of an enclosing body
 --- that the clean-up uses.
-local function place_of(state)
+---@param state moonlet.State
+---@return table
+function M.place(state)
   local cleaning = state.run.cleaning
   local place = cleaning and cleaning[core.task.current()]
   return place and state.within ~= place and place or state
@@ -127,7 +130,7 @@ end
 ---@param at_once boolean?  this place may not be one that can wait
 ---@return string
 function M.key(state, name, at_once)
-  local place = place_of(state)
+  local place = M.place(state)
   if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
   local count = (place.counts[name] or 0) + 1
   place.counts[name] = count

@@ -126,10 +126,31 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- One run of a command as a step; it passes when it ends with the exit code `expected`.
-local function check(state, call, argv, text, key, kind, limit, expected, approved)
+--- Looks, as soon as the command is done, at the files that it was to leave: what they were then is on record.
+local function look_at_artifacts(run, paths, result)
+  local found, missing = core.json.array {}, {}
+  for _, path in ipairs(paths) do
+    local info = core.file.stat(run.home.root, path)
+    if info and info.type == "file" and info.size > 0 then
+      local text = core.file.load(run.home.root, path, 0)
+      found[#found + 1] = { path = path, bytes = info.size, sha256 = text and text.sha256 }
+    else
+      missing[#missing + 1] = path
+    end
+  end
+  result.artifacts = found
+  if #missing == 0 then return end
+  result.status = "failed"
+  result.missing = "there is no " .. core.text.printable(table.concat(missing, ", "), 400) .. " with anything in it"
+  result.why = result.missing
+end
+
+--- One run of a command as a step; it passes when it ends with the exit code `expected`, and has left the
+--- files `paths`.
+local function check(state, call, argv, text, key, kind, limit, expected, approved, paths)
   local run = state.run
-  local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected }
+  local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,
+    artifacts = paths }
   local what = kind == "require" and "require" or "validate"
   local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
@@ -147,6 +168,7 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
           expected ~= 0 and (", not %d"):format(expected) or "")
       end
     end
+    if paths and result.status == "passed" then look_at_artifacts(run, paths, result) end
     return result
   end)
   run.end_step(step, result.status == "passed" and "ok" or "failed", { exit_code = result.exit_code,
@@ -178,19 +200,11 @@ function M.validate(ctx, call)
   return result
 end
 
-local function missing_artifacts(run, call)
-  local found, missing = {}, {}
-  for _, path in ipairs(call.artifacts or {}) do
+local function checked_paths(paths)
+  for _, path in ipairs(paths or {}) do
     if type(path) ~= "string" then error(record.invalid("ctx:require: artifacts are paths"), 0) end
-    local info = core.file.stat(run.home.root, path)
-    if info and info.type == "file" and info.size > 0 then
-      local text = core.file.load(run.home.root, path, 0)
-      found[#found + 1] = { path = path, bytes = info.size, sha256 = text and text.sha256 }
-    else
-      missing[#missing + 1] = path
-    end
   end
-  return found, missing
+  return paths
 end
 
 --- ctx:require{ command, exit_code, repetitions, artifacts }: the command must end with `exit_code`
@@ -209,18 +223,16 @@ function M.require(ctx, call)
   local approved = gate.before(ctx, argv, call)
   local limit = limit_of(call, "custom")
   local key = state_of.key(state, call.name or "require")
+  local paths = checked_paths(call.artifacts)
   local runs, why = {}, nil
   for i = 1, repetitions do
     local own_key = repetitions == 1 and key or key .. "/" .. i
-    runs[i] = check(state, call, argv, call.command, own_key, "require", limit, expected, approved)
+    runs[i] = check(state, call, argv, call.command, own_key, "require", limit, expected, approved,
+      i == repetitions and paths or nil)
     if runs[i].status ~= "passed" then
-      why = ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
+      why = runs[i].missing or ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
       break
     end
-  end
-  local found, missing = missing_artifacts(run, call)
-  if not why and #missing > 0 then
-    why = "there is no " .. core.text.printable(table.concat(missing, ", "), 400) .. " with anything in it"
   end
   local last = runs[#runs]
   run.note_validation({ kind = "require", command = last.command, exit_code = last.exit_code,
@@ -229,7 +241,7 @@ function M.require(ctx, call)
     error({ kind = "failed", blocked = true, message = "required evidence is missing: " .. why,
       hint = "read " .. last.dir }, 0)
   end
-  return { runs = runs, artifacts = found }
+  return { runs = runs, artifacts = last.artifacts or core.json.array {} }
 end
 
 return M

@@ -102,6 +102,7 @@ TEST_CASE(
     end
     function run.step(key, _, _, input, options, live) return journal.step(run, key, input, options, live), {} end
     function run.end_step() end
+    function run.settle_cleanups() end
     local function host(input, fails, ended)
       begin(false, ended)
       try(input, fails)

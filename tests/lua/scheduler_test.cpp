@@ -271,3 +271,81 @@ TEST_CASE("a script that takes all memory is killed, whatever it catches") {
             .find("killed: the script used more than 16 MB") == 0);
   CHECK(lua.state.memory_used() < (std::size_t{18} << 20));
 }
+
+TEST_CASE("a stopped clock counts no time, as often as it was stopped") {
+  CHECK(run(R"(
+    local scope = core.task.open_scope { timeout = 100, what = "it" }
+    core.task.sleep(60)
+    core.task.stop_clock(scope)
+    core.task.stop_clock(scope)
+    core.task.sleep(500)
+    core.task.start_clock(scope)
+    core.task.sleep(500)
+    core.task.start_clock(scope)
+    core.task.start_clock(scope)
+    core.task.sleep(30)
+    local ok, err = pcall(core.task.sleep, 500)
+    return ok, err.message, core.clock.monotonic())") == "false,it took longer than 100 ms,1100");
+}
+
+TEST_CASE("without a scope the clocks of all shields around are stopped, and no others") {
+  CHECK(run(R"(
+    local function within(shield, fn)
+      local scope = core.task.open_scope { timeout = 100, shield = shield, what = "it" }
+      local ok, err = pcall(fn)
+      core.task.close_scope(scope)
+      return ok, err
+    end
+    local function wait()
+      core.task.stop_clock()
+      local ok, err = pcall(core.task.sleep, 200)
+      core.task.start_clock()
+      if not ok then error(err, 0) end
+    end
+    local both = within(true, function() assert(within(true, wait)) core.task.sleep(50) end)
+    return both, (within(false, wait)))") == "true,false");
+}
+
+TEST_CASE("the time of a clean-up is not that of the body before it") {
+  CHECK(scoped(R"(
+    return body(function(ctx)
+      ctx:finally(function() ctx:sleep(2) end)
+      ctx:sleep(0.5)
+      return "in time"
+    end, { timeout = 1000, what = "it" }), core.clock.monotonic())") == "in time,2500");
+}
+
+TEST_CASE("what a clean-up starts or puts off is over when the scope returns") {
+  CHECK(scoped(R"(
+    local did = {}
+    local function note(text) did[#did + 1] = text end
+    for _, fails in ipairs { false, true } do
+      pcall(body, function(ctx)
+        ctx:finally(function() note "last" end)
+        ctx:finally(function()
+          ctx:finally(function() note "put off" end)
+          ctx:spawn(function(c) c:sleep(1) note "spawned" end)
+        end)
+        if fails then error "on purpose" end
+      end)
+      note "returned"
+    end
+    return table.concat(did, " "))") ==
+        "spawned put off last returned spawned put off last returned");
+}
+
+TEST_CASE("a task of a clean-up that fails is an error of the clean-up") {
+  CHECK(scoped(R"(
+    local told = {}
+    run.emit = function(kind, fields) told[#told + 1] = kind .. ": " .. fields.text end
+    local function fail(last)
+      return pcall(body, function(ctx)
+        ctx:finally(function() ctx:spawn(function() error({ kind = "failed", message = "left" }, 0) end) end)
+        if last then error({ kind = "failed", message = last }, 0) end
+      end)
+    end
+    local _, first = fail()
+    local _, second = fail "its own"
+    return first.message, second.message, table.concat(told, "; "))") ==
+        "left,its own,warning: what the run leaves is not all put in order: left");
+}

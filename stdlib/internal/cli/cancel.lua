@@ -64,8 +64,16 @@ local function close_record(home, id, rec)
   return true
 end
 
---- What the run had set up when it parked is put in order by its script, which goes on for that alone. False where it
---- cannot.
+--- Whether its script may have set up what nobody has put in order: it parked before that, or its host was ended.
+local function may_owe(home, id, rec)
+  if rec.ended then return rec.cleanup == true end
+  -- One that was only prepared, or ended before it began, has set up nothing.
+  if rec.options and rec.options.dry_run then return false end
+  local journal = core.file.stat(record_store.root(home), "runs/" .. id .. "/steps.jsonl")
+  return journal ~= nil and journal.size > 0
+end
+
+--- What the run had set up is put in order by its script, which goes on for that alone. False where it cannot.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.internal.cli.resume"
   core.event.display("none")
@@ -113,7 +121,7 @@ function M.main(words)
     -- to drive it meanwhile, who is to be asked then.
     local ended, err = pcall(core.runs.end_orphans, home.handle, id)
     if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
-    if ended and rec.ended and rec.cleanup == true and clean_up(home, id, rec) then
+    if ended and may_owe(home, id, rec) and clean_up(home, id, rec) then
       rec = select(2, record_store.find(home, id))
       if not is_open(rec) then break end
     end

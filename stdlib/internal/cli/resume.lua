@@ -23,6 +23,7 @@ M.options = {
   plain = { help = "lines instead of the live view, on a terminal too" },
   json = { help = "print one JSON envelope and nothing else" },
   events = { help = "print events as JSON lines while they happen" },
+  detached = { help = "this process is left to drive the run", hidden = true },
   help = { help = "this text" },
 }
 
@@ -121,6 +122,7 @@ function M.main(words, output)
   run_cli.change_budget({}, found.budget)
   if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
   local plan = M.plan(home, id, rec, found)
+  plan.detached, found.plain = found.detached, found.plain or found.detached
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)
 end

@@ -189,7 +189,7 @@ local function quoted(text)
 end
 
 local function show_parked(id, rec, lines)
-  local open = rec.ended and rec.parked or {}
+  local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   for _, item in ipairs(open) do
     lines[#lines + 1] = ("waits (%s %s): %s"):format(item.kind, item.key, core.text.printable(item.text, 400))
     if item.why then lines[#lines + 1] = "  why: " .. core.text.printable(item.why, 400) end

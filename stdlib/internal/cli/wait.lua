@@ -31,6 +31,14 @@ local function go_on(home, id, rec, output)
   return require("moonlet.internal.cli.run").drive(plan)
 end
 
+--- The same in a process of its own: who waits for so long only lets the run go on afterwards.
+local function leave(home, id)
+  if core.detach.start { "run", "resume", id, "--detached", "--repo", home.top } ~= "" then return end
+  if core.runs.holder(home.handle, id) then return end
+  error({ kind = "failed", message = ("%s could not be gone on with"):format(id),
+    hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)
+end
+
 local function is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
@@ -51,7 +59,12 @@ function M.main(words, output)
   local started = core.clock.monotonic()
   local id, rec = record_store.find(home, rest[1])
   while true do
-    if is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms and not core.runs.holder(home.handle, id) then
+    local is_due = is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms
+      and not core.runs.holder(home.handle, id)
+    if is_due and limit then
+      leave(home, id)
+      id, rec = record_store.find(home, id)
+    elseif is_due then
       local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
       -- Of several that wait one drives; the others go on waiting.
       if not drove and not core.runs.holder(home.handle, id) then error(envelope_now, 0) end
