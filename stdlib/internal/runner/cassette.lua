@@ -313,18 +313,42 @@ local function lines_of(text)
   return lines
 end
 
---- Says what is different in a prompt: the first line that is.
-local function check_prompt(dir, key, recorded, now)
+--- The first line in which a prompt is another than the recorded one, and the lines of both; nil where there is none.
+local function different(recorded, now)
   -- It may have been recorded where nobody knew that a word of it is a secret.
   recorded = core.run.redact(recorded)
-  if recorded == now then return end
+  if recorded == now then return nil end
   local old, new = lines_of(recorded), lines_of(now)
   local i = 1
   while i <= #old and i <= #new and fits(old[i], new[i]) do i = i + 1 end
-  if i > #old and i > #new then return end
+  if i <= #old or i <= #new then return i, old, new end
+end
+
+--- Says what is different in a prompt: the first line that is.
+local function check_prompt(dir, key, recorded, now)
+  local i, old, new = different(recorded, now)
+  if not i then return end
   local function shown(line) return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing" end
   miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s (%d lines were, %d are)")
     :format(key, i, shown(old[i]), shown(new[i]), #old, #new))
+end
+
+--- The step of a clean-up that a tape has with this prompt: it may have been recorded when its body had ended more than
+--- once, while one that is played comes to its end but once.
+local function find_ending(root, key, prompt)
+  local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
+  if neutral_key(key) == key then return key end
+  local found
+  for _, entry in ipairs(core.file.list(root, ".") or {}) do
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
+    local is_it = call and type(call.key) == "string" and neutral_key(call.key) == neutral_key(key)
+    if is_it and type(call.prompt) == "string" and not different(call.prompt, prompt) then
+      if call.key == key then return key end
+      found = call.key
+    end
+  end
+  return found or key
 end
 
 local function fault_of(spec, key, number)
@@ -371,7 +395,9 @@ function M.play(spec, job, attempt)
   local root = core.file.root(dir)
   if not root then miss(dir, "is not there") end
   local key = job.step.key
-  local path, call, first = find(root, dir, key, attempt.number)
+  -- A repair round is asked with another prompt.
+  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt_of(job, attempt))
+  local path, call, first = find(root, dir, job.recorded_key, attempt.number)
   check_prompt(dir, key, call.prompt, attempt.repair and first and call.prompt or prompt_of(job, attempt))
   local kind = fault_of(spec, key, attempt.number)
   local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
