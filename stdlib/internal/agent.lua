@@ -375,17 +375,18 @@ local function with_agreed_prompt(run, key, dir, call)
   return setmetatable({ prompt = agreed }, { __index = call })
 end
 
---- Takes the place of the same call in an earlier clean-up of its body. False where there is none.
-local function take_paid(job, key, call)
+--- The same call in an earlier clean-up of its body, and its key. Nil where there is none.
+local function paid_before(job, key, call)
   local run = job.run
   local function dir_of(twin) return run.agent_directory(false, twin) end
   local found = journal.paid_before(run, key, function(twin)
-    return input_of(setmetatable({ call = with_agreed_prompt(run, twin, dir_of(twin), call) }, { __index = job }))
+    local asked = with_agreed_prompt(run, twin, dir_of(twin), call)
+    return input_of(as_begun(setmetatable({ call = asked }, { __index = job }), twin))
   end)
-  if found == key then return false end
-  job.key, job.dir = found, dir_of(found)
+  if found == key then return nil end
+  job.dir = dir_of(found)
   job.call = with_agreed_prompt(run, found, job.dir, call)
-  return true
+  return as_begun(job, found), found
 end
 
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
@@ -402,8 +403,11 @@ function M.agent(ctx, call)
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")
-  if job.absent and not (run.journal and run.journal.begins[key]) then error(job.absent, 0) end
+  local paid, paid_key
+  if job.runner.name ~= "rules" and not run.dry then paid, paid_key = paid_before(job, key, call) end
+  if job.absent and not paid and not (run.journal and run.journal.begins[key]) then error(job.absent, 0) end
   core.task.check()
+  if paid then return run_agent_step(paid, paid_key, state.budget) end
   job.dir = run.agent_directory(state.path == "" and key, key)
   if run.dry then
     tell_route(job, key)
@@ -413,7 +417,6 @@ function M.agent(ctx, call)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   job.call = with_agreed_prompt(run, key, job.dir, call)
-  if job.runner.name ~= "rules" and take_paid(job, key, call) then return run_agent_step(job, job.key, state.budget) end
   if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call, job.routed) end
   job = as_begun(job, key)
   require("moonlet.internal.gate").before_agent(ctx, job, jobs.prompt(job, job.call.prompt))

@@ -117,6 +117,34 @@ TEST_CASE(
     return table.concat(all, ","))") == "inner/work clean,,clean,inner/work clean,clean,");
 }
 
+TEST_CASE("a run parks in a clean-up, however long others take, and what is left of it stays so") {
+  CHECK(journaled(R"(
+    run.options, run.parked = {}, {}
+    function run.begin_step() return {} end
+    function run.end_step() end
+    function run.is_cancelled() return false end
+    function run.end_parked()
+      run.is_parking = true
+      for _, part in ipairs { run.scope, table.unpack(run.shields) } do
+        core.task.cancel_scope(part, { kind = "parked", message = "it waits" })
+      end
+    end
+    begin()
+    local ok, err = pcall(scope.body, run, "", {}, function(ctx)
+      run.scope = require("moonlet.internal.state").of(ctx).scope
+      ctx:parallel({ "gate", "sibling" }, function(c, what)
+        if what == "sibling" then return core.task.sleep(60000) end
+        c:finally(function() done[#done + 1] = "the rest" end)
+        c:finally(function()
+          pcall(c.gate, c, { action = "remove it" })
+          c:step("next", function() done[#done + 1] = "next" return 1 end)
+        end)
+      end)
+    end)
+    return err.kind, list(done), #run.parked, run.owes_cleanup, core.clock.monotonic())") ==
+        "parked,,1,true,60000");
+}
+
 TEST_CASE("what failed in a retry that was killed is told again") {
   CHECK(journaled(R"(
     local count = 0
