@@ -428,7 +428,8 @@ function M.step(run, key, input, options, live)
   -- Others may still hear of something that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
   if run.cancels and not options.tells then run.end_cancelled() end
-  endings.touch(journal.endings, key)
+  -- A body that is only gone through for its clean-up does not go on.
+  if not run.cancels then endings.touch(journal.endings, key) end
   local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
@@ -549,7 +550,7 @@ function M.fact(run, key, input, observe, clean)
     if value ~= nil then return value end
   end
   value = observe()
-  endings.touch(run.journal.endings, key)
+  if not run.cancels then endings.touch(run.journal.endings, key) end
   M.note(put(journal, { t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean },
     false))
   return value
