@@ -15,6 +15,7 @@
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/lib_file.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -71,7 +72,10 @@ int file_write(lua_State* L) {
   const std::string_view path = check_text(L, 2);
   const std::string_view text = check_text(L, 3);
   auto& wrote = push_box<Result<void>>(L);
-  wrote = dir.write_file(path, text, Durable::kYes);
+  {
+    const LuaState::HostWork work(L);
+    wrote = dir.write_file(path, text, Durable::kYes);
+  }
   if (!wrote) return push_failure(L, wrote.error());
   lua_pushboolean(L, 1);
   return 1;
@@ -82,7 +86,10 @@ int file_remove(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
   auto& removed = push_box<Result<void>>(L);
-  removed = dir.remove_tree(path);
+  {
+    const LuaState::HostWork work(L);
+    removed = dir.remove_tree(path);
+  }
   if (!removed) return push_failure(L, removed.error());
   lua_pushboolean(L, 1);
   return 1;
@@ -101,9 +108,10 @@ int file_rename(lua_State* L) {
   return 1;
 }
 
-/// lock(dir, name, ms?, holder?) -> handle, or nil and an error: an flock on a small file, waited
-/// for up to `ms` (2000: as long as others need to read and write one). Let go by unlock(), and
-/// with the process. `holder` stands in the file, for those who find it locked; it stays there.
+/// lock(dir, name, ms?, holder?) -> handle, or nil, an error, and whether it is that another has
+/// it: an flock on a small file, waited for up to `ms` (2000: as long as others need to read and
+/// write one). Let go by unlock(), and with the process. `holder` stands in the file, for those who
+/// find it locked; it stays there.
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -117,13 +125,19 @@ int file_lock(lua_State* L) {
   handle = Fd(::openat(dir.fd(), std::string(name).c_str(),
                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   bool held = false;
-  for (lua_Integer i = 0; handle.get() >= 0 && !held && i < tries; ++i) {
+  int why = handle.get() >= 0 ? EWOULDBLOCK : errno;
+  for (lua_Integer i = 0; why == EWOULDBLOCK && !held && i < tries; ++i) {
     if (i > 0) ::nanosleep(&pause, nullptr);
     held = ::flock(handle.get(), LOCK_EX | LOCK_NB) == 0;
+    if (!held && errno != EINTR) why = errno;
   }
   if (!held) {
-    failure = Error::from_errno(errno, "lock", dir.path() + "/" + std::string(name));
-    return push_failure(L, failure);
+    // The collector sees a few bytes alone, and may leave a descriptor a try for long.
+    handle = Fd();
+    failure = Error::from_errno(why, "lock", dir.path() + "/" + std::string(name));
+    push_failure(L, failure);
+    lua_pushboolean(L, why == EWOULDBLOCK);
+    return 3;
   }
   // Who cannot read it waits as for anybody else.
   if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
@@ -155,6 +169,35 @@ int file_read(lua_State* L) {
   lua_pushboolean(L, read->cut);
   lua_pushinteger(L, static_cast<lua_Integer>(read->size));
   return 4;
+}
+
+/// part(dir, path, from, size) -> text, which is shorter where the file ends, or nil and an error
+int file_part(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const lua_Integer from = luaL_checkinteger(L, 3);
+  const lua_Integer size = luaL_checkinteger(L, 4);
+  luaL_argcheck(L, from >= 0, 3, "0 or more expected");
+  luaL_argcheck(L, size >= 0 && size <= kLargestRead, 4, "0 to 256 MB expected");
+  auto& file = push_box<Result<Fd>>(L, Error{});
+  auto& text = push_box<std::string>(L);
+  file = dir.open_read(path);
+  if (!file) return push_failure(L, file.error());
+  text.resize(static_cast<std::size_t>(size));
+  std::size_t had = 0;
+  while (had < text.size()) {
+    const ssize_t got = ::pread(file->get(), text.data() + had, text.size() - had,
+                                static_cast<off_t>(from) + static_cast<off_t>(had));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return push_failure(L, Error::from_errno(errno, "read", dir.path_of(path)));
+    if (got == 0) break;
+    had += static_cast<std::size_t>(got);
+  }
+  // The collector may come late.
+  file = Error{};
+  lua_pushlstring(L, text.data(), had);
+  text = {};
+  return 1;
 }
 
 /// stat(dir, path) -> {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error: about the
@@ -247,19 +290,13 @@ int file_take(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<file_load>},
-    {"take", guard<file_take>},
-    {"root", guard<file_root>},
-    {"make_root", guard<file_make_root>},
-    {"write", guard<file_write>},
-    {"read", guard<file_read>},
-    {"lock", guard<file_lock>},
-    {"remove", guard<file_remove>},
-    {"unlock", guard<file_unlock>},
-    {"stat", guard<file_stat>},
-    {"list", guard<file_list>},
-    {"rename", guard<file_rename>},
-    {nullptr, nullptr},
+    {"load", guard<file_load>},     {"take", guard<file_take>},
+    {"root", guard<file_root>},     {"make_root", guard<file_make_root>},
+    {"write", guard<file_write>},   {"read", guard<file_read>},
+    {"part", guard<file_part>},     {"lock", guard<file_lock>},
+    {"remove", guard<file_remove>}, {"unlock", guard<file_unlock>},
+    {"stat", guard<file_stat>},     {"list", guard<file_list>},
+    {"rename", guard<file_rename>}, {nullptr, nullptr},
 };
 
 }  // namespace

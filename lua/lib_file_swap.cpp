@@ -8,6 +8,7 @@
 #include "lua/error.h"
 #include "lua/guard.h"
 #include "lua/lib_file.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -31,7 +32,10 @@ int file_content(lua_State* L) {
   const std::string_view path = check_text(L, 2);
   const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
   auto& content = push_box<Result<std::string>>(L, Error{});
-  content = content_of(dir, path, durable);
+  {
+    const LuaState::HostWork work(L);
+    content = content_of(dir, path, durable);
+  }
   if (!content) return push_failure(L, content.error());
   lua_pushlstring(L, content->data(), content->size());
   return 1;
@@ -45,7 +49,10 @@ int file_swap(lua_State* L) {
   const Dir& other = check_dir(L, 3);
   const std::string_view name = check_text(L, 4);
   auto& done = push_box<Result<void>>(L);
-  done = swap_files(dir, path, other, name);
+  {
+    const LuaState::HostWork work(L);
+    done = swap_files(dir, path, other, name);
+  }
   return push_done(L, done);
 }
 
@@ -60,7 +67,22 @@ int file_sync(lua_State* L) {
     names.emplace_back(check_text(L, -1));
     lua_pop(L, 1);
   }
-  done = dir.sync_files(names);
+  {
+    const LuaState::HostWork work(L);
+    done = dir.sync_files(names);
+  }
+  return push_done(L, done);
+}
+
+/// inherit(dir, name, place, path) -> true, or nil and an error: the file gets the owner, the group
+/// and the attributes of the one at that place, or the group of what is made there
+int file_inherit(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view name = check_text(L, 2);
+  const Dir& place = check_dir(L, 3);
+  const std::string_view path = check_text(L, 4);
+  auto& done = push_box<Result<void>>(L);
+  done = inherit(dir, name, place, path);
   return push_done(L, done);
 }
 
@@ -98,6 +120,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"content", guard<file_content>},
     {"swap", guard<file_swap>},
     {"sync", guard<file_sync>},
+    {"inherit", guard<file_inherit>},
     {"set_mode", guard<file_set_mode>},
     {"make_dirs", guard<file_make_dirs>},
     {"remove_empty", guard<file_remove_empty>},

@@ -329,6 +329,19 @@ void LuaState::disarm() {
   if (--armed_depth_ == 0) deadline_.store(0);
 }
 
+LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_(steady_ns()) {
+  state_.host_works_.store(true);
+}
+
+LuaState::HostWork::~HostWork() {
+  std::int64_t deadline = state_.deadline_.load();
+  // Another deadline is another stretch: whoever waits for its end begins anew.
+  if (deadline != 0 && deadline != kExpired) {
+    state_.deadline_.compare_exchange_strong(deadline, deadline + (steady_ns() - since_));
+  }
+  state_.host_works_.store(false);
+}
+
 void LuaState::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
   std::int64_t expected = steady_ns();
@@ -371,6 +384,7 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) 
 
 /// `late`: how much later than asked for the watchdog woke up.
 void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
+  if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
     if (late > 1'000'000'000) {  // the whole process was stopped: that is not Lua's time

@@ -70,6 +70,21 @@ class LuaState {
   void end_in(std::int64_t ms);
   void never_end() { budget_end_.store(0); }
 
+  /// For as long as it lives the host itself works at something that may take its time, such as a
+  /// slow disk: that is not Lua's time, nobody is impatient with it, and it is not ended halfway.
+  /// No call of Lua's may be made meanwhile.
+  class HostWork {
+   public:
+    explicit HostWork(lua_State* L);
+    ~HostWork();
+    HostWork(const HostWork&) = delete;
+    HostWork& operator=(const HostWork&) = delete;
+
+   private:
+    LuaState& state_;
+    const std::int64_t since_;
+  };
+
   /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
   const char* killed_at() const { return killed_at_; }
 
@@ -124,6 +139,7 @@ class LuaState {
   // The moment (steady, ns) after which Lua is killed; 0 while none runs; kExpired once it fell.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};
+  std::atomic<bool> host_works_{false};
   pthread_t lua_thread_{};               // guarded by mutex_
   int overdue_ticks_ = 0;                // the watchdog's own, as are the next two
   std::int64_t impatient_deadline_ = 0;  // the stretch of Lua that somebody waits for the end of

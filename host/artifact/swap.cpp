@@ -106,6 +106,23 @@ int copy_bytes(int from, int to) {
   }
 }
 
+// As far as this user may: only root gives files away.
+void give_owner(const Name& name, uid_t owner, gid_t group) {
+  if (::fchownat(name.dir(), name.text(), owner, group, AT_SYMLINK_NOFOLLOW) == 0) return;
+  (void)!::fchownat(name.dir(), name.text(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW);
+}
+
+// The folder that a file is made in, or the last one there is on the way to it.
+Fd folder_for(const Dir& dir, std::string_view rel) {
+  for (;;) {
+    const auto slash = rel.rfind('/');
+    rel = slash == std::string_view::npos ? std::string_view(".") : rel.substr(0, slash);
+    const std::string folder(rel);
+    Fd fd(open_beneath(dir.fd(), folder.c_str(), O_RDONLY | O_DIRECTORY, 0, Links::kNone));
+    if (fd || rel == ".") return fd;
+  }
+}
+
 // Makes `to`, which is not there, the same as `from`. 0 or an errno; nothing is left then.
 int copy(const Name& from, const Name& to, const struct stat& info) {
   if (S_ISLNK(info.st_mode)) {
@@ -119,6 +136,8 @@ int copy(const Name& from, const Name& to, const struct stat& info) {
       ::openat(to.dir(), to.text(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!made) return errno;
   int number = copy_bytes(source.get(), made.get());
+  give_owner(to, info.st_uid, info.st_gid);
+  copy_attributes(source.get(), made.get());
   if (number == 0 && ::fchmod(made.get(), info.st_mode & 07777) != 0) number = errno;
   if (number == 0 && sync_bytes(made.get()) != 0) number = errno;
   const int closing = made.close();
@@ -233,6 +252,34 @@ Result<void> swap_files(const Dir& dir, std::string_view path, const Dir& other,
     if (number == ENOTSUP || number == EXDEV) number = exchange_by_hand(place, was, staged, next);
   }
   if (number != 0) return fail(number);
+  return {};
+}
+
+Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place,
+                     std::string_view path) {
+  const Name staged = find(dir, rel);
+  if (!staged.folder) return failure(dir, rel, "look at", errno);
+  if (!is_proper(path)) return failure(place, path, "look at", EINVAL);
+  const Name model = find(place, path);
+  Looked own, at;
+  if (const int number = look(staged, own); number != 0)
+    return failure(dir, rel, "look at", number);
+  if (!own.there || S_ISDIR(own.info.st_mode)) return failure(dir, rel, "look at", EINVAL);
+  const bool is_there = model.folder && look(model, at) == 0 && at.there &&
+                        (S_ISREG(at.info.st_mode) || S_ISLNK(at.info.st_mode));
+  if (!is_there) {
+    const Fd folder = folder_for(place, path);
+    struct stat info {};
+    if (folder && ::fstat(folder.get(), &info) == 0 && (info.st_mode & S_ISGID) != 0)
+      give_owner(staged, static_cast<uid_t>(-1), info.st_gid);
+    return {};
+  }
+  if (at.info.st_uid != own.info.st_uid || at.info.st_gid != own.info.st_gid)
+    give_owner(staged, at.info.st_uid, at.info.st_gid);
+  if (!S_ISREG(at.info.st_mode) || !S_ISREG(own.info.st_mode)) return {};
+  const Fd from(::openat(model.dir(), model.text(), kReading));
+  const Fd to(::openat(staged.dir(), staged.text(), kReading));
+  if (from && to) copy_attributes(from.get(), to.get());
   return {};
 }
 

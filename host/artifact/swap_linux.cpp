@@ -2,9 +2,12 @@
 
 #include <linux/fs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <string>
 
 #include "host/artifact/swap_names.h"
 
@@ -28,6 +31,26 @@ int exchange_names(int from_dir, const char* from, int to_dir, const char* to) {
 
 int rename_to_new_name(int from_dir, const char* from, int to_dir, const char* to) {
   return rename_with(from_dir, from, to_dir, to, RENAME_NOREPLACE);
+}
+
+void copy_attributes(int from, int to) {
+  const ssize_t length = ::flistxattr(from, nullptr, 0);
+  if (length <= 0) return;
+  std::string names(static_cast<std::size_t>(length), '\0'), value;
+  const ssize_t listed = ::flistxattr(from, names.data(), names.size());
+  if (listed <= 0) return;
+  names.resize(static_cast<std::size_t>(listed));
+  for (std::size_t at = 0; at < names.size(); at += std::strlen(&names[at]) + 1) {
+    const char* name = &names[at];
+    // A capability was given to the bytes that were there.
+    const bool is_security = std::strncmp(name, "security.", 9) == 0;
+    if (is_security && std::strcmp(name, "security.selinux") != 0) continue;
+    const ssize_t size = ::fgetxattr(from, name, nullptr, 0);
+    if (size < 0) continue;
+    value.assign(static_cast<std::size_t>(size), '\0');
+    const ssize_t got = ::fgetxattr(from, name, value.data(), value.size());
+    if (got >= 0) (void)::fsetxattr(to, name, value.data(), static_cast<std::size_t>(got), 0);
+  }
 }
 
 }  // namespace moonlet

@@ -8,5 +8,8 @@ namespace moonlet {
 int exchange_names(int from_dir, const char* from, int to_dir, const char* to);
 /// Renames, and fails with EEXIST when the new name is taken.
 int rename_to_new_name(int from_dir, const char* from, int to_dir, const char* to);
+/// Gives a file the extended attributes of another one, such as its access list, as far as this
+/// user may; never what the kernel takes from a file that is written.
+void copy_attributes(int from, int to);
 
 }  // namespace moonlet

@@ -16,6 +16,8 @@ int rename_to_new_name(int, const char*, int, const char*) {
   return -1;
 }
 
+void copy_attributes(int, int) {}
+
 }  // namespace moonlet
 
 #endif  // not __linux__

@@ -122,9 +122,11 @@ class Walker {
       list.update(entry.path + "\n" + std::to_string(static_cast<int>(entry.kind)) + " " +
                   std::to_string(entry.bytes) + " " + entry.sha256 + "\n");
       whole.unhashed = whole.unhashed || entry.unhashed;
+      if (whole.error.empty() && !entry.error.empty())
+        whole.error = entry.path + ": " + entry.error;
     });
     fold_ = outer;
-    if (!walked) whole.error = walked.error().message;
+    if (!walked && whole.error.empty()) whole.error = walked.error().message;
     if (whole.error.empty()) whole.sha256 = list.hex();
     return whole;
   }

@@ -18,6 +18,7 @@ local look = require "moonlet.internal.look"
 local spending = require "moonlet.internal.spending"
 local stay = require "moonlet.internal.stay"
 local usage = require "moonlet.internal.usage"
+local worktree = require "moonlet.internal.worktree"
 
 local M = {}
 
@@ -88,6 +89,8 @@ local function abandon(job, earlier)
   local used = spending.used(job, prompt, result)
   local text = ("its input was changed while attempt %d was under way"):format(earlier.a)
   local touched, changed = stay.left(run, seen, told)
+  local carried = worktree.give_up(run, key, job.dir, stay.has_worktree(job) and nil or earlier.tree)
+  if carried then changed = core.json.array(carried) end
   journal.attempt(run, key, { number = earlier.a, status = "abandoned", why = exit.why, exit_code = exit.code,
     class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = result.usage, used = used,
     outside = touched, changed = changed, error = text, taken_over = true })
@@ -105,7 +108,7 @@ local function next_attempt(job, last, hash, first)
   first.number, first.tries = last.a + 1, 1
   local prompt = last.repairs and last.h == hash and attempts.read_left(job.run, job.dir .. "/prompt.md", prompt_cap)
   if prompt then
-    first.repair, first.prompt, first.seen = true, prompt, last.seen
+    first.repair, first.prompt, first.seen, first.tree = true, prompt, last.seen, last.tree
     first.told = stay.was_told(job.run, job.step.key, last.a)
   end
   return first
@@ -129,7 +132,7 @@ local function first_attempt(job, last, hash)
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
   if state == "exited" and attempts.is_lost(job, last.a) then state = "lost" end
-  local attempt = { number = last.a, repair = last.repair, state = state, seen = last.seen }
+  local attempt = { number = last.a, repair = last.repair, state = state, seen = last.seen, tree = last.tree }
   attempt.told = state == "lost" and call.in_place or stay.was_told(run, step.key, last.a)
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
   attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
@@ -149,7 +152,7 @@ local function record_attempt(job, hash, attempt, need)
   -- That of a repair round is nowhere else.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repair)
   journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = job.place.stored(),
-    need = need, runner = job.runner.name, model = job.model })
+    need = need, runner = job.runner.name, model = job.model, tree = job.place.tree })
 end
 
 --- One attempt, from the reserve of the budget to what it came to.
@@ -160,6 +163,8 @@ local function run_attempt(job, hash, attempt, own_budget)
   spending.retake(job, attempt.number, hash, own_budget)
   return budget.with(own_budget, need, function()
     stay.enter(job, attempt)
+    -- Whoever had the work tree before may have heard that the account is closed.
+    if not attempt.state and job.call.in_place then retry.check(job) end
     record_attempt(job, hash, attempt, need)
     local result = attempts.run(job, attempt)
     stay.check_there(job, attempt, result)
@@ -253,18 +258,47 @@ local function all_attempts(job, last, hash, own_budget)
   end
 end
 
+--- Whether a resumed run takes up what the last attempt has left: it came to its end by itself, though what follows
+--- from that is not on record, or it waits for a repair.
+local function is_taken_up(job)
+  local key = job.step.key
+  local last = job.run.journal.begins[key]
+  if not last then return false end
+  if last.spent then return last.repairs or false end
+  if job.ended then return job.ended ~= "cancelled" end
+  -- Under this host it was not waited for to its end.
+  return core.process.attempt(key, attempts.id(key, last.a)) == "exited"
+end
+
 local function run_attempts(job, last, hash, own_budget)
   local ok, result = pcall(all_attempts, job, last, hash, own_budget)
   if ok then return result end
-  -- What ended well, and could only not be recorded, is taken up by a resumed run.
-  stay.leave(job, nil, core.task.pending_error() == nil)
+  local asked, kept = pcall(is_taken_up, job)
+  -- What nobody knows of is not thrown away.
+  stay.leave(job, nil, not asked or kept)
   error(result, 0)
+end
+
+--- An attempt of an agent that was under way where rules are asked by now.
+local function give_up_earlier(run, key, dir)
+  local last = run.journal and run.journal.begins[key]
+  local id = last and not last.spent and attempts.id(key, last.a)
+  local state = id and core.process.attempt(key, id) or "none"
+  if state == "none" then return end
+  if state == "running" then core.process.stop(key, id) end
+  local changed = worktree.give_up(run, key, dir, last.tree)
+  local text = ("rules are asked now: attempt %d of an agent is given up"):format(last.a)
+  run.emit("warning", { step = key, text = text })
+  journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text,
+    changed = changed and core.json.array(changed) or nil })
+  journal.spent(run, key)
 end
 
 --- The rules are a function of the preset: they cost nothing and are asked each time.
 local function run_rules_step(run, key, dir, call, routed)
   local step = run.begin_step(key, "agent", "rules")
   core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
+  give_up_earlier(run, key, dir)
   run.open_directory(dir)
   run.write_artifact(dir .. "/prompt.md", call.prompt, true)
   local ok, result = pcall(run_rules, call)
@@ -319,7 +353,8 @@ local function do_agent(job, last, hash, own_budget)
   local ok, result = pcall(run_attempts, job, last, hash, own_budget)
   if not ok then
     local list = journal.attempts(job.run, job.step.key)
-    result = { status = "failed", text = "", error = result, attempts = list, files_changed = stay.changed(job, list) }
+    result = { status = "failed", text = "", error = result, attempts = list, warnings = job.left_warnings,
+      files_changed = stay.changed(job, list, job.left) }
   end
   job.step.attempts, job.step.files_changed = result.attempts, result.files_changed
   job.step.model = usage.model_of(result.attempts) or job.model
@@ -362,6 +397,8 @@ local function run_agent_step(job, key, own_budget)
   step.attempts, step.model = value.attempts, usage.model_of(value.attempts) or job.model
   run.end_step(step, "ok", {})
   value.dir = run.absolute(job.dir)
+  -- A merge comes to its end whoever cancels it; what it held off is heard once it is on record.
+  if not step.cached then core.task.check() end
   return value
 end
 

@@ -6,6 +6,7 @@ local host_failure = require "moonlet.internal.host_failure"
 local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
@@ -13,7 +14,6 @@ local answer_cap = 8 << 20
 local encoded_cap = 12 << 20 -- of an answer as JSON: bytes that are no text take six times their size there
 local log_cap = 64 << 20
 local stderr_cap = 64 << 10
-local longest_turn_ms = 50 -- of reading, until others have theirs
 
 ---@class moonlet.Attempt
 ---@field number integer
@@ -22,6 +22,7 @@ local longest_turn_ms = 50 -- of reading, until others have theirs
 ---@field state string?         what became of it under another host: running, exited
 ---@field tries integer?        how many there were with this input, where the number says nothing of that
 ---@field seen any              the look before it, as the journal has it, where there is one to compare with
+---@field tree string?          the worktree that it had under another host
 ---@field told boolean?          a person was told what it touched that no agent may write
 
 local function rename(...) return host_failure.call(core.run.rename, ...) end
@@ -131,17 +132,17 @@ end
 local function read_events(job, runner, state)
   local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log", runner.lines)
   if not reader then return end
-  local since = core.clock.monotonic()
-  while true do
-    local lines, numbers, others, last = core.lines.read(reader, true)
-    if not lines then break end
-    stream.take(runner, state, lines, numbers, others, last)
-    if core.clock.monotonic() - since >= longest_turn_ms then
-      core.task.sleep(0)
-      since = core.clock.monotonic()
+  local pause = turn.new()
+  local read, err = pcall(function()
+    while true do
+      local lines, numbers, others, last = core.lines.read(reader, true)
+      if not lines then break end
+      stream.take(runner, state, lines, numbers, others, last)
+      pause()
     end
-  end
+  end)
   core.lines.close(reader)
+  if not read then error(err, 0) end
 end
 
 --- A file that the agent may have left: nil when there is none that can be used. What the system
@@ -268,8 +269,10 @@ end
 ---@param attempt moonlet.Attempt
 ---@return moonlet.RunnerResult
 function M.run(job, attempt)
+  job.ended = nil
   if job.cassette then return play(job, attempt) end
   local exit = follow.during(job, function() return run_process(job, attempt) end)
+  job.ended = exit.why
   local result = conclude(job, job.runner, exit)
   if job.run.options.record then cassette.keep(job, attempt, exit) end
   return result

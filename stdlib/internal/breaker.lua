@@ -57,7 +57,7 @@ end
 ---@field runner string
 
 --- What refuses calls on a credential at the moment; nil when nothing does.
----@param credential string  a hash; see attempt.lua
+---@param credential string  of a job: a hash of what it logs in with
 ---@return moonlet.Refusal?
 function M.refusal(credential)
   local found = read(folder(), credential)

@@ -1,17 +1,23 @@
 --- What changed on disk between two looks at a folder: by git where there is a repository (ignored
 --- files do not count), else by walking it.
 local host_git = require "moonlet.internal.host_git"
+local state_folder = require "moonlet.internal.state_folder"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
 local walk_cap = 20000
 local status_cap = 16 << 20
+local git_wall_ms = 10 * 60 * 1000
 local list_cap = 64 << 20
+local refs_cap = 256 << 10
 local listed_cap = 2000
 local margin_ms = 20 -- a file system takes its time from a clock that ticks every 10 ms at the latest
 
 ---@class moonlet.Snapshot
 ---@field head string?                   the commit that is checked out, or "" before the first
+---@field branch string?                that is checked out
+---@field refs table<string, string>?     of the branches, the tags and the stash
 ---@field files table<string, string>     path -> what tells one state of it from another
 ---@field flagged table<string, string>?  the same of the tracked files that git was told not to look at
 ---@field nested string[]                folders of other repositories, which are walked: git is not run in them
@@ -22,6 +28,7 @@ local margin_ms = 20 -- a file system takes its time from a clock that ticks eve
 ---@field run table?                      these three where it was taken by this host
 ---@field root any?
 ---@field ignored string[]?               what git ignores: whole folders as one
+---@field declared string[]?              folders of which what git ignores is among the files
 
 local function digest(text) return core.text.sha256(text):sub(1, 16) end
 
@@ -41,6 +48,7 @@ local function read_status(snapshot, text)
       skip_next = false
     elseif kind == "#" then
       snapshot.head = entry:match("^# branch%.oid (%S+)") or snapshot.head
+      snapshot.branch = entry:match("^# branch%.head (.+)$") or snapshot.branch
     elseif kind == "!" then
       snapshot.ignored[#snapshot.ignored + 1] = entry:sub(3)
     else
@@ -65,25 +73,53 @@ local function read_status(snapshot, text)
   if snapshot.head == "(initial)" then snapshot.head = "" end
 end
 
+--- Calls fn(rules, folder) with what holds git where it reads what an agent has left, and a folder that it may write.
+local function held(run, fn)
+  local _, _, common = host_git.dirs(run.top)
+  local base = state_folder.path()
+  local parent = base and core.file.make_root(base .. "/looks")
+  local name = parent and ("%s-%s"):format(run.id, core.clock.random_hex(8))
+  local folder = name and core.file.make_root(base .. "/looks/" .. name) and base .. "/looks/" .. name
+  if not folder then return fn(nil, nil) end
+  local ok, result = pcall(fn, host_git.rules(run, common or run.top .. "/.git", { folder }), folder)
+  core.file.remove(parent, name)
+  if not ok then error(result, 0) end
+  return result
+end
+
+--- Raises where git cannot be asked: that is no sign that nothing changed.
 local function git(run, folder, words, cap)
-  local exit = core.process.run {
-    step = "changes", cwd = folder, wall = 60000, cap = cap, argv = host_git.command(words),
-    env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1" }),
-  }
+  local exit = held(run, function(rules, temporary)
+    return core.process.run {
+      step = "changes", cwd = folder, wall = git_wall_ms, cap = cap, argv = host_git.command(words),
+      env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1",
+        GIT_LITERAL_PATHSPECS = "1", TMPDIR = temporary }), confine = rules,
+    }
+  end)
   if exit.why == "exited" and exit.code == 0 then return exit.stdout, exit.stdout_cut or nil end
+  local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
+  error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet run resume " .. run.id,
+    message = ("what changed in the work tree cannot be told: git %s failed: %s"):format(words[1],
+      core.text.printable(said, 400)) }, 0)
 end
 
 --- Notes the files beneath `folder`, without what is git's own and moonlet's.
 local function walk(snapshot, folder, left)
-  for _, entry in ipairs(core.file.list(snapshot.root, folder) or {}) do
-    local path = folder == "." and entry.name or folder .. "/" .. entry.name
-    if entry.type == "directory" then
-      if entry.name ~= ".git" and path ~= ".agent" then left = walk(snapshot, path, left) end
-    elseif left == 0 then
-      snapshot.partial = true
-    else
-      left = left - 1
-      snapshot.files[path] = digest(fingerprint(snapshot.root, path))
+  local pending, pause = { folder }, turn.new()
+  while #pending > 0 do
+    local at = table.remove(pending)
+    pause()
+    for _, entry in ipairs(core.file.list(snapshot.root, at) or {}) do
+      local path = at == "." and entry.name or at .. "/" .. entry.name
+      if entry.type == "directory" then
+        if entry.name ~= ".git" and path ~= ".agent" then pending[#pending + 1] = path end
+      elseif left == 0 then
+        snapshot.partial = true
+        return 0
+      else
+        left = left - 1
+        snapshot.files[path] = digest(fingerprint(snapshot.root, path))
+      end
     end
   end
   return left
@@ -108,7 +144,6 @@ local function add_flagged(snapshot, run, folder, before)
     return
   end
   local text, cut = git(run, folder, { "ls-files", "-v", "--stage", "-z" }, list_cap)
-  if not text then return end
   snapshot.flagged, snapshot.partial = {}, snapshot.partial or cut
   local left = walk_cap
   for tag, mode, path in text:gmatch("(%a) (%d+) %x+ %d\t([^%z]+)%z") do
@@ -119,6 +154,25 @@ local function add_flagged(snapshot, run, folder, before)
     end
   end
   if left == 0 then snapshot.partial = true end
+end
+
+--- The branches and tags, and the stash: what they lead to may be nowhere else.
+local function add_refs(snapshot, run, folder)
+  local text, cut = git(run, folder, { "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags",
+    "refs/stash" }, refs_cap)
+  if cut then return end
+  snapshot.refs = {}
+  for ref, object in text:gmatch("(%S+) (%x+)\n") do snapshot.refs[ref] = object end
+end
+
+--- What somebody has made of the branches; that the one which is checked out goes on is told by its files.
+local function add_moved(paths, before, after)
+  if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
+  for ref, object in pairs(before.refs or {}) do
+    local own = ref == "refs/heads/" .. (before.branch or "") or ref == "refs/heads/" .. (after.branch or "")
+    local now = after.refs and after.refs[ref]
+    if after.refs and now ~= object and (not own or not now) then paths[".git/" .. ref] = true end
+  end
 end
 
 local function add_nested(snapshot, before)
@@ -136,31 +190,53 @@ local function add_nested(snapshot, before)
   add(snapshot.nested)
 end
 
-local function git_snapshot(run, folder, root, whole, before)
+--- What git ignores in folders that were declared: the work of a step may be all of that.
+local function add_ignored(snapshot, run, folder)
+  if not snapshot.declared[1] then return end
+  local words = { "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--",
+    table.unpack(snapshot.declared) }
+  local text, cut = git(run, folder, words, list_cap)
+  local left = walk_cap
+  for path in text:gmatch("([^%z]+)%z") do
+    if path:sub(-1) ~= "/" and path:sub(1, 7) ~= ".agent/" then
+      left = left - 1
+      if left < 0 then break end
+      snapshot.files[path] = digest(fingerprint(snapshot.root, path))
+    end
+  end
+  if cut or left < 0 then snapshot.partial = true end
+end
+
+local function git_snapshot(run, folder, root, whole, before, declared)
   local own, common = host_git.dirs(folder)
   local snapshot = { run = run, root = root, files = {}, nested = {}, ignored = {}, at = core.clock.wall(),
+    declared = before and before.declared or declared or {},
     index = own and fingerprint(own, "index"), exclude = common and fingerprint(common, "info/exclude") }
   local text
   text, snapshot.partial = git(run, folder, { "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
     "--no-renames", "--ignore-submodules=dirty", before and "--ignored=matching" or "--ignored=no" }, status_cap)
-  if not text then return nil end
   read_status(snapshot, text)
   add_submodules(snapshot, before)
-  if whole then add_flagged(snapshot, run, folder, before) end
+  add_ignored(snapshot, run, folder)
+  if whole then
+    add_flagged(snapshot, run, folder, before)
+    add_refs(snapshot, run, folder)
+  end
   add_nested(snapshot, before)
   return snapshot
 end
 
---- Looks at a folder.
+--- Looks at a folder; raises when it cannot be looked at.
 ---@param run table
 ---@param folder string  absolute
 ---@param whole boolean?  somebody may write all of it, and what is git's: it is not only git's word that counts
 ---@param before moonlet.Snapshot?  what it is to be compared with
----@return moonlet.Snapshot?  nil when it cannot be looked at
-function M.snapshot(run, folder, whole, before)
-  local root = core.file.root(folder)
-  if not root then return nil end
-  if run.home.git then return git_snapshot(run, folder, root, whole, before) end
+---@param declared string[]?  folders of which what git ignores is looked at too
+---@return moonlet.Snapshot
+function M.snapshot(run, folder, whole, before, declared)
+  local root, err = core.file.root(folder)
+  if not root then error(err, 0) end
+  if run.home.git then return git_snapshot(run, folder, root, whole, before, declared) end
   local snapshot = { root = root, files = {}, nested = {}, at = core.clock.wall() }
   walk(snapshot, ".", walk_cap)
   return snapshot
@@ -187,14 +263,16 @@ end
 function M.record(snapshot)
   return { head = snapshot.head, files = flat(snapshot.files), flagged = snapshot.flagged and flat(snapshot.flagged),
     nested = core.json.array(snapshot.nested), index = snapshot.index, exclude = snapshot.exclude, at = snapshot.at,
-    partial = snapshot.partial }
+    partial = snapshot.partial, branch = snapshot.branch, refs = snapshot.refs and flat(snapshot.refs),
+    declared = core.json.array(snapshot.declared or {}) }
 end
 
 ---@param kept table  as record() gave it
 ---@return moonlet.Snapshot
 function M.of_record(kept)
   return { head = kept.head, files = map_of(kept.files), flagged = kept.flagged and map_of(kept.flagged),
-    nested = kept.nested, index = kept.index, exclude = kept.exclude, at = kept.at, partial = kept.partial }
+    nested = kept.nested, index = kept.index, exclude = kept.exclude, at = kept.at, partial = kept.partial,
+    branch = kept.branch, refs = kept.refs and map_of(kept.refs), declared = kept.declared or {} }
 end
 
 local function differing(paths, before, after)
@@ -219,7 +297,9 @@ local function add_committed(paths, before, after)
     if head ~= "" then words[#words + 1] = head end
   end
   words[#words + 1] = "--"
-  for path in (git(after.run, after.run.top, words, status_cap) or ""):gmatch("([^%z]+)%z") do paths[path] = true end
+  -- Where a commit is gone the moved HEAD is told all the same.
+  local asked, text = pcall(git, after.run, after.run.top, words, status_cap)
+  for path in (asked and text or ""):gmatch("([^%z]+)%z") do paths[path] = true end
 end
 
 local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
@@ -241,11 +321,10 @@ local function add_hidden(paths, before, after)
 end
 
 --- What differs between two looks: paths, sorted; a moved HEAD as ".git/HEAD".
----@param before moonlet.Snapshot?
----@param after moonlet.Snapshot?
+---@param before moonlet.Snapshot
+---@param after moonlet.Snapshot
 ---@return string[] paths, boolean cut
 function M.between(before, after)
-  if not before or not after then return {}, false end
   local found = {}
   differing(found, before.files, after.files)
   if before.flagged and after.flagged then
@@ -254,6 +333,7 @@ function M.between(before, after)
     end
   end
   if before.head and after.head then add_committed(found, before, after) end
+  add_moved(found, before, after)
   if before.at and after.ignored then add_hidden(found, before, after) end
   local paths = {}
   for path in pairs(found) do paths[#paths + 1] = path end

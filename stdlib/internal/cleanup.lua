@@ -18,9 +18,10 @@ local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cance
 --- Calls `fn` where no cancellation reaches it, but for a time limit of its own. Nothing is raised.
 ---@param what string
 ---@param fn fun(shield: any)
+---@param ms integer?  the limit; that of ctx:finally
 ---@return boolean ok, any error
-function M.shielded(what, fn)
-  local shield = task.open_scope { timeout = finally_ms, shield = true, what = what }
+function M.shielded(what, fn, ms)
+  local shield = task.open_scope { timeout = ms or finally_ms, shield = true, what = what }
   local ok, err = pcall(fn, shield)
   task.wait_scope(shield)
   task.close_scope(shield)

@@ -298,8 +298,7 @@ function M.before(ctx, argv, beside)
 end
 
 --- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads,
---- it is
---- commands.
+--- it is commands.
 ---@param ctx moonlet.Ctx
 ---@param job moonlet.Job
 ---@param prompt string

@@ -2,12 +2,13 @@
 --- of git's starts programs. The kernel's rules can only allow, and whoever may make a file at the top may
 --- write beneath all of it: so this is looked at before and after, and a change is told by name.
 local host_git = require "moonlet.internal.host_git"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
 local walk_cap = 200000
-local pause_every = 200
 local journal_cap = 64 << 20
+local tail_bytes = 4096
 --- What the host and other commands write in a run at any time.
 local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
 
@@ -22,46 +23,63 @@ local function fingerprint(root, path)
   return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
 end
 
---- Notes all files beneath `folder` as `prefix` names them.
-local function note(look, root, folder, prefix)
+--- Notes all files beneath `folder` as `prefix` names them; by what `state` tells of one.
+local function note(look, root, folder, prefix, state)
+  state = state or fingerprint
   local info = core.file.stat(root, folder)
   if not info then return end
   if info.type ~= "directory" then
-    look.files[prefix .. folder] = fingerprint(root, folder)
+    look.files[prefix .. folder] = state(root, folder)
     return
   end
-  local pending, folders = { folder }, 0
+  local pending = { folder }
   while #pending > 0 do
     local at = table.remove(pending)
-    folders = folders + 1
-    if folders % pause_every == 0 then core.task.sleep(0) end
+    look.pause()
     for _, entry in ipairs(core.file.list(root, at) or {}) do
       local path = join(at, entry.name)
       if entry.type == "directory" then
         pending[#pending + 1] = path
       elseif look.left > 0 then
         look.left = look.left - 1
-        look.files[prefix .. path] = fingerprint(root, path)
+        look.files[prefix .. path] = state(root, path)
       end
     end
   end
 end
 
---- What of a git folder names programs to start.
-local function note_git_dir(look, root, folder, prefix)
-  for _, name in ipairs { "hooks", "config", "config.worktree", "info/attributes" } do
-    note(look, root, join(folder, name), prefix)
+--- Git writes its config anew where nothing of it changes.
+local function content(root, path) return (core.file.content(root, path)) end
+
+--- What of a git folder names programs to start, or says that it is another one.
+local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir", "rebase-merge/git-rebase-todo",
+  "rebase-apply", "sequencer/todo" }
+
+local deepest = 40 -- folders: of submodules, whose names may have slashes, within submodules
+
+local function note_git_dir(look, root, folder, prefix, depth)
+  for _, name in ipairs(starting) do note(look, root, join(folder, name), prefix, content) end
+  -- Others may make a worktree, or remove one, at any time.
+  for _, entry in ipairs(core.file.list(root, join(folder, "worktrees")) or {}) do
+    local path = join(folder, "worktrees") .. "/" .. entry.name
+    for _, name in ipairs { "commondir", "config.worktree", "rebase-merge/git-rebase-todo" } do
+      look.passing[prefix .. path .. "/" .. name] = content(root, path .. "/" .. name)
+    end
   end
-  for _, group in ipairs { "modules", "worktrees" } do
-    for _, entry in ipairs(core.file.list(root, join(folder, group)) or {}) do
-      local path = join(folder, group) .. "/" .. entry.name
+  local function add_modules(at, left)
+    look.pause()
+    for _, entry in ipairs(left > 0 and core.file.list(root, at) or {}) do
+      local path = at .. "/" .. entry.name
       if entry.type == "directory" then
-        for _, name in ipairs { "hooks", "config", "config.worktree" } do
-          note(look, root, path .. "/" .. name, prefix)
+        if core.file.stat(root, path .. "/HEAD") then
+          note_git_dir(look, root, path, prefix, left - 1)
+        else
+          add_modules(path, left - 1)
         end
       end
     end
   end
+  add_modules(join(folder, "modules"), depth or deepest)
 end
 
 local function git_dirs(run)
@@ -69,7 +87,7 @@ local function git_dirs(run)
   if path then return path end
   local exit = core.process.run { step = "guarded", cwd = run.top, wall = 60000, cap = 1 << 16,
     env = host_git.environment(run),
-    argv = host_git.command { "rev-parse", "--path-format=absolute", "--git-common-dir" } }
+    argv = host_git.command({ "rev-parse", "--path-format=absolute", "--git-common-dir" }) }
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end
   return (exit.stdout:gsub("\n$", ""))
 end
@@ -80,6 +98,11 @@ local function note_git(look, run)
   look.git = look.git or git_dirs(run)
   local root = look.git and core.file.root(look.git)
   if root then note_git_dir(look, root, "", ".git/") end
+  for _, path in ipairs(top and look.nested or {}) do
+    if (core.file.stat(top, path .. "/.git") or {}).type == "directory" then
+      note_git_dir(look, top, path .. "/.git", "")
+    end
+  end
 end
 
 --- The beginning of a journal, which only grows: nil when it is too long to be looked at.
@@ -89,12 +112,44 @@ local function beginning(root, path, size)
   return text and core.text.sha256(text)
 end
 
+--- The last records of a journal that was `size` bytes long. Each tells of all those before it.
+local function tail(root, path, size)
+  local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
+  return text and core.text.sha256(text):sub(1, 32)
+end
+
+local function journal_of(id) return "runs/" .. id .. "/steps.jsonl" end
+
 local function note_journal(look, root, id)
-  local path = "runs/" .. id .. "/steps.jsonl"
+  local path = journal_of(id)
   local known = look.before and look.before.journals[path]
   local info = core.file.stat(root, path)
   local size = known and known.size or info and info.size
-  if info and size then look.journals[path] = { size = size, hash = beginning(root, path, size) } end
+  if not info or not size then return end
+  local wholly = known and known.hash or not known and look.live[id]
+  if wholly then
+    look.journals[path] = { size = size, hash = beginning(root, path, size) }
+  else
+    look.journals[path] = { size = size, tail = tail(root, path, size) }
+  end
+end
+
+--- What a host that drives a run, or a person who decides about it, puts on record.
+local others = { '"t":"drive"', '"t":"decision"', '"t":"over"' }
+
+--- Whether somebody drove a run between the two looks: its journal is whole, and has grown by that.
+local function was_driven(look, run, root, id)
+  local path = journal_of(id)
+  local known = look.before and look.before.journals[path]
+  local info = known and known.tail and core.file.stat(root, path)
+  if not info or info.size <= known.size or tail(root, path, known.size) ~= known.tail then return false end
+  local report = core.journal.verify(run.home.handle, id)
+  if not report or report.line or report.torn_bytes > 0 then return false end
+  local text = core.file.part(root, path, known.size, math.min(info.size - known.size, journal_cap)) or ""
+  for _, word in ipairs(others) do
+    if text:find(word, 1, true) then return true end
+  end
+  return false
 end
 
 local function task_of(root, id)
@@ -118,7 +173,8 @@ local function note_agent(look, run)
   local before = look.before
   for _, entry in ipairs(core.file.list(root, "runs") or {}) do
     local id = entry.name
-    if id == run.id or core.runs.holder(run.home.handle, id) then
+    look.pause()
+    if id == run.id or core.runs.holder(run.home.handle, id) or was_driven(look, run, root, id) then
       look.live[id] = true
       if id ~= run.id then look.live[task_of(root, id) or id] = true end
     end
@@ -147,18 +203,22 @@ end
 --- Looks at all of it; with an earlier look, at what that one saw.
 ---@param run table
 ---@param before table?
+---@param nested string[]?  the repositories in the work tree
 ---@return table look
-function M.look(run, before)
-  local look = { files = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
-    git = before and before.git }
+function M.look(run, before, nested)
+  local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
+    git = before and before.git, nested = before and before.nested or nested, pause = turn.new() }
   if run.home.git then note_git(look, run) end
   note_agent(look, run)
-  look.before = nil
+  look.before, look.pause = nil, nil
   return look
 end
 
 --- The run, or the sidecar, that a path belongs to.
 local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:match("^%.agent/sidecars/([^/]+)/") end
+
+--- The step of this run that a path belongs to, as its folder.
+local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
 --- The files by a short hash each, those of another run or sidecar by one for its folder.
 local function condensed(files)
@@ -197,45 +257,53 @@ end
 ---@return table
 function M.record(look)
   if look.condensed then return look.condensed end
-  local files, own, journals = core.json.array {}, {}, core.json.array {}
+  local files, own, journals, steps = core.json.array {}, {}, core.json.array {}, set_of(look.steps)
   for path, state in pairs(look.files) do
-    local is_own = false
-    for _, dir in ipairs(look.steps) do is_own = is_own or path:sub(1, #dir + 8) == ".agent/" .. dir .. "/" end
-    if not is_own then own[path] = state end
+    if not steps[step_of(path)] then own[path] = state end
   end
   for path, state in pairs(condensed(own)) do
     files[#files + 1] = path
     files[#files + 1] = state
   end
   for path, seen in pairs(look.journals) do
-    if look.live[owner(".agent/" .. path)] then journals[#journals + 1] = { path, seen.size, seen.hash } end
+    journals[#journals + 1] = { path, seen.size, seen.hash or core.json.null, seen.tail }
   end
-  return { files = files, journals = journals, live = keys_of(look.live), names = keys_of(look.names), git = look.git }
+  local others_git = core.json.array {}
+  for path, state in pairs(look.passing) do table.move({ path, state }, 1, 2, #others_git + 1, others_git) end
+  return { files = files, passing = others_git, journals = journals, live = keys_of(look.live),
+    names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
+
+--- Whether it tells the same as looks do now: an earlier moonlet looked at less.
+---@param kept table
+---@return boolean
+function M.is_record(kept) return type(kept.passing) == "table" end
 
 ---@param kept table  as record() gave it
 ---@return table look  to compare with
 function M.of_record(kept)
   local look = { files = {}, journals = {}, live = set_of(kept.live), names = set_of(kept.names), git = kept.git,
-    steps = {}, condensed = kept }
+    steps = {}, passing = {}, nested = kept.nested, condensed = kept }
+  for i = 1, #(kept.passing or {}), 2 do look.passing[kept.passing[i]] = kept.passing[i + 1] end
   for i = 1, #kept.files, 2 do look.files[kept.files[i]] = kept.files[i + 1] end
-  for _, item in ipairs(kept.journals) do look.journals[item[1]] = { size = item[2], hash = item[3] } end
+  for _, item in ipairs(kept.journals) do
+    look.journals[item[1]] = { size = item[2], hash = item[3] ~= core.json.null and item[3] or nil, tail = item[4] }
+  end
   return look
 end
 
---- What differs between two looks: paths relative to the top, sorted. What began or went on meanwhile is
+--- What differs between two looks: paths relative to the top, sorted. What began meanwhile, or what somebody drove, is
 --- another command's, and is passed over, but for the part of a journal that was there before.
 ---@param before table
 ---@param after table
 ---@return string[]
 function M.between(before, after)
   local paths, files = {}, before.condensed and condensed(after.files) or after.files
-  local known = {}
+  local known, steps = {}, set_of(after.steps)
   for path in pairs(before.files) do known[owner(path) or ""] = true end
   local function add(path)
     local own = owner(path)
-    local step = path:find("^%.agent/sidecars/[^/]+/steps/") ~= nil
-    if own and (before.live[own] or after.live[own]) and not step then return end
+    if own and (before.live[own] or after.live[own]) and not steps[step_of(path)] then return end
     if own and not known[own] then return end
     paths[#paths + 1] = path
   end
@@ -248,9 +316,13 @@ function M.between(before, after)
   for path, seen in pairs(before.journals) do
     local now = after.journals[path]
     local own = owner(".agent/" .. path)
-    if (before.live[own] or after.live[own]) and (not now or now.hash ~= seen.hash) then
+    local intact = now and now.hash == seen.hash and now.tail == seen.tail
+    if (before.live[own] or after.live[own]) and not intact then
       paths[#paths + 1] = ".agent/" .. path
     end
+  end
+  for path, state in pairs(before.passing) do
+    if after.passing[path] and after.passing[path] ~= state then paths[#paths + 1] = path end
   end
   for name in pairs(after.names) do
     if not before.names[name] then paths[#paths + 1] = name end

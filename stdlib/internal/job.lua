@@ -29,7 +29,10 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field cwd string            absolute; of the present attempt
 ---@field writable string[]     further folders that it may write; of the present attempt
 ---@field place moonlet.Workspace?  where it works; from an attempt to the one that repairs it
+---@field left string[]?        what its last attempt has changed, which was ended
+---@field left_warnings string[]?
 ---@field touched table?        the error of an agent that wrote what no agent may write
+---@field ended string?         how the process of its last attempt ended, which this host has waited for
 ---@field limits {wall: integer, idle: integer}
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's

@@ -2,16 +2,18 @@
 --- to be done is on record first, each file is exchanged with what was there as one step, and what came out
 --- is looked at before it is let go. What the user changed meanwhile is put back.
 local overlay = require "moonlet.internal.overlay"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
-local head = "moonlet landing 1"
+local head = "moonlet landing 2"
 local record_cap = 256 << 20
-local pause_every = 200
 
 ---@class moonlet.Landing
 ---@field entries moonlet.OverlayEntry[]   deletions first
 ---@field folders string[]                 that are made for it
+---@field left string[]                    what stays behind
+---@field top string                       of the work tree
 ---@field work any
 ---@field stage any
 
@@ -22,17 +24,20 @@ end
 
 local function content(root, path) return must(core.file.content(root, path)) end
 
-local function open(run, dir)
+local function open(run, dir, top)
   local folder = run.absolute(overlay.folder(dir))
-  return { entries = {}, folders = {}, work = must(core.file.root(run.top)), stage = must(core.file.make_root(folder)) }
+  return { entries = {}, folders = {}, left = {}, top = top, work = must(core.file.root(top)),
+    stage = must(core.file.make_root(folder)) }
 end
 
 local function write_record(landing)
-  local parts = { head }
-  for _, folder in ipairs(landing.folders) do table.move({ "folder", folder, "", "", "" }, 1, 5, #parts + 1, parts) end
-  for _, entry in ipairs(landing.entries) do
-    table.move({ "file", entry.path, entry.base, entry.result, entry.name }, 1, 5, #parts + 1, parts)
+  local parts = { head, "top", landing.top, "", "", "" }
+  local function add(kind, path, base, result, name)
+    table.move({ kind, path, base or "", result or "", name or "" }, 1, 5, #parts + 1, parts)
   end
+  for _, folder in ipairs(landing.folders) do add("folder", folder) end
+  for _, path in ipairs(landing.left) do add("left", path) end
+  for _, entry in ipairs(landing.entries) do add("file", entry.path, entry.base, entry.result, entry.name) end
   must(core.file.write(landing.stage, "record", table.concat(parts, "\0") .. "\0"))
 end
 
@@ -132,7 +137,7 @@ end
 
 --- Brings back what was there. True when all of it is as it was, but for what others have changed since.
 local function take_back(landing)
-  local whole = true
+  local whole, breathe = true, turn.new()
   for i = #landing.entries, 1, -1 do
     local entry = landing.entries[i]
     local ok = pcall(function()
@@ -145,6 +150,7 @@ local function take_back(landing)
       if content(landing.stage, entry.name) ~= entry.result then exchange(landing, entry) end
     end)
     whole = whole and ok
+    breathe()
   end
   for i = #landing.folders, 1, -1 do core.file.remove_empty(landing.work, landing.folders[i]) end
   return whole
@@ -152,6 +158,8 @@ end
 
 local function drop(run, dir)
   local root = must(core.file.root(run.absolute(dir)))
+  -- Without it the rest is nothing that anybody goes on with.
+  if core.file.stat(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
 
@@ -171,35 +179,52 @@ local function changed_meanwhile(entry)
       core.text.printable(entry.path, 300)) }
 end
 
---- Does what is open; nothing can cancel it between two files.
-local function carry_out(run, dir, landing, standings)
+--- Calls fn where nothing can cancel it. Nothing is raised.
+---@param fn function
+---@return boolean ok, any error
+function M.shielded(fn, ...)
   local shield = core.task.open_scope { shield = true, what = "a merge" }
+  local ok, err = pcall(fn, ...)
+  core.task.wait_scope(shield)
+  core.task.close_scope(shield)
+  return ok, err
+end
+
+--- Does what is open.
+local function carry_out(run, dir, landing, standings)
+  local breathe = turn.new()
   local ok, err = pcall(function()
-    for i, entry in ipairs(landing.entries) do
+    for _, entry in ipairs(landing.entries) do
       if (not standings or standings[entry] == "open") and not put(landing, entry) then
         error(changed_meanwhile(entry), 0)
       end
-      if i % pause_every == 0 then core.task.sleep(0) end
+      breathe()
     end
     for _, entry in ipairs(landing.entries) do
       if entry.result == "" then remove_emptied(landing.work, entry.path) end
     end
   end)
-  if not ok then ok, err = pcall(give_up, run, dir, landing, err) end
-  core.task.wait_scope(shield)
-  core.task.close_scope(shield)
-  if not ok then error(err, 0) end
+  if not ok then give_up(run, dir, landing, err) end
 end
 
---- Puts the entries in place; raises, and brings all back, when it cannot.
+--- Puts the entries in place, and calls `done`; raises, and brings all back, when it cannot. Nothing cancels it once
+--- it has begun.
 ---@param run table
 ---@param dir string    the step's folder
 ---@param entries moonlet.OverlayEntry[]
-function M.land(run, dir, entries)
-  local landing = open(run, dir)
-  landing.entries, landing.folders = in_order(entries), missing_folders(landing.work, entries)
+---@param left string[]
+---@param done fun()    puts on record that it is done
+function M.land(run, dir, entries, left, done)
+  local landing = open(run, dir, run.top)
+  landing.entries, landing.left = in_order(entries), left
+  landing.folders = missing_folders(landing.work, entries)
+  core.task.check()
   write_record(landing)
-  carry_out(run, dir, landing)
+  local ok, err = M.shielded(function()
+    carry_out(run, dir, landing)
+    done()
+  end)
+  if not ok then error(err, 0) end
 end
 
 --- What an earlier host had on record and did not end; nil when there is none.
@@ -208,12 +233,16 @@ function M.pending(run, dir)
   local root = core.file.root(run.absolute(overlay.folder(dir)))
   local text = root and core.file.read(root, "record", record_cap)
   if not text or text:sub(1, #head + 1) ~= head .. "\0" then return nil end
-  local landing = open(run, dir)
+  local top = text:match("^top%z([^%z]+)%z", #head + 2)
+  if not top then return nil end
+  local landing = open(run, dir, top)
   local fields = "(%l+)%z([^%z]+)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z"
   for kind, path, base, result, name in text:sub(#head + 2):gmatch(fields) do
     if kind == "folder" then
       landing.folders[#landing.folders + 1] = path
-    else
+    elseif kind == "left" then
+      landing.left[#landing.left + 1] = path
+    elseif kind == "file" then
       landing.entries[#landing.entries + 1] = { path = path, base = base, result = result, name = name }
     end
   end
@@ -227,10 +256,12 @@ end
 ---@param dir string
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
-function M.go_on(run, dir, landing, again)
+---@param done fun()   puts on record that it is done
+function M.go_on(run, dir, landing, again, done)
   local standings, list, changed = {}, {}, false
   local ok, err = pcall(function()
-    for i, entry in ipairs(landing.entries) do
+    local breathe = turn.new()
+    for _, entry in ipairs(landing.entries) do
       local stands = standing(landing, entry)
       if stands == "changed" then
         changed = true
@@ -242,35 +273,51 @@ function M.go_on(run, dir, landing, again)
         list[#list + 1] = entry
         standings[entry] = stands
       end
-      if i % pause_every == 0 then core.task.sleep(0) end
+      breathe()
     end
   end)
   if not ok then
-    if type(err) == "table" and err.class == "conflict" then give_up(run, dir, landing, err) end
+    if type(err) == "table" and err.class == "conflict" then
+      err = select(2, M.shielded(give_up, run, dir, landing, err))
+    end
     error(err, 0)
   end
   if changed then
     landing.entries = in_order(list)
     write_record(landing)
   end
-  carry_out(run, dir, landing, standings)
+  ok, err = M.shielded(function()
+    carry_out(run, dir, landing, standings)
+    done()
+  end)
+  if not ok then error(err, 0) end
 end
 
 --- Brings back what an earlier host had begun to put in place, for an attempt that nobody wants any more.
+---@return boolean  whether there was anything
 function M.undo(run, dir)
   local landing = M.pending(run, dir)
   if landing then
-    for _, entry in ipairs(landing.entries) do standing(landing, entry) end
-    if not take_back(landing) then
+    local ok, whole = M.shielded(function()
+      local breathe = turn.new()
+      for _, entry in ipairs(landing.entries) do
+        standing(landing, entry)
+        breathe()
+      end
+      return take_back(landing)
+    end)
+    if not (ok and whole) then
       error({ kind = "failed", message = "what an earlier attempt had begun to merge could not be brought back",
         hint = "what was there before is in " .. run.absolute(overlay.folder(dir)) }, 0)
     end
   end
-  local root = core.file.root(run.absolute(dir))
-  if root then must(core.file.remove(root, "landing")) end
+  M.forget(run, dir)
+  return landing ~= nil
 end
 
 --- Lets go of what was there before.
-function M.forget(run, dir) drop(run, dir) end
+function M.forget(run, dir)
+  if core.file.root(run.absolute(dir)) then drop(run, dir) end
+end
 
 return M

@@ -10,7 +10,7 @@ local M = {}
 ---@class moonlet.Look
 ---@field in_place boolean
 ---@field whole boolean             the whole work tree may be written
----@field tree moonlet.Snapshot?
+---@field tree moonlet.Snapshot?    nil in what an earlier moonlet could not look at
 ---@field guard table?              of guarded.lua
 ---@field stored any                as it is in the journal
 
@@ -18,10 +18,12 @@ local M = {}
 ---@param run table
 ---@param in_place boolean
 ---@param whole boolean
+---@param declared string[]?  folders that it may write
 ---@return moonlet.Look
-function M.take(run, in_place, whole)
-  return { in_place = in_place, whole = whole, guard = whole and guarded.look(run) or nil,
-    tree = changes.snapshot(run, run.top, whole) }
+function M.take(run, in_place, whole, declared)
+  local tree = changes.snapshot(run, run.top, whole, nil, not whole and declared or nil)
+  return { in_place = in_place, whole = whole, tree = tree,
+    guard = whole and guarded.look(run, nil, tree.nested) or nil }
 end
 
 --- What stands for a look in the journal.
@@ -41,6 +43,7 @@ end
 function M.kept(stored)
   local kept = stored ~= nil and values.get(stored)
   if type(kept) ~= "table" or kept.in_place == nil then return nil end
+  if kept.guard and not guarded.is_record(kept.guard) then return nil end
   return { in_place = kept.in_place, whole = kept.whole, tree = kept.tree and changes.of_record(kept.tree),
     guard = kept.guard and guarded.of_record(kept.guard), stored = stored }
 end
@@ -59,6 +62,10 @@ end
 ---@param look moonlet.Look
 ---@return string[] paths, boolean cut
 function M.changed(run, look)
+  if not look.tree then
+    error({ kind = "failed",
+      message = "what changed in the work tree cannot be told: nobody could look at it before" }, 0)
+  end
   return changes.between(look.tree, changes.snapshot(run, run.top, look.whole, look.tree))
 end
 
@@ -69,7 +76,12 @@ end
 function M.text(run, look)
   if not look then return "nobody knows what: the look from before it began is lost\n" end
   local touched = M.touched(run, look)
-  if #touched == 0 then return changes.text(M.changed(run, look)) end
+  if #touched == 0 then
+    local looked, paths, cut = pcall(M.changed, run, look)
+    if looked then return changes.text(paths, cut) end
+    if core.task.pending_error() then error(paths, 0) end
+    return ("nobody knows what: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths))
+  end
   return changes.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. Git "
     .. "was not asked for the rest, for they can make it start programs)\n"
 end

@@ -61,7 +61,6 @@ function M.left_behind(root, taken)
   local histories, files = {}, {}
   walk(root, ".", function(at, entry)
     local path = join(at, entry.name)
-    if path == ".agent" then return false end
     if entry.name ~= ".git" then
       if (entry.type == "file" or entry.type == "link") and not taken[path] then files[#files + 1] = path end
       return true
@@ -74,15 +73,20 @@ function M.left_behind(root, taken)
   return histories, files
 end
 
---- Raises when something was put into the folder of a submodule: in a worktree they are all empty, and a
---- patch of the repository cannot hold what lies in another one.
+--- Raises when something was put into the folder of a submodule, or in its place: in a worktree they are all empty,
+--- and a patch of the repository cannot hold what lies in another one.
 ---@param root any
----@param path string      of the worktree
----@param entries string   what `git ls-files --stage -z` prints
+---@param path string                     of the worktree
+---@param entries moonlet.IndexEntry[]    what it began with
+---@return string[] gone                  those whose folder is not there any more
 function M.refuse_submodules(root, path, entries)
-  for submodule in entries:gmatch("160000 %x+ %d\t([^%z]+)") do
-    local list = core.file.list(root, submodule)
-    if list and #list > 0 then
+  local gone = {}
+  for _, entry in ipairs(entries) do
+    local submodule = entry.path
+    local info = entry.mode == "160000" and entry.tag ~= "S" and core.file.stat(root, submodule)
+    if info == nil then
+      gone[#gone + 1] = submodule
+    elseif info and (info.type ~= "directory" or #(core.file.list(root, submodule) or {}) > 0) then
       local shown = core.text.printable(submodule, 200)
       error({ kind = "failed",
         message = ("what the agent made in the submodule %s cannot be carried over, so nothing was"):format(shown),
@@ -90,6 +94,7 @@ function M.refuse_submodules(root, path, entries)
           path, shown) }, 0)
     end
   end
+  return gone
 end
 
 return M

@@ -1,12 +1,13 @@
 --- An index of git's that is the host's own: what a work tree holds is taken into it, and the one of the
 --- user, or of an agent, is only read. No command of git that would look into a nested repository is used:
 --- the config that lies there is an agent's.
+local host_failure = require "moonlet.internal.host_failure"
 local host_git = require "moonlet.internal.host_git"
 
 local M = {}
 
 local list_cap = 64 << 20
-local most_bytes = 100000 -- of a command line that names paths
+local whole_file = 1 << 40
 
 local function verb_of(words)
   for _, word in ipairs(words) do
@@ -20,8 +21,22 @@ end
 ---@field may_fail boolean?
 ---@field may_cut boolean?
 ---@field cap integer?
+---@field between string?
 ---@field stdin_file string?
 ---@field stdout_file string?
+
+--- What the machine says when it is not git, nor the repository, that cannot.
+local of_the_machine = { "No space left on device", "Disk quota exceeded", "Read%-only file system",
+  "Too many open files", "Input/output error", "Cannot allocate memory" }
+
+local function fail(verb, exit)
+  local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
+  local err = { kind = "failed", message = ("git %s failed: %s"):format(verb, core.text.printable(said, 600)) }
+  for _, text in ipairs(of_the_machine) do
+    if said:find(text) then host_failure.mark(err) end
+  end
+  error(err, 0)
+end
 
 --- Runs git; raises when it fails.
 ---@param run table
@@ -34,19 +49,22 @@ function M.git(run, key, cwd, words, options)
   options = options or {}
   local exit = core.process.run {
     step = key .. "/worktree", argv = host_git.command(words), cwd = cwd,
-    env = host_git.environment(run, options.env), wall = 10 * 60 * 1000, cap = options.cap or 8 << 20,
-    stdin_file = options.stdin_file, stdout_file = options.stdout_file,
+    env = host_git.environment(run, options.env), wall = 10 * 60 * 1000,
+    cap = options.cap or options.stdout_file and whole_file or 8 << 20, stdin_file = options.stdin_file,
+    stdout_file = options.stdout_file,
   }
+  if exit.stdout_write_error then
+    error(host_failure.mark { kind = "failed", message = ("cannot write %s: %s"):format(
+      run.absolute(options.stdout_file), exit.stdout_write_error) }, 0)
+  end
   if exit.why == "exited" and (exit.code == 0 or options.may_fail) then
     if not exit.stdout_cut or options.may_cut then return exit end
     error({ kind = "failed", message = ("git %s lists more than can be looked at"):format(verb_of(words)) }, 0)
   end
-  local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  error({ kind = "failed", message = ("git %s failed: %s"):format(verb_of(words),
-    core.text.printable(said, 600)) }, 0)
+  fail(verb_of(words), exit)
 end
 
---- Hands a list to a command of git, which reads it from a file with zeros between.
+--- Hands a list to a command of git, which reads it from a file with zeros between, or `options.between`.
 ---@param run table
 ---@param key string
 ---@param dir string    beneath `.agent`
@@ -54,16 +72,18 @@ end
 ---@param command string[]
 ---@param list string[]
 ---@param options moonlet.GitOptions
+---@return table? exit  nil where there is nothing to hand on
 function M.feed(run, key, dir, cwd, command, list, options)
-  if #list == 0 then return end
+  if #list == 0 then return nil end
   local root, err = core.file.make_root(run.absolute(dir))
-  local written
-  if root then written, err = core.file.write(root, "changes.list", table.concat(list, "\0") .. "\0") end
+  local written, between = nil, options.between or "\0"
+  if root then written, err = core.file.write(root, "changes.list", table.concat(list, between) .. between) end
   if not written then error(err, 0) end
   options.stdin_file = dir .. "/changes.list"
-  local ok, why = pcall(M.git, run, key, cwd, command, options)
+  local ok, exit = pcall(M.git, run, key, cwd, command, options)
   core.file.remove(root, "changes.list")
-  if not ok then error(why, 0) end
+  if not ok then error(exit, 0) end
+  return exit
 end
 
 --- Copies an index with its time: git tells by it which entries to look at again.
@@ -77,13 +97,21 @@ function M.copy(run, key, from, to)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
-local function copy_users(run, key, file)
+--- Takes the index of the user, whose entries are all in that one file then.
+---@param run table
+---@param key string
+---@param file string  absolute
+function M.copy_users(run, key, file)
   -- In a hook of `git commit -a` it is another file than the repository's.
   local own = core.system.env "GIT_INDEX_FILE"
   local exit = M.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-path", "index" },
     { env = own and { GIT_INDEX_FILE = own } or nil })
-  if M.copy(run, key, exit.stdout:gsub("\n$", ""), file) then return end
-  M.git(run, key, run.top, { "read-tree", "HEAD" }, { env = { GIT_INDEX_FILE = file } })
+  local env = { GIT_INDEX_FILE = file }
+  if M.copy(run, key, exit.stdout:gsub("\n$", ""), file) then
+    M.git(run, key, run.top, { "update-index", "--no-split-index" }, { env = env })
+  else
+    M.git(run, key, run.top, { "read-tree", "HEAD" }, { env = env })
+  end
 end
 
 --- The tracked files that differ from the index: those that are there, and those that are gone.
@@ -103,11 +131,9 @@ local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdi
 local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
 --- Takes files into an index as they are, and those that are gone out of it.
----@param words (fun(...: string): string[])?  what comes before the command
-function M.take(run, key, dir, cwd, changed, gone, env, words)
-  words = words or function(...) return { ... } end
-  M.feed(run, key, dir, cwd, words(table.unpack(removing)), gone, { env = env })
-  M.feed(run, key, dir, cwd, words(table.unpack(adding)), changed, { env = env })
+function M.take(run, key, dir, cwd, changed, gone, env)
+  M.feed(run, key, dir, cwd, removing, gone, { env = env })
+  M.feed(run, key, dir, cwd, adding, changed, { env = env })
 end
 
 --- Calls fn(env) with an index that is a file of our own, and is gone afterwards.
@@ -127,45 +153,30 @@ function M.with(parent, name, fn)
   return result
 end
 
---- Fills such an index with what the user's work tree holds of what is tracked. `check` sees the user's
---- own index first.
----@param check fun(env: table)?
-function M.fill(run, key, dir, env, check)
-  copy_users(run, key, env.GIT_INDEX_FILE)
-  if check then check(env) end
-  local changed, gone = M.tracked_changes(run, key, run.top,
-    { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=dirty" }, env)
-  M.take(run, key, dir, run.top, changed, gone, env)
+--- The entries that some paths have in an index, as `update-index --index-info` takes them.
+---@param entries moonlet.IndexEntry[]
+---@return string[]
+function M.info_of(entries)
+  local list = {}
+  for i, entry in ipairs(entries) do list[i] = ("%s %s 0\t%s"):format(entry.mode, entry.id, entry.path) end
+  return list
 end
 
---- The entries of these paths in an index, as `update-index --index-info` takes them.
-local function entries_of(run, key, paths, env)
-  local wanted, found = {}, {}
-  for _, path in ipairs(paths) do wanted[path] = true end
-  local first, last = 1, 0
-  while last < #paths do
-    local bytes = 0
-    repeat
-      last = last + 1
-      bytes = bytes + #paths[last] + 1
-    until last == #paths or bytes + #paths[last + 1] > most_bytes
-    local exit = M.git(run, key, run.top, { "ls-files", "--stage", "-z", "--", table.unpack(paths, first, last) },
-      { cap = list_cap, env = { GIT_INDEX_FILE = env.GIT_INDEX_FILE, GIT_LITERAL_PATHSPECS = "1" } })
-    first = last + 1
-    for entry, path in exit.stdout:gmatch("(%d+ %x+ 0)\t([^%z]+)%z") do
-      if wanted[path] then found[#found + 1] = entry .. "\t" .. path end
-    end
+---@class moonlet.IndexEntry
+---@field path string
+---@field mode string   as git writes it: 100644, 100755, 120000, 160000
+---@field id string
+---@field tag string?   what `git ls-files -t` says of it
+
+--- What an index holds.
+---@return moonlet.IndexEntry[]
+function M.entries(run, key, env)
+  local exit = M.git(run, key, run.top, { "ls-files", "-t", "--stage", "-z" }, { cap = list_cap, env = env })
+  local list = {}
+  for tag, mode, id, path in exit.stdout:gmatch("(%a) (%d+) (%x+) 0\t([^%z]+)%z") do
+    list[#list + 1] = { tag = tag, mode = mode, id = id, path = path }
   end
-  return found
-end
-
---- Reads these paths of the user's work tree anew, whatever the index believes, or was told, of them:
---- `there` are files, or links, `gone` are neither.
-function M.reread(run, key, dir, env, there, gone)
-  -- An entry that comes without times and flags is compared with the file.
-  M.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" }, entries_of(run, key, there, env),
-    { env = env })
-  M.take(run, key, dir, run.top, there, gone, env)
+  return list
 end
 
 return M

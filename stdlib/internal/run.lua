@@ -3,7 +3,6 @@ local journal = require "moonlet.internal.journal"
 local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
-local attempts = require "moonlet.internal.attempt"
 local budget = require "moonlet.internal.budget"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
@@ -15,10 +14,12 @@ local routing = require "moonlet.internal.routing"
 local spending = require "moonlet.internal.spending"
 local usage = require "moonlet.internal.usage"
 local state_of = require "moonlet.internal.state"
+local unreached = require "moonlet.internal.unreached"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
+local worktree = require "moonlet.internal.worktree"
 
 local M = {}
 
@@ -262,22 +263,6 @@ local function add_steps(run)
   end
 end
 
---- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
---- works beside the body nor is lost.
-local function add_cleanups(run)
-  function run.settle_cleanups(keys)
-    for _, around in ipairs(keys) do
-      for key, last in pairs(run.journal.begins) do
-        local id = key:sub(1, #around + 1) == around .. "/" and not last.spent and attempts.id(key, last.a)
-        if id and core.process.attempt(key, id) == "running" then
-          run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
-          core.process.take(key, id)
-        end
-      end
-    end
-  end
-end
-
 --- Raises where run.json is not what the journal says it was: to go on would make it so.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
@@ -342,7 +327,7 @@ function M.create(plan)
   add_paths(run)
   add_environment(run)
   add_steps(run)
-  add_cleanups(run)
+  run.settle_cleanups = function(keys) unreached.settle_cleanups(run, keys) end
   local before = plan.before
   local created = core.run.create {
     home = plan.home.handle, task_id = before and before.id or plan.task_id,
@@ -500,30 +485,6 @@ local function run_body(run)
   end)
 end
 
---- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
---- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
---- for runs to its end first. All else ends with the run.
-local function settle_unreached(run, ok, err)
-  if not run.journal.resumed then return end
-  local kind = not ok and type(err) == "table" and rawget(err, "kind")
-  for key, last in pairs(run.journal.begins) do
-    local id = attempts.id(key, last.a)
-    local state = not last.spent and not run.step_keys[key] and core.process.attempt(key, id)
-    if state == "running" and (last.once or kind == "parked" or kind == "quota") then
-      run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
-      core.process.take(key, id)
-    elseif ok and state == "running" then
-      core.process.stop(key, id)
-    end
-    if ok and state and state ~= "none" and not past.is_told(run, key) then
-      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
-      run.emit("warning", { step = key, text = text })
-      journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text })
-      journal.spent(run, key)
-    end
-  end
-end
-
 --- Lets the run go, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -535,8 +496,9 @@ end
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
+  if run.journal.resumed then worktree.bring_back(run) end
   local ok, result = run_body(run)
-  local settled, why = pcall(settle_unreached, run, ok, result)
+  local settled, why = pcall(unreached.settle, run, ok, result)
   if ok and not settled then ok, result = false, why end
   local recorded, envelope, code = pcall(finish, run, ok, result)
   if recorded then return envelope, code end

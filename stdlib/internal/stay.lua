@@ -6,11 +6,19 @@ local journal = require "moonlet.internal.journal"
 local look = require "moonlet.internal.look"
 local scope = require "moonlet.internal.scope"
 local workspace = require "moonlet.internal.workspace"
+local worktree = require "moonlet.internal.worktree"
 local jobs = require "moonlet.internal.job"
 
 local M = {}
 
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
+
+--- Whether a job has a worktree of its own, which takes the place of one that an earlier attempt left.
+---@param job moonlet.Job
+---@return boolean
+function M.has_worktree(job)
+  return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
+end
 
 --- Opens the place of an attempt, unless it is the one of the attempt that it repairs.
 ---@param job moonlet.Job
@@ -46,31 +54,52 @@ function M.watch(job, entry)
   job.touched, entry.outside = guarded.error(paths), or_nil(paths)
 end
 
---- Leaves the place without what was done there.
+local function warn(job, text)
+  job.left_warnings = job.left_warnings or {}
+  table.insert(job.left_warnings, text)
+  job.run.emit("warning", { step = job.step.key, text = text })
+end
+
+--- What an attempt that is not over, or whose answer is not taken, has done in its place. Of one that has no end it is
+--- told with its step.
+local function look_at(job, entry)
+  local place = job.place
+  if job.touched then return end
+  if entry then
+    entry.changed = or_nil(place.changed())
+    return
+  end
+  local paths = place.touched()
+  if #paths > 0 then
+    warn(job, guarded.error(paths).message)
+    return
+  end
+  job.left = place.changed()
+  if #job.left > 0 then
+    local files = #job.left == 1 and "file" or "files"
+    warn(job, ("it was ended, and has changed %d %s by then: %s%s"):format(#job.left, files,
+      core.text.printable(table.concat(job.left, ", ", 1, math.min(#job.left, 8)), 400), #job.left > 8 and ", …" or ""))
+  end
+end
+
+local function tell(job, what, err)
+  local text = ("%s: %s"):format(what, tostring(type(err) == "table" and err.message or err))
+  warn(job, text)
+end
+
+--- Leaves the place without what was done there. One that was cancelled does that too, as far as there is time.
 ---@param job moonlet.Job
 ---@param entry table?   of its last attempt; nil where that could not be told
 ---@param kept boolean?  a resumed run is to take up what is there
 function M.leave(job, entry, kept)
   local place = job.place
   if not place then return end
+  local looked, why = scope.shielded("the end of " .. job.step.key, function() look_at(job, entry) end)
   job.place = nil
-  -- One that was cancelled leaves no worktree behind either.
-  local done, err = scope.shielded("the end of " .. job.step.key, function()
-    local looked, why = pcall(function()
-      if entry and not job.touched then
-        entry.changed = or_nil(place.changed())
-      elseif not entry and not job.touched then
-        local paths = place.touched()
-        if #paths > 0 then job.run.emit("warning", { step = job.step.key, text = guarded.error(paths).message }) end
-      end
-    end)
-    place.abandon(kept)
-    if not looked then error(why, 0) end
-  end)
-  if not done then
-    local text = "what it left could not be looked at: " .. tostring(type(err) == "table" and err.message or err)
-    job.run.emit("warning", { step = job.step.key, text = text })
-  end
+  local left, err = scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end,
+    worktree.removal_ms)
+  if not looked then tell(job, "what it left could not be looked at", why) end
+  if not left then tell(job, ("%s could not be removed"):format(place.tree or "its place"), err) end
 end
 
 --- What the attempts of a step that came after its last end have told in a field, each text once.
@@ -114,7 +143,13 @@ function M.finish(job, result, list)
     result.status, result.class, result.error = "failed", job.touched.class, job.touched
   elseif place then
     job.place = nil
-    paths, warnings[#warnings + 1] = place.finish()
+    local ok, some, warning = pcall(place.finish)
+    if not ok then
+      -- Where its work is kept: the script may go on, and nobody may be told of its error.
+      if type(some) == "table" and some.hint then job.left_warnings = { some.hint } end
+      error(some, 0)
+    end
+    paths, warnings[#warnings + 1] = some, warning
   end
   result.warnings, result.files_changed = warnings, M.changed(job, list, paths)
   return result

@@ -73,7 +73,8 @@ end
 ---@class moonlet.Workspace   of an attempt and of the one that is told what is wrong with its answer
 ---@field cwd string            absolute
 ---@field writable string[]
----@field anew boolean?         it is a new worktree
+---@field tree string?          the worktree that it is
+---@field anew boolean?         that is a new one
 ---@field env table<string, string>?  what the agent finds in its environment for that place
 ---@field stored fun(): any     what a host that goes on must know of how it was
 ---@field touched fun(): string[]  what was touched that no agent may write
@@ -120,11 +121,27 @@ local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.c
 
 --- How the work tree was before the first of the attempts that are told of as one. What a person was told of, of what
 --- no agent may write, is not told again.
-local function look_of(run, attempt, in_place, whole)
+local function look_of(run, key, attempt, in_place, whole, declared)
   local known = look.kept(attempt.seen)
-  if not known then return look.take(run, in_place, whole) end
-  if attempt.told and known.guard then known.guard, known.stored = guarded.look(run), nil end
+  if not known then
+    if attempt.seen ~= nil then
+      run.emit("warning", { step = key,
+        text = "what an earlier attempt found is lost: what is told of changes begins with what is there now" })
+    end
+    return look.take(run, in_place, whole, declared)
+  end
+  if attempt.told and known.guard then known.guard, known.stored = guarded.look(run, nil, known.guard.nested), nil end
   return known
+end
+
+--- What changed since the look; where there is too much to tell all of it that is told.
+local function changed_since(run, key, seen)
+  local paths, cut = look.changed(run, seen)
+  if cut then
+    run.emit("warning", { step = key,
+      text = ("more is there, or has changed, than is looked at: of what changed %d files are told"):format(#paths) })
+  end
+  return paths
 end
 
 local function watched(run, seen, fields)
@@ -136,12 +153,12 @@ end
 
 local function shared_tree(run, key, call, attempt)
   local folders, relative = declared_folders(run, call.writes)
-  local seen = look_of(run, attempt, false, inside("", relative))
+  local seen = look_of(run, key, attempt, false, inside("", relative), relative)
   return watched(run, seen, {
     cwd = run.resolve_cwd(call.cwd), writable = folders,
     changed = function()
       local own = {}
-      for _, path in ipairs((look.changed(run, seen))) do
+      for _, path in ipairs(changed_since(run, key, seen)) do
         if inside(path, relative) then
           own[#own + 1] = path
         else
@@ -162,12 +179,12 @@ local function in_place(run, key, call, attempt)
       "name a folder of the repository"), 0)
   end
   local release, env = writer.hold_for_agent(run, key)
-  local ok, seen = pcall(look_of, run, attempt, true, true)
+  local ok, seen = pcall(look_of, run, key, attempt, true, true)
   if not ok then
     release()
     error(seen, 0)
   end
-  local function changed() return (look.changed(run, seen)) end
+  local function changed() return changed_since(run, key, seen) end
   local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env })
   function place.finish()
     local looked, paths = pcall(changed)
@@ -183,9 +200,10 @@ local function own_worktree(run, key, dir, call, attempt)
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
   end
-  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repair or false)
+  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repair or false,
+    attempt.tree)
   return place_of {
-    cwd = tree.path, anew = anew, abandon = function(kept)
+    cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept)
       if not kept then worktree.remove(run, key, tree) end
     end,
     finish = function() return worktree.merge(run, key, dir, tree) end,

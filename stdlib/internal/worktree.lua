@@ -1,12 +1,13 @@
---- A git worktree of its own for a step that writes: what it changes comes back as one patch, or not at
---- all. The worktree lies outside of the repository, and git is told where everything is: the agent can
---- rewrite the `.git` file in it. What a patch cannot carry is never thrown away: the worktree is kept,
---- and told of.
+--- A git worktree of its own for a step that writes: all that it changes comes back, or nothing. The worktree
+--- lies outside of the repository, and git is told where everything is: the agent can rewrite the `.git` file in
+--- it. What cannot be carried over is never thrown away: the worktree is kept, and told of.
+local beginning = require "moonlet.internal.beginning"
 local host_git = require "moonlet.internal.host_git"
 local landing = require "moonlet.internal.landing"
 local nested = require "moonlet.internal.nested"
 local overlay = require "moonlet.internal.overlay"
 local own_index = require "moonlet.internal.own_index"
+local raw_git = require "moonlet.internal.raw_git"
 local state_folder = require "moonlet.internal.state_folder"
 local writer = require "moonlet.internal.writer"
 
@@ -15,6 +16,10 @@ local M = {}
 local git = own_index.git
 local listed_cap = 2000
 local apply_tries = 3
+local merge_ms = 10 * 1000 -- for others that write the work tree
+local removal_ms = 60 * 1000
+M.removal_ms = removal_ms
+local unused_ms = 24 * 3600 * 1000
 local list_cap = 64 << 20
 
 --- Where the worktrees of a repository are; nil where there is no place for them.
@@ -31,46 +36,21 @@ local function folder_of(run, key)
   return parent, ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
---- The git options that name a worktree without looking at what lies in it.
-local function words(tree, ...)
-  return { "--git-dir=" .. tree.git_dir, "--work-tree=" .. tree.path, ... }
-end
-
-local function refuse_unmerged(run, key, env)
-  local exit = git(run, key, run.top,
-    { "diff-files", "--name-only", "-z", "--diff-filter=U", "--ignore-submodules=all" }, { env = env, may_cut = true })
-  local path = exit.stdout:match("^([^%z]+)")
-  if not path then return end
-  error({ kind = "failed", message = ("a worktree cannot begin in the middle of a merge: %s is unmerged"):format(
-    core.text.printable(path, 200)),
-    hint = "resolve it and git add it, or give the merge up (git merge --abort, git rebase --abort); or declare "
-      .. "writes = { … }" }, 0)
-end
-
---- A commit of what the work tree holds now: the agent begins where the user is, and its patch fits.
---- Nothing points to the commit; untracked files are no part of it. The user's index is only read.
-local function present_state(run, key, dir, parent, name)
-  local head = git(run, key, run.top, { "rev-parse", "--quiet", "--verify", "HEAD^{commit}" }, { may_fail = true })
-  if head.code ~= 0 then
-    error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
-      hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
-  end
-  return own_index.with(parent, name, function(env)
-    own_index.fill(run, key, dir, env, function() refuse_unmerged(run, key, env) end)
-    local tree = git(run, key, run.top, { "write-tree" }, { env = env }).stdout:match("%x+")
-    local base = head.stdout:match("%x+")
-    local same = git(run, key, run.top, { "rev-parse", base .. "^{tree}" }).stdout:match("%x+")
-    if tree == same then return base end
-    return git(run, key, run.top, { "-c", "user.name=moonlet", "-c", "user.email=moonlet@localhost", "commit-tree",
-      "-p", base, "-m", "The work tree as a step began", tree }).stdout:match("%x+")
-  end)
-end
+--- Where git over the bytes of a worktree has its own: beside those of all the repository's.
+local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
 
 ---@class moonlet.Worktree
 ---@field path string      absolute
 ---@field git_dir string
----@field base string      the commit it began with
----@field carried { paths: string[], warning: string? }?  it was merged by a host that could not tell any more
+---@field base string      the tree it began with
+---@field branch string?   what the user had checked out then
+---@field raw moonlet.RawGit
+---@field carried moonlet.Carried?  it was merged by a host that could not tell any more
+
+---@class moonlet.Carried
+---@field paths string[]
+---@field warning string?
+---@field kept boolean?     the worktree holds what was not carried over
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
@@ -100,29 +80,37 @@ local function common_dir(run, key)
   return (exit.stdout:gsub("\n$", ""))
 end
 
---- What was put on record when it was made: the commit that it began with.
+--- What was put on record when it was made: the tree that it began with, and the branch.
 local function read_base(root, name)
-  local text = core.file.read(root, name .. ".base", 100)
-  return text and text:match("%x+")
+  local text = core.file.read(root, name .. ".base", 8192)
+  if not text then return nil end
+  local base, branch = text:match("^(%x+)\n([^\n]*)")
+  return base, branch
+end
+
+--- The branch that the user has checked out, or the commit.
+local function branch_of(run, key)
+  local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
+  if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
+  return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
 end
 
 local function carried_before(run, dir)
   local root = core.file.root(run.absolute(dir))
   local text = root and core.file.read(root, "changes.carried", list_cap)
   if not text then return nil end
-  local carried = { paths = {} }
-  for part in text:gmatch("([^%z]*)%z") do
-    if carried.warning == nil then carried.warning = part else carried.paths[#carried.paths + 1] = part end
-  end
-  if carried.warning == "" then carried.warning = nil end
-  return carried
+  local parts = {}
+  for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
+  return { kept = parts[1] == "kept", warning = parts[2] ~= "" and parts[2] or nil,
+    paths = table.move(parts, 3, #parts, 1, {}) }
 end
 
 --- Puts on record that it is done: what follows need not come to pass.
-local function note_carried(run, dir, paths, warning)
+local function note_carried(run, dir, carried)
   local root, err = core.file.root(run.absolute(dir))
   local written
-  local parts = table.move(paths, 1, #paths, 2, { warning or "" })
+  local parts = { carried.kept and "kept" or "", carried.warning or "" }
+  table.move(carried.paths, 1, #carried.paths, 3, parts)
   if root then written, err = core.file.write(root, "changes.carried", table.concat(parts, "\0") .. "\0") end
   if not written then error(err, 0) end
 end
@@ -139,17 +127,58 @@ local function forget_merge(run, key, dir)
   if not ok then error(err, 0) end
 end
 
+--- Those of worktrees that somebody else has removed.
+local function sweep_raw(parent)
+  local folder = raw_path(parent, ".")
+  local root, trees = core.file.root(folder), core.file.root(parent)
+  for _, entry in ipairs(root and trees and core.file.list(root, ".") or {}) do
+    local info = core.file.stat(root, entry.name)
+    local old = info and core.clock.wall() - info.mtime_ns // 1000000 > unused_ms
+    if old and not core.file.stat(trees, entry.name) then core.file.remove(root, entry.name) end
+  end
+end
+
+--- Makes it, with what the user has.
+local function make(run, key, dir, root, parent, name, tree)
+  sweep_raw(parent)
+  tree.raw = raw_git.open(run, key, raw_path(parent, name))
+  tree.branch = branch_of(run, key)
+  local begun = beginning.state(run, key, dir, tree.raw)
+  tree.base = begun.tree
+  writer.with_worktrees(run, key, git, run, key, run.top,
+    { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
+  tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+  -- Neither its HEAD nor its index is a witness: an agent that is not confined may have changed them.
+  beginning.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
+  local written, err = core.file.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
+  if not written then error(err, 0) end
+end
+
+--- Where an earlier attempt has put it on record, which may be elsewhere than this host would look.
+local function recorded_place(parent, first, path)
+  if not path then return nil end
+  local folder, name = split(path)
+  local ours = folder and folder:match("[^/]+$") == parent:match("[^/]+$") and name:gsub("^%d+%-", "") == first
+  local root = ours and folder:sub(1, 1) == "/" and core.file.root(folder)
+  if root then return folder, name, root end
+end
+
 --- The worktree of a step, made anew; with `keep` the one that an earlier attempt still works in.
 ---@param run table
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param keep boolean
+---@param path string?  where that attempt had it
 ---@return moonlet.Worktree, boolean? anew
-function M.open(run, key, dir, keep)
+function M.open(run, key, dir, keep, path)
   local parent, first = folder_of(run, key)
   local root, err = core.file.make_root(parent)
   if not root then error(err, 0) end
   local name, another = last_name(root, first)
+  if keep then
+    local folder, other, opened = recorded_place(parent, first, path)
+    if folder then parent, name, root = folder, other, opened end
+  end
   local tree = { path = parent .. "/" .. name, common = common_dir(run, key) }
   tree.carried = keep and carried_before(run, dir) or nil
   if tree.carried then return tree end
@@ -161,23 +190,25 @@ function M.open(run, key, dir, keep)
   end
   if there and not keep and kept then name, there = another, false end
   tree.path = parent .. "/" .. name
-  tree.base = keep and there and read_base(root, name)
+  if keep and there then tree.base, tree.branch = read_base(root, name) end
   if tree.base then
     tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+    tree.raw = raw_git.open(run, key, raw_path(parent, name))
     return tree
   end
   forget_merge(run, key, dir)
   M.remove(run, key, tree)
-  tree.base = present_state(run, key, dir, parent, name)
-  writer.with_worktrees(run, key, git, run, key, run.top,
-    { "worktree", "add", "--quiet", "--detach", "--force", tree.path, tree.base })
-  tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
-  -- Neither its HEAD nor its index is a witness: an agent that is not confined may have changed them.
-  own_index.copy(run, key, tree.git_dir .. "/index", tree.path .. ".begun")
-  local written
-  written, err = core.file.write(root, name .. ".base", tree.base .. "\n")
-  if not written then error(err, 0) end
-  return tree, true
+  local ok, why = pcall(make, run, key, dir, root, parent, name, tree)
+  if ok then return tree, true end
+  -- Somebody may have cancelled it while git was at work.
+  landing.shielded(M.remove, run, key, tree)
+  error(why, 0)
+end
+
+local function forget_raw(tree)
+  local raw, name = split(raw_path(split(tree.path)))
+  local root = core.file.root(raw)
+  if root then core.file.remove(root, name) end
 end
 
 --- Removes it, if it is there; of what git has of worktrees its own alone.
@@ -191,11 +222,34 @@ function M.remove(run, key, tree)
     writer.with_worktrees(run, key, git, run, key, run.top,
       { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
   end
-  for _, suffix in ipairs { "", ".base", ".kept", ".begun" } do
-    if root then core.file.remove(root, name .. suffix) end
+  local problem
+  for _, suffix in ipairs { "", ".base", ".kept" } do
+    local removed, err = true, nil
+    if root then removed, err = core.file.remove(root, name .. suffix) end
+    problem = problem or not removed and err or nil
   end
+  forget_raw(tree)
   local own, admin = find_admin(tree.common, tree)
   if own then writer.with_worktrees(run, key, core.file.remove, admin, own) end
+  if problem then error(problem, 0) end
+end
+
+--- What an attempt that is given up has left: says where its worktree is. Gives the files that were merged already,
+--- by a host that could not tell any more.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param path string?  of the worktree
+---@return string[]? paths
+function M.give_up(run, key, dir, path)
+  local carried = carried_before(run, dir)
+  local folder, name = split(path or "/")
+  local root = name and core.file.root(folder)
+  if root and core.file.stat(root, name) then
+    run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
+      "git worktree remove --force --force " .. path) })
+  end
+  return carried and carried.paths
 end
 
 --- From now on it is the user's.
@@ -208,73 +262,96 @@ end
 local function removal(tree) return "git worktree remove --force --force " .. tree.path end
 
 local function diff(tree, ...)
-  local command = words(tree, "diff", "--cached", ...)
+  local command = { "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
   return command
 end
 
---- What the agent changed, as moonlet.Change[].
+local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agent/" end
+
+local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
+
+--- What the agent changed.
+---@return moonlet.Change[]
 local function changes_of(run, key, tree, env)
-  local exit = git(run, key, run.top, diff(tree, "--name-status", "-z", "--ignore-submodules=all"),
-    { cap = list_cap, env = env })
+  local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
   local list = {}
-  for state, path in exit.stdout:gmatch("(%u)%z([^%z]+)%z") do list[#list + 1] = { state = state, path = path } end
+  for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
+    list[#list + 1] = { state = state, path = path, was = version(was, old), is = version(is, new) }
+  end
   return list
 end
 
---- The paths that an index holds.
-local function paths_in(run, key, tree, env)
-  local set = {}
-  local listed = git(run, key, tree.path, words(tree, "ls-files", "-z"), { cap = list_cap, env = env }).stdout
-  for path in listed:gmatch("([^%z]+)%z") do set[path] = true end
-  return set
-end
+--- What the worktree holds that is not carried over.
+---@class moonlet.LeftBehind
+---@field histories string[]   folders whose own history stays
+---@field files string[]       that git does not take
+---@field ours string[]        beneath .agent
+---@field submodules string[]  that are not there any more
 
---- Everything that the agent left, in an index of our own; ignored files too. Returns the folders whose own
---- history stays behind, and the files that do.
+--- Everything that the agent left, in an index of our own; ignored files too.
+---@return moonlet.LeftBehind
 local function gather(run, key, dir, tree, env)
   local root, err = core.file.root(tree.path)
   if not root then error(err, 0) end
-  local begun = own_index.copy(run, key, tree.path .. ".begun", env.GIT_INDEX_FILE)
-  if not begun then own_index.copy(run, key, tree.git_dir .. "/index", env.GIT_INDEX_FILE) end
-  local entries = git(run, key, tree.path, words(tree, "ls-files", "--stage", "-z"), { cap = list_cap, env = env })
-  nested.refuse_submodules(root, tree.path, entries.stdout)
+  local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
+  if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
+  local left, known, ours = { ours = {} }, {}, {}
+  left.submodules = nested.refuse_submodules(root, tree.path, own_index.entries(run, key, env))
   local changed, gone = own_index.tracked_changes(run, key, tree.path,
-    words(tree, "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all"), env)
-  local others = git(run, key, tree.path, words(tree, "ls-files", "--others", "-z"), { cap = list_cap, env = env })
+    { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
+  local function mine(paths)
+    local list = {}
+    for _, path in ipairs(paths) do
+      local own = is_ours(path) and ours or list
+      own[#own + 1] = path
+    end
+    return list
+  end
+  changed, gone = mine(changed), mine(gone)
+  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env })
   for path in others.stdout:gmatch("([^%z]+)%z") do
-    -- It was never meant for the repository.
-    local ours = path == ".agent" or path:sub(1, 7) == ".agent/"
-    if path:sub(-1) == "/" and not ours then
+    if path:sub(-1) == "/" and not is_ours(path) then
       nested.files(root, path:sub(1, -2), changed)
-    elseif not ours then
+    elseif not is_ours(path) then
       changed[#changed + 1] = path
     end
   end
-  own_index.take(run, key, dir, tree.path, changed, gone, env, function(...) return words(tree, ...) end)
-  return nested.left_behind(root, paths_in(run, key, tree, env))
+  own_index.take(run, key, dir, tree.path, changed, gone, env)
+  for _, entry in ipairs(own_index.entries(run, key, env)) do known[entry.path] = true end
+  for _, path in ipairs(ours) do known[path] = false end
+  left.histories, left.files = nested.left_behind(root, known)
+  local files = left.files
+  left.files = {}
+  for _, path in ipairs(files) do
+    local list = is_ours(path) and left.ours or left.files
+    list[#list + 1] = path
+  end
+  for _, path in ipairs(ours) do
+    if not core.file.stat(root, path) then left.ours[#left.ours + 1] = path end
+  end
+  return left
 end
 
 --- What a file comes to that somebody changed while its merge was interrupted.
-local function again(run, key, dir, tree, env, changes, entry)
+local function again(run, key, dir, tree, changes, entry)
   for _, change in ipairs(changes) do
     if change.path == entry.path then
-      local command = diff(tree, "--binary", "--full-index", "--ignore-submodules=all")
-      table.move({ "--", entry.path }, 1, 2, #command + 1, command)
-      local patch = overlay.folder(dir) .. "/part.patch"
-      git(run, key, run.top, command, { stdout_file = patch,
-        env = { GIT_INDEX_FILE = env.GIT_INDEX_FILE, GIT_LITERAL_PATHSPECS = "1" } })
-      return overlay.of(run, key, dir, split(tree.path), { change }, patch, entry.name .. "x")
+      return (overlay.of(run, key, dir, tree, { change }, entry.name .. "x"))
     end
   end
 end
 
 --- Works out what the work tree comes to, and brings it there. Somebody may save a file between the two.
-local function apply(run, key, dir, tree, changes, patch)
+local function apply(run, key, dir, tree, changes, done)
   local function once()
-    local entries = overlay.of(run, key, dir, split(tree.path), changes, patch, "")
-    if entries then landing.land(run, dir, entries) end
+    local entries, left = overlay.of(run, key, dir, tree, changes, "")
+    if #entries > 0 then
+      landing.land(run, dir, entries, left, function() done(left) end)
+    else
+      done(left)
+    end
   end
   local ok, err
   for _ = 1, apply_tries do
@@ -288,34 +365,69 @@ local function apply(run, key, dir, tree, changes, patch)
   error(err, 0)
 end
 
-local function warning_of(tree, histories, files)
+local function shown(list)
+  local more = #list > 8 and (" and %d more"):format(#list - 8) or ""
+  return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
+end
+
+--- What of it only the worktree has.
+local function kept_warning(tree, left)
   local parts = {}
-  local function shown(list)
-    local more = #list > 8 and (" and %d more"):format(#list - 8) or ""
-    return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
+  local function add(list, text)
+    if #list > 0 then parts[#parts + 1] = text:format(shown(list)) end
   end
-  if #histories > 0 then
-    parts[1] = ("the agent made a repository of its own: the files in %s were carried over, its history was not")
-      :format(shown(histories))
-  end
-  if #files > 0 then parts[#parts + 1] = "git does not take what the agent made as " .. shown(files) end
+  add(left.histories, "the agent made a repository of its own: the files in %s were carried over, its history was not")
+  add(left.files, "git does not take what the agent made as %s")
+  add(left.ours, "%s is in moonlet's own folder, where no agent writes, and was not carried over")
+  add(left.submodules, "that the agent removed the submodule %s was not carried over")
   if #parts == 0 then return nil end
   return ("%s, and is kept in %s; when you have what you want of it: %s"):format(table.concat(parts, "; "), tree.path,
     removal(tree))
 end
 
-local function bring(run, key, dir, tree, changes, patch, env)
+--- What a person is told of a merge that was done.
+local function carried_of(run, key, tree, changes, left, behind, patch)
+  local parts, gone, paths = {}, {}, {}
+  for _, path in ipairs(behind) do gone[path] = true end
+  for _, change in ipairs(changes) do
+    if #paths < listed_cap and not gone[change.path] then paths[#paths + 1] = change.path end
+  end
+  local kept = kept_warning(tree, left)
+  parts[1] = kept
+  if #behind > 0 then
+    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
+      shown(behind), run.absolute(patch))
+  end
+  local branch = branch_of(run, key)
+  if #changes > 0 and tree.branch and tree.branch ~= branch then
+    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are in that"):format(
+      core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
+  end
+  return { paths = paths, kept = kept ~= nil, warning = #parts > 0 and table.concat(parts, "; ") or nil }
+end
+
+local function bring(run, key, dir, tree, changes, patch, left)
   local release = writer.hold(run, key)
+  local carried
+  local function done(behind)
+    carried = carried_of(run, key, tree, changes, left, behind, patch)
+    if carried.kept then keep(tree) end
+    note_carried(run, dir, carried)
+    landing.forget(run, dir)
+  end
   local ok, err = pcall(function()
     local begun = landing.pending(run, dir)
     if begun then
-      landing.go_on(run, dir, begun, function(entry) return again(run, key, dir, tree, env, changes, entry) end)
+      landing.go_on(run, dir, begun, function(entry) return again(run, key, dir, tree, changes, entry) end,
+        function() done(begun.left) end)
     elseif #changes > 0 then
-      apply(run, key, dir, tree, changes, patch)
+      apply(run, key, dir, tree, changes, done)
+    else
+      done {}
     end
   end)
   release()
-  if ok then return end
+  if ok then return carried end
   if type(err) == "table" and err.class == "conflict" then
     local place = ("its changes are in %s, and in the worktree %s"):format(run.absolute(patch), tree.path)
     err.hint = err.hint and err.hint .. "; " .. place or place
@@ -324,26 +436,33 @@ local function bring(run, key, dir, tree, changes, patch, env)
 end
 
 local function carry(run, key, dir, tree)
-  local folder, name = split(tree.path)
-  return own_index.with(folder, name .. ".gathered", function(env)
-    local histories, files = gather(run, key, dir, tree, env)
+  return own_index.with(tree.raw.path, "gathered", function(own)
+    local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
+    local left = gather(run, key, dir, tree, env)
     local changes = changes_of(run, key, tree, env)
     local patch = dir .. "/changes.patch"
-    git(run, key, run.top, diff(tree, "--binary", "--full-index", "--ignore-submodules=all"),
-      { stdout_file = patch, env = env })
-    bring(run, key, dir, tree, changes, patch, env)
-    local paths = {}
-    for i = 1, math.min(#changes, listed_cap) do paths[i] = changes[i].path end
-    local warning = warning_of(tree, histories, files)
-    if warning then keep(tree) end
-    note_carried(run, dir, paths, warning)
-    return { paths = paths, warning = warning }
+    git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
+    -- It may hold what is in files that nobody else may read.
+    core.file.set_mode(core.file.root(run.absolute(dir)), "changes.patch", 384)
+    return bring(run, key, dir, tree, changes, patch, left)
   end)
+end
+
+--- Says where it is, whatever the script makes of the error.
+local function tell_kept(run, key, tree, err)
+  keep(tree)
+  run.emit("warning", { step = key, text = ("what the agent made is not merged, and is kept in %s: "
+    .. "moonlet run resume %s takes it up again, %s drops it"):format(tree.path, run.id, removal(tree)) })
+  if type(err) ~= "table" then return end
+  local told = err.hint and err.hint:find(tree.path, 1, true)
+  err.hint = ("%s%smoonlet run resume %s takes it up again, %s drops it"):format(
+    err.hint and err.hint .. "; " or "", told and "" or "what the agent made is in " .. tree.path .. "; ", run.id,
+    removal(tree))
 end
 
 --- Brings what was changed in the worktree into the work tree of the repository; the patch is kept as
 --- `changes.patch`. Raises, and changes nothing, when it does not apply; the worktree is kept then. A host that
---- is killed meanwhile has put on record how to go on.
+--- is killed meanwhile has put on record how to go on. Once it is begun it comes to its end, whoever cancels it.
 ---@param run table
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
@@ -353,23 +472,83 @@ function M.merge(run, key, dir, tree)
   local ok, carried = true, tree.carried
   if not carried then ok, carried = pcall(carry, run, key, dir, tree) end
   if not ok then
-    keep(tree)
-    local err = carried
-    if type(err) == "table" then
-      local told = err.hint and err.hint:find(tree.path, 1, true)
-      err.hint = ("%s%smoonlet run resume %s takes it up again, %s drops it"):format(
-        err.hint and err.hint .. "; " or "", told and "" or "what the agent made is in " .. tree.path .. "; ", run.id,
-        removal(tree))
-    end
-    error(err, 0)
+    tell_kept(run, key, tree, carried)
+    error(carried, 0)
   end
   landing.forget(run, dir)
-  if carried.warning then
-    run.emit("warning", { step = key, text = carried.warning })
+  if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
+  if carried.kept then
+    forget_raw(tree)
   else
-    M.remove(run, key, tree)
+    local removed, why = landing.shielded(M.remove, run, key, tree)
+    if not removed then
+      run.emit("warning", { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
+        :format(type(why) == "table" and tostring(why.message) or tostring(why), removal(tree)) })
+    end
   end
   return carried.paths, carried.warning
+end
+
+local function bring_back(run, dir, folder)
+  local ok, undone = pcall(function()
+    local release = writer.hold(run, "the merge", merge_ms)
+    local done, result
+    if core.file.stat(folder, "changes.carried") then
+      -- It had come to its end, and was only not told.
+      done, result = pcall(landing.forget, run, dir)
+    else
+      done, result = pcall(landing.undo, run, dir)
+    end
+    release()
+    if not done then error(result, 0) end
+    return result
+  end)
+  if ok and not undone then return end
+  run.emit("warning", { text = ok
+    and "a merge that was interrupted is brought back: what the agent made is in its worktree"
+    or ("a merge that was interrupted is not brought back: %s; see %s"):format(
+      type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(overlay.folder(dir))) })
+end
+
+--- The folders of a run's steps in which a merge was begun.
+local function begun_merges(run)
+  local root = core.file.root(run.absolute(run.sidecar))
+  local list, dirs = {}, { run.sidecar }
+  for _, entry in ipairs(root and core.file.list(root, "steps") or {}) do
+    if entry.type == "directory" then dirs[#dirs + 1] = run.sidecar .. "/steps/" .. entry.name end
+  end
+  for _, dir in ipairs(dirs) do
+    local folder = core.file.root(run.absolute(dir))
+    if folder and core.file.stat(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
+  end
+  return list
+end
+
+--- Whether what an agent made is in the work tree in part: a host was ended while it merged.
+---@param run { absolute: fun(path: string), sidecar: string }
+---@return boolean
+function M.is_half_merged(run)
+  for _, place in ipairs(begun_merges(run)) do
+    if core.file.stat(place.folder, "landing/record") and not core.file.stat(place.folder, "changes.carried") then
+      return true
+    end
+  end
+  return false
+end
+
+--- Brings back what hosts before this one had begun to merge, and did not end: nobody is to work on half of it, and
+--- the step that it was for may be another one by now. What the agent made is in its worktree.
+---@param run table
+function M.bring_back(run)
+  for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end
+end
+
+--- One that was left, for a person.
+---@param path string
+---@return string
+function M.text(path)
+  local where = core.text.printable(path, 400)
+  return ("worktree: %s (git worktree remove --force --force %s drops it)"):format(where, where)
 end
 
 --- The worktrees that a run has left.

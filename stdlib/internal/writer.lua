@@ -1,11 +1,16 @@
 --- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
 --- as it works, or a merge; and of whoever makes or removes a worktree, at which git itself looks at all the others.
+local duration = require "moonlet.duration"
+local host_failure = require "moonlet.internal.host_failure"
+
 local M = {}
 
 local short_ms, long_ms = 20, 200
 local told_after = 50 -- tries: a merge is soon over
+--- Git is given ten minutes to make a worktree: whoever is at it for longer has been stopped.
+local longest_worktree_ms = 15 * 60 * 1000
 
-local id_cap = 100
+local id_cap = 400
 --- The holds that this process works within, outermost first: those of the agents in place that have started it.
 local variable = "MOONLET_WRITER"
 
@@ -13,37 +18,51 @@ local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
-local function take(root, name, id)
-  local held, err = core.file.lock(root, name, 0, id)
+--- Gives the function that lets go of it; else the name of the lock that another has, and what that one says of itself.
+local function take(root, name, id, who)
+  local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
+  if not busy then error(host_failure.mark(err), 0) end
   -- An agent that has the work tree may let others write there, whom it starts: one at a time again.
-  local outer = core.file.read(root, name, id_cap)
-  if not outer or not is_around(outer) then return nil, err end
-  return take(root, ("writer-%s.lock"):format(outer), id)
+  local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
+  if not outer or not is_around(outer) then return nil, name, holder end
+  return take(root, ("writer-%s.lock"):format(outer), id, who)
 end
 
-local function hold(run, key, name, what, id)
+local function shown(holder)
+  return holder and holder ~= "" and ": " .. core.text.printable(holder, 200) or ""
+end
+
+local function what_of(name)
+  return name == "writer.lock" and "another step writes the work tree" or "another run makes or removes a worktree"
+end
+
+local function hold(run, key, name, id, patience)
   local root, err = core.file.root(run.home.agent_path)
   if not root then error(err, 0) end
-  local tries = 0
+  local who = run.id .. " " .. key
+  local tries, since = 0, core.clock.monotonic()
   while true do
-    local release = take(root, name, id)
+    local release, lock, holder = take(root, name, id, who)
     if release then return release, root end
     tries = tries + 1
     if tries == told_after then
-      run.emit("log", { step = key, text = what })
+      run.emit("log", { step = key, text = ("waits: %s%s"):format(what_of(name), shown(holder)) })
+    end
+    if patience and core.clock.monotonic() - since > patience then
+      error({ kind = "failed", message = ("%s for longer than %s already%s"):format(what_of(name),
+        duration.text(patience), shown(holder)), at = run.absolute(lock), hint = "end it, then resume this run" }, 0)
     end
     core.task.sleep(tries < told_after and short_ms or long_ms)
   end
 end
 
-local waits = "waits for another agent that writes in place"
-
 --- Takes the work tree; waits while another has it. Gives the function that lets go of it.
 ---@param run table
 ---@param key string
+---@param patience integer?  ms, after which it raises
 ---@return fun()
-function M.hold(run, key) return (hold(run, key, "writer.lock", waits, "")) end
+function M.hold(run, key, patience) return (hold(run, key, "writer.lock", "", patience)) end
 
 --- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
 --- that it need not wait for it.
@@ -53,7 +72,7 @@ function M.hold(run, key) return (hold(run, key, "writer.lock", waits, "")) end
 function M.hold_for_agent(run, key)
   -- The same for a host that goes on: the agent may have outlived the one that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
-  local release, root = hold(run, key, "writer.lock", waits, id)
+  local release, root = hold(run, key, "writer.lock", id)
   local outer = around()
   return function()
     core.file.remove(root, ("writer-%s.lock"):format(id))
@@ -66,7 +85,7 @@ end
 ---@param key string
 ---@param fn function
 function M.with_worktrees(run, key, fn, ...)
-  local release = hold(run, key, "worktrees.lock", "waits for another run that makes a worktree", "")
+  local release = hold(run, key, "worktrees.lock", "", longest_worktree_ms)
   local ok, err = pcall(fn, ...)
   release()
   if not ok then error(err, 0) end

@@ -138,6 +138,22 @@ TEST_CASE("what cannot be stopped is told once, from the watchdog") {
   CHECK(told == 1);
 }
 
+TEST_CASE("what the host works at is not Lua's time, and Lua's own is no longer for it") {
+  LuaFixture lua(limits_of(50, 256));
+  lua_State* L = lua.state.main();
+  push_module_environment(L, true);
+  lua_pushcfunction(L, [](lua_State* from) {
+    const LuaState::HostWork work(from);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    return 0;
+  });
+  lua_setfield(L, -2, "slow");
+  lua_pop(L, 1);
+  CHECK(lua.run("slow() slow() return 'went on'") == "went on");
+  CHECK(is_killed(lua.run("slow() while true do end")));
+}
+
 TEST_CASE("states on two threads are killed apart from each other") {
   struct sigaction action {};
   struct sigaction before {};

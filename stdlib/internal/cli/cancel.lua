@@ -89,6 +89,15 @@ local function clean_up(home, id, rec)
   return ok
 end
 
+--- What a host that was killed had begun to merge.
+local function bring_back(home, id, rec)
+  worktree.bring_back { home = home, id = id, top = home.top, sidecar = rec.sidecar,
+    absolute = function(path) return home.agent_path .. "/" .. path end,
+    emit = function(_, info)
+      core.system.print(2, ("moonlet: %s: %s\n"):format(id, core.text.printable(info.text, 600)))
+    end }
+end
+
 --- Says what agents had changed when nobody drove the run any more: it may have been paid for.
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
@@ -121,6 +130,7 @@ function M.main(words)
     -- to drive it meanwhile, who is to be asked then.
     local ended, err = pcall(core.runs.end_orphans, home.handle, id)
     if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
+    if ended then bring_back(home, id, rec) end
     if ended and may_owe(home, id, rec) and clean_up(home, id, rec) then
       rec = select(2, record_store.find(home, id))
       if not is_open(rec) then break end

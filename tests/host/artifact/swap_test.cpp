@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 #include <unistd.h>
 
 #include "tests/catch.h"
@@ -132,4 +135,44 @@ TEST_CASE("a folder goes only when nothing is in it") {
   spit(scratch / "f", "x");
   CHECK(set_mode(*dir, "f", 0751));
   CHECK(mode_of(scratch / "f") == 0751);
+}
+
+TEST_CASE("a file that takes the place of another one has its owner and attributes") {
+  Scratch a, b;
+  auto work = Dir::open(a.path());
+  auto stage = Dir::open(b.path());
+  REQUIRE(work);
+  REQUIRE(stage);
+  spit(a / "f", "old");
+  spit(b / "1", "new");
+  CHECK_FALSE(inherit(*stage, "missing", *work, "f").ok());
+  CHECK_FALSE(inherit(*stage, "1", *work, "../f").ok());
+#ifdef __linux__
+  const bool has_attributes = ::setxattr((a / "f").c_str(), "user.tag", "x", 1, 0) == 0;
+  REQUIRE(inherit(*stage, "1", *work, "f"));
+  char value = 0;
+  if (has_attributes) CHECK(::getxattr((b / "1").c_str(), "user.tag", &value, 1) == 1);
+#endif
+  CHECK(slurp(b / "1") == "new");
+  // A link has none of a file's, and a file none of a link's.
+  CHECK(::symlink("f", (a / "link").c_str()) == 0);
+  CHECK(::symlink("f", (b / "2").c_str()) == 0);
+  CHECK(inherit(*stage, "1", *work, "link"));
+  CHECK(inherit(*stage, "2", *work, "f"));
+  if (::geteuid() != 0) return;
+  CHECK(::chown((a / "f").c_str(), 1000, 1234) == 0);
+  ::mkdir((a / "shared").c_str(), 0755);
+  CHECK(::chown((a / "shared").c_str(), 0, 1234) == 0);
+  ::chmod((a / "shared").c_str(), 02775);
+  struct stat info {};
+  REQUIRE(inherit(*stage, "1", *work, "f"));
+  REQUIRE(::lstat((b / "1").c_str(), &info) == 0);
+  CHECK(info.st_uid == 1000);
+  CHECK(info.st_gid == 1234);
+  // A new one is the group's that its folder, or the last one there is, hands on.
+  spit(b / "3", "new");
+  REQUIRE(inherit(*stage, "3", *work, "shared/below/it/f"));
+  REQUIRE(::lstat((b / "3").c_str(), &info) == 0);
+  CHECK(info.st_uid == 0);
+  CHECK(info.st_gid == 1234);
 }

@@ -145,6 +145,19 @@ TEST_CASE("what is too large, or too much, is told by its size") {
   CHECK_FALSE(at(folded, "out/").sha256.empty());
 }
 
+TEST_CASE("what cannot be read in a folded folder is told of the folder") {
+  Scratch scratch;
+  make_folders(scratch, "out");
+  for (char c : {'a', 'b', 'c'}) spit(scratch / (std::string("out/") + c), "x");
+  std::string deep = "out";
+  for (int i = 0; i < 300; ++i) deep += "/d";
+  std::filesystem::create_directories(scratch / deep);
+  const auto digest = digest_of(scratch, {.fold = 1});
+  CHECK(at(digest, "out/").files >= 3);
+  CHECK_FALSE(at(digest, "out/").error.empty());
+  CHECK(at(digest, "out/").sha256.empty());
+}
+
 TEST_CASE("a digest can be stopped") {
   Scratch scratch;
   spit(scratch / "a", "a");

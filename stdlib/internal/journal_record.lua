@@ -1,0 +1,69 @@
+--- The records of a journal as they stand in the file: what each kind of them must hold (internal/journal.lua says what
+--- they mean).
+local M = {}
+
+-- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
+local shapes = {
+  drive = {}, over = { verdict = "string" }, decision = {},
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
+    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
+    ["tree?"] = "string" },
+  alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
+  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",
+    ["raw?"] = "string" },
+  fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
+  timeout = { k = "string", e = "table" },
+  answer = { k = "string", ["places?"] = "table" }, attempt = { k = "string", v = "table" },
+  spent = { k = "string", ["repair?"] = "boolean" }, name = { n = "string", raw = "string" },
+}
+
+-- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
+local fields_of = {}
+for kind, shape in pairs(shapes) do
+  local list = {}
+  for name, wanted in pairs(shape) do
+    local field, optional = name:gsub("%?$", "")
+    list[#list + 1] = { field, wanted, optional == 1 }
+  end
+  fields_of[kind] = list
+end
+
+local function has_type(value, wanted)
+  if wanted == "integer" then return math.type(value) == "integer" end
+  return type(value) == wanted
+end
+
+--- What is wrong with a record; nil when it is one of ours. The chain of hashes holds, so it was
+--- written so: by another version, or on purpose.
+local function problem_of(item)
+  local fields = type(item) == "table" and type(item.t) == "string" and fields_of[item.t]
+  if not fields then
+    return ("a record of the type '%s' is not known"):format(
+      core.text.printable(type(item) == "table" and tostring(item.t) or "none", 40))
+  end
+  for i = 1, #fields do
+    local field, value = fields[i], item[fields[i][1]]
+    if not (has_type(value, field[2]) or (field[3] and value == nil)) then
+      return ("the field '%s' of a record '%s' is not a %s"):format(field[1], item.t, field[2])
+    end
+  end
+  if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
+end
+
+--- A record out of its text, with its number as `order`; raises for what cannot be understood.
+---@param text string
+---@param order integer
+---@return table
+function M.read(text, order)
+  local ok, item = pcall(core.json.decode_record, text)
+  local problem
+  if ok then problem = problem_of(item) else problem = tostring(type(item) == "table" and item.message or item) end
+  if problem then
+    error({ kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
+      hint = "resume the run with the moonlet that wrote it, or start a new run" }, 0)
+  end
+  item.order = order
+  return item
+end
+
+return M
