@@ -2,10 +2,13 @@
 // is data here: a file that cannot be read gives nil and an error table.
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -15,6 +18,7 @@
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/lib_file.h"
+#include "lua/services.h"
 #include "lua/state.h"
 
 namespace moonlet {
@@ -23,8 +27,20 @@ namespace {
 
 constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
 constexpr std::size_t kMostEntries = 1'000'000;
+constexpr rlim_t kMostFolders = 128;
 
-using DirBox = std::optional<Dir>;
+/// A folder that Lua holds. Few bytes to the collector, but a descriptor.
+struct DirBox {
+  std::optional<Dir> dir;
+  std::shared_ptr<std::size_t> open;
+
+  DirBox() = default;
+  DirBox(const DirBox&) = delete;
+  DirBox& operator=(const DirBox&) = delete;
+  ~DirBox() {
+    if (open) --*open;
+  }
+};
 
 const char* kind_name(EntryKind kind) {
   switch (kind) {
@@ -46,24 +62,42 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
+/// Closes the folders that nobody holds any more before there are too many of them for this
+/// process.
+void collect_folders(lua_State* L, Services& services) {
+  if (services.most_open_folders == 0) {
+    rlimit limit{};
+    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    const rlim_t share = known ? limit.rlim_cur / 8 : kMostFolders;
+    services.most_open_folders = static_cast<std::size_t>(std::min<rlim_t>(share, kMostFolders));
+  }
+  if (*services.open_folders < services.most_open_folders) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  services.most_open_folders = std::max(services.most_open_folders, 2 * *services.open_folders);
+}
+
+int push_folder(lua_State* L, Result<Dir> (*open)(std::string)) {
+  const std::string_view path = check_text(L, 1);
+  Services& services = Services::of(L);
+  collect_folders(L, services);
+  auto& opened = push_box<std::optional<Result<Dir>>>(L);
+  opened = open(std::string(path));
+  if (!opened->ok()) return push_failure(L, opened->error());
+  auto& box = push_box<DirBox>(L);
+  box.dir = std::move(**opened);
+  box.open = services.open_folders;
+  ++*box.open;
+  return 1;
+}
+
 /// root(path) -> dir, or nil and an error
 int file_root(lua_State* L) {
-  const std::string_view path = check_text(L, 1);
-  auto& opened = push_box<std::optional<Result<Dir>>>(L);
-  opened = Dir::open(std::string(path));
-  if (!opened->ok()) return push_failure(L, opened->error());
-  push_box<DirBox>(L) = std::move(**opened);
-  return 1;
+  return push_folder(L, [](std::string path) { return Dir::open(std::move(path)); });
 }
 
 /// make_root(path) -> dir, or nil and an error: the directory, made for this user alone if need be
 int file_make_root(lua_State* L) {
-  const std::string_view path = check_text(L, 1);
-  auto& opened = push_box<std::optional<Result<Dir>>>(L);
-  opened = Dir::make(std::string(path));
-  if (!opened->ok()) return push_failure(L, opened->error());
-  push_box<DirBox>(L) = std::move(**opened);
-  return 1;
+  return push_folder(L, [](std::string path) { return Dir::make(std::move(path)); });
 }
 
 /// write(dir, path, text) -> true, or nil and an error: as one step, and durably
@@ -303,8 +337,8 @@ constexpr luaL_Reg kFunctions[] = {
 
 const Dir& check_dir(lua_State* L, int index) {
   DirBox* box = to_box<DirBox>(L, index);
-  if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "directory expected");
-  return **box;
+  if (box == nullptr || !box->dir) luaL_argerror(L, index, "directory expected");
+  return *box->dir;
 }
 
 int luaopen_core_file(lua_State* L) {
