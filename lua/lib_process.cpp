@@ -161,7 +161,9 @@ Result<Fd> input_file(const Run& run, std::string_view text) {
   Fd file;
   do {
     file = Fd(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  } while (file.get() < 0 && errno == EINTR);
+    // A host that was killed before it could take the name away has left it.
+  } while (file.get() < 0 &&
+           (errno == EINTR || (errno == EEXIST && unlinkat(dir.fd(), name.c_str(), 0) == 0)));
   if (file.get() < 0) return Error::from_errno(errno, "create the standard input in", dir.path());
   unlinkat(dir.fd(), name.c_str(), 0);
   while (!text.empty()) {
