@@ -34,9 +34,6 @@ int push_text(lua_State* L, std::string (*format)(std::int64_t)) {
 /// iso(ms) -> "2026-11-21T03:12:00.123Z"
 int clock_iso(lua_State* L) { return push_text(L, iso8601_utc); }
 
-/// compact(ms) -> "20261121T031200Z"
-int clock_compact(lua_State* L) { return push_text(L, compact_utc); }
-
 /// random_hex(bytes) -> text
 int clock_random_hex(lua_State* L) {
   const lua_Integer bytes = luaL_checkinteger(L, 1);
@@ -51,7 +48,6 @@ constexpr luaL_Reg kFunctions[] = {
     {"monotonic", guard<clock_monotonic>},
     {"wall", guard<clock_wall>},
     {"iso", guard<clock_iso>},
-    {"compact", guard<clock_compact>},
     {"random_hex", guard<clock_random_hex>},
     {nullptr, nullptr},
 };

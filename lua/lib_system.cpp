@@ -104,12 +104,6 @@ int system_print(lua_State* L) {
   return 0;
 }
 
-/// is_terminal(stream) -> bool
-int system_is_terminal(lua_State* L) {
-  lua_pushboolean(L, isatty(static_cast<int>(luaL_checkinteger(L, 1))));
-  return 1;
-}
-
 /// keeper_program() -> path, or nil and why it cannot be used
 int system_keeper_program(lua_State* L) {
   const std::string& path = Services::of(L).keeper_program;
@@ -150,7 +144,6 @@ constexpr luaL_Reg kFunctions[] = {
     {"find_program", guard<system_find_program>},
     {"real_path", guard<system_real_path>},
     {"print", guard<system_print>},
-    {"is_terminal", guard<system_is_terminal>},
     {"keeper_program", guard<system_keeper_program>},
     {"is_writable", guard<system_is_writable>},
     {nullptr, nullptr},

@@ -21,12 +21,6 @@ int text_is_utf8(lua_State* L) {
   return 1;
 }
 
-/// is_binary(text) -> bool: a guess from its first bytes
-int text_is_binary(lua_State* L) {
-  lua_pushboolean(L, looks_binary(check_text(L, 1)));
-  return 1;
-}
-
 /// clean(text) -> text: malformed UTF-8 replaced by U+FFFD
 int text_clean(lua_State* L) {
   const std::string_view text = check_text(L, 1);
@@ -98,7 +92,7 @@ int text_place(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"is_utf8", guard<text_is_utf8>}, {"is_binary", guard<text_is_binary>},
+    {"is_utf8", guard<text_is_utf8>},
     {"clean", guard<text_clean>},     {"cut", guard<text_cut>},
     {"strip", guard<text_strip>},     {"printable", guard<text_printable>},
     {"sha256", guard<text_sha256>},   {"json_size", guard<text_json_size>},

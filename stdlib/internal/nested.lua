@@ -1,21 +1,21 @@
 --- Repositories within a worktree: what an agent made with `git init`, and submodules. They are looked at
 --- as files alone. Git is never run in one: its config is the agent's, and may name programs to start.
+local turn = require "moonlet.internal.turn"
+
 local M = {}
 
 local walk_cap = 10000000
-local pause_every = 500
 
 local function join(folder, name) return folder == "." and name or folder .. "/" .. name end
 
 --- Calls fn(folder, entry) for each entry beneath `folder`; where it gives true a folder is gone into.
 local function walk(root, folder, fn)
-  local pending, seen, folders = { folder }, 0, 0
+  local pending, seen, breathe = { folder }, 0, turn.new()
   while #pending > 0 do
     local at = table.remove(pending)
     local list, err = core.file.list(root, at)
     if not list then error(err, 0) end
-    folders = folders + 1
-    if folders % pause_every == 0 then core.task.sleep(0) end
+    breathe()
     for _, entry in ipairs(list) do
       seen = seen + 1
       if seen > walk_cap then

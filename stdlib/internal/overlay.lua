@@ -3,11 +3,11 @@
 --- folder of ours. Nothing of the work tree is changed, and each file is told by what it was when it was read.
 local own_index = require "moonlet.internal.own_index"
 local raw_git = require "moonlet.internal.raw_git"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
 local git = own_index.git
-local pause_every = 200
 local synced_alone = 32 -- files, above which one wait for the whole disk takes less
 
 ---@class moonlet.OverlayEntry
@@ -173,7 +173,8 @@ end
 
 --- Calls fn(change) for each; gives those that something is in the way of.
 local function without_clashes(changes, clashes, fn)
-  for i, change in ipairs(changes) do
+  local breathe = turn.new()
+  for _, change in ipairs(changes) do
     if not clashes[change.path] then
       local ok, why = pcall(fn, change)
       if not ok then
@@ -182,7 +183,7 @@ local function without_clashes(changes, clashes, fn)
         clashes[#clashes + 1] = { change = change, why = why }
       end
     end
-    if i % pause_every == 0 then core.task.sleep(0) end
+    breathe()
   end
 end
 
@@ -234,6 +235,7 @@ function M.of(run, key, dir, tree, changes, prefix)
   end
   write_files(run, key, dir, tree, written)
   local entries, files, alone = {}, {}, #written <= synced_alone
+  local breathe = turn.new()
   for i, change in ipairs(changes) do
     local path, name, decision = change.path, prefix .. i, decided[change.path]
     local result, base = "", states[path]
@@ -252,7 +254,7 @@ function M.of(run, key, dir, tree, changes, prefix)
     elseif decision and decision.id then
       must(core.file.remove(stage, name))
     end
-    if i % pause_every == 0 then core.task.sleep(0) end
+    breathe()
   end
   if not alone then must(core.file.sync(stage, files)) end
   return entries, left

@@ -2,11 +2,11 @@
 --- ends and no setting of the repository or the user count there. Nothing that they name is started, and what is
 --- taken into an index and written from it is the same byte for byte.
 local own_index = require "moonlet.internal.own_index"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
 local list_cap = 64 << 20
-local pause_every = 500
 
 --- The last word about attributes: above all files of that name in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
@@ -85,13 +85,13 @@ local function add_by_size(run, key, dir, files, env, set)
   for i, entry in ipairs(files) do ids[i] = entry.id end
   local exit = own_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,
     { cap = list_cap, env = env, between = "\n" })
-  local i = 0
+  local i, breathe = 0, turn.new()
   for line in (exit and exit.stdout or ""):gmatch("([^\n]*)\n") do
     i = i + 1
     local path, size = files[i].path, math.tointeger(tonumber(line))
     local info = size and core.file.stat(root, path)
     if info and info.type == "file" and info.size ~= size then set[path] = true end
-    if i % pause_every == 0 then core.task.sleep(0) end
+    breathe()
   end
 end
 

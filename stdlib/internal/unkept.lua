@@ -2,6 +2,8 @@
 --- secret in a file, in an input, in what git printed. Where such a text is another one by the time that a run is
 --- resumed, its script hears what is on record, and what it makes of that is no other prompt than before: in what is
 --- hashed, the one stands for the other.
+local lines = require "moonlet.internal.lines"
+
 local M = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
@@ -25,12 +27,6 @@ local function add(list, text, instead)
   list[#list + 1] = item
 end
 
-local function lines_of(text)
-  local lines = {}
-  for line in (text .. "\n"):gmatch("([^\n]*)\n") do lines[#lines + 1] = line end
-  return lines
-end
-
 --- What is different between two lines.
 local function difference(line, kept)
   local first, last = 1, 0
@@ -41,12 +37,12 @@ local function difference(line, kept)
 end
 
 local function learn_text(list, text, kept)
-  local lines, others = lines_of(text), lines_of(kept)
-  local covered = #lines == #others
-  for i = 1, covered and #lines or 0 do
-    if lines[i] ~= others[i] then
-      local piece, instead = difference(lines[i], others[i])
-      if #piece < least or not core.text.is_utf8(piece) then piece, instead = lines[i], others[i] end
+  local old, new = lines.of(text), lines.of(kept)
+  local covered = #old == #new
+  for i = 1, covered and #old or 0 do
+    if old[i] ~= new[i] then
+      local piece, instead = difference(old[i], new[i])
+      if #piece < least or not core.text.is_utf8(piece) then piece, instead = old[i], new[i] end
       add(list, piece, instead)
       covered = covered and #piece >= least
     end

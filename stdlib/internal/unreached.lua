@@ -6,8 +6,8 @@ local worktree = require "moonlet.internal.worktree"
 
 local M = {}
 
---- What a step that is none any more had begun to merge is brought back. Its folder is the run's own where no other
---- agent of the script has that.
+--- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already. Its
+--- folder is the run's own where no other agent of the script has that.
 local function give_up(run, key, tree)
   local changed = worktree.give_up(run, key, run.sidecar .. "/steps/" .. core.run.step_name(key), tree)
   if changed or run.root_taken then return changed end

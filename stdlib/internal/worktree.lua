@@ -4,6 +4,7 @@
 local beginning = require "moonlet.internal.beginning"
 local host_git = require "moonlet.internal.host_git"
 local landing = require "moonlet.internal.landing"
+local names = require "moonlet.git.names"
 local nested = require "moonlet.internal.nested"
 local overlay = require "moonlet.internal.overlay"
 local own_index = require "moonlet.internal.own_index"
@@ -234,6 +235,13 @@ function M.remove(run, key, tree)
   if problem then error(problem, 0) end
 end
 
+--- The command that drops a worktree which was left.
+---@param path string
+---@return string
+function M.removal(path)
+  return "git worktree remove --force --force " .. (names.shell_word(path) or core.text.printable(path, 400))
+end
+
 --- What an attempt that is given up has left: says where its worktree is. Gives the files that were merged already,
 --- by a host that could not tell any more.
 ---@param run table
@@ -247,7 +255,7 @@ function M.give_up(run, key, dir, path)
   local root = name and core.file.root(folder)
   if root and core.file.stat(root, name) then
     run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
-      "git worktree remove --force --force " .. path) })
+      M.removal(path)) })
   end
   return carried and carried.paths
 end
@@ -258,8 +266,6 @@ local function keep(tree)
   local root = core.file.root(folder)
   if root then core.file.write(root, name .. ".kept", "") end
 end
-
-local function removal(tree) return "git worktree remove --force --force " .. tree.path end
 
 local function diff(tree, ...)
   local command = { "diff", "--cached", "--ignore-submodules=all", ... }
@@ -382,7 +388,7 @@ local function kept_warning(tree, left)
   add(left.submodules, "that the agent removed the submodule %s was not carried over")
   if #parts == 0 then return nil end
   return ("%s, and is kept in %s; when you have what you want of it: %s"):format(table.concat(parts, "; "), tree.path,
-    removal(tree))
+    M.removal(tree.path))
 end
 
 --- What a person is told of a merge that was done.
@@ -452,12 +458,12 @@ end
 local function tell_kept(run, key, tree, err)
   keep(tree)
   run.emit("warning", { step = key, text = ("what the agent made is not merged, and is kept in %s: "
-    .. "moonlet run resume %s takes it up again, %s drops it"):format(tree.path, run.id, removal(tree)) })
+    .. "moonlet run resume %s takes it up again, %s drops it"):format(tree.path, run.id, M.removal(tree.path)) })
   if type(err) ~= "table" then return end
   local told = err.hint and err.hint:find(tree.path, 1, true)
   err.hint = ("%s%smoonlet run resume %s takes it up again, %s drops it"):format(
     err.hint and err.hint .. "; " or "", told and "" or "what the agent made is in " .. tree.path .. "; ", run.id,
-    removal(tree))
+    M.removal(tree.path))
 end
 
 --- Brings what was changed in the worktree into the work tree of the repository; the patch is kept as
@@ -483,7 +489,7 @@ function M.merge(run, key, dir, tree)
     local removed, why = landing.shielded(M.remove, run, key, tree)
     if not removed then
       run.emit("warning", { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
-        :format(type(why) == "table" and tostring(why.message) or tostring(why), removal(tree)) })
+        :format(type(why) == "table" and tostring(why.message) or tostring(why), M.removal(tree.path)) })
     end
   end
   return carried.paths, carried.warning
@@ -547,8 +553,7 @@ end
 ---@param path string
 ---@return string
 function M.text(path)
-  local where = core.text.printable(path, 400)
-  return ("worktree: %s (git worktree remove --force --force %s drops it)"):format(where, where)
+  return ("worktree: %s (%s drops it)"):format(core.text.printable(path, 400), M.removal(path))
 end
 
 --- The worktrees that a run has left.

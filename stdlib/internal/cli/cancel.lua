@@ -103,7 +103,7 @@ local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
     core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
-      .. "git worktree remove --force --force %s drops it\n"):format(id, id, core.text.printable(path, 400)))
+      .. "%s drops it\n"):format(id, id, worktree.removal(path)))
   end
   return paths
 end

@@ -9,6 +9,7 @@
 ---
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
 --- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
+local lines = require "moonlet.internal.lines"
 local record = require "moonlet.record"
 local state_of = require "moonlet.internal.state"
 local truth = require "moonlet.internal.truth"
@@ -307,18 +308,12 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
 end
 
-local function lines_of(text)
-  local lines = {}
-  for line in (text .. "\n"):gmatch("([^\n]*)\n") do lines[#lines + 1] = line end
-  return lines
-end
-
 --- The first line in which a prompt is another than the recorded one, and the lines of both; nil where there is none.
 local function different(recorded, now)
   -- It may have been recorded where nobody knew that a word of it is a secret.
   recorded = core.run.redact(recorded)
   if recorded == now then return nil end
-  local old, new = lines_of(recorded), lines_of(now)
+  local old, new = lines.of(recorded), lines.of(now)
   local i = 1
   while i <= #old and i <= #new and fits(old[i], new[i]) do i = i + 1 end
   if i <= #old or i <= #new then return i, old, new end
