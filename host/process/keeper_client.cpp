@@ -62,6 +62,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   void hold_loop();
   void stop_watching();
   void receive();
+  void take_all();
   bool take(const Frame& frame);
   void fail_soon(std::uint32_t number, Error error);
   void finish(std::uint32_t number, ChildExit exit);
@@ -87,6 +88,8 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   int polled_ = 0;
   bool connected_ = true;
   bool ending_ = false;
+  bool hung_up_ = false;  ///< nothing comes from it any more but what was read already
+  bool more_ = false;     ///< what was read already is taken in the next turn
   bool referenced_ = true;
   std::string token_;
   Error refusal_;
@@ -256,18 +259,33 @@ void KeeperLink::fail_soon(std::uint32_t number, Error error) {
 // -------------------------------------------------------------------------------------
 
 void KeeperLink::receive() {
+  if (more_) return;  // what was read before comes first
+  if (!hung_up_) hung_up_ = channel_->fill() != Channel::Read::kOk;
+  take_all();
+}
+
+// One end of a child in each turn of the loop: who waited for it goes on, and may have the next one
+// under way, before others are heard. Children that ended together would else start together again,
+// all of them after the last one's records.
+void KeeperLink::take_all() {
   // A completed operation may drop the last owner of this.
   auto self = shared_from_this();
-  bool open = channel_->fill() == Channel::Read::kOk;
+  more_ = false;
   while (connected_) {
     auto frame = channel_->next();
-    if (!frame || (*frame && !take(**frame))) {
-      open = false;
+    if (frame && !*frame) break;
+    if (!frame || !take(**frame)) {
+      hung_up_ = true;
       break;
     }
-    if (!*frame) break;
+    if ((*frame)->type != FrameType::kExit || !connected_) continue;
+    more_ = true;
+    loop_.after(0, [weak = weak_from_this()] {
+      if (auto link = weak.lock()) link->take_all();
+    });
+    return;
   }
-  if (!open && connected_) gone();
+  if (hung_up_ && connected_) gone();
 }
 
 bool KeeperLink::take(const Frame& frame) {
