@@ -48,11 +48,31 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
+--- The option that a text means: the option itself, before its number, before what differs in capitals alone. Where an
+--- option on record has the name of a secret, the text may have the secret.
+local function find_option(list, text)
+  for _, said in ipairs { text, (core.secret.hide(text)) } do
+    for i, option in ipairs(list) do
+      if option == said then return i end
+    end
+  end
+  local number = text:find("^%d+$") and math.tointeger(tonumber(text))
+  if number and list[number] then return number end
+  local found
+  for i, option in ipairs(list) do
+    if option:lower() == text:lower() then
+      if found then return nil end
+      found = i
+    end
+  end
+  return found
+end
+
 --- Reads what was typed: an approval of a gate, or the text (or number of an option) of a question.
 --- Nil when it is neither.
 ---@param item table
 ---@param line string
----@return string?
+---@return string? answer, integer? option  which of them
 function M.read_answer(item, line)
   local text = line:match("^%s*(.-)%s*$")
   if item.kind == "gate" then
@@ -62,12 +82,8 @@ function M.read_answer(item, line)
     return nil
   end
   if not item.options or #item.options == 0 then return text ~= "" and text or nil end
-  local number = math.tointeger(tonumber(text))
-  if number and item.options[number] then return item.options[number] end
-  for _, option in ipairs(item.options) do
-    if option:lower() == text:lower() then return option end
-  end
-  return nil
+  local number = find_option(item.options, text)
+  if number then return item.options[number], number end
 end
 
 local function kind_of(err)
@@ -80,8 +96,8 @@ local function ask_here(run, item)
   for _ = 1, 5 do
     local line = core.terminal.ask(print_shown(item) .. prompt)
     if not line then return nil end
-    local value = M.read_answer(item, line)
-    if value then return { value = value, by = "terminal" } end
+    local value, option = M.read_answer(item, line)
+    if value then return { value = value, option = option, by = "terminal" } end
   end
 end
 
@@ -158,8 +174,8 @@ local function answer_of(run, item, timeout, bound)
   local here = ask_or_park(run, item)
   local now = core.clock.wall()
   check_time(now)
-  journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, by = here.by,
-    at = core.clock.iso(now), at_ms = now })
+  journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, option = here.option,
+    by = here.by, at = core.clock.iso(now), at_ms = now })
   return here
 end
 
@@ -334,7 +350,8 @@ function M.question(ctx, call)
     error(given, 0)
   end
   run.end_step(step, "ok", {})
-  return given.value
+  -- On record an option has no secret.
+  return given.option and (call.options or {})[given.option] or given.value
 end
 
 --- A step that writes in place was under way when its host died: what it did is for a person to see.

@@ -61,7 +61,7 @@ function M.main(words, output)
   if not rest[2] then return require("moonlet.internal.cli.runs").main({ "run", "show", id }) end
   local item = pick(id, rec, found.key)
   local text = table.concat(rest, " ", 2)
-  local value = gate.read_answer(item, text)
+  local value, option = gate.read_answer(item, text)
   if not value then
     error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),
       item.kind == "gate" and "approve or reject" or "one of: " .. table.concat(item.options or {}, ", ")), 0)
@@ -69,7 +69,8 @@ function M.main(words, output)
   local run_cli = require "moonlet.internal.cli.run"
   local plan = resume.plan(home, id, rec, found)
   local now = core.clock.wall()
-  plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, note = found.note,
+  plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
+    note = found.note,
     by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
     at = core.clock.iso(now), at_ms = now }
   gate.check_open(id, rec, plan.answer)
