@@ -232,7 +232,11 @@ Result<Engine> Engine::open(EngineOptions options) {
   }
   const std::string asked = options.directory.empty() ? "." : options.directory;
   options.directory = absolute(asked);
-  if (options.directory.empty()) return Error::from_errno(errno, "open the folder", asked);
+  if (options.directory.empty()) {
+    Error error = Error::from_errno(errno, "open the folder", asked);
+    if (asked == ".") error.hint = "the working directory was removed: change to another one";
+    return error;
+  }
   if (options.moonlet_program.empty()) options.moonlet_program = find_moonlet();
   try {
     auto impl = std::make_unique<Impl>(std::move(options));

@@ -1,5 +1,6 @@
-// Small parts of libraries that scripts expect: os by the run's clock and in UTC, so that a replay
-// sees the same; debug.traceback; utf8 with bounded texts. Nothing here reaches the system.
+// Small parts of libraries that scripts expect: os that reckons with times, in UTC, and never looks
+// at a clock, for a replay has to see the same; debug.traceback; utf8 with bounded texts. Nothing
+// here reaches the system.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -58,7 +59,10 @@ Moment moment_of(std::int64_t time) {
   return moment;
 }
 
-std::int64_t now(lua_State* L) { return floor_div(Services::of(L).clock.wall_ms(), 1000); }
+int refuse_clock(lua_State* L, const char* message) {
+  return raise(L, ErrorKind::kDenied, message,
+               "call ctx:now(), in milliseconds: os.date('!%F', ctx:now() // 1000)");
+}
 
 std::int64_t field(lua_State* L, const char* key, std::int64_t otherwise) {
   lua_pushstring(L, key);
@@ -77,12 +81,10 @@ std::int64_t field(lua_State* L, const char* key, std::int64_t otherwise) {
   return value;
 }
 
-/// time([{year, month, day, hour = 12, min = 0, sec = 0}]) -> seconds since 1970
+/// time{year, month, day, hour = 12, min = 0, sec = 0} -> seconds since 1970; without it refused
 int os_time(lua_State* L) {
-  if (lua_isnoneornil(L, 1)) {
-    lua_pushinteger(L, now(L));
-    return 1;
-  }
+  if (lua_isnoneornil(L, 1))
+    return refuse_clock(L, "os.time() is refused: a replay could not repeat it");
   luaL_checktype(L, 1, LUA_TTABLE);
   const std::int64_t year = field(L, "year", -1);
   const std::int64_t month = field(L, "month", -1);
@@ -93,10 +95,9 @@ int os_time(lua_State* L) {
   return 1;
 }
 
-/// clock() -> seconds; only differences mean something
+/// clock(): refused
 int os_clock(lua_State* L) {
-  lua_pushnumber(L, static_cast<lua_Number>(Services::of(L).clock.monotonic_ms()) / 1000.0);
-  return 1;
+  return refuse_clock(L, "os.clock is refused: a replay could not repeat it");
 }
 
 constexpr const char* kDays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
@@ -216,11 +217,14 @@ int push_date_table(lua_State* L, const Moment& m) {
   return 1;
 }
 
-/// date([format [, time]]): always UTC, with or without "!"
+/// date(format, time): always UTC, with or without "!"; without a time it is refused
 int os_date(lua_State* L) {
   std::size_t size = 0;
   const char* form = luaL_optlstring(L, 1, "%c", &size);
-  const std::int64_t time = lua_isnoneornil(L, 2) ? now(L) : luaL_checkinteger(L, 2);
+  if (lua_isnoneornil(L, 2)) {
+    return refuse_clock(L, "os.date without a time is refused: a replay could not repeat it");
+  }
+  const std::int64_t time = luaL_checkinteger(L, 2);
   luaL_argcheck(L, time >= -kFurthest && time <= kFurthest, 2, "time out of range");
   luaL_argcheck(L, size <= 1024, 1, "format too long");
   const Moment moment = moment_of(time);
