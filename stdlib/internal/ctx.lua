@@ -6,6 +6,8 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local journal = require "moonlet.internal.journal"
 local grants = require "moonlet.internal.grants"
+local values = require "moonlet.internal.values"
+local verdict = require "moonlet.internal.verdict"
 
 ---@class moonlet.Ctx
 ---@field repo string      the top of the work tree, or the working directory
@@ -29,7 +31,11 @@ verbs.pipeline = scope.pipeline
 --- `redacted` is true.
 ---@param call table
 ---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
-function verbs:exec(call)
+function verbs:exec(call, ...)
+  if select("#", ...) > 0 then
+    error(record.invalid("ctx:exec takes one table",
+      'words and options stand in it: ctx:exec{ "sort", stdin = text }'), 0)
+  end
   return require("moonlet.internal.exec").exec(self, call)
 end
 
@@ -87,9 +93,10 @@ function verbs:step(name, options, fn)
   end
   local key = state_of.key(state, name)
   -- The steps in it are told one by one.
-  local tells = { tells = true }
-  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, tells, function()
-    return scope.body(state.run, key, { budget = state.budget }, fn)
+  local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
+  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
+    -- As a resumed run will hear it: nothing of it is shared with the function.
+    return values.copy(scope.body(state.run, key, { budget = state.budget }, fn))
   end)
   state.run.end_step(step, "ok", {})
   return value
@@ -196,7 +203,8 @@ local host_files = {
 ---@param name string
 ---@param text string
 function verbs:write(name, text)
-  local run = state_of.of(self).run
+  local state = state_of.of(self)
+  local run = state.run
   if type(name) ~= "string" or type(text) ~= "string" then
     error(record.invalid("ctx:write needs a name and a text"), 0)
   end
@@ -206,6 +214,7 @@ function verbs:write(name, text)
   end
   core.task.check()
   run.write_artifact(run.sidecar .. "/" .. name, text)
+  if name == "findings.md" then run.note_findings(state.path, text) end
 end
 
 return verbs

@@ -1,4 +1,6 @@
 --- The repository or folder that a command works on.
+local record = require "moonlet.record"
+
 local M = {}
 
 --- The home of `--repo`, or of the working directory; raises where there is none.
@@ -12,6 +14,36 @@ function M.open(repo)
   if not root then error(err, 0) end
   home.root = root
   return home
+end
+
+--- Whether it is a further work tree of its repository: runs of all of them are in the `.agent` of the first.
+---@param home table
+function M.is_linked(home) return home.agent_path ~= home.top .. "/.agent" end
+
+--- The home of a run: the work tree that it was started in, wherever a command about it is given. One whose repository
+--- was moved is where the repository is.
+---@param home table   that of the command
+---@param rec table    run.json, with what the run was given
+---@return table home
+function M.of_run(home, rec)
+  local top = rec.top
+  if type(top) ~= "string" or top == home.top then return home end
+  local ok, there = pcall(M.open, top)
+  if ok and there.agent_path == home.agent_path then return there end
+  if (rec.linked == true) == M.is_linked(home) then return home end
+  error(record.invalid(("%s was started in a work tree that is not there any more"):format(rec.id),
+    "bring it back (git worktree add), or name the one in its place: --repo DIR", top), 0)
+end
+
+--- A path that lies in the work tree of a run, where that is now.
+---@param home table
+---@param rec table
+---@param path string
+---@return string
+function M.moved(home, rec, path)
+  local top = rec.top
+  if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then return path end
+  return home.top .. path:sub(#top + 1)
 end
 
 return M

@@ -19,13 +19,19 @@ local M = {}
 
 local function digest(text) return core.text.sha256(text):sub(1, 32) end
 
+--- As JSON. It can only say that a byte is none of UTF-8, not which one: then the bytes are packed.
+local function encode(input)
+  local text = core.json.encode_record(input)
+  return text:find("\u{FFFD}", 1, true) and values.text(input) or text
+end
+
 --- The input as text, as `hide` shows what of it counts by its hash.
 local function text_of(input, hide)
-  if not input.stdin then return core.json.encode_record(input) end
+  if not input.stdin then return encode(input) end
   local copy = {}
   for name, value in pairs(input) do copy[name] = value end
   copy.stdin = core.text.sha256(hide and (hide(input.stdin)) or input.stdin)
-  return core.json.encode_record(copy)
+  return encode(copy)
 end
 
 --- As it was hashed before there were keys.

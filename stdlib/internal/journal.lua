@@ -9,6 +9,7 @@
 ---   spent    the last attempt of the step k has come to nothing, and the run parks; with repair what it was to
 ---            repair stands, and the next one repairs that
 ---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
+---            notes has what of it counts for the verdict
 ---   fact     something that was observed: k, h, v
 ---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
 ---            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
@@ -29,6 +30,7 @@ local identity = require "moonlet.internal.identity"
 local journal_record = require "moonlet.internal.journal_record"
 local unkept = require "moonlet.internal.unkept"
 local values = require "moonlet.internal.values"
+local verdict = require "moonlet.internal.verdict"
 local task = core.task
 
 local M = {}
@@ -74,11 +76,11 @@ M.names = "escaped"
 ---@field used integer     milliseconds that it took until it failed
 ---@field since integer?   when it began that has not ended, on the clock of the run
 
-local function forget_failures(journal, verdict)
+local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
   -- A run that waits for a quota has not ended: a clean-up in which it does goes on there.
-  if verdict ~= "quota" then endings.forget(journal.endings) end
+  if last ~= "quota" then endings.forget(journal.endings) end
 end
 
 --- The world is looked at anew; what agents answered, and what was done once, stays.
@@ -92,12 +94,12 @@ end
 
 local apply = {
   drive = function(journal, item)
-    local verdict = journal.verdict
+    local last = journal.verdict
     journal.resumed, journal.verdict = true, nil
     if item.fresh then forget_observed(journal) end
     if item.names ~= M.names then journal.plain_names = true end
     if type(item.record) == "string" then journal.records[item.record] = true end
-    if item.retry then forget_failures(journal, verdict) end
+    if item.retry then forget_failures(journal, last) end
   end,
   begin = function(journal, item) journal.begins[item.k] = item end,
   fact = function(journal, item) journal.facts[item.k] = item end,
@@ -312,6 +314,7 @@ local function replayed(run, key, hash, private)
   end
   local all = item.whole and whole(journal, item, private)
   task.wait_turn(item.order)
+  if type(item.notes) == "table" then verdict.tell(run, key, item.notes) end
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
   if value == nil then value = values.get(item.v) end
@@ -346,6 +349,7 @@ end
 ---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
 ---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
 ---@field private moonlet.Private?  what of the value is not to be kept
+---@field notes (fun(): table?, boolean)?  what of it counts for the verdict, and whether a later resume does it again
 ---@field tells boolean?  in a run that is only to be cleaned up `live` tells what else is known, and ends the run then
 ---@field once boolean?  it must not happen a second time because somebody wants to see the world anew
 ---@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
@@ -376,10 +380,12 @@ function M.step(run, key, input, options, live)
   if gone[1] then run.settle_cleanups(gone) end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
+  local notes, again
+  if options.notes then notes, again = options.notes() end
   if ok then
     local item = put(journal, { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash],
-      verb = input.verb, s = "ok", once = options.once,
-      again = options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
+      verb = input.verb, s = "ok", once = options.once, notes = notes,
+      again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
     return result, false
@@ -388,7 +394,7 @@ function M.step(run, key, input, options, live)
   if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
     local item = { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
-      s = cancelled and "cancelled" or "failed" }
+      s = cancelled and "cancelled" or "failed", notes = notes }
     result = put_error(item, result, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
   end

@@ -10,7 +10,7 @@ local shapes = {
     ["tree?"] = "string" },
   alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",
-    ["raw?"] = "string" },
+    ["raw?"] = "string", ["notes?"] = "table" },
   fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
   timeout = { k = "string", e = "table" },
   answer = { k = "string", ["places?"] = "table" }, attempt = { k = "string", v = "table" },

@@ -19,6 +19,7 @@ local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
+local verdict = require "moonlet.internal.verdict"
 local worktree = require "moonlet.internal.worktree"
 
 local M = {}
@@ -35,45 +36,6 @@ local plain_env = {
 --- The run that is being driven, for the engine to end when Lua itself was killed.
 M.current = nil
 
---- Whether a required validation or evidence failed, and no later one of the same command passed.
-local function first_blocked(run)
-  local last = {}
-  for _, item in ipairs(run.validation) do last[item.kind .. ":" .. item.command] = item end
-  for _, item in ipairs(run.validation) do
-    local latest = last[item.kind .. ":" .. item.command]
-    if latest.required and latest.status ~= "passed" then return latest end
-  end
-end
-
---- What a script made of agents that failed is its own affair; that they failed is told.
-local function note_failed_agents(run)
-  if #run.degraded > 0 then return end
-  for _, step in ipairs(run.steps) do
-    local kind = type(step.error) == "table" and rawget(step.error, "kind")
-    if step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled" then
-      run.note_degraded(step.key, 0, 1, { { key = step.key, error = step.error } })
-    end
-  end
-end
-
-local function verdict_of(run, ok, err)
-  local refused = run.own_budget and run.own_budget.refused
-  if ok then
-    if refused then return "budget" end
-    note_failed_agents(run)
-    if first_blocked(run) then return "blocked" end
-    return #run.degraded > 0 and "degraded" or "ok"
-  end
-  local kind = type(err) == "table" and rawget(err, "kind")
-  if kind == "parked" then return "needs-human" end
-  if run.quota_error and kind ~= "cancelled" then return "quota" end
-  if type(err) == "table" and rawget(err, "blocked") == true and not refused and first_blocked(run) then
-    return "blocked"
-  end
-  if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
-  return refused and "budget" or "failed"
-end
-
 local function write_file(...) return host_failure.call(core.run.write, ...) end
 local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) end
 
@@ -83,7 +45,6 @@ local function add_paths(run)
   --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
   --- because the journal has what it says.
   function run.write_artifact(path, text, later)
-    if path == run.sidecar .. "/findings.md" then run.findings = text end
     write_file(path, text, later)
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
@@ -224,12 +185,6 @@ local function add_steps(run)
     tell_budget(run)
   end
 
-  function run.note_validation(result, required)
-    run.validation[#run.validation + 1] = { kind = result.kind, command = result.command,
-      status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
-      why = result.why, required = required }
-  end
-
   --- Nothing but gates and questions is left: the run ends until they are answered.
   function run.end_parked()
     run.is_parking = true
@@ -250,16 +205,6 @@ local function add_steps(run)
   function run.end_cancelled()
     core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
     core.task.check()
-  end
-
-  function run.note_degraded(path, succeeded, total, lost)
-    local names = {}
-    for i, item in ipairs(lost) do
-      names[i] = { key = item.key, error = run_record.error(item.error) }
-    end
-    run.degraded[#run.degraded + 1] = { at = path, succeeded = succeeded, total = total,
-      lost = core.json.array(names) }
-    core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 end
 
@@ -321,12 +266,13 @@ function M.create(plan)
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
-    steps = {}, step_keys = {}, degraded = {}, validation = {},
+    steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
   add_environment(run)
   add_steps(run)
+  verdict.add(run)
   run.settle_cleanups = function(keys) unreached.settle_cleanups(run, keys) end
   local before = plan.before
   local created = core.run.create {
@@ -383,10 +329,10 @@ local function finish(run, ok, result)
   run.error = nil
   if run.own_budget then past.add_steps(run) end
   if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
-  run.verdict = verdict_of(run, ok, result)
+  run.verdict = verdict.of(run, ok, result)
   if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
   if run.verdict == "blocked" and not run.error then
-    local item = first_blocked(run)
+    local item = verdict.first_blocked(run.validation)
     run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
       item.command, item.why), hint = "read its stdout.log and stderr.log under steps/" }
   end

@@ -1,6 +1,7 @@
 --- What is written and told about a run: run.json, and the `run` object of the envelope.
 local credentials = require "moonlet.internal.credentials"
 local grants = require "moonlet.internal.grants"
+local home = require "moonlet.internal.home"
 local identity = require "moonlet.internal.identity"
 local past = require "moonlet.internal.past"
 local usage = require "moonlet.internal.usage"
@@ -125,7 +126,7 @@ local function config_record(run)
 end
 
 --- What a resumed run is to find as it was, with the secrets that it held (internal/identity.lua).
-local given = { "path", "target", "args", "runner", "model", "options", "grants" }
+local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
 --- The text of run.json: what the run was started with, and, once it has ended, what it came to.
 ---@return string
@@ -133,7 +134,8 @@ function M.text(run)
   local rec = {
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
-    path = or_null(run.source.path), preset_sha256 = core.text.sha256(run.source.text),
+    path = or_null(run.source.path), top = run.top, linked = home.is_linked(run.home) or nil,
+    preset_sha256 = core.text.sha256(run.source.text),
     args = run.args, runner = run.runner_spec, model = or_null(run.model),
     options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,

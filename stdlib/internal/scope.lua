@@ -162,6 +162,7 @@ local function branch_keys(items, options)
       error(record.invalid("opts.key must give a text or a whole number"), 0)
     end
     key = tostring(key)
+    state_of.check_name(key)
     if seen[key] then
       error(record.invalid(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ"), 0)
     end

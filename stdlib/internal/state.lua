@@ -86,6 +86,9 @@ end
 
 local escapes = { ["/"] = "%2F", ["#"] = "%23" }
 
+--- A record can hold UTF-8 alone.
+local function as_escape(char) return ("%%%02X"):format(char:byte()) end
+
 local function escaped(run, name)
   -- A run that began before this goes on with the keys that it has on record.
   if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
@@ -99,6 +102,7 @@ end
 ---@param name string
 ---@return string
 function M.part(run, name)
+  if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
   local own = identity.name(run.journal, name)
   local part = escaped(run, own)
@@ -123,6 +127,15 @@ function M.place(state)
   return place and state.within ~= place and place or state
 end
 
+--- Raises for a name that would be none in a key.
+---@param name string
+function M.check_name(name)
+  if name == "" then
+    error({ kind = "invalid", message = "a name is empty", at = core.text.place(),
+      hint = "names are what steps are known by: give it one, or none at all" }, 0)
+  end
+end
+
 --- The key of the next step called `name` in this body: its path, the name, and from the second
 --- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
 ---@param state moonlet.State
@@ -130,6 +143,7 @@ end
 ---@param at_once boolean?  this place may not be one that can wait
 ---@return string
 function M.key(state, name, at_once)
+  M.check_name(name)
   local place = M.place(state)
   if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
   local count = (place.counts[name] or 0) + 1

@@ -196,7 +196,7 @@ function M.validate(ctx, call)
   local approved = gate.before(ctx, argv, call)
   local key = state_of.key(state, call.name or "validate-" .. kind)
   local result = check(state, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
-  run.note_validation(result, call.required ~= false)
+  run.note_validation(key, result, call.required ~= false)
   return result
 end
 
@@ -235,7 +235,7 @@ function M.require(ctx, call)
     end
   end
   local last = runs[#runs]
-  run.note_validation({ kind = "require", command = last.command, exit_code = last.exit_code,
+  run.note_validation(key, { kind = "require", command = last.command, exit_code = last.exit_code,
     duration_ms = last.duration_ms, status = why and "failed" or "passed", why = why }, true)
   if why then
     error({ kind = "failed", blocked = true, message = "required evidence is missing: " .. why,

@@ -12,7 +12,28 @@ local value_cap = 256 << 20
 local function is_plain(value) return type(value) ~= "table" or value == null end
 
 local function is_wrapper(value)
-  return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil
+  return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil or value["$pairs"] ~= nil
+end
+
+local function has_odd_key(value)
+  for key in pairs(value) do
+    if type(key) == "string" and not core.text.is_utf8(key) then return true end
+  end
+  return false
+end
+
+local function by_bytes(a, b) return a.key < b.key end
+
+--- A table with keys that are not UTF-8: JSON could not tell one from another.
+local function pack_pairs(value, pack)
+  local list = core.json.array {}
+  for key, item in pairs(value) do
+    if type(key) ~= "string" then return nil end
+    list[#list + 1] = { key = key, item = item }
+  end
+  table.sort(list, by_bytes)
+  for i, pair in ipairs(list) do list[i] = core.json.array { pack(pair.key), pack(pair.item) } end
+  return { ["$pairs"] = list }
 end
 
 --- Text that is not UTF-8 is kept with its bytes as the first 256 characters.
@@ -23,6 +44,8 @@ local function pack(value)
     return { ["$bytes"] = text }
   end
   if is_plain(value) then return value end
+  local odd = not core.json.is_array(value) and has_odd_key(value) and pack_pairs(value, pack)
+  if odd then return odd end
   local copy = core.json.is_array(value) and core.json.array {} or {}
   for key, item in pairs(value) do copy[key] = pack(item) end
   return is_wrapper(value) and { ["$table"] = copy } or copy
@@ -30,11 +53,16 @@ end
 
 local function unpack(value, inside)
   if is_plain(value) then return value end
-  local bytes, whole = value["$bytes"], value["$table"]
+  local bytes, whole, list = value["$bytes"], value["$table"], value["$pairs"]
   if not inside and bytes then
     return (bytes:gsub(utf8.charpattern, function(c) return string.char(utf8.codepoint(c)) end))
   end
   if not inside and whole then return unpack(whole, true) end
+  if not inside and list then
+    local copy = {}
+    for _, pair in ipairs(list) do copy[unpack(pair[1])] = unpack(pair[2]) end
+    return copy
+  end
   for key, item in pairs(value) do value[key] = unpack(item) end
   return value
 end
@@ -48,6 +76,14 @@ function M.text(value) return core.json.encode_record(pack(value)) end
 ---@param text string
 ---@return any
 function M.read(text) return unpack(core.json.decode_record(text)) end
+
+--- A value as it is told from the record: nothing of it is shared with the value itself.
+---@param value any
+---@return any
+function M.copy(value)
+  if value == nil then return nil end
+  return M.read(M.text(value))
+end
 
 --- What stands in a record for `value`.
 ---@param value any       a JSON value whose texts may be any bytes

@@ -20,8 +20,9 @@ const std::string kJournal = R"(
   core.secret.key = function() return "key" end
   core.run.write_value = function(name, text) files[name] = text end
   core.run.read_value = function(name) return files[name] end
-  local run = { limit = 8, note_degraded = function() end,
+  local run = { limit = 8, steps = {},
     emit = function(_, fields) told[#told + 1] = tostring(fields.step) .. ": " .. tostring(fields.text) end }
+  require "moonlet.internal.verdict".add(run)
   local function begin(fresh, ended)
     done, told = {}, {}
     run.journal = journal.open(fresh, ended)
@@ -48,6 +49,16 @@ TEST_CASE("a step that is on record is told, not done") {
     begin()
     local again = step("a", 1, function() error "no" end).n
     return first, again, #done)") == "7,7,0");
+}
+
+TEST_CASE("bytes that are no UTF-8 tell one input from another, and come back in values and keys") {
+  CHECK(journaled(R"(
+    local function all(input)
+      begin()
+      local value = step("a", input, function() return { ["x\xe9"] = "1\xe9", ["x\xe8"] = { "2\xe8" } } end)
+      return list(done), value["x\xe9"] == "1\xe9" and value["x\xe8"][1] == "2\xe8"
+    end
+    return all("caf\xe9"), "|", all("caf\xe9"), "|", all("caf\xe8"))") == "a,|,,|,a,true");
 }
 
 TEST_CASE("another input is another step, and is named; its neighbours are left alone") {

@@ -89,8 +89,12 @@ local function clean_up(home, id, rec)
   return ok
 end
 
---- What a host that was killed had begun to merge.
+--- What a host that was killed had begun to merge, in the work tree where that was.
 local function bring_back(home, id, rec)
+  local ok, there = pcall(function() return home_module.of_run(home, (record_store.as_given(home, rec))) end)
+  -- Where that is gone, so is what was merged in it.
+  if not ok then return end
+  home = there
   worktree.bring_back { home = home, id = id, top = home.top, sidecar = rec.sidecar,
     absolute = function(path) return home.agent_path .. "/" .. path end,
     emit = function(_, info)

@@ -61,7 +61,8 @@ end
 function M.plan(home, id, rec, found)
   local lost
   rec, lost = record_store.as_given(home, rec)
-  local source = rec.path ~= core.json.null and rec.path and presets.file(rec.path)
+  home = home_module.of_run(home, rec)
+  local source = rec.path ~= core.json.null and rec.path and presets.file(home_module.moved(home, rec, rec.path))
     or presets.find(home, rec.target)
   local script_args = rec.script and rec.args or {}
   local preset, resume = presets.open(source, script_args)
