@@ -105,7 +105,7 @@ void Scheduler::spawn(lua_State* L, int index, const std::shared_ptr<CancelScope
 void Scheduler::make_ready(const std::shared_ptr<Task>& task) {
   if (task->ready_ || task->done()) return;
   task->ready_ = true;
-  ready_.push_back(task);
+  (resuming_ ? roused_ : ready_).push_back(task);
 }
 
 void Scheduler::pump() {
@@ -114,7 +114,14 @@ void Scheduler::pump() {
       auto task = std::move(ready_.front());
       ready_.pop_front();
       task->ready_ = false;
+      resuming_ = true;
       resume(task);
+      resuming_ = false;
+      // What follows from one event comes before the next event, as it will when it is told again:
+      // what a script makes of the order in which others ended must not hang on how many tasks
+      // stand between.
+      ready_.insert(ready_.begin(), roused_.begin(), roused_.end());
+      roused_.clear();
     }
   } while (!killed() && (turns_.advance() || (all_wait_for_each_other() && turns_.advance(true))));
 }

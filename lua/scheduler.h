@@ -185,6 +185,8 @@ class Scheduler {
   std::shared_ptr<CancelScope> root_;
   std::shared_ptr<Task> running_;
   std::deque<std::shared_ptr<Task>> ready_;
+  std::deque<std::shared_ptr<Task>> roused_;  ///< by the task that is resumed
+  bool resuming_ = false;
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
   Turns turns_;
