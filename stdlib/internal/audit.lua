@@ -62,11 +62,11 @@ end
 local function check_values(story, path, problem, note)
   for _, name in ipairs(story.values.missing) do
     problem("a value of the journal is missing", ("%s/values/%s"):format(path, name),
-      restore .. "; a resume does its step again")
+      restore .. "; a resume cannot be told its step")
   end
   for _, name in ipairs(story.values.damaged) do
     problem("a value of the journal was changed", ("%s/values/%s"):format(path, name),
-      restore .. "; a resume does its step again")
+      restore .. "; a resume cannot be told its step")
   end
   local extra = story.values.extra
   if extra > 0 and not story.why then

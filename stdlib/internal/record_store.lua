@@ -97,7 +97,9 @@ end
 ---@return table rec
 ---@return string[] lost  fields whose secrets the environment does not have any more
 function M.as_given(home, rec)
-  local whole, lost = identity.with_secrets(rec, integrity.key(M.root(home), rec.id) or "")
+  local told, lost = identity.with_secrets(rec, integrity.key(M.root(home), rec.id) or "")
+  local whole = {}
+  for name, value in pairs(told) do whole[name] = value end
   for _, name in ipairs(lost) do
     if name == "path" then
       local names, seen = {}, {}
@@ -110,6 +112,7 @@ function M.as_given(home, rec)
         rec.path), 0)
     end
   end
+  for name, packed in pairs(type(rec.bytes) == "table" and rec.bytes or {}) do whole[name] = values.unpacked(packed) end
   return whole, lost
 end
 
@@ -134,30 +137,39 @@ function M.config(rec)
   return own
 end
 
+--- The newest run of a task.
+local function find_task(home, root, task)
+  if not root then return nil end
+  local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
+  local newest = indexed and indexed[1]
+  local value = newest and M.read(root, newest.id)
+  if value and value.task_id == task then return newest.id, value end
+  for _, candidate in ipairs(M.ids(root)) do
+    value = M.read(root, candidate)
+    if value and value.task_id == task then return candidate, value end
+  end
+end
+
 --- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
+  local by_task, of_task = find_task(home, root, text)
   local number = text:match("^[Rr]?%-?0*(%d+)$")
   local id = number and ("R-%03d"):format(tonumber(number)) or text
   if root and id:match("^R%-%d+$") then
     local value = M.read(root, id)
+    if value and by_task and by_task ~= id and text ~= id then
+      error(record.invalid(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
+        ("say %s or %s"):format(by_task, id)), 0)
+    end
     if value then return id, value end
     if core.file.stat(root, "runs/" .. id) then
       error(record.invalid(("run %s has no run.json that can be read"):format(id),
         "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
     end
   end
-  if root then
-    local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = text }, 1)
-    local newest = indexed and indexed[1]
-    local value = newest and M.read(root, newest.id)
-    if value and value.task_id == text then return newest.id, value end
-    for _, candidate in ipairs(M.ids(root)) do
-      value = M.read(root, candidate)
-      if value and value.task_id == text then return candidate, value end
-    end
-  end
+  if by_task then return by_task, of_task end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
     "moonlet run list shows them"), 0)
 end
