@@ -155,7 +155,7 @@ function M.text(run)
     result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null,
     attempts = run.verdict and core.json.array(past.attempts(run)) or null,
-    files = or_null(run.files), files_fold = run.files_fold, keeper_log = run.keeper_log,
+    files = or_null(run.files), files_fold = run.files_fold, altered = run.altered, keeper_log = run.keeper_log,
   }
   rec.places = identity.places(rec, given)
   for _, name in ipairs(given) do

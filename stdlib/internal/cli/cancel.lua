@@ -39,6 +39,7 @@ local function is_open(rec) return not rec.ended or rec.verdict == "needs-human"
 --- Closes the record of a run that nobody drives. False when somebody does by now.
 local function close_record(home, id, rec)
   local root = record_store.root(home)
+  local was = { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
   rec.ended, rec.verdict = true, "cancelled"
   rec.parked, rec.until_ms = core.json.array {}, nil
   rec.exit_code = run_record.exit_codes.cancelled
@@ -48,6 +49,7 @@ local function close_record(home, id, rec)
   if tree then
     local key = integrity.key(root, id)
     integrity.name_files(tree.files, function(path) return key and values.keyed(path, key) end)
+    rec.altered = integrity.altered(was, tree)
     rec.files, rec.files_fold = tree.files, tree.fold
   end
   rec.keeper_log = integrity.keeper_log(root, id)
