@@ -244,6 +244,18 @@ local denied = finish(codex, ok_lines, { why = "exited", code = 0,
   stderr_tail = "2026 ERROR codex_core::tools::router: error=approval policy is Never; reject command\n" })
 is(denied.denied[1].detail, "approval policy is Never; reject command", "a tool call without an event")
 
+-- A long line before the reason, such as Node prints of its bundle, hides none.
+for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit your ", "-" } do
+  local before = piece:rep(60000 // #piece) .. "\n"
+  for _, runner in ipairs { codex, claude, gemini, opencode, moonlet } do
+    local told = finish(runner, {}, { why = "exited", code = 1,
+      stderr_tail = before .. "Error: 429 Too Many Requests, retry in 1s\n" })
+    is(told.class, "rate", runner.name .. ": a long line of " .. piece)
+  end
+  holds(require("moonlet.internal.runner.command").finish({ why = "exited", code = 7, stderr_tail = before .. "disk is full\n" },
+    { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
+end
+
 -- moonlet's own events.
 result = finish(moonlet, { '{"type":"text","text":"a"}', '{"type":"file","path":"x.c"}', '{"type":"error","message":"busy",'
   .. '"class":"rate","retry_after_ms":2000}' }, failed)

@@ -1,6 +1,7 @@
 --- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
 --- kernel enforces here, so the host's holds it. Its own settings file overrides the user's where the
 --- two differ; Gemini takes it only from folders that nobody else can write.
+local lines = require "moonlet.internal.lines"
 local shared = require "moonlet.internal.runner.shared"
 local stream = require "moonlet.internal.runner.stream"
 local truth = require "moonlet.internal.truth"
@@ -249,7 +250,7 @@ local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] =
 function M.finish(state, exit, answers)
   if exit.why == "exited" and not state.done and not state.failure then
     local class = exit_classes[exit.code]
-    local said = (exit.stderr_tail or ""):match("([^\n]+)%s*$")
+    local said = lines.last(exit.stderr_tail or "")
     local told = (exit.stderr_tail or ""):sub(-16000):match("\n(%b{})%s*$")
     local ok, object = pcall(core.json.decode, told or "")
     local message = ok and stream.str(stream.at(object, "error", "message")) or said
