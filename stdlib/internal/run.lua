@@ -4,6 +4,7 @@ local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
+local cassette = require "moonlet.internal.runner.cassette"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local values = require "moonlet.internal.values"
@@ -324,6 +325,14 @@ local function tell_overshoot(run)
   end
 end
 
+--- Faults of a cassette that were asked for in vain; a run that goes on later may come to their steps.
+local function tell_idle_faults(run)
+  if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
+  for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
+    core.event.emit("warning", nil, { text = text })
+  end
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
@@ -339,6 +348,7 @@ local function finish(run, ok, result)
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
   tell_overshoot(run)
+  tell_idle_faults(run)
   -- Where Lua itself was ended, nobody else does it.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do

@@ -134,6 +134,9 @@ local function problems_of(case, envelope, code)
   local expect, list = case.expect, {}
   local function add(why) if why then list[#list + 1] = why end end
   local told = envelope.run ~= core.json.null and envelope.run or {}
+  local spec = (case.runner or ""):match("^cassette:(.*)$")
+  for _, why in ipairs(spec and type(told.steps) == "table" and cassette.idle_faults(cassette.parse(spec), told.steps)
+    or {}) do add(why) end
   if expect.verdict then add(differs(expect.verdict, told.verdict, "the verdict")) end
   if expect.exit_code then add(differs(expect.exit_code, code, "the exit code")) end
   if expect.result ~= nil then add(differs(expect.result, envelope.result, "result")) end
