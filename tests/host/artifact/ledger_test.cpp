@@ -214,6 +214,7 @@ TEST_CASE("steps and usage belong to their run") {
   CHECK_FALSE(runners[1].input);
   CHECK_FALSE(runners[1].total);
   CHECK_FALSE(runners[1].cost_usd);
+  CHECK(runners[0].estimated + runners[1].estimated == 0);
   CHECK_FALSE(runners[0].reasoning);
   const auto days = ledger.usage_totals({.since_day = "2026-11-21"}, UsageBy::kDay).value();
   REQUIRE(days.size() == 2);
