@@ -164,7 +164,7 @@ local function run_attempt(job, hash, attempt, own_budget)
   return budget.with(own_budget, need, function()
     stay.enter(job, attempt)
     -- Whoever had the work tree before may have heard that the account is closed.
-    if not attempt.state and job.call.in_place then retry.check(job) end
+    if not attempt.state and job.call.in_place then retry.check(job, true) end
     record_attempt(job, hash, attempt, need)
     local result = attempts.run(job, attempt)
     stay.check_there(job, attempt, result)
@@ -272,6 +272,7 @@ end
 
 local function run_attempts(job, last, hash, own_budget)
   local ok, result = pcall(all_attempts, job, last, hash, own_budget)
+  retry.ended(job)
   if ok then return result end
   local asked, kept = pcall(is_taken_up, job)
   -- What nobody knows of is not thrown away.

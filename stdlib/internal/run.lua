@@ -266,7 +266,7 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
+    may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -372,8 +372,8 @@ local function finish(run, ok, result)
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
-    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s at any"):format(run.id,
-      run.id)
+    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
+      :format(run.id, run.id)
   end
   core.run.sync()
   integrity.seal(run)

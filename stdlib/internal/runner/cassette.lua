@@ -350,7 +350,9 @@ local function different(call, now, run)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
   local function is_same(old, new)
-    return fits(old, new) or (call.task and fits(neutral(old), neutral(new)) or not call.task and fits(of_before(old), new))
+    if fits(old, new) then return true end
+    if not call.task then return fits(of_before(old), new) end
+    return fits(neutral(old), neutral(new))
   end
   local old, new = lines.of(recorded), lines.of(now)
   local i = 1

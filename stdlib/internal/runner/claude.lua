@@ -14,6 +14,15 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
   "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
+    or shared.home_path "~/.claude"
+  return { home .. "/.credentials.json" }
+end
+
 local reading = { "Read", "Grep", "Glob", "Bash" }
 --- Commands that start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",

@@ -17,6 +17,17 @@ M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOO
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME"
+    or shared.home_path "~"
+  local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/.env" }
+  files[3] = core.system.env "GOOGLE_APPLICATION_CREDENTIALS"
+  return files
+end
+
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config)
