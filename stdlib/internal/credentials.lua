@@ -47,9 +47,8 @@ local function mask_assigned(word)
 end
 
 local function mask(word, before)
-  if before and #before <= longest_name and before:find("^%-%-?[%w_-]+$") and is_telling(before) and is_secret(word) then
-    return M.mark
-  end
+  local is_named = before and #before <= longest_name and before:find("^%-%-?[%w_-]+$") and is_telling(before)
+  if is_named and is_secret(word) then return M.mark end
   word = word:gsub("([Bb][Ee][Aa][Rr][Ee][Rr]%s+)([%w._~+/=-]+)", function(lead, value)
     return is_secret(value) and lead .. M.mark or nil
   end)
