@@ -137,7 +137,8 @@ local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
   local name = bracket or rest:match("^%s*([uU][tT][cC][+-]?[%d:]*)%f[%A]")
-    or rest:match("^%s*([gG][mM][tT][+-]?[%d:]*)") or rest:match("^%s*([+-]%d%d:?%d%d)") or rest:match("^%s*([zZ])%f[%W]") or rest:match("^%s+(%u%u%u?%u?)%f[%W]")
+    or rest:match("^%s*([gG][mM][tT][+-]?[%d:]*)") or rest:match("^%s*([+-]%d%d:?%d%d)")
+    or rest:match("^%s*([zZ])%f[%W]") or rest:match("^%s+(%u%u%u?%u?)%f[%W]")
   if not name then return offset end
   local zone = zone_of(name, zones)
   if zone then return zone end
@@ -245,8 +246,8 @@ local lead_spans = {
 }
 local lead_dates = {
   "try again at%s+()", "try again after%s+()", "try again on%s+()", "access on%s+()", "resets at%s+()",
-  "reset at%s+()", "resets on%s+()", "reset on%s+()", "resets%s+()", "available at%s+()", "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()",
-  "retry%-after:%s*()", "retry after%s+()",
+  "reset at%s+()", "resets on%s+()", "reset on%s+()", "resets%s+()", "available at%s+()",
+  "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
 --- What a text says of the moment from which one may ask again; nil when it says nothing.
