@@ -367,6 +367,9 @@ local function do_agent(job, last, hash, own_budget)
   job.step.usage = usage.of_attempts(result.attempts)
   artifacts.write_agent(job, result)
   if result.status ~= "ok" then error(result.error, 0) end
+  if not result.text:find("%S") and #(result.files_changed or {}) == 0 then
+    job.run.emit("warning", { step = job.step.key, text = "the agent said nothing, and changed nothing" })
+  end
   return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),
     usage = result.usage, files_changed = core.json.array(result.files_changed or {}) }
 end

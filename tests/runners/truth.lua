@@ -209,6 +209,26 @@ is(finish(codex, {}, done).class, "interrupted", "nothing")
 is(finish(codex, { ok_lines[1], ok_lines[2]:sub(1, -3) }, done).status, "failed", "a cut event")
 is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"turn.failed","error":{"message":"503"}}' }, done).status, "failed",
   "a failure after the end")
+is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"error","message":"stream disconnected before completion"}' }, done).class,
+  "network", "an error after the end")
+is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"error","message":"oh"}', ok_lines[2] }, done).status, "ok", "and ended again")
+is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}',
+  '{"type":"error","severity":"error","message":"oh"}' }, done).status, "failed", "gemini's error after the end")
+is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}',
+  '{"type":"error","severity":"warning","message":"oh"}' }, done).status, "ok", "gemini's warning after the end")
+-- A success of Claude's that was cut short, and the answer that was given by the schema.
+local function claimed(fields)
+  return finish(claude, { '{"type":"result","subtype":"success","is_error":false,' .. fields .. "}" }, done)
+end
+is(claimed('"result":"half an ans","stop_reason":"max_tokens"').class, "invalid-output", "cut short")
+is(claimed('"result":"half an ans","stop_reason":"max_tokens"').text, "half an ans", "what there is of it")
+is(claimed('"result":"half","terminal_reason":"max_turns"').class, "interrupted", "too many turns")
+is(claimed('"result":"half","stop_reason":"end_turn","terminal_reason":"completed"').status, "ok", "no cut")
+is(claimed('"result":"{\\"note\\":1}","structured_output":{"score":7}').text, '{"score":7}', "closing words of another form")
+is(claimed('"result":"{ \\"score\\": 7 }","structured_output":{"score":7}').text, '{ "score": 7 }', "the same in its own form")
+is(claimed('"result":"Done.","structured_output":{"score":7},"stop_reason":"max_tokens"').text, '{"score":7}', "words cut short")
+is(claimed('"result":"Done.","structured_output":{"score":7}').status, "ok", "and the words do not matter")
+
 -- What begins after the end must have an end of its own.
 local function joined(...)
   local list = {}

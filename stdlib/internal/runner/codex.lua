@@ -261,7 +261,7 @@ local function parse(state, line, events)
       state.retry = { message = message:match("^Reconnecting%.%.%. [%d/]*%s*(.*)$"):sub(1, 8000) }
       events[#events + 1] = { type = "retry", text = stream.printable(message, 300), attempt = tonumber(attempt) }
     else
-      state.last_error = { message = core.text.cut(message, 8000) }
+      stream.note_error(state, { message = core.text.cut(message, 8000) })
       events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     end
   end

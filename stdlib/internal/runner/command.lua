@@ -70,7 +70,8 @@ end
 ---@return {status: string, text: string, error: table?}
 function M.finish(exit, output, limits)
   if exit.why == "exited" and exit.code == 0 then
-    return { status = "ok", text = output.text, cut = output.cut }
+    return { status = "ok", text = output.text, cut = output.cut,
+      warnings = not output.text:find("%S") and { "the answer is empty" } or nil }
   end
   local kinds = { wall = "timeout", idle = "timeout", cancelled = "lost", lost = "lost" }
   local messages = {

@@ -230,7 +230,7 @@ local function parse(state, line, events)
     if event.severity == "warning" then
       stream.warn(state, events, message)
     else
-      state.last_error = { message = core.text.cut(message, 8000) }
+      stream.note_error(state, { message = core.text.cut(message, 8000) })
       events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     end
   elseif kind == "result" then
