@@ -102,6 +102,15 @@ local function with_path(text, path, by)
   return table.concat(parts)
 end
 
+--- Raises for a cassette that is not there, before there is a run.
+---@param spec {dir: string}
+function M.check(spec)
+  local root, err = core.file.root(spec.dir)
+  if root then return end
+  error(record.invalid(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
+    "record it with --record DIR"), 0)
+end
+
 --- A prompt without the paths that differ in each run. The run's own names stay what they are: a task may be named
 --- by any word of its prompt.
 local function prompt_of(job, attempt)
