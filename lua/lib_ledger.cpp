@@ -72,6 +72,7 @@ json to_json(const LedgerTotals& totals) {
       {"attempts", totals.attempts},
       {"unreported", totals.unreported},
       {"unpriced", totals.unpriced},
+      {"estimated", totals.estimated},
       {"input_tokens", or_null(totals.input)},
       {"cached_input_tokens", or_null(totals.cached)},
       {"output_tokens", or_null(totals.output)},

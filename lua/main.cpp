@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/process/keeper.h"
@@ -22,11 +23,21 @@ void on_continue(int) {
   if (signalled != nullptr) signalled->continued();
 }
 
+/// The last words of a host that does not wait: a live view stays on the terminal as it was, and
+/// would be believed.
+constexpr std::string_view kNotWaited =
+    "\nmoonlet: ended at once: a run that it drove is interrupted, and not cleaned up\n"
+    "  moonlet run list shows it; moonlet run resume goes on, moonlet run cancel puts it in "
+    "order\n";
+
 /// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
 /// host go, ends what is left.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
-  if (seen != 0) _exit(128 + signal);
+  if (seen != 0) {
+    (void)!write(STDERR_FILENO, kNotWaited.data(), kNotWaited.size());
+    _exit(128 + signal);
+  }
   seen = 1;
   if (signalled != nullptr) signalled->cancel();
 }

@@ -114,6 +114,8 @@ Result<std::vector<Row>> rows_of(LedgerDb& db, const Select& select, Named named
 
 void name_run(LedgerRun& run, std::int64_t number) { run.id = id_of(kRunLetter, number); }
 
+constexpr std::string_view kCassette = "cassette";
+
 Result<void> where_usage(Select& select, const UsageFilter& filter) {
   if (!filter.run.empty()) {
     const auto number = number_of(kRunLetter, filter.run);
@@ -438,13 +440,15 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
   };
   Select sums("SELECT " + group +
               ", count(*), count(*) - count(coalesce(total, input, output)), "
-              "count(*) - count(cost_usd)" +
+              "count(*) - count(cost_usd), total(cost_usd IS NOT NULL AND cost_is = 'estimate')" +
               sum_of("input", "input") + sum_of("cached", "cached") + sum_of("output", "output") +
               sum_of("reasoning", "reasoning") +
               sum_of("coalesce(total, coalesce(input, 0) + coalesce(output, 0))",
                      "coalesce(total, input, output)") +
               sum_of("cost_usd", "cost_usd") + " FROM usage");
   if (auto fine = where_usage(sums, filter); !fine) return fine.error();
+  // What a cassette plays back was paid when it was recorded.
+  if (filter.runner != kCassette) sums.where("coalesce(runner, '') <> ?", kCassette);
   if (by != UsageBy::kAll) sums.then(" GROUP BY " + group + " ORDER BY " + group);
   auto query = sums.query(**db);
   if (!query) return query.error();
@@ -458,12 +462,13 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
     row.attempts = query->number(1);
     row.unreported = query->number(2);
     row.unpriced = query->number(3);
-    row.input = query->maybe_number(4);
-    row.cached = query->maybe_number(5);
-    row.output = query->maybe_number(6);
-    row.reasoning = query->maybe_number(7);
-    row.total = query->maybe_number(8);
-    row.cost_usd = query->maybe_real(9);
+    row.estimated = query->number(4);
+    row.input = query->maybe_number(5);
+    row.cached = query->maybe_number(6);
+    row.output = query->maybe_number(7);
+    row.reasoning = query->maybe_number(8);
+    row.total = query->maybe_number(9);
+    row.cost_usd = query->maybe_real(10);
     totals.push_back(std::move(row));
   }
 }

@@ -85,6 +85,7 @@ class Ledger {
   Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
   Result<std::vector<LedgerStep>> steps_of(std::string_view run);
   Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
+  /// Without what cassettes played, unless the filter names that runner.
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
   Result<std::vector<LedgerTask>> list_tasks();
   Result<LedgerTask> get_task(std::string_view id);

@@ -98,6 +98,7 @@ struct LedgerTotals {
   std::int64_t attempts = 0;
   std::int64_t unreported = 0;  ///< attempts without a token count
   std::int64_t unpriced = 0;    ///< attempts without a cost
+  std::int64_t estimated = 0;   ///< attempts whose cost nobody reported: it is by a table of prices
   std::optional<std::int64_t> input, cached, output, reasoning, total;
   std::optional<double> cost_usd;
 };

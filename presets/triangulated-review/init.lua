@@ -18,6 +18,9 @@ local function read_lenses(names)
   return lenses
 end
 
+-- What only git can tell; of a path or a glob the files are read.
+local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
+
 -- What is wrong with the arguments by themselves.
 local function check_args(args)
   local lenses = read_lenses(args.lenses)
@@ -149,7 +152,13 @@ return m.preset {
   needs = { programs = { "git" }, agents = true, read = { "." }, write = {} },
   budget = { tokens = 600000, usd = 4, wall = "20m" },
 
-  check = function(_, args) check_args(args) end,
+  check = function(look, args)
+    check_args(args)
+    if not look.git and needs_git[args.target] then
+      invalid(("%s is not a git repository, and holds no change"):format(look.repo),
+        "run it inside one, name one with --repo DIR, make one with: git init, or name files with --target")
+    end
+  end,
 
   run = function(ctx, args)
     local lenses = check_args(args)

@@ -167,7 +167,7 @@ local function run_attempt(job, hash, attempt, own_budget)
   return budget.with(own_budget, need, function()
     stay.enter(job, attempt)
     -- Whoever had the work tree before may have heard that the account is closed.
-    if not attempt.state and job.call.in_place then retry.check(job) end
+    if not attempt.state and job.call.in_place then retry.check(job, true) end
     record_attempt(job, hash, attempt, need)
     local result = attempts.run(job, attempt)
     stay.check_there(job, attempt, result)
@@ -275,6 +275,7 @@ end
 
 local function run_attempts(job, last, hash, own_budget)
   local ok, result = pcall(all_attempts, job, last, hash, own_budget)
+  retry.ended(job)
   if ok then return result end
   local asked, kept = pcall(is_taken_up, job)
   -- What nobody knows of is not thrown away.
@@ -369,6 +370,9 @@ local function do_agent(job, last, hash, own_budget)
   job.step.usage = usage.of_attempts(result.attempts)
   artifacts.write_agent(job, result)
   if result.status ~= "ok" then error(result.error, 0) end
+  if not result.text:find("%S") and #(result.files_changed or {}) == 0 then
+    job.run.emit("warning", { step = job.step.key, text = "the agent said nothing, and changed nothing" })
+  end
   return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),
     usage = result.usage, files_changed = core.json.array(result.files_changed or {}) }
 end

@@ -130,7 +130,9 @@ function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
-  run.write_artifact(dir .. "/model.md", model_text(model), true)
+  -- What is told of an answer is no reason to lose it.
+  local told, text = pcall(model_text, model)
+  run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
 
 --- decision.md, once somebody has decided. `rec` is the run's record.

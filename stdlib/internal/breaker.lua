@@ -9,12 +9,12 @@ local M = {}
 local record_cap = 64 * 1024
 --- A provider that does not say when its quota is there again is asked again after this.
 local default_quota_ms = 15 * 60 * 1000
---- A login that was refused is tried again after this, or with the next change of the credential.
+--- A login that was refused is tried again after this, or as soon as it is another one.
 local auth_ms = 10 * 60 * 1000
 --- Providers tell whole seconds: who asks within the one that was told may be too early.
 local whole_second_ms = 1000
---- Longer than this is no reset time but a mistake in reading one.
-local longest_ms = 8 * 24 * 60 * 60 * 1000
+--- Longer than a month is no reset time but a mistake in reading one.
+local longest_ms = 32 * 24 * 60 * 60 * 1000
 --- The second refusal in a row keeps it closed for this long at least, each further one for four times that.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
@@ -38,6 +38,7 @@ local function read(root, name)
   if value.class ~= "quota" and value.class ~= "auth" then return nil end
   if value["until"] > core.clock.wall() + longest_ms then return nil end
   if type(value.message) ~= "string" then value.message = "its provider refused it" end
+  if type(value.login) ~= "string" then value.login = nil end
   if math.type(value.times) ~= "integer" or value.times < 1 or value.times > 1000 then value.times = 1 end
   return value
 end
@@ -57,17 +58,20 @@ end
 ---@field runner string
 
 --- What refuses calls on a credential at the moment; nil when nothing does.
----@param credential string  of a job: a hash of what it logs in with
+---@param credential string  of a job: a hash of what the account is
+---@param login string?      what it logs in with: who has another login than the one that was refused may try it
 ---@return moonlet.Refusal?
-function M.refusal(credential)
+function M.refusal(credential, login)
   local found = read(folder(), credential)
   if not found or found["until"] <= core.clock.wall() then return nil end
+  if found.class == "auth" and found.login ~= login then return nil end
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
---- Stops calls on a credential. Of several refusals the one that lasts longest counts.
+--- Stops calls on a credential. Of several refusals the one that lasts longest counts; one that was heard by who
+--- asked in spite of the earlier ones stands in their place.
 ---@param credential string
----@param refusal {class: string, runner: string, message: string, reset_at: integer?}
+---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 ---@return integer until_ms
 function M.trip(credential, refusal)
   local now = core.clock.wall()
@@ -77,13 +81,14 @@ function M.trip(credential, refusal)
   local root = folder(true)
   local held = root and core.file.lock(root, ".lock")
   local before = read(root, credential)
-  if before and (before.class ~= refusal.class or before["until"] < now - forgotten_ms) then before = nil end
+  local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
+  if before and (is_other or before["until"] < now - forgotten_ms) then before = nil end
   -- Calls that were under way together are refused together: that is one refusal.
   local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
   until_ms = math.min(math.max(until_ms, now + patience(times)), now + longest_ms)
-  if before and before["until"] > until_ms then until_ms = before["until"] end
+  if before and before["until"] > until_ms and not refusal.anew then until_ms = before["until"] end
   local kept = { class = refusal.class, ["until"] = until_ms, runner = refusal.runner, tripped = now, times = times,
-    message = core.text.cut(core.run.redact(refusal.message), 2000) }
+    login = refusal.login, message = core.text.cut(core.run.redact(refusal.message), 2000) }
   local written = root and core.file.write(root, credential .. ".json", core.json.encode(kept))
   remembered[credential] = not written and kept or nil
   if held then core.file.unlock(held) end
@@ -92,12 +97,16 @@ end
 
 --- A call went well: what was refused before counts no more.
 ---@param credential string
-function M.succeeded(credential)
+---@param since integer?  of a call that was begun in spite of a refusal: when it was, ms since 1970
+function M.succeeded(credential, since)
   remembered[credential] = nil
   local root = folder()
   local found = root and read(root, credential)
+  if not found then return end
+  local is_over = found["until"] <= core.clock.wall()
+    or since and math.type(found.tripped) == "integer" and found.tripped <= since
   -- One that is closed at the moment was closed by a call that began later.
-  if found and found["until"] <= core.clock.wall() then core.file.remove(root, credential .. ".json") end
+  if is_over then core.file.remove(root, credential .. ".json") end
 end
 
 return M

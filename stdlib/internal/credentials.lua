@@ -5,7 +5,10 @@ local secrets = require "moonlet.secrets"
 local M = {}
 
 M.mark = "[redacted:argument]"
+--- In place of an argument that could not be looked through.
+M.untold = "[not told]"
 local shortest = 8
+local longest_name = 200
 --- What a name is made of that is given a secret: x.api_key=, --token=, experimental_bearer_token=.
 local telling = { key = true, apikey = true, token = true, secret = true, password = true, passwd = true,
   credential = true, credentials = true, authorization = true, bearer = true }
@@ -22,19 +25,46 @@ local function is_secret(value)
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- One argument. `before`: the one in front of it, which may be the name that it is the value of.
+--- What follows the names that are given a secret. It looks at each word and each value once, however long they are:
+--- a prompt may be one of the arguments.
+local function mask_assigned(word)
+  local parts, kept, from = {}, 1, 1
+  while true do
+    local _, stop, name = word:find("%f[%w_.-]([%w_.-]+)%s*[=:]%s*[\"']?", from)
+    if not stop then break end
+    from = stop + 1
+    local last = is_telling(name) and select(2, word:find("^[^\"',;%s}%]]+", from))
+    if last then
+      if is_secret(word:sub(from, last)) then
+        parts[#parts + 1] = word:sub(kept, stop) .. M.mark
+        kept = last + 1
+      end
+      from = last + 1
+    end
+  end
+  parts[#parts + 1] = word:sub(kept)
+  return table.concat(parts)
+end
+
+local function mask(word, before)
+  local is_named = before and #before <= longest_name and before:find("^%-%-?[%w_-]+$") and is_telling(before)
+  if is_named and is_secret(word) then return M.mark end
+  word = word:gsub("([Bb][Ee][Aa][Rr][Ee][Rr]%s+)([%w._~+/=-]+)", function(lead, value)
+    return is_secret(value) and lead .. M.mark or nil
+  end)
+  word = mask_assigned(word)
+  local hits = secrets.scan(word)
+  return #hits > 0 and (secrets.redact(word, hits)) or word
+end
+
+--- One argument. `before`: the one in front of it, which may be the name that it is the value of. Never raises: what
+--- tells of a call is no reason to lose what the call came to.
 ---@param word string
 ---@param before string?
 ---@return string
 function M.mask(word, before)
-  if before and before:find("^%-%-?[%w_-]+$") and is_telling(before) and is_secret(word) then return M.mark end
-  local function hide(lead, value) return is_secret(value) and lead .. M.mark or nil end
-  word = word:gsub("([Bb][Ee][Aa][Rr][Ee][Rr]%s+)([%w._~+/=-]+)", hide)
-  word = word:gsub("([%w_.-]+)(%s*[=:]%s*[\"']?)([^\"',;%s}%]]+)", function(name, sign, value)
-    return is_telling(name) and hide(name .. sign, value) or nil
-  end)
-  local hits = secrets.scan(word)
-  return #hits > 0 and (secrets.redact(word, hits)) or word
+  local ok, shown = pcall(mask, word, before)
+  return ok and shown or M.untold
 end
 
 --- A whole command line.

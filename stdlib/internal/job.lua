@@ -37,6 +37,7 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
 ---@field credential string     what a provider's refusal is about
+---@field login (fun(): string)?  what that account logs in with at the moment
 
 --- Any program as a runner. Its events, if it prints any, are read as another runner's.
 local function command_runner(events)
@@ -65,7 +66,26 @@ local function credential_of(job)
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+  -- A key that a script grants its call; of what else it grants nobody knows that it is of an account.
+  for _, name in ipairs(shared.secret_names({}, job.call.env)) do
+    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+  end
   for _, word in ipairs(job.argv or {}) do parts[#parts + 1] = word end
+  return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
+end
+
+--- A hash of what an account logs in with, as far as it can be told: it is another one after each login. No part of
+--- what the account is, for programs renew their logins by themselves, and are no other account then.
+local function login_of(job)
+  local parts = {}
+  for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+  local files = not job.config.private and job.runner.login_files
+  for _, path in ipairs(files and files(job.config) or {}) do
+    local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
+    local root = folder and core.file.root(folder)
+    local info = root and core.file.stat(root, name)
+    parts[#parts + 1] = info and ("%d %d %d"):format(info.size, info.mtime_ns, info.inode) or "none"
+  end
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
 end
 
@@ -156,6 +176,7 @@ function M.of(run, call, routed)
   job.program, job.absent = find_program(job)
   -- A fault on a cassette refuses nobody else.
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
+  if not job.cassette then job.login = function() return login_of(job) end end
   return job
 end
 

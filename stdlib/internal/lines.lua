@@ -10,4 +10,15 @@ function M.of(text)
   return list
 end
 
+--- The last line that says something, or nil.
+---@param text string
+---@return string?
+function M.last(text)
+  local last
+  for line in text:gmatch("[^\n]+") do
+    if line:find("%S") then last = line end
+  end
+  return last
+end
+
 return M

@@ -8,6 +8,7 @@ local M = {}
 local most_tries = 3
 local first_wait_ms = 2000
 local longest_wait_ms = 60 * 1000
+local poll_ms = 50
 --- A provider that asks for more patience than this is asked for later, as with a quota.
 local longest_patience_ms = 10 * 60 * 1000
 
@@ -33,7 +34,7 @@ end
 local function quota_error(runner, message, until_ms)
   return { kind = "quota", class = "quota", until_ms = until_ms,
     message = ("%s; %s is not asked again %s"):format(message, runner, until_text(until_ms)),
-    hint = "moonlet run wait goes on by itself at that time; moonlet run resume at any" }
+    hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
 end
 
 --- How often a prompt is asked at most where the provider refuses it for a while.
@@ -41,10 +42,42 @@ end
 ---@return integer
 function M.most(job) return math.max(1, job.call.retry or job.run.config.limits.retries or most_tries) end
 
+--- Whether this job may ask in spite of a refusal: one of a run that a person goes on with does, once, for they may
+--- have bought more, or logged in. The others of the run wait for what that comes to.
+local function may_ask(job, holds)
+  local run = job.run
+  if not run.asks_again then return false end
+  run.probes = run.probes or {}
+  local probe = run.probes[job.credential]
+  if not probe then
+    run.probes[job.credential] = { job = job, since = core.clock.wall() }
+    return true
+  end
+  -- Who holds the work tree would wait for one that waits for the work tree.
+  while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
+  return probe.job == job
+end
+
+local function probe_of(job)
+  local probe = (job.run.probes or {})[job.credential]
+  return probe and probe.job == job and probe or nil
+end
+
+--- A job has come to its end, whatever that was.
+---@param job moonlet.Job
+function M.ended(job)
+  local probe = probe_of(job)
+  if probe then probe.job = nil end
+end
+
 --- Raises when the credential was refused, by whichever process heard it.
 ---@param job moonlet.Job
-function M.check(job)
-  local refusal = breaker.refusal(job.credential)
+---@param holds boolean?  the job has the work tree for itself
+function M.check(job, holds)
+  local function refused() return breaker.refusal(job.credential, job.login and job.login()) end
+  local refusal = refused()
+  if not refusal or may_ask(job, holds) then return end
+  refusal = refused()
   if not refusal then return end
   if refusal.class == "quota" then
     local err = quota_error(job.runner.name, refusal.message, refusal.until_ms)
@@ -53,12 +86,17 @@ function M.check(job)
   end
   error({ kind = "failed", class = refusal.class,
     message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
-    hint = ("log in again, or give another key; it is tried again %s"):format(until_text(refusal.until_ms)) }, 0)
+    hint = ("log in again, or give another key: that is tried at once; this one by moonlet run resume, or not %s")
+      :format(until_text(refusal.until_ms)) }, 0)
 end
 
 --- An attempt went well: its account is open.
 ---@param job moonlet.Job
-function M.succeeded(job) breaker.succeeded(job.credential) end
+function M.succeeded(job)
+  local probe = probe_of(job)
+  breaker.succeeded(job.credential, probe and probe.since)
+  M.ended(job)
+end
 
 ---@class moonlet.NextTry
 ---@field wait_ms integer?  try again after this; nil: do not
@@ -74,7 +112,9 @@ function M.after(job, result, tries)
   local class = err.class or result.class
   if class == "quota" or class == "auth" then
     local until_ms = breaker.trip(job.credential, { class = class, runner = job.runner.name,
-      message = err.message, reset_at = class == "quota" and err.reset_at or nil })
+      message = err.message, reset_at = class == "quota" and err.reset_at or nil,
+      login = class == "auth" and job.login and job.login() or nil, anew = probe_of(job) ~= nil })
+    M.ended(job)
     if class == "auth" then return {} end
     return { error = quota_error(job.runner.name, err.message, until_ms) }
   end
@@ -89,7 +129,8 @@ function M.after(job, result, tries)
   local asked = err.retry_after_ms
   if asked and asked > longest_patience_ms then
     local until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
-      reset_at = core.clock.wall() + asked })
+      reset_at = core.clock.wall() + asked, anew = probe_of(job) ~= nil })
+    M.ended(job)
     return { error = quota_error(job.runner.name, err.message, until_ms) }
   end
   return { wait_ms = job.runner.instant and 0 or M.wait(tries, asked) }

@@ -4,6 +4,7 @@ local scope = require "moonlet.internal.scope"
 local artifacts = require "moonlet.internal.artifacts"
 local inputs_module = require "moonlet.internal.inputs"
 local budget = require "moonlet.internal.budget"
+local cassette = require "moonlet.internal.runner.cassette"
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local values = require "moonlet.internal.values"
@@ -274,7 +275,7 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
-    may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
+    may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -334,6 +335,14 @@ local function tell_overshoot(run)
   end
 end
 
+--- Faults of a cassette that were asked for in vain; a run that goes on later may come to their steps.
+local function tell_idle_faults(run)
+  if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
+  for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
+    core.event.emit("warning", nil, { text = text })
+  end
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
@@ -349,6 +358,7 @@ local function finish(run, ok, result)
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
   tell_overshoot(run)
+  tell_idle_faults(run)
   -- Where Lua itself was ended, nobody else does it.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
@@ -372,8 +382,8 @@ local function finish(run, ok, result)
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
-    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s at any"):format(run.id,
-      run.id)
+    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
+      :format(run.id, run.id)
   end
   core.run.sync()
   integrity.seal(run)

@@ -65,9 +65,11 @@ local noise = { "^Reading additional input from stdin", "^Reading prompt from st
 local function last_line(text)
   local last
   for line in (text or ""):gmatch("[^\r\n]+") do
-    local says = line:find("%S")
-    for _, pattern in ipairs(noise) do says = says and not line:find(pattern) end
-    if says then last = line end
+    local from = line:find("%S")
+    -- A line of a bundle is as long as the bundle; its beginning tells what it is.
+    local head = from and line:sub(math.max(1, from - 8), from + 1000)
+    for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
+    if head then last = line:sub(from) end
   end
   return last
 end

@@ -25,7 +25,8 @@ between(trip("past", -20 * 24 * 60 * minute), 14 * minute, 16 * minute, "long ov
 between(trip("skew", -minute), 14 * minute, 16 * minute, "just over")
 between(trip("now", 0), 14 * minute, 16 * minute, "now")
 between(trip("soon", 30 * 1000), 29 * 1000, 32 * 1000, "what is told is believed")
-between(trip("far", 400 * 24 * 60 * minute), 7 * 24 * 60 * minute, 9 * 24 * 60 * minute, "to a point")
+between(trip("month", 31 * 24 * 60 * minute), 31 * 24 * 60 * minute - minute, 31 * 24 * 60 * minute + minute, "for a month")
+between(trip("far", 400 * 24 * 60 * minute), 31 * 24 * 60 * minute, 33 * 24 * 60 * minute, "to a point")
 
 -- Refused as soon as it was asked again: ever more patience, whatever is told.
 local last = 0
@@ -47,6 +48,20 @@ is(file_of "again", nil, "forgotten")
 between(trip("again", 10), 0, 2000, "as the first time")
 breaker.succeeded "again"
 is(breaker.refusal "again" ~= nil, true, "still closed")
+
+-- Who asked in spite of it: what it heard stands in place of the refusal, or takes it away.
+trip("bought", 5 * 24 * 60 * minute)
+between(left(breaker.trip("bought", { class = "quota", runner = "codex", message = "no more", anew = true,
+  reset_at = core.clock.wall() + 60 * minute })), 59 * minute, 61 * minute, "told anew")
+breaker.succeeded("bought", core.clock.wall() - 1000)
+is(breaker.refusal "bought" ~= nil, true, "refused again since")
+breaker.succeeded("bought", core.clock.wall())
+is(breaker.refusal "bought", nil, "lifted")
+-- A login that was refused: another one is not.
+breaker.trip("login", { class = "auth", runner = "codex", message = "no", login = "one" })
+is(breaker.refusal("login", "one") ~= nil, true, "the login that was refused")
+is(breaker.refusal("login", "two"), nil, "another login")
+is(breaker.refusal("login", nil), nil, "one that nobody knows")
 
 -- A file that cannot be ours stops nobody.
 for _, text in ipairs { "", "{", "[]", '{"until":9999999999999999,"class":"quota"}', '{"until":9999999999999,"class":"quota"}',

@@ -9,6 +9,13 @@ for _, given in ipairs { { "-c", "x.api_key=" .. planted }, { "--header", "Autho
   is(shown:find("planted", 1, true), nil, "left out of: " .. shown)
   holds(shown, "redacted", "and said")
 end
+is(line("-c", "base_url=https://h/?token=" .. planted):find("planted", 1, true), nil, "within what is given to another name")
+-- A prompt is an argument of some: whatever it holds, it is told of in no time.
+for _, piece in ipairs { "qujd", " ", "=", "a=", "a ", "bearer ", "-", "key=", "\0", "\xff", '"' } do
+  is(line(piece:rep(120000 // #piece)):find("[not told]", 1, true), nil, "a long argument of " .. piece)
+end
+local long = ("qujd"):rep(30000)
+is(line(long .. " --token=" .. planted), long .. " --token=" .. credentials.mark, "after a long word")
 -- What only looks a little like it stays.
 for _, word in ipairs { 'model_providers.l={name="l",base_url="http://127.0.0.1:1/v1",env_key="LOCAL_API_KEY"}', "max_tokens=200000",
   "model_auto_compact_token_limit=200000", "--key", "token_file=/home/u/token", "-s", "read-only", "shell_environment_policy.exclude=[]" } do

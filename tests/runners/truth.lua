@@ -94,13 +94,32 @@ local times = {
   { "resets at 2026-11-21T09:30:00+02:00", at "2026-11-21T07:30:00Z" },
   { "resets on Monday at 9am", at "2026-11-23T09:00:00Z" },
   { "available again at tomorrow 8am", at "2026-11-22T08:00:00Z" },
+  { "Try again at 2026-11-22 03:00 PM UTC", at "2026-11-22T15:00:00Z" },
+  { "Try again at 2026-11-22 15:00 (Europe/Berlin)", at "2026-11-22T14:00:00Z" },
+  { "Try again at 2026-11-22 03:00:30.25 pm EST.", at "2026-11-22T20:00:30Z" },
+  { "You will regain access on 2026-12-01 at 00:00 UTC.", at "2026-12-01T00:00:00Z" },
+  { "You will regain access on 2026-12-01.", at "2026-12-01T00:00:00Z" },
+  { "resets 3pm PST", at "2026-11-21T23:00:00Z" },
+  { "resets 3pm PT", at "2026-11-21T23:00:00Z" },
+  { "resets 3 p.m. (EST)", at "2026-11-21T20:00:00Z" },
+  { "resets at 3:00:10 PM", at "2026-11-21T15:00:10Z" },
+  { "resets 11/23/2026 3:00 PM", at "2026-11-23T15:00:00Z" },
+  { "resets 23/11/2026, 15:00", at "2026-11-23T15:00:00Z" },
+  { "resets 12/01/2026 9 AM", at "2026-12-01T09:00:00Z" },
+  { "try again in about 2 hours", now + 2 * hour },
+  { "try again in an hour", now + hour },
+  { "resets at midnight", at "2026-11-22T00:00:00Z" },
+  { "try again on Monday", at "2026-11-23T00:00:00Z" },
+  { "try again on Mon, Nov 23 at 9am", at "2026-11-23T09:00:00Z" },
+  { "resets tomorrow", at "2026-11-22T00:00:00Z" },
 }
 for _, case in ipairs(times) do
   local found = reset.parse(case[1], now, 0, zone.named)
   is(found and core.clock.iso(found.reset_at), core.clock.iso(case[2]), case[1])
 end
 for _, text in ipairs { "", "try again later", "resets 99pm", "try again in a while", "resets at the beach", "retry-after: soon",
-  "limit reached|99999999999999999999", "try again in 99999999999999999999 days", "resets Feb 99", "wait for it" } do
+  "limit reached|99999999999999999999", "try again in 99999999999999999999 days", "resets Feb 99", "wait for it",
+  "resets 3pm XYZ", "resets 3pm (Nowhere/Land)", "resets 13/13/2026 3 PM", "resets 13 PM" } do
   is(reset.parse(text, now, 0, zone.named), nil, "no time: " .. text)
 end
 -- A local clock of two hours east of Greenwich.
@@ -108,6 +127,9 @@ is(reset.parse("resets 3am", now, 120).reset_at, at "2026-11-22T01:00:00Z", "a l
 is(reset.header("120", now).retry_after_ms, 120000, "Retry-After in seconds")
 is(reset.header(2, now).retry_after_ms, 2000, "Retry-After as a number")
 is(reset.header("Sat, 21 Nov 2026 02:01:41 GMT", now).retry_after_ms, 101000, "Retry-After as a date")
+is(reset.header("Saturday, 21-Nov-26 02:01:41 GMT", now).retry_after_ms, 101000, "Retry-After as RFC 850 has dates")
+is(reset.header("Sat Nov 21 02:01:41 2026", now).retry_after_ms, 101000, "Retry-After as asctime has them")
+is(reset.header("Sun Nov  6 08:49:37 2026", now).reset_at, at "2026-11-06T08:49:37Z", "a day of one digit")
 is(reset.header({}, now), nil, "Retry-After as something else")
 is(reset.parse("resets 12am", now, 0).reset_at, at "2026-11-22T00:00:00Z", "midnight")
 is(zone.named "../../etc/passwd", nil, "a zone that is none")
@@ -187,6 +209,26 @@ is(finish(codex, {}, done).class, "interrupted", "nothing")
 is(finish(codex, { ok_lines[1], ok_lines[2]:sub(1, -3) }, done).status, "failed", "a cut event")
 is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"turn.failed","error":{"message":"503"}}' }, done).status, "failed",
   "a failure after the end")
+is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"error","message":"stream disconnected before completion"}' }, done).class,
+  "network", "an error after the end")
+is(finish(codex, { ok_lines[1], ok_lines[2], '{"type":"error","message":"oh"}', ok_lines[2] }, done).status, "ok", "and ended again")
+is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}',
+  '{"type":"error","severity":"error","message":"oh"}' }, done).status, "failed", "gemini's error after the end")
+is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}',
+  '{"type":"error","severity":"warning","message":"oh"}' }, done).status, "ok", "gemini's warning after the end")
+-- A success of Claude's that was cut short, and the answer that was given by the schema.
+local function claimed(fields)
+  return finish(claude, { '{"type":"result","subtype":"success","is_error":false,' .. fields .. "}" }, done)
+end
+is(claimed('"result":"half an ans","stop_reason":"max_tokens"').class, "invalid-output", "cut short")
+is(claimed('"result":"half an ans","stop_reason":"max_tokens"').text, "half an ans", "what there is of it")
+is(claimed('"result":"half","terminal_reason":"max_turns"').class, "interrupted", "too many turns")
+is(claimed('"result":"half","stop_reason":"end_turn","terminal_reason":"completed"').status, "ok", "no cut")
+is(claimed('"result":"{\\"note\\":1}","structured_output":{"score":7}').text, '{"score":7}', "closing words of another form")
+is(claimed('"result":"{ \\"score\\": 7 }","structured_output":{"score":7}').text, '{ "score": 7 }', "the same in its own form")
+is(claimed('"result":"Done.","structured_output":{"score":7},"stop_reason":"max_tokens"').text, '{"score":7}', "words cut short")
+is(claimed('"result":"Done.","structured_output":{"score":7}').status, "ok", "and the words do not matter")
+
 -- What begins after the end must have an end of its own.
 local function joined(...)
   local list = {}
@@ -243,6 +285,18 @@ holds(open.warnings[1], "1 of its tools never told", "a tool without an end")
 local denied = finish(codex, ok_lines, { why = "exited", code = 0,
   stderr_tail = "2026 ERROR codex_core::tools::router: error=approval policy is Never; reject command\n" })
 is(denied.denied[1].detail, "approval policy is Never; reject command", "a tool call without an event")
+
+-- A long line before the reason, such as Node prints of its bundle, hides none.
+for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit your ", "-" } do
+  local before = piece:rep(60000 // #piece) .. "\n"
+  for _, runner in ipairs { codex, claude, gemini, opencode, moonlet } do
+    local told = finish(runner, {}, { why = "exited", code = 1,
+      stderr_tail = before .. "Error: 429 Too Many Requests, retry in 1s\n" })
+    is(told.class, "rate", runner.name .. ": a long line of " .. piece)
+  end
+  holds(require("moonlet.internal.runner.command").finish({ why = "exited", code = 7, stderr_tail = before .. "disk is full\n" },
+    { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
+end
 
 -- moonlet's own events.
 result = finish(moonlet, { '{"type":"text","text":"a"}', '{"type":"file","path":"x.c"}', '{"type":"error","message":"busy",'

@@ -5,5 +5,6 @@ return {
   runner = "cassette:reviews",
   record = "command:reviewer",
   expect = { verdict = "ok", exit_code = 0, findings = "eval runs whatever the caller sends",
-    result = { findings = { { file = "app.py", line = 2, severity = "high" } } } },
+    result = { findings = { { file = "app.py", line = 2, severity = "high" },
+      { file = "app.py", line = 1, severity = "low" } } } },
 }

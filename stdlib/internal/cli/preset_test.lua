@@ -13,6 +13,9 @@
 ---       findings = "eval", error = "part of the message" },
 ---   }
 ---
+--- Of the result's objects it is enough to name the fields that matter; a list is expected as long as it is, and {} is
+--- nothing in it.
+---
 --- A test may come with a repository, as its preset: it starts no program, and has no right that the preset
 --- does not declare, unless the person who runs it says so. It goes by the runners of the user's config and by
 --- nothing else of it, so that it comes to the same everywhere and no hook hears of it.
@@ -39,6 +42,10 @@ local function load_case(origin, text)
   if not ok then error(case, 0) end
   record.check(case, fields, origin)
   record.check(case.expect, expect_fields, origin .. ": expect")
+  if next(case.expect) == nil then
+    error(record.invalid(origin .. ": expect is empty, and whatever happens would be right",
+      'say what is to come, as in expect = { verdict = "ok" }'), 0)
+  end
   return case
 end
 
@@ -124,6 +131,10 @@ local function differs(wanted, seen, place)
     return nil
   end
   if type(seen) ~= "table" or seen == core.json.null then return place .. " is not there" end
+  if next(wanted) == nil and next(seen) ~= nil then return place .. " is not empty" end
+  if #wanted > 0 and #wanted ~= #seen then
+    return ("%s has %d items, not %d"):format(place, #seen, #wanted)
+  end
   for key, value in pairs(wanted) do
     local why = differs(value, seen[key], place .. "." .. tostring(key))
     if why then return why end
@@ -134,6 +145,9 @@ local function problems_of(case, envelope, code)
   local expect, list = case.expect, {}
   local function add(why) if why then list[#list + 1] = why end end
   local told = envelope.run ~= core.json.null and envelope.run or {}
+  local spec = (case.runner or ""):match("^cassette:(.*)$")
+  for _, why in ipairs(spec and type(told.steps) == "table" and cassette.idle_faults(cassette.parse(spec), told.steps)
+    or {}) do add(why) end
   if expect.verdict then add(differs(expect.verdict, told.verdict, "the verdict")) end
   if expect.exit_code then add(differs(expect.exit_code, code, "the exit code")) end
   if expect.result ~= nil then add(differs(expect.result, envelope.result, "result")) end

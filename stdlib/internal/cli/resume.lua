@@ -123,6 +123,8 @@ function M.main(words, output)
   run_cli.change_budget({}, found.budget)
   if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
   local plan = M.plan(home, id, rec, found)
+  -- A person may know better than what the provider said; a process that goes on by itself does not.
+  plan.asks_again = not found.detached
   plan.detached, found.plain = found.detached, found.plain or found.detached
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
   return run_cli.drive(plan)

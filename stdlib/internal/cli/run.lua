@@ -10,6 +10,7 @@ local home_module = require "moonlet.internal.home"
 local budget_module = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local runners = require "moonlet.internal.runners"
+local cassette = require "moonlet.internal.runner.cassette"
 local config = require "moonlet.internal.config"
 local spending = require "moonlet.internal.spending"
 local inputs = require "moonlet.internal.inputs"
@@ -260,6 +261,7 @@ end
 
 ---@class moonlet.Look
 ---@field repo string
+---@field git boolean      is it a work tree of git?
 ---@field inputs table[]
 ---@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
 
@@ -267,7 +269,7 @@ end
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
   plan.preset.check({
-    repo = plan.home.top, inputs = plan.inputs,
+    repo = plan.home.top, git = plan.home.git and true or false, inputs = plan.inputs,
     read = function(_, path, look)
       grants.check_read(plan.grants, path)
       return core.file.read(plan.home.root, path, look and look.cap or 1 << 20)
@@ -378,6 +380,7 @@ local function plan_of(words, output, consent)
   plan.options = options_of(found, told)
   plan.routed = routing.of_run(plan)
   routing.check_some(plan, function(routed)
+    if routed.runner.name == "cassette" then cassette.check(routed.runner) end
     if not builtin_runners[routed.runner.name] then runners.locate(routed.runner.name, plan.config) end
   end)
   plan.budget = M.parse_budget(found.budget, preset, plan.config)
@@ -391,7 +394,7 @@ local function plan_of(words, output, consent)
   if preset then check_needs(preset, home) end
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
-  if found.record then require("moonlet.internal.runner.cassette").prepare(absolute(found.record)) end
+  if found.record then cassette.prepare(absolute(found.record)) end
   if found.sandbox and found.sandbox ~= "read-only" and found.sandbox ~= "workspace-write" then
     error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
       "write --sandbox read-only or --sandbox workspace-write"), 0)

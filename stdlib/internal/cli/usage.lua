@@ -4,6 +4,7 @@ local options = require "moonlet.internal.options"
 local record = require "moonlet.record"
 local home_module = require "moonlet.internal.home"
 local ledger = require "moonlet.internal.ledger"
+local record_store = require "moonlet.internal.record_store"
 
 local M = {}
 
@@ -13,7 +14,7 @@ local known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
   run = { value = "RUN", help = "of this run only" },
-  runner = { value = "NAME", help = "of this runner only" },
+  runner = { value = "NAME", help = "of this runner only; what a cassette played counts here alone" },
   model = { value = "NAME", help = "of this model only" },
   since = { value = "DAY", help = "from this day on, as 2026-11-01" },
   ["until"] = { value = "DAY", help = "up to this day, that included" },
@@ -23,10 +24,20 @@ local known = {
 }
 local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
-  "total_tokens", "cost_usd", "unreported", "unpriced" }
+  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated" }
+local days_of_month = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+--- Is it a day of the calendar?
+local function is_day(text)
+  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
+  if not year then return false end
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return day >= 1 and day <= (days_of_month[month] or 0) and (month ~= 2 or day < 29 or is_leap)
+end
 
 local function check_day(text, name)
-  if text and not text:match("^%d%d%d%d%-%d%d%-%d%d$") then
+  if text and not is_day(text) then
     error(options.usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
       "write it as 2026-11-01"), 0)
   end
@@ -55,7 +66,7 @@ end
 
 local function cost_text(row)
   if row.cost_usd == null then return "unknown" end
-  return ("%.4f%s"):format(row.cost_usd, row.unpriced > 0 and "+" or "")
+  return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd, row.unpriced > 0 and "+" or "")
 end
 
 local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
@@ -79,23 +90,27 @@ local function unfinished_text(ids)
     :format(shown)
 end
 
-local function text(rows, by, pending)
+local function text(rows, by, pending, is_filtered)
   if #rows == 0 then
-    return (unfinished_text(pending) or "no agent has used anything yet") .. "\n"
+    local nothing = is_filtered and "no agent's call is what was asked for" or "no agent has used anything yet"
+    return (unfinished_text(pending) or nothing) .. "\n"
   end
   local lines = { ("%-28s %8s %12s %12s %12s %12s %10s"):format(by == "all" and "" or by:upper(), "ATTEMPTS", "INPUT",
     "CACHED", "OUTPUT", "TOTAL", "USD") }
-  local unreported, unpriced = 0, 0
+  local unreported, unpriced, estimated = 0, 0, 0
   for _, row in ipairs(rows) do
     lines[#lines + 1] = ("%-28s %8d %12s %12s %12s %12s %10s"):format(core.text.printable(row.group, 60), row.attempts,
       count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
       count_text(row.total_tokens), cost_text(row))
-    unreported, unpriced = unreported + row.unreported, unpriced + row.unpriced
+    unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
   if unreported > 0 then
     lines[#lines + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
   end
   if unpriced > 0 then lines[#lines + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
+  if estimated > 0 then
+    lines[#lines + 1] = ("~ the cost of %d attempts is an estimate by the prices of the config"):format(estimated)
+  end
   lines[#lines + 1] = unfinished_text(pending)
   return table.concat(lines, "\n") .. "\n"
 end
@@ -117,16 +132,23 @@ function M.main(words)
     error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
       record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
   end
+  check_day(found.since, "since")
+  check_day(found["until"], "until")
+  if found.since and found["until"] and found.since > found["until"] then
+    error(options.usage(("--since %s is after --until %s"):format(found.since, found["until"])), 0)
+  end
+  local is_filtered = found.run or found.runner or found.model or found.since or found["until"]
   local home = home_module.open(found.repo)
   local ready, err = ledger.ready(home)
   if not ready then error(err, 0) end
+  if found.run then found.run = record_store.find(home, found.run) end
   local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
-    since = check_day(found.since, "since"), ["until"] = check_day(found["until"], "until") }, by)
+    since = found.since, ["until"] = found["until"] }, by)
   if not rows then error(why, 0) end
   local pending = unfinished(home, found)
   return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
     result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) } }, 0,
-    found.csv and csv(rows, by) or text(rows, by, pending)
+    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered)
 end
 
 return M

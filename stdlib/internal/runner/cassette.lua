@@ -37,7 +37,7 @@ local function parse_fault(text)
     error(record.invalid(("fault '%s' is not understood"):format(core.text.printable(text, 60)),
       "write fault=429, fault=429*2, fault=429** or fault=429@step"), 0)
   end
-  return { kind = kind, times = times, step = step }
+  return { kind = kind, times = times, step = step, text = text }
 end
 
 --- Takes the faults off the text before and after the folder, whose name may hold commas.
@@ -83,19 +83,40 @@ function M.parse(rest, base)
   return spec
 end
 
---- Texts of a run that differ in each run, made the same.
-local function neutral(run, text)
-  local function replace(what, by)
-    if what and what ~= "" then text = text:gsub((what:gsub("%p", "%%%0")), by) end
+--- A text with another in place of each whole path `path`.
+local function with_path(text, path, by)
+  if path == "" then return text end
+  local parts, kept, from = {}, 1, 1
+  while true do
+    local at, stop = text:find(path, from, true)
+    if not at then break end
+    from = stop + 1
+    local is_whole = not text:find("^[%w_-]", from) and not text:find("^%.[%w_]", from)
+      and not text:sub(math.max(1, at - 1), at - 1):find("^[%w_./-]")
+    if is_whole then
+      parts[#parts + 1] = text:sub(kept, at - 1) .. by
+      kept = from
+    end
   end
-  replace(run.absolute(run.sidecar), "<sidecar>")
-  replace(run.top, "<repository>")
-  replace(run.task_id, "<task>")
-  replace(run.id, "<run>")
-  return text
+  parts[#parts + 1] = text:sub(kept)
+  return table.concat(parts)
 end
 
-local function prompt_of(job, attempt) return neutral(job.run, attempt.prompt) end
+--- Raises for a cassette that is not there, before there is a run.
+---@param spec {dir: string}
+function M.check(spec)
+  local root, err = core.file.root(spec.dir)
+  if root then return end
+  error(record.invalid(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
+    "record it with --record DIR"), 0)
+end
+
+--- A prompt without the paths that differ in each run. The run's own names stay what they are: a task may be named
+--- by any word of its prompt.
+local function prompt_of(job, attempt)
+  local run = job.run
+  return with_path(with_path(attempt.prompt, run.absolute(run.sidecar), "<sidecar>"), run.top, "<repository>")
+end
 
 --- Makes the folder of --record, before anything is started that would have to be paid for in vain.
 ---@param dir string  absolute
@@ -183,7 +204,7 @@ function M.keep(job, attempt, exit)
   local prompt = prompt_of(job, attempt)
   put("call.json", core.json.encode({ version = 1, key = job.step.key, attempt = attempt.number,
     runner = job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
-    prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
+    task = run.task_id, run = run.id, prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
   for _, file in ipairs { "stdout.log", "stderr.log" } do
     put(file, run.read_artifact(job.dir .. "/" .. file, file_cap) or "")
   end
@@ -215,9 +236,11 @@ local function read_call(root, dir, path)
   if call.version ~= nil and call.version ~= 1 then
     miss(dir, ("was made by another version of moonlet: %s/call.json"):format(path))
   end
-  if call.events == core.json.null then call.events = nil end
-  for _, name in ipairs { "prompt", "runner", "events" } do
-    if type(call[name]) ~= "string" and (name ~= "events" or call.events ~= nil) then
+  for _, name in ipairs { "events", "task", "run" } do
+    if call[name] == core.json.null then call[name] = nil end
+  end
+  for _, name in ipairs { "prompt", "runner", "events", "task", "run" } do
+    if type(call[name]) ~= "string" and (name == "prompt" or name == "runner" or call[name] ~= nil) then
       miss(dir, ("holds %s/call.json without its %s"):format(path, name))
     end
   end
@@ -308,20 +331,47 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
 end
 
+--- What makes two lines of different runs the same: the names of both runs, wherever they stand.
+---@param call table  of the recording
+---@return fun(text: string): string
+local function same_names(call, run)
+  local names, seen = {}, {}
+  for _, name in ipairs { call.task or "", call.run or "", run.task_id, run.id } do
+    if name ~= "" and not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names, function(a, b) return #a > #b end)
+  return function(text)
+    for _, name in ipairs(names) do text = text:gsub((name:gsub("%p", "%%%0")), "\0") end
+    return text
+  end
+end
+
+--- A line of a tape that was made when the run's names were left out wherever they stood: each fits any name.
+local function of_before(line) return (line:gsub("<task>", "[redacted:task]"):gsub("<run>", "[redacted:run]")) end
+
 --- The first line in which a prompt is another than the recorded one, and the lines of both; nil where there is none.
-local function different(recorded, now)
+local function different(call, now, run)
   -- It may have been recorded where nobody knew that a word of it is a secret.
-  recorded = core.run.redact(recorded)
+  local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
+  local neutral = same_names(call, run)
+  local function is_same(old, new)
+    if fits(old, new) then return true end
+    if not call.task then return fits(of_before(old), new) end
+    return fits(neutral(old), neutral(new))
+  end
   local old, new = lines.of(recorded), lines.of(now)
   local i = 1
-  while i <= #old and i <= #new and fits(old[i], new[i]) do i = i + 1 end
+  while i <= #old and i <= #new and is_same(old[i], new[i]) do i = i + 1 end
   if i <= #old or i <= #new then return i, old, new end
 end
 
 --- Says what is different in a prompt: the first line that is.
-local function check_prompt(dir, key, recorded, now)
-  local i, old, new = different(recorded, now)
+local function check_prompt(dir, key, call, now, run)
+  local i, old, new = different(call, now, run)
   if not i then return end
   local function shown(line) return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing" end
   miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s (%d lines were, %d are)")
@@ -330,7 +380,7 @@ end
 
 --- The step of a clean-up that a tape has with this prompt: it may have been recorded when its body had ended more than
 --- once, while one that is played comes to its end but once.
-local function find_ending(root, key, prompt)
+local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
   local found
@@ -338,7 +388,7 @@ local function find_ending(root, key, prompt)
     local first = recorded_numbers(root, entry.name)[1]
     local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
     local is_it = call and type(call.key) == "string" and neutral_key(call.key) == neutral_key(key)
-    if is_it and type(call.prompt) == "string" and not different(call.prompt, prompt) then
+    if is_it and type(call.prompt) == "string" and not different(call, prompt, run) then
       if call.key == key then return key end
       found = call.key
     end
@@ -351,6 +401,26 @@ local function fault_of(spec, key, number)
   for _, fault in ipairs(spec.faults) do
     if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
   end
+end
+
+--- The faults that befall none of these steps: what they were to test was not tested.
+---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
+---@param steps {key: string, kind: string}[]
+---@return string[]
+function M.idle_faults(spec, steps)
+  local idle = {}
+  for _, fault in ipairs(spec.faults or {}) do
+    local befell = false
+    for _, step in ipairs(steps) do
+      befell = befell or step.kind == "agent"
+        and (fault.step == "" or state_of.plain(step.key):find(fault.step, 1, true) ~= nil)
+    end
+    if not befell then
+      idle[#idle + 1] = ("the fault '%s' befell no step%s"):format(core.text.printable(fault.text, 100),
+        fault.step ~= "" and (": none has '%s' in its key"):format(core.text.printable(fault.step, 60)) or "")
+    end
+  end
+  return idle
 end
 
 --- Errors that a provider would have told.
@@ -391,14 +461,14 @@ function M.play(spec, job, attempt)
   if not root then miss(dir, "is not there") end
   local key = job.step.key
   -- A repair round is asked with another prompt.
-  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt_of(job, attempt))
+  local run, prompt = job.run, prompt_of(job, attempt)
+  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt, run)
   local path, call, first = find(root, dir, job.recorded_key, attempt.number)
-  check_prompt(dir, key, call.prompt, attempt.repair and first and call.prompt or prompt_of(job, attempt))
+  if not (attempt.repair and first) then check_prompt(dir, key, call, prompt, run) end
   local kind = fault_of(spec, key, attempt.number)
   local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
     stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }
   if kind then spoil(kind, tape) end
-  local run = job.run
   run.write_artifact(job.dir .. "/stdout.log", tape.stdout)
   run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end

@@ -14,6 +14,15 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
   "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
+    or shared.home_path "~/.claude"
+  return { home .. "/.credentials.json" }
+end
+
 local reading = { "Read", "Grep", "Glob", "Bash" }
 --- Commands that start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
@@ -160,7 +169,8 @@ local function assistant(state, events, event)
     local kind = stream.str(stream.at(block, "type"))
     local text = kind == "text" and stream.str(block.text)
     if text and failed then
-      state.last_error = { message = text:sub(1, 8000), code = failed }
+      local told = { message = core.text.cut(text, 8000), code = failed }
+      if is_main then stream.note_error(state, told) else state.last_error = told end
       events[#events + 1] = { type = "error", text = stream.printable(text, 300) }
     elseif text then
       -- A subagent's words are not the answer.
@@ -225,6 +235,37 @@ local function usage_of(event)
   return sum and next(sum) ~= nil and sum or nil
 end
 
+--- What cut an answer short that is told as a success; nil where nothing did.
+local function cut_by(event)
+  if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
+    return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
+  elseif event.terminal_reason == "max_turns" then
+    return "interrupted", "it had as many turns as it may, and was not done (max_turns)"
+  end
+end
+
+--- The answer: what was given by the schema, whatever the closing words are, in those words where they say the same.
+local function keep_answer(state, text, structured)
+  if type(structured) ~= "table" then
+    if text then stream.keep_text(state, text) end
+    return
+  end
+  local given = core.json.encode(structured)
+  local ok, said = pcall(core.json.decode, text or "")
+  stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
+end
+
+--- The class of a failure that the fields of its event tell, and what to say of it instead of its words.
+local function failure_class(event, subtype)
+  local ending = stream.str(event.terminal_reason) or ""
+  if event.stop_reason == "refusal" then return "refused" end
+  if ending == "prompt_too_long" then return "context" end
+  if subtype == "error_max_turns" or ending == "max_turns" then return "interrupted" end
+  if ending:find("^aborted") then return "interrupted", "it was interrupted while it worked" end
+  if subtype == "error_max_structured_output_retries" then return "invalid-output" end
+  if subtype == "error_max_budget_usd" then return "refused" end
+end
+
 local function result(state, events, event)
   state.usage = usage_of(event) or state.usage
   local models = stream.tbl(event.modelUsage)
@@ -238,31 +279,18 @@ local function result(state, events, event)
     stream.deny(state, stream.str(stream.at(denial, "tool_name")) or "tool", detail_of(stream.at(denial, "tool_input")))
   end
   local text, subtype = stream.str(event.result), stream.str(event.subtype)
-  local structured = event.structured_output
+  local class, message
   if event.is_error == false and subtype == "success" and event.stop_reason ~= "refusal" then
-    state.done, state.failure = true, nil
-    if text then stream.keep_text(state, text) end
-    if type(structured) == "table" and not (text and pcall(core.json.decode, text)) then
-      stream.keep_text(state, core.json.encode(structured))
+    keep_answer(state, text, event.structured_output)
+    class, message = cut_by(event)
+    if not class then
+      state.done, state.failure = true, nil
+      events[#events + 1] = { type = "done", status = "ok" }
+      return
     end
-    events[#events + 1] = { type = "done", status = "ok" }
-    return
-  end
-  local message = text or stream.str(stream.at(event, "errors", 1)) or subtype or "it told no reason"
-  local ending = stream.str(event.terminal_reason) or ""
-  local class
-  if event.stop_reason == "refusal" then
-    class = "refused"
-  elseif ending == "prompt_too_long" then
-    class = "context"
-  elseif subtype == "error_max_turns" or ending == "max_turns" then
-    class = "interrupted"
-  elseif ending:find("^aborted") then
-    class, message = "interrupted", "it was interrupted while it worked"
-  elseif subtype == "error_max_structured_output_retries" then
-    class = "invalid-output"
-  elseif subtype == "error_max_budget_usd" then
-    class = "refused"
+  else
+    class, message = failure_class(event, subtype)
+    message = message or text or stream.str(stream.at(event, "errors", 1)) or subtype or "it told no reason"
   end
   state.done = false
   state.failure = { message = core.text.cut(message, 8000), status = stream.count(event.api_error_status),

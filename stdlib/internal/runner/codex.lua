@@ -15,6 +15,15 @@ M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME"
+    or shared.home_path "~/.codex"
+  return { home .. "/auth.json" }
+end
+
 local platforms = {
   { "codex-linux-x64", "x86_64-unknown-linux-musl" }, { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
@@ -252,7 +261,7 @@ local function parse(state, line, events)
       state.retry = { message = message:match("^Reconnecting%.%.%. [%d/]*%s*(.*)$"):sub(1, 8000) }
       events[#events + 1] = { type = "retry", text = stream.printable(message, 300), attempt = tonumber(attempt) }
     else
-      state.last_error = { message = core.text.cut(message, 8000) }
+      stream.note_error(state, { message = core.text.cut(message, 8000) })
       events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     end
   end

@@ -2,6 +2,7 @@
 --- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
 --- is out/output.md when the program wrote it, else what it printed.
 local duration = require "moonlet.duration"
+local lines = require "moonlet.internal.lines"
 local record = require "moonlet.record"
 
 local M = { name = "command" }
@@ -69,7 +70,8 @@ end
 ---@return {status: string, text: string, error: table?}
 function M.finish(exit, output, limits)
   if exit.why == "exited" and exit.code == 0 then
-    return { status = "ok", text = output.text, cut = output.cut }
+    return { status = "ok", text = output.text, cut = output.cut,
+      warnings = not output.text:find("%S") and { "the answer is empty" } or nil }
   end
   local kinds = { wall = "timeout", idle = "timeout", cancelled = "lost", lost = "lost" }
   local messages = {
@@ -82,7 +84,7 @@ function M.finish(exit, output, limits)
     signalled = ("was ended by signal %s"):format(exit.signal),
     exited = ("ended with exit code %s"):format(exit.code),
   }
-  local tail = (exit.stderr_tail or ""):match("([^\n]+)%s*$")
+  local tail = lines.last(exit.stderr_tail or "")
   local message = "the agent " .. messages[exit.why]
   if exit.error and exit.error.message ~= "" then message = message .. ": " .. exit.error.message end
   if exit.why == "exited" and tail then message = message .. ": " .. tail:sub(1, 300) end

@@ -97,7 +97,7 @@ local function names_a_limit(text)
     local of = text:match("%f[%a]" .. verb .. " your ([^\n.]-)limit")
     if of and #of <= 40 and not of:find("rate", 1, true) then return true end
   end
-  for word in text:gmatch("([%w-]+) limit reached") do
+  for word in text:gmatch("%f[%w-]([%w-]+) limit reached") do
     if used_up[word] then return true end
   end
   return false

@@ -1,6 +1,7 @@
 --- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
 --- kernel enforces here, so the host's holds it. Its own settings file overrides the user's where the
 --- two differ; Gemini takes it only from folders that nobody else can write.
+local lines = require "moonlet.internal.lines"
 local shared = require "moonlet.internal.runner.shared"
 local stream = require "moonlet.internal.runner.stream"
 local truth = require "moonlet.internal.truth"
@@ -15,6 +16,17 @@ M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOO
 --- Gemini cuts what comes on standard input there, and goes on.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
+
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME"
+    or shared.home_path "~"
+  local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/.env" }
+  files[3] = core.system.env "GOOGLE_APPLICATION_CREDENTIALS"
+  return files
+end
 
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
@@ -218,7 +230,7 @@ local function parse(state, line, events)
     if event.severity == "warning" then
       stream.warn(state, events, message)
     else
-      state.last_error = { message = core.text.cut(message, 8000) }
+      stream.note_error(state, { message = core.text.cut(message, 8000) })
       events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     end
   elseif kind == "result" then
@@ -249,7 +261,7 @@ local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] =
 function M.finish(state, exit, answers)
   if exit.why == "exited" and not state.done and not state.failure then
     local class = exit_classes[exit.code]
-    local said = (exit.stderr_tail or ""):match("([^\n]+)%s*$")
+    local said = lines.last(exit.stderr_tail or "")
     local told = (exit.stderr_tail or ""):sub(-16000):match("\n(%b{})%s*$")
     local ok, object = pcall(core.json.decode, told or "")
     local message = ok and stream.str(stream.at(object, "error", "message")) or said

@@ -14,6 +14,15 @@ M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
+    or shared.home_path "~/.local/share"
+  return { data .. "/opencode/auth.json" }
+end
+
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config)

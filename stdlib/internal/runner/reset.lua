@@ -1,5 +1,5 @@
 --- When may one ask again? Reads it out of what providers and their CLIs print: "try again in 3h 12m",
---- "resets 3pm (Europe/Berlin)", "limit reached|1730000000", Retry-After in seconds, RFC dates, ISO times.
+--- "resets 3pm (Europe/Berlin)", "limit reached|1730000000", Retry-After in seconds, HTTP's three dates, ISO times.
 --- Pure: the moment and the zone are given.
 local M = {}
 
@@ -43,8 +43,13 @@ local function moment(year, month, dom, hours, minutes, seconds, offset)
   return at - offset * minute
 end
 
---- "1h 5m", "3 days 4 hours", "12h34m16.5s", "34.07s" from the start of the text: ms, or nil.
+--- "1h 5m", "3 days 4 hours", "12h34m16.5s", "34.07s", "about 2 hours", "an hour" from the start of the text: ms, or
+--- nil.
 local function span(text)
+  for _, word in ipairs { "about", "approximately", "around", "roughly", "another" } do
+    text = text:match("^%s*" .. word .. "%s+(.*)$") or text
+  end
+  text = text:gsub("^%s*an?%s+(%a)", "1 %1")
   local total, at = nil, 1
   while true do
     local from, to, number, unit = text:find("^[%s,]*(%d+%.?%d*)%s*(%a+)", at)
@@ -79,12 +84,18 @@ local function epoch(now, digits)
   return at(now, math.floor(value))
 end
 
---- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5"; or what
---- `zones(name)` knows.
+--- Names that mean one thing in what providers print; the zones of those that change with the seasons.
+local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
+  CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
+  BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
+  CT = "America/Chicago", ET = "America/New_York" }
+
+--- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST"; or what
+--- `zones(name)` knows; nil where nobody does.
 local function zone_of(name, zones)
-  if not name then return nil end
   local upper = name:upper()
-  if upper == "UTC" or upper == "GMT" or upper == "Z" or upper == "ETC/UTC" then return 0 end
+  local known = abbreviations[upper]
+  if type(known) == "number" then return known end
   local sign, hours, minutes = upper:match("^UTC([+-])(%d%d?):?(%d*)$")
   if not sign then sign, hours, minutes = upper:match("^GMT([+-])(%d%d?):?(%d*)$") end
   if not sign then sign, hours, minutes = upper:match("^([+-])(%d%d):?(%d%d)$") end
@@ -94,87 +105,135 @@ local function zone_of(name, zones)
   end
   sign, hours = upper:match("^ETC/GMT([+-])(%d%d?)$")   -- whose sign is the other way round
   if sign then return (sign == "+" and -1 or 1) * tonumber(hours) * 60 end
-  return zones and zones(name) or nil
+  return zones and zones(known or name) or nil
 end
 
---- "3pm", "3:05 PM", "15:04", "1:30am" at `from`: hours, minutes, and where it ends.
+--- "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am", "noon" at `from` of a text in lower case: hours, minutes, where
+--- it ends, and its seconds where they are told.
 local function clock(text, from)
-  local s, e, h, mm, half = text:find("^%s*(%d%d?):(%d%d)%s*([ap]%.?m%.?)", from)
-  if not s then s, e, h, half = text:find("^%s*(%d%d?)%s*([ap]%.?m%.?)%f[%A]", from) end
-  if not s then s, e, h, mm = text:find("^%s*(%d%d?):(%d%d)%f[%D]", from) end
-  if not s then return nil end
+  local named, named_stop = text:match("^%s*(%a+)()", from)
+  if named == "midnight" then return 0, 0, named_stop end
+  if named == "noon" then return 12, 0, named_stop end
+  local h, stop = text:match("^%s*(%d%d?)()", from)
+  if not h then return nil end
+  local mm, mm_stop = text:match("^:(%d%d)%f[%D]()", stop)
+  local seconds, seconds_stop = text:match("^:(%d%d)%f[%D]()", mm_stop or #text + 1)
+  stop = seconds_stop or mm_stop or stop
+  stop = seconds and text:match("^[.,]%d+()", stop) or stop
+  local half, half_stop = text:match("^%s*([ap])%.?m%f[%A]%.?()", stop)
+  if not half and not mm then return nil end
   local hours, minutes = tonumber(h), tonumber(mm or "0")
   if half then
     if hours < 1 or hours > 12 then return nil end
-    hours = hours % 12 + (half:sub(1, 1) == "p" and 12 or 0)
+    hours, stop = hours % 12 + (half == "p" and 12 or 0), half_stop
   end
   if hours > 23 or minutes > 59 then return nil end
-  local seconds = text:match("^:(%d%d)", e + 1)
-  return hours, minutes, e + 1, seconds and tonumber(seconds)
+  return hours, minutes, stop, seconds and tonumber(seconds)
 end
 
---- A zone's name near the clock time: "(Europe/Berlin)", "UTC", "GMT-3".
-local function zone_after(text, from)
+--- The zone of a clock time that ends at `from`: what stands near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
+--- `offset`. Nil where a zone is named that nobody knows: such a time may be any.
+local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
-  return rest:match("^[^%w(]*%(([%w/_+:-]+)%)") or rest:match("^%s*([uU][tT][cC][+-]?[%d:]*)%f[%A]")
+  local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
+  local name = bracket or rest:match("^%s*([uU][tT][cC][+-]?[%d:]*)%f[%A]")
     or rest:match("^%s*([gG][mM][tT][+-]?[%d:]*)") or rest:match("^%s*([+-]%d%d:?%d%d)")
+    or rest:match("^%s*([zZ])%f[%W]") or rest:match("^%s+(%u%u%u?%u?)%f[%W]")
+  if not name then return offset end
+  local zone = zone_of(name, zones)
+  if zone then return zone end
+  -- "(local time)" and the like.
+  if bracket and not bracket:find("/", 1, true) then return offset end
+  return nil
 end
 
---- A point in time written out: ISO, RFC 1123, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm", "10 Oct 2026, 11:52",
---- "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The second result: it is told
---- without seconds.
-local function date(text, now, offset, zones)
-  local y, mo, d, h, mi, s, rest = text:match("^%s*(%d%d%d%d)-(%d%d)-(%d%d)[T ](%d%d):(%d%d):?(%d*)(.*)$")
-  if y then
-    local zone = rest:match("^%.?%d*%s*([zZ])") or rest:match("^%.?%d*%s*([+-]%d%d:?%d%d)")
-      or rest:match("^%.?%d*%s*(%a%a%a)%f[%A]")
-    return moment(tonumber(y), tonumber(mo), tonumber(d), tonumber(h), tonumber(mi), tonumber(s) or 0,
-      zone_of(zone, zones) or offset)
+local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
+  saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
+
+--- The day at the start of a text in lower case, and where it ends: { year?, month, dom }, or two of them where it may
+--- be either. Nil for a text that begins otherwise.
+local function day_of(lower)
+  local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
+  if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end
+  local a, b
+  a, b, year, stop = lower:match("^%s*(%d%d?)/(%d%d?)/(%d%d%d%d)%f[%D]()")
+  if year then
+    a, b, year = tonumber(a), tonumber(b), tonumber(year)
+    return { { year, a, b }, { year, b, a } }, stop
   end
-  local lower = text:lower()
-  local year, month, dom, from
-  local named, number, stop = lower:match("^%s*(%a%a%a)%a*%.?%s+(%d%d?)%a*()")
-  if named and months[named] then
-    month, dom, from = months[named], tonumber(number), stop
-  else
-    number, named, stop = lower:match("^%s*%a*,?%s*(%d%d?)[%s.-]+d?e?%s*(%a%a%a)%a*%.?()")
-    if named and months[named] then month, dom, from = months[named], tonumber(number), stop end
+  local named, number
+  named, number, stop = lower:match("^%s*(%a%a%a)%a*%.?%s+(%d%d?)%a*()")
+  if not (named and months[named]) then
+    number, named, stop = lower:match("^%s*(%d%d?)[%s.-]+d?e?%s*(%a%a%a)%a*%.?()")
   end
-  if month and dom >= 1 and dom <= 31 then
-    local found, next_at = lower:match("^[%s,]*d?e?%s*(%d%d%d%d)()", from)
-    if found then year, from = tonumber(found), next_at end
-    from = lower:match("^[%s,]*at%s+()", from) or lower:match("^[%s,]+()", from) or from
-    local hours, minutes, stop_at, seconds = clock(lower, from)
-    local zone = zone_of(zone_after(text, stop_at or from), zones) or offset
-    if not year then
-      year = (date_of(now // day))
+  if not (named and months[named]) then return nil end
+  local found, next_at = lower:match("^[%s,-]*d?e?%s*(%d%d%d%d)%f[^%d:]()", stop)
+  if not found then
+    found, next_at = lower:match("^%-(%d%d)%f[%D]()", stop)   -- RFC 850
+    found = found and "20" .. found
+  end
+  return { { found and tonumber(found), months[named], tonumber(number) } }, next_at or stop
+end
+
+local function time_after(lower, from)
+  from = lower:match("^[%s,]*at%s+()", from) or lower:match("^t()", from) or lower:match("^[%s,]+()", from) or from
+  local hours, minutes, stop, seconds = clock(lower, from)
+  return hours, minutes, stop or from, seconds
+end
+
+--- A day with its time, or its beginning.
+local function on_day(text, lower, days, from, now, offset, zones)
+  local hours, minutes, stop, seconds = time_after(lower, from)
+  local late_year, late_stop = lower:match("^%s+(%d%d%d%d)%f[%D]()", hours and stop or #lower + 1)   -- asctime
+  local zone = zone_after(text, late_stop or stop, offset, zones)
+  if not zone then return nil end
+  local best
+  for _, item in ipairs(days) do
+    local year, month, dom = item[1] or tonumber(late_year), item[2], item[3]
+    if month >= 1 and month <= 12 and dom >= 1 and dom <= 31 then
+      local is_told = year ~= nil
+      year = year or (date_of(now // day))
+      local when = moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       -- A day of the year without its year is the next one, but for a few days that may just be over.
-      if moment(year, month, dom, hours or 0, minutes or 0, 0, zone) < now - 30 * day then year = year + 1 end
+      if not is_told and when < now - 30 * day then
+        when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
+      end
+      -- Of two that it may be the next one: who is told too late asks too late.
+      if not best or (when > now and (best <= now or when < best)) then best = when end
     end
-    return moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone), not seconds
   end
-  local ahead, weekday = 0, nil
-  from = 1
+  return best, not seconds
+end
+
+--- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm",
+--- "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The
+--- second result: it is told without seconds.
+local function date(text, now, offset, zones)
+  local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")
+  local is_weekday = word and weekday_names[word] or false
+  local date_from = is_weekday and lower:match("^[%s,]+()", word_stop) or 1
+  local days, stop = day_of(lower:sub(date_from))
+  if days then return on_day(text, lower, days, date_from + stop - 1, now, offset, zones) end
+  local ahead, weekday, from = 0, nil, 1
   if word == "tomorrow" then
     ahead, from = 1, word_stop
   elseif word == "today" then
     from = word_stop
-  elseif word and #word >= 3 and weekdays[word:sub(1, 3)] and (("sunday monday tuesday wednesday thursday friday "
-      .. "saturday sun mon tue wed thu fri sat "):find(word .. " ", 1, true)) then
+  elseif is_weekday then
     weekday, from = weekdays[word:sub(1, 3)], word_stop
   end
-  from = lower:match("^[%s,]*at%s+()", from) or lower:match("^[%s,]+()", from) or from
-  local hours, minutes, stop_at, seconds = clock(lower, from)
-  if not hours then return nil end
-  local zone = zone_of(zone_after(text, stop_at), zones) or offset
+  local hours, minutes, stop_at, seconds = time_after(lower, from)
+  if not hours and not weekday and ahead == 0 then return nil end
+  local zone = zone_after(text, stop_at, offset, zones)
+  if not zone then return nil end
   local east = type(zone) == "function" and zone(now) or zone
   local today = (now + east * minute) // day
   if weekday then ahead = (weekday - (today + 4)) % 7 end
   local when
   repeat
     local a, b, c = date_of(today + ahead)
-    when = moment(a, b, c, hours, minutes, seconds or 0, zone)
+    when = moment(a, b, c, hours or 0, minutes or 0, seconds or 0, zone)
     ahead = ahead + (weekday and 7 or 1)
   until when > now - 10 * minute   -- one that is just over is no day away
   return when, not seconds
@@ -186,9 +245,9 @@ local lead_spans = {
   "retry%-after:%s*()",
 }
 local lead_dates = {
-  "try again at%s+()", "try again after%s+()", "resets at%s+()", "reset at%s+()", "resets on%s+()", "reset on%s+()",
-  "resets%s+()", "available at%s+()", "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()",
-  "retry%-after:%s*()", "retry after%s+()",
+  "try again at%s+()", "try again after%s+()", "try again on%s+()", "access on%s+()", "resets at%s+()",
+  "reset at%s+()", "resets on%s+()", "reset on%s+()", "resets%s+()", "available at%s+()",
+  "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
 --- What a text says of the moment from which one may ask again; nil when it says nothing.
@@ -249,7 +308,7 @@ function M.header(value, now)
   if type(value) == "number" then return after(now, math.ceil(value * 1000)) end
   if type(value) ~= "string" or #value > 100 then return nil end
   if value:match("^%s*%d+%.?%d*%s*$") then return after(now, math.ceil(tonumber(value) * 1000)) end
-  return at(now, date(value:gsub("^%s*%a+,%s*", ""), now, 0))
+  return at(now, date(value, now, 0))
 end
 
 --- A moment given as seconds or milliseconds since 1970, or as a date in text.

@@ -386,6 +386,13 @@ function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
+--- The agent tells an error that need not be its end. After it had said that it was done, it is.
+---@param err table  see last_error
+function M.note_error(state, err)
+  state.last_error = err
+  if state.done then state.done, state.failure = false, err end
+end
+
 --- An event of a tool; counts it.
 function M.tool(state, events, tool)
   state.retry = nil

@@ -214,6 +214,7 @@ TEST_CASE("steps and usage belong to their run") {
   CHECK_FALSE(runners[1].input);
   CHECK_FALSE(runners[1].total);
   CHECK_FALSE(runners[1].cost_usd);
+  CHECK(runners[0].estimated + runners[1].estimated == 0);
   CHECK_FALSE(runners[0].reasoning);
   const auto days = ledger.usage_totals({.since_day = "2026-11-21"}, UsageBy::kDay).value();
   REQUIRE(days.size() == 2);
@@ -221,6 +222,26 @@ TEST_CASE("steps and usage belong to their run") {
   CHECK(ledger.usage_totals({}, UsageBy::kRun)->at(1).group == "R-002");
   CHECK(ledger.usage_totals({}, UsageBy::kRun)->at(1).total > INT64_MAX / 2);
   CHECK(ledger.usage_totals({.runner = "nobody"}, UsageBy::kAll)->at(0).attempts == 0);
+}
+
+TEST_CASE("what was paid is told apart from what was played, and from estimates") {
+  AgentFolder home;
+  Ledger ledger(home.agent);
+  const LedgerUsage paid{
+      .step = "a", .runner = "codex", .total = 5, .cost_usd = 1.0, .cost_is = "estimate"};
+  LedgerUsage played = paid;
+  played.step = "b";
+  played.runner = "cassette";
+  const LedgerUsage told{
+      .step = "c", .runner = "claude", .total = 5, .cost_usd = 1.0, .cost_is = "reported"};
+  REQUIRE(ledger.put_run({.id = "R-001", .task_id = "t", .preset = "p", .status = "ended"}).ok());
+  REQUIRE(ledger.put_usage("R-001", {paid, played, told}).ok());
+  const auto all = ledger.usage_totals({}, UsageBy::kAll).value();
+  CHECK(all[0].attempts == 2);
+  CHECK(all[0].estimated == 1);
+  CHECK(all[0].cost_usd == 2.0);
+  CHECK(ledger.usage_totals({.runner = "cassette"}, UsageBy::kAll)->at(0).attempts == 1);
+  CHECK(ledger.usage_totals({}, UsageBy::kRunner)->size() == 2);
 }
 
 TEST_CASE("tasks, reviews and sessions") {

@@ -180,7 +180,7 @@ case_nothing_to_review() {
 
 case_no_repository() {
   review
-  want 'code == 1' '"not a git repository" in error.message' '"git init" in error.hint'
+  want 'code == 2' '"not a git repository" in error.message' '"git init" in error.hint'
   printf 'x = 1\nbreakpoint()\n' >a.py
   review --target a.py
   want 'code == 0' '[(f.file, f.line) for f in found] == [("a.py", 2)]'
