@@ -10,7 +10,9 @@
 #include <cstring>
 #include <utility>
 
+#include "host/artifact/fd.h"
 #include "host/process/adoption.h"
+#include "host/process/keeper_log.h"
 #include "host/process/tree.h"
 
 namespace moonlet {
@@ -22,10 +24,35 @@ constexpr std::size_t kPeerBacklog = 4u << 20;
 
 void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEXEC); }
 
+// What this process may never do here, whatever it shows.
+std::optional<Error> refusal_of(pid_t peer) {
+  if (may_descend_from_us(peer)) {
+    return Error{ErrorKind::kDenied,
+                 "a step does not command the keeper that it runs under",
+                 "do it from outside the run",
+                 {}};
+  }
+  if (may_be_confined_elsewhere(peer)) {
+    return Error{ErrorKind::kDenied,
+                 "a confined step does not command the keeper of another run",
+                 "do it from outside of that step",
+                 {}};
+  }
+  return std::nullopt;
+}
+
+bool can_write(int shown, int log_fd) {
+  const int flags = fcntl(shown, F_GETFL);
+  struct stat theirs {
+  }, log{};
+  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fstat(shown, &theirs) == 0 &&
+         fstat(log_fd, &log) == 0 && theirs.st_dev == log.st_dev && theirs.st_ino == log.st_ino;
+}
+
 }  // namespace
 
-ControlServer::ControlServer(uv_loop_t* loop, Handlers handlers)
-    : loop_(loop), handlers_(std::move(handlers)) {}
+ControlServer::ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers)
+    : loop_(loop), log_fd_(log_fd), handlers_(std::move(handlers)) {}
 
 ControlServer::~ControlServer() { close(); }
 
@@ -86,8 +113,8 @@ void ControlServer::accept_all() {
     if (open_.size() >= kMostPeers) hang_up(*open_.front());
     auto* peer = new Peer;
     peer->server = this;
-    peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, false);
-    peer->ours = may_descend_from_us(peer_process(fd));
+    peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, Channel::Fds::kOne);
+    peer->refusal = refusal_of(peer_process(fd));
     peer->poll.data = peer;
     uv_poll_init(loop_, &peer->poll, fd);
     uv_poll_start(&peer->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
@@ -104,8 +131,12 @@ void ControlServer::serve(Peer& peer) {
     auto frame = peer.channel->next();
     if (!frame) return hang_up(peer);
     if (!*frame) break;
-    if (peer.greeted && !peer.ours && (*frame)->type == FrameType::kAdopt) {
+    if (peer.greeted && (*frame)->type == FrameType::kAdopt) {
       auto wish = decode_number((*frame)->body);
+      if (auto refusal = refuse_command(peer)) {
+        encode_refused(peer.channel->out(), *refusal);
+        return hang_up(peer);
+      }
       if (!wish) return hang_up(peer);
       return handlers_.adopt(static_cast<std::uint64_t>(wish->value), release(peer));
     }
@@ -134,12 +165,11 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
     encode(out, handlers_.hello());
     return true;
   }
-  if (peer.ours && frame.type != FrameType::kStatus) {
-    encode_refused(out, {ErrorKind::kDenied,
-                         "a step does not command the keeper that it runs under",
-                         "do it from outside the run",
-                         {}});
-    return false;
+  if (frame.type != FrameType::kStatus) {
+    if (auto refusal = refuse_command(peer)) {
+      encode_refused(out, *refusal);
+      return false;
+    }
   }
   switch (frame.type) {
     case FrameType::kStatus:
@@ -159,6 +189,14 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
     default:
       return false;
   }
+}
+
+std::optional<Error> ControlServer::refuse_command(Peer& peer) {
+  if (peer.refusal) return peer.refusal;
+  Fd shown(peer.channel->take_fd());
+  if (shown && can_write(shown.get(), log_fd_)) return std::nullopt;
+  return Error{ErrorKind::kDenied, "who may not write the run's record does not command its keeper",
+               "do it with the same rights as who started the run", kKeeperLogName};
 }
 
 void ControlServer::hang_up(Peer& peer) {

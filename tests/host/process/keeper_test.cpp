@@ -447,6 +447,25 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and hold nobody up",
     CHECK(hung_up(fd));
     close(fd);
   }
+  // Who may only read the run's record is no host of it, and ends nothing.
+  for (FrameType type : {FrameType::kAdopt, FrameType::kCancel, FrameType::kShutdown}) {
+    for (const char* shown : {"", "/keeper.log", "/keeper.sock"}) {
+      Fd file(*shown == '\0' ? -1 : open((run.folder.path() + shown).c_str(), O_PATH | O_CLOEXEC));
+      if (std::string(shown) == "/keeper.log") {
+        file = Fd(open((run.folder.path() + shown).c_str(), O_RDONLY | O_CLOEXEC));
+      }
+      Channel peer(connect_to(), kWorkerFrameLimit, Channel::Fds::kNone);
+      peer.out() = hello;
+      const std::size_t at = peer.out().size();
+      encode_number(peer.out(), type, 1, 1000);
+      if (file) REQUIRE(peer.attach(at, file.get()));
+      REQUIRE(peer.flush());
+      REQUIRE(wait_for([&] { return peer.fill() == Channel::Read::kClosed; }));
+      auto greeted = peer.next(), refused = peer.next();
+      REQUIRE((greeted && *greeted && refused && *refused));
+      CHECK((*refused)->type == FrameType::kRefused);
+    }
+  }
   // Silent ones, more than it takes; and one that asks for ever and never reads.
   std::vector<int> silent;
   for (int i = 0; i < 40; ++i) silent.push_back(connect_to());

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -133,6 +134,12 @@ int daemonize() {
   return 0;
 }
 
+// The hard limit that says whose a process is.
+int lift_brand() {
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  return check(setrlimit(RLIMIT_RTTIME, &none));
+}
+
 const std::map<std::string, std::function<int(const Words&)>> kVerbs = {
     {"create", [](const Words& w) { return use(w[1], O_WRONLY | O_CREAT | O_EXCL); }},
     {"create-beneath", [](const Words& w) { return create_beneath(w[1], w[2]); }},
@@ -160,6 +167,7 @@ const std::map<std::string, std::function<int(const Words&)>> kVerbs = {
     {"signal", [](const Words& w) { return check(kill(std::atoi(w[1].c_str()), 0)); }},
     {"type", [](const Words& w) { return type_into(w[1]); }},
     {"terminal", [](const Words&) { return open_terminal(); }},
+    {"lift-brand", [](const Words&) { return lift_brand(); }},
     {"adopt",
      [](const Words& w) { return command(w[1], [](int d) { return adopt_keeper(d, 99); }); }},
     {"shutdown", [](const Words& w) { return command(w[1], keeper_shutdown); }},
