@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/artifact/fd.h"
+#include "host/process/adoption.h"
 #include "host/process/control.h"
 #include "host/process/keeper_log.h"
 #include "host/process/sweep.h"
@@ -87,6 +88,16 @@ class ControlClient {
     }
     if (auto greeted = (*client)->greet(); !greeted) return greeted.error();
     return client;
+  }
+
+  /// Whoever may write the run's folder can put a socket of its own there. A host has secrets to
+  /// tell a keeper.
+  Result<void> check_keeper() const {
+    if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
+    return Error{ErrorKind::kDenied,
+                 "what answers in this run's directory belongs to a confined step of another run",
+                 "wait until that step has ended, or end it; `moonlet ps` shows what lives",
+                 kKeeperSocketName};
   }
 
   std::string& out() { return channel_->out(); }
@@ -173,6 +184,7 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
     auto dialled = ControlClient::dial(run_dir_fd);
     if (!dialled) return dialled.error();
     if (auto& client = *dialled; client != nullptr) {
+      if (auto checked = client->check_keeper(); !checked) return checked.error();
       auto greeted = client->greet();
       if (!greeted && !client->hung_up()) return greeted.error();
       if (greeted) {

@@ -31,6 +31,7 @@ bool proc_is_ours() {
 }
 
 constexpr int kListRounds = 5;
+constexpr std::size_t kMostAncestors = 1000;
 
 // The size read, or -1. What does not fit is left out.
 ssize_t read_small(const char* path, char* buffer, std::size_t size) {
@@ -94,20 +95,21 @@ bool gains_no_rights(pid_t pid) {
   return line == nullptr || std::strtol(line + std::strlen("\nNoNewPrivs:"), nullptr, 10) != 0;
 }
 
-bool is_keeper(pid_t pid) {
+bool is_worker(pid_t pid) {
   char path[48], text[64];
   if (read_small(proc_path(path, sizeof path, pid, "comm"), text, sizeof text) <= 0) return false;
   text[std::strcspn(text, "\n")] = '\0';
-  return std::strcmp(text, kWorkerName) == 0 || std::strcmp(text, kGuardName) == 0;
+  return std::strcmp(text, kWorkerName) == 0;
 }
 
-// From its parent up.
-std::vector<pid_t> ancestors_of(pid_t pid) {
-  std::vector<pid_t> list;
+// From its parent up. False when one of them was gone before it told of its parent.
+bool read_ancestors(pid_t pid, std::vector<pid_t>& ancestors) {
   ProcessInfo info;
-  while (list.size() < 1000 && read_process(pid, info) && (pid = info.ppid) > 0)
-    list.push_back(pid);
-  return list;
+  while (ancestors.size() < kMostAncestors && read_process(pid, info)) {
+    if ((pid = info.ppid) <= 0) return true;
+    ancestors.push_back(pid);
+  }
+  return false;
 }
 
 bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
@@ -196,11 +198,13 @@ bool may_be_confined_elsewhere(pid_t pid) {
   rlimit own{};
   if (!read_limits(pid, soft, hard) || getrlimit(RLIMIT_RTTIME, &own) != 0) return true;
   if (is_brand(hard) && hard != own.rlim_max) return true;
-  const std::vector<pid_t> theirs = ancestors_of(pid), around_us = ancestors_of(getpid());
-  return theirs.empty() || std::any_of(theirs.begin(), theirs.end(), [&](pid_t ancestor) {
-           return is_keeper(ancestor) &&
-                  std::find(around_us.begin(), around_us.end(), ancestor) == around_us.end();
-         });
+  std::vector<pid_t> theirs, around_us;
+  if (!read_ancestors(pid, theirs)) return true;
+  (void)read_ancestors(getpid(), around_us);
+  return std::any_of(theirs.begin(), theirs.end(), [&](pid_t ancestor) {
+    return is_worker(ancestor) &&
+           std::find(around_us.begin(), around_us.end(), ancestor) == around_us.end();
+  });
 }
 
 std::vector<ProcessInfo> list_processes() {

@@ -514,6 +514,25 @@ TEST_CASE(
   CHECK(place.run.run(free).out.text == "ok\n");
 }
 
+TEST_CASE("a host tells nothing to a confined step that listens in the keeper's place") {
+  if (!supported(2)) return;
+  Place place;
+  RunFolder victim;
+  ChildSpec spec = place.run.act("probe", line("listen-unix", victim.path() + "/keeper.sock"));
+  spec.confinement = place.confinement;
+  spec.confinement->writable.push_back(victim.path());
+  auto child = place.run.spawn(spec);
+  Result<std::optional<AdoptedKeeper>> adopted{std::optional<AdoptedKeeper>()};
+  REQUIRE(place.run.until([&] {
+    adopted = adopt_keeper(victim.fd(), 2);
+    return !adopted.ok();
+  }));
+  CHECK(adopted.error().kind == ErrorKind::kDenied);
+  CHECK(adopted.error().message.find("confined step") != std::string::npos);
+  child->cancel();
+  place.run.wait(child);
+}
+
 TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
   if (!supported(2)) return;
   Place place;
