@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -23,6 +25,32 @@ constexpr std::size_t kMostPeers = 16;
 constexpr std::size_t kPeerBacklog = 4u << 20;
 
 void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEXEC); }
+
+constexpr int kPatienceUs = 20000;
+
+// While it lives no call of ours blocks for long. A peer's last descriptor of a TCP connection that
+// lingers may come along with its bytes: dropping it, which the kernel does for us also when we
+// hang up without having read, waits for as long as the peer has asked for.
+class Impatience {
+ public:
+  Impatience() {
+    static const bool handled = [] {
+      struct sigaction interrupt {};
+      interrupt.sa_handler = [](int) {};
+      return sigaction(SIGALRM, &interrupt, nullptr) == 0;
+    }();
+    if (handled) set(kPatienceUs);
+  }
+  ~Impatience() { set(0); }
+  Impatience(const Impatience&) = delete;
+  Impatience& operator=(const Impatience&) = delete;
+
+ private:
+  static void set(int us) {
+    const itimerval again{{0, us}, {0, us}};
+    setitimer(ITIMER_REAL, &again, nullptr);
+  }
+};
 
 // What this process may never do here, whatever it shows.
 std::optional<Error> refusal_of(pid_t peer) {
@@ -87,6 +115,7 @@ Result<void> ControlServer::listen() {
 }
 
 void ControlServer::close() {
+  const Impatience impatient;
   while (!open_.empty()) hang_up(*open_.front());
   if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
   if (fd_ < 0) return;
@@ -98,6 +127,7 @@ void ControlServer::close() {
 }
 
 void ControlServer::accept_all() {
+  const Impatience impatient;
   while (true) {
     int fd = accept(fd_, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
@@ -126,6 +156,7 @@ void ControlServer::accept_all() {
 }
 
 void ControlServer::serve(Peer& peer) {
+  const Impatience impatient;
   bool alive = peer.channel->fill() == Channel::Read::kOk;
   while (true) {
     auto frame = peer.channel->next();

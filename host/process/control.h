@@ -3,7 +3,7 @@
 // requests are small, answers are bounded, and whoever does not read is hung up on. But most may
 // only look, for a host could start what its own confinement forbids: one of our own steps, a
 // confined one of any other keeper, and who does not show, by a descriptor that comes along, that
-// it may write the run's record. Owns the socket file. Worker thread.
+// it may write the run's record. Owns the socket file, and the worker's SIGALRM. Worker thread.
 #pragma once
 
 #include <uv.h>
