@@ -100,6 +100,17 @@ int file_make_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::make(std::move(path)); });
 }
 
+/// make_new(path) -> true, false where the name is taken, or nil and an error: a directory for this
+/// user alone that was not there before
+int file_make_new(lua_State* L) {
+  const std::string_view path = check_text(L, 1);
+  auto& made = push_box<std::optional<Result<bool>>>(L);
+  made = Dir::make_new(std::string(path));
+  if (!made->ok()) return push_failure(L, made->error());
+  lua_pushboolean(L, **made);
+  return 1;
+}
+
 /// write(dir, path, text) -> true, or nil and an error: as one step, and durably
 int file_write(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
@@ -324,13 +335,21 @@ int file_take(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<file_load>},     {"take", guard<file_take>},
-    {"root", guard<file_root>},     {"make_root", guard<file_make_root>},
-    {"write", guard<file_write>},   {"read", guard<file_read>},
-    {"part", guard<file_part>},     {"lock", guard<file_lock>},
-    {"remove", guard<file_remove>}, {"unlock", guard<file_unlock>},
-    {"stat", guard<file_stat>},     {"list", guard<file_list>},
-    {"rename", guard<file_rename>}, {nullptr, nullptr},
+    {"load", guard<file_load>},
+    {"take", guard<file_take>},
+    {"root", guard<file_root>},
+    {"make_root", guard<file_make_root>},
+    {"write", guard<file_write>},
+    {"read", guard<file_read>},
+    {"part", guard<file_part>},
+    {"lock", guard<file_lock>},
+    {"remove", guard<file_remove>},
+    {"unlock", guard<file_unlock>},
+    {"stat", guard<file_stat>},
+    {"list", guard<file_list>},
+    {"rename", guard<file_rename>},
+    {"make_new", guard<file_make_new>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -122,6 +122,16 @@ Result<Dir> Dir::make(const std::string& absolute) {
   return open(absolute);
 }
 
+Result<bool> Dir::make_new(const std::string& absolute) {
+  const auto slash = absolute.rfind('/');
+  if (slash != std::string::npos && slash > 0) {
+    if (auto parent = make(absolute.substr(0, slash)); !parent) return parent.error();
+  }
+  if (::mkdir(absolute.c_str(), 0700) == 0) return true;
+  if (errno == EEXIST) return false;
+  return Error::from_errno(errno, "make the folder", printable(absolute));
+}
+
 std::string Dir::path_of(std::string_view rel) const {
   std::string path = path_;
   if (rel != ".") path.append(path.back() == '/' ? "" : "/").append(rel);

@@ -55,6 +55,10 @@ class Dir {
   /// The same, and makes it and its parents when missing, for this user alone (mode 0700).
   static Result<Dir> make(const std::string& absolute);
 
+  /// Makes a directory that must be new, for this user alone; its parents may be there. False when
+  /// the name is taken, by whatever.
+  static Result<bool> make_new(const std::string& absolute);
+
   int fd() const { return fd_.get(); }
   /// The absolute path it was opened by; for messages, and for children that need a name.
   const std::string& path() const { return path_; }

@@ -29,8 +29,8 @@ constexpr int kSendFlags = MSG_DONTWAIT;
 
 }  // namespace
 
-Channel::Channel(int fd, std::size_t read_limit, bool take_fds)
-    : fd_(fd), read_limit_(read_limit), take_fds_(take_fds) {
+Channel::Channel(int fd, std::size_t read_limit, Fds fds)
+    : fd_(fd), read_limit_(read_limit), fds_(fds) {
   fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
 #ifdef SO_NOSIGPIPE
   int on = 1;
@@ -44,9 +44,9 @@ Channel::~Channel() {
   close(fd_);
 }
 
-void Channel::set_limits(std::size_t read_limit, bool take_fds) {
+void Channel::set_limits(std::size_t read_limit, Fds fds) {
   read_limit_ = read_limit;
-  take_fds_ = take_fds;
+  fds_ = fds;
 }
 
 Channel::Read Channel::fill() {
@@ -60,7 +60,7 @@ Channel::Read Channel::fill() {
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    if (take_fds_) {
+    if (fds_ != Fds::kNone) {
       message.msg_control = control;
       message.msg_controllen = sizeof control;
     }
@@ -69,13 +69,17 @@ Channel::Read Channel::fill() {
     in_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0 && error == EINTR) continue;
     if (got < 0) return error == EAGAIN || error == EWOULDBLOCK ? Read::kOk : Read::kClosed;
-    for (cmsghdr* part_header = take_fds_ ? CMSG_FIRSTHDR(&message) : nullptr;
+    for (cmsghdr* part_header = fds_ == Fds::kNone ? nullptr : CMSG_FIRSTHDR(&message);
          part_header != nullptr; part_header = CMSG_NXTHDR(&message, part_header)) {
       if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
       std::size_t count = (part_header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
       for (std::size_t i = 0; i < count; ++i) {
         int received;
         std::memcpy(&received, CMSG_DATA(part_header) + i * sizeof(int), sizeof received);
+        if (fds_ == Fds::kOne && !received_.empty()) {
+          close(received);
+          continue;
+        }
         fcntl(received, F_SETFD, FD_CLOEXEC);
         received_.push_back(received);
       }

@@ -15,17 +15,18 @@ namespace moonlet {
 
 class Channel {
  public:
-  /// Takes over `fd`, a connected stream socket, and makes it non-blocking. With `take_fds` false
-  /// descriptors that the peer sends are dropped by the kernel.
-  Channel(int fd, std::size_t read_limit, bool take_fds);
+  /// Which descriptors that the peer sends are kept: none, one at a time, or all of them.
+  enum class Fds { kNone, kOne, kAll };
+  /// Takes over `fd`, a connected stream socket, and makes it non-blocking.
+  Channel(int fd, std::size_t read_limit, Fds fds);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
   int fd() const { return fd_; }
 
-  /// From now on frames up to `read_limit` are taken, and descriptors or not.
-  void set_limits(std::size_t read_limit, bool take_fds);
+  /// From now on frames up to `read_limit` are taken, and these descriptors.
+  void set_limits(std::size_t read_limit, Fds fds);
 
   enum class Read { kOk, kClosed };
   /// Reads what is there, up to about a megabyte; kClosed at end of file or on an error.
@@ -56,7 +57,7 @@ class Channel {
 
   int fd_;
   std::size_t read_limit_;
-  bool take_fds_;
+  Fds fds_;
   std::string in_;
   std::size_t used_ = 0;  ///< of in_, by frames already given out
   std::string out_;

@@ -10,10 +10,9 @@
 // - sockets with a path: a session bus, docker.sock, ssh-agent, a tmux or X server that the user
 //   may connect to acts outside, for whoever asks
 // - networks other than TCP: UDP (so also QUIC and DNS), ICMP, netlink
-// - what is no access to files at all: memory, CPU time, System V IPC, the rights of root. Landlock
-//   takes no capability away: a root that is confined writes no files elsewhere, mounts nothing and
-//   makes no devices, but may still load a kernel module, set the clock or read the environment of
-//   any process.
+// - what is no access to files at all: memory, CPU time, System V IPC. Of the rights of root, which
+//   Landlock does not know, spawn() takes most away: no modules, no clock, no other process's
+//   environment, no immutable files; owners and modes, user ids and raw sockets stay.
 // - a file beneath a writable folder that has another name (a hard link) outside: it is one file
 // - execution of what may be read, and of everything where reads are not restricted
 // What it stops only from some ABI on; before, the others hold all the same:
@@ -24,7 +23,7 @@
 // - before ABI 6 signals to the user's other processes, and abstract Unix sockets
 // Inside: no set-user-ID program gains rights (sudo, su, ping on some machines), mount and a
 // sandbox that mounts (bubblewrap: Codex's own) fail, and a process outside cannot be traced, nor
-// its /proc/PID/mem or root be opened (nor environ, but for root: CAP_PERFMON lets it).
+// its /proc/PID/mem, environ or root be opened.
 // What is writable is what was found at the start, links followed: a file that others replace by a
 // rename meanwhile is another file, and programs that save by a rename (most do) need the folder.
 #pragma once

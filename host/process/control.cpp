@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
+#include "host/artifact/fd.h"
 #include "host/process/adoption.h"
+#include "host/process/keeper_log.h"
 #include "host/process/tree.h"
 
 namespace moonlet {
@@ -22,10 +26,61 @@ constexpr std::size_t kPeerBacklog = 4u << 20;
 
 void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEXEC); }
 
+constexpr int kPatienceUs = 20000;
+
+// While it lives no call of ours blocks for long. A peer's last descriptor of a TCP connection that
+// lingers may come along with its bytes: dropping it, which the kernel does for us also when we
+// hang up without having read, waits for as long as the peer has asked for.
+class Impatience {
+ public:
+  Impatience() {
+    static const bool handled = [] {
+      struct sigaction interrupt {};
+      interrupt.sa_handler = [](int) {};
+      return sigaction(SIGALRM, &interrupt, nullptr) == 0;
+    }();
+    if (handled) set(kPatienceUs);
+  }
+  ~Impatience() { set(0); }
+  Impatience(const Impatience&) = delete;
+  Impatience& operator=(const Impatience&) = delete;
+
+ private:
+  static void set(int us) {
+    const itimerval again{{0, us}, {0, us}};
+    setitimer(ITIMER_REAL, &again, nullptr);
+  }
+};
+
+// What this process may never do here, whatever it shows.
+std::optional<Error> refusal_of(pid_t peer) {
+  if (may_descend_from_us(peer)) {
+    return Error{ErrorKind::kDenied,
+                 "a step does not command the keeper that it runs under",
+                 "do it from outside the run",
+                 {}};
+  }
+  if (may_be_confined_elsewhere(peer)) {
+    return Error{ErrorKind::kDenied,
+                 "a confined step does not command the keeper of another run",
+                 "do it from outside of that step",
+                 {}};
+  }
+  return std::nullopt;
+}
+
+bool can_write(int shown, int log_fd) {
+  const int flags = fcntl(shown, F_GETFL);
+  struct stat theirs {
+  }, log{};
+  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fstat(shown, &theirs) == 0 &&
+         fstat(log_fd, &log) == 0 && theirs.st_dev == log.st_dev && theirs.st_ino == log.st_ino;
+}
+
 }  // namespace
 
-ControlServer::ControlServer(uv_loop_t* loop, Handlers handlers)
-    : loop_(loop), handlers_(std::move(handlers)) {}
+ControlServer::ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers)
+    : loop_(loop), log_fd_(log_fd), handlers_(std::move(handlers)) {}
 
 ControlServer::~ControlServer() { close(); }
 
@@ -60,6 +115,7 @@ Result<void> ControlServer::listen() {
 }
 
 void ControlServer::close() {
+  const Impatience impatient;
   while (!open_.empty()) hang_up(*open_.front());
   if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
   if (fd_ < 0) return;
@@ -71,6 +127,7 @@ void ControlServer::close() {
 }
 
 void ControlServer::accept_all() {
+  const Impatience impatient;
   while (true) {
     int fd = accept(fd_, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
@@ -86,8 +143,8 @@ void ControlServer::accept_all() {
     if (open_.size() >= kMostPeers) hang_up(*open_.front());
     auto* peer = new Peer;
     peer->server = this;
-    peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, false);
-    peer->ours = may_descend_from_us(peer_process(fd));
+    peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, Channel::Fds::kOne);
+    peer->refusal = refusal_of(peer_process(fd));
     peer->poll.data = peer;
     uv_poll_init(loop_, &peer->poll, fd);
     uv_poll_start(&peer->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
@@ -99,13 +156,18 @@ void ControlServer::accept_all() {
 }
 
 void ControlServer::serve(Peer& peer) {
+  const Impatience impatient;
   bool alive = peer.channel->fill() == Channel::Read::kOk;
   while (true) {
     auto frame = peer.channel->next();
     if (!frame) return hang_up(peer);
     if (!*frame) break;
-    if (peer.greeted && !peer.ours && (*frame)->type == FrameType::kAdopt) {
+    if (peer.greeted && (*frame)->type == FrameType::kAdopt) {
       auto wish = decode_number((*frame)->body);
+      if (auto refusal = refuse_command(peer)) {
+        encode_refused(peer.channel->out(), *refusal);
+        return hang_up(peer);
+      }
       if (!wish) return hang_up(peer);
       return handlers_.adopt(static_cast<std::uint64_t>(wish->value), release(peer));
     }
@@ -134,12 +196,11 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
     encode(out, handlers_.hello());
     return true;
   }
-  if (peer.ours && frame.type != FrameType::kStatus) {
-    encode_refused(out, {ErrorKind::kDenied,
-                         "a step does not command the keeper that it runs under",
-                         "do it from outside the run",
-                         {}});
-    return false;
+  if (frame.type != FrameType::kStatus) {
+    if (auto refusal = refuse_command(peer)) {
+      encode_refused(out, *refusal);
+      return false;
+    }
   }
   switch (frame.type) {
     case FrameType::kStatus:
@@ -159,6 +220,14 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
     default:
       return false;
   }
+}
+
+std::optional<Error> ControlServer::refuse_command(Peer& peer) {
+  if (peer.refusal) return peer.refusal;
+  Fd shown(peer.channel->take_fd());
+  if (shown && can_write(shown.get(), log_fd_)) return std::nullopt;
+  return Error{ErrorKind::kDenied, "who may not write the run's record does not command its keeper",
+               "do it with the same rights as who started the run", kKeeperLogName};
 }
 
 void ControlServer::hang_up(Peer& peer) {

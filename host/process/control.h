@@ -1,8 +1,9 @@
 // keeper.sock: where later commands ask a keeper what lives and have it end something, and where a
 // new host takes it over. Any process of the same user may connect; none can hold the worker up:
-// requests are small, answers are bounded, and whoever does not read is hung up on. One of our own
-// steps may only look: as the host it could start what its confinement forbids. Owns the socket
-// file. Worker thread.
+// requests are small, answers are bounded, and whoever does not read is hung up on. But most may
+// only look, for a host could start what its own confinement forbids: one of our own steps, a
+// confined one of any other keeper, and who does not show, by a descriptor that comes along, that
+// it may write the run's record. Owns the socket file, and the worker's SIGALRM. Worker thread.
 #pragma once
 
 #include <uv.h>
@@ -33,7 +34,8 @@ class ControlServer {
     /// A peer that wants to be the host, and has been greeted. Dropping its channel hangs up.
     std::function<void(std::uint64_t generation, std::unique_ptr<Channel>)> adopt;
   };
-  ControlServer(uv_loop_t* loop, Handlers handlers);
+  /// `log_fd`, of the run's keeper.log, is borrowed.
+  ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
@@ -51,17 +53,19 @@ class ControlServer {
     std::unique_ptr<Channel> channel;
     uv_poll_t poll{};
     bool greeted = false;
-    bool ours = false;  ///< of a step of ours
+    std::optional<Error> refusal;  ///< of all but looking
     bool closing = false;
   };
 
   void accept_all();
   void serve(Peer& peer);
   bool answer(Peer& peer, const Frame& frame);
+  std::optional<Error> refuse_command(Peer& peer);
   void hang_up(Peer& peer);
   std::unique_ptr<Channel> release(Peer& peer);
 
   uv_loop_t* loop_;
+  int log_fd_;
   Handlers handlers_;
   int fd_ = -1;
   int spare_fd_ = -1;
@@ -82,7 +86,8 @@ struct AdoptedKeeper {
 };
 /// Becomes the host of the keeper in this directory, in place of one with a lower generation.
 /// Nothing when none works there, nor will: one that is ending is waited for, and a sweep, too.
-/// kDenied when a host of this or a higher generation is there; kTimeout when neither is certain
+/// kDenied when a host of this or a higher generation is there, or what answers is a confined step
+/// of another run's, or the caller may not write the run's record; kTimeout when neither is certain
 /// after about ten seconds.
 Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation);
 

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "host/artifact/fd.h"
+#include "host/process/adoption.h"
 #include "host/process/control.h"
+#include "host/process/keeper_log.h"
 #include "host/process/sweep.h"
 #include "host/process/tree.h"
 
@@ -88,7 +90,29 @@ class ControlClient {
     return client;
   }
 
+  /// Whoever may write the run's folder can put a socket of its own there. A host has secrets to
+  /// tell a keeper.
+  Result<void> check_keeper() const {
+    if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
+    return Error{ErrorKind::kDenied,
+                 "what answers in this run's directory belongs to a confined step of another run",
+                 "wait until that step has ended, or end it; `moonlet ps` shows what lives",
+                 kKeeperSocketName};
+  }
+
   std::string& out() { return channel_->out(); }
+  /// Asks for something that only who may write the run's record may have done.
+  Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
+    Fd log(openat(run_dir_fd, kKeeperLogName,
+                  O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!log) return Error::from_errno(errno, "write", kKeeperLogName);
+    const std::size_t at = out().size();
+    encode_number(out(), type, number, value);
+    if (!channel_->attach(at, log.get())) {
+      return Error::from_errno(errno, "pass on", kKeeperLogName);
+    }
+    return ask();
+  }
   const HelloFrame& hello() const { return hello_; }
   /// It has gone without a word.
   bool hung_up() const { return closed_ && !refused_; }
@@ -118,7 +142,7 @@ class ControlClient {
 
  private:
   explicit ControlClient(int fd)
-      : channel_(std::make_unique<Channel>(fd, kWorkerFrameLimit, false)) {}
+      : channel_(std::make_unique<Channel>(fd, kWorkerFrameLimit, Channel::Fds::kNone)) {}
   std::unique_ptr<Channel> channel_;
   HelloFrame hello_;
   bool closed_ = false, refused_ = false;
@@ -127,8 +151,7 @@ class ControlClient {
 Result<void> request(int run_dir_fd, FrameType type, std::uint32_t number) {
   auto client = ControlClient::connect_to(run_dir_fd);
   if (!client) return client.error();
-  encode_number((*client)->out(), type, number);
-  auto answer = (*client)->ask();
+  auto answer = (*client)->command(run_dir_fd, type, number, 0);
   if (!answer) return answer.error();
   if (answer->type != FrameType::kDone) return silent();
   return {};
@@ -161,11 +184,12 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
     auto dialled = ControlClient::dial(run_dir_fd);
     if (!dialled) return dialled.error();
     if (auto& client = *dialled; client != nullptr) {
+      if (auto checked = client->check_keeper(); !checked) return checked.error();
       auto greeted = client->greet();
       if (!greeted && !client->hung_up()) return greeted.error();
       if (greeted) {
-        encode_number(client->out(), FrameType::kAdopt, 0, static_cast<std::int64_t>(generation));
-        auto answer = client->ask();
+        auto answer = client->command(run_dir_fd, FrameType::kAdopt, 0,
+                                      static_cast<std::int64_t>(generation));
         if (!answer && !client->hung_up()) return answer.error();
         if (answer) {
           auto adopted =

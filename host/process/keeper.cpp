@@ -77,7 +77,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 int refuse(int host_fd, const Error& error) {
-  Channel host(host_fd, kHostFrameLimit, false);
+  Channel host(host_fd, kHostFrameLimit, Channel::Fds::kNone);
   encode(host.out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
   encode_refused(host.out(), error);
   host.flush();
@@ -119,7 +119,7 @@ void record_losses(int run_dir_fd, int log_fd) {
 }
 
 int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::string& cgroup) {
-  set_process_name("moonlet-guard");
+  set_process_name(kGuardName);
   int status = 0;
   pid_t ended;
   while ((ended = waitpid(-1, &status, 0)) != worker) {
@@ -195,7 +195,7 @@ int keeper_main(int argc, char** argv) {
       remove_cgroup(cgroup);
       cgroup.clear();
     }
-    set_process_name("moonlet-keeper");
+    set_process_name(kWorkerName);
     become_subreaper();
     setup.record.worker_pid = getpid();
     setup.record.worker_born_ms = born_of(getpid());

@@ -512,7 +512,8 @@ Result<std::unique_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options)
   if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
   auto launched = launch_keeper(options);
   if (!launched) return launched.error();
-  auto channel = std::make_unique<Channel>(launched->socket.release(), kWorkerFrameLimit, false);
+  auto channel =
+      std::make_unique<Channel>(launched->socket.release(), kWorkerFrameLimit, Channel::Fds::kNone);
   auto link = std::make_shared<KeeperLink>(loop, std::move(channel), launched->guard,
                                            std::move(run_dir), options);
   link->greet();

@@ -16,7 +16,7 @@
 namespace moonlet {
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 4;
+inline constexpr std::uint32_t kKeeperProtocol = 5;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command that only asks.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
@@ -39,7 +39,8 @@ enum class FrameType : std::uint8_t {
   kRefused,     ///< worker: it cannot work at all, or not for this peer; then it hangs up
   kDone,        ///< worker: kCancel or kShutdown was taken; told to commands, not to the host
   kEnd,         ///< host: it ends in order; end every child now
-  kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation
+  kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation. As with a
+                ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
   kAdopted,     ///< worker: it is the host now; what lives, and what ended while nobody listened
   kSuperseded,  ///< worker: another host has taken over; then it hangs up
 };

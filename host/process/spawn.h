@@ -34,7 +34,9 @@ struct SpawnRequest {
   bool die_with_parent = false;   ///< a death signal, where the system has one
   int cgroup_procs_fd = -1;       ///< an open cgroup.procs that it joins; -1: stays in ours
   std::vector<std::pair<int, rlimit>> limits;
-  int ruleset_fd = -1;  ///< of make_ruleset(): it runs confined by these rules, or not at all
+  /// Of make_ruleset(): it runs confined by these rules, without the rights of root that reach
+  /// beyond them, or not at all.
+  int ruleset_fd = -1;
   StartRecord record;
   /// Bit s-1 set: signal s is put back to its default. Ours to say, because asking the kernel for
   /// each costs more than the rest of the preparation.

@@ -58,6 +58,31 @@ struct Shared {
 
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
+// capset, as the kernel spells it. What most programs of root take for granted, and no more: none
+// of these reaches beyond the files and the processes that the confinement lets it have.
+constexpr std::uint32_t kCapabilityVersion = 0x20080522;
+struct CapabilityHeader {
+  std::uint32_t version;
+  int pid;
+};
+struct CapabilitySet {
+  std::uint32_t effective, permitted, inheritable;
+};
+constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // chown
+                                                    | 1u << 1    // dac_override
+                                                    | 1u << 3    // fowner
+                                                    | 1u << 4    // fsetid
+                                                    | 1u << 5    // kill
+                                                    | 1u << 6    // setgid
+                                                    | 1u << 7    // setuid
+                                                    | 1u << 8    // setpcap
+                                                    | 1u << 10   // net_bind_service
+                                                    | 1u << 13   // net_raw
+                                                    | 1u << 18   // sys_chroot
+                                                    | 1u << 29   // audit_write
+                                                    | 1u << 31,  // setfcap
+                                                0};
+
 struct KernelSigaction {
   void* handler;
   unsigned long flags;
@@ -70,6 +95,21 @@ MOONLET_BARE int give_up(Shared* shared, Stage stage) {
   shared->stage = stage;
   syscall(SYS_exit_group, 127);
   return 127;
+}
+
+// Of what root may do beyond files Landlock knows nothing: to read any process's environment, to
+// load a module, to lift the limits that say whose a process is. No exec brings it back, for the
+// process may gain no rights.
+MOONLET_BARE bool drop_capabilities() {
+  CapabilityHeader header{kCapabilityVersion, 0};
+  CapabilitySet sets[2];
+  if (syscall(SYS_capget, &header, sets) != 0) return false;
+  for (int i = 0; i < 2; ++i) {
+    sets[i].effective &= kKeptCapabilities[i];
+    sets[i].permitted &= kKeptCapabilities[i];
+    sets[i].inheritable &= kKeptCapabilities[i];
+  }
+  return syscall(SYS_capset, &header, sets) == 0;
 }
 
 MOONLET_BARE bool write_record(Shared* shared) {
@@ -147,6 +187,7 @@ MOONLET_BARE int child_main(void* arg) {
     if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
       return give_up(shared, Stage::kPrivileges);
     }
+    if (!drop_capabilities()) return give_up(shared, Stage::kPrivileges);
     if (syscall(kRestrictSelf, request.ruleset_fd, 0) != 0) {
       return give_up(shared, Stage::kConfine);
     }
@@ -221,7 +262,7 @@ Error describe(const Shared& shared) {
     case Stage::kLimit:
       return Error::from_errno(number, "set a resource limit");
     case Stage::kPrivileges:
-      return Error::from_errno(number, "give up set-user-ID rights");
+      return Error::from_errno(number, "give up the rights of root");
     case Stage::kConfine: {
       Error error = Error::from_errno(number, "confine the process");
       if (number == E2BIG) {

@@ -18,8 +18,8 @@ constexpr std::size_t kBatch = 16;
 
 constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
 // What the worker handles or ignores; keeper_main() has put all others back to their default.
-constexpr std::uint64_t kOurSignals =
-    bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) | bit(SIGPIPE) | bit(SIGXFSZ);
+constexpr std::uint64_t kOurSignals = bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) |
+                                      bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGALRM);
 
 constexpr std::size_t kMarkerBudget = 1u << 20;
 

@@ -70,6 +70,8 @@ Brand brand_for(std::string_view token, std::uint32_t step) {
   return {std::uint64_t{1} << 61 | value, std::uint64_t{1} << 62 | value};
 }
 
+bool is_brand(std::uint64_t hard) { return hard >> 60 == std::uint64_t{1} << 2; }
+
 bool may_descend_from_us(pid_t pid) {
   const pid_t self = getpid();
   ProcessInfo info;

@@ -21,6 +21,10 @@ struct ProcessInfo {
   bool zombie = false;
 };
 
+/// What `ps` shows for the two processes of a keeper, where a process can name itself.
+inline constexpr const char* kWorkerName = "moonlet-keeper";
+inline constexpr const char* kGuardName = "moonlet-guard";
+
 /// Milliseconds since boot on the clock of ProcessInfo::born_ms.
 std::int64_t boot_clock_ms();
 /// Differs after each boot; empty where the system has no such thing.
@@ -45,6 +49,11 @@ bool born_at(const ProcessInfo& info, std::int64_t born_ms);
 /// while that is looked at: the answer is for refusing. False for 0.
 bool may_descend_from_us(pid_t pid);
 
+/// True when `pid` is confined, as one that gains no rights by what it runs, and of a step of a
+/// keeper that we are in no step of ourselves: also when that cannot be told. False for 0, and
+/// where nothing is confined.
+bool may_be_confined_elsewhere(pid_t pid);
+
 // --- marks: how a process is known again after setsid, a double fork and the death of its parents
 // ---
 
@@ -61,6 +70,8 @@ struct Brand {
   std::uint64_t soft = 0, hard = 0;  ///< 0: leave as it is
 };
 Brand brand_for(std::string_view token, std::uint32_t step);
+/// True for a hard limit that brand_for() made, whatever the run.
+bool is_brand(std::uint64_t hard);
 /// The resource that carries it, or -1 where there is none.
 int brand_resource();
 

@@ -31,6 +31,7 @@ bool proc_is_ours() {
 }
 
 constexpr int kListRounds = 5;
+constexpr std::size_t kMostAncestors = 1000;
 
 // The size read, or -1. What does not fit is left out.
 ssize_t read_small(const char* path, char* buffer, std::size_t size) {
@@ -75,14 +76,45 @@ bool list_proc(std::vector<ProcessInfo>& processes) {
   return true;
 }
 
-bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
+bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
   char path[48], text[4096];
   if (read_small(proc_path(path, sizeof path, pid, "limits"), text, sizeof text) <= 0) return false;
   const char* line = std::strstr(text, "Max realtime timeout");
   if (line == nullptr) return false;
   char* end = nullptr;
-  std::uint64_t soft = limit_value(line + std::strlen("Max realtime timeout"), &end);
-  std::uint64_t hard = limit_value(end, &end);
+  soft = limit_value(line + std::strlen("Max realtime timeout"), &end);
+  hard = limit_value(end, &end);
+  return true;
+}
+
+// Also true when that is not told.
+bool gains_no_rights(pid_t pid) {
+  char path[48], text[8192];
+  if (read_small(proc_path(path, sizeof path, pid, "status"), text, sizeof text) <= 0) return true;
+  const char* line = std::strstr(text, "\nNoNewPrivs:");
+  return line == nullptr || std::strtol(line + std::strlen("\nNoNewPrivs:"), nullptr, 10) != 0;
+}
+
+bool is_worker(pid_t pid) {
+  char path[48], text[64];
+  if (read_small(proc_path(path, sizeof path, pid, "comm"), text, sizeof text) <= 0) return false;
+  text[std::strcspn(text, "\n")] = '\0';
+  return std::strcmp(text, kWorkerName) == 0;
+}
+
+// From its parent up. False when one of them was gone before it told of its parent.
+bool read_ancestors(pid_t pid, std::vector<pid_t>& ancestors) {
+  ProcessInfo info;
+  while (ancestors.size() < kMostAncestors && read_process(pid, info)) {
+    if ((pid = info.ppid) <= 0) return true;
+    ancestors.push_back(pid);
+  }
+  return false;
+}
+
+bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
+  std::uint64_t soft = 0, hard = 0;
+  if (!read_limits(pid, soft, hard)) return false;
   const std::uint64_t step_bits = 0xffffff;
   Brand ours = brand_for(token, 0);
   // The hard limit first: a moonlet inside the step has put its own mark on the soft one.
@@ -155,6 +187,24 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   // A process whose first thread has ended looks like a zombie while its other threads go on.
   info.zombie = (state == 'Z' || state == 'X' || state == 'x') && threads <= 1;
   return true;
+}
+
+// The brand is there also when the keeper is not any more; the ancestors also where an outer limit
+// left no room for a brand.
+bool may_be_confined_elsewhere(pid_t pid) {
+  if (pid <= 0) return false;
+  if (!gains_no_rights(pid)) return false;
+  std::uint64_t soft = 0, hard = 0;
+  rlimit own{};
+  if (!read_limits(pid, soft, hard) || getrlimit(RLIMIT_RTTIME, &own) != 0) return true;
+  if (is_brand(hard) && hard != own.rlim_max) return true;
+  std::vector<pid_t> theirs, around_us;
+  if (!read_ancestors(pid, theirs)) return true;
+  (void)read_ancestors(getpid(), around_us);
+  return std::any_of(theirs.begin(), theirs.end(), [&](pid_t ancestor) {
+    return is_worker(ancestor) &&
+           std::find(around_us.begin(), around_us.end(), ancestor) == around_us.end();
+  });
 }
 
 std::vector<ProcessInfo> list_processes() {

@@ -63,6 +63,7 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   return false;
 }
 
+bool may_be_confined_elsewhere(pid_t) { return false; }
 pid_t newest_pid() { return 0; }
 bool list_own_children(std::vector<pid_t>&) { return false; }
 bool signal_process(const ProcessInfo& info, int signal) {

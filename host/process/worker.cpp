@@ -123,7 +123,7 @@ Worker::Worker(WorkerSetup setup)
       supervisor_(
           loop_, log_, *this,
           {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark, setup_.record.cgroup}),
-      control_(loop_.raw(),
+      control_(loop_.raw(), setup_.log_fd,
                {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
                 [this](std::uint32_t number) { supervisor_.cancel(number); },
                 [this] { end("asked", kHostGoneGraceMs, "the keeper was asked to end"); },
@@ -144,7 +144,7 @@ Worker::Worker(WorkerSetup setup)
   prepare_.data = this;
   uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) { of(prepare->data).before_waiting(); });
   uv_idle_init(loop_.raw(), &more_);
-  take_host(std::make_unique<Channel>(setup_.host_fd, kHostFrameLimit, true));
+  take_host(std::make_unique<Channel>(setup_.host_fd, kHostFrameLimit, Channel::Fds::kAll));
 }
 
 Worker::~Worker() {
@@ -379,7 +379,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
     (void)host_->fill();
     lose_host();
   }
-  channel->set_limits(kHostFrameLimit, true);
+  channel->set_limits(kHostFrameLimit, Channel::Fds::kAll);
   greeted_ = true;
   take_host(std::move(channel));
   AdoptedFrame adopted{highest_, supervisor_.list_live()};

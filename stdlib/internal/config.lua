@@ -43,7 +43,8 @@ local runner_names = { "codex", "claude", "gemini", "opencode", "executor" }
 --- Arguments that would make of a clean one-shot something else, or of what a run records a lie.
 local refused_args = {
   codex = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
-    "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree" },
+    "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
+    "--add-dir" },
   claude = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr", "--session-id",
     "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
     "--input-format", "--bg", "--background", "-w", "--worktree" },
@@ -52,6 +53,33 @@ local refused_args = {
   opencode = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive", "--auto",
     "--share" },
 }
+
+--- Codex's settings that say the same as those.
+local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
+  permissions = true, approval_policy = true }
+
+--- Whether a word is one of those, or begins with one: a short option takes its value joined (-sX), a long one
+--- after `=`, and what yargs reads may be written in camel case.
+local function is_refused(name, word)
+  if name == "codex" then
+    local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
+    local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
+    if key and refused_settings[key] then return true end
+  end
+  if (name == "gemini" or name == "opencode") and word:sub(1, 2) == "--" then
+    local option, rest = word:match("^([^=]*)(.*)$")
+    word = option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
+  end
+  for _, refused in ipairs(refused_args[name] or {}) do
+    local long = refused:sub(1, 2) == "--"
+    if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
+      or not long and word:sub(1, #refused) == refused and word:sub(1, 2) ~= "--" then
+      return true
+    end
+  end
+  -- Options without a value stand together: -pc.
+  return name == "claude" and word:find("^%-[pdvh]+[crw]") ~= nil
+end
 
 local function user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -188,13 +216,10 @@ local function check(config, report, folder)
       end
       if entry.args and texts(entry.args, { "runners", name, "args" }, "", "texts") then
         for _, word in ipairs(entry.args) do
-          for _, refused in ipairs(refused_args[name] or {}) do
-            if word == refused or (refused:sub(1, 2) == "--" and word:sub(1, #refused + 1) == refused .. "=")
-              or (name == "codex" and word:find("^sandbox_mode%s*=")) then
-              report({ "runners", name, "args" }, ("%s cannot hold '%s'"):format(
-                shown { "runners", name, "args" }, core.text.printable(word, 60)),
-                "it is moonlet that says how an agent is confined, and each call is a fresh one")
-            end
+          if is_refused(name, word) then
+            report({ "runners", name, "args" }, ("%s cannot hold '%s'"):format(
+              shown { "runners", name, "args" }, core.text.printable(word, 60)),
+              "it is moonlet that says how an agent is confined, and each call is a fresh one")
           end
         end
       end

@@ -11,6 +11,8 @@ local M = {}
 ---@field rules table?    what core.process.run takes as `confine`
 ---@field text string      for people and model.json
 
+local most_names = 8
+
 --- Where the temporary files of an agent call go: its name is always the same, so that whoever takes
 --- the call over finds it. It is put on record first, for whoever finds the run left by a dead host.
 local function temporary_place(job)
@@ -21,10 +23,9 @@ end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- Removes what an attempt may have left, under this host or another one, whose TMPDIR may have been another.
----@param job moonlet.Job
-function M.forget(job)
-  local base, name = temporary_place(job)
+--- The folder of this name, wherever it may be, and its record.
+local function forget_one(job, name)
+  local base = temporary_place(job)
   local recorded = job.run.read_artifact(record_of(job, name), 4096)
   local gone = true
   for _, folder in ipairs { base, recorded and recorded:match("^(/.*)/[^/]+%s*$") } do
@@ -35,18 +36,32 @@ function M.forget(job)
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
+--- Removes what an attempt may have left, under this host or another one, whose TMPDIR may have been another.
+---@param job moonlet.Job
+function M.forget(job)
+  local _, name = temporary_place(job)
+  forget_one(job, name)
+end
+
 --- A folder for temporary files of the attempt's own: the common one may hold repositories.
 ---@param job moonlet.Job
 ---@return string path, fun() release
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
-  local path = base .. "/" .. name
   M.forget(job)
   core.run.make_dirs(("runs/%s/temporary"):format(job.run.id), true)
-  job.run.write_artifact(record_of(job, name), path .. "\n", true)
-  local made, why = core.file.make_root(path)
-  if not made then error(why, 0) end
-  return path, function() M.forget(job) end
+  for _ = 1, most_names do
+    local path = base .. "/" .. name
+    job.run.write_artifact(record_of(job, name), path .. "\n", true)
+    local made, why = core.file.make_new(path)
+    if made then return path, function() forget_one(job, name) end end
+    if made == nil then error(why, 0) end
+    -- Somebody else's: the name can be guessed, and what is found there would be read as the agent's settings.
+    core.run.remove(record_of(job, name))
+    name = "moonlet-" .. core.clock.random_hex(8)
+  end
+  error({ kind = "denied", message = ("no folder for temporary files can be made in %s: the names are taken"):format(
+    core.text.printable(base, 200)), hint = "set TMPDIR to a folder of your own" }, 0)
 end
 
 local function existing(path)
@@ -72,7 +87,7 @@ end
 local function check_writable(job, made)
   local allowed = { job.run.absolute(job.dir .. "/out"), job.temporary }
   if job.sandbox == "workspace-write" then
-    for _, path in ipairs(#job.writable > 0 and job.writable or { job.cwd }) do allowed[#allowed + 1] = path end
+    for _, path in ipairs(job.writable or { job.cwd }) do allowed[#allowed + 1] = path end
   end
   for _, path in ipairs(made.writable or {}) do
     local real = places.real(path)
@@ -148,7 +163,9 @@ end
 
 local function host_rules(job, made)
   local writable, state = writable_of(job, made)
-  local rules = { writable = writable, network = true }
+  -- A runner that asks a provider of its own cannot be without: of those the runner warns.
+  local offline = job.call.network == false and (job.runner.name == "command" or job.runner.own ~= nil)
+  local rules = { writable = writable, network = not offline }
   if job.call.inputs then
     rules.restrict_reads = true
     rules.readable = { job.cwd, job.run.absolute(job.dir) }
@@ -157,6 +174,7 @@ local function host_rules(job, made)
   local what = job.sandbox ~= "workspace-write" and "writes nothing but its answer"
     or whole and "writes the work tree" or "writes only to its own folders"
   if #state > 0 then what = ("%s and its own state in %s,"):format(what, table.concat(state, ", ")) end
+  if offline then what = what .. ", without TCP," end
   return { rules = rules, text = ("%s: %s by the host (Landlock)%s"):format(job.sandbox, what,
     whole and "; records and git's settings are compared afterwards" or "") }
 end
@@ -170,6 +188,10 @@ function M.of(job, made)
     return { text = ("%s: %s's own sandbox"):format(job.sandbox, job.runner.title) }
   end
   if job.confine == "none" then
+    if job.call.network == false then
+      job.run.emit("warning", { step = job.step.key,
+        text = "network = false does not hold: the agent is not confined" })
+    end
     return { text = "none: the program has the rights of the user" }
   end
   local support, why = core.process.confinement()

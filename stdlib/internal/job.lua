@@ -27,7 +27,7 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field absent table?         the error for an attempt that would need it, and it is not there
 ---@field model string?
 ---@field cwd string            absolute; of the present attempt
----@field writable string[]     further folders that it may write; of the present attempt
+---@field writable string[]?    the folders that it may write; nil: where it works; of the present attempt
 ---@field place moonlet.Workspace?  where it works; from an attempt to the one that repairs it
 ---@field left string[]?        what its last attempt has changed, which was ended
 ---@field left_warnings string[]?
@@ -100,7 +100,8 @@ local function confine_of(run, call, runner)
   -- Nor does one keep an agent from reading what it was not given.
   if call.inputs and core.process.confinement() then return "host" end
   -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
-  if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or run.options.sandbox) then
+  if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or call.network == false
+    or run.options.sandbox) then
     return "none"
   end
 end

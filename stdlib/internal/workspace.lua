@@ -30,6 +30,10 @@ function M.mode(run, call)
   if call.inputs and asked == "workspace-write" then
     error(record.invalid("ctx:agent: with inputs the agent sees copies alone, and cannot write the work tree"), 0)
   end
+  if call.writes and #call.writes == 0 then
+    error(record.invalid("ctx:agent: writes names no folder",
+      "name the folders that the agent may write, or leave it out where it only reads"), 0)
+  end
   if call.writes and call.in_place then
     error(record.invalid("ctx:agent: writes and in_place exclude each other",
       "writes names folders; in_place allows the whole work tree"), 0)
@@ -72,7 +76,7 @@ end
 
 ---@class moonlet.Workspace   of an attempt and of the one that is told what is wrong with its answer
 ---@field cwd string            absolute
----@field writable string[]
+---@field writable string[]?   the folders that may be written; nil: `cwd`, where anything may
 ---@field tree string?          the worktree that it is
 ---@field anew boolean?         that is a new one
 ---@field env table<string, string>?  what the agent finds in its environment for that place
@@ -87,7 +91,7 @@ local function none() return {} end
 
 --- A place with what is the same of most.
 local function place_of(fields)
-  local place = { writable = {}, stored = function() end, touched = none, changed = none, finish = none,
+  local place = { stored = function() end, touched = none, changed = none, finish = none,
     abandon = function() end }
   for name, value in pairs(fields) do place[name] = value end
   return place

@@ -51,6 +51,24 @@ wrong_at("return {\n  runners = {\n claude = { args = {\n '--continue' } } } }",
 wrong_at("return { runners = { codex = {\n args = { '-s', 'danger-full-access' } } } }", 2, "cannot hold '-s'", "a sandbox by itself")
 wrong_at("return { runners = { codex = {\n args = { '-c', 'sandbox_mode=danger-full-access' } } } }", 2, "sandbox_mode", "the same as a setting")
 wrong_at("return { runners = { codex = {\n env = { 'A=B' } } } }", 2, "list of names of variables", "a variable with its value")
+for name, words in pairs {
+  codex = { "-sdanger-full-access", "-s=x", "--sandbox=x", "-C/tmp", "-o/tmp/x", "--add-dir=/", "--config=sandbox_mode=x",
+    "-csandbox_mode=x", "-c=sandbox_mode=x", "sandbox_workspace_write.network_access=true", "'sandbox_mode' = 'x'" },
+  claude = { "-c", "-rabc", "-pc", "-vpr", "--permission-mode=x" },
+  gemini = { "-y", "-pword", "--approvalMode=yolo", "--approval-mode=yolo", "--promptInteractive" },
+  opencode = { "-sses_1", "--attach=x" },
+} do
+  for _, word in ipairs(words) do
+    wrong_at(("return { runners = { %s = {\n args = { %q } } } }"):format(name, word), 2, word, name .. " " .. word)
+  end
+end
+for name, words in pairs {
+  codex = { "-c", "model_reasoning_effort=high", "--config=model_provider=acme", "-cmodel=x", "--search", "sandboxed=1" },
+  claude = { "--model=x", "--add-dir=/x", "-d", "--color" }, gemini = { "-mflash", "--yoloing", "--model=x" },
+} do
+  is((pcall(config.read, ("return { runners = { %s = { args = { '%s' } } } }"):format(name, table.concat(words, "','")),
+    "/c/config.lua")), true, name .. ": arguments that say nothing of it")
+end
 wrong_at("return { runners = { codex = {\n args = { 'a', x = 1 } } } }", 2, "list of texts", "a list that is none")
 wrong_at("return { prices = {\n ['gpt'] = { input = 1 } } }", 2, "needs 'output'", "half a price")
 wrong_at("return { prices = {\n ['gpt-*-mini'] = { input = 1, output = 1 } } }", 2, "at the end of a name", "a star amid a name")

@@ -120,6 +120,8 @@ function M.command(call)
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
     set("sandbox_workspace_write.writable_roots=" .. toml_list(roots))
+  elseif host and call.network == false then
+    warnings[#warnings + 1] = "Codex's shell commands have the network of the user"
   elseif call.network and not host then
     warnings[#warnings + 1] = "Codex gives its tools the network only together with workspace-write"
   end

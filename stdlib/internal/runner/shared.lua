@@ -23,7 +23,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field web_search boolean?
 ---@field returns table?       the JSON Schema of the answer
 ---@field schema_file string?  where a schema may be written for the CLI
----@field writable string[]?   further directories that a writing agent may write
+---@field writable string[]?   what a writing agent may write beside `out`; nil: where it works, and all beneath
 ---@field timeout_ms integer?
 ---@field confine "runner"|"host"|nil  which sandbox holds it
 ---@field private boolean?     a state directory of its own, under `scratch`
@@ -172,8 +172,7 @@ end
 function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
-    for _, path in ipairs(call.writable or {}) do list[#list + 1] = path end
-    if #list == 1 then list[2] = call.cwd end
+    for _, path in ipairs(call.writable or { call.cwd }) do list[#list + 1] = path end
   end
   return list
 end

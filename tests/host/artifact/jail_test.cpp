@@ -258,6 +258,17 @@ TEST_CASE("an exclusive folder is made once") {
   spit(scratch / "file", "");
   CHECK_FALSE(dir->create_exclusive_dir("file").value());
   CHECK_FALSE(dir->create_exclusive_dir("missing/x").ok());
+
+  const std::string path = scratch / "parent/new";
+  CHECK(Dir::make_new(path).value());
+  struct stat st {};
+  REQUIRE(lstat(path.c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0700);
+  REQUIRE(symlink(path.c_str(), (scratch / "link").c_str()) == 0);
+  for (const char* taken : {"parent/new", "file", "link"}) {
+    CHECK_FALSE(Dir::make_new(scratch / taken).value());
+  }
+  CHECK_FALSE(Dir::make_new(scratch / "file/x").ok());
 }
 
 TEST_CASE("a tree is removed whatever its depth, without following links") {

@@ -20,6 +20,7 @@
 #include <sstream>
 #include <thread>
 
+#include "host/process/control.h"
 #include "host/process/spawn.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
@@ -486,6 +487,80 @@ TEST_CASE("a step does not command its own keeper, which could start what it may
                        line("daemonize"), line("adopt", folder)})));
   CHECK(split(exit.out.text) == Lines{"ok", "EACCES", "EACCES", "ok", "EACCES"});
   CHECK(run.run(run.act("probe", line("status", folder))).success());
+}
+
+TEST_CASE(
+    "a confined step commands no other run's keeper, not even where it may write its record") {
+  if (!supported(2)) return;
+  Place place;
+  Run victim(false);
+  const std::string& folder = victim.folder.path();
+  REQUIRE(wait_for([&] { return keeper_live(victim.folder.fd()).ok(); }));
+  const Lines script = {line("status", folder), line("adopt", folder), line("shutdown", folder),
+                        line("lift-brand"),     line("daemonize"),     line("adopt", folder)};
+  const Lines refused = {"ok", "EACCES", "EACCES", "EPERM", "ok", "EACCES"};
+  CHECK(place.probe(script) == refused);
+  place.confinement.writable.push_back(folder);
+  CHECK(place.probe(script) == refused);
+  // One that is confined by somebody else, and of no step.
+  CHECK(probe_with_abi(Confinement{}, confinement_support().abi,
+                       {line("status", folder), line("shutdown", folder)}) ==
+        Lines{"ok", "EACCES"});
+  CHECK(victim.run(victim.act("probe", line("status", folder))).success());
+  CHECK_FALSE(victim.keeper->superseded());
+  CHECK(victim.run(victim.act("probe", line("status", folder))).success());
+  // Who is not confined does as its user may: nothing is gained by it.
+  ChildSpec free = place.run.act("probe", line("shutdown", folder));
+  CHECK(place.run.run(free).out.text == "ok\n");
+}
+
+TEST_CASE("a host tells nothing to a confined step that listens in the keeper's place") {
+  if (!supported(2)) return;
+  Place place;
+  RunFolder victim;
+  ChildSpec spec = place.run.act("probe", line("listen-unix", victim.path() + "/keeper.sock"));
+  spec.confinement = place.confinement;
+  spec.confinement->writable.push_back(victim.path());
+  auto child = place.run.spawn(spec);
+  Result<std::optional<AdoptedKeeper>> adopted{std::optional<AdoptedKeeper>()};
+  REQUIRE(place.run.until([&] {
+    adopted = adopt_keeper(victim.fd(), 2);
+    return !adopted.ok();
+  }));
+  CHECK(adopted.error().kind == ErrorKind::kDenied);
+  CHECK(adopted.error().message.find("confined step") != std::string::npos);
+  child->cancel();
+  place.run.wait(child);
+}
+
+TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
+  if (!supported(2)) return;
+  Place place;
+  const char* both =
+      "\"$0\" host \"$1\" \"$2\" 1 >/dev/null 2>&1 & "
+      "until [ -S \"$1/keeper.sock\" ]; do sleep 0.02; done; \"$0\" act probe \"$2\" \"$3\"";
+  ChildSpec spec = place.run.act("rest");
+  spec.argv = {"/bin/sh",
+               "-c",
+               both,
+               MOONLET_KEEPER_PROGRAM,
+               place.work,
+               place.run.folder.tag(),
+               joined({line("adopt", place.work)})};
+  spec.confinement = place.confinement;
+  const ChildExit& exit = place.run.run(spec);
+  INFO(exit.error.message << exit.err.text);
+  CHECK(exit.out.text == "ok\n");
+}
+
+TEST_CASE("a confined root has not what reaches beyond its files") {
+  if (!supported()) return;
+  Place place;
+  const std::string self = std::to_string(getpid());
+  const Lines answers = place.probe({line("read", "/proc/" + self + "/environ"),
+                                     line("read", "/proc/" + self + "/maps"),
+                                     line("read", "/proc/self/environ"), line("lift-brand")});
+  CHECK(answers == Lines{"EACCES", "EACCES", "ok", "EPERM"});
 }
 
 TEST_CASE("a confined child dies with its keeper") {

@@ -1,5 +1,6 @@
 // Children as the host sees them: how they start, what comes back, how they end.
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -447,6 +448,25 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and hold nobody up",
     CHECK(hung_up(fd));
     close(fd);
   }
+  // Who may only read the run's record is no host of it, and ends nothing.
+  for (FrameType type : {FrameType::kAdopt, FrameType::kCancel, FrameType::kShutdown}) {
+    for (const char* shown : {"", "/keeper.log", "/keeper.sock"}) {
+      Fd file(*shown == '\0' ? -1 : open((run.folder.path() + shown).c_str(), O_PATH | O_CLOEXEC));
+      if (std::string(shown) == "/keeper.log") {
+        file = Fd(open((run.folder.path() + shown).c_str(), O_RDONLY | O_CLOEXEC));
+      }
+      Channel peer(connect_to(), kWorkerFrameLimit, Channel::Fds::kNone);
+      peer.out() = hello;
+      const std::size_t at = peer.out().size();
+      encode_number(peer.out(), type, 1, 1000);
+      if (file) REQUIRE(peer.attach(at, file.get()));
+      REQUIRE(peer.flush());
+      REQUIRE(wait_for([&] { return peer.fill() == Channel::Read::kClosed; }));
+      auto greeted = peer.next(), refused = peer.next();
+      REQUIRE((greeted && *greeted && refused && *refused));
+      CHECK((*refused)->type == FrameType::kRefused);
+    }
+  }
   // Silent ones, more than it takes; and one that asks for ever and never reads.
   std::vector<int> silent;
   for (int i = 0; i < 40; ++i) silent.push_back(connect_to());
@@ -459,6 +479,42 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and hold nobody up",
   CHECK(run.run(shell("echo fine")).out.text == "fine\n");
   close(greedy);
   for (int fd : silent) close(fd);
+}
+
+TEST_CASE("a connection that lingers does not hold up the keeper that it was passed to",
+          "[process]") {
+  Run run;
+  run.run(shell("true"));
+  // Unread bytes, and a minute to get rid of them.
+  Fd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(bind(server.get(), raw, size) == 0);
+  REQUIRE(listen(server.get(), 1) == 0);
+  REQUIRE(getsockname(server.get(), raw, &size) == 0);
+  Fd lingering(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(connect(lingering.get(), raw, size) == 0);
+  const std::string bytes(1 << 16, 'x');
+  while (send(lingering.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+  }
+  const linger minute{1, 60};
+  REQUIRE(setsockopt(lingering.get(), SOL_SOCKET, SO_LINGER, &minute, sizeof minute) == 0);
+
+  sockaddr_un keeper{};
+  keeper.sun_family = AF_UNIX;
+  std::strcpy(keeper.sun_path, (run.folder.path() + "/keeper.sock").c_str());
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&keeper), sizeof keeper) == 0);
+  Channel peer(fd, kWorkerFrameLimit, Channel::Fds::kNone);
+  peer.out() = "GET / HTTP/1.0\r\n\r\n";
+  REQUIRE(peer.attach(0, lingering.get()));
+  lingering = Fd();
+  REQUIRE(peer.flush());
+  CHECK(keeper_live(run.folder.fd()));
+  CHECK(run.run(shell("echo fine")).out.text == "fine\n");
 }
 
 TEST_CASE("commands ask a keeper over its socket, however long the run's path is", "[process]") {

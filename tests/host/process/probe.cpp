@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -95,6 +96,18 @@ int unix_socket(const std::string& name, bool binds) {
   return number;
 }
 
+// For as long as the caller lives; nobody is answered.
+int listen_for_ever(const std::string& name) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
+  if (listen(fd, 16) != 0) return errno;
+  pause();
+  return 0;
+}
+
 // Puts a key into the queue of a terminal, as if it had been typed there.
 int type_into(const std::string& path) {
   int fd = open(path.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC);
@@ -133,6 +146,12 @@ int daemonize() {
   return 0;
 }
 
+// The hard limit that says whose a process is.
+int lift_brand() {
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  return check(setrlimit(RLIMIT_RTTIME, &none));
+}
+
 const std::map<std::string, std::function<int(const Words&)>> kVerbs = {
     {"create", [](const Words& w) { return use(w[1], O_WRONLY | O_CREAT | O_EXCL); }},
     {"create-beneath", [](const Words& w) { return create_beneath(w[1], w[2]); }},
@@ -157,9 +176,11 @@ const std::map<std::string, std::function<int(const Words&)>> kVerbs = {
     {"bind", [](const Words& w) { return tcp(w[1], true); }},
     {"connect-unix", [](const Words& w) { return unix_socket(w[1], false); }},
     {"bind-unix", [](const Words& w) { return unix_socket(w[1], true); }},
+    {"listen-unix", [](const Words& w) { return listen_for_ever(w[1]); }},
     {"signal", [](const Words& w) { return check(kill(std::atoi(w[1].c_str()), 0)); }},
     {"type", [](const Words& w) { return type_into(w[1]); }},
     {"terminal", [](const Words&) { return open_terminal(); }},
+    {"lift-brand", [](const Words&) { return lift_brand(); }},
     {"adopt",
      [](const Words& w) { return command(w[1], [](int d) { return adopt_keeper(d, 99); }); }},
     {"shutdown", [](const Words& w) { return command(w[1], keeper_shutdown); }},

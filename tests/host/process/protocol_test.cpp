@@ -227,8 +227,8 @@ TEST_CASE("another protocol version is named, whatever follows it") {
 TEST_CASE("a channel carries frames and descriptors in order, through a socket that fills up") {
   int ends[2];
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  Channel sender(ends[0], kHostFrameLimit, false);
-  Channel receiver(ends[1], kHostFrameLimit, true);
+  Channel sender(ends[0], kHostFrameLimit, Channel::Fds::kNone);
+  Channel receiver(ends[1], kHostFrameLimit, Channel::Fds::kAll);
   const int count = 300;
   int received = 0, with_fd = 0;
   auto read_all = [&] {
@@ -281,7 +281,7 @@ TEST_CASE("a channel carries frames and descriptors in order, through a socket t
 TEST_CASE("a channel whose peer is gone says so") {
   int ends[2];
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  Channel channel(ends[0], 100, true);
+  Channel channel(ends[0], 100, Channel::Fds::kAll);
   close(ends[1]);
   CHECK(channel.fill() == Channel::Read::kClosed);
   channel.out() = "x";
