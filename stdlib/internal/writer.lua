@@ -1,5 +1,6 @@
 --- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
---- as it works, or a merge; and of whoever makes or removes a worktree, at which git itself looks at all the others.
+--- as it works, or a merge; of a merge alone, for whoever must not look at half of it; and of whoever makes or removes
+--- a worktree, at which git itself looks at all the others.
 local duration = require "moonlet.duration"
 local host_failure = require "moonlet.internal.host_failure"
 
@@ -33,9 +34,10 @@ local function shown(holder)
   return holder and holder ~= "" and ": " .. core.text.printable(holder, 200) or ""
 end
 
-local function what_of(name)
-  return name == "writer.lock" and "another step writes the work tree" or "another run makes or removes a worktree"
-end
+local doings = { ["writer.lock"] = "another step writes the work tree",
+  ["merge.lock"] = "another step merges, or begins with what the work tree holds" }
+
+local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
 
 local function hold(run, key, name, id, patience)
   local root, err = core.file.root(run.home.agent_path)
@@ -57,12 +59,30 @@ local function hold(run, key, name, id, patience)
   end
 end
 
---- Takes the work tree; waits while another has it. Gives the function that lets go of it.
+--- Keeps merges away, and waits for one that is under way; an agent in place may work on.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
-function M.hold(run, key, patience) return (hold(run, key, "writer.lock", "", patience)) end
+function M.hold_merges(run, key, patience) return (hold(run, key, "merge.lock", "", patience)) end
+
+--- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
+---@param run table
+---@param key string
+---@param patience integer?  ms, after which it raises
+---@return fun()
+function M.hold(run, key, patience)
+  local release = hold(run, key, "writer.lock", "", patience)
+  local ok, merged = pcall(M.hold_merges, run, key, patience)
+  if not ok then
+    release()
+    error(merged, 0)
+  end
+  return function()
+    merged()
+    release()
+  end
+end
 
 --- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
 --- that it need not wait for it.
