@@ -106,21 +106,29 @@ local function carried_before(run, dir)
     paths = table.move(parts, 3, #parts, 1, {}) }
 end
 
---- Puts on record that it is done: what follows need not come to pass.
+--- Puts on record that it is done: what follows need not come to pass. Where it raises that is not on record.
 local function note_carried(run, dir, carried)
   local root, err = core.file.root(run.absolute(dir))
   local written
   local parts = { carried.kept and "kept" or "", carried.warning or "" }
   table.move(carried.paths, 1, #carried.paths, 3, parts)
   if root then written, err = core.file.write(root, "changes.carried", table.concat(parts, "\0") .. "\0") end
-  if not written then error(err, 0) end
+  -- It may be there all the same.
+  if written or root and not core.file.remove(root, "changes.carried") and core.file.stat(root, "changes.carried") then
+    return
+  end
+  error(err, 0)
 end
 
 --- What an attempt before this one has left of a merge is brought back.
 local function forget_merge(run, key, dir)
   local root = core.file.root(run.absolute(dir))
   if not root then return end
-  core.file.remove(root, "changes.carried")
+  -- What was merged to its end stays.
+  if core.file.stat(root, "changes.carried") then
+    landing.forget(run, dir)
+    core.file.remove(root, "changes.carried")
+  end
   if not core.file.stat(root, "landing") then return end
   local release = writer.hold(run, key)
   local ok, err = pcall(landing.undo, run, dir)
@@ -419,7 +427,6 @@ local function bring(run, key, dir, tree, changes, patch, left)
     carried = carried_of(run, key, tree, changes, left, behind, patch)
     if carried.kept then keep(tree) end
     note_carried(run, dir, carried)
-    landing.forget(run, dir)
   end
   local ok, err = pcall(function()
     local begun = landing.pending(run, dir)
@@ -481,7 +488,8 @@ function M.merge(run, key, dir, tree)
     tell_kept(run, key, tree, carried)
     error(carried, 0)
   end
-  landing.forget(run, dir)
+  -- Where that cannot be let go of now, a host that goes on does it: the merge is on record.
+  pcall(landing.forget, run, dir)
   if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
   if carried.kept then
     forget_raw(tree)
