@@ -503,6 +503,18 @@ function M.merge(run, key, dir, tree)
   return carried.paths, carried.warning
 end
 
+--- Ends what a host had merged that could not tell it any more, for an attempt that nobody goes on with.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param path string   of the worktree
+---@return string[]? paths  that were merged; nil where nothing was
+function M.end_merged(run, key, dir, path)
+  local carried = carried_before(run, dir)
+  if not carried then return nil end
+  return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
+end
+
 local function bring_back(run, dir, folder)
   local ok, undone = pcall(function()
     local release = writer.hold(run, "the merge", merge_ms)
