@@ -90,7 +90,7 @@ local function abandon(job, earlier)
   local used = spending.used(job, prompt, result)
   local text = ("its input was changed while attempt %d was under way"):format(earlier.a)
   local touched, changed = stay.left(run, seen, told)
-  local carried = worktree.give_up(run, key, job.dir, stay.has_worktree(job) and nil or earlier.tree)
+  local carried = worktree.give_up(run, key, job.dir, earlier.tree, stay.has_worktree(job))
   if carried then changed = core.json.array(carried) end
   journal.attempt(run, key, { number = earlier.a, status = "abandoned", why = exit.why, exit_code = exit.code,
     class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = result.usage, used = used,

@@ -20,7 +20,7 @@ local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local verdict = require "moonlet.internal.verdict"
-local worktree = require "moonlet.internal.worktree"
+local half_merges = require "moonlet.internal.half_merges"
 
 local M = {}
 
@@ -442,7 +442,7 @@ end
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
-  if run.journal.resumed then worktree.bring_back(run) end
+  if run.journal.resumed then half_merges.bring_back(run) end
   local ok, result = run_body(run)
   local settled, why = pcall(unreached.settle, run, ok, result)
   if ok and not settled then ok, result = false, why end

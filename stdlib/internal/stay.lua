@@ -111,10 +111,15 @@ function M.leave(job, entry, kept)
   if not place then return end
   local looked, why = scope.shielded("the end of " .. job.step.key, function() look_at(job, entry) end)
   job.place = nil
-  local left, err = scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end,
+  local key = job.step.key
+  local begun = job.run.journal.begins[key]
+  local number = begun and begun.a or 1
+  local left, text = scope.shielded("the end of " .. key, function() return place.abandon(kept, number) end,
     worktree.removal_ms)
   if not looked then tell(job, "what it left could not be looked at", why) end
-  if not left then tell(job, ("%s could not be removed"):format(place.tree or "its place"), err) end
+  if not left then tell(job, ("%s could not be removed"):format(place.tree or "its place"), text) end
+  job.put_aside = left and text or nil
+  if job.put_aside then warn(job, text) end
 end
 
 local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
@@ -201,6 +206,10 @@ function M.finish(job, result, list)
       error(some, 0)
     end
     paths, warnings[#warnings + 1] = some, warning
+  end
+  table.move(job.left_warnings or {}, 1, #(job.left_warnings or {}), #warnings + 1, warnings)
+  if job.put_aside and result.status ~= "ok" and type(result.error) == "table" then
+    result.error.hint = (result.error.hint and result.error.hint .. "; " or "") .. job.put_aside
   end
   result.warnings, result.files_changed = warnings, M.changed(job, list, paths)
   return result

@@ -9,28 +9,27 @@ local worktree = require "moonlet.internal.worktree"
 
 local M = {}
 
---- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already. Its
---- folder is the run's own where no other agent of the script has that.
-local function give_up(run, key, tree)
-  local changed = worktree.give_up(run, key, run.sidecar .. "/steps/" .. core.run.step_name(key), tree)
-  if changed or run.root_taken then return changed end
-  return worktree.give_up(run, key, run.sidecar)
-end
-
 --- Who cancels a run that nobody drove sees no events.
 local function tell(run, key, text)
   run.emit("warning", { step = key, text = text })
   core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
 end
 
---- What was merged already by a host that could not tell it any more.
+--- What was merged already by a host that could not tell it any more. The folder of a step that the script did not come
+--- to is the run's own where no other agent has that.
 local function end_merged(run, key, last)
-  local known = run.directories[key]
-  local paths = worktree.end_merged(run, key, known or run.sidecar .. "/steps/" .. core.run.step_name(key), last.tree)
+  local known, own = run.directories[key], run.sidecar .. "/steps/" .. core.run.step_name(key)
+  local paths = worktree.end_merged(run, key, known or own, last.tree)
   if not paths and not known and not run.root_taken then
     paths = worktree.end_merged(run, key, run.sidecar, last.tree)
   end
-  return paths, "what it made was merged already"
+  return paths, own
+end
+
+--- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already.
+local function give_up(run, key, last)
+  local paths, dir = end_merged(run, key, last)
+  return paths or worktree.give_up(run, key, dir, last.tree)
 end
 
 --- What is in the work tree of an attempt that wrote there.
@@ -47,7 +46,7 @@ end
 local function tell_left(run, key, last, state)
   local touched, changed, text
   if last.tree then
-    changed, text = end_merged(run, key, last)
+    changed, text = end_merged(run, key, last), "what it made was merged already"
   elseif last.seen ~= nil then
     touched, changed = find_left(run, key, last, state)
   end
@@ -97,7 +96,7 @@ function M.settle(run, ok, err)
     if ok and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
-      local changed = last.tree and give_up(run, key, last.tree)
+      local changed = last.tree and give_up(run, key, last)
       journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text,
         changed = changed and core.json.array(changed) or nil })
       journal.spent(run, key)

@@ -6,6 +6,8 @@ local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local run_record = require "moonlet.internal.run_record"
+local half_merges = require "moonlet.internal.half_merges"
+local leftovers = require "moonlet.internal.leftovers"
 local worktree = require "moonlet.internal.worktree"
 local values = require "moonlet.internal.values"
 
@@ -109,9 +111,9 @@ end
 --- run by now.
 local function end_half_merge(home, id, rec)
   local place = place_of(home, id, rec)
-  if not place or not worktree.is_half_merged(place) then return true end
-  worktree.bring_back(place)
-  if worktree.is_half_merged(place) then
+  if not place or not half_merges.is_half_merged(place) then return true end
+  half_merges.bring_back(place)
+  if half_merges.is_half_merged(place) then
     error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
       message = ("%s has ended, and what it had begun to merge is still in the work tree in part"):format(id) }, 0)
   end
@@ -123,7 +125,7 @@ local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
     core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
-      .. "%s drops it\n"):format(id, id, worktree.removal(path)))
+      .. "%s drops it\n"):format(id, id, leftovers.removal(path)))
   end
   return paths
 end
@@ -135,7 +137,7 @@ local function end_open(home, id, rec)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
   if not ended then return nil end
   local place = place_of(home, id, rec)
-  if place then worktree.bring_back(place) end
+  if place then half_merges.bring_back(place) end
   if may_owe(home, id, rec) and clean_up(home, id, rec) then
     rec = select(2, record_store.find(home, id))
     if not is_open(rec) then return rec end
