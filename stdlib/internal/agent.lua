@@ -4,6 +4,7 @@ local state_of = require "moonlet.internal.state"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local answer = require "moonlet.internal.answer"
+local asking = require "moonlet.internal.asking"
 local artifacts = require "moonlet.internal.artifacts"
 local attempts = require "moonlet.internal.attempt"
 local budget = require "moonlet.internal.budget"
@@ -29,6 +30,7 @@ local M = {}
 ---@field task_type string?   of what kind this work is, instead of what is said of the run
 ---@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
 ---@field reason string?      why it is asked although a rule refuses it; else the run's
+---@field asks boolean?       it may put questions to a person (internal/asking.lua)
 
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
@@ -36,6 +38,7 @@ local fields = {
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
+  asks = "boolean",
 }
 local prompt_cap = 64 << 20
 
@@ -438,6 +441,7 @@ function M.agent(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
   record.check(call, fields, "ctx:agent")
+  if call.asks then return asking.agent(ctx, call, M.agent) end
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
   answer.check_schema(call.returns)
   local job = jobs.of(run, call)

@@ -42,6 +42,9 @@ local retried = { failed = true, cancelled = true, budget = true, blocked = true
 
 local longest_cancelled_ms = 10 * 1000
 
+--- Steps that cost something.
+local paid = { agent = true }
+
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
@@ -318,6 +321,12 @@ local function replayed(run, key, hash, private)
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
   if value == nil then value = values.get(item.v) end
+  if value == nil and paid[item.verb] then
+    local file = ("runs/%s/values/%s"):format(run.id, item.v["$value"])
+    error(host_failure.mark { kind = "failed", at = run.absolute(file),
+      message = ("the answer of step %s is missing or damaged"):format(key),
+      hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
+  end
   if value == nil then return nil end
   if item.whole and all == nil then tell_changed(run, item) end
   return "ok", value

@@ -44,8 +44,15 @@ local function add_paths(run)
 
   --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
   --- because the journal has what it says.
+  local written, folders = {}, {}
   function run.write_artifact(path, text, later)
+    written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
+  end
+  --- Whether a file of the sidecar was written since this host drives the run, or is of a step that it has done.
+  function run.has_written(path)
+    local step = path:match "^steps/[^/]+"
+    return written[path] or folders[step or ""] or false
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
   function run.input_list() return run.inputs end
@@ -62,6 +69,7 @@ local function add_paths(run)
   end
 
   function run.open_directory(dir)
+    folders[dir:sub(#run.sidecar + 2)] = true
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
@@ -69,6 +77,7 @@ local function add_paths(run)
   --- A directory for what a command of the run leaves.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
+    folders[dir:sub(#run.sidecar + 2)] = true
     make_dirs(dir)
     return dir
   end
@@ -287,6 +296,7 @@ function M.create(plan)
   run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.started_at = before and before.record.started_at
+  run.sealed = before and before.resumed and before.record or nil
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)

@@ -38,13 +38,19 @@ end
 --- Whether there is something to cancel: a run that has not come to its end, or that waits for a person or a time.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
+--- What a record had of the files of its run, before another is written.
+local function bound(rec)
+  return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
+end
+
 --- Writes the record of a run that nobody drives, and binds its files to it. False when somebody does by now.
-local function put_record(home, id, rec)
+local function put_record(home, id, rec, was)
   local root = record_store.root(home)
   local tree = integrity.tree(root, rec.sidecar)
   if tree then
     local key = integrity.key(root, id)
     integrity.name_files(tree.files, function(path) return key and values.keyed(path, key) end)
+    rec.altered = integrity.altered(was, tree)
     rec.files, rec.files_fold = tree.files, tree.fold
   end
   rec.keeper_log = integrity.keeper_log(root, id)
@@ -63,12 +69,13 @@ end
 
 --- Closes the record of a run that nobody drives. False when somebody does by now.
 local function close_record(home, id, rec)
+  local was = bound(rec)
   rec.ended, rec.verdict = true, "cancelled"
   rec.parked, rec.until_ms = core.json.array {}, nil
   rec.exit_code = run_record.exit_codes.cancelled
   rec.ended_at = core.clock.iso(core.clock.wall())
   rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
-  return put_record(home, id, rec)
+  return put_record(home, id, rec, was)
 end
 
 --- Whether its script may have set up what nobody has put in order: it parked before that, or its host was ended.
@@ -117,7 +124,7 @@ local function end_half_merge(home, id, rec)
     error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
       message = ("%s has ended, and what it had begun to merge is still in the work tree in part"):format(id) }, 0)
   end
-  return put_record(home, id, rec)
+  return put_record(home, id, rec, bound(rec))
 end
 
 --- Says what agents had changed when nobody drove the run any more: it may have been paid for.

@@ -35,6 +35,14 @@ local function usage(words, known, text)
   return found, rest
 end
 
+--- How a run goes on of which nothing but the prompts were made.
+---@param rec table
+---@return string
+function M.prepared(rec)
+  return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(
+    require("moonlet.git.names").shell_word(rec.target) or "PRESET", rec.task_id)
+end
+
 --- What a run that has not ended is at.
 local function open_state(home, id, prepared)
   if core.runs.holder(home.handle, id) then return "running" end
@@ -227,7 +235,9 @@ local function show(words)
 local leftovers = require "moonlet.internal.leftovers"
 local worktree = require "moonlet.internal.worktree"
   local driven = core.runs.holder(home.handle, id) ~= nil
-  if not rec.ended and not driven then
+  if not rec.ended and not driven and rec.options.dry_run then
+    lines[#lines + 1] = M.prepared(rec)
+  elseif not rec.ended and not driven then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
   end
   local kept = driven and core.json.array {} or worktree.left(home, id)
