@@ -99,6 +99,7 @@ int detach_done(lua_State* L) {
   auto& path = push_box<std::string>(L);
   path = log;
   if (services.on_detached) services.on_detached(path);
+  services.detached = true;
   return 0;
 }
 

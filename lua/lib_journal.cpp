@@ -67,27 +67,28 @@ int journal_collect(lua_State* L) {
 }
 
 int push_written(lua_State* L, Operation& operation) {
+  if (Run* run = Services::of(L).run.get()) --run->unheard_writes;
   const auto& write = static_cast<JournalWrite&>(operation);
   if (!write.result().ok()) return raise_error(L, write.result().error());
   return 0;
 }
 
 /// append(body, durable): waits until the record is on the disk. One that need not be durable waits
-/// only for those before it, so that a script hears of things in the order of the journal.
+/// only until the script has heard of those before it: it hears of things in the order of the
+/// journal.
 int journal_append(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   const bool durable = lua_toboolean(L, 2) != 0;
   Journal& journal = check_journal(L);
   Run& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
-  const bool in_line = run.durable_write && !run.durable_write->done();
-  if (!durable && !in_line) {
+  if (!durable && run.unheard_writes == 0) {
     journal.append_relaxed(Services::of(L).redactor.apply(body));
     return 0;
   }
   Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
-  run.durable_write = journal.append(Services::of(L).redactor.apply(body));
-  pending.operation = run.durable_write;
+  pending.operation = journal.append(Services::of(L).redactor.apply(body));
+  ++run.unheard_writes;
   return scheduler.await(L);
 }
 

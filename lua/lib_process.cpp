@@ -120,9 +120,10 @@ OutputSpec output_of(lua_State* L, const char* file_key, std::uint64_t cap) {
   return OutputSpec::to_file(std::string(file), cap);
 }
 
-/// A script may hand a secret over as an argument: it does not go into the keeper's log.
+/// A script may hand a secret over as an argument or in a path: it does not go into the keeper's
+/// log.
 void tell_argv(ChildSpec& spec, const Redactor& redactor) {
-  bool other = false;
+  bool other = redactor.apply(spec.cwd) != spec.cwd;
   for (const auto& word : spec.argv) {
     spec.told_argv.push_back(redactor.apply(word));
     other = other || spec.told_argv.back() != word;

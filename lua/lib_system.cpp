@@ -100,7 +100,15 @@ int system_print(lua_State* L) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 2, &size);
   Services& services = Services::of(L);
-  if (services.print) services.print(static_cast<int>(stream), {text, size});
+  if (!services.print) return 0;
+  if (!services.detached) {
+    services.print(static_cast<int>(stream), {text, size});
+    return 0;
+  }
+  // What a person would see on a terminal goes on record.
+  auto& told = push_box<std::string>(L);
+  told = services.redactor.apply({text, size});
+  services.print(static_cast<int>(stream), told);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "host/artifact/digest.h"
 #include "host/artifact/text.h"
+#include "host/validation/marker.h"
 #include "lua/guard.h"
 #include "lua/lib.h"
 
@@ -91,12 +92,36 @@ int text_place(lua_State* L) {
   return 0;
 }
 
+/// question(text) -> text, {option, …}: the last [QUESTION] of what an agent said; nil without one
+int text_question(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  auto& last = push_box<Marker>(L);
+  MarkerScanner scanner([&last](const Marker& marker) {
+    if (marker.kind == MarkerKind::kQuestion) last = marker;
+  });
+  scanner.feed(text);
+  scanner.finish();
+  if (last.line == 0) return 0;
+  push_string(L, to_valid_utf8(last.text));
+  lua_createtable(L, static_cast<int>(last.options.size()), 0);
+  for (std::size_t i = 0; i < last.options.size(); ++i) {
+    push_string(L, to_valid_utf8(last.options[i]));
+    lua_rawseti(L, -2, static_cast<lua_Integer>(i + 1));
+  }
+  return 2;
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"is_utf8", guard<text_is_utf8>},
-    {"clean", guard<text_clean>},     {"cut", guard<text_cut>},
-    {"strip", guard<text_strip>},     {"printable", guard<text_printable>},
-    {"sha256", guard<text_sha256>},   {"json_size", guard<text_json_size>},
-    {"place", guard<text_place>},     {nullptr, nullptr},
+    {"clean", guard<text_clean>},
+    {"cut", guard<text_cut>},
+    {"strip", guard<text_strip>},
+    {"printable", guard<text_printable>},
+    {"sha256", guard<text_sha256>},
+    {"json_size", guard<text_json_size>},
+    {"place", guard<text_place>},
+    {"question", guard<text_question>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

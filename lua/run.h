@@ -26,13 +26,13 @@ struct Run {
   std::optional<RunDir> dir;
   std::optional<RunLock> lock;
   std::string task_id;
-  bool resumed = false;                         ///< it had been driven, or prepared, before
-  std::unique_ptr<CancelRequest> cancel;        ///< another process may ask for its end
-  std::unique_ptr<Journal> journal;             ///< once opened; let go before the lock
-  std::shared_ptr<JournalWrite> durable_write;  ///< the last record that was waited for
-  std::vector<LoggedKeeper> keepers;            ///< what earlier ones did, once it was asked for
-  std::vector<std::string> unsynced;            ///< files of steps that may not be on the disk yet
-  std::unique_ptr<Keeper> keeper;               ///< started, or taken over, with the first child
+  bool resumed = false;                   ///< it had been driven, or prepared, before
+  std::unique_ptr<CancelRequest> cancel;  ///< another process may ask for its end
+  std::unique_ptr<Journal> journal;       ///< once opened; let go before the lock
+  int unheard_writes = 0;             ///< records that somebody waits for, or has yet to hear of
+  std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
+  std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
+  std::unique_ptr<Keeper> keeper;     ///< started, or taken over, with the first child
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file

@@ -2,10 +2,14 @@
 
 #include <uv.h>
 
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <semaphore>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "host/base/operation.h"
 #include "lua/error.h"
@@ -18,12 +22,40 @@ namespace moonlet {
 
 namespace {
 
+/// libuv ends the process where it cannot start all threads of its pool, which it does with the
+/// first work. Whether it can is tried before: a limit of processes leaves no room for them.
+bool pool_can_start() {
+  static const bool can = [] {
+    const char* asked = std::getenv("UV_THREADPOOL_SIZE");
+    const int size = asked != nullptr ? std::atoi(asked) : 4;
+    std::counting_semaphore<> go{0};
+    std::vector<std::thread> threads;
+    bool made = true;
+    try {
+      while (made && static_cast<int>(threads.size()) < size && threads.size() < 1024) {
+        threads.emplace_back([&go] { go.acquire(); });
+      }
+    } catch (const std::system_error&) {
+      made = false;
+    }
+    go.release(static_cast<std::ptrdiff_t>(threads.size()));
+    for (auto& thread : threads) thread.join();
+    return made;
+  }();
+  return can;
+}
+
 class Work final : public Operation {
  public:
   Work(uv_loop_t* loop, WorkFunction fn, std::atomic<bool>* stop)
       : shared_(std::make_shared<Shared>()), stop_(stop) {
     shared_->owner = this;
     shared_->fn = std::move(fn);
+    if (!pool_can_start()) {
+      shared_->run();
+      complete();
+      return;
+    }
     auto* request = new Request{{}, shared_};
     request->work.data = request;
     const int queued = uv_queue_work(

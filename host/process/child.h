@@ -44,7 +44,8 @@ struct ChildSpec {
   std::string step;               ///< the step's key, for keeper.log and `moonlet ps`
   std::string attempt;            ///< which try of the step this is, the caller's own name for it
   std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `env` unless it has a '/'
-  std::vector<std::string> told_argv;  ///< what may be told of argv; empty where that is all of it
+  /// What may be told of argv. Empty where that is all of it, and all of `cwd` may be told.
+  std::vector<std::string> told_argv;
   std::vector<std::string> env;  ///< complete, NAME=value; MOONLET_STEP is added by the keeper
   std::string cwd;               ///< absolute; empty is the host's own at the time of spawn()
   int stdin_fd = -1;             ///< borrowed until spawn() returns; -1 is /dev/null

@@ -396,7 +396,8 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   start.argv = take_strings(in, start.argc);
   std::uint32_t told = 0;
   start.told = take_strings(in, told);
-  if (told == 0) start.told = start.argv;
+  start.tells_all = told == 0;
+  if (start.tells_all) start.told = start.argv;
   start.env = take_strings(in, start.envc);
   spec.step = in.text();
   spec.attempt = in.text();

@@ -56,8 +56,9 @@ struct StartFrame {
   bool has_stdin = false;
   std::uint32_t argc = 0, envc = 0;
   std::string argv, env;
-  std::string told;  ///< what may be told of argv
-  ChildSpec spec;    ///< argv, told_argv, env and stdin_fd unused
+  std::string told;       ///< what may be told of argv
+  bool tells_all = true;  ///< neither argv nor the folder has anything that may not be told
+  ChildSpec spec;         ///< argv, told_argv, env and stdin_fd unused
 };
 
 struct LiveChildFrame {

@@ -137,7 +137,14 @@ void Supervisor::not_started(StartFrame& frame, Error error) {
   EndedChild child{frame.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
   child.exit.why = ChildExit::Why::kNotStarted;
   child.exit.error = std::move(error);
-  log_.add(exit_line(child.number, child.exit, loop_.clock().wall_ms()));
+  ChildExit told = child.exit;
+  if (!frame.tells_all) {
+    // Its words may name the program or the folder.
+    told.error.message = "it could not be started; the log does not tell more, for a secret is in it";
+    told.error.hint.clear();
+    told.error.at.clear();
+  }
+  log_.add(exit_line(child.number, told, loop_.clock().wall_ms()));
   listener_.exited(std::move(child));
 }
 

@@ -46,6 +46,8 @@ enum class NameClass {
 NameClass classify(std::string_view name) {
   const auto words = words_of(name);
   if (words.empty()) return NameClass::kPlain;
+  // Who has the address of a web hook may post to it.
+  if (std::find(words.begin(), words.end(), "WEBHOOK") != words.end()) return NameClass::kSecret;
   // The last word may turn it into a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
   if (one_of(words.back(), {"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "HOST", "SOCK", "TTL",
                             "TIMEOUT", "METHOD", "MODE", "TYPE", "COMMAND", "CMD", "HELPER"})) {
@@ -57,10 +59,10 @@ NameClass classify(std::string_view name) {
     for (std::string_view part : {"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL"}) {
       if (word.find(part) != std::string::npos) return NameClass::kSecret;
     }
-    if (one_of(word, {"PASS", "CREDS", "BEARER", "PAT", "PSK"})) return NameClass::kSecret;
+    if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"})) return NameClass::kSecret;
     // PWD alone is the working directory.
     if (word == "PWD" && i > 0) return NameClass::kSecret;
-    if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES"})) {
+    if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK", "DSN"})) {
       best = NameClass::kMaybe;
     }
     for (std::string_view tail : {"TOKEN", "TOKENS", "APIKEY", "ACCESSKEY", "COOKIE"}) {

@@ -62,11 +62,11 @@ end
 local function check_values(story, path, problem, note)
   for _, name in ipairs(story.values.missing) do
     problem("a value of the journal is missing", ("%s/values/%s"):format(path, name),
-      restore .. "; a resume does its step again")
+      restore .. "; a resume cannot be told its step")
   end
   for _, name in ipairs(story.values.damaged) do
     problem("a value of the journal was changed", ("%s/values/%s"):format(path, name),
-      restore .. "; a resume does its step again")
+      restore .. "; a resume cannot be told its step")
   end
   local extra = story.values.extra
   if extra > 0 and not story.why then
@@ -159,18 +159,6 @@ local function check_record(story, rec, text, path, problem, note)
   end
 end
 
-local function file_text(file)
-  return file.error or (file.special and "special file") or file.sha256
-end
-
---- Of what was too large to be hashed then the size has to do. The other way round it does not: whoever adds
---- files must not be able to turn a hash into a size.
-local function is_same(is, was)
-  if is.link ~= was.link then return false end
-  if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
-  return file_text(is) == file_text(was)
-end
-
 --- Lists the files whose paths have a secret as the record does: without it.
 local function name_files(root, rec, files)
   local names, key = {}, nil
@@ -205,7 +193,7 @@ local function check_files(root, rec, problem, note)
       problem("an artifact is missing", at)
     elseif is.error then
       problem("an artifact cannot be read: " .. is.error, at, "make it readable")
-    elseif not is_same(is, was) then
+    elseif not integrity.is_same(is, was) then
       problem(was.files and "artifacts in a folder were changed after the run" or
         "an artifact was changed after the run", at)
     end
@@ -215,6 +203,10 @@ local function check_files(root, rec, problem, note)
       extra = extra + 1
       first = first or path
     end
+  end
+  for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
+    problem("it was changed after it had been written, and before the run went on", rec.sidecar .. "/" .. path,
+      "do not rely on this file")
   end
   if unhashed > 0 then
     note(("%d %s too large for a hash: only the size is on record"):format(unhashed,

@@ -52,6 +52,47 @@ function M.name_files(files, keyed)
   end
 end
 
+local function file_text(file)
+  return file.error or (file.special and "special file") or file.sha256
+end
+
+--- Whether a file is what it was. Of what was too large to be hashed then the size has to do. The other way round it
+--- does not: whoever adds files must not be able to turn a hash into a size.
+function M.is_same(is, was)
+  if is.link ~= was.link then return false end
+  if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
+  return file_text(is) == file_text(was)
+end
+
+--- Whether a file of a sidecar is none of what a step has left, but lies there for a merge that is under way.
+local function is_for_merge(path)
+  local name = path:match("^steps/[^/]+/(.*)$") or path
+  return name == "changes.carried" or name:sub(1, 8) == "landing/"
+end
+
+--- The files that somebody else has changed since they were bound to a record which said that the run had ended, or
+--- waited: its next end does not make them the run's own.
+---@param rec table                           that record
+---@param tree table                          what is there now
+---@param is_ours (fun(path: string): boolean)?  whether the run has written it since
+---@return string[]? paths
+function M.altered(rec, tree, is_ours)
+  local paths, known = core.json.array {}, {}
+  for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
+    paths[#paths + 1], known[path] = path, true
+  end
+  -- Where there were many files, folders are bound as a whole, and others of them by then.
+  local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
+  for path, was in pairs(before) do
+    local is = tree.files[path]
+    if not known[path] and not is_for_merge(path) and not (is and M.is_same(is, was)) and not (is_ours and is_ours(path)) then
+      paths[#paths + 1] = path
+    end
+  end
+  table.sort(paths)
+  return paths[1] and paths or nil
+end
+
 --- Hashes what the run has left in its sidecar. A failure is told, for a run does not fail for it.
 ---@param run table
 function M.seal(run)
@@ -63,6 +104,11 @@ function M.seal(run)
     return
   end
   M.name_files(tree.files, values.keyed)
+  run.altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
+  if run.altered then
+    run.emit("warning", { text = ("%d of its files were changed while nobody drove it, the first of them: %s"):format(
+      #run.altered, core.text.printable(run.altered[1], 200)) })
+  end
   run.files, run.files_fold = tree.files, tree.fold
   run.keeper_log = M.keeper_log(root, run.id)
 end

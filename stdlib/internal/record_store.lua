@@ -11,6 +11,38 @@ local M = {}
 
 M.record_cap = 64 << 20
 
+local null = core.json.null
+
+local function one_of(...)
+  local kinds = {}
+  for _, kind in ipairs { ... } do kinds[kind] = true end
+  return kinds
+end
+
+local required, flag, count, object = one_of "string", one_of("boolean", "nil"), one_of "integer", one_of "table"
+local maybe_text, maybe_count = one_of("string", "null", "nil"), one_of("integer", "null", "nil")
+local maybe_object = one_of("table", "null", "nil")
+
+--- What every reader takes for granted of the fields.
+local shape = {
+  sidecar = required, task_id = required, preset = required, target = required, runner = required,
+  started_at = required, options = object,
+  script = flag, ended = flag, prepared = flag, cleanup = flag, linked = flag, limit = count, args = object,
+  grants = object, budget = object, path = maybe_text, top = maybe_text, model = maybe_text, verdict = maybe_text,
+  runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
+  parked = object, degraded = maybe_object, validation = maybe_object, error = maybe_object, steps = maybe_object,
+  attempts = maybe_object, files = maybe_object, files_changed = maybe_object, usage = maybe_object,
+  config = maybe_object, places = maybe_object, keeper_log = maybe_object, spent = maybe_object,
+}
+
+--- Those that are lists of objects.
+local lists = { "parked", "degraded", "validation", "steps", "attempts" }
+
+local function kind_of(value)
+  if value == null then return "null" end
+  return math.type(value) or type(value)
+end
+
 --- The record in a text; nil when it is none of that run.
 ---@param text string?
 ---@param id string
@@ -18,8 +50,17 @@ M.record_cap = 64 << 20
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
-  -- What every reader takes for granted.
-  if value.id ~= id or type(value.sidecar) ~= "string" or type(value.options) ~= "table" then return nil end
+  if value.id ~= id then return nil end
+  for name, kinds in pairs(shape) do
+    if not kinds[kind_of(value[name])] then return nil end
+  end
+  for _, name in ipairs(lists) do
+    for _, item in pairs(value[name] ~= null and value[name] or {}) do
+      if type(item) ~= "table" then return nil end
+    end
+  end
+  local err = value.error
+  if err ~= nil and err ~= null and (type(err.kind) ~= "string" or type(err.message) ~= "string") then return nil end
   return value
 end
 
@@ -97,7 +138,9 @@ end
 ---@return table rec
 ---@return string[] lost  fields whose secrets the environment does not have any more
 function M.as_given(home, rec)
-  local whole, lost = identity.with_secrets(rec, integrity.key(M.root(home), rec.id) or "")
+  local told, lost = identity.with_secrets(rec, integrity.key(M.root(home), rec.id) or "")
+  local whole = {}
+  for name, value in pairs(told) do whole[name] = value end
   for _, name in ipairs(lost) do
     if name == "path" then
       local names, seen = {}, {}
@@ -110,6 +153,7 @@ function M.as_given(home, rec)
         rec.path), 0)
     end
   end
+  for name, packed in pairs(type(rec.bytes) == "table" and rec.bytes or {}) do whole[name] = values.unpacked(packed) end
   return whole, lost
 end
 
@@ -134,30 +178,39 @@ function M.config(rec)
   return own
 end
 
+--- The newest run of a task.
+local function find_task(home, root, task)
+  if not root then return nil end
+  local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
+  local newest = indexed and indexed[1]
+  local value = newest and M.read(root, newest.id)
+  if value and value.task_id == task then return newest.id, value end
+  for _, candidate in ipairs(M.ids(root)) do
+    value = M.read(root, candidate)
+    if value and value.task_id == task then return candidate, value end
+  end
+end
+
 --- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
+  local by_task, of_task = find_task(home, root, text)
   local number = text:match("^[Rr]?%-?0*(%d+)$")
   local id = number and ("R-%03d"):format(tonumber(number)) or text
   if root and id:match("^R%-%d+$") then
     local value = M.read(root, id)
+    if value and by_task and by_task ~= id and text ~= id then
+      error(record.invalid(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
+        ("say %s or %s"):format(by_task, id)), 0)
+    end
     if value then return id, value end
     if core.file.stat(root, "runs/" .. id) then
       error(record.invalid(("run %s has no run.json that can be read"):format(id),
         "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
     end
   end
-  if root then
-    local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = text }, 1)
-    local newest = indexed and indexed[1]
-    local value = newest and M.read(root, newest.id)
-    if value and value.task_id == text then return newest.id, value end
-    for _, candidate in ipairs(M.ids(root)) do
-      value = M.read(root, candidate)
-      if value and value.task_id == text then return candidate, value end
-    end
-  end
+  if by_task then return by_task, of_task end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
     "moonlet run list shows them"), 0)
 end

@@ -20,7 +20,7 @@ local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local verdict = require "moonlet.internal.verdict"
-local worktree = require "moonlet.internal.worktree"
+local half_merges = require "moonlet.internal.half_merges"
 
 local M = {}
 
@@ -44,8 +44,15 @@ local function add_paths(run)
 
   --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
   --- because the journal has what it says.
+  local written, folders = {}, {}
   function run.write_artifact(path, text, later)
+    written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
+  end
+  --- Whether a file of the sidecar was written since this host drives the run, or is of a step that it has done.
+  function run.has_written(path)
+    local step = path:match "^steps/[^/]+"
+    return written[path] or folders[step or ""] or false
   end
   function run.read_artifact(path, cap) return core.run.read(path, cap) end
   function run.input_list() return run.inputs end
@@ -54,14 +61,15 @@ local function add_paths(run)
   --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
   --- every other one its own under steps/. It is made with open_directory().
   function run.agent_directory(top_level, key)
-    if top_level and not run.root_taken then
-      run.root_taken = true
-      return run.sidecar
-    end
-    return run.sidecar .. "/steps/" .. core.run.step_name(key)
+    local dir = run.sidecar
+    if not top_level or run.root_taken then dir = dir .. "/steps/" .. core.run.step_name(key) end
+    run.root_taken = run.root_taken or dir == run.sidecar
+    run.directories[key] = dir
+    return dir
   end
 
   function run.open_directory(dir)
+    folders[dir:sub(#run.sidecar + 2)] = true
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
@@ -69,6 +77,7 @@ local function add_paths(run)
   --- A directory for what a command of the run leaves.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
+    folders[dir:sub(#run.sidecar + 2)] = true
     make_dirs(dir)
     return dir
   end
@@ -266,7 +275,7 @@ function M.create(plan)
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, parked = {}, cancels = plan.cancels,
-    steps = {}, step_keys = {},
+    steps = {}, step_keys = {}, directories = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
@@ -287,6 +296,7 @@ function M.create(plan)
   run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.started_at = before and before.record.started_at
+  run.sealed = before and before.resumed and before.record or nil
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
@@ -442,7 +452,7 @@ end
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
-  if run.journal.resumed then worktree.bring_back(run) end
+  if run.journal.resumed then half_merges.bring_back(run) end
   local ok, result = run_body(run)
   local settled, why = pcall(unreached.settle, run, ok, result)
   if ok and not settled then ok, result = false, why end

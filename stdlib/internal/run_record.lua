@@ -5,6 +5,7 @@ local home = require "moonlet.internal.home"
 local identity = require "moonlet.internal.identity"
 local past = require "moonlet.internal.past"
 local usage = require "moonlet.internal.usage"
+local values = require "moonlet.internal.values"
 
 local M = {}
 
@@ -154,9 +155,16 @@ function M.text(run)
     result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null,
     attempts = run.verdict and core.json.array(past.attempts(run)) or null,
-    files = or_null(run.files), files_fold = run.files_fold, keeper_log = run.keeper_log,
+    files = or_null(run.files), files_fold = run.files_fold, altered = run.altered, keeper_log = run.keeper_log,
   }
   rec.places = identity.places(rec, given)
+  for _, name in ipairs(given) do
+    local packed = values.packed(rec[name])
+    if packed ~= nil then
+      rec.bytes = rec.bytes or {}
+      rec.bytes[name] = packed
+    end
+  end
   return core.json.encode_record(rec, 2) .. "\n"
 end
 

@@ -67,6 +67,18 @@ local function unpack(value, inside)
   return value
 end
 
+--- What stands for a value of which JSON cannot say every byte; nil where it can.
+---@param value any
+---@return any
+function M.packed(value)
+  return core.json.encode_record(value):find("\u{FFFD}", 1, true) and pack(value) or nil
+end
+
+--- The value that is packed so.
+---@param packed any
+---@return any
+function M.unpacked(packed) return unpack(packed) end
+
 --- A value as text.
 ---@param value any
 ---@return string

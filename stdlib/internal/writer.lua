@@ -39,7 +39,7 @@ local doings = { ["writer.lock"] = "another step writes the work tree",
 
 local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
 
-local function hold(run, key, name, id, patience)
+local function hold(run, key, name, id, patience, clock)
   local root, err = core.file.root(run.home.agent_path)
   if not root then error(err, 0) end
   local who = run.id .. " " .. key
@@ -55,8 +55,29 @@ local function hold(run, key, name, id, patience)
       error({ kind = "failed", message = ("%s for longer than %s already%s"):format(what_of(name),
         duration.text(patience), shown(holder)), at = run.absolute(lock), hint = "end it, then resume this run" }, 0)
     end
+    if clock then clock(true) end
     core.task.sleep(tries < told_after and short_ms or long_ms)
   end
+end
+
+--- How long others have the work tree says nothing of whoever waits: the time of a clean-up does not run meanwhile, but
+--- where somebody has cancelled the run, and is to wait no longer than for that.
+local function clock_of(run)
+  local stopped = false
+  return function(waits)
+    local stop = waits and not (run.cancels or run.is_cancelled and run.is_cancelled())
+    if stop == stopped then return end
+    stopped = stop
+    if stop then core.task.stop_clock() else core.task.start_clock() end
+  end
+end
+
+local function hold_patiently(run, key, name, id, patience)
+  local clock = clock_of(run)
+  local ok, release, root = pcall(hold, run, key, name, id, patience, clock)
+  clock(false)
+  if not ok then error(release, 0) end
+  return release, root
 end
 
 --- Keeps merges away, and waits for one that is under way; an agent in place may work on.
@@ -64,7 +85,7 @@ end
 ---@param key string
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
-function M.hold_merges(run, key, patience) return (hold(run, key, "merge.lock", "", patience)) end
+function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
 --- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
 ---@param run table
@@ -72,7 +93,7 @@ function M.hold_merges(run, key, patience) return (hold(run, key, "merge.lock", 
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
 function M.hold(run, key, patience)
-  local release = hold(run, key, "writer.lock", "", patience)
+  local release = hold_patiently(run, key, "writer.lock", "", patience)
   local ok, merged = pcall(M.hold_merges, run, key, patience)
   if not ok then
     release()
@@ -92,7 +113,7 @@ end
 function M.hold_for_agent(run, key)
   -- The same for a host that goes on: the agent may have outlived the one that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
-  local release, root = hold(run, key, "writer.lock", id)
+  local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()
   return function()
     core.file.remove(root, ("writer-%s.lock"):format(id))

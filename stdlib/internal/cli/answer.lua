@@ -61,6 +61,9 @@ function M.main(words, output)
   if not rest[2] then return require("moonlet.internal.cli.runs").main({ "run", "show", id }) end
   local item = pick(id, rec, found.key)
   local text = table.concat(rest, " ", 2)
+  if not core.text.is_utf8(text) then
+    error(options.usage("the answer is not UTF-8", "give it in the encoding of the record"), 0)
+  end
   local value, option = gate.read_answer(item, text)
   if not value then
     error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),

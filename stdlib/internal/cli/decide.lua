@@ -34,7 +34,7 @@ function M.main(words)
     error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
   end
   local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
-  local text = artifacts.decision(rec, rest[2], found.why, by)
+  local text = (core.secret.hide(artifacts.decision(rec, rest[2], found.why, by)))
   local root = record_store.root(home)
   local noted, why = integrity.note(home, id, { t = "decision", decision = rest[2], by = by,
     at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) })

@@ -415,6 +415,27 @@ local function tell_of_swept(home)
   end
 end
 
+--- --background: everything that can be refused was refused; another process makes and drives the
+--- run.
+local function leave(home, words, json)
+  local rest = {}
+  for _, word in ipairs(words) do
+    if word ~= "--background" then rest[#rest + 1] = word end
+  end
+  table.insert(rest, 3, "--detached")
+  local id = core.detach.start(rest)
+  if id == "" then
+    error({ kind = "failed", message = "the process that was to drive the run ended before it began",
+      hint = "its message is above" }, 0)
+  end
+  if json then
+    return { ok = true, command = "run", error = core.json.null, result = core.json.null,
+      run = record_store.envelope(home, select(2, record_store.find(home, id))) }, 0
+  end
+  core.system.print(1, id .. "\n")
+  return nil, 0
+end
+
 --- moonlet run …
 ---@param words string[]
 ---@param output {json: boolean, events: boolean}
@@ -433,28 +454,10 @@ function M.main(words, output, consent)
     options.print_help(help, output.json)
     return nil, 0
   end
-  if plan.background then return M.leave(words) end
+  if plan.background then return leave(plan.home, words, output.json) end
   core.event.display(output.events and "events" or output.json and "none" or plan.plain and "plain" or "live")
   tell_of_swept(plan.home)
   return M.drive(plan)
-end
-
---- --background: everything that can be refused was refused; another process makes and drives the
---- run.
----@param words string[]
-function M.leave(words)
-  local rest = {}
-  for _, word in ipairs(words) do
-    if word ~= "--background" then rest[#rest + 1] = word end
-  end
-  table.insert(rest, 3, "--detached")
-  local id = core.detach.start(rest)
-  if id == "" then
-    error({ kind = "failed", message = "the process that was to drive the run ended before it began",
-      hint = "its message is above" }, 0)
-  end
-  core.system.print(1, id .. "\n")
-  return nil, 0
 end
 
 --- Makes the run of a plan and drives it to its end.

@@ -35,6 +35,14 @@ local function usage(words, known, text)
   return found, rest
 end
 
+--- How a run goes on of which nothing but the prompts were made.
+---@param rec table
+---@return string
+function M.prepared(rec)
+  return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(
+    require("moonlet.git.names").shell_word(rec.target) or "PRESET", rec.task_id)
+end
+
 --- What a run that has not ended is at.
 local function open_state(home, id, prepared)
   if core.runs.holder(home.handle, id) then return "running" end
@@ -223,18 +231,22 @@ local function show(words)
   end
   show_parked(id, rec, lines)
   show_steps(rec, lines)
-  local worktree = require "moonlet.internal.worktree"
+  local half_merges = require "moonlet.internal.half_merges"
+local leftovers = require "moonlet.internal.leftovers"
+local worktree = require "moonlet.internal.worktree"
   local driven = core.runs.holder(home.handle, id) ~= nil
-  if not rec.ended and not driven then
+  if not rec.ended and not driven and rec.options.dry_run then
+    lines[#lines + 1] = M.prepared(rec)
+  elseif not rec.ended and not driven then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
   end
   local kept = driven and core.json.array {} or worktree.left(home, id)
   local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
-  if not driven and worktree.is_half_merged(place) then
+  if not driven and half_merges.is_half_merged(place) then
     lines[#lines + 1] = ("a merge was cut off, and is in the work tree in part: moonlet run resume %s, or cancel, "
       .. "brings it back"):format(id)
   end
-  for _, path in ipairs(kept) do lines[#lines + 1] = worktree.text(path) end
+  for _, path in ipairs(kept) do lines[#lines + 1] = leftovers.text(path) end
   lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. rec.sidecar
   return { ok = true, command = "run show", run = record_store.envelope(home, rec), error = null,
     result = { state = state_text(home, id, rec), parked = rec.parked or core.json.array {}, record = rec,

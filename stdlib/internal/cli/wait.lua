@@ -77,7 +77,10 @@ function M.main(words, output)
     if not rec.ended and not core.runs.holder(home.handle, id) then
       -- It may have ended between the two looks.
       id, rec = record_store.find(home, id)
-      if not rec.ended then
+      if not rec.ended and rec.options.dry_run then
+        error({ kind = "lost", message = ("%s does not run"):format(id),
+          hint = require("moonlet.internal.cli.runs").prepared(rec) }, 0)
+      elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)
       end

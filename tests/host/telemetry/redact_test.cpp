@@ -133,7 +133,8 @@ TEST_CASE("a key of several lines is found line by line") {
 TEST_CASE("of an environment only what can be a secret is taken") {
   for (const char* name : {"OPENAI_API_KEY", "GITHUB_TOKEN", "PGPASSWORD", "npm_config_authToken",
                            "CLIENT_SECRET", "DB_PWD", "SESSION_COOKIE", "PRIVATE_KEY", "GH_PAT",
-                           "AWS_ACCESS_KEY_ID", "aws-secret-access-key", "OPENAI_API_KEY_2"}) {
+                           "AWS_ACCESS_KEY_ID", "aws-secret-access-key", "OPENAI_API_KEY_2", "JWT",
+                           "STRIPE_SK", "GH_CRED", "SLACK_WEBHOOK_URL", "SENTRY_DSN"}) {
     CHECK(picks(name, kToken));
   }
   for (const char* name : {"PATH", "PWD", "HOME", "KEYBOARD", "AUTHOR", "MONKEY", "PASSAGE",
