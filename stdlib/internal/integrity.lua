@@ -85,7 +85,8 @@ function M.altered(rec, tree, is_ours)
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
   for path, was in pairs(before) do
     local is = tree.files[path]
-    if not known[path] and not is_for_merge(path) and not (is and M.is_same(is, was)) and not (is_ours and is_ours(path)) then
+    local ours = is_for_merge(path) or is_ours and is_ours(path)
+    if not known[path] and not ours and not (is and M.is_same(is, was)) then
       paths[#paths + 1] = path
     end
   end
