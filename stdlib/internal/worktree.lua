@@ -23,17 +23,33 @@ M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 local list_cap = 64 << 20
 
---- Where the worktrees of a repository are; nil where there is no place for them.
+--- What tells the worktrees of this repository from those of another one that lies, or lay, at the same path.
+local id_file = ".worktrees"
+
+local function id_of(home)
+  local root = core.file.root(home.agent_path)
+  return root and core.file.read(root, id_file, 64), root
+end
+
+local function give_id(home)
+  local id, root = id_of(home)
+  local written, err = true, nil
+  if not id then written, err = core.file.write(root, id_file, core.clock.random_hex(16)) end
+  if not written then error(err, 0) end
+end
+
+--- Where the worktrees of a repository are; nil where there is no place for them, or were none yet.
 local function parent_of(home)
-  local base = state_folder.path()
-  return base and ("%s/worktrees/%s"):format(base, core.text.sha256(home.agent_path):sub(1, 12))
+  local base, id = state_folder.path(), id_of(home)
+  return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
 end
 
 local function folder_of(run, key)
-  local parent = parent_of(run.home)
-  if not parent then
+  if not state_folder.path() then
     error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
+  if not id_of(run.home) then writer.with_worktrees(run, key, give_id, run.home) end
+  local parent = parent_of(run.home)
   return parent, ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
@@ -255,7 +271,8 @@ local function keep(tree)
 end
 
 local function diff(tree, ...)
-  local command = { "diff", "--cached", "--ignore-submodules=all", ... }
+  -- What is not worth it for objects that go soon is for a file that stays.
+  local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
   return command
@@ -265,13 +282,15 @@ local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agen
 
 local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
 
---- What the agent changed.
+--- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
 ---@return moonlet.Change[]
-local function changes_of(run, key, tree, env)
+local function changes_of(run, key, tree, env, unseen)
   local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
   local list = {}
   for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
-    list[#list + 1] = { state = state, path = path, was = version(was, old), is = version(is, new) }
+    local change = { state = state, path = path, was = version(was, old), is = version(is, new) }
+    if unseen[path] and change.is then change.state, change.was = "A", nil end
+    list[#list + 1] = change
   end
   return list
 end
@@ -284,14 +303,17 @@ end
 ---@field submodules string[]  that are not there any more
 
 --- Everything that the agent left, in an index of our own; ignored files too.
----@return moonlet.LeftBehind
+---@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
 local function gather(run, key, dir, tree, env)
   local root, err = core.file.root(tree.path)
   if not root then error(err, 0) end
   local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
   if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
   local left, known, ours = { ours = {} }, {}, {}
-  left.submodules = nested.refuse_submodules(root, tree.path, own_index.entries(run, key, env))
+  local entries, unseen = own_index.entries(run, key, env), {}
+  left.submodules = nested.refuse_submodules(root, tree.path, entries)
+  for _, entry in ipairs(entries) do unseen[entry.path] = entry.tag == "S" or nil end
+  own_index.see(run, key, dir, tree.path, root, entries, env)
   local changed, gone = own_index.tracked_changes(run, key, tree.path,
     { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
   local function mine(paths)
@@ -303,7 +325,7 @@ local function gather(run, key, dir, tree, env)
     return list
   end
   changed, gone = mine(changed), mine(gone)
-  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env })
+  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
   for path in others.stdout:gmatch("([^%z]+)%z") do
     if path:sub(-1) == "/" and not is_ours(path) then
       nested.files(root, path:sub(1, -2), changed)
@@ -324,7 +346,7 @@ local function gather(run, key, dir, tree, env)
   for _, path in ipairs(ours) do
     if not core.file.stat(root, path) then left.ours[#left.ours + 1] = path end
   end
-  return left
+  return left, unseen
 end
 
 --- What a file comes to that somebody changed while its merge was interrupted.
@@ -417,8 +439,13 @@ end
 local function with_changes(run, key, dir, tree, patch, fn)
   return own_index.with(tree.raw.path, "gathered", function(own)
     local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
-    local left = gather(run, key, dir, tree, env)
-    local changes = changes_of(run, key, tree, env)
+    local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+    if not ok then
+      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
+      nested.open_folders(run, key, tree.path)
+      left, unseen = gather(run, key, dir, tree, env)
+    end
+    local changes = changes_of(run, key, tree, env, unseen)
     git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
     -- It may hold what is in files that nobody else may read.
     core.file.set_mode(core.file.root(run.absolute(dir)), patch:match("[^/]+$"), 384)

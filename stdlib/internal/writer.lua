@@ -1,5 +1,6 @@
 --- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
---- as it works, or a merge; and of whoever makes or removes a worktree, at which git itself looks at all the others.
+--- as it works, or a merge; of a merge alone, for whoever must not look at half of it; and of whoever makes or removes
+--- a worktree, at which git itself looks at all the others.
 local duration = require "moonlet.duration"
 local host_failure = require "moonlet.internal.host_failure"
 
@@ -33,9 +34,10 @@ local function shown(holder)
   return holder and holder ~= "" and ": " .. core.text.printable(holder, 200) or ""
 end
 
-local function what_of(name)
-  return name == "writer.lock" and "another step writes the work tree" or "another run makes or removes a worktree"
-end
+local doings = { ["writer.lock"] = "another step writes the work tree",
+  ["merge.lock"] = "another step merges, or begins with what the work tree holds" }
+
+local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
 
 local function hold(run, key, name, id, patience, clock)
   local root, err = core.file.root(run.home.agent_path)
@@ -70,20 +72,38 @@ local function clock_of(run)
   end
 end
 
-local function hold_work_tree(run, key, id, patience)
+local function hold_patiently(run, key, name, id, patience)
   local clock = clock_of(run)
-  local ok, release, root = pcall(hold, run, key, "writer.lock", id, patience, clock)
+  local ok, release, root = pcall(hold, run, key, name, id, patience, clock)
   clock(false)
   if not ok then error(release, 0) end
   return release, root
 end
 
---- Takes the work tree; waits while another has it. Gives the function that lets go of it.
+--- Keeps merges away, and waits for one that is under way; an agent in place may work on.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
-function M.hold(run, key, patience) return (hold_work_tree(run, key, "", patience)) end
+function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
+
+--- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
+---@param run table
+---@param key string
+---@param patience integer?  ms, after which it raises
+---@return fun()
+function M.hold(run, key, patience)
+  local release = hold_patiently(run, key, "writer.lock", "", patience)
+  local ok, merged = pcall(M.hold_merges, run, key, patience)
+  if not ok then
+    release()
+    error(merged, 0)
+  end
+  return function()
+    merged()
+    release()
+  end
+end
 
 --- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
 --- that it need not wait for it.
@@ -93,7 +113,7 @@ function M.hold(run, key, patience) return (hold_work_tree(run, key, "", patienc
 function M.hold_for_agent(run, key)
   -- The same for a host that goes on: the agent may have outlived the one that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
-  local release, root = hold_work_tree(run, key, id)
+  local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()
   return function()
     core.file.remove(root, ("writer-%s.lock"):format(id))
