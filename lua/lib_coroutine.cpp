@@ -266,7 +266,7 @@ int nothing(lua_State*, int, lua_KContext) { return 0; }
 int wait_outside(lua_State* L) {
   LuaState::poll(L);
   if (!lua_isyieldable(L) || LuaState::of(L).is_task(L)) {
-    return raise(L, ErrorKind::kInvalid, "this place cannot wait for anything");
+    return raise(L, ErrorKind::kInvalid, "this place cannot wait for anything", kMayNotWait);
   }
   lua_pushlightuserdata(L, const_cast<char*>(&kOutsideMarker));
   return lua_yieldk(L, 1, 0, &nothing);

@@ -28,9 +28,8 @@ Result<void> end_orphans(Home& home, std::string_view id) {
   auto lock = run->lock();
   if (!lock) return lock.error();
   const int dir = run->dir().fd();
-  if (keeper_is_alive(dir)) {
-    auto live = keeper_live(dir);
-    if (!live) return live.error();
+  // One that does not answer may be about to end: it is waited for below.
+  if (auto live = keeper_live(dir); live) {
     for (const LiveChildFrame& child : *live) (void)keeper_cancel(dir, child.number);
     (void)keeper_shutdown(dir);
   }

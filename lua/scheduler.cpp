@@ -209,8 +209,7 @@ void Scheduler::check(lua_State* L) {
 
 Pending& Scheduler::prepare(lua_State* L, PushResults push, bool unchecked) {
   if (!running_ || !lua_isyieldable(L)) {
-    raise(L, ErrorKind::kInvalid, "this place cannot wait for anything",
-          "a module, a sort or gsub callback and a metamethod of tostring may not wait");
+    raise(L, ErrorKind::kInvalid, "this place cannot wait for anything", kMayNotWait);
   }
   if (!unchecked) check(L);
   return push_box<Pending>(L, Pending{nullptr, push, unchecked});

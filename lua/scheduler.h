@@ -97,6 +97,11 @@ struct Pending {
   bool unchecked = false;  ///< returns its results even when the task was cancelled meanwhile
 };
 
+/// The hint for whoever waits where Lua cannot.
+inline constexpr char kMayNotWait[] =
+    "a module, a sort or gsub callback and a metamethod of tostring may not wait, nor what a "
+    "<close> variable does after an error: ctx:finally puts in order what there is";
+
 class Scheduler {
  public:
   Scheduler(LuaState& state, Loop& loop);

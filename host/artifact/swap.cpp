@@ -272,6 +272,8 @@ Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place,
     struct stat info {};
     if (folder && ::fstat(folder.get(), &info) == 0 && (info.st_mode & S_ISGID) != 0)
       give_owner(staged, static_cast<uid_t>(-1), info.st_gid);
+    const Fd made(S_ISREG(own.info.st_mode) ? ::openat(staged.dir(), staged.text(), kReading) : -1);
+    if (folder && made) inherit_access(folder.get(), made.get());
     return {};
   }
   if (at.info.st_uid != own.info.st_uid || at.info.st_gid != own.info.st_gid)

@@ -11,5 +11,7 @@ int rename_to_new_name(int from_dir, const char* from, int to_dir, const char* t
 /// Gives a file the extended attributes of another one, such as its access list, as far as this
 /// user may; never what the kernel takes from a file that is written.
 void copy_attributes(int from, int to);
+/// Gives a file the access list that a folder has for what is made in it, if there is one.
+void inherit_access(int folder, int file);
 
 }  // namespace moonlet

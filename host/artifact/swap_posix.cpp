@@ -18,6 +18,8 @@ int rename_to_new_name(int, const char*, int, const char*) {
 
 void copy_attributes(int, int) {}
 
+void inherit_access(int, int) {}
+
 }  // namespace moonlet
 
 #endif  // not __linux__

@@ -60,16 +60,17 @@ local function run_rules(call)
 end
 
 --- An attempt that was under way in place when its host died: its keeper ended it, unless it had ended
---- by itself. A person is shown what it changed.
+--- by itself. A person is shown what it changed; that is given where it was ended.
+---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
     local exit = core.process.take(step.key, attempts.id(step.key, last.a))
     state = exit.why == "cancelled" and "lost" or "exited"
   end
-  if state == "lost" then
-    require("moonlet.internal.gate").interrupted_writer(run, step, last.a, look.text(run, look.kept(last.seen)))
-  end
-  return state
+  if state ~= "lost" then return state end
+  local found = stay.found(run, step.key, last)
+  require("moonlet.internal.gate").interrupted_writer(run, step, last.a, found.text)
+  return state, found
 end
 
 --- An attempt that was under way when its host died, and whose input has changed since: it is ended, and
@@ -82,9 +83,9 @@ local function abandon(job, earlier)
   local started = core.clock.monotonic()
   local seen = look.kept(earlier.seen)
   local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
-  if in_place then state = settle_in_place(run, job.step, earlier, state) end
   -- Who was shown what it did in place has decided about it.
-  local told = in_place and state == "lost"
+  local told
+  if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
   local exit = state == "running" and core.process.stop(key, id) or core.process.take(key, id)
   local result = attempts.left(job, exit)
   local prompt = attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or ""
@@ -92,7 +93,7 @@ local function abandon(job, earlier)
   local used = spending.used(job, prompt, result)
   local text = ("its input was changed while attempt %d was under way"):format(earlier.a)
   local touched, changed = stay.left(run, seen, told)
-  local carried = worktree.give_up(run, key, job.dir, stay.has_worktree(job) and nil or earlier.tree)
+  local carried = worktree.give_up(run, key, job.dir, earlier.tree, stay.has_worktree(job))
   if carried then changed = core.json.array(carried) end
   journal.attempt(run, key, { number = earlier.a, status = "abandoned", why = exit.why, exit_code = exit.code,
     class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = result.usage, used = used,
@@ -142,6 +143,8 @@ local function first_attempt(job, last, hash)
   if state == "lost" then
     run.emit("warning", { step = step.key, text = ("attempt %d was lost: once more"):format(last.a) })
     attempt.number, attempt.state = last.a + 1, nil
+    -- What was found in place is on record; what came to it since is nobody's of these.
+    if call.in_place then attempt.seen = nil end
   elseif state == "none" then
     attempt.state = nil
     if not last.repair then attempt.seen = nil end

@@ -1,7 +1,9 @@
---- What a worktree begins with: exactly what the user has of what is tracked, byte for byte, and a commit that git
---- itself takes for the same. The user's index is only read; untracked files are no part of it.
+--- What a worktree begins with: exactly what the user has, byte for byte, but for what git ignores, and a commit that
+--- git itself takes for the same. The user's index is only read.
 local own_index = require "moonlet.internal.own_index"
 local raw_git = require "moonlet.internal.raw_git"
+local untracked = require "moonlet.internal.untracked"
+local writer = require "moonlet.internal.writer"
 
 local M = {}
 
@@ -51,22 +53,19 @@ end
 ---@field others moonlet.IndexEntry[]        what git has in the commit of those files whose bytes are not the same
 ---@field unseen string[]                    tracked, and not to be checked out
 
---- Looks at what the user has.
----@param run table
----@param key string
----@param dir string    the step's folder beneath `.agent`
----@param raw moonlet.RawGit
----@return moonlet.Beginning
-function M.state(run, key, dir, raw)
+local function look(run, key, dir, raw)
   local head = head_of(run, key)
   return own_index.with(raw.path, "begin", function(own)
     local index = own.GIT_INDEX_FILE
     local shared = raw_git.env(raw, run.top, index, true)
     own_index.copy_users(run, key, index)
     refuse_unmerged(run, key, shared)
+    local root, err = core.file.root(run.top)
+    if not root then error(err, 0) end
+    local entries, others, unseen, again = own_index.entries(run, key, shared), {}, {}, {}
+    own_index.see(run, key, dir, run.top, root, entries, shared)
     local changed, gone = own_index.tracked_changes(run, key, run.top,
       { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=dirty" }, shared)
-    local entries, others, unseen, again = own_index.entries(run, key, shared), {}, {}, {}
     local missing = {}
     for _, path in ipairs(gone) do missing[path] = true end
     local converted = raw_git.converted(run, key, dir, entries, changed, shared)
@@ -78,6 +77,7 @@ function M.state(run, key, dir, raw)
       end
     end
     own_index.take(run, key, dir, run.top, without(changed, converted), gone, shared)
+    own_index.take(run, key, dir, run.top, untracked.files(run, key, root, index), {}, shared)
     local tree = write_tree(run, key, shared)
     local commit = commit_of(run, key, head, tree)
     if #others > 0 then
@@ -90,6 +90,21 @@ function M.state(run, key, dir, raw)
     end
     return { commit = commit, tree = tree, others = others, unseen = unseen }
   end)
+end
+
+--- Looks at what the user has.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param raw moonlet.RawGit
+---@return moonlet.Beginning
+function M.state(run, key, dir, raw)
+  -- Half of a merge is a state that nobody has ever made.
+  local release = writer.hold_merges(run, key)
+  local ok, begun = pcall(look, run, key, dir, raw)
+  release()
+  if not ok then error(begun, 0) end
+  return begun
 end
 
 --- The index that holds what a worktree began with, and when it was written: no agent can change it.

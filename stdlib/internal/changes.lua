@@ -88,15 +88,20 @@ local function held(run, fn)
 end
 
 --- Raises where git cannot be asked: that is no sign that nothing changed.
+---@return string stdout, boolean? cut, string stderr
 local function git(run, folder, words, cap)
+  local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
+  table.move(words, 1, #words, #argv + 1, argv)
   local exit = held(run, function(rules, temporary)
     return core.process.run {
-      step = "changes", cwd = folder, wall = git_wall_ms, cap = cap, argv = host_git.command(words),
+      step = "changes", cwd = folder, wall = git_wall_ms, cap = cap, argv = argv,
       env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1",
         GIT_LITERAL_PATHSPECS = "1", TMPDIR = temporary }), confine = rules,
     }
   end)
-  if exit.why == "exited" and exit.code == 0 then return exit.stdout, exit.stdout_cut or nil end
+  if exit.why == "exited" and exit.code == 0 then
+    return exit.stdout, exit.stdout_cut or nil, exit.stderr
+  end
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
   error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet run resume " .. run.id,
     message = ("what changed in the work tree cannot be told: git %s failed: %s"):format(words[1],
@@ -212,10 +217,13 @@ local function git_snapshot(run, folder, root, whole, before, declared)
   local snapshot = { run = run, root = root, files = {}, nested = {}, ignored = {}, at = core.clock.wall(),
     declared = before and before.declared or declared or {},
     index = own and fingerprint(own, "index"), exclude = common and fingerprint(common, "info/exclude") }
-  local text
-  text, snapshot.partial = git(run, folder, { "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
-    "--no-renames", "--ignore-submodules=dirty", before and "--ignored=matching" or "--ignored=no" }, status_cap)
+  local text, said
+  text, snapshot.partial, said = git(run, folder, { "status", "--porcelain=v2", "--branch", "-z",
+    "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty",
+    before and "--ignored=matching" or "--ignored=no" }, status_cap)
   read_status(snapshot, text)
+  -- What cannot be looked at any more is not as it was.
+  for _, path in ipairs(host_git.unread(said)) do snapshot.files[path] = "unread" end
   add_submodules(snapshot, before)
   add_ignored(snapshot, run, folder)
   if whole then

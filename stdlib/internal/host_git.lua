@@ -39,7 +39,7 @@ function M.command(words)
 end
 
 local plain_path = "/usr/local/bin:/usr/bin:/bin"
-local programs = { "git", "cp" }
+local programs = { "git", "cp", "find", "chmod" }
 
 local function is_within(path, folders)
   for _, folder in ipairs(folders) do
@@ -123,6 +123,35 @@ function M.environment(run, extra)
   list[#list + 1] = "GIT_TERMINAL_PROMPT=0"
   table.sort(list)
   return list
+end
+
+--- What the machine says of a file that cannot be looked at.
+local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = true, ["Input/output error"] = true,
+  ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
+
+--- What git could not look at. It passes such files over as if they were as before, and ends well.
+---@param stderr string
+---@return string[] paths
+function M.unread(stderr)
+  local list = {}
+  for line in stderr:gmatch("[^\n]+") do
+    local said, why = line:match("^(.*): ([^:]+)$")
+    -- Its own rules and settings, which may be anywhere, do not count.
+    if of_a_look[why] and not said:find("^warning: unable to access ") then
+      list[#list + 1] = said:match("^warning: could not open directory '(.-)/?'$") or said
+    end
+  end
+  return list
+end
+
+--- Whether the disk of a work tree tells `a` from `A`. What git found out when it made the repository need not hold
+--- on the machine that it is on now.
+---@param top string  absolute
+---@return boolean
+function M.tells_case(top)
+  local root = core.file.root(top)
+  local own, other = root and core.file.stat(root, ".git"), root and core.file.stat(root, ".GIT")
+  return not (own and other and own.inode == other.inode)
 end
 
 local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end

@@ -64,6 +64,12 @@ function M.is_same(is, was)
   return file_text(is) == file_text(was)
 end
 
+--- Whether a file of a sidecar is none of what a step has left, but lies there for a merge that is under way.
+local function is_for_merge(path)
+  local name = path:match("^steps/[^/]+/(.*)$") or path
+  return name == "changes.carried" or name:sub(1, 8) == "landing/"
+end
+
 --- The files that somebody else has changed since they were bound to a record which said that the run had ended, or
 --- waited: its next end does not make them the run's own.
 ---@param rec table                           that record
@@ -79,7 +85,8 @@ function M.altered(rec, tree, is_ours)
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
   for path, was in pairs(before) do
     local is = tree.files[path]
-    if not known[path] and not (is and M.is_same(is, was)) and not (is_ours and is_ours(path)) then
+    local ours = is_for_merge(path) or is_ours and is_ours(path)
+    if not known[path] and not ours and not (is and M.is_same(is, was)) then
       paths[#paths + 1] = path
     end
   end

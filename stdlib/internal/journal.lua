@@ -410,6 +410,16 @@ function M.step(run, key, input, options, live)
   error(result, 0)
 end
 
+--- Whether the last attempt of a step that has ended was answered, and only what was made of that failed: its merge did
+--- not fit. A resumed run takes it up.
+local function is_kept(journal, key)
+  local last = journal.begins[key]
+  for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
+    if entry.number == last.a and entry.status == "ok" then return true end
+  end
+  return false
+end
+
 --- The step that an agent of a clean-up is already: its body has ended before, and there the same agent was asked the
 --- same. What was paid for then is not paid for again.
 ---@param run table
@@ -421,7 +431,7 @@ function M.paid_before(run, key, input_at)
   if not journal or journal.begins[key] then return key end
   for _, twin in ipairs(endings.twins(journal, key)) do
     local begun, ended = journal.begins[twin], journal.ends[twin]
-    local is_open = not begun.spent and journal.ended[twin] ~= begun.a
+    local is_open = not begun.spent and journal.ended[twin] ~= begun.a or is_kept(journal, twin)
     if not run.step_keys[twin] and (is_open or ended and ended.s == "ok") then
       local hash = identity.of(journal, input_at(twin), ended, begun)
       if hash == (ended and ended.s == "ok" and ended or begun).h then return twin end

@@ -26,7 +26,7 @@ local function content(root, path) return must(core.file.content(root, path)) en
 
 local function open(run, dir, top)
   local folder = run.absolute(overlay.folder(dir))
-  return { entries = {}, folders = {}, left = {}, top = top, work = must(core.file.root(top)),
+  return { entries = {}, folders = {}, left = {}, before = {}, top = top, work = must(core.file.root(top)),
     stage = must(core.file.make_root(folder)) }
 end
 
@@ -37,6 +37,7 @@ local function write_record(landing)
   end
   for _, folder in ipairs(landing.folders) do add("folder", folder) end
   for _, path in ipairs(landing.left) do add("left", path) end
+  for _, entry in ipairs(landing.before) do add("before", entry.path, entry.base, entry.result, entry.name) end
   for _, entry in ipairs(landing.entries) do add("file", entry.path, entry.base, entry.result, entry.name) end
   must(core.file.write(landing.stage, "record", table.concat(parts, "\0") .. "\0"))
 end
@@ -135,25 +136,42 @@ local function standing(landing, entry)
   return kept == entry.result and "open" or "changed"
 end
 
+--- Brings one file back. False where somebody has changed it since it was put in place: it stays as it is.
+local function take_back_one(landing, entry)
+  local work, stage = landing.work, landing.stage
+  local now, shown = present(landing, entry)
+  -- Where the folder has not what was there, it was never put in place.
+  if now == entry.base or content(stage, entry.name) ~= entry.base then return true end
+  if now ~= entry.result then return false end
+  if shown == "directory" then remove_folders(work, entry.path) end
+  local folder = entry.base ~= "" and parent_of(entry.path)
+  if folder then must(core.file.make_dirs(work, folder)) end
+  exchange(landing, entry)
+  if content(stage, entry.name) == entry.result then return true end
+  exchange(landing, entry)
+  return false
+end
+
 --- Brings back what was there. True when all of it is as it was, but for what others have changed since.
+---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
-  local whole, breathe = true, turn.new()
-  for i = #landing.entries, 1, -1 do
-    local entry = landing.entries[i]
-    local ok = pcall(function()
-      local now, shown = present(landing, entry)
-      if now ~= entry.result or content(landing.stage, entry.name) ~= entry.base then return end
-      if shown == "directory" then remove_folders(landing.work, entry.path) end
-      local folder = entry.base ~= "" and parent_of(entry.path)
-      if folder then must(core.file.make_dirs(landing.work, folder)) end
-      exchange(landing, entry)
-      if content(landing.stage, entry.name) ~= entry.result then exchange(landing, entry) end
-    end)
+  local whole, changed, breathe = true, {}, turn.new()
+  local function note(entry, ok, back)
     whole = whole and ok
+    if ok and not back then changed[#changed + 1] = entry end
+  end
+  -- Of these the work tree has what the user made of them, or that merged.
+  for _, entry in ipairs(landing.before) do
+    note(entry, pcall(function()
+      return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
+    end))
+  end
+  for i = #landing.entries, 1, -1 do
+    note(landing.entries[i], pcall(take_back_one, landing, landing.entries[i]))
     breathe()
   end
   for i = #landing.folders, 1, -1 do core.file.remove_empty(landing.work, landing.folders[i]) end
-  return whole
+  return whole, changed
 end
 
 local function drop(run, dir)
@@ -163,11 +181,48 @@ local function drop(run, dir)
   must(core.file.remove(root, "landing"))
 end
 
+--- A folder of the step's that is not there yet.
+local function free_folder(root)
+  local name, count = "before-merge", 1
+  while core.file.stat(root, name) do
+    count = count + 1
+    name = "before-merge-" .. count
+  end
+  return name
+end
+
+--- What was brought back is let go of. Files that somebody has changed since they were merged hold what the agent made
+--- too: that is told first, and what they were before is put aside.
+local function let_go(run, dir, changed)
+  if #changed == 0 then return drop(run, dir) end
+  local root = must(core.file.root(run.absolute(dir)))
+  local folder, shown, put_aside = free_folder(root), {}, false
+  for i, entry in ipairs(changed) do
+    put_aside = put_aside or entry.base ~= ""
+    if i <= 8 then shown[i] = entry.path end
+  end
+  if #changed > 8 then shown[9] = ("and %d more"):format(#changed - 8) end
+  local text = core.text.printable(table.concat(shown, ", "), 400)
+    .. ": changed since what the agent made was merged there, so it is left as it is"
+  if put_aside then text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder) end
+  run.emit("warning", { text = text })
+  for _, entry in ipairs(changed) do
+    if entry.base ~= "" then
+      local path = folder .. "/" .. entry.path
+      must(core.file.make_dirs(root, parent_of(path)))
+      -- One that was changed twice has two.
+      while core.file.stat(root, path) do path = path .. "~" end
+      must(core.file.rename(root, "landing/" .. entry.name, path))
+    end
+  end
+  drop(run, dir)
+end
+
 --- Takes it all back, and raises what was in its way.
 local function give_up(run, dir, landing, err)
-  if take_back(landing) then
-    drop(run, dir)
-  elseif type(err) == "table" then
+  local whole, changed = take_back(landing)
+  local ok = whole and pcall(let_go, run, dir, changed)
+  if not ok and type(err) == "table" then
     err.hint = "some files could not be brought back: they are in " .. run.absolute(overlay.folder(dir))
   end
   error(err, 0)
@@ -190,8 +245,9 @@ function M.shielded(fn, ...)
   return ok, err
 end
 
---- Does what is open.
-local function carry_out(run, dir, landing, standings)
+--- Does what is open, and puts on record that it is done. What cannot be told is taken back, so that nobody hears of
+--- a merge that failed and is there.
+local function carry_out(run, dir, landing, done, standings)
   local breathe = turn.new()
   local ok, err = pcall(function()
     for _, entry in ipairs(landing.entries) do
@@ -203,8 +259,11 @@ local function carry_out(run, dir, landing, standings)
     for _, entry in ipairs(landing.entries) do
       if entry.result == "" then remove_emptied(landing.work, entry.path) end
     end
+    done()
   end)
   if not ok then give_up(run, dir, landing, err) end
+  -- It is on record: what is left of it is in nobody's way.
+  pcall(drop, run, dir)
 end
 
 --- Puts the entries in place, and calls `done`; raises, and brings all back, when it cannot. Nothing cancels it once
@@ -213,17 +272,14 @@ end
 ---@param dir string    the step's folder
 ---@param entries moonlet.OverlayEntry[]
 ---@param left string[]
----@param done fun()    puts on record that it is done
+---@param done fun()    puts on record that it is done; where it raises that is not on record
 function M.land(run, dir, entries, left, done)
   local landing = open(run, dir, run.top)
   landing.entries, landing.left = in_order(entries), left
   landing.folders = missing_folders(landing.work, entries)
   core.task.check()
   write_record(landing)
-  local ok, err = M.shielded(function()
-    carry_out(run, dir, landing)
-    done()
-  end)
+  local ok, err = M.shielded(carry_out, run, dir, landing, done)
   if not ok then error(err, 0) end
 end
 
@@ -242,8 +298,9 @@ function M.pending(run, dir)
       landing.folders[#landing.folders + 1] = path
     elseif kind == "left" then
       landing.left[#landing.left + 1] = path
-    elseif kind == "file" then
-      landing.entries[#landing.entries + 1] = { path = path, base = base, result = result, name = name }
+    elseif kind == "file" or kind == "before" then
+      local list = kind == "file" and landing.entries or landing.before
+      list[#list + 1] = { path = path, base = base, result = result, name = name }
     end
   end
   return landing
@@ -256,15 +313,16 @@ end
 ---@param dir string
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
----@param done fun()   puts on record that it is done
+---@param done fun()   puts on record that it is done; where it raises that is not on record
 function M.go_on(run, dir, landing, again, done)
-  local standings, list, changed = {}, {}, false
+  local standings, list, before, changed = {}, {}, { table.unpack(landing.before) }, false
   local ok, err = pcall(function()
     local breathe = turn.new()
     for _, entry in ipairs(landing.entries) do
       local stands = standing(landing, entry)
       if stands == "changed" then
         changed = true
+        before[#before + 1] = entry
         for _, other in ipairs(again(entry) or {}) do
           list[#list + 1] = other
           standings[other] = "open"
@@ -283,13 +341,10 @@ function M.go_on(run, dir, landing, again, done)
     error(err, 0)
   end
   if changed then
-    landing.entries = in_order(list)
+    landing.entries, landing.before = in_order(list), before
     write_record(landing)
   end
-  ok, err = M.shielded(function()
-    carry_out(run, dir, landing, standings)
-    done()
-  end)
+  ok, err = M.shielded(carry_out, run, dir, landing, done, standings)
   if not ok then error(err, 0) end
 end
 
@@ -298,13 +353,15 @@ end
 function M.undo(run, dir)
   local landing = M.pending(run, dir)
   if landing then
-    local ok, whole = M.shielded(function()
+    local whole, changed
+    local ok = M.shielded(function()
       local breathe = turn.new()
       for _, entry in ipairs(landing.entries) do
         standing(landing, entry)
         breathe()
       end
-      return take_back(landing)
+      whole, changed = take_back(landing)
+      if whole then let_go(run, dir, changed) end
     end)
     if not (ok and whole) then
       error({ kind = "failed", message = "what an earlier attempt had begun to merge could not be brought back",

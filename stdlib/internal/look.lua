@@ -69,21 +69,30 @@ function M.changed(run, look)
   return changes.between(look.tree, changes.snapshot(run, run.top, look.whole, look.tree))
 end
 
---- Both, for a person.
+---@class moonlet.Found   what is different, as it is kept
+---@field text string        for a person
+---@field touched string[]   of what no agent may write
+---@field changed string[]   other files; none where something was touched
+
+--- Both.
 ---@param run table
 ---@param look moonlet.Look?
----@return string
-function M.text(run, look)
-  if not look then return "nobody knows what: the look from before it began is lost\n" end
+---@return moonlet.Found
+function M.found(run, look)
+  local none = core.json.array {}
+  local function of(text, touched, changed)
+    return { text = text, touched = core.json.array(touched or none), changed = core.json.array(changed or none) }
+  end
+  if not look then return of "nobody knows what: the look from before it began is lost\n" end
   local touched = M.touched(run, look)
   if #touched == 0 then
     local looked, paths, cut = pcall(M.changed, run, look)
-    if looked then return changes.text(paths, cut) end
+    if looked then return of(changes.text(paths, cut), nil, paths) end
     if core.task.pending_error() then error(paths, 0) end
-    return ("nobody knows what: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths))
+    return of(("nobody knows what: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
   end
-  return changes.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. Git "
-    .. "was not asked for the rest, for they can make it start programs)\n"
+  return of(changes.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. "
+    .. "Git was not asked for the rest, for they can make it start programs)\n", touched)
 end
 
 return M

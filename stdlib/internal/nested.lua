@@ -1,5 +1,6 @@
 --- Repositories within a worktree: what an agent made with `git init`, and submodules. They are looked at
 --- as files alone. Git is never run in one: its config is the agent's, and may name programs to start.
+local host_git = require "moonlet.internal.host_git"
 local turn = require "moonlet.internal.turn"
 
 local M = {}
@@ -24,6 +25,16 @@ local function walk(root, folder, fn)
       if fn(at, entry) and entry.type == "directory" then pending[#pending + 1] = join(at, entry.name) end
     end
   end
+end
+
+--- Lets the host look into all folders beneath one that is its own.
+---@param run table
+---@param key string
+---@param path string  absolute
+function M.open_folders(run, key, path)
+  core.process.run { step = key .. "/worktree", cwd = path, wall = 10 * 60 * 1000, cap = 1 << 16,
+    env = host_git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
+      "u+rwx", "{}", ";" } }
 end
 
 --- Adds the files of a nested repository to `list`, without what is git's own.

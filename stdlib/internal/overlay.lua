@@ -8,6 +8,7 @@ local turn = require "moonlet.internal.turn"
 local M = {}
 
 local git = own_index.git
+local list_cap = 64 << 20
 local synced_alone = 32 -- files, above which one wait for the whole disk takes less
 
 ---@class moonlet.OverlayEntry
@@ -27,6 +28,7 @@ local synced_alone = 32 -- files, above which one wait for the whole disk takes 
 ---@field id string?      the bytes; nil where the file goes
 ---@field mode string?    as git writes it
 ---@field merged boolean? the bytes of three are still to be merged
+---@field union boolean?  where both changed lines both are taken
 
 local function conflict(path, why)
   local shown = core.text.printable(path, 300)
@@ -93,8 +95,9 @@ local function is_same(one, other) return one.id == other.id and is_link(one) ==
 --- Merges three versions of a file; nil where the work tree has it all.
 ---@param change moonlet.Change
 ---@param mine { mode: string, id: string }?  what the work tree holds
+---@param rule "never"|"union"|nil
 ---@return moonlet.Decision?
-local function decide(change, mine)
+local function decide(change, mine, rule)
   local path, was, is = change.path, change.was, change.is
   if not is then
     if mine and not is_same(mine, was) then conflict(path, "was changed here, and the agent removed it") end
@@ -108,7 +111,8 @@ local function decide(change, mine)
   if not was then conflict(path, "is here already, and the agent made another one") end
   if is_link(was) or is_link(mine) or is_link(is) then conflict(path, "was changed here too") end
   if is_same(was, is) then return { id = mine.id, mode = is.mode } end
-  return { id = mine.id, mode = is.mode, merged = true }
+  if rule == "never" then conflict(path, "was changed here too, and git's attributes say that it is not merged") end
+  return { id = mine.id, mode = is.mode, merged = true, union = rule == "union" }
 end
 
 --- The permissions of a file that was there: as the user has them, but for the bit that the agent changed.
@@ -131,10 +135,12 @@ local function write_files(run, key, dir, tree, entries)
   end)
 end
 
-local function merge_lines(run, key, dir, stage, tree, change, name)
+local function merge_lines(run, key, dir, stage, tree, change, name, union)
   local folder = run.absolute(M.folder(dir))
   local mine, was, is = name, name .. ".began", name .. ".agent"
-  local exit = git(run, key, folder, { "merge-file", "--quiet", mine, was, is },
+  local command = { "merge-file", "--quiet", mine, was, is }
+  if union then table.insert(command, 3, "--union") end
+  local exit = git(run, key, folder, command,
     { env = raw_git.env(tree.raw, folder, folder .. "/none"), may_fail = true })
   must(core.file.remove(stage, was))
   must(core.file.remove(stage, is))
@@ -151,6 +157,20 @@ local function versions_here(run, key, dir, tree, paths)
     for _, entry in ipairs(#paths > 0 and own_index.entries(run, key, env) or {}) do found[entry.path] = entry end
   end)
   return found
+end
+
+--- What git's attributes say of merging these files: not at all, or so that it always fits. A driver of the user's own
+--- is a program, and none is started.
+---@return table<string, "never"|"union">
+local function rules_for(run, key, dir, paths)
+  local rules = {}
+  local exit = own_index.feed(run, key, M.folder(dir), run.top, { "check-attr", "-z", "--stdin", "merge" }, paths,
+    { cap = list_cap })
+  for path, value in (exit and exit.stdout or ""):gmatch("([^%z]+)%zmerge%z([^%z]*)%z") do
+    local is_plain = value == "unspecified" or value == "set" or value == "text"
+    rules[path] = value == "union" and "union" or not is_plain and "never" or nil
+  end
+  return rules
 end
 
 --- Sorts out what cannot be put where it belongs: what git ignores stays behind, all else raises.
@@ -197,9 +217,9 @@ local function decisions(run, key, dir, tree, changes)
     states[change.path] = state
     if state ~= "" then there[#there + 1] = change.path end
   end)
-  local here = versions_here(run, key, dir, tree, there)
+  local here, rules = versions_here(run, key, dir, tree, there), rules_for(run, key, dir, there)
   without_clashes(changes, clashes, function(change)
-    decided[change.path] = decide(change, here[change.path])
+    decided[change.path] = decide(change, here[change.path], rules[change.path])
   end)
   return decided, states, #clashes > 0 and sort_out(run, key, dir, clashes) or {}
 end
@@ -240,7 +260,7 @@ function M.of(run, key, dir, tree, changes, prefix)
     local path, name, decision = change.path, prefix .. i, decided[change.path]
     local result, base = "", states[path]
     if decision and decision.id then
-      if decision.merged then merge_lines(run, key, dir, stage, tree, change, name) end
+      if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
       -- Bits that give rights were given to the bytes that were there.

@@ -3,6 +3,7 @@
 --- the config that lies there is an agent's.
 local host_failure = require "moonlet.internal.host_failure"
 local host_git = require "moonlet.internal.host_git"
+local turn = require "moonlet.internal.turn"
 
 local M = {}
 
@@ -10,8 +11,10 @@ local list_cap = 64 << 20
 local whole_file = 1 << 40
 
 local function verb_of(words)
+  local is_setting = false
   for _, word in ipairs(words) do
-    if word:sub(1, 1) ~= "-" then return word end
+    if word:sub(1, 1) ~= "-" and not is_setting then return word end
+    is_setting = word == "-c"
   end
   return "?"
 end
@@ -20,6 +23,7 @@ end
 ---@field env table<string, string>?
 ---@field may_fail boolean?
 ---@field may_cut boolean?
+---@field whole boolean?    what it could not look at is a failure
 ---@field cap integer?
 ---@field between string?
 ---@field stdin_file string?
@@ -36,6 +40,14 @@ local function fail(verb, exit)
     if said:find(text) then host_failure.mark(err) end
   end
   error(err, 0)
+end
+
+local function refuse_unread(cwd, verb, exit)
+  local paths = host_git.unread(exit.stderr)
+  if #paths == 0 then return end
+  error({ kind = "failed", message = ("git %s cannot look at %s in %s: %s"):format(verb,
+    core.text.printable(paths[1], 200), cwd, core.text.printable(exit.stderr:match("([^:\n]*)\n*$"), 100)),
+    hint = "see who may read it, and enter the folders above it" }, 0)
 end
 
 --- Runs git; raises when it fails.
@@ -58,6 +70,7 @@ function M.git(run, key, cwd, words, options)
       run.absolute(options.stdout_file), exit.stdout_write_error) }, 0)
   end
   if exit.why == "exited" and (exit.code == 0 or options.may_fail) then
+    if options.whole then refuse_unread(cwd, verb_of(words), exit) end
     if not exit.stdout_cut or options.may_cut then return exit end
     error({ kind = "failed", message = ("git %s lists more than can be looked at"):format(verb_of(words)) }, 0)
   end
@@ -117,7 +130,7 @@ end
 --- The tracked files that differ from the index: those that are there, and those that are gone.
 ---@return string[] changed, string[] gone
 function M.tracked_changes(run, key, cwd, command, env)
-  local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap })
+  local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
   local changed, gone = {}, {}
   for state, path in exit.stdout:gmatch("(%u)%z([^%z]+)%z") do
     local list = state == "D" and gone or changed
@@ -167,16 +180,41 @@ end
 ---@field mode string   as git writes it: 100644, 100755, 120000, 160000
 ---@field id string
 ---@field tag string?   what `git ls-files -t` says of it
+---@field assumed boolean?  git was told to take it for unchanged
 
 --- What an index holds.
 ---@return moonlet.IndexEntry[]
 function M.entries(run, key, env)
-  local exit = M.git(run, key, run.top, { "ls-files", "-t", "--stage", "-z" }, { cap = list_cap, env = env })
+  local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
   local list = {}
   for tag, mode, id, path in exit.stdout:gmatch("(%a) (%d+) (%x+) 0\t([^%z]+)%z") do
-    list[#list + 1] = { tag = tag, mode = mode, id = id, path = path }
+    local plain = tag:upper()
+    list[#list + 1] = { tag = plain, mode = mode, id = id, path = path, assumed = tag ~= plain or nil }
   end
   return list
+end
+
+--- Has git look at all files that are there, whatever it was told about them: those that are not to be checked out,
+--- and those that it is to take for unchanged.
+---@param root any  the work tree
+---@param entries moonlet.IndexEntry[]
+---@param env table<string, string>
+function M.see(run, key, dir, cwd, root, entries, env)
+  local there, assumed, breathe = {}, {}, turn.new()
+  for _, entry in ipairs(entries) do
+    if entry.assumed then assumed[#assumed + 1] = entry.path end
+    -- A submodule that is not checked out is a folder all the same.
+    if entry.tag == "S" and entry.mode ~= "160000" then
+      local info = core.file.stat(root, entry.path)
+      if info and info.type ~= "directory" then
+        there[#there + 1] = entry.path
+        entry.tag = "H"
+      end
+    end
+    breathe()
+  end
+  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-assume-unchanged", "--stdin" }, assumed, { env = env })
+  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-skip-worktree", "--stdin" }, there, { env = env })
 end
 
 return M

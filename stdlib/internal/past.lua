@@ -3,6 +3,7 @@
 --- And every attempt that was begun, which is what the ledger counts.
 local endings = require "moonlet.internal.endings"
 local usage = require "moonlet.internal.usage"
+local values = require "moonlet.internal.values"
 
 local M = {}
 
@@ -42,7 +43,22 @@ local function status_of(charges, ended)
     return is_late and "failed" or ended.s
   end
   local entry = charges[#charges].entry
-  return entry and entry.status ~= "ok" and "failed" or "cancelled"
+  return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
+end
+
+--- The files that it has changed, by its end and by its attempts.
+local function changed_of(run, key, ended)
+  local paths, seen = {}, {}
+  local function add(list)
+    for _, path in ipairs(type(list) == "table" and list or {}) do
+      if not seen[path] then paths[#paths + 1] = path end
+      seen[path] = true
+    end
+  end
+  local value = ended and ended.s == "ok" and values.get(ended.v)
+  add(type(value) == "table" and value.files_changed or nil)
+  for _, entry in ipairs(run.journal.attempts[key] or {}) do add(entry.changed) end
+  return paths
 end
 
 local function step_of(run, key, charges)
@@ -53,6 +69,7 @@ local function step_of(run, key, charges)
   end
   local told = usage.model_of { last.entry }
   local step = { key = key, kind = "agent", runner = last.runner or run.runner_name, model = told or last.model,
+    files_changed = changed_of(run, key, ended),
     cached = true, status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
     gone = not lies_in_cached(run.step_keys, key) }
   if step.status == "failed" then

@@ -10,8 +10,8 @@ local list_cap = 64 << 20
 
 --- The last word about attributes: above all files of that name in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
---- What a file system can do, as git found out when it made the repository.
-local kept_settings = "^core\\.(filemode|ignorecase|symlinks|precomposeunicode)$"
+--- What a file system can do, as git found out when it made the repository, and who else is to have what is put there.
+local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit
 ---@field path string     of the folder, absolute
@@ -21,11 +21,15 @@ local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
 end
 
-local function config_of(run, key, format)
-  local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n" }
+--- Git's own word for it may come from another machine, where the repository was made.
+local function ignores_case(root) return core.file.stat(root, "head") ~= nil end
+
+local function config_of(run, key, format, root)
+  local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
+    ("\tignorecase = %s\n"):format(ignores_case(root)) }
   local settings = own_index.git(run, key, run.top, { "config", "--null", "--get-regexp", kept_settings },
     { may_fail = true })
-  for name, value in settings.stdout:gmatch("core%.(%l+)\n(%l+)%z") do
+  for name, value in settings.stdout:gmatch("core%.(%l+)\n(%w+)%z") do
     lines[#lines + 1] = ("\t%s = %s\n"):format(name, value)
   end
   lines[#lines + 1] = format == "sha1" and "\trepositoryformatversion = 0\n"
@@ -44,9 +48,10 @@ function M.open(run, key, path)
   local exit = own_index.git(run, key, run.top,
     { "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects" })
   local format, objects = exit.stdout:match("^(%w+)\n(.*)\n$")
-  local files = { HEAD = "ref: refs/heads/none\n", config = config_of(run, key, format),
-    ["info/attributes"] = attributes, ["objects/info/alternates"] = quoted(objects) }
-  local made = true
+  local made
+  made, err = core.file.write(root, "HEAD", "ref: refs/heads/none\n")
+  local files = { config = config_of(run, key, format, root), ["info/attributes"] = attributes,
+    ["objects/info/alternates"] = quoted(objects) }
   for _, folder in ipairs { "info", "refs", "objects/info" } do
     if made then made, err = core.file.make_dirs(root, folder) end
   end

@@ -1,6 +1,7 @@
 --- What a person reads when a run has ended.
 local duration = require "moonlet.duration"
 local runners = require "moonlet.internal.runners"
+local leftovers = require "moonlet.internal.leftovers"
 local worktree = require "moonlet.internal.worktree"
 
 local M = {}
@@ -48,7 +49,7 @@ function M.text(run, envelope)
       lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
     end
   end
-  for _, path in ipairs(worktree.left(run.home, run.id)) do lines[#lines + 1] = worktree.text(path) end
+  for _, path in ipairs(worktree.left(run.home, run.id)) do lines[#lines + 1] = leftovers.text(path) end
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
   return table.concat(lines, "\n") .. "\n"
 end

@@ -21,7 +21,7 @@ local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local verdict = require "moonlet.internal.verdict"
-local worktree = require "moonlet.internal.worktree"
+local half_merges = require "moonlet.internal.half_merges"
 
 local M = {}
 
@@ -62,11 +62,11 @@ local function add_paths(run)
   --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
   --- every other one its own under steps/. It is made with open_directory().
   function run.agent_directory(top_level, key)
-    if top_level and not run.root_taken then
-      run.root_taken = true
-      return run.sidecar
-    end
-    return run.sidecar .. "/steps/" .. core.run.step_name(key)
+    local dir = run.sidecar
+    if not top_level or run.root_taken then dir = dir .. "/steps/" .. core.run.step_name(key) end
+    run.root_taken = run.root_taken or dir == run.sidecar
+    run.directories[key] = dir
+    return dir
   end
 
   function run.open_directory(dir)
@@ -276,7 +276,7 @@ function M.create(plan)
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
-    steps = {}, step_keys = {},
+    steps = {}, step_keys = {}, directories = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
@@ -462,7 +462,7 @@ end
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
-  if run.journal.resumed then worktree.bring_back(run) end
+  if run.journal.resumed then half_merges.bring_back(run) end
   local ok, result = run_body(run)
   local settled, why = pcall(unreached.settle, run, ok, result)
   if ok and not settled then ok, result = false, why end

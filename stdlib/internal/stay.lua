@@ -7,9 +7,13 @@ local look = require "moonlet.internal.look"
 local scope = require "moonlet.internal.scope"
 local workspace = require "moonlet.internal.workspace"
 local worktree = require "moonlet.internal.worktree"
+local writer = require "moonlet.internal.writer"
 local jobs = require "moonlet.internal.job"
+local values = require "moonlet.internal.values"
 
 local M = {}
+
+local cancel_patience_ms = 10 * 1000
 
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
@@ -60,6 +64,21 @@ local function warn(job, text)
   job.run.emit("warning", { step = job.step.key, text = text })
 end
 
+--- The first of some paths, for a person.
+---@param paths string[]
+---@return string
+function M.shown(paths)
+  local first = table.concat(paths, ", ", 1, math.min(#paths, 8))
+  return core.text.printable(first, 400) .. (#paths > 8 and ", …" or "")
+end
+
+---@param paths string[]
+---@return string
+function M.ended_text(paths)
+  return ("it was ended, and has changed %d %s by then: %s"):format(#paths, #paths == 1 and "file" or "files",
+    M.shown(paths))
+end
+
 --- What an attempt that is not over, or whose answer is not taken, has done in its place. Of one that has no end it is
 --- told with its step.
 local function look_at(job, entry)
@@ -75,11 +94,7 @@ local function look_at(job, entry)
     return
   end
   job.left = place.changed()
-  if #job.left > 0 then
-    local files = #job.left == 1 and "file" or "files"
-    warn(job, ("it was ended, and has changed %d %s by then: %s%s"):format(#job.left, files,
-      core.text.printable(table.concat(job.left, ", ", 1, math.min(#job.left, 8)), 400), #job.left > 8 and ", …" or ""))
-  end
+  if #job.left > 0 then warn(job, M.ended_text(job.left)) end
 end
 
 local function tell(job, what, err)
@@ -96,10 +111,36 @@ function M.leave(job, entry, kept)
   if not place then return end
   local looked, why = scope.shielded("the end of " .. job.step.key, function() look_at(job, entry) end)
   job.place = nil
-  local left, err = scope.shielded("the end of " .. job.step.key, function() place.abandon(kept) end,
+  local key = job.step.key
+  local begun = job.run.journal.begins[key]
+  local number = begun and begun.a or 1
+  local left, text = scope.shielded("the end of " .. key, function() return place.abandon(kept, number) end,
     worktree.removal_ms)
   if not looked then tell(job, "what it left could not be looked at", why) end
-  if not left then tell(job, ("%s could not be removed"):format(place.tree or "its place"), err) end
+  if not left then tell(job, ("%s could not be removed"):format(place.tree or "its place"), text) end
+  job.put_aside = left and text or nil
+  if job.put_aside then warn(job, text) end
+end
+
+local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
+
+--- What an attempt has left in place that its host's end has ended. It is looked at once: what others do there while a
+--- person is waited for is none of its.
+---@param run table
+---@param key string
+---@param last table   its begin record
+---@return moonlet.Found
+function M.found(run, key, last)
+  local at = found_key(key, last.a)
+  run.found = run.found or {}
+  run.found[at] = journal.fact(run, at, { verb = "left" }, function()
+    local release = writer.hold(run, key, run.cancels and cancel_patience_ms or nil)
+    local ok, found = pcall(look.found, run, look.kept(last.seen))
+    release()
+    if not ok then error(found, 0) end
+    return found
+  end)
+  return run.found[at]
 end
 
 --- What the attempts of a step that came after its last end have told in a field, each text once.
@@ -119,13 +160,28 @@ local function union(job, list, field, more)
   return texts
 end
 
+--- What those of them have left in place that ended with their host.
+local function found_of(job)
+  local run, key, paths = job.run, job.step.key, {}
+  local last = run.journal.begins[key]
+  for number = (run.journal.ended[key] or 0) + 1, last and last.a or 0 do
+    local at = found_key(key, number)
+    local item = run.journal.facts[at]
+    local found = run.found and run.found[at] or item and values.get(item.v)
+    if found then table.move(found.changed, 1, #found.changed, #paths + 1, paths) end
+  end
+  return paths
+end
+
 --- The files that the attempts of a step have changed, and `more`.
 ---@param job moonlet.Job
 ---@param list table[]   its attempts
 ---@param more string[]?
 ---@return string[]
 function M.changed(job, list, more)
-  local paths = union(job, list, "changed", more)
+  local all = found_of(job)
+  table.move(more or {}, 1, #(more or {}), #all + 1, all)
+  local paths = union(job, list, "changed", all)
   table.sort(paths)
   return paths
 end
@@ -151,6 +207,10 @@ function M.finish(job, result, list)
     end
     paths, warnings[#warnings + 1] = some, warning
   end
+  table.move(job.left_warnings or {}, 1, #(job.left_warnings or {}), #warnings + 1, warnings)
+  if job.put_aside and result.status ~= "ok" and type(result.error) == "table" then
+    result.error.hint = (result.error.hint and result.error.hint .. "; " or "") .. job.put_aside
+  end
   result.warnings, result.files_changed = warnings, M.changed(job, list, paths)
   return result
 end
@@ -171,11 +231,12 @@ end
 --- What an attempt has left that is not taken up: what it touched that no agent may write, else what it changed.
 ---@param run table
 ---@param seen moonlet.Look?
----@param told boolean?  a person was shown it
+---@param told moonlet.Found?  what a person was shown of it
 ---@return string[]? touched, string[]? changed
 function M.left(run, seen, told)
+  if told then return nil, or_nil(told.changed) end
   if not seen then return nil end
-  local touched = told and {} or look.touched(run, seen)
+  local touched = look.touched(run, seen)
   if #touched > 0 then return or_nil(touched) end
   return nil, or_nil((look.changed(run, seen)))
 end

@@ -1,17 +1,77 @@
 --- What is under way in steps that the script has not come to, or has left behind it.
 local attempts = require "moonlet.internal.attempt"
+local guarded = require "moonlet.internal.guarded"
 local journal = require "moonlet.internal.journal"
+local look = require "moonlet.internal.look"
 local past = require "moonlet.internal.past"
+local stay = require "moonlet.internal.stay"
 local worktree = require "moonlet.internal.worktree"
 
 local M = {}
 
---- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already. Its
---- folder is the run's own where no other agent of the script has that.
-local function give_up(run, key, tree)
-  local changed = worktree.give_up(run, key, run.sidecar .. "/steps/" .. core.run.step_name(key), tree)
-  if changed or run.root_taken then return changed end
-  return worktree.give_up(run, key, run.sidecar)
+--- Who cancels a run that nobody drove sees no events.
+local function tell(run, key, text)
+  run.emit("warning", { step = key, text = text })
+  core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
+end
+
+--- What was merged already by a host that could not tell it any more. The folder of a step that the script did not come
+--- to is the run's own where no other agent has that.
+local function end_merged(run, key, last)
+  local known, own = run.directories[key], run.sidecar .. "/steps/" .. core.run.step_name(key)
+  local paths = worktree.end_merged(run, key, known or own, last.tree)
+  if not paths and not known and not run.root_taken then
+    paths = worktree.end_merged(run, key, run.sidecar, last.tree)
+  end
+  return paths, own
+end
+
+--- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already.
+local function give_up(run, key, last)
+  local paths, dir = end_merged(run, key, last)
+  return paths or worktree.give_up(run, key, dir, last.tree)
+end
+
+--- What is in the work tree of an attempt that wrote there.
+local function find_left(run, key, last, state)
+  local seen = look.kept(last.seen)
+  local found = state == "lost" and (not seen or seen.in_place) and stay.found(run, key, last)
+  if found and #found.touched > 0 then return found.touched end
+  local touched, changed = stay.left(run, seen, found or nil)
+  return touched, changed
+end
+
+--- What an attempt has left in the work tree that nobody goes on with, for its run is cancelled, is on record as what
+--- it changed.
+local function tell_left(run, key, last, state)
+  local touched, changed, text
+  if last.tree then
+    changed, text = end_merged(run, key, last), "what it made was merged already"
+  elseif last.seen ~= nil then
+    touched, changed = find_left(run, key, last, state)
+  end
+  if not touched and not (changed and changed[1]) then return end
+  text = touched and guarded.error(touched).message or text and ("%s: %s"):format(text, stay.shown(changed))
+    or stay.ended_text(changed)
+  tell(run, key, text)
+  changed = changed and core.json.array(changed)
+  journal.attempt(run, key, { number = last.a, status = "failed", class = "cancelled", why = "cancelled", error = text,
+    outside = touched, changed = changed, taken_over = true })
+  if run.step_keys[key] then run.step_keys[key].files_changed = changed end
+end
+
+--- The run is cancelled, and this host only put in order what it leaves: what was under way before is told.
+local function tell_cancelled(run)
+  for key, last in pairs(run.journal.begins) do
+    local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.a
+    local state = is_open and core.process.attempt(key, attempts.id(key, last.a)) or "none"
+    if state ~= "none" then
+      local ok, err = pcall(tell_left, run, key, last, state)
+      if not ok then
+        tell(run, key, "what it left could not be looked at: " .. tostring(type(err) == "table" and err.message or err))
+      end
+    end
+  end
 end
 
 --- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
@@ -22,6 +82,7 @@ end
 ---@param err any
 function M.settle(run, ok, err)
   if not run.journal.resumed then return end
+  if run.cancels then return tell_cancelled(run) end
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
   for key, last in pairs(run.journal.begins) do
     local id = attempts.id(key, last.a)
@@ -35,7 +96,7 @@ function M.settle(run, ok, err)
     if ok and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
-      local changed = last.tree and give_up(run, key, last.tree)
+      local changed = last.tree and give_up(run, key, last)
       journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text,
         changed = changed and core.json.array(changed) or nil })
       journal.spent(run, key)

@@ -85,7 +85,8 @@ end
 ---@field changed fun(): string[]  files that changed, where what an agent did stays although its answer is not taken
 ---@field finish fun(key: string): string[], string?  files that changed, and what a person should know; raises
 ---                                          when they cannot be merged
----@field abandon fun(kept: boolean?)  where nothing is taken; or is later, by a resumed run
+---@field abandon fun(kept: boolean?, number: integer): string?  where nothing is taken of that attempt; or is
+---                                          later, by a resumed run. Gives where what was done is left
 
 local function none() return {} end
 
@@ -199,16 +200,20 @@ local function in_place(run, key, call, attempt)
   return place
 end
 
+local function patch_name(number) return ("attempt-%d-changes.patch"):format(number) end
+
 local function own_worktree(run, key, dir, call, attempt)
   if call.cwd then
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
   end
+  -- The first attempt has none before it that could have left anything.
+  local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
   local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repair or false,
-    attempt.tree)
+    attempt.tree, patch)
   return place_of {
-    cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept)
-      if not kept then worktree.remove(run, key, tree) end
+    cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
+      if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
     finish = function() return worktree.merge(run, key, dir, tree) end,
   }

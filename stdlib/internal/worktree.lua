@@ -2,9 +2,10 @@
 --- lies outside of the repository, and git is told where everything is: the agent can rewrite the `.git` file in
 --- it. What cannot be carried over is never thrown away: the worktree is kept, and told of.
 local beginning = require "moonlet.internal.beginning"
+local carried_record = require "moonlet.internal.carried"
 local host_git = require "moonlet.internal.host_git"
 local landing = require "moonlet.internal.landing"
-local names = require "moonlet.git.names"
+local leftovers = require "moonlet.internal.leftovers"
 local nested = require "moonlet.internal.nested"
 local overlay = require "moonlet.internal.overlay"
 local own_index = require "moonlet.internal.own_index"
@@ -17,23 +18,38 @@ local M = {}
 local git = own_index.git
 local listed_cap = 2000
 local apply_tries = 3
-local merge_ms = 10 * 1000 -- for others that write the work tree
 local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 local list_cap = 64 << 20
 
---- Where the worktrees of a repository are; nil where there is no place for them.
+--- What tells the worktrees of this repository from those of another one that lies, or lay, at the same path.
+local id_file = ".worktrees"
+
+local function id_of(home)
+  local root = core.file.root(home.agent_path)
+  return root and core.file.read(root, id_file, 64), root
+end
+
+local function give_id(home)
+  local id, root = id_of(home)
+  local written, err = true, nil
+  if not id then written, err = core.file.write(root, id_file, core.clock.random_hex(16)) end
+  if not written then error(err, 0) end
+end
+
+--- Where the worktrees of a repository are; nil where there is no place for them, or were none yet.
 local function parent_of(home)
-  local base = state_folder.path()
-  return base and ("%s/worktrees/%s"):format(base, core.text.sha256(home.agent_path):sub(1, 12))
+  local base, id = state_folder.path(), id_of(home)
+  return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
 end
 
 local function folder_of(run, key)
-  local parent = parent_of(run.home)
-  if not parent then
+  if not state_folder.path() then
     error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
+  if not id_of(run.home) then writer.with_worktrees(run, key, give_id, run.home) end
+  local parent = parent_of(run.home)
   return parent, ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
@@ -47,11 +63,6 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 ---@field branch string?   what the user had checked out then
 ---@field raw moonlet.RawGit
 ---@field carried moonlet.Carried?  it was merged by a host that could not tell any more
-
----@class moonlet.Carried
----@field paths string[]
----@field warning string?
----@field kept boolean?     the worktree holds what was not carried over
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
@@ -96,31 +107,15 @@ local function branch_of(run, key)
   return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
 end
 
-local function carried_before(run, dir)
-  local root = core.file.root(run.absolute(dir))
-  local text = root and core.file.read(root, "changes.carried", list_cap)
-  if not text then return nil end
-  local parts = {}
-  for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
-  return { kept = parts[1] == "kept", warning = parts[2] ~= "" and parts[2] or nil,
-    paths = table.move(parts, 3, #parts, 1, {}) }
-end
-
---- Puts on record that it is done: what follows need not come to pass.
-local function note_carried(run, dir, carried)
-  local root, err = core.file.root(run.absolute(dir))
-  local written
-  local parts = { carried.kept and "kept" or "", carried.warning or "" }
-  table.move(carried.paths, 1, #carried.paths, 3, parts)
-  if root then written, err = core.file.write(root, "changes.carried", table.concat(parts, "\0") .. "\0") end
-  if not written then error(err, 0) end
-end
-
 --- What an attempt before this one has left of a merge is brought back.
 local function forget_merge(run, key, dir)
   local root = core.file.root(run.absolute(dir))
   if not root then return end
-  core.file.remove(root, "changes.carried")
+  -- What was merged to its end stays.
+  if carried_record.is_there(root) then
+    landing.forget(run, dir)
+    carried_record.forget(root)
+  end
   if not core.file.stat(root, "landing") then return end
   local release = writer.hold(run, key)
   local ok, err = pcall(landing.undo, run, dir)
@@ -155,13 +150,39 @@ local function make(run, key, dir, root, parent, name, tree)
   if not written then error(err, 0) end
 end
 
---- Where an earlier attempt has put it on record, which may be elsewhere than this host would look.
-local function recorded_place(parent, first, path)
-  if not path then return nil end
-  local folder, name = split(path)
-  local ours = folder and folder:match("[^/]+$") == parent:match("[^/]+$") and name:gsub("^%d+%-", "") == first
-  local root = ours and folder:sub(1, 1) == "/" and core.file.root(folder)
-  if root then return folder, name, root end
+--- Where an earlier attempt has put it on record, which may be elsewhere than this host would look: the repository was
+--- moved since, and git has it on its list all the same.
+local function recorded_place(tree, parent, first, path)
+  local folder, name = split(path or "")
+  if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
+  local root = core.file.root(folder)
+  local ours = root and (folder:match("[^/]+$") == parent:match("[^/]+$")
+    or core.file.stat(root, name .. ".base") and find_admin(tree.common, { path = path }))
+  if ours then return folder, name, root end
+end
+
+--- One that was kept for a person, and that git was told to remove, is dealt with: merged by hand, or not wanted. One
+--- that is only not there may have been lost.
+local function refuse_lost(tree)
+  if not find_admin(tree.common, tree) then return end
+  local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
+    leftovers.removal(tree.path))
+  error({ kind = "failed", hint = way,
+    message = ("what the agent changed is gone: %s was kept for it, and is not there"):format(tree.path) }, 0)
+end
+
+--- Removes what is where a worktree is to be made. False where it is kept.
+local function clear(run, key, dir, root, tree, patch)
+  local folder, name = split(tree.path)
+  local base = patch and core.file.stat(root, name) and read_base(root, name)
+  if not base then
+    M.remove(run, key, tree)
+    return true
+  end
+  local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, base = base,
+    raw = raw_git.open(run, key, raw_path(folder, name)) }, patch)
+  if text then run.emit("warning", { step = key, text = text }) end
+  return core.file.stat(root, name) == nil
 end
 
 --- The worktree of a step, made anew; with `keep` the one that an earlier attempt still works in.
@@ -170,24 +191,28 @@ end
 ---@param dir string   the step's folder beneath `.agent`
 ---@param keep boolean
 ---@param path string?  where that attempt had it
+---@param patch string?  the name of one for what an attempt has left that nobody takes up
 ---@return moonlet.Worktree, boolean? anew
-function M.open(run, key, dir, keep, path)
+function M.open(run, key, dir, keep, path, patch)
   local parent, first = folder_of(run, key)
   local root, err = core.file.make_root(parent)
   if not root then error(err, 0) end
   local name, another = last_name(root, first)
+  local tree = { common = common_dir(run, key) }
   if keep then
-    local folder, other, opened = recorded_place(parent, first, path)
+    local folder, other, opened = recorded_place(tree, parent, first, path)
     if folder then parent, name, root = folder, other, opened end
   end
-  local tree = { path = parent .. "/" .. name, common = common_dir(run, key) }
-  tree.carried = keep and carried_before(run, dir) or nil
+  tree.path = parent .. "/" .. name
+  tree.carried = keep and carried_record.read(run, dir) or nil
   if tree.carried then return tree end
   local there = core.file.stat(root, name) ~= nil
   local kept = core.file.stat(root, name .. ".kept") ~= nil
   if kept and keep and not there then
-    error({ kind = "failed", message = ("what the agent changed is gone: %s/%s was kept for it, and removed"):format(
-      parent, name), hint = "start a new run" }, 0)
+    refuse_lost(tree)
+    tree.carried = { paths = {}, warning = ("the worktree that was kept is removed: what the agent changed is taken as "
+      .. "merged by hand, and no file is told as changed (%s)"):format(tree.path) }
+    return tree
   end
   if there and not keep and kept then name, there = another, false end
   tree.path = parent .. "/" .. name
@@ -198,7 +223,10 @@ function M.open(run, key, dir, keep, path)
     return tree
   end
   forget_merge(run, key, dir)
-  M.remove(run, key, tree)
+  if not clear(run, key, dir, root, tree, patch) then
+    name = another
+    tree.path = parent .. "/" .. name
+  end
   local ok, why = pcall(make, run, key, dir, root, parent, name, tree)
   if ok then return tree, true end
   -- Somebody may have cancelled it while git was at work.
@@ -235,31 +263,6 @@ function M.remove(run, key, tree)
   if problem then error(problem, 0) end
 end
 
---- The command that drops a worktree which was left.
----@param path string
----@return string
-function M.removal(path)
-  return "git worktree remove --force --force " .. (names.shell_word(path) or core.text.printable(path, 400))
-end
-
---- What an attempt that is given up has left: says where its worktree is. Gives the files that were merged already,
---- by a host that could not tell any more.
----@param run table
----@param key string
----@param dir string    the step's folder beneath `.agent`
----@param path string?  of the worktree
----@return string[]? paths
-function M.give_up(run, key, dir, path)
-  local carried = carried_before(run, dir)
-  local folder, name = split(path or "/")
-  local root = name and core.file.root(folder)
-  if root and core.file.stat(root, name) then
-    run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
-      M.removal(path)) })
-  end
-  return carried and carried.paths
-end
-
 --- From now on it is the user's.
 local function keep(tree)
   local folder, name = split(tree.path)
@@ -268,7 +271,8 @@ local function keep(tree)
 end
 
 local function diff(tree, ...)
-  local command = { "diff", "--cached", "--ignore-submodules=all", ... }
+  -- What is not worth it for objects that go soon is for a file that stays.
+  local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
   return command
@@ -278,13 +282,15 @@ local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agen
 
 local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
 
---- What the agent changed.
+--- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
 ---@return moonlet.Change[]
-local function changes_of(run, key, tree, env)
+local function changes_of(run, key, tree, env, unseen)
   local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
   local list = {}
   for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
-    list[#list + 1] = { state = state, path = path, was = version(was, old), is = version(is, new) }
+    local change = { state = state, path = path, was = version(was, old), is = version(is, new) }
+    if unseen[path] and change.is then change.state, change.was = "A", nil end
+    list[#list + 1] = change
   end
   return list
 end
@@ -297,14 +303,17 @@ end
 ---@field submodules string[]  that are not there any more
 
 --- Everything that the agent left, in an index of our own; ignored files too.
----@return moonlet.LeftBehind
+---@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
 local function gather(run, key, dir, tree, env)
   local root, err = core.file.root(tree.path)
   if not root then error(err, 0) end
   local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
   if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
   local left, known, ours = { ours = {} }, {}, {}
-  left.submodules = nested.refuse_submodules(root, tree.path, own_index.entries(run, key, env))
+  local entries, unseen = own_index.entries(run, key, env), {}
+  left.submodules = nested.refuse_submodules(root, tree.path, entries)
+  for _, entry in ipairs(entries) do unseen[entry.path] = entry.tag == "S" or nil end
+  own_index.see(run, key, dir, tree.path, root, entries, env)
   local changed, gone = own_index.tracked_changes(run, key, tree.path,
     { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
   local function mine(paths)
@@ -316,7 +325,7 @@ local function gather(run, key, dir, tree, env)
     return list
   end
   changed, gone = mine(changed), mine(gone)
-  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env })
+  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
   for path in others.stdout:gmatch("([^%z]+)%z") do
     if path:sub(-1) == "/" and not is_ours(path) then
       nested.files(root, path:sub(1, -2), changed)
@@ -337,7 +346,7 @@ local function gather(run, key, dir, tree, env)
   for _, path in ipairs(ours) do
     if not core.file.stat(root, path) then left.ours[#left.ours + 1] = path end
   end
-  return left
+  return left, unseen
 end
 
 --- What a file comes to that somebody changed while its merge was interrupted.
@@ -371,26 +380,6 @@ local function apply(run, key, dir, tree, changes, done)
   error(err, 0)
 end
 
-local function shown(list)
-  local more = #list > 8 and (" and %d more"):format(#list - 8) or ""
-  return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
-end
-
---- What of it only the worktree has.
-local function kept_warning(tree, left)
-  local parts = {}
-  local function add(list, text)
-    if #list > 0 then parts[#parts + 1] = text:format(shown(list)) end
-  end
-  add(left.histories, "the agent made a repository of its own: the files in %s were carried over, its history was not")
-  add(left.files, "git does not take what the agent made as %s")
-  add(left.ours, "%s is in moonlet's own folder, where no agent writes, and was not carried over")
-  add(left.submodules, "that the agent removed the submodule %s was not carried over")
-  if #parts == 0 then return nil end
-  return ("%s, and is kept in %s; when you have what you want of it: %s"):format(table.concat(parts, "; "), tree.path,
-    M.removal(tree.path))
-end
-
 --- What a person is told of a merge that was done.
 local function carried_of(run, key, tree, changes, left, behind, patch)
   local parts, gone, paths = {}, {}, {}
@@ -398,11 +387,15 @@ local function carried_of(run, key, tree, changes, left, behind, patch)
   for _, change in ipairs(changes) do
     if #paths < listed_cap and not gone[change.path] then paths[#paths + 1] = change.path end
   end
-  local kept = kept_warning(tree, left)
+  local kept = leftovers.left_behind(tree.path, left)
   parts[1] = kept
+  if #changes - #behind > #paths then
+    parts[#parts + 1] = ("%d files were merged, of which %d are listed as changed; %s has them all"):format(
+      #changes - #behind, #paths, run.absolute(patch))
+  end
   if #behind > 0 then
     parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
-      shown(behind), run.absolute(patch))
+      leftovers.shown(behind), run.absolute(patch))
   end
   local branch = branch_of(run, key)
   if #changes > 0 and tree.branch and tree.branch ~= branch then
@@ -418,8 +411,7 @@ local function bring(run, key, dir, tree, changes, patch, left)
   local function done(behind)
     carried = carried_of(run, key, tree, changes, left, behind, patch)
     if carried.kept then keep(tree) end
-    note_carried(run, dir, carried)
-    landing.forget(run, dir)
+    carried_record.note(run, dir, carried)
   end
   local ok, err = pcall(function()
     local begun = landing.pending(run, dir)
@@ -435,35 +427,80 @@ local function bring(run, key, dir, tree, changes, patch, left)
   release()
   if ok then return carried end
   if type(err) == "table" and err.class == "conflict" then
-    local place = ("its changes are in %s, and in the worktree %s"):format(run.absolute(patch), tree.path)
+    -- Without a repository git converts nothing.
+    local place = ("its changes are in %s (GIT_DIR=/none git apply takes them byte for byte), and in the worktree %s"
+      ):format(run.absolute(patch), tree.path)
     err.hint = err.hint and err.hint .. "; " .. place or place
   end
   error(err, 0)
 end
 
-local function carry(run, key, dir, tree)
+--- Calls fn(changes, left) with what the agent changed, which the file `patch` holds.
+local function with_changes(run, key, dir, tree, patch, fn)
   return own_index.with(tree.raw.path, "gathered", function(own)
     local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
-    local left = gather(run, key, dir, tree, env)
-    local changes = changes_of(run, key, tree, env)
-    local patch = dir .. "/changes.patch"
+    local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+    if not ok then
+      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
+      nested.open_folders(run, key, tree.path)
+      left, unseen = gather(run, key, dir, tree, env)
+    end
+    local changes = changes_of(run, key, tree, env, unseen)
     git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
     -- It may hold what is in files that nobody else may read.
-    core.file.set_mode(core.file.root(run.absolute(dir)), "changes.patch", 384)
+    core.file.set_mode(core.file.root(run.absolute(dir)), patch:match("[^/]+$"), 384)
+    return fn(changes, left)
+  end)
+end
+
+local function carry(run, key, dir, tree)
+  local patch = dir .. "/changes.patch"
+  return with_changes(run, key, dir, tree, patch, function(changes, left)
     return bring(run, key, dir, tree, changes, patch, left)
   end)
+end
+
+--- Removes one whose work is not taken. It was paid for: what git takes of it stays as a patch, and where there can be
+--- none the worktree stays.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@param name string   of the patch in that folder
+---@return string? text  what a person is told of it
+function M.drop(run, key, dir, tree, name)
+  local folder, last = split(tree.path)
+  local root, text = core.file.root(folder), nil
+  if tree.base and root and core.file.stat(root, last) then
+    local patch = dir .. "/" .. name
+    local ok, count = pcall(with_changes, run, key, dir, tree, patch, function(changes) return #changes end)
+    if not ok then
+      keep(tree)
+      return ("what the agent had changed is left in %s, for no patch could be made of it (%s): %s drops it"):format(
+        tree.path, type(count) == "table" and tostring(count.message) or tostring(count), leftovers.removal(tree.path))
+    end
+    if count == 0 then
+      core.file.remove(core.file.root(run.absolute(dir)), name)
+    else
+      text = ("what the agent had changed (%d %s) is not merged, and is in %s/%s"):format(count,
+        count == 1 and "file" or "files", run.absolute(dir), name)
+    end
+  end
+  M.remove(run, key, tree)
+  return text
 end
 
 --- Says where it is, whatever the script makes of the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
-  run.emit("warning", { step = key, text = ("what the agent made is not merged, and is kept in %s: "
-    .. "moonlet run resume %s takes it up again, %s drops it"):format(tree.path, run.id, M.removal(tree.path)) })
+  local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
+    .. "what you have merged by hand"):format(run.id, leftovers.removal(tree.path))
+  local text = ("what the agent made is not merged, and is kept in %s: %s"):format(tree.path, ways)
+  run.emit("warning", { step = key, text = text })
   if type(err) ~= "table" then return end
   local told = err.hint and err.hint:find(tree.path, 1, true)
-  err.hint = ("%s%smoonlet run resume %s takes it up again, %s drops it"):format(
-    err.hint and err.hint .. "; " or "", told and "" or "what the agent made is in " .. tree.path .. "; ", run.id,
-    M.removal(tree.path))
+  err.hint = ("%s%s%s"):format(err.hint and err.hint .. "; " or "",
+    told and "" or "what the agent made is in " .. tree.path .. "; ", ways)
 end
 
 --- Brings what was changed in the worktree into the work tree of the repository; the patch is kept as
@@ -481,7 +518,8 @@ function M.merge(run, key, dir, tree)
     tell_kept(run, key, tree, carried)
     error(carried, 0)
   end
-  landing.forget(run, dir)
+  -- Where that cannot be let go of now, a host that goes on does it: the merge is on record.
+  pcall(landing.forget, run, dir)
   if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
   if carried.kept then
     forget_raw(tree)
@@ -489,71 +527,42 @@ function M.merge(run, key, dir, tree)
     local removed, why = landing.shielded(M.remove, run, key, tree)
     if not removed then
       run.emit("warning", { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
-        :format(type(why) == "table" and tostring(why.message) or tostring(why), M.removal(tree.path)) })
+        :format(type(why) == "table" and tostring(why.message) or tostring(why), leftovers.removal(tree.path)) })
     end
   end
   return carried.paths, carried.warning
 end
 
-local function bring_back(run, dir, folder)
-  local ok, undone = pcall(function()
-    local release = writer.hold(run, "the merge", merge_ms)
-    local done, result
-    if core.file.stat(folder, "changes.carried") then
-      -- It had come to its end, and was only not told.
-      done, result = pcall(landing.forget, run, dir)
-    else
-      done, result = pcall(landing.undo, run, dir)
-    end
-    release()
-    if not done then error(result, 0) end
-    return result
-  end)
-  if ok and not undone then return end
-  run.emit("warning", { text = ok
-    and "a merge that was interrupted is brought back: what the agent made is in its worktree"
-    or ("a merge that was interrupted is not brought back: %s; see %s"):format(
-      type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(overlay.folder(dir))) })
-end
-
---- The folders of a run's steps in which a merge was begun.
-local function begun_merges(run)
-  local root = core.file.root(run.absolute(run.sidecar))
-  local list, dirs = {}, { run.sidecar }
-  for _, entry in ipairs(root and core.file.list(root, "steps") or {}) do
-    if entry.type == "directory" then dirs[#dirs + 1] = run.sidecar .. "/steps/" .. entry.name end
-  end
-  for _, dir in ipairs(dirs) do
-    local folder = core.file.root(run.absolute(dir))
-    if folder and core.file.stat(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
-  end
-  return list
-end
-
---- Whether what an agent made is in the work tree in part: a host was ended while it merged.
----@param run { absolute: fun(path: string), sidecar: string }
----@return boolean
-function M.is_half_merged(run)
-  for _, place in ipairs(begun_merges(run)) do
-    if core.file.stat(place.folder, "landing/record") and not core.file.stat(place.folder, "changes.carried") then
-      return true
-    end
-  end
-  return false
-end
-
---- Brings back what hosts before this one had begun to merge, and did not end: nobody is to work on half of it, and
---- the step that it was for may be another one by now. What the agent made is in its worktree.
+--- Ends what a host had merged that could not tell it any more, for an attempt that nobody goes on with.
 ---@param run table
-function M.bring_back(run)
-  for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param path string   of the worktree
+---@return string[]? paths  that were merged; nil where nothing was
+function M.end_merged(run, key, dir, path)
+  local carried = carried_record.read(run, dir)
+  if not carried then return nil end
+  return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
 end
 
---- One that was left, for a person.
----@param path string
----@return string
-function M.text(path)
-  return ("worktree: %s (%s drops it)"):format(core.text.printable(path, 400), M.removal(path))
+--- What an attempt that is given up has left: says where its worktree is, which is the user's from now on. Gives the
+--- files that were merged already, by a host that could not tell any more.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param path string?  of the worktree
+---@param replaced boolean?  another attempt gets one in its place, and tells what was in it
+---@return string[]? paths
+function M.give_up(run, key, dir, path, replaced)
+  local paths = path and M.end_merged(run, key, dir, path)
+  if paths or not path then return paths end
+  local folder, name = split(path)
+  local root = not replaced and core.file.root(folder)
+  if root and core.file.stat(root, name) then
+    keep { path = path }
+    run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
+      leftovers.removal(path)) })
+  end
 end
 
 --- The worktrees that a run has left.
@@ -561,13 +570,25 @@ end
 ---@param id string
 ---@return string[] paths  absolute
 function M.left(home, id)
-  local parent, paths = parent_of(home), core.json.array {}
+  local parent, paths, known = parent_of(home), core.json.array {}, {}
+  local function add(folder, name)
+    local path = folder .. "/" .. name
+    if name:gsub("^%d+%-", ""):sub(1, #id + 1) ~= id .. "-" or known[path] then return end
+    known[path] = true
+    paths[#paths + 1] = path
+  end
   local root = parent and core.file.root(parent)
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
-    local name = entry.name:gsub("^%d+%-", "")
-    if entry.type == "directory" and name:sub(1, #id + 1) == id .. "-" then
-      paths[#paths + 1] = parent .. "/" .. entry.name
-    end
+    if entry.type == "directory" then add(parent, entry.name) end
+  end
+  -- Those from before the repository was moved are on git's list alone.
+  local base, common = state_folder.path(), select(3, host_git.dirs(home.top))
+  local admins = base and common and core.file.root(common .. "/worktrees")
+  for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do
+    local text = entry.type == "directory" and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""
+    local folder, name = text:match("^(.*)/([^/]+)/%.git\n?$")
+    local there = folder and folder:sub(1, #base + 11) == base .. "/worktrees/" and core.file.root(folder)
+    if there and core.file.stat(there, name) then add(folder, name) end
   end
   table.sort(paths)
   return paths

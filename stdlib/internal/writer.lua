@@ -1,5 +1,6 @@
 --- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
---- as it works, or a merge; and of whoever makes or removes a worktree, at which git itself looks at all the others.
+--- as it works, or a merge; of a merge alone, for whoever must not look at half of it; and of whoever makes or removes
+--- a worktree, at which git itself looks at all the others.
 local duration = require "moonlet.duration"
 local host_failure = require "moonlet.internal.host_failure"
 
@@ -33,11 +34,12 @@ local function shown(holder)
   return holder and holder ~= "" and ": " .. core.text.printable(holder, 200) or ""
 end
 
-local function what_of(name)
-  return name == "writer.lock" and "another step writes the work tree" or "another run makes or removes a worktree"
-end
+local doings = { ["writer.lock"] = "another step writes the work tree",
+  ["merge.lock"] = "another step merges, or begins with what the work tree holds" }
 
-local function hold(run, key, name, id, patience)
+local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
+
+local function hold(run, key, name, id, patience, clock)
   local root, err = core.file.root(run.home.agent_path)
   if not root then error(err, 0) end
   local who = run.id .. " " .. key
@@ -53,16 +55,55 @@ local function hold(run, key, name, id, patience)
       error({ kind = "failed", message = ("%s for longer than %s already%s"):format(what_of(name),
         duration.text(patience), shown(holder)), at = run.absolute(lock), hint = "end it, then resume this run" }, 0)
     end
+    if clock then clock(true) end
     core.task.sleep(tries < told_after and short_ms or long_ms)
   end
 end
 
---- Takes the work tree; waits while another has it. Gives the function that lets go of it.
+--- How long others have the work tree says nothing of whoever waits: the time of a clean-up does not run meanwhile, but
+--- where somebody has cancelled the run, and is to wait no longer than for that.
+local function clock_of(run)
+  local stopped = false
+  return function(waits)
+    local stop = waits and not (run.cancels or run.is_cancelled and run.is_cancelled())
+    if stop == stopped then return end
+    stopped = stop
+    if stop then core.task.stop_clock() else core.task.start_clock() end
+  end
+end
+
+local function hold_patiently(run, key, name, id, patience)
+  local clock = clock_of(run)
+  local ok, release, root = pcall(hold, run, key, name, id, patience, clock)
+  clock(false)
+  if not ok then error(release, 0) end
+  return release, root
+end
+
+--- Keeps merges away, and waits for one that is under way; an agent in place may work on.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
-function M.hold(run, key, patience) return (hold(run, key, "writer.lock", "", patience)) end
+function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
+
+--- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
+---@param run table
+---@param key string
+---@param patience integer?  ms, after which it raises
+---@return fun()
+function M.hold(run, key, patience)
+  local release = hold_patiently(run, key, "writer.lock", "", patience)
+  local ok, merged = pcall(M.hold_merges, run, key, patience)
+  if not ok then
+    release()
+    error(merged, 0)
+  end
+  return function()
+    merged()
+    release()
+  end
+end
 
 --- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
 --- that it need not wait for it.
@@ -72,7 +113,7 @@ function M.hold(run, key, patience) return (hold(run, key, "writer.lock", "", pa
 function M.hold_for_agent(run, key)
   -- The same for a host that goes on: the agent may have outlived the one that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
-  local release, root = hold(run, key, "writer.lock", id)
+  local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()
   return function()
     core.file.remove(root, ("writer-%s.lock"):format(id))

@@ -6,6 +6,8 @@ local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
 local run_record = require "moonlet.internal.run_record"
+local half_merges = require "moonlet.internal.half_merges"
+local leftovers = require "moonlet.internal.leftovers"
 local worktree = require "moonlet.internal.worktree"
 local values = require "moonlet.internal.values"
 
@@ -36,15 +38,14 @@ end
 --- Whether there is something to cancel: a run that has not come to its end, or that waits for a person or a time.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
---- Closes the record of a run that nobody drives. False when somebody does by now.
-local function close_record(home, id, rec)
+--- What a record had of the files of its run, before another is written.
+local function bound(rec)
+  return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
+end
+
+--- Writes the record of a run that nobody drives, and binds its files to it. False when somebody does by now.
+local function put_record(home, id, rec, was)
   local root = record_store.root(home)
-  local was = { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
-  rec.ended, rec.verdict = true, "cancelled"
-  rec.parked, rec.until_ms = core.json.array {}, nil
-  rec.exit_code = run_record.exit_codes.cancelled
-  rec.ended_at = core.clock.iso(core.clock.wall())
-  rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
   local tree = integrity.tree(root, rec.sidecar)
   if tree then
     local key = integrity.key(root, id)
@@ -64,6 +65,17 @@ local function close_record(home, id, rec)
   err = ledger.put(home, id, text)
   if err then ledger.without(err) end
   return true
+end
+
+--- Closes the record of a run that nobody drives. False when somebody does by now.
+local function close_record(home, id, rec)
+  local was = bound(rec)
+  rec.ended, rec.verdict = true, "cancelled"
+  rec.parked, rec.until_ms = core.json.array {}, nil
+  rec.exit_code = run_record.exit_codes.cancelled
+  rec.ended_at = core.clock.iso(core.clock.wall())
+  rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
+  return put_record(home, id, rec, was)
 end
 
 --- Whether its script may have set up what nobody has put in order: it parked before that, or its host was ended.
@@ -91,17 +103,28 @@ local function clean_up(home, id, rec)
   return ok
 end
 
---- What a host that was killed had begun to merge, in the work tree where that was.
-local function bring_back(home, id, rec)
+--- The run for what is merged of it, in the work tree where that was; nil where that is gone, and all with it.
+local function place_of(home, id, rec)
   local ok, there = pcall(function() return home_module.of_run(home, (record_store.as_given(home, rec))) end)
-  -- Where that is gone, so is what was merged in it.
-  if not ok then return end
-  home = there
-  worktree.bring_back { home = home, id = id, top = home.top, sidecar = rec.sidecar,
-    absolute = function(path) return home.agent_path .. "/" .. path end,
+  if not ok then return nil end
+  return { home = there, id = id, top = there.top, sidecar = rec.sidecar,
+    absolute = function(path) return there.agent_path .. "/" .. path end,
     emit = function(_, info)
       core.system.print(2, ("moonlet: %s: %s\n"):format(id, core.text.printable(info.text, 600)))
     end }
+end
+
+--- Brings back what the host of a run that has ended had begun to merge, and could not. False when somebody drives the
+--- run by now.
+local function end_half_merge(home, id, rec)
+  local place = place_of(home, id, rec)
+  if not place or not half_merges.is_half_merged(place) then return true end
+  half_merges.bring_back(place)
+  if half_merges.is_half_merged(place) then
+    error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
+      message = ("%s has ended, and what it had begun to merge is still in the work tree in part"):format(id) }, 0)
+  end
+  return put_record(home, id, rec, bound(rec))
 end
 
 --- Says what agents had changed when nobody drove the run any more: it may have been paid for.
@@ -109,9 +132,24 @@ local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
     core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
-      .. "%s drops it\n"):format(id, id, worktree.removal(path)))
+      .. "%s drops it\n"):format(id, id, leftovers.removal(path)))
   end
   return paths
+end
+
+--- Ends a run that nobody drives: what its keeper still holds is ended here, and the record closed. Gives the record as
+--- it is then; nil when somebody has begun to drive it meanwhile, who is to be asked then.
+local function end_open(home, id, rec)
+  local ended, err = pcall(core.runs.end_orphans, home.handle, id)
+  if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
+  if not ended then return nil end
+  local place = place_of(home, id, rec)
+  if place then half_merges.bring_back(place) end
+  if may_owe(home, id, rec) and clean_up(home, id, rec) then
+    rec = select(2, record_store.find(home, id))
+    if not is_open(rec) then return rec end
+  end
+  return not core.runs.holder(home.handle, id) and close_record(home, id, rec) and rec or nil
 end
 
 ---@param words string[]
@@ -127,23 +165,18 @@ function M.main(words)
   local home = home_module.open(found.repo)
   local id = record_store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
-  local rec
+  local ended
   repeat
     if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
-    rec = select(2, record_store.find(home, id))
-    if not is_open(rec) then break end
-    -- Nobody drives it: what its keeper still holds is ended here, and the record closed. Unless somebody has begun
-    -- to drive it meanwhile, who is to be asked then.
-    local ended, err = pcall(core.runs.end_orphans, home.handle, id)
-    if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
-    if ended then bring_back(home, id, rec) end
-    if ended and may_owe(home, id, rec) and clean_up(home, id, rec) then
-      rec = select(2, record_store.find(home, id))
-      if not is_open(rec) then break end
+    local rec = select(2, record_store.find(home, id))
+    if is_open(rec) then
+      ended = end_open(home, id, rec)
+    else
+      ended = end_half_merge(home, id, rec) and rec or nil
     end
-  until ended and not core.runs.holder(home.handle, id) and close_record(home, id, rec)
-  return { ok = true, command = "run cancel", run = record_store.envelope(home, rec), error = core.json.null,
-    result = { verdict = rec.verdict, worktrees = tell_left(home, id) } }, 0, ("%s: %s\n"):format(id, rec.verdict)
+  until ended
+  return { ok = true, command = "run cancel", run = record_store.envelope(home, ended), error = core.json.null,
+    result = { verdict = ended.verdict, worktrees = tell_left(home, id) } }, 0, ("%s: %s\n"):format(id, ended.verdict)
 end
 
 return M

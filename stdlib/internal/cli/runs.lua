@@ -231,7 +231,9 @@ local function show(words)
   end
   show_parked(id, rec, lines)
   show_steps(rec, lines)
-  local worktree = require "moonlet.internal.worktree"
+  local half_merges = require "moonlet.internal.half_merges"
+local leftovers = require "moonlet.internal.leftovers"
+local worktree = require "moonlet.internal.worktree"
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and rec.options.dry_run then
     lines[#lines + 1] = M.prepared(rec)
@@ -240,11 +242,11 @@ local function show(words)
   end
   local kept = driven and core.json.array {} or worktree.left(home, id)
   local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
-  if not driven and worktree.is_half_merged(place) then
+  if not driven and half_merges.is_half_merged(place) then
     lines[#lines + 1] = ("a merge was cut off, and is in the work tree in part: moonlet run resume %s, or cancel, "
       .. "brings it back"):format(id)
   end
-  for _, path in ipairs(kept) do lines[#lines + 1] = worktree.text(path) end
+  for _, path in ipairs(kept) do lines[#lines + 1] = leftovers.text(path) end
   lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. rec.sidecar
   return { ok = true, command = "run show", run = record_store.envelope(home, rec), error = null,
     result = { state = state_text(home, id, rec), parked = rec.parked or core.json.array {}, record = rec,

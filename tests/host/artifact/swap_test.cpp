@@ -137,6 +137,37 @@ TEST_CASE("a folder goes only when nothing is in it") {
   CHECK(mode_of(scratch / "f") == 0751);
 }
 
+#ifdef __linux__
+TEST_CASE("a new file has the access list that its folder hands on") {
+  Scratch a, b;
+  auto work = Dir::open(a.path());
+  auto stage = Dir::open(b.path());
+  REQUIRE(work);
+  REQUIRE(stage);
+  ::mkdir((a / "for").c_str(), 0755);
+  // u::rwx g::r-x g:65534:rwx m::rwx o::---
+  const unsigned char list[] = {2, 0,   0,   0,   1,   0,   7,  0, 255, 255, 255, 255, 4,   0,  5,
+                                0, 255, 255, 255, 255, 8,   0,  7, 0,   254, 255, 0,   0,   16, 0,
+                                7, 0,   255, 255, 255, 255, 32, 0, 0,   0,   255, 255, 255, 255};
+  const std::string folder = a / "for";
+  if (::setxattr(folder.c_str(), "system.posix_acl_default", list, sizeof list, 0) != 0) return;
+  for (const mode_t mode : {0666, 0777}) {
+    const std::string own = folder + "/own";
+    ::unlink(own.c_str());
+    ::close(::open(own.c_str(), O_CREAT | O_WRONLY, mode));
+    spit(b / "1", "new");
+    ::chmod((b / "1").c_str(), mode & ~022U);
+    REQUIRE(inherit(*stage, "1", *work, "for/below/f"));
+    char expected[256], found[256];
+    const auto size = ::getxattr(own.c_str(), "system.posix_acl_access", expected, 256);
+    REQUIRE(size > 0);
+    REQUIRE(::getxattr((b / "1").c_str(), "system.posix_acl_access", found, 256) == size);
+    CHECK(std::string(expected, size) == std::string(found, size));
+    CHECK(mode_of(b / "1") == mode_of(own));
+  }
+}
+#endif
+
 TEST_CASE("a file that takes the place of another one has its owner and attributes") {
   Scratch a, b;
   auto work = Dir::open(a.path());

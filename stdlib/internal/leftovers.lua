@@ -1,0 +1,46 @@
+--- How a person is told of worktrees that are left, and of what is in them alone.
+local names = require "moonlet.git.names"
+
+local M = {}
+
+--- The command that drops a worktree which was left.
+---@param path string
+---@return string
+function M.removal(path)
+  return "git worktree remove --force --force " .. (names.shell_word(path) or core.text.printable(path, 400))
+end
+
+--- The first of some paths.
+---@param list string[]
+---@return string
+function M.shown(list)
+  local more = #list > 8 and (" and %d more"):format(#list - 8) or ""
+  return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
+end
+
+--- What only a worktree has when its merge is done.
+---@param path string
+---@param left moonlet.LeftBehind
+---@return string?
+function M.left_behind(path, left)
+  local parts = {}
+  local function add(list, text)
+    if #list > 0 then parts[#parts + 1] = text:format(M.shown(list)) end
+  end
+  add(left.histories, "the agent made a repository of its own: the files in %s were carried over, its history was not")
+  add(left.files, "git does not take what the agent made as %s")
+  add(left.ours, "%s is in moonlet's own folder, where no agent writes, and was not carried over")
+  add(left.submodules, "that the agent removed the submodule %s was not carried over")
+  if #parts == 0 then return nil end
+  return ("%s, and is kept in %s; when you have what you want of it: %s"):format(table.concat(parts, "; "), path,
+    M.removal(path))
+end
+
+--- One that was left, for a person.
+---@param path string
+---@return string
+function M.text(path)
+  return ("worktree: %s (%s drops it)"):format(core.text.printable(path, 400), M.removal(path))
+end
+
+return M
