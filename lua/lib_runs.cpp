@@ -30,9 +30,12 @@ Result<void> end_orphans(Home& home, std::string_view id) {
   const int dir = run->dir().fd();
   if (keeper_is_alive(dir)) {
     auto live = keeper_live(dir);
-    if (!live) return live.error();
-    for (const LiveChildFrame& child : *live) (void)keeper_cancel(dir, child.number);
-    (void)keeper_shutdown(dir);
+    // Where nobody listens it is just ending by itself, and the sweep waits for that.
+    if (!live && live.error().kind != ErrorKind::kInvalid) return live.error();
+    if (live) {
+      for (const LiveChildFrame& child : *live) (void)keeper_cancel(dir, child.number);
+      (void)keeper_shutdown(dir);
+    }
   }
   constexpr std::int64_t kPatienceMs = 10'000;
   if (auto swept = sweep(dir, kPatienceMs); !swept) return swept.error();
