@@ -19,6 +19,8 @@ namespace moonlet {
 
 namespace {
 
+constexpr int kMostUnheard = 4;
+
 Journal& check_journal(lua_State* L) {
   Run& run = check_run(L);
   if (!run.journal) luaL_error(L, "the journal is not open");
@@ -66,8 +68,16 @@ int journal_collect(lua_State* L) {
   return 0;
 }
 
+/// Counts the records that the script has not heard of. Where they are many, ends of further
+/// children wait: first those that have ended are seen through, and who comes after them is
+/// started.
+void count_unheard(Run& run, int more) {
+  run.unheard_writes += more;
+  if (run.keeper) run.keeper->hold_ends(run.unheard_writes >= kMostUnheard);
+}
+
 int push_written(lua_State* L, Operation& operation) {
-  if (Run* run = Services::of(L).run.get()) --run->unheard_writes;
+  if (Run* run = Services::of(L).run.get()) count_unheard(*run, -1);
   const auto& write = static_cast<JournalWrite&>(operation);
   if (!write.result().ok()) return raise_error(L, write.result().error());
   return 0;
@@ -88,7 +98,7 @@ int journal_append(lua_State* L) {
   }
   Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
   pending.operation = journal.append(Services::of(L).redactor.apply(body));
-  ++run.unheard_writes;
+  count_unheard(run, 1);
   return scheduler.await(L);
 }
 

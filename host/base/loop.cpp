@@ -8,12 +8,18 @@ Loop::Loop(const Clock& clock) : clock_(clock) {
   failure_ = -uv_loop_init(&loop_);
   if (failure_ != 0) return;
   uv_timer_init(&loop_, &wake_);
-  wake_.data = this;
+  uv_idle_init(&loop_, &poll_at_once_);
+  uv_check_init(&loop_, &after_poll_);
+  wake_.data = after_poll_.data = this;
 }
 
 Loop::~Loop() {
   if (failure_ != 0) return;
-  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  for (auto* handle :
+       {reinterpret_cast<uv_handle_t*>(&wake_), reinterpret_cast<uv_handle_t*>(&poll_at_once_),
+        reinterpret_cast<uv_handle_t*>(&after_poll_)}) {
+    uv_close(handle, nullptr);
+  }
   // Owners close their handles before the loop goes; their close callbacks run here.
   while (uv_run(&loop_, UV_RUN_NOWAIT) != 0) {
   }
@@ -32,12 +38,22 @@ void Loop::cancel(TimerId id) {
 }
 
 void Loop::arm() {
-  if (timers_.empty()) {
+  const std::int64_t wait =
+      timers_.empty() ? 0 : timers_.begin()->first.first - clock_.monotonic_ms();
+  const bool due = !timers_.empty() && wait <= 0;
+  // A timer of libuv's that is due at once may be called again and again before it polls.
+  if (due) {
+    uv_idle_start(&poll_at_once_, [](uv_idle_t*) {});
+    uv_check_start(&after_poll_,
+                   [](uv_check_t* check) { static_cast<Loop*>(check->data)->fire_due(); });
+  } else {
+    uv_idle_stop(&poll_at_once_);
+    uv_check_stop(&after_poll_);
+  }
+  if (due || timers_.empty()) {
     uv_timer_stop(&wake_);
     return;
   }
-  std::int64_t wait =
-      std::max<std::int64_t>(timers_.begin()->first.first - clock_.monotonic_ms(), 0);
   // Without this libuv counts from its cached time, which lies in the past after a long callback.
   uv_update_time(&loop_);
   uv_timer_start(
@@ -46,7 +62,8 @@ void Loop::arm() {
 }
 
 void Loop::fire_due() {
-  // Timers added by a callback wait for the next turn, so a chain of zero delays cannot starve I/O.
+  // Timers added by a callback wait until others were heard, so a chain of zero delays cannot
+  // starve I/O.
   const std::uint64_t last = next_;
   const std::int64_t now = clock_.monotonic_ms();
   bool fired = false;

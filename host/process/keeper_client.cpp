@@ -51,6 +51,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   void cancel(std::uint32_t number);
   void shutdown();
+  void hold_ends(bool held);
   /// Ends everything; nothing is pending in the loop afterwards.
   void close();
   std::size_t live() const { return operations_.size(); }
@@ -63,6 +64,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   void stop_watching();
   void receive();
   void take_all();
+  void take_soon();
   bool take(const Frame& frame);
   void fail_soon(std::uint32_t number, Error error);
   void finish(std::uint32_t number, ChildExit exit);
@@ -89,7 +91,9 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   bool connected_ = true;
   bool ending_ = false;
   bool hung_up_ = false;  ///< nothing comes from it any more but what was read already
-  bool more_ = false;     ///< what was read already is taken in the next turn
+  bool more_ = false;     ///< what was read already is taken later
+  bool held_ = false;     ///< nothing is taken
+  bool stalled_ = false;  ///< something would have been
   bool referenced_ = true;
   std::string token_;
   Error refusal_;
@@ -156,8 +160,12 @@ void KeeperLink::watch() {
     // What it said last may still be there to be read; its end comes with that.
     channel_->discard();
   }
-  int events = UV_READABLE | (channel_->pending() ? UV_WRITABLE : 0);
-  if (events != polled_) {
+  // What waits in the socket would wake the loop again and again.
+  const int events = (stalled_ ? 0 : UV_READABLE) | (channel_->pending() ? UV_WRITABLE : 0);
+  if (events == 0) {
+    polled_ = 0;
+    uv_poll_stop(poll_);
+  } else if (events != polled_) {
     polled_ = events;
     uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int) {
       auto* link = static_cast<KeeperLink*>(poll->data);
@@ -272,6 +280,10 @@ void KeeperLink::take_all() {
   auto self = shared_from_this();
   more_ = false;
   while (connected_) {
+    if (held_) {
+      more_ = stalled_ = true;
+      return;
+    }
     auto frame = channel_->next();
     if (frame && !*frame) break;
     if (!frame || !take(**frame)) {
@@ -279,13 +291,22 @@ void KeeperLink::take_all() {
       break;
     }
     if ((*frame)->type != FrameType::kExit || !connected_) continue;
-    more_ = true;
-    loop_.after(0, [weak = weak_from_this()] {
-      if (auto link = weak.lock()) link->take_all();
-    });
+    take_soon();
     return;
   }
   if (hung_up_ && connected_) gone();
+}
+
+void KeeperLink::take_soon() {
+  more_ = true;
+  loop_.after(0, [weak = weak_from_this()] {
+    if (auto link = weak.lock()) link->take_all();
+  });
+}
+
+void KeeperLink::hold_ends(bool held) {
+  held_ = held;
+  if (!held && std::exchange(stalled_, false)) take_soon();
 }
 
 bool KeeperLink::take(const Frame& frame) {
@@ -541,6 +562,8 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
 std::size_t Keeper::live() const { return link_->live(); }
 void Keeper::shutdown() { link_->shutdown(); }
 const std::string& Keeper::token() const { return link_->token(); }
+void Keeper::hold_ends(bool held) { link_->hold_ends(held); }
+
 bool Keeper::superseded() const { return link_->superseded(); }
 
 }  // namespace moonlet

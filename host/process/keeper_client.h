@@ -94,6 +94,9 @@ class Keeper {
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Children that have not completed.
   std::size_t live() const;
+  /// While `held` no child completes, nor is anything else heard of the keeper: for a host that has
+  /// enough to do with those that did. Not for long.
+  void hold_ends(bool held);
   /// Asks the keeper to end once its last child has completed; spawn() then only gives kNotStarted.
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.
