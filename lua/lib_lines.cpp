@@ -13,7 +13,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kLongestLine = 6 << 20;  // as stream.line_cap
+constexpr std::size_t kLongestLine = 5 << 20;  // as stream.line_cap
 constexpr std::size_t kMostValues = 100'000;   // an object of so many takes some 30 MB for a moment
 constexpr std::size_t kCollectEvery = 2 << 20;  // bytes of lines
 

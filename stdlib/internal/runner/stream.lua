@@ -4,7 +4,7 @@ local M = {}
 
 local null = core.json.null
 
-M.line_cap = 6 << 20     -- bytes of one line; of a longer one that much is read
+M.line_cap = 5 << 20     -- bytes of one line; of a longer one that much is read
 M.text_cap = 4 << 20     -- bytes of an answer that are kept
 local message_cap = 4000
 local most_files, most_denied, most_open, most_warnings = 2000, 100, 256, 50
