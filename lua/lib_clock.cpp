@@ -45,11 +45,8 @@ int clock_random_hex(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"monotonic", guard<clock_monotonic>},
-    {"wall", guard<clock_wall>},
-    {"iso", guard<clock_iso>},
-    {"random_hex", guard<clock_random_hex>},
-    {nullptr, nullptr},
+    {"monotonic", guard<clock_monotonic>},   {"wall", guard<clock_wall>}, {"iso", guard<clock_iso>},
+    {"random_hex", guard<clock_random_hex>}, {nullptr, nullptr},
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ struct Services {
   /// Where the result of a command (1) and what a person reads beside it (2) go.
   std::function<void(int stream, std::string_view text)> print;
   std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
-  bool detached = false;  ///< what is printed goes to a file of the run
+  bool detached = false;                 ///< what is printed goes to a file of the run
   bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
   std::function<bool()> take_continued;  ///< true once after the process was stopped and went on
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked

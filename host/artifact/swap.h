@@ -25,7 +25,8 @@ Result<void> swap_files(const Dir& dir, std::string_view path, const Dir& other,
 
 /// Prepares `rel` of `dir` for the place `path` of `place`: it gets the owner, the group and the
 /// extended attributes of the file there, or, where there is none, the group and the access list
-/// that a folder hands on to what is made in it. As far as this user may: what is refused stays as it is.
+/// that a folder hands on to what is made in it. As far as this user may: what is refused stays as
+/// it is.
 Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place, std::string_view path);
 
 /// Gives a regular file these permission bits.

@@ -140,7 +140,8 @@ void Supervisor::not_started(StartFrame& frame, Error error) {
   ChildExit told = child.exit;
   if (!frame.tells_all) {
     // Its words may name the program or the folder.
-    told.error.message = "it could not be started; the log does not tell more, for a secret is in it";
+    told.error.message =
+        "it could not be started; the log does not tell more, for a secret is in it";
     told.error.hint.clear();
     told.error.at.clear();
   }

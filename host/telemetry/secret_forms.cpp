@@ -59,10 +59,12 @@ NameClass classify(std::string_view name) {
     for (std::string_view part : {"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL"}) {
       if (word.find(part) != std::string::npos) return NameClass::kSecret;
     }
-    if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"})) return NameClass::kSecret;
+    if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"}))
+      return NameClass::kSecret;
     // PWD alone is the working directory.
     if (word == "PWD" && i > 0) return NameClass::kSecret;
-    if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK", "DSN"})) {
+    if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK",
+                      "DSN"})) {
       best = NameClass::kMaybe;
     }
     for (std::string_view tail : {"TOKEN", "TOKENS", "APIKEY", "ACCESSKEY", "COOKIE"}) {
