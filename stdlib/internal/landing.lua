@@ -2,6 +2,7 @@
 --- to be done is on record first, each file is exchanged with what was there as one step, and what came out
 --- is looked at before it is let go. What the user changed meanwhile is put back.
 local overlay = require "moonlet.internal.overlay"
+local leftovers = require "moonlet.internal.leftovers"
 local turn = require "moonlet.internal.turn"
 
 local M = {}
@@ -199,10 +200,9 @@ local function let_go(run, dir, changed)
   local folder, shown, put_aside = free_folder(root), {}, false
   for i, entry in ipairs(changed) do
     put_aside = put_aside or entry.base ~= ""
-    if i <= 8 then shown[i] = entry.path end
+    shown[i] = entry.path
   end
-  if #changed > 8 then shown[9] = ("and %d more"):format(#changed - 8) end
-  local text = core.text.printable(table.concat(shown, ", "), 400)
+  local text = leftovers.shown(shown)
     .. ": changed since what the agent made was merged there, so it is left as it is"
   if put_aside then text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder) end
   run.emit("warning", { text = text })

@@ -195,12 +195,13 @@ end
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
-  local by_task, of_task = find_task(home, root, text)
   local number = text:match("^[Rr]?%-?0*(%d+)$")
   local id = number and ("R-%03d"):format(tonumber(number)) or text
   if root and id:match("^R%-%d+$") then
     local value = M.read(root, id)
-    if value and by_task and by_task ~= id and text ~= id then
+    -- Whoever gives the whole id means the run, and asks often.
+    local by_task = value and text ~= id and find_task(home, root, text)
+    if by_task and by_task ~= id then
       error(record.invalid(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
         ("say %s or %s"):format(by_task, id)), 0)
     end
@@ -210,6 +211,7 @@ function M.find(home, text)
         "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
     end
   end
+  local by_task, of_task = find_task(home, root, text)
   if by_task then return by_task, of_task end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
     "moonlet run list shows them"), 0)

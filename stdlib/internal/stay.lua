@@ -3,6 +3,7 @@
 --- as a beginning for another attempt.
 local guarded = require "moonlet.internal.guarded"
 local journal = require "moonlet.internal.journal"
+local leftovers = require "moonlet.internal.leftovers"
 local look = require "moonlet.internal.look"
 local scope = require "moonlet.internal.scope"
 local workspace = require "moonlet.internal.workspace"
@@ -64,19 +65,11 @@ local function warn(job, text)
   job.run.emit("warning", { step = job.step.key, text = text })
 end
 
---- The first of some paths, for a person.
----@param paths string[]
----@return string
-function M.shown(paths)
-  local first = table.concat(paths, ", ", 1, math.min(#paths, 8))
-  return core.text.printable(first, 400) .. (#paths > 8 and ", …" or "")
-end
-
 ---@param paths string[]
 ---@return string
 function M.ended_text(paths)
   return ("it was ended, and has changed %d %s by then: %s"):format(#paths, #paths == 1 and "file" or "files",
-    M.shown(paths))
+    leftovers.shown(paths))
 end
 
 --- What an attempt that is not over, or whose answer is not taken, has done in its place. Of one that has no end it is

@@ -2,6 +2,7 @@
 local attempts = require "moonlet.internal.attempt"
 local guarded = require "moonlet.internal.guarded"
 local journal = require "moonlet.internal.journal"
+local leftovers = require "moonlet.internal.leftovers"
 local look = require "moonlet.internal.look"
 local past = require "moonlet.internal.past"
 local stay = require "moonlet.internal.stay"
@@ -51,7 +52,7 @@ local function tell_left(run, key, last, state)
     touched, changed = find_left(run, key, last, state)
   end
   if not touched and not (changed and changed[1]) then return end
-  text = touched and guarded.error(touched).message or text and ("%s: %s"):format(text, stay.shown(changed))
+  text = touched and guarded.error(touched).message or text and ("%s: %s"):format(text, leftovers.shown(changed))
     or stay.ended_text(changed)
   tell(run, key, text)
   changed = changed and core.json.array(changed)

@@ -2,6 +2,7 @@
 --- user has as all others. What lies in nested repositories is theirs. So much that a copy would cost more than it is
 --- worth is left out, and told.
 local host_git = require "moonlet.internal.host_git"
+local leftovers = require "moonlet.internal.leftovers"
 local own_index = require "moonlet.internal.own_index"
 local turn = require "moonlet.internal.turn"
 
@@ -34,9 +35,8 @@ end
 
 local function tell(run, key, paths, why)
   if #paths == 0 then return end
-  local more = #paths > 8 and (" and %d more"):format(#paths - 8) or ""
-  run.emit("warning", { step = key, text = ("the worktree begins without %s%s, which git does not track: %s"):format(
-    core.text.printable(table.concat(paths, ", ", 1, math.min(#paths, 8)), 300), more, why) })
+  run.emit("warning", { step = key, text = ("the worktree begins without %s, which git does not track: %s"):format(
+    leftovers.shown(paths), why) })
 end
 
 --- Those to begin with.

@@ -115,6 +115,7 @@ end
 
 --- Counts again what is on record of a step that is told from the journal.
 ---@param run table
+---@param key string
 ---@param notes table
 function M.tell(run, key, notes)
   for _, name in ipairs { "validation", "degraded" } do
