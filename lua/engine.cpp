@@ -103,7 +103,7 @@ class Engine::Impl {
 
  private:
   Result<Outcome> drive(LuaState& state, Scheduler& scheduler, const std::shared_ptr<Task>& task);
-  Result<Outcome> end_killed(Services& services, LuaState& state);
+  Result<Outcome> end_without_it(Services& services, LuaState& state, const Error& why);
   Result<Outcome> read_outcome(lua_State* L, const Task& task, const Scheduler& scheduler);
 
   EngineOptions options_;
@@ -141,6 +141,7 @@ Error kill_error(const LuaState& state) {
   error.kind = state.kill_kind();
   error.message = state.killed();
   error.at = state.killed_at();
+  error.hint = "the script does too much by itself: let it wait for something, or do less";
   return error;
 }
 
@@ -159,7 +160,8 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
       continue;
     }
     // The wake-up handle alone does not keep the loop: with nothing pending no task can go on.
-    if (!loop_.run_once() && !cancel_asked_.load() && !scheduler.has_ready()) {
+    const bool to_be_told = !cancelled && cancel_asked_.load();
+    if (!loop_.run_once() && !to_be_told && !scheduler.has_ready()) {
       Error error;
       error.message = "the script waits for something that can never happen";
       error.hint = "every task of it waits for another one";
@@ -173,9 +175,10 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
   return read_outcome(state.main(), *task, scheduler);
 }
 
-/// The host's last words about a run whose Lua was killed. Its coroutines are never resumed.
-Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state) {
-  const Error killed = kill_error(state);
+/// The host's last words about a run whose Lua was killed, or came to nothing. Its coroutines are
+/// never resumed.
+Result<Outcome> Engine::Impl::end_without_it(Services& services, LuaState& state,
+                                             const Error& why) {
   if (services.run) services.run->keeper.reset();
   state.revive();
   Scheduler scheduler(state, loop_);
@@ -183,11 +186,12 @@ Result<Outcome> Engine::Impl::end_killed(Services& services, LuaState& state) {
   lua_settop(L, 0);
   lua_gc(L, LUA_GCCOLLECT);
   if (!push_entry(L, "killed")) return read_error(L, -1);
-  lua_pushlstring(L, killed.message.data(), killed.message.size());
-  lua_pushlstring(L, killed.at.data(), killed.at.size());
-  const std::string_view kind = to_string(killed.kind);
-  lua_pushlstring(L, kind.data(), kind.size());
-  auto task = scheduler.start_main(3);
+  const std::string_view kind = to_string(why.kind);
+  for (std::string_view word : {std::string_view(why.message), std::string_view(why.at), kind,
+                                std::string_view(why.hint)}) {
+    lua_pushlstring(L, word.data(), word.size());
+  }
+  auto task = scheduler.start_main(4);
   cancel_asked_.store(false);  // what it asked for has happened; these are the last words
   return drive(state, scheduler, task);
 }
@@ -209,14 +213,19 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   open_sandbox(L);
   open_modules(L);
   Result<Outcome> outcome = Error{};
+  bool ended = false;
   {
     Scheduler scheduler(state, loop_);
     if (!push_entry(L, "main")) return read_error(L, -1);
     push_words(L, words);
     auto task = scheduler.start_main(1);
     outcome = drive(state, scheduler, task);
+    ended = task->done() && !state.is_killed();
   }
-  if (state.is_killed()) outcome = end_killed(services, state);
+  if (!ended) {
+    const Error why = state.is_killed() ? kill_error(state) : outcome.error();
+    outcome = end_without_it(services, state, why);
+  }
   services.drop_run();
   return outcome;
 }

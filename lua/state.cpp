@@ -18,6 +18,8 @@ namespace {
 constexpr int kHookCount = 1000;
 constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
+/// A watchdog that wakes up so late was stopped, and the whole process with it.
+constexpr std::int64_t kStoppedNs = 1'000'000'000;
 /// What a script that is to end gets until it comes to a wait by itself.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
@@ -342,16 +344,22 @@ LuaState::HostWork::~HostWork() {
   state_.host_works_.store(false);
 }
 
+/// When the stretch of Lua with this deadline was begun: the process may have been stopped between
+/// that and the watchdog's hearing of it.
+std::int64_t LuaState::began(std::int64_t deadline) const {
+  return deadline > 0 ? deadline - limits_.run_ms * 1'000'000 : steady_ns();
+}
+
 void LuaState::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
-  std::int64_t expected = steady_ns();
+  std::int64_t expected = began(deadline_.load());
   while (!stop_) {
     const std::int64_t deadline = deadline_.load();
     if (deadline == 0) {
       overdue_ticks_ = 0;
       watching_ = false;
       changed_.wait(lock, [this] { return stop_ || watching_; });
-      expected = steady_ns();
+      expected = began(deadline_.load());
       continue;
     }
     const std::int64_t now = steady_ns();
@@ -367,7 +375,7 @@ void LuaState::watch() {
 LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) {
   const std::int64_t end = budget_end_.load();
   Kill reason = kNone;
-  if (now > deadline) {
+  if (now > std::max(deadline, continued_at_ + limits_.run_ms * 1'000'000)) {
     reason = kTime;
   } else if (limits_.cancel_asked != nullptr && limits_.cancel_asked->load()) {
     reason = kCancel;
@@ -384,13 +392,15 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) 
 
 /// `late`: how much later than asked for the watchdog woke up.
 void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
+  // That time was not Lua's. It is noted whatever goes on: the thread that runs Lua may have come to
+  // some work of the host's before the watchdog woke up.
+  if (late > kStoppedNs) {
+    continued_at_ = now;
+    impatient_deadline_ = 0;
+  }
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
-    if (late > 1'000'000'000) {  // the whole process was stopped: that is not Lua's time
-      deadline_.compare_exchange_strong(deadline, deadline + late);
-      return;
-    }
     // Only when the code that this deadline was for still runs.
     const Kill reason = reason_to_end(deadline, now);
     if (reason == kNone || !deadline_.compare_exchange_strong(deadline, kExpired)) return;

@@ -104,6 +104,7 @@ class LuaState {
 
   void arm();
   void disarm();
+  std::int64_t began(std::int64_t deadline) const;
   void watch();
   Kill reason_to_end(std::int64_t deadline, std::int64_t now);
   void tick(std::int64_t deadline, std::int64_t now, std::int64_t late);
@@ -141,9 +142,10 @@ class LuaState {
   std::atomic<std::int64_t> budget_end_{0};
   std::atomic<bool> host_works_{false};
   pthread_t lua_thread_{};               // guarded by mutex_
-  int overdue_ticks_ = 0;                // the watchdog's own, as are the next two
+  int overdue_ticks_ = 0;                // the watchdog's own, as are the next three
   std::int64_t impatient_deadline_ = 0;  // the stretch of Lua that somebody waits for the end of
   std::int64_t impatient_since_ = 0;
+  std::int64_t continued_at_ = 0;  // the moment (steady, ns) at which a stopped process went on
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -104,17 +104,19 @@ function M.main(words)
 end
 
 --- Ends what was running when Lua was killed: for its time or memory, or because it went on when it
---- was to end. Called by the engine with the reason, the line of the script and the kind of error,
---- in place of the main task.
+--- was to end, or when nothing was left that it could wait for. Called by the engine with the reason,
+--- the line of the script, the kind of error and a hint, in place of the main task.
 ---@param message string
 ---@param at string
 ---@param kind string
+---@param hint string
 ---@return integer exit_code, string envelope
-function M.killed(message, at, kind)
-  local err = { kind = kind, message = message, at = at ~= "" and at or nil,
-    hint = "the script does too much by itself: let it wait for something, or do less" }
-  local envelope, code = run_module.killed(err)
-  if not envelope then
+function M.killed(message, at, kind, hint)
+  local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
+  local ended, envelope, code = pcall(run_module.killed, err)
+  if not ended then
+    envelope, code = failure(output.command or "run", envelope)
+  elseif not envelope then
     envelope, code = failure(output.command or "run", err)
     -- A config that does not even come to its end is wrong, and nothing was started.
     local reading = kind == "limit" and require("moonlet.internal.config").reading

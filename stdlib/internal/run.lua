@@ -458,6 +458,14 @@ local function abandon()
   M.current = nil
 end
 
+--- Ends the run. Where its record cannot be written that is raised.
+local function finish_or_abandon(run, ok, result)
+  local recorded, envelope, code = pcall(finish, run, ok, result)
+  if recorded then return envelope, code end
+  abandon()
+  error(envelope, 0)
+end
+
 --- Runs a created run to its end. Returns the envelope and the exit code.
 ---@param run table
 ---@return table envelope, integer exit_code
@@ -466,10 +474,7 @@ function M.execute(run)
   local ok, result = run_body(run)
   local settled, why = pcall(unreached.settle, run, ok, result)
   if ok and not settled then ok, result = false, why end
-  local recorded, envelope, code = pcall(finish, run, ok, result)
-  if recorded then return envelope, code end
-  abandon()
-  error(envelope, 0)
+  return finish_or_abandon(run, ok, result)
 end
 
 --- What the prepared agents may come to, as a line for people.
@@ -500,10 +505,7 @@ function M.dry_run(run)
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0 }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
-    local recorded, envelope, code = pcall(finish, run, ok, result)
-    if recorded then return envelope, code end
-    abandon()
-    error(envelope, 0)
+    return finish_or_abandon(run, ok, result)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
@@ -522,12 +524,12 @@ function M.dry_run(run)
   return envelope, 0
 end
 
---- Ends the current run after Lua was killed for what it used.
+--- Ends the current run after Lua was killed for what it used. Raises what hinders its record.
 ---@param err table
 ---@return table? envelope, integer? exit_code
 function M.killed(err)
   if not M.current then return nil end
-  return finish(M.current, false, err)
+  return finish_or_abandon(M.current, false, err)
 end
 
 return M

@@ -1,6 +1,8 @@
 #include "lua/state.h"
 
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -152,6 +154,52 @@ TEST_CASE("what the host works at is not Lua's time, and Lua's own is no longer 
   lua_pop(L, 1);
   CHECK(lua.run("slow() slow() return 'went on'") == "went on");
   CHECK(is_killed(lua.run("slow() while true do end")));
+}
+
+namespace {
+
+int stop_process(lua_State*) {
+  raise(SIGSTOP);
+  return 0;
+}
+
+int work_for_a_while(lua_State* L) {
+  const LuaState::HostWork work(L);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  return 0;
+}
+
+/// In a process of its own, which is stopped meanwhile for twice the time that Lua has.
+[[noreturn]] void run_stopped(const char* script) {
+  LuaFixture lua(limits_of(1000, 256));
+  lua_State* L = lua.state.main();
+  push_module_environment(L, true);
+  lua_pushcfunction(L, stop_process);
+  lua_setfield(L, -2, "stop");
+  lua_pushcfunction(L, work_for_a_while);
+  lua_setfield(L, -2, "work");
+  lua_pop(L, 1);
+  _exit(lua.run(script) == "went on" ? 0 : 1);
+}
+
+}  // namespace
+
+TEST_CASE("time for which the process is stopped is not Lua's, whatever goes on after it") {
+  for (const char* script : {"stop() for _ = 1, 3e6 do end return 'went on'",
+                             "work() stop() work() for _ = 1, 3e6 do end work() return 'went on'"}) {
+    INFO(script);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) run_stopped(script);
+    int status = 0;
+    REQUIRE(waitpid(child, &status, WUNTRACED) == child);
+    REQUIRE(WIFSTOPPED(status));
+    std::this_thread::sleep_for(std::chrono::seconds(2));  // a real process, and no clock of ours
+    kill(child, SIGCONT);
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
 }
 
 TEST_CASE("states on two threads are killed apart from each other") {
