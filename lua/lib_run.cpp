@@ -160,11 +160,8 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written = run.still_ours();
-  if (written.ok()) {
-    written =
-        run.dir->dir().write_file("run.json", Services::of(L).redactor.apply(text), Durable::kYes);
-  }
+  written =
+      run.write(run.dir->dir(), "run.json", Services::of(L).redactor.apply(text), Durable::kYes);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -177,11 +174,8 @@ int run_write(lua_State* L) {
   const std::string_view text = check_text(L, 2);
   const bool later = lua_toboolean(L, 3) != 0;
   auto& written = push_box<Result<void>>(L);
-  written = run.still_ours();
-  if (written.ok()) {
-    written = run.agent->write_file(path, Services::of(L).redactor.apply(text),
-                                    later ? Durable::kNo : Durable::kYes);
-  }
+  written = run.write(*run.agent, path, Services::of(L).redactor.apply(text),
+                      later ? Durable::kNo : Durable::kYes);
   if (!written) return raise_error(L, written.error());
   if (later) run.unsynced.emplace_back(path);
   return 0;
@@ -298,7 +292,7 @@ int run_write_value(lua_State* L) {
   auto& written = push_box<Result<void>>(L);
   written = run.still_ours();
   if (written.ok()) written = run.dir->dir().make_dirs("values", durable);
-  if (written.ok()) written = run.agent->write_file(value_path(run, name), text, durable);
+  if (written.ok()) written = run.write(*run.agent, value_path(run, name), text, durable);
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -488,6 +482,13 @@ Result<Keeper*> Run::keep(Services& services) {
 }
 
 Result<void> Run::still_ours() const { return lock ? lock->check() : Result<void>(); }
+
+Result<void> Run::write(const Dir& where, std::string_view path, std::string_view text,
+                        Durable durable) const {
+  if (auto ours = still_ours(); !ours) return ours;
+  // Once more right before the old file goes: a process may be stopped for long while it writes.
+  return where.write_file(path, text, durable, [this] { return still_ours(); });
+}
 
 Home& check_home(lua_State* L, int index) {
   HomeBox* box = to_box<HomeBox>(L, index);

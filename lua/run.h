@@ -42,6 +42,9 @@ struct Run {
   /// kDenied when another process has taken the run over, while this one was stopped: nothing of
   /// it may be written any more.
   Result<void> still_ours() const;
+  /// Dir::write_file, for as long as the run is ours.
+  Result<void> write(const Dir& where, std::string_view path, std::string_view text,
+                     Durable durable) const;
 };
 
 /// The run; raises when none is driven.

@@ -356,7 +356,8 @@ Result<Fd> Dir::open_update(std::string_view rel) const {
   return open_regular(rel, "open for writing", O_RDWR | O_CREAT);
 }
 
-Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durable durable) const {
+Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durable durable,
+                             const std::function<Result<void>()>& may_replace) const {
   auto where = place(rel, "write");
   if (!where) return where.error();
   const std::string temporary = std::string(kTemporary) + random_hex(8);
@@ -372,6 +373,11 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
   if (number == 0 && durable == Durable::kYes && sync_bytes(fd.get()) != 0) number = errno;
   const int closing = fd.close();
   if (number == 0) number = closing;
+  const auto allowed = number == 0 && may_replace ? may_replace() : Result<void>();
+  if (!allowed) {
+    ::unlinkat(where->dir, temporary.c_str(), 0);
+    return allowed;
+  }
   if (number == 0 &&
       ::renameat(where->dir, temporary.c_str(), where->dir, where->name.c_str()) != 0) {
     number = errno;

@@ -93,8 +93,10 @@ class Dir {
   Result<Fd> open_update(std::string_view rel) const;
   /// Puts `bytes` in place of the file as one step: readers see the old or the new whole, and after
   /// an error the old. Links of the old name, hard or symbolic, are left alone. With kYes it has
-  /// reached the disk on return.
-  Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable) const;
+  /// reached the disk on return. `may_replace`, where given, is asked once all is written, right
+  /// before the old one goes; its error leaves that as it is, and is returned.
+  Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable,
+                          const std::function<Result<void>()>& may_replace = {}) const;
 
   /// Removes a file or link; true when there was one.
   Result<bool> remove_file(std::string_view rel) const;

@@ -79,6 +79,24 @@ TEST_CASE("files come back as they were written") {
   CHECK(dir->dir("a/b")->path() == scratch / "a/b");
 }
 
+TEST_CASE("a file is not replaced by one who may not any more") {
+  Scratch scratch;
+  auto dir = Dir::open(scratch.path());
+  REQUIRE(dir);
+  std::size_t entries = 0;
+  const auto refused = [&]() -> Result<void> {
+    entries = entries_in(scratch.path());
+    return Error{ErrorKind::kDenied, "taken over", {}, {}};
+  };
+  REQUIRE(dir->write_file("file", "old", Durable::kNo).ok());
+  const auto result = dir->write_file("file", "new", Durable::kNo, refused);
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().message == "taken over");
+  CHECK(entries == 2);  // it was asked with all written, and before the old one went
+  CHECK(entries_in(scratch.path()) == 1);
+  CHECK(dir->read_file("file", 100)->bytes == "old");
+}
+
 TEST_CASE("a name is as long as the file system allows") {
   Scratch scratch;
   auto dir = Dir::open(scratch.path());
