@@ -85,6 +85,13 @@ const char kAfter[] =
     "return table.concat(s, ' '):gsub('k', 'K') .. table.concat(doubled, ',') .. tostring({}) .. "
     "tostring(next) .. m.json.encode({ a = 1, b = m.array {} }) .. os.date('%Y', 0)";
 
+/// What the limits of time are multiplied by where everything is slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr long kSlower = 5;
+#else
+constexpr long kSlower = 1;
+#endif
+
 /// An engine in a folder of its own, and what it printed.
 struct Host {
   Folder folder;
@@ -96,7 +103,7 @@ struct Host {
     options.environment = {"PATH=/usr/bin:/bin", "HOME=" + folder.path.string()};
     options.moonlet_program = MOONLET_PROGRAM;
     options.lua_memory_bytes = static_cast<std::size_t>(memory_mb) << 20;
-    options.lua_run_ms = time_ms;
+    options.lua_run_ms = kSlower * time_ms;
     options.interrupt_signal = signal;
     options.print = [this](int, std::string_view text) { printed += text; };
     std::ofstream(folder.path / "after.lua") << kAfter;
@@ -152,6 +159,7 @@ void run_case(const std::string& name, int signal) {
   auto engine = Engine::open(host.options);
   REQUIRE(engine.ok());
   const json before = run(*engine, (host.folder.path / "after.lua").string(), {});
+  CHECK(before["ok"] == true);
   check_end(header, run(*engine, file.string(), header.allow));
   CHECK(host.printed.find('\x1b') == std::string::npos);
   const json after = run(*engine, (host.folder.path / "after.lua").string(), {});
