@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
@@ -17,6 +18,7 @@
 #include "lua/lib_file.h"
 #include "lua/run.h"
 #include "lua/services.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -160,8 +162,10 @@ int run_write_run(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written =
-      run.write(run.dir->dir(), "run.json", Services::of(L).redactor.apply(text), Durable::kYes);
+  written = LuaState::host_work(L, [&] {
+    return run.write(run.dir->dir(), "run.json", Services::of(L).redactor.apply(text),
+                     Durable::kYes);
+  });
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -174,10 +178,18 @@ int run_write(lua_State* L) {
   const std::string_view text = check_text(L, 2);
   const bool later = lua_toboolean(L, 3) != 0;
   auto& written = push_box<Result<void>>(L);
-  written = run.write(*run.agent, path, Services::of(L).redactor.apply(text),
-                      later ? Durable::kNo : Durable::kYes);
+  written = LuaState::host_work(L, [&] {
+    return run.write(*run.agent, path, Services::of(L).redactor.apply(text),
+                     later ? Durable::kNo : Durable::kYes);
+  });
   if (!written) return raise_error(L, written.error());
   if (later) run.unsynced.emplace_back(path);
+  return 0;
+}
+
+/// begin_sync(): begins with what sync() waits for, while other work goes on
+int run_begin_sync(lua_State* L) {
+  check_run(L).begin_sync();
   return 0;
 }
 
@@ -185,9 +197,8 @@ int run_write(lua_State* L) {
 int run_sync(lua_State* L) {
   Run& run = check_run(L);
   auto& synced = push_box<Result<void>>(L);
-  synced = run.agent->sync_files(run.unsynced);
+  synced = LuaState::host_work(L, [&] { return run.sync(); });
   if (!synced) return raise_error(L, synced.error());
-  run.unsynced.clear();
   return 0;
 }
 
@@ -291,8 +302,12 @@ int run_write_value(lua_State* L) {
   const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
   auto& written = push_box<Result<void>>(L);
   written = run.still_ours();
-  if (written.ok()) written = run.dir->dir().make_dirs("values", durable);
-  if (written.ok()) written = run.write(*run.agent, value_path(run, name), text, durable);
+  if (written.ok()) {
+    written = LuaState::host_work(L, [&] {
+      auto made = run.dir->dir().make_dirs("values", durable);
+      return made ? run.write(*run.agent, value_path(run, name), text, durable) : made;
+    });
+  }
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -436,6 +451,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"rename", guard<run_rename>},
     {"make_dirs", guard<run_make_dirs>},
     {"sweep", guard<run_sweep>},
+    {"begin_sync", guard<run_begin_sync>},
     {"sync", guard<run_sync>},
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
@@ -488,6 +504,26 @@ Result<void> Run::write(const Dir& where, std::string_view path, std::string_vie
   if (auto ours = still_ours(); !ours) return ours;
   // Once more right before the old file goes: a process may be stopped for long while it writes.
   return where.write_file(path, text, durable, [this] { return still_ours(); });
+}
+
+void Run::begin_sync() {
+  if (unsynced.empty() || syncing.valid()) return;
+  try {
+    syncing = std::async(std::launch::async,
+                         [this, files = unsynced] { return agent->sync_files(files); });
+    unsynced.clear();
+  } catch (const std::system_error&) {
+    // There is no thread to be had; sync() does it.
+  }
+}
+
+Result<void> Run::sync() {
+  if (syncing.valid()) {
+    if (auto begun = syncing.get(); !begun) return begun;
+  }
+  auto synced = agent->sync_files(unsynced);
+  if (synced) unsynced.clear();
+  return synced;
 }
 
 Home& check_home(lua_State* L, int index) {

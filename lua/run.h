@@ -2,6 +2,7 @@
 // is redacted, who keeps its children. The services own it; loop thread only.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ struct Run {
   std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
   std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
   std::unique_ptr<Keeper> keeper;     ///< started, or taken over, with the first child
+  std::future<Result<void>> syncing;  ///< what begin_sync has begun; its end is waited for
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file
@@ -42,6 +44,11 @@ struct Run {
   /// kDenied when another process has taken the run over, while this one was stopped: nothing of
   /// it may be written any more.
   Result<void> still_ours() const;
+  /// Brings the unsynced files to the disk, on a thread of its own, until sync() is called.
+  void begin_sync();
+  /// Returns when that is done, with those that came later. After an error nothing is known to be
+  /// on the disk, and the run is not told as ended.
+  Result<void> sync();
   /// Dir::write_file, for as long as the run is ours.
   Result<void> write(const Dir& where, std::string_view path, std::string_view text,
                      Durable durable) const;

@@ -392,8 +392,8 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) 
 
 /// `late`: how much later than asked for the watchdog woke up.
 void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
-  // That time was not Lua's. It is noted whatever goes on: the thread that runs Lua may have come to
-  // some work of the host's before the watchdog woke up.
+  // That time was not Lua's. It is noted whatever goes on: the thread that runs Lua may have come
+  // to some work of the host's before the watchdog woke up.
   if (late > kStoppedNs) {
     continued_at_ = now;
     impatient_deadline_ = 0;

@@ -85,6 +85,13 @@ class LuaState {
     const std::int64_t since_;
   };
 
+  /// `work()`, as the host's.
+  template <typename Work>
+  static auto host_work(lua_State* L, Work work) {
+    const HostWork scope(L);
+    return work();
+  }
+
   /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
   const char* killed_at() const { return killed_at_; }
 

@@ -385,8 +385,9 @@ local function finish(run, ok, result)
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
       :format(run.id, run.id)
   end
-  core.run.sync()
+  core.run.begin_sync()
   integrity.seal(run)
+  core.run.sync()
   run.record = run_record.text(run)
   journal.append { t = "over", ms = run.duration_ms, verdict = run.verdict, files = integrity.hash_of_files(run.files),
     record = integrity.hash_of_record(run.record) }

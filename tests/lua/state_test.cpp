@@ -185,8 +185,9 @@ int work_for_a_while(lua_State* L) {
 }  // namespace
 
 TEST_CASE("time for which the process is stopped is not Lua's, whatever goes on after it") {
-  for (const char* script : {"stop() for _ = 1, 3e6 do end return 'went on'",
-                             "work() stop() work() for _ = 1, 3e6 do end work() return 'went on'"}) {
+  for (const char* script :
+       {"stop() for _ = 1, 3e6 do end return 'went on'",
+        "work() stop() work() for _ = 1, 3e6 do end work() return 'went on'"}) {
     INFO(script);
     const pid_t child = fork();
     REQUIRE(child >= 0);
