@@ -158,7 +158,8 @@ local function record_attempt(job, hash, attempt, need)
   -- That of a repair round is nowhere else.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repair)
   journal.begin(job.run, job.step.key, attempt.number, hash, { repair = attempt.repair, seen = job.place.stored(),
-    need = need, runner = job.runner.name, model = job.model, tree = job.place.tree })
+    need = need, runner = job.runner.name, model = job.model, tree = job.place.tree,
+    root = job.dir == job.run.sidecar or nil })
 end
 
 --- One attempt, from the reserve of the budget to what it came to.

@@ -4,7 +4,7 @@
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run; with retry it does again what had failed, with fresh what was observed
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
----            not be started a second time unless a person wants it
+---            not be started a second time unless a person wants it, with root it has the sidecar itself
 ---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
 ---   spent    the last attempt of the step k has come to nothing, and the run parks; with repair what it was to
 ---            repair stands, and the next one repairs that
@@ -63,6 +63,7 @@ M.names = "escaped"
 ---@field timeouts table<string, table>
 ---@field scopes table<string, moonlet.ScopeTime>
 ---@field answers table<string, table>
+---@field root_key string?               the agent call that has the sidecar itself
 ---@field attempts table<string, table[]>  key -> what its attempts came to
 ---@field history moonlet.History        what earlier hosts have spent
 ---@field verdict string?                when it was over last, and nobody has driven it since
@@ -104,7 +105,10 @@ local apply = {
     if type(item.record) == "string" then journal.records[item.record] = true end
     if item.retry then forget_failures(journal, last) end
   end,
-  begin = function(journal, item) journal.begins[item.k] = item end,
+  begin = function(journal, item)
+    journal.begins[item.k] = item
+    if item.root then journal.root_key = item.k end
+  end,
   fact = function(journal, item) journal.facts[item.k] = item end,
   timeout = function(journal, item) journal.timeouts[item.k] = item end,
   answer = function(journal, item) journal.answers[item.k] = identity.with_secrets(item) end,

@@ -6,7 +6,7 @@ local M = {}
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
-    ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
+    ["root?"] = "boolean", ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
     ["tree?"] = "string" },
   alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
   ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",

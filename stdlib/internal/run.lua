@@ -26,6 +26,7 @@ local half_merges = require "moonlet.internal.half_merges"
 local M = {}
 
 local null = core.json.null
+local model_cap = 4 << 20
 
 --- What a child sees of the environment beside what it is granted.
 local plain_env = {
@@ -60,13 +61,17 @@ local function add_paths(run)
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
   --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
-  --- every other one its own under steps/. It is made with open_directory().
+  --- every other one its own under steps/. It is made with open_directory(). An attempt that is on record keeps the
+  --- one that it began in, whatever the first call is by now.
   function run.agent_directory(top_level, key)
-    local dir = run.sidecar
-    if not top_level or run.root_taken then dir = dir .. "/steps/" .. core.run.step_name(key) end
-    run.root_taken = run.root_taken or dir == run.sidecar
-    run.directories[key] = dir
-    return dir
+    local begun = run.journal and run.journal.begins[key]
+    if top_level and not begun then run.root_key = run.root_key or key end
+    return run.directory_of(key)
+  end
+
+  --- The directory that an agent call was given.
+  function run.directory_of(key)
+    return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
   function run.open_directory(dir)
@@ -227,9 +232,18 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
+--- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
+--- as it began, and one that is only prepared not at all.
+local function written_key(run)
+  local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
+  local ok, model = pcall(core.json.decode, text or "")
+  return ok and type(model) == "table" and type(model.step) == "string" and model.step or nil
+end
+
 --- The files that a run begins with.
 local function begin_record(run, plan)
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
+  run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   -- The first record is on the disk before run.json is.
   if plan.before and plan.before.resumed and not run.journal.resumed then
@@ -276,7 +290,7 @@ function M.create(plan)
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
-    steps = {}, step_keys = {}, directories = {},
+    steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
@@ -370,7 +384,7 @@ local function finish(run, ok, result)
       run.verdict, run.error = "failed", text
     else
       run.result, run.kept_result = result, values.put(result, true)
-      if not run.root_taken then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
+      if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
   -- Nobody is asked any more where the run has ended.
@@ -511,7 +525,7 @@ function M.dry_run(run)
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
-    version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name,
+    version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
     model = run.model or null, status = "prepared" }, 2) .. "\n")
   core.event.emit("log", nil, { text = worst_case_text(run) })

@@ -16,21 +16,14 @@ local function tell(run, key, text)
   core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
 end
 
---- What was merged already by a host that could not tell it any more. The folder of a step that the script did not come
---- to is the run's own where no other agent has that.
+--- What was merged already by a host that could not tell it any more.
 local function end_merged(run, key, last)
-  local known, own = run.directories[key], run.sidecar .. "/steps/" .. core.run.step_name(key)
-  local paths = worktree.end_merged(run, key, known or own, last.tree)
-  if not paths and not known and not run.root_taken then
-    paths = worktree.end_merged(run, key, run.sidecar, last.tree)
-  end
-  return paths, own
+  return worktree.end_merged(run, key, run.directory_of(key), last.tree)
 end
 
 --- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already.
 local function give_up(run, key, last)
-  local paths, dir = end_merged(run, key, last)
-  return paths or worktree.give_up(run, key, dir, last.tree)
+  return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
 
 --- What is in the work tree of an attempt that wrote there.
