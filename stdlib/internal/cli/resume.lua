@@ -52,6 +52,15 @@ local function names_usd(list)
   return false
 end
 
+--- The script or preset that the run was started with.
+local function source_of(home, rec)
+  if rec.path == core.json.null or not rec.path then return presets.find(home, rec.target) end
+  local source = presets.file(home_module.moved(home, rec, rec.path))
+  -- The places in what Lua raises begin with it, and a prompt may have one: a step would be another one otherwise.
+  if type(rec.origin) == "string" then source.origin = rec.origin end
+  return source
+end
+
 --- The plan of a run that goes on: its arguments, runner and options are those it was started with.
 ---@param home table
 ---@param id string
@@ -62,8 +71,7 @@ function M.plan(home, id, rec, found)
   local lost
   rec, lost = record_store.as_given(home, rec)
   home = home_module.of_run(home, rec)
-  local source = rec.path ~= core.json.null and rec.path and presets.file(home_module.moved(home, rec, rec.path))
-    or presets.find(home, rec.target)
+  local source = source_of(home, rec)
   local script_args = rec.script and rec.args or {}
   local preset, resume = presets.open(source, script_args)
   if (preset == nil) ~= (rec.script == true) then
