@@ -202,6 +202,14 @@ int run_sync(lua_State* L) {
   return 0;
 }
 
+/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none
+int run_size(lua_State* L) {
+  const auto info = check_run(L).agent->stat(check_text(L, 1));
+  if (!info || info->kind != EntryKind::kFile) return 0;
+  lua_pushinteger(L, static_cast<lua_Integer>(info->size));
+  return 1;
+}
+
 /// read(path, cap) -> text, nil, cut; or nil and an error
 int run_read(lua_State* L) {
   Run& run = check_run(L);
@@ -444,6 +452,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"create", guard<run_create>},
     {"write_run", guard<run_write_run>},
     {"write", guard<run_write>},
+    {"size", guard<run_size>},
     {"read", guard<run_read>},
     {"read_tail", guard<run_read_tail>},
     {"remove", guard<run_remove>},

@@ -135,13 +135,15 @@ local function first_attempt(job, last, hash)
   if last.spent then return next_attempt(job, last, hash, first) end
   local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
-  if state == "exited" and attempts.is_lost(job, last.a) then state = "lost" end
+  local lost = state == "exited" and attempts.lost(job, last.a)
+  if lost then state = "lost" end
   local attempt = { number = last.a, repair = last.repair, state = state, seen = last.seen, tree = last.tree }
   attempt.told = state == "lost" and call.in_place or stay.was_told(run, step.key, last.a)
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
   attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
-    run.emit("warning", { step = step.key, text = ("attempt %d was lost: once more"):format(last.a) })
+    run.emit("warning", { step = step.key, text = lost and ("attempt %d, once more: %s"):format(last.a, lost)
+      or ("attempt %d was lost: once more"):format(last.a) })
     attempt.number, attempt.state = last.a + 1, nil
     -- What was found in place is on record; what came to it since is nobody's of these.
     if call.in_place then attempt.seen = nil end

@@ -174,22 +174,30 @@ local function answers_of(job, runner)
   return { stdout = cut and with_note(printed) or printed or "", cut = cut or false, limits = job.limits }
 end
 
---- What the disk did not take of what the agent printed, where that is its answer; nil when all is there.
+--- What the disk did not take of what the agent printed, or has lost since, where that is its answer; nil when all is
+--- there.
 local function loss(job, runner, exit)
-  local why = exit.stdout_write_error
-  if not why or exit.why ~= "exited" or exit.code ~= 0 then return nil end
+  if exit.why ~= "exited" or exit.code ~= 0 then return nil end
+  local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
+  local bytes = core.run.size(job.dir .. "/stdout.log") or 0
+  if exit.stdout_write_error then
+    why, hint = ("cannot write %s: %s"):format(path, exit.stdout_write_error), "free some disk space, then resume the run"
+  elseif bytes < (exit.stdout_kept or 0) then
+    -- The keeper's log reaches the disk before what was printed does: the system may have gone down in between.
+    why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
+  end
+  if not why then return nil end
   if not runner.parse and M.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
-  return { kind = "lost", hint = "free some disk space, then resume the run: the agent is asked again",
-    message = ("the agent's answer was lost: cannot write %s: %s"):format(
-      job.run.absolute(job.dir .. "/stdout.log"), why) }
+  return { kind = "lost", message = "the agent's answer was lost: " .. why, hint = hint .. ": the agent is asked again" }
 end
 
---- Whether the answer of an attempt that ended under another host is lost.
+--- Why the answer of an attempt that ended under another host is lost; nil where it is not.
 ---@param job moonlet.Job
 ---@param number integer
----@return boolean
-function M.is_lost(job, number)
-  return loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number))) ~= nil
+---@return string? why
+function M.lost(job, number)
+  local err = loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number)))
+  return err and err.message or nil
 end
 
 --- Secrets are kept out of what an agent prints as it comes, but there are more ways to write a text in JSON than
