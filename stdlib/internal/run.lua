@@ -232,6 +232,14 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
+--- Raises where somebody else has driven what was prepared since that was looked at.
+local function check_prepared(run)
+  local now = record_store.read(core.file.root(run.home.agent_path), run.id)
+  if now and not now.ended and now.options.dry_run then return end
+  error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
+    run.id), "moonlet run show " .. run.id), 0)
+end
+
 --- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
 --- as it began, and one that is only prepared not at all.
 local function written_key(run)
@@ -242,6 +250,7 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
+  if plan.before and not plan.before.resumed then check_prepared(run) end
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
@@ -357,6 +366,15 @@ local function tell_idle_faults(run)
   end
 end
 
+--- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+local function end_prepared(run)
+  local path = run.sidecar .. "/model.json"
+  local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
+  if not ok or type(model) ~= "table" or model.status ~= "prepared" then return end
+  model.status = run.verdict
+  run.write_artifact(path, core.json.encode(model, 2) .. "\n")
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
@@ -399,6 +417,7 @@ local function finish(run, ok, result)
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
       :format(run.id, run.id)
   end
+  end_prepared(run)
   core.run.begin_sync()
   integrity.seal(run)
   core.run.sync()
