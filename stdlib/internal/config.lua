@@ -10,7 +10,7 @@
 ---     routes = { ["test-gaps"] = { runner = "codex", model = "…", high = { escalate = true } } },
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
----                retries = 3 },         -- how often a prompt is asked at most
+---                retries = 3 },         -- how often a prompt is asked at most; beside a preset's the smaller limit holds
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- started, finished, parked: argument lists
 ---   }
 local record = require "moonlet.record"

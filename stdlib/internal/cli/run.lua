@@ -203,16 +203,23 @@ function M.check_gates(word)
   end
 end
 
---- The limits of a run: those of the user's config, over them those of the preset, over them those of
---- the command line.
+local function tighter(kind, one, other)
+  if one == nil or other == nil then return one or other end
+  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
+  return math.min(one, other)
+end
+
+--- The limits of a run: of those of the user's config and those of the preset the smaller ones, over them those of the
+--- command line.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
 ---@param own_config moonlet.Config?
 ---@return table
 function M.parse_budget(list, preset, own_config)
   local budget = {}
-  for key in pairs(budget_module.fields) do budget[key] = own_config and own_config.limits[key] end
-  for key, value in pairs(preset and preset.budget or {}) do budget[key] = value end
+  for key in pairs(budget_module.fields) do
+    budget[key] = tighter(key, own_config and own_config.limits[key], preset and preset.budget[key])
+  end
   return M.change_budget(budget, list)
 end
 
