@@ -1,5 +1,6 @@
 --- The user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data. It is
---- loaded in the sandbox with nothing but the plain libraries; a repository cannot bring one.
+--- loaded in the sandbox with nothing but the plain libraries; a repository cannot bring one. Of a limit here and one
+--- of a preset the smaller holds.
 ---
 ---   return {
 ---     runner = "codex",                    -- the default of --runner ("rules" without it); or "route"
@@ -10,7 +11,7 @@
 ---     routes = { ["test-gaps"] = { runner = "codex", model = "…", high = { escalate = true } } },
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
----                retries = 3 },         -- how often a prompt is asked at most; beside a preset's the smaller limit holds
+---                retries = 3 },         -- how often a prompt is asked at most
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- started, finished, parked: argument lists
 ---   }
 local record = require "moonlet.record"

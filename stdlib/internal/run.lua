@@ -515,10 +515,13 @@ end
 local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls == 0 then return text end
-  local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
-  return ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-    :format(text, worst.agents, worst.tokens, cost)
+  if worst.calls > 0 then
+    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
+      :format(text, worst.agents, worst.tokens, cost)
+  end
+  if #worst.uncounted == 0 then return text end
+  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
 --- Says where a limit may not hold all that is prepared, and gives such limits.
@@ -531,18 +534,21 @@ local function tell_beyond(run)
   return core.json.array(beyond)
 end
 
---- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
+--- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- (internal/dry_run.lua).
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0 }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
+  -- Commands that came before the agents have been run, and count.
+  run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
@@ -551,8 +557,8 @@ function M.dry_run(run)
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
-      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
-        usd = worst.unpriced and null or worst.usd } } }
+      uncounted = worst.uncounted, worst_case = { agents = worst.agents, processes = worst.processes,
+        tokens = worst.tokens, usd = worst.unpriced and null or worst.usd } } }
   core.run.finish()
   M.current = nil
   return envelope, 0
