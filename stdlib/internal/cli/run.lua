@@ -185,10 +185,14 @@ end
 function M.change_budget(budget, list)
   local changed = {}
   for key, value in pairs(budget) do changed[key] = value end
+  local named = {}
   for _, text in ipairs(list or {}) do
-    for item in text:gmatch("[^,]+") do
+    -- What is empty may be a variable that was not set: that is no wish for no limit.
+    for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
+      if named[key] then error(options.usage(("--budget names %s twice"):format(key), "keep one of them"), 0) end
+      named[key] = true
     end
   end
   return changed
