@@ -3,6 +3,7 @@
 local artifacts = require "moonlet.internal.artifacts"
 local follow = require "moonlet.internal.follow"
 local host_failure = require "moonlet.internal.host_failure"
+local inherited = require "moonlet.internal.inherited"
 local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
@@ -118,7 +119,7 @@ local function run_process(job, attempt)
   if attempt.state == "running" or attempt.state == "exited" then
     run.emit("log", { step = step.key, taken_over = true, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    local exit = core.process.take(step.key, M.id(step.key, attempt.number))
+    local exit = inherited.take(step.key, M.id(step.key, attempt.number))
     confinement.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
@@ -196,7 +197,7 @@ end
 ---@param number integer
 ---@return string? why
 function M.lost(job, number)
-  local err = loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number)))
+  local err = loss(job, job.runner, inherited.take(job.step.key, M.id(job.step.key, number)))
   return err and err.message or nil
 end
 

@@ -4,6 +4,7 @@
 local attempts = require "moonlet.internal.attempt"
 local gate = require "moonlet.internal.gate"
 local host_failure = require "moonlet.internal.host_failure"
+local inherited = require "moonlet.internal.inherited"
 local journal = require "moonlet.internal.journal"
 
 local M = {}
@@ -15,7 +16,7 @@ local doubt = "it may or may not have happened"
 local function taken(run, key, number, state)
   run.emit("log", { step = key, taken_over = true, text = state == "running"
     and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-  return core.process.take(key, attempts.id(key, number))
+  return inherited.take(key, attempts.id(key, number))
 end
 
 --- Starts the command of a step, or takes up the one that an earlier host had started.
@@ -30,7 +31,7 @@ function M.run(run, key, last, hash, call)
   local number = 1
   if last then
     number = last.a
-    local state = core.process.attempt(key, attempts.id(key, number))
+    local state = inherited.state(key, attempts.id(key, number))
     local told = last.spent or run.journal.ended[key]
     if (state == "running" or state == "exited") and not told then
       local exit = taken(run, key, number, state)
@@ -56,9 +57,9 @@ end
 ---@param asks boolean    that cannot be taken back either
 function M.settle(run, key, earlier, argv, asks)
   local id = attempts.id(key, earlier.a)
-  local state = core.process.attempt(key, id)
+  local state = inherited.state(key, id)
   if state == "none" then return end
-  if state == "running" then core.process.take(key, id) end
+  if state == "running" then inherited.take(key, id) end
   local how = "its input has changed since: " .. doubt
   run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.a, how) })
   if asks then gate.done_before(run, key, earlier.a, argv, how) end
