@@ -8,6 +8,7 @@ local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
 local turn = require "moonlet.internal.turn"
+local under_way = require "moonlet.internal.under_way"
 
 local M = {}
 
@@ -280,7 +281,9 @@ end
 function M.run(job, attempt)
   job.ended = nil
   if job.cassette then return play(job, attempt) end
-  local exit = follow.during(job, function() return run_process(job, attempt) end)
+  local exit = under_way.during(job.step, function()
+    return follow.during(job, function() return run_process(job, attempt) end)
+  end)
   job.ended = exit.why
   local result = conclude(job, job.runner, exit)
   if job.run.options.record then cassette.keep(job, attempt, exit) end

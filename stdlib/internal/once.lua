@@ -6,6 +6,7 @@ local gate = require "moonlet.internal.gate"
 local host_failure = require "moonlet.internal.host_failure"
 local inherited = require "moonlet.internal.inherited"
 local journal = require "moonlet.internal.journal"
+local under_way = require "moonlet.internal.under_way"
 
 local M = {}
 
@@ -19,15 +20,7 @@ local function taken(run, key, number, state)
   return inherited.take(key, attempts.id(key, number))
 end
 
---- Starts the command of a step, or takes up the one that an earlier host had started.
----@param run table
----@param key string
----@param last table?    the begin of its last attempt
----@param hash string
----@param call table     of core.process.run
----@return table exit
-function M.run(run, key, last, hash, call)
-  if not run.journal then return run_child(call) end
+local function take_or_start(run, key, last, hash, call)
   local number = 1
   if last then
     number = last.a
@@ -47,6 +40,18 @@ function M.run(run, key, last, hash, call)
   journal.begin(run, key, number, hash, { once = true })
   call.attempt, call.outlives = attempts.id(key, number), true
   return run_child(call)
+end
+
+--- Starts the command of a step, or takes up the one that an earlier host had started.
+---@param run table
+---@param key string
+---@param last table?    the begin of its last attempt
+---@param hash string
+---@param call table     of core.process.run
+---@return table exit
+function M.run(run, key, last, hash, call)
+  if not run.journal then return run_child(call) end
+  return under_way.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
 end
 
 --- Deals with a command that was started before its step was edited.

@@ -70,10 +70,17 @@ local function tell_cancelled(run)
   end
 end
 
+local function has_host_failed(run)
+  for _, step in ipairs(run.steps) do
+    if host_failure.is(step.error) then return true end
+  end
+  return false
+end
+
 --- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
 --- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
---- for runs to its end first. So does that of a step for which the host has failed, and the script made do without.
---- All else ends with the run.
+--- for runs to its end first. So it does where the host has failed, and the script made do without the step that it
+--- failed for. All else ends with the run.
 ---@param run table
 ---@param ok boolean  the script came to its end
 ---@param err any
@@ -81,17 +88,17 @@ function M.settle(run, ok, err)
   if not run.journal.resumed then return end
   if run.cancels then return tell_cancelled(run) end
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
+  local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
     local id, step = attempts.id(key, last.a), run.step_keys[key]
-    local cut_off = step ~= nil and host_failure.is(step.error)
-    local state = not last.spent and (cut_off or not step) and inherited.state(key, id)
+    local state = not last.spent and (not step or host_failure.is(step.error)) and inherited.state(key, id)
     if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
       run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
       inherited.take(key, id)
     elseif ok and state == "running" then
       inherited.stop(key, id)
     end
-    if ok and not step and state and state ~= "none" and not past.is_told(run, key) then
+    if ok and not cut_off and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
