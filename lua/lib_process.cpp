@@ -187,6 +187,7 @@ Result<void> open_input(const Run& run, std::string_view text, bool has_text, st
 }
 
 Result<std::shared_ptr<Operation>> start_child(Services& services, Run& run, Call& call) {
+  if (auto ours = run.still_ours(); !ours) return ours.error();
   auto keeper = run.keep(services);
   if (!keeper) return keeper.error();
   if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();

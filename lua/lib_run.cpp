@@ -121,6 +121,8 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   }
   if (!lock) return lock.error();
   run->lock = std::move(*lock);
+  // Before the script is told anything: a driver that was stopped, and goes on, is then refused.
+  if (auto adopted = run->adopt(services); !adopted) return adopted;
   run->cancel = std::make_unique<CancelRequest>(services.loop.raw(), run->dir->dir(),
                                                 services.request_cancel);
   services.run = std::move(run);
@@ -200,6 +202,12 @@ int run_sync(lua_State* L) {
   synced = LuaState::host_work(L, [&] { return run.sync(); });
   if (!synced) return raise_error(L, synced.error());
   return 0;
+}
+
+/// is_ours(): whether nobody has taken the run over
+int run_is_ours(lua_State* L) {
+  lua_pushboolean(L, check_run(L).still_ours().ok() ? 1 : 0);
+  return 1;
 }
 
 /// size(path) -> the bytes of a file beneath `.agent`; nil where there is none
@@ -477,6 +485,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"create", guard<run_create>},
     {"write_run", guard<run_write_run>},
     {"write", guard<run_write>},
+    {"is_ours", guard<run_is_ours>},
     {"size", guard<run_size>},
     {"read", guard<run_read>},
     {"read_tail", guard<run_read_tail>},
@@ -503,8 +512,25 @@ constexpr luaL_Reg kFunctions[] = {
 
 }  // namespace
 
-/// One that a dead host left is taken over; what a dead keeper left is ended before there is a new
-/// one.
+KeeperOptions Run::keeper_options(const Services& services) const {
+  KeeperOptions options;
+  options.program = services.keeper_program;
+  options.run_dir_fd = dir->dir().fd();
+  options.output_dir_fd = agent->fd();
+  options.run_id = dir->id();
+  options.generation = lock->generation();
+  return options;
+}
+
+Result<void> Run::adopt(Services& services) {
+  if (!resumed || keeper) return {};
+  auto adopted = Keeper::adopt(services.loop, keeper_options(services));
+  if (!adopted) return adopted.error();
+  keeper = std::move(*adopted);
+  return {};
+}
+
+/// What a dead keeper left is ended before there is a new one.
 Result<Keeper*> Run::keep(Services& services) {
   if (keeper) return keeper.get();
   if (services.keeper_program.empty()) {
@@ -514,20 +540,12 @@ Result<Keeper*> Run::keep(Services& services) {
         "install moonlet, or name it in EngineOptions::moonlet_program",
         {}};
   }
-  KeeperOptions options;
-  options.program = services.keeper_program;
-  options.run_dir_fd = dir->dir().fd();
-  options.output_dir_fd = agent->fd();
-  options.run_id = dir->id();
-  options.generation = lock->generation();
+  if (auto adopted = adopt(services); !adopted) return adopted.error();
+  if (keeper) return keeper.get();
   if (resumed) {
-    auto adopted = Keeper::adopt(services.loop, options);
-    if (!adopted) return adopted.error();
-    keeper = std::move(*adopted);
-    if (keeper) return keeper.get();
     if (auto swept = sweep(dir->dir().fd()); !swept) return swept.error();
   }
-  auto started = Keeper::start(services.loop, std::move(options));
+  auto started = Keeper::start(services.loop, keeper_options(services));
   if (!started) return started.error();
   keeper = std::move(*started);
   return keeper.get();

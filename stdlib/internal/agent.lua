@@ -149,6 +149,7 @@ local function first_attempt(job, last, hash)
     -- What was found in place is on record; what came to it since is nobody's of these.
     if call.in_place then attempt.seen = nil end
   elseif state == "none" then
+    attempts.check_unknown(run)
     attempt.state = nil
     if not last.repair then attempt.seen = nil end
   end

@@ -183,14 +183,32 @@ local function loss(job, runner, exit)
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
   local bytes = core.run.size(job.dir .. "/stdout.log") or 0
   if exit.stdout_write_error then
-    why, hint = ("cannot write %s: %s"):format(path, exit.stdout_write_error), "free some disk space, then resume the run"
+    why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
+    hint = "free some disk space, then resume the run"
   elseif bytes < (exit.stdout_kept or 0) then
     -- The keeper's log reaches the disk before what was printed does: the system may have gone down in between.
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
   if not runner.parse and M.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
-  return { kind = "lost", message = "the agent's answer was lost: " .. why, hint = hint .. ": the agent is asked again" }
+  return { kind = "lost", message = "the agent's answer was lost: " .. why,
+    hint = hint .. ": the agent is asked again" }
+end
+
+--- To be asked before an attempt is started that is on record, and that no keeper knows of: raises where keeper.log
+--- has lost others, whose results the journal has. It may have lost the start of this one, too.
+---@param run table
+function M.check_unknown(run)
+  if run.keeper_log_is_whole then return end
+  local story = core.audit.story(run.home.handle, run.id)
+  local gap = story and story.untold[1]
+  if gap then
+    error(host_failure.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),
+      message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is in the journal"):format(
+        core.text.printable(gap.key, 120)),
+      hint = "bring the file back from a copy, or start a new run; to go on might pay for what was started again" }, 0)
+  end
+  run.keeper_log_is_whole = true
 end
 
 --- Why the answer of an attempt that ended under another host is lost; nil where it is not.

@@ -303,7 +303,11 @@ local function check(home, root, id, with_ledger)
     return report
   end
   report.records, report.torn_bytes, report.fenced = story.records, story.torn_bytes, story.fenced
-  local text, _, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
+  local text, why, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
+  if not text and why.kind ~= "invalid" then
+    problem(why.message, path .. "/run.json", why.hint)
+    return report
+  end
   local rec = not cut and record_store.parse(text, id)
   report.state = core.runs.holder(home.handle, id) and "running" or rec and (rec.ended and rec.verdict or "interrupted")
     or null

@@ -70,6 +70,24 @@ local function is_for_merge(path)
   return name == "changes.carried" or name:sub(1, 8) == "landing/"
 end
 
+--- Whether a file, or a folder above it, could not be read: then nothing is known of it.
+local function is_unread(tree, path)
+  local at = path
+  while at do
+    local entry = tree.files[at]
+    if entry then return entry.error ~= nil end
+    at = at:match "^(.*/)[^/]+/?$"
+  end
+  return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
+end
+
+--- What cannot be read now is still what it was, for all that is known: it stays bound to that.
+local function keep_unread(tree, before, is_ours)
+  for path, was in pairs(before) do
+    if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
+  end
+end
+
 --- The files that somebody else has changed since they were bound to a record which said that the run had ended, or
 --- waited: its next end does not make them the run's own.
 ---@param rec table                           that record
@@ -83,10 +101,11 @@ function M.altered(rec, tree, is_ours)
   end
   -- Where there were many files, folders are bound as a whole, and others of them by then.
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
+  keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     local is = tree.files[path]
     local ours = is_for_merge(path) or is_ours and is_ours(path)
-    if not known[path] and not ours and not (is and M.is_same(is, was)) then
+    if not known[path] and not ours and not was.error and not (is and M.is_same(is, was)) then
       paths[#paths + 1] = path
     end
   end

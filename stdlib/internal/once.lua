@@ -35,6 +35,7 @@ local function take_or_start(run, key, last, hash, call)
       gate.done_before(run, key, number, call.argv, state == "lost" and "was ended with its host: " .. doubt
         or "came to its end")
     end
+    if state == "none" and not last.spent then attempts.check_unknown(run) end
     if state ~= "none" or last.spent then number = number + 1 end
   end
   journal.begin(run, key, number, hash, { once = true })

@@ -64,13 +64,24 @@ function M.parse(text, id)
   return value
 end
 
---- The run.json of a run; nil when it is missing or damaged.
+--- The run.json of a run; nil when it is missing or damaged, or cannot be read at the moment, with that error.
+---@param root any   the opened `.agent` folder
+---@param id string
+---@return table? record, moonlet.Error? err
+function M.look(root, id)
+  local text, err, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
+  if not text then return nil, err.kind ~= "invalid" and err or nil end
+  return not cut and M.parse(text, id) or nil
+end
+
+--- The run.json of a run; nil when it is missing or damaged. Raises when it cannot be read at the moment.
 ---@param root any   the opened `.agent` folder
 ---@param id string
 ---@return table?
 function M.read(root, id)
-  local text, _, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
-  return not cut and M.parse(text, id) or nil
+  local value, err = M.look(root, id)
+  if err then error(err, 0) end
+  return value
 end
 
 --- The opened `.agent` folder of a home; nil when there is none yet. Raises when it cannot be opened now: that is not
@@ -183,10 +194,10 @@ local function find_task(home, root, task)
   if not root then return nil end
   local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
   local newest = indexed and indexed[1]
-  local value = newest and M.read(root, newest.id)
+  local value = newest and M.look(root, newest.id)
   if value and value.task_id == task then return newest.id, value end
   for _, candidate in ipairs(M.ids(root)) do
-    value = M.read(root, candidate)
+    value = M.look(root, candidate)
     if value and value.task_id == task then return candidate, value end
   end
 end

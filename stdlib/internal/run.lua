@@ -273,6 +273,8 @@ local function begin_record(run, plan)
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
+  -- What the host before this one was writing; the folders of steps follow when they are begun anew.
+  if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))

@@ -58,7 +58,9 @@ local function put_record(home, id, rec, was)
   local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,
     files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) })
   if not noted and core.runs.holder(home.handle, id) then return false end
-  -- A journal that is damaged must not keep anybody from ending the run.
+  -- A journal that is damaged must not keep anybody from ending the run. One that cannot be written now does: a record
+  -- that it does not know would pass for one that was changed.
+  if not noted and why.kind ~= "invalid" and why.kind ~= "limit" then error(why, 0) end
   if not noted then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
   local written, err = core.file.write(root, "runs/" .. id .. "/run.json", text)
   if not written then error(err, 0) end

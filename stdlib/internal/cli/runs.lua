@@ -73,7 +73,7 @@ local function look_again(home, root, run)
   local state = open_state(home, run.id, run.status == "prepared")
   if state == "running" then return run, state end
   local text = core.file.read(root, "runs/" .. run.id .. "/run.json", record_store.record_cap)
-  local rec = record_store.read(root, run.id)
+  local rec = record_store.look(root, run.id)
   if not rec or not rec.ended then return run, state end
   if ledger.put(home, run.id, text) then return run, rec.verdict end
   return core.ledger.get(home.handle, run.id) or run, rec.verdict
@@ -113,7 +113,7 @@ local function number_of(id) return math.tointeger(tonumber(id:match("%d+$"))) e
 local function rows_of_files(home, root, wanted)
   local rows = {}
   for _, id in ipairs(record_store.ids(root)) do
-    local rec = (not wanted.before or number_of(id) < number_of(wanted.before)) and record_store.read(root, id)
+    local rec = (not wanted.before or number_of(id) < number_of(wanted.before)) and record_store.look(root, id)
     if rec and rec.sidecar then
       local state = state_text(home, id, rec)
       if (not wanted.task or rec.task_id == wanted.task) and (not wanted.preset or rec.preset == wanted.preset)
