@@ -210,9 +210,14 @@ int run_is_ours(lua_State* L) {
   return 1;
 }
 
-/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none
+/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none; raises when it
+/// cannot be looked at
 int run_size(lua_State* L) {
-  const auto info = check_run(L).agent->stat(check_text(L, 1));
+  const Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  auto& info = push_box<Result<FileInfo>>(L, Error{});
+  info = run.agent->stat(path);
+  if (!info && info.error().kind != ErrorKind::kInvalid) return raise_error(L, info.error());
   if (!info || info->kind != EntryKind::kFile) return 0;
   lua_pushinteger(L, static_cast<lua_Integer>(info->size));
   return 1;

@@ -29,6 +29,7 @@ local stderr_cap = 64 << 10
 
 local function rename(...) return host_failure.call(core.run.rename, ...) end
 local function remove(...) return host_failure.call(core.run.remove, ...) end
+local function size_of(...) return host_failure.call(core.run.size, ...) end
 local function run_child(...) return host_failure.call(core.process.run, ...) end
 
 --- The name of an attempt in keeper.log.
@@ -155,7 +156,7 @@ end
 ---@return string? text, boolean? cut
 function M.read_left(run, path, cap)
   local text, err, cut = run.read_artifact(path, cap)
-  if not text and err.kind == "failed" then error(err, 0) end
+  if not text and err.kind == "failed" then error(host_failure.mark(err), 0) end
   return text, cut
 end
 
@@ -181,7 +182,7 @@ end
 local function loss(job, runner, exit)
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
-  local bytes = core.run.size(job.dir .. "/stdout.log") or 0
+  local bytes = size_of(job.dir .. "/stdout.log") or 0
   if exit.stdout_write_error then
     why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
     hint = "free some disk space, then resume the run"

@@ -101,7 +101,9 @@ end
 --- Copies an index with its time: git tells by it which entries to look at again.
 ---@return boolean  false when there is none
 function M.copy(run, key, from, to)
-  if not core.system.real_path(from) then return false end
+  local folder, name = from:match("^(.*)/([^/]+)$")
+  local root = host_file.root(folder)
+  if not (root and host_file.is_there(root, name)) then return false end
   local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
     cwd = run.top, env = host_git.environment(run), wall = 60000, cap = 1 << 16 }
   if copied.why == "exited" and copied.code == 0 then return true end

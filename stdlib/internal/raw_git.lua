@@ -24,7 +24,7 @@ local function quoted(path)
 end
 
 --- Git's own word for it may come from another machine, where the repository was made.
-local function ignores_case(root) return core.file.stat(root, "head") ~= nil end
+local function ignores_case(root) return host_file.is_there(root, "head") end
 
 local function config_of(run, key, format, root)
   local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
