@@ -210,9 +210,14 @@ int run_is_ours(lua_State* L) {
   return 1;
 }
 
-/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none
+/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none; raises when it
+/// cannot be looked at
 int run_size(lua_State* L) {
-  const auto info = check_run(L).agent->stat(check_text(L, 1));
+  const Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  auto& info = push_box<Result<FileInfo>>(L, Error{});
+  info = run.agent->stat(path);
+  if (!info && info.error().kind != ErrorKind::kInvalid) return raise_error(L, info.error());
   if (!info || info->kind != EntryKind::kFile) return 0;
   lua_pushinteger(L, static_cast<lua_Integer>(info->size));
   return 1;
@@ -371,6 +376,31 @@ int run_end_children(lua_State* L) {
   return 0;
 }
 
+/// still_runs() -> whether something that an earlier host started runs on under its keeper
+int run_still_runs(lua_State* L) {
+  const Run& run = check_run(L);
+  bool runs = false;
+  if (run.keeper) {
+    for (const AdoptedChild& child : run.keeper->adopted()) {
+      runs = runs || (child.started_ms != 0 && !child.operation->done());
+    }
+  } else {
+    runs = run.resumed && keeper_is_alive(run.dir->dir().fd());
+  }
+  lua_pushboolean(L, runs);
+  return 1;
+}
+
+/// let_go(): the run is left as by a host that dies: what may outlive it runs on, and its lock is
+/// released
+int run_let_go(lua_State* L) {
+  Services& services = Services::of(L);
+  if (!services.run) return 0;
+  if (services.run->keeper) services.run->keeper->let_go();
+  services.drop_run();
+  return 0;
+}
+
 /// discard(): the run never began; nothing of it stays
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
@@ -474,6 +504,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
+    {"still_runs", guard<run_still_runs>},
+    {"let_go", guard<run_let_go>},
     {"discard", guard<run_discard>},
     {"finish", guard<run_finish>},
     {"write_value", guard<run_write_value>},

@@ -487,6 +487,17 @@ local function run_body(run)
   end)
 end
 
+--- Leaves the run as a host that is killed would: the host itself has failed, which is no reason to end what a host
+--- before it had started. Raises that failure.
+local function leave(run, err)
+  core.run.let_go()
+  M.current = nil
+  local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
+    :format(run.id)
+  err.hint = err.hint and err.hint .. "; " .. still or still
+  error(err, 0)
+end
+
 --- Lets the run go, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -502,14 +513,28 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
+--- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
+local function is_cut_off(run, ok, err)
+  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
+end
+
+--- Sees to what is under way beside the script, and gives what the run has come to by then.
+local function settle(run, ok, result)
+  if is_cut_off(run, ok, result) then return ok, result end
+  local settled, why = pcall(unreached.settle, run, ok, result)
+  if not settled and (ok or host_failure.is(why)) then return false, why end
+  return ok, result
+end
+
 --- Runs a created run to its end. Returns the envelope and the exit code.
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
-  if run.journal.resumed then half_merges.bring_back(run) end
-  local ok, result = run_body(run)
-  local settled, why = pcall(unreached.settle, run, ok, result)
-  if ok and not settled then ok, result = false, why end
+  local ok, result = true, nil
+  if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
+  if ok then ok, result = run_body(run) end
+  ok, result = settle(run, ok, result)
+  if is_cut_off(run, ok, result) then leave(run, result) end
   return finish_or_abandon(run, ok, result)
 end
 

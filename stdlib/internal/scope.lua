@@ -5,6 +5,7 @@ local budget = require "moonlet.internal.budget"
 local cleanup = require "moonlet.internal.cleanup"
 local host_failure = require "moonlet.internal.host_failure"
 local journal = require "moonlet.internal.journal"
+local under_way = require "moonlet.internal.under_way"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -48,7 +49,10 @@ function M.body(run, path, options, fn, ...)
     within = run.cleaning and run.cleaning[task.current()] }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))
-  if not results[1] and not is_prepared(results[2]) then task.cancel_scope(scope, results[2]) end
+  if not results[1] and not is_prepared(results[2]) then
+    under_way.let_end(run, path, results[2])
+    task.cancel_scope(scope, results[2])
+  end
   task.wait_scope(scope)
   -- What the body came to, it came to in time: its clean-up has a time of its own.
   if options.timeout then task.stop_clock(scope) end
@@ -133,6 +137,7 @@ function M.spawn(ctx, fn, ...)
     local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn, ...))
     if results[1] then return table.unpack(results, 2, results.n) end
     if task.watch(ref, 0) == 0 then
+      under_way.let_end(state.run, state.path, results[2])
       if not place.failure or is_prepared(place.failure) then place.failure = results[2] end
       if not is_prepared(results[2]) then task.cancel_scope(around, results[2]) end
     end
