@@ -72,6 +72,9 @@ class Story {
     }
   }
 
+  /// A large value that another file than the journal names.
+  void expect_value(const std::string& name) { values_.insert(name); }
+
   json marks() { return std::move(marks_); }
 
   /// Whether a hash is on record that is keyed.
@@ -195,10 +198,12 @@ class Story {
   std::set<std::string> values_;
 };
 
-Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>* stop) {
+Result<json> read_story(Home& home, std::string_view id, std::string_view value,
+                        const std::atomic<bool>* stop) {
   auto run = open_run(home, id);
   if (!run) return run.error();
   Story story;
+  if (!value.empty()) story.expect_value(std::string(value));
   auto report = read_journal(run->dir(), [&](const JournalRecord& record) { story.take(record); });
   if (!report) return report.error();
   json result = {
@@ -218,13 +223,16 @@ Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers, keyed,
-/// untold, unbegun, played, acted }: what the journal says, checked against the files beside it
+/// story(home, run, value?) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers,
+/// keyed, untold, unbegun, played, acted }: what the journal says, checked against the files beside
+/// it; `value` is the name of a large value that run.json has
 int audit_story(lua_State* L) {
+  lua_settop(L, 3);
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
+  const std::string_view value = lua_isnil(L, 3) ? std::string_view() : check_text(L, 3);
   auto& stop = push_box<std::atomic<bool>>(L, false);
-  push_work(L) = [&home, id, &stop] { return read_story(home, id, &stop); };
+  push_work(L) = [&home, id, value, &stop] { return read_story(home, id, value, &stop); };
   return await_work(L, &stop);
 }
 

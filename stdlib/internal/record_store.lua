@@ -129,7 +129,8 @@ function M.envelope(home, rec)
   }
 end
 
---- What the run returned; null where it returned nothing, or has not ended.
+--- What the run returned; null where it returned nothing, or has not ended. Raises where its file is gone: that is
+--- not the same.
 ---@param home table
 ---@param rec table
 ---@return any
@@ -137,9 +138,21 @@ function M.result(home, rec)
   local stored = rec.result
   if stored == nil or stored == core.json.null then return core.json.null end
   local root = M.root(home)
+  local path, why
   local value = values.get(stored, function(name, cap)
-    return (core.file.read(root, ("runs/%s/values/%s"):format(rec.id, name), cap))
+    path = ("runs/%s/values/%s"):format(rec.id, name)
+    local text, err = core.file.read(root, path, cap)
+    why = err
+    return text
   end)
+  if value == nil and path then
+    local is_gone = not why or why.kind == "invalid"
+    error({ kind = is_gone and "lost" or why.kind, at = home.agent_path .. "/" .. path,
+      message = ("the result of %s %s"):format(rec.id, is_gone and (why and "is gone: its file is missing"
+        or "is gone: its file was changed") or "cannot be read: " .. why.message),
+      hint = is_gone and ("bring the file back from a copy; the run itself came to: %s"):format(rec.verdict)
+        or why.hint }, 0)
+  end
   return value == nil and core.json.null or value
 end
 
