@@ -5,43 +5,12 @@ local config = require "moonlet.internal.config"
 local credentials = require "moonlet.internal.credentials"
 local identity = require "moonlet.internal.identity"
 local integrity = require "moonlet.internal.integrity"
+local record_shape = require "moonlet.internal.record_shape"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
 M.record_cap = 64 << 20
-
-local null = core.json.null
-
-local function one_of(...)
-  local kinds = {}
-  for _, kind in ipairs { ... } do kinds[kind] = true end
-  return kinds
-end
-
-local required, flag, count, object = one_of "string", one_of("boolean", "nil"), one_of "integer", one_of "table"
-local maybe_text, maybe_count = one_of("string", "null", "nil"), one_of("integer", "null", "nil")
-local maybe_object = one_of("table", "null", "nil")
-
---- What every reader takes for granted of the fields.
-local shape = {
-  sidecar = required, task_id = required, preset = required, target = required, runner = required,
-  started_at = required, options = object,
-  script = flag, ended = flag, prepared = flag, cleanup = flag, linked = flag, limit = count, args = object,
-  grants = object, budget = object, path = maybe_text, top = maybe_text, model = maybe_text, verdict = maybe_text,
-  runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
-  parked = object, degraded = maybe_object, validation = maybe_object, error = maybe_object, steps = maybe_object,
-  attempts = maybe_object, files = maybe_object, files_changed = maybe_object, usage = maybe_object,
-  config = maybe_object, places = maybe_object, keeper_log = maybe_object, spent = maybe_object,
-}
-
---- Those that are lists of objects.
-local lists = { "parked", "degraded", "validation", "steps", "attempts" }
-
-local function kind_of(value)
-  if value == null then return "null" end
-  return math.type(value) or type(value)
-end
 
 --- The record in a text; nil when it is none of that run.
 ---@param text string?
@@ -50,18 +19,7 @@ end
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
-  if value.id ~= id then return nil end
-  for name, kinds in pairs(shape) do
-    if not kinds[kind_of(value[name])] then return nil end
-  end
-  for _, name in ipairs(lists) do
-    for _, item in pairs(value[name] ~= null and value[name] or {}) do
-      if type(item) ~= "table" then return nil end
-    end
-  end
-  local err = value.error
-  if err ~= nil and err ~= null and (type(err.kind) ~= "string" or type(err.message) ~= "string") then return nil end
-  return value
+  return value.id == id and record_shape.is_record(value) and value or nil
 end
 
 --- The run.json of a run; nil when it is missing or damaged, or cannot be read at the moment, with that error.

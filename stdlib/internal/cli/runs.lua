@@ -223,8 +223,9 @@ local function show(words)
   local home = home_module.open(found.repo)
   local id, rec = record_store.find(home, rest[1])
   local lines = {
-    ("%s  %s  %s"):format(id, rec.preset, state_text(home, id, rec)),
-    ("started %s, took %s, runner %s"):format(rec.started_at, took(rec), core.text.printable(runner_text(rec), 80)),
+    ("%s  %s  %s"):format(id, core.text.printable(rec.preset, 80), state_text(home, id, rec)),
+    ("started %s, took %s, runner %s"):format(core.text.printable(rec.started_at, 40), took(rec),
+      core.text.printable(runner_text(rec), 80)),
   }
   if rec.error ~= null and rec.error then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)

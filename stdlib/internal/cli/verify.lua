@@ -5,6 +5,7 @@ local audit = require "moonlet.internal.audit"
 local home_module = require "moonlet.internal.home"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
+local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
@@ -68,6 +69,18 @@ local function add_lines(lines, report, notes)
   end
 end
 
+--- One run that cannot be looked at must not hide what was done to the others.
+local function report_of(home, root, id, with_ledger)
+  local ok, report = pcall(audit.run, home, root, id, with_ledger)
+  if ok then return report end
+  if core.task.pending_error() then error(report, 0) end
+  local err = run_record.error(report)
+  return { id = id, state = core.json.null, records = core.json.null, torn_bytes = 0, fenced = 0,
+    notes = core.json.array {}, problems = core.json.array { { at = "runs/" .. id,
+      what = "it could not be verified: " .. err.message,
+      hint = type(err.hint) == "string" and err.hint or "do not rely on this run" } } }
+end
+
 local function count(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
 
 ---@param words string[]
@@ -99,7 +112,7 @@ function M.main(words)
   end
   add_lines(lines, index, notes)
   for i, id in ipairs(ids) do
-    local report = audit.run(home, root, id, trouble == nil)
+    local report = report_of(home, root, id, trouble == nil)
     runs[i] = report
     if #report.problems > 0 then bad = bad + 1 end
     problems = problems + #report.problems
