@@ -394,7 +394,7 @@ local function restore(job, value)
     run.emit("warning", { step = job.step.key,
       text = "its output.md was not the answer that the journal has: it is written again" })
   end
-  run.open_directory(job.dir)
+  run.open_directory(job.dir, true)
   run.write_artifact(path, text, true)
 end
 

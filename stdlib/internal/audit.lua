@@ -216,8 +216,8 @@ local function check_files(root, rec, problem, note)
     end
   end
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
-    problem("it was changed after it had been written, and before the run went on", rec.sidecar .. "/" .. path,
-      "do not rely on this file")
+    problem(("it was %s after it had been written, and before the run went on"):format(
+      tree.files[path] and "changed" or "removed"), rec.sidecar .. "/" .. path, "do not rely on this file")
   end
   if unhashed > 0 then
     note(("%d %s too large for a hash: only the size is on record"):format(unhashed,

@@ -126,8 +126,8 @@ function M.seal(run)
   M.name_files(tree.files, values.keyed)
   run.altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
   if run.altered then
-    run.emit("warning", { text = ("%d of its files were changed while nobody drove it, the first of them: %s"):format(
-      #run.altered, core.text.printable(run.altered[1], 200)) })
+    run.emit("warning", { text = ("%d of its files were changed or removed while nobody drove it, the first of them: "
+      .. "%s"):format(#run.altered, core.text.printable(run.altered[1], 200)) })
   end
   run.files, run.files_fold = tree.files, tree.fold
   run.keeper_log = M.keeper_log(root, run.id)
