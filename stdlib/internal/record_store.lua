@@ -50,6 +50,15 @@ function M.root(home)
   return root
 end
 
+--- The number of a run's id, as the host writes it; nil for any other text.
+---@param id string
+---@return integer?
+function M.number(id)
+  local digits = id:match "^R%-(%d+)$"
+  local number = digits and #digits <= 18 and math.tointeger(tonumber(digits)) or 0
+  return number > 0 and ("R-%03d"):format(number) == id and number or nil
+end
+
 --- Ids of all runs, newest first.
 ---@return string[]
 function M.ids(root)
@@ -58,7 +67,7 @@ function M.ids(root)
   if root then entries, err = core.file.list(root, "runs") end
   if not entries and err.kind ~= "invalid" then error(err, 0) end
   for _, entry in ipairs(entries or {}) do
-    if entry.type == "directory" and entry.name:match("^R%-%d%d%d+$") then ids[#ids + 1] = entry.name end
+    if entry.type == "directory" and M.number(entry.name) then ids[#ids + 1] = entry.name end
   end
   table.sort(ids, function(a, b)
     if #a ~= #b then return #a > #b end
@@ -178,8 +187,9 @@ end
 function M.find(home, text)
   local root = M.root(home)
   local number = text:match("^[Rr]?%-?0*(%d+)$")
-  local id = number and ("R-%03d"):format(tonumber(number)) or text
-  if root and id:match("^R%-%d+$") then
+  -- Longer ones are names of tasks, made of the time.
+  local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
+  if root and M.number(id) then
     local value = M.read(root, id)
     -- Whoever gives the whole id means the run, and asks often.
     local by_task = value and text ~= id and find_task(home, root, text)
