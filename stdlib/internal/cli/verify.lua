@@ -26,7 +26,7 @@ local function wanted_ids(home, root, words)
   for _, word in ipairs(words) do
     if word == "all" then return record_store.ids(root), true end
     -- One whose run.json is gone can still be named.
-    local id = word:match("^R%-%d%d%d+$")
+    local id = record_store.number(word) and word
     if not (id and root and core.file.stat(root, "runs/" .. id)) then id = record_store.find(home, word) end
     ids[#ids + 1] = id
   end
@@ -34,17 +34,22 @@ local function wanted_ids(home, root, words)
   return ids, false
 end
 
---- Rows of the ledger whose runs are not on the disk.
+--- What the ledger has that is on no disk: runs without a folder, and rows without a run.
 local function strangers(home, root)
   local found, before = {}, nil
-  while true do
-    local runs = core.ledger.list(home.handle, { before = before }, 500)
-    for _, run in ipairs(runs or {}) do
-      if not core.file.stat(root, "runs/" .. run.id) then found[#found + 1] = run.id end
+  repeat
+    local runs = core.ledger.list(home.handle, { before = before }, 500) or {}
+    for _, run in ipairs(runs) do
+      if not core.file.stat(root, "runs/" .. run.id) then
+        found[#found + 1] = ("the ledger has run %s, which is not on the disk"):format(run.id)
+      end
       before = run.id
     end
-    if not runs or #runs < 500 then return found end
+  until #runs < 500
+  for _, text in ipairs(core.ledger.strays(home.handle) or {}) do
+    found[#found + 1] = ("the ledger has %s, which no run has left"):format(text)
   end
+  return found
 end
 
 --- Rebuilds the ledger, or makes it fit for use. Returns what was rebuilt, and what is wrong with it.
@@ -105,9 +110,8 @@ function M.main(words)
   elseif trouble then
     index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
   elseif all and root then
-    for i, id in ipairs(strangers(home, root)) do
-      index.problems[i] = { what = ("the ledger has run %s, which is not on the disk"):format(id), at = "ledger.db",
-        hint = "moonlet run verify --rebuild" }
+    for i, what in ipairs(strangers(home, root)) do
+      index.problems[i] = { what = what, at = "ledger.db", hint = "moonlet run verify --rebuild" }
     end
   end
   add_lines(lines, index, notes)
