@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "host/artifact/digest.h"
+#include "host/artifact/jail_open.h"
 #include "host/artifact/journal.h"
 #include "host/artifact/run_dir.h"
 #include "host/artifact/tree_digest.h"
@@ -279,8 +280,10 @@ int audit_tree(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it.
-Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes) {
+/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it; `durable`: on
+/// the disk before it is told.
+Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes,
+                       bool durable) {
   auto file = root.open_read(path);
   if (!file) return file.error();
   Sha256 hash;
@@ -296,17 +299,22 @@ Result<json> beginning(const Dir& root, std::string_view path, std::optional<std
     hash.update({buffer.data(), static_cast<std::size_t>(got)});
     done += static_cast<std::uint64_t>(got);
   }
+  if (durable && sync_bytes(file->get()) != 0) {
+    return Error::from_errno(errno, "cannot bring to the disk", std::string(path));
+  }
   return json{{"bytes", done}, {"sha256", hash.hex()}};
 }
 
-/// beginning(dir, path, bytes?) -> { bytes, sha256 }: of all of a file, or of its first bytes
+/// beginning(dir, path, bytes?, durable?) -> { bytes, sha256 }: of all of a file, or of its first
+/// bytes; with `durable` they are on the disk
 int audit_beginning(lua_State* L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
   auto& bytes = push_box<std::optional<std::uint64_t>>(L);
   if (!lua_isnoneornil(L, 3)) bytes = static_cast<std::uint64_t>(luaL_checkinteger(L, 3));
-  push_work(L) = [&root, path, &bytes] { return beginning(root, path, bytes); };
+  const bool durable = lua_toboolean(L, 4) != 0;
+  push_work(L) = [&root, path, &bytes, durable] { return beginning(root, path, bytes, durable); };
   return await_work(L);
 }
 

@@ -188,7 +188,8 @@ end
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
-  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold)
+  local events = rec.files[integrity.grows]
+  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold, events and events.bytes or 0)
   if not tree then
     if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
@@ -210,7 +211,7 @@ local function check_files(root, rec, problem, note)
     end
   end
   for path in pairs(tree.files) do
-    if not rec.files[path] then
+    if not rec.files[path] and path ~= integrity.grows then
       extra = extra + 1
       first = first or path
     end
