@@ -128,7 +128,8 @@ function M.main(words)
     lines[#lines + 1] = ("and %d more notes: --json has them"):format(#notes - shown_notes)
   end
   lines[#lines + 1] = ("%s verified, %s"):format(count(#ids, "run", "runs"),
-    problems == 0 and "all as it was written" or count(problems, "problem", "problems"))
+    problems > 0 and count(problems, "problem", "problems") or index.notes[1]
+      and "all as it was written; the ledger was not looked at" or "all as it was written")
   local err = core.json.null
   if problems > 0 then
     err = { kind = "failed", hint = core.json.null, at = core.json.null,
