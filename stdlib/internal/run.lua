@@ -74,8 +74,9 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  function run.open_directory(dir)
-    folders[dir:sub(#run.sidecar + 2)] = true
+  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  function run.open_directory(dir, kept)
+    if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end

@@ -14,6 +14,15 @@ local known = {
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
+--- A reason of several lines stays what it is: none of them may pass for a line of the form.
+local function shown(why)
+  local lines = {}
+  for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
+    lines[#lines + 1] = core.text.printable(line, 256 * 1024)
+  end
+  return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
+end
+
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
 
 ---@param words string[]
@@ -34,7 +43,7 @@ function M.main(words)
     error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
   end
   local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
-  local text = (core.secret.hide(artifacts.decision(rec, rest[2], found.why, by)))
+  local text = (core.secret.hide(artifacts.decision(rec, rest[2], found.why and shown(found.why), by)))
   local root = record_store.root(home)
   local noted, why = integrity.note(home, id, { t = "decision", decision = rest[2], by = by,
     at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) })
