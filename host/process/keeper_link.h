@@ -60,7 +60,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   void gone();
   bool overtaken();
   void look_for_silence();
-  void give_up();
+  void let_go();
   void await_end();
   bool has_ended();
   bool reap_guard();

@@ -48,13 +48,13 @@ void KeeperLink::look_for_silence() {
     return due > 0 && now > due + kBeyondMs;
   });
   if (!overdue || now - heard_ms_ < kSilenceMs) return;
-  if (std::exchange(woken_, true)) return give_up();
+  if (std::exchange(woken_, true)) return let_go();
   continue_keeper(run_dir_.get());
 }
 
 // It is left to itself, as by a host that died: what it has may go on, and is there for the next
 // one.
-void KeeperLink::give_up() {
+void KeeperLink::let_go() {
   auto self = shared_from_this();
   if (connected_) stop_watching();
   channel_.reset();
@@ -95,7 +95,7 @@ void KeeperLink::await_end() {
   }
   const std::int64_t now = loop_.clock().monotonic_ms();
   if (gone_ms_ == 0) gone_ms_ = now;
-  if (now - gone_ms_ > kGuardMs) return give_up();
+  if (now - gone_ms_ > kGuardMs) return let_go();
   if (now - gone_ms_ > kGuardPauseMs && !std::exchange(woken_, true)) {
     continue_keeper(run_dir_.get());
   }
