@@ -1,4 +1,6 @@
 // core.runs: the runs of a repository that somebody else drives, or nobody any more.
+#include <poll.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +27,7 @@ void set_text(lua_State* L, const char* key, const std::string& text) {
 Result<void> end_orphans(Home& home, std::string_view id) {
   auto run = open_run(home, id);
   if (!run) return run.error();
-  auto lock = run->lock();
+  auto lock = lock_in_passing(*run);
   if (!lock) return lock.error();
   const int dir = run->dir().fd();
   // One that does not answer may be about to end: it is waited for below.
@@ -61,7 +63,7 @@ int runs_sweep(lua_State* L) {
       // still have its lock, but does not answer.
       const int dir = run->dir().fd();
       if (keeper_is_alive(dir) && keeper_live(dir).ok()) continue;
-      auto lock = run->lock();
+      auto lock = run->lock(TakeOver::kNo, Hold::kPass);
       if (!lock) continue;  // somebody drives it
       auto swept = sweep(dir);
       if (!swept) continue;
@@ -175,6 +177,17 @@ Result<RunDir> open_run(Home& home, std::string_view id) {
   error.kind = ErrorKind::kInvalid;
   error.message = "there are no runs here";
   return error;
+}
+
+Result<RunLock> lock_in_passing(const RunDir& run) {
+  constexpr int kTries = 100;
+  constexpr int kPauseMs = 10;
+  auto lock = run.lock(TakeOver::kNo, Hold::kPass);
+  for (int i = 0; !lock && i < kTries; ++i) {
+    ::poll(nullptr, 0, kPauseMs);
+    lock = run.lock(TakeOver::kNo, Hold::kPass);
+  }
+  return lock;
 }
 
 int luaopen_core_runs(lua_State* L) {
