@@ -253,7 +253,6 @@ local function begin_record(run, plan)
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
   local resumed = plan.before and plan.before.resumed
-  if resumed then check_record(run) end
   if run.journal.is_keyed and not integrity.key(core.file.root(run.home.agent_path), run.id) then
     error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
       message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
@@ -263,8 +262,13 @@ local function begin_record(run, plan)
     -- The plan was made before the lock was had: somebody else may have answered since.
     local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
     require("moonlet.internal.gate").check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
-    journal.answer(run, plan.answer)
   end
+  if plan.before then
+    record_store.check_unchanged(core.file.root(run.home.agent_path), run.id,
+      plan.before.was or record_store.hash(plan.before.record))
+  end
+  if resumed then check_record(run) end
+  if plan.answer then journal.answer(run, plan.answer) end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
