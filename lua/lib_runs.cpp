@@ -14,6 +14,7 @@
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/lib_run.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -134,6 +135,21 @@ int runs_holder(lua_State* L) {
   return 1;
 }
 
+/// left(home, run) -> how many processes of its steps live
+int runs_left(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto& live = push_box<Result<std::vector<LiveProcess>>>(L, Error{});
+  if (auto run = open_run(home, id); run.ok()) {
+    live = list_live(run->dir().fd());
+  } else {
+    live = run.error();
+  }
+  if (!live) return raise_error(L, live.error());
+  lua_pushinteger(L, static_cast<lua_Integer>(live->size()));
+  return 1;
+}
+
 /// request_cancel(home, run): asks whoever drives the run to end it
 int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -153,7 +169,7 @@ int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& ended = push_box<Result<void>>(L);
-  ended = end_orphans(home, id);
+  ended = LuaState::host_work(L, [&] { return end_orphans(home, id); });
   if (!ended) return raise_error(L, ended.error());
   return 0;
 }
@@ -161,6 +177,7 @@ int runs_end_orphans(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"sweep", guard<runs_sweep>},
     {"live", guard<runs_live>},
+    {"left", guard<runs_left>},
     {"holder", guard<runs_holder>},
     {"request_cancel", guard<runs_request_cancel>},
     {"end_orphans", guard<runs_end_orphans>},

@@ -122,6 +122,19 @@ local function place_of(home, id, rec)
     end }
 end
 
+--- Ends what runs of a run that has ended: its host could not reach the keeper. False when somebody drives the run.
+local function end_left(home, id)
+  local count = core.runs.left(home.handle, id)
+  if count == 0 then return true end
+  local ended, err = pcall(core.runs.end_orphans, home.handle, id)
+  if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
+  if ended then
+    core.system.print(2, ("moonlet: %s had ended, and left %d %s running: that is ended now\n"):format(id, count,
+      count == 1 and "process" or "processes"))
+  end
+  return ended
+end
+
 --- Brings back what the host of a run that has ended had begun to merge, and could not. False when somebody drives the
 --- run by now.
 local function end_half_merge(home, id, rec)
@@ -181,7 +194,7 @@ function M.main(words)
     if is_open(rec) then
       ended = end_open(home, id, rec)
     else
-      ended = end_half_merge(home, id, rec) and rec or nil
+      ended = end_left(home, id) and end_half_merge(home, id, rec) and rec or nil
     end
   until ended
   return { ok = true, command = "run cancel", run = record_store.envelope(home, ended), error = core.json.null,
