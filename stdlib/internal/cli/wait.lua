@@ -19,7 +19,9 @@ local poll_ms = 100
 local parked_poll_ms = 500
 local timed_out = 124
 
+--- `err`: of the waiting itself; else what the run came to tells why it is not well.
 local function envelope(home, rec, ok, err)
+  if not ok and not err and type(rec.error) == "table" then err = run_record.error(rec.error) end
   return { ok = ok, command = "run wait", run = record_store.envelope(home, rec),
     result = record_store.result(home, rec), error = err or core.json.null }
 end
