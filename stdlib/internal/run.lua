@@ -329,6 +329,10 @@ function M.create(plan)
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if type(run.journal.decided) == "string" then
+    core.event.emit("warning", nil, { text = ("'%s' was decided of what the run had come to before: decision.md says "
+      .. "that until somebody decides again"):format(core.text.printable(run.journal.decided, 40)) })
+  end
   for _, name in ipairs(plan.lost or {}) do
     core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
       .. "more: its name stands in place of it"):format(name) })
