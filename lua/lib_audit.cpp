@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "host/artifact/digest.h"
+#include "host/artifact/jail_open.h"
 #include "host/artifact/journal.h"
 #include "host/artifact/run_dir.h"
 #include "host/artifact/tree_digest.h"
@@ -71,6 +72,9 @@ class Story {
       if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
     }
   }
+
+  /// A large value that another file than the journal names.
+  void expect_value(const std::string& name) { values_.insert(name); }
 
   json marks() { return std::move(marks_); }
 
@@ -195,10 +199,12 @@ class Story {
   std::set<std::string> values_;
 };
 
-Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>* stop) {
+Result<json> read_story(Home& home, std::string_view id, std::string_view value,
+                        const std::atomic<bool>* stop) {
   auto run = open_run(home, id);
   if (!run) return run.error();
   Story story;
+  if (!value.empty()) story.expect_value(std::string(value));
   auto report = read_journal(run->dir(), [&](const JournalRecord& record) { story.take(record); });
   if (!report) return report.error();
   json result = {
@@ -218,13 +224,16 @@ Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers, keyed,
-/// untold, unbegun, played, acted }: what the journal says, checked against the files beside it
+/// story(home, run, value?) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers,
+/// keyed, untold, unbegun, played, acted }: what the journal says, checked against the files beside
+/// it; `value` is the name of a large value that run.json has
 int audit_story(lua_State* L) {
+  lua_settop(L, 3);
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
+  const std::string_view value = lua_isnil(L, 3) ? std::string_view() : check_text(L, 3);
   auto& stop = push_box<std::atomic<bool>>(L, false);
-  push_work(L) = [&home, id, &stop] { return read_story(home, id, &stop); };
+  push_work(L) = [&home, id, value, &stop] { return read_story(home, id, value, &stop); };
   return await_work(L, &stop);
 }
 
@@ -271,8 +280,10 @@ int audit_tree(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it.
-Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes) {
+/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it; `durable`: on
+/// the disk before it is told.
+Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes,
+                       bool durable) {
   auto file = root.open_read(path);
   if (!file) return file.error();
   Sha256 hash;
@@ -288,17 +299,22 @@ Result<json> beginning(const Dir& root, std::string_view path, std::optional<std
     hash.update({buffer.data(), static_cast<std::size_t>(got)});
     done += static_cast<std::uint64_t>(got);
   }
+  if (durable && sync_bytes(file->get()) != 0) {
+    return Error::from_errno(errno, "cannot bring to the disk", std::string(path));
+  }
   return json{{"bytes", done}, {"sha256", hash.hex()}};
 }
 
-/// beginning(dir, path, bytes?) -> { bytes, sha256 }: of all of a file, or of its first bytes
+/// beginning(dir, path, bytes?, durable?) -> { bytes, sha256 }: of all of a file, or of its first
+/// bytes; with `durable` they are on the disk
 int audit_beginning(lua_State* L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
   auto& bytes = push_box<std::optional<std::uint64_t>>(L);
   if (!lua_isnoneornil(L, 3)) bytes = static_cast<std::uint64_t>(luaL_checkinteger(L, 3));
-  push_work(L) = [&root, path, &bytes] { return beginning(root, path, bytes); };
+  const bool durable = lua_toboolean(L, 4) != 0;
+  push_work(L) = [&root, path, &bytes, durable] { return beginning(root, path, bytes, durable); };
   return await_work(L);
 }
 

@@ -187,6 +187,7 @@ Result<void> open_input(const Run& run, std::string_view text, bool has_text, st
 }
 
 Result<std::shared_ptr<Operation>> start_child(Services& services, Run& run, Call& call) {
+  if (auto ours = run.still_ours(); !ours) return ours.error();
   auto keeper = run.keep(services);
   if (!keeper) return keeper.error();
   if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
@@ -290,6 +291,13 @@ std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view at
   return nullptr;
 }
 
+/// What the keepers of the run have put on record of an attempt by now.
+Result<KeptAttempt> present_attempt(const Run& run, std::string_view step,
+                                    std::string_view attempt) {
+  if (!run.resumed && !run.keeper) return KeptAttempt{};
+  return find_attempt(run.dir->dir().fd(), step, attempt);
+}
+
 /// What is known of an attempt that an earlier host had put on record.
 Result<KeptAttempt> kept_attempt(Services& services, Run& run, std::string_view step,
                                  std::string_view attempt) {
@@ -320,16 +328,19 @@ const char* state_name(const KeptAttempt& kept) {
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 
-/// attempt(step, name) -> none (it never ran) | running | exited | lost (it ran and was ended, or
-/// nobody knows): what became of an attempt that an earlier host had put on record
+/// attempt(step, name, present?) -> none (it never ran) | running | exited | lost (it ran and was
+/// ended, or nobody knows): what became of an attempt that an earlier host had put on record; with
+/// present any that is on record now, which is read anew
 int process_attempt(lua_State* L) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
   Run& run = check_run(L);
+  const bool present = lua_toboolean(L, 3) != 0;
   auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
-  kept = kept_attempt(Services::of(L), run, step, name);
+  kept =
+      present ? present_attempt(run, step, name) : kept_attempt(Services::of(L), run, step, name);
   if (!kept) return raise_error(L, kept.error());
-  lua_pushstring(L, find_adopted(run, name) ? "running" : state_name(*kept));
+  lua_pushstring(L, !present && find_adopted(run, name) ? "running" : state_name(*kept));
   return 1;
 }
 

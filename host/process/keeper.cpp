@@ -171,6 +171,7 @@ int keeper_main(int argc, char** argv) {
   setup.log_fd = *log_fd;
   setup.guard_fd = alive[0];
   setup.record.version = MOONLET_VERSION;
+  setup.record.log_file = identify_log(*log_fd);
   setup.record.run_id = arguments.run_id;
   setup.record.generation = arguments.generation;
   setup.record.token = random_hex(8);

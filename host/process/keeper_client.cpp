@@ -52,6 +52,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   void cancel(std::uint32_t number);
   void shutdown();
   void hold_ends(bool held);
+  void let_go();
   /// Ends everything; nothing is pending in the loop afterwards.
   void close();
   std::size_t live() const { return operations_.size(); }
@@ -99,6 +100,7 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   Error refusal_;
   bool refused_ = false;
   bool superseded_ = false;
+  bool let_go_ = false;
   bool ended_ = false;  ///< the keeper is gone, and what it left has been seen to
   std::uint32_t next_ = 1;
   std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
@@ -446,7 +448,7 @@ void KeeperLink::finish_all() {
     auto first = operations_.begin();
     ChildExit exit;
     exit.pid = first->second->pid_;
-    if (superseded_) {
+    if (superseded_ || let_go_) {
       exit.why = ChildExit::Why::kLost;
       exit.error = refusal_;
     } else if (refused_ && exit.pid == 0) {
@@ -490,6 +492,19 @@ void KeeperLink::say_goodbye(std::int64_t give_up) {
   // A worker that does not even read learns of our wish by the end of its guard.
   if (connected_ && !half_closed && guard_ != 0) kill(guard_, SIGTERM);
   if (connected_) stop_watching();
+}
+
+// Without a word: what it hears is that its host is gone.
+void KeeperLink::let_go() {
+  if (connected_) stop_watching();
+  channel_.reset();
+  // Its end is the next host's to see to.
+  let_go_ = refused_ = ended_ = true;
+  refusal_ = Error{ErrorKind::kLost,
+                   "this host has let go of the keeper",
+                   "the next one takes over what still runs",
+                   {}};
+  finish_all();
 }
 
 void KeeperLink::close() {
@@ -561,6 +576,7 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
 }
 std::size_t Keeper::live() const { return link_->live(); }
 void Keeper::shutdown() { link_->shutdown(); }
+void Keeper::let_go() { link_->let_go(); }
 const std::string& Keeper::token() const { return link_->token(); }
 void Keeper::hold_ends(bool held) { link_->hold_ends(held); }
 

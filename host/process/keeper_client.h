@@ -97,6 +97,10 @@ class Keeper {
   /// While `held` no child completes, nor is anything else heard of the keeper: for a host that has
   /// enough to do with those that did. Not for long.
   void hold_ends(bool held);
+  /// Leaves the keeper as a host that dies leaves it: children that may outlive their host run on,
+  /// and the next host takes them over; all others end. What was under way completes here as kLost,
+  /// and nothing can be started any more. Nothing is waited for.
+  void let_go();
   /// Asks the keeper to end once its last child has completed; spawn() then only gives kNotStarted.
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -116,6 +117,7 @@ std::string keeper_line(const KeeperRecord& record) {
       .add("worker_born", record.worker_born_ms)
       .add("cgroup", record.cgroup)
       .add("generation", record.generation)
+      .add_some("file", record.log_file)
       .end();
 }
 
@@ -370,6 +372,7 @@ KeeperRecord keeper_of(const json& record) {
   keeper.worker_pid = pid_of(record, "worker");
   keeper.worker_born_ms = number_of(record, "worker_born");
   keeper.generation = count_of(record, "generation");
+  keeper.log_file = text_of(record, "file");
   return keeper;
 }
 
@@ -383,7 +386,7 @@ class LogReader {
     if (!record.is_object()) return;
     std::string kind = text_of(record, "record");
     if (kind == "keeper") {
-      keepers_.push_back({keeper_of(record), {}, false});
+      keepers_.push_back({keeper_of(record), false, {}, false});
       return;
     }
     if (keepers_.empty()) return;
@@ -470,7 +473,22 @@ Result<void> read_lines(int run_dir_fd, const std::function<void(std::string_vie
   return {};
 }
 
+std::string identity_of(const struct stat& info) {
+  return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
+std::string identify_log_in(int run_dir_fd) {
+  struct stat info;
+  if (fstatat(run_dir_fd, kKeeperLogName, &info, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  return identity_of(info);
+}
+
 }  // namespace
+
+std::string identify_log(int log_fd) {
+  struct stat info;
+  return fstat(log_fd, &info) == 0 ? identity_of(info) : std::string();
+}
 
 bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {
   if (child.state == LoggedChild::State::kExited && child.exit.why == ChildExit::Why::kNotStarted) {
@@ -483,7 +501,19 @@ Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only
   LogReader reader(live_only);
   auto read = read_lines(run_dir_fd, [&](std::string_view line) { reader.line(line); });
   if (!read) return read.error();
-  return reader.take();
+  auto keepers = reader.take();
+  if (keepers.empty()) return keepers;
+  const std::string file = identify_log_in(run_dir_fd);
+  for (auto& keeper : keepers) {
+    // Older ones did not say which file they wrote.
+    keeper.copied = !keeper.record.log_file.empty() && keeper.record.log_file != file;
+  }
+  return keepers;
+}
+
+bool keeper_log_is_copy(int run_dir_fd) {
+  auto keepers = read_keeper_log(run_dir_fd, true);
+  return keepers && !keepers->empty() && keepers->back().copied;
 }
 
 KeeperGlance glance_at_keeper_log(int run_dir_fd) {

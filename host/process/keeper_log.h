@@ -20,6 +20,7 @@ inline constexpr const char* kKeeperLogName = "keeper.log";
 
 struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
+  std::string log_file;  ///< identify_log() of the log that it was written into
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
   std::uint64_t generation = 0;                        ///< of the host that drives, or drove last
@@ -101,6 +102,7 @@ struct LoggedChild {
 
 struct LoggedKeeper {
   KeeperRecord record;
+  bool copied = false;  ///< it wrote another file, of which this is a copy: it is none of ours
   std::map<std::uint32_t, LoggedChild> children;
   bool ended = false;  ///< it said so itself; else it was killed or still runs
 
@@ -109,6 +111,9 @@ struct LoggedKeeper {
   /// machine an intent alone no longer means "not started".
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
+
+/// Tells the file of a log from a copy of it; empty where it cannot be looked at.
+std::string identify_log(int log_fd);
 
 /// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
 /// be read are skipped. With `live_only` children that exited are left out, for long logs.
@@ -120,6 +125,9 @@ struct KeeperGlance {
   std::uint64_t generation = 0;
   bool ended = false;
 };
+/// Whether the log is a copy of the one that its newest keeper wrote, as in a copied repository.
+bool keeper_log_is_copy(int run_dir_fd);
+
 /// A log that cannot be read is as none.
 KeeperGlance glance_at_keeper_log(int run_dir_fd);
 

@@ -130,6 +130,9 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
   for (const auto& keeper : keepers) {
     // Nothing outlives a boot, and its pids and times mean others now.
     if (keeper.record.token.empty() || keeper.record.boot_id != boot) continue;
+    // In a copied repository a run looks as one that its host has left, while it is driven where it
+    // is.
+    if (keeper.copied) continue;
     for (auto& live : Finder(keeper, processes).find()) {
       if (seen.insert(live.info.pid).second) all.push_back(std::move(live));
     }
@@ -138,6 +141,10 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
     return std::pair(!a.main, a.number) < std::pair(!b.main, b.number);
   });
   return all;
+}
+
+bool has_cgroup(const LoggedKeeper& keeper) {
+  return !keeper.copied && is_run_cgroup(keeper.record.cgroup, keeper.record.token);
 }
 
 Result<Fd> lock_log(int run_dir_fd, std::int64_t wait_ms) {
@@ -179,7 +186,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   for (std::vector<LiveProcess> live;;) {
     for (const auto& keeper : *keepers) {
       const KeeperRecord& record = keeper.record;
-      if (is_run_cgroup(record.cgroup, record.token)) kill_cgroup(record.cgroup);
+      if (has_cgroup(keeper)) kill_cgroup(record.cgroup);
     }
     live = find_all(*keepers);
     swept.left = static_cast<int>(live.size());
@@ -214,7 +221,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   }
   unlinkat(run_dir_fd, kKeeperSocketName, 0);
   for (const auto& keeper : *keepers) {
-    if (is_run_cgroup(keeper.record.cgroup, keeper.record.token)) {
+    if (has_cgroup(keeper)) {
       remove_cgroup(keeper.record.cgroup, kGroupWaitMs);
     }
   }

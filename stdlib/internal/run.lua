@@ -74,8 +74,9 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  function run.open_directory(dir)
-    folders[dir:sub(#run.sidecar + 2)] = true
+  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  function run.open_directory(dir, kept)
+    if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
@@ -232,6 +233,14 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
+--- Raises where somebody else has driven what was prepared since that was looked at.
+local function check_prepared(run)
+  local now = record_store.read(core.file.root(run.home.agent_path), run.id)
+  if now and not now.ended and now.options.dry_run then return end
+  error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
+    run.id), "moonlet run show " .. run.id), 0)
+end
+
 --- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
 --- as it began, and one that is only prepared not at all.
 local function written_key(run)
@@ -242,6 +251,7 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
+  if plan.before and not plan.before.resumed then check_prepared(run) end
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
@@ -277,6 +287,8 @@ local function begin_record(run, plan)
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
+  -- What the host before this one was writing; the folders of steps follow when they are begun anew.
+  if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
@@ -366,6 +378,15 @@ local function tell_idle_faults(run)
   end
 end
 
+--- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+local function end_prepared(run)
+  local path = run.sidecar .. "/model.json"
+  local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
+  if not ok or type(model) ~= "table" or model.status ~= "prepared" then return end
+  model.status = run.verdict
+  run.write_artifact(path, core.json.encode(model, 2) .. "\n")
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
@@ -408,6 +429,7 @@ local function finish(run, ok, result)
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
       :format(run.id, run.id)
   end
+  end_prepared(run)
   core.run.begin_sync()
   integrity.seal(run)
   core.run.sync()
@@ -475,6 +497,17 @@ local function run_body(run)
   end)
 end
 
+--- Leaves the run as a host that is killed would: the host itself has failed, which is no reason to end what a host
+--- before it had started. Raises that failure.
+local function leave(run, err)
+  core.run.let_go()
+  M.current = nil
+  local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
+    :format(run.id)
+  err.hint = err.hint and err.hint .. "; " .. still or still
+  error(err, 0)
+end
+
 --- Lets the run go, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -490,14 +523,28 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
+--- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
+local function is_cut_off(run, ok, err)
+  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
+end
+
+--- Sees to what is under way beside the script, and gives what the run has come to by then.
+local function settle(run, ok, result)
+  if is_cut_off(run, ok, result) then return ok, result end
+  local settled, why = pcall(unreached.settle, run, ok, result)
+  if not settled and (ok or host_failure.is(why)) then return false, why end
+  return ok, result
+end
+
 --- Runs a created run to its end. Returns the envelope and the exit code.
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
-  if run.journal.resumed then half_merges.bring_back(run) end
-  local ok, result = run_body(run)
-  local settled, why = pcall(unreached.settle, run, ok, result)
-  if ok and not settled then ok, result = false, why end
+  local ok, result = true, nil
+  if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
+  if ok then ok, result = run_body(run) end
+  ok, result = settle(run, ok, result)
+  if is_cut_off(run, ok, result) then leave(run, result) end
   return finish_or_abandon(run, ok, result)
 end
 
@@ -505,10 +552,13 @@ end
 local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls == 0 then return text end
-  local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
-  return ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-    :format(text, worst.agents, worst.tokens, cost)
+  if worst.calls > 0 then
+    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
+      :format(text, worst.agents, worst.tokens, cost)
+  end
+  if #worst.uncounted == 0 then return text end
+  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
 --- Says where a limit may not hold all that is prepared, and gives such limits.
@@ -521,18 +571,21 @@ local function tell_beyond(run)
   return core.json.array(beyond)
 end
 
---- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
+--- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- (internal/dry_run.lua).
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0 }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
+  -- Commands that came before the agents have been run, and count.
+  run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
@@ -541,8 +594,8 @@ function M.dry_run(run)
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
-      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
-        usd = worst.unpriced and null or worst.usd } } }
+      uncounted = worst.uncounted, worst_case = { agents = worst.agents, processes = worst.processes,
+        tokens = worst.tokens, usd = worst.unpriced and null or worst.usd } } }
   core.run.finish()
   M.current = nil
   return envelope, 0

@@ -14,8 +14,17 @@ local known = {
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
-local tries = 5 -- where the run goes on at the same moment
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
+local tries = 5 -- where the run goes on at the same moment
+
+--- A reason of several lines stays what it is: none of them may pass for a line of the form.
+local function shown(why)
+  local lines = {}
+  for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
+    lines[#lines + 1] = core.text.printable(line, 256 * 1024)
+  end
+  return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
+end
 
 --- Puts a decision on the record of a run that has ended, and writes decision.md. Where somebody has gone on with the
 --- run meanwhile, it is another result: that is looked at first.
@@ -27,7 +36,7 @@ local function put_decision(home, run, decision, why, by)
     if not rec.ended then
       error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
     end
-    local text = (core.secret.hide(artifacts.decision(rec, decision, why, by)))
+    local text = (core.secret.hide(artifacts.decision(rec, decision, why and shown(why), by)))
     local done
     done, err = integrity.change(home, id, record_store.hash(rec), { t = "decision", decision = decision, by = by,
       at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
