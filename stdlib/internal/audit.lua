@@ -274,11 +274,13 @@ local function check_decision(root, rec, story, problem, note)
   local at = rec.sidecar .. "/decision.md"
   local text = core.file.read(root, at, 1 << 20)
   local hash = text and core.text.sha256(text)
-  local last, known
+  local last, known, is_old
   for _, mark in ipairs(story.marks) do
     if mark.t == "decision" then
-      last = mark.sha256
+      last, is_old = mark.sha256, false
       known = known or mark.sha256 == hash
+    elseif mark.t == "drive" then
+      is_old = true
     end
   end
   local form = artifacts.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
@@ -294,6 +296,8 @@ local function check_decision(root, rec, story, problem, note)
     else
       problem("decision.md was changed after the decision", at, "moonlet decide it again")
     end
+  elseif is_old then
+    note("the run has gone on since it was decided on: moonlet decide it again", at)
   end
 end
 

@@ -166,13 +166,20 @@ end
 ---@return string
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Puts something on the record of a run that nobody drives. Nil and an error where that cannot be.
+--- Puts something on the record of a run that nobody drives, with the file that it is about: both under the run's lock,
+--- and only while run.json is what the caller has read. Raises where they cannot be written.
 ---@param home table
 ---@param id string
+---@param was string    hash of that run.json (record_store.hash)
 ---@param item table
----@return boolean? noted, table? err
-function M.note(home, id, item)
-  return core.audit.record(home.handle, id, core.json.encode_record(item))
+---@param path string   of the file, from `.agent`
+---@param text string
+---@return boolean done   false: somebody drives the run, or has driven it since: look again
+---@return table? err     why it was not done, or why the journal, which is damaged, does not have it
+function M.change(home, id, was, item, path, text)
+  local done, err = core.audit.record(home.handle, id, core.json.encode_record(item), was, path, text)
+  if done == nil then error(err, 0) end
+  return done, err
 end
 
 return M

@@ -12,6 +12,9 @@ local M = {}
 
 M.record_cap = 64 << 20
 
+--- The hash of the text that a record was read from.
+local hashes = setmetatable({}, { __mode = "k" })
+
 --- The record in a text; nil when it is none of that run.
 ---@param text string?
 ---@param id string
@@ -29,8 +32,33 @@ end
 function M.look(root, id)
   local text, err, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text then return nil, err.kind ~= "invalid" and err or nil end
-  return not cut and M.parse(text, id) or nil
+  local value = not cut and M.parse(text, id) or nil
+  if value then hashes[value] = core.text.sha256(text) end
+  return value
 end
+
+--- The hash of the run.json that a record was read from, whatever became of the record; nil for any other table. With
+--- it whoever acts on a record later sees whether it still holds.
+---@param rec table
+---@return string?
+function M.hash(rec) return hashes[rec] end
+
+--- Raises where run.json is not any more what a plan was made from: somebody has driven the run since, or ended it.
+---@param root any
+---@param id string
+---@param was string?  M.hash() of that; nil where there was none
+function M.check_unchanged(root, id, was)
+  local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
+  if not text and err.kind ~= "invalid" then error(err, 0) end
+  if not was or text and core.text.sha256(text) == was then return end
+  error({ kind = "failed", stale = true, message = ("somebody else has gone on with %s meanwhile"):format(id),
+    hint = "moonlet run show " .. id }, 0)
+end
+
+--- Whether an error says that: whoever made the plan decides anew.
+---@param err any
+---@return boolean
+function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
 
 --- The run.json of a run; nil when it is missing or damaged. Raises when it cannot be read at the moment.
 ---@param root any   the opened `.agent` folder
