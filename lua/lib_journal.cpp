@@ -93,8 +93,9 @@ int journal_append(lua_State* L) {
   Run& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
   if (!durable && run.unheard_writes == 0) {
-    journal.append_relaxed(Services::of(L).redactor.apply(body));
-    return 0;
+    auto& write = push_box<std::shared_ptr<JournalWrite>>(L);
+    write = journal.append_relaxed(Services::of(L).redactor.apply(body));
+    return write->result().ok() ? 0 : raise_error(L, write->result().error());
   }
   Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
   pending.operation = journal.append(Services::of(L).redactor.apply(body));
@@ -102,7 +103,8 @@ int journal_append(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// note(body): a record that reaches the disk with the next durable one; never waits
+/// note(body): a record that reaches the disk with the next durable one; never waits. That it could
+/// not be written is told by what comes next: another record, or the start of a child.
 int journal_note(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   check_journal(L).append_relaxed(Services::of(L).redactor.apply(body));

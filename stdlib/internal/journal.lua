@@ -214,12 +214,15 @@ function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
---- What people are told of an error.
+local longest_told = 4096
+
+--- What people are told of an error; what was raised is beside it, and may be long.
 local function error_of(err)
-  if type(err) ~= "table" then return { kind = "failed", message = tostring(err) } end
+  if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_told) } end
   local kept = {}
   for _, key in ipairs { "kind", "message", "hint", "at", "blocked" } do
     local value = rawget(err, key)
+    if type(value) == "string" then value = core.text.cut(value, longest_told) end
     if type(value) == "string" or type(value) == "boolean" then kept[key] = value end
   end
   return kept

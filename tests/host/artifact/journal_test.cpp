@@ -144,6 +144,21 @@ TEST_CASE("a relaxed record is written by itself after a while, and by a flush")
   CHECK(nlohmann::json::parse(lines[2]).contains("d"));
 }
 
+TEST_CASE("who waits for what was added hears when it is in the file, and waits for no disk") {
+  JournalRun run;
+  JournalDriver driver;
+  REQUIRE(driver.open(run.dir()).message.empty());
+  CHECK(driver.journal->written() == nullptr);
+  (void)driver.journal->append_relaxed("{\"a\":1}");
+  const auto one = driver.journal->written();
+  const auto other = driver.journal->written();
+  REQUIRE(one);
+  REQUIRE(driver.wait(one).ok());
+  REQUIRE(driver.wait(other).ok());
+  CHECK(lines_of(slurp(run.file())).size() == 1);
+  CHECK(driver.journal->written() == nullptr);
+}
+
 TEST_CASE("destroying a journal completes what is on its way") {
   JournalRun run;
   JournalDriver driver;
