@@ -176,11 +176,11 @@ function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
     failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {} }
-  local texts = core.journal.open()
+  local records = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
-    for order, text in ipairs(texts) do
-      local item = journal_record.read(text, order)
+    for order, record, unread in records do
+      local item = journal_record.check(record, order, unread)
       apply[item.t](journal, item)
       if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
       if done_by_steps[item.t] then journal.frontier = order end
@@ -263,8 +263,9 @@ end
 
 --- What a step raised. Records of before have what people are told alone.
 local function raised(item)
-  local plain = item.x ~= nil and values.get(item.x)
-  if plain == nil or plain == false and item.x ~= false then plain = item.e end
+  local stored = journal_record.stored(item, "x")
+  local plain = stored ~= nil and values.get(stored)
+  if plain == nil or plain == false and stored ~= false then plain = item.e end
   return printing(plain)
 end
 
@@ -327,7 +328,7 @@ local function replayed(run, key, hash, private)
   if type(item.notes) == "table" then verdict.tell(run, key, item.notes) end
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
-  if value == nil then value = values.get(item.v) end
+  if value == nil then value = values.get(journal_record.stored(item, "v")) end
   if value == nil and paid[item.verb] then
     local file = ("runs/%s/values/%s"):format(run.id, item.v["$value"])
     error(host_failure.mark { kind = "failed", at = run.absolute(file),
@@ -520,7 +521,7 @@ function M.fact(run, key, input, observe, clean)
       end
       tell_changed(run, item)
     end
-    value = values.get(item.v)
+    value = values.get(journal_record.stored(item, "v"))
     if value ~= nil then return value end
   end
   value = observe()

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/artifact/digest.h"
+#include "host/artifact/journal_body.h"
 #include "tests/catch.h"
 #include "tests/host/artifact/journal_fixture.h"
 
@@ -530,4 +531,21 @@ TEST_CASE("a link in the place of the journal is not followed") {
   JournalDriver driver;
   CHECK_FALSE(driver.open(run.dir()).message.empty());
   CHECK(slurp(elsewhere / "mine") == "text\n");
+}
+
+TEST_CASE("the large values of ends and facts are left out of a body, and nothing else") {
+  const std::string large = "{\"a\":[1,\"]}\\\"\",{}],\"text\":\"" + std::string(400, 'x') + "\"}";
+  CHECK(body_without_values("{\"k\":\"a,}\",\"t\":\"end\",\"v\":" + large + ",\"x\":1}") ==
+        "{\"lazy\":true,\"k\":\"a,}\",\"t\":\"end\",\"x\":1}");
+  CHECK(body_without_values("{\"v\":" + large + ",\"t\":\"fact\"}") ==
+        "{\"lazy\":true,\"t\":\"fact\"}");
+  CHECK_FALSE(body_without_values("{\"t\":\"attempt\",\"v\":" + large + "}"));
+  CHECK_FALSE(
+      body_without_values("{\"t\":\"end\",\"v\":{\"text\":\"short\"},\"w\":" + large + "}"));
+  for (const std::string damaged :
+       {"", "{", "{}", "[]", "{\"t\":\"end\",\"v\":", "{\"t\":\"end\",\"v\":]}", "{\"t\":\"end\"}}",
+        "{\"t\":\"end\",\"v\":\"", "{\"t\":\"end\",\"v\":[}"}) {
+    CHECK_FALSE(body_without_values(damaged));
+    CHECK_FALSE(body_without_values(damaged + large));
+  }
 }
