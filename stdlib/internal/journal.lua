@@ -70,6 +70,7 @@ M.names = "escaped"
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field cleanups table<string, string[]>  key of an ending -> the steps begun below it
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
 ---@field is_keyed boolean?               a record needs the key of the run
@@ -96,6 +97,11 @@ local function forget_observed(journal)
   end
 end
 
+local function note_begin(journal, item)
+  if not journal.begins[item.k] then endings.begin(journal.cleanups, item.k) end
+  journal.begins[item.k] = item
+end
+
 local apply = {
   drive = function(journal, item)
     local last = journal.verdict
@@ -106,7 +112,7 @@ local apply = {
     if item.retry then forget_failures(journal, last) end
   end,
   begin = function(journal, item)
-    journal.begins[item.k] = item
+    note_begin(journal, item)
     if item.root then journal.root_key = item.k end
   end,
   fact = function(journal, item) journal.facts[item.k] = item end,
@@ -175,7 +181,8 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
-    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {} }
+    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {},
+    cleanups = {} }
   local records = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -395,6 +402,7 @@ function M.step(run, key, input, options, live)
   if not run.cancels then endings.touch(journal.endings, key) end
   local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
+  if options.notes then verdict.begin(run, key) end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
@@ -457,7 +465,7 @@ end
 function M.begin(run, key, attempt, hash, more)
   local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash, raw = run.journal.raws[hash] }
   for name, value in pairs(more or {}) do item[name] = value end
-  run.journal.begins[key] = item
+  note_begin(run.journal, item)
   M.append(item)
 end
 
