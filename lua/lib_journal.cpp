@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/artifact/journal_body.h"
 #include "host/artifact/run_dir.h"
 #include "host/validation/json.h"
 #include "lua/error.h"
@@ -14,6 +15,8 @@
 #include "lua/run.h"
 #include "lua/scheduler.h"
 #include "lua/services.h"
+#include "lua/state.h"
+#include "lua/value.h"
 
 namespace moonlet {
 
@@ -40,24 +43,78 @@ void record_deadlines(Scheduler& scheduler, Run& run) {
   };
 }
 
-/// open() -> { body, … }: the records of the run, in order. From now on it can be appended to.
+/// The records as they are read: each is let go once it was told.
+struct Story {
+  std::vector<std::string> bodies;
+  std::size_t bytes = 0;  // of those that are kept as they are
+  std::size_t told = 0;
+  Result<nlohmann::json> item = Error{};
+
+  void add(std::string_view body) {
+    constexpr std::size_t kMostKept = std::size_t{16} << 20;
+    constexpr std::size_t kTiny = 512;
+    const bool is_long = body.size() > kShortBody || (bytes > kMostKept && body.size() > kTiny);
+    auto rest = is_long ? body_without_values(body) : std::nullopt;
+    if (!rest) bytes += body.size();
+    bodies.push_back(rest ? std::move(*rest) : std::string(body));
+  }
+};
+
+int push_unread(lua_State* L, const Error& error) {
+  lua_pushnil(L);
+  lua_pushlstring(L, error.message.data(), error.message.size());
+  return 2;
+}
+
+/// -> order, record; or order, nil and what is wrong with it; nothing after the last
+int journal_next(lua_State* L) {
+  auto& story = *to_box<Story>(L, lua_upvalueindex(1));
+  if (story.told == story.bodies.size()) return 0;
+  story.item = parse_json(story.bodies[story.told], kRecordJsonLimits);
+  story.bodies[story.told++] = {};
+  lua_pushinteger(L, static_cast<lua_Integer>(story.told));
+  if (story.item) {
+    push_value(L, *story.item);
+    return 2;
+  }
+  return 1 + push_unread(L, story.item.error());
+}
+
+/// open() -> a function that gives the records of the run, in order: order, record; or order, nil
+/// and what is wrong with it. One that is `lazy` is without its large `v` and `x`: value() has
+/// them. From now on it can be appended to.
 int journal_open(lua_State* L) {
   Run& run = check_run(L);
-  auto& bodies = push_box<std::vector<std::string>>(L);
+  auto& story = push_box<Story>(L);
   auto& opened = push_box<Result<std::unique_ptr<Journal>>>(L, Error{});
-  opened =
-      Journal::open(run.dir->dir(), *run.lock, Services::of(L).loop,
-                    [&bodies](const JournalRecord& record) { bodies.emplace_back(record.body); });
+  opened = LuaState::host_work(L, [&] {
+    return Journal::open(run.dir->dir(), *run.lock, Services::of(L).loop,
+                         [&story](const JournalRecord& record) { story.add(record.body); });
+  });
   if (!opened) return raise_error(L, opened.error());
   run.journal = std::move(*opened);
   record_deadlines(Scheduler::of(L), run);
-  lua_createtable(L, static_cast<int>(bodies.size()), 0);
-  lua_Integer count = 0;
-  for (std::string& body : bodies) {
-    lua_pushlstring(L, body.data(), body.size());
-    lua_rawseti(L, -2, ++count);
-    body = {};  // the collector may come late
-  }
+  lua_pop(L, 1);
+  lua_pushcclosure(L, guard<journal_next>, 1);
+  return 1;
+}
+
+/// value(order, name) -> what the record has there, read from the file; or nil and what is wrong
+int journal_value(lua_State* L) {
+  const auto order = static_cast<std::uint64_t>(luaL_checkinteger(L, 1));
+  const std::string_view name = check_text(L, 2);
+  const Journal& journal = check_journal(L);
+  auto& body = push_box<Result<std::string>>(L, Error{});
+  body = journal.body(order);
+  if (!body) return raise_error(L, body.error());
+  auto& item = push_box<Result<nlohmann::json>>(L, Error{});
+  item = parse_json(*body, kRecordJsonLimits);
+  body = std::string();
+  if (!item) return push_unread(L, item.error());
+  const auto found = item->find(name);
+  if (found == item->end()) return 0;
+  push_value(L, *found);
+  item = nlohmann::json();  // the collector may come late
   return 1;
 }
 
@@ -93,8 +150,9 @@ int journal_append(lua_State* L) {
   Run& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
   if (!durable && run.unheard_writes == 0) {
-    journal.append_relaxed(Services::of(L).redactor.apply(body));
-    return 0;
+    auto& write = push_box<std::shared_ptr<JournalWrite>>(L);
+    write = journal.append_relaxed(Services::of(L).redactor.apply(body));
+    return write->result().ok() ? 0 : raise_error(L, write->result().error());
   }
   Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
   pending.operation = journal.append(Services::of(L).redactor.apply(body));
@@ -102,7 +160,8 @@ int journal_append(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// note(body): a record that reaches the disk with the next durable one; never waits
+/// note(body): a record that reaches the disk with the next durable one; never waits. That it could
+/// not be written is told by what comes next: another record, or the start of a child.
 int journal_note(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   check_journal(L).append_relaxed(Services::of(L).redactor.apply(body));
@@ -140,9 +199,13 @@ int journal_verify(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"open", guard<journal_open>},     {"collect", guard<journal_collect>},
-    {"append", guard<journal_append>}, {"note", guard<journal_note>},
-    {"verify", guard<journal_verify>}, {nullptr, nullptr},
+    {"open", guard<journal_open>},
+    {"collect", guard<journal_collect>},
+    {"value", guard<journal_value>},
+    {"append", guard<journal_append>},
+    {"note", guard<journal_note>},
+    {"verify", guard<journal_verify>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

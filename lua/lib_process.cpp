@@ -255,14 +255,7 @@ int push_exit(lua_State* L, Operation& operation) {
   return push_exit_table(L, static_cast<ChildOperation&>(operation).exit());
 }
 
-/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
-/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
-/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
-/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
-/// lists hold absolute paths, network = false is no_network.
-int process_run(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
+int run_child(lua_State* L) {
   Run& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, push_exit);
@@ -289,6 +282,31 @@ int process_run(lua_State* L) {
   if (failed) return raise_error(L, failure);
   lua_settop(L, 2);  // the box of the await is at 2
   return scheduler.await(L);
+}
+
+int run_after_records(lua_State* L, Operation& operation) {
+  const auto& write = static_cast<JournalWrite&>(operation);
+  if (!write.result().ok()) return raise_error(L, write.result().error());
+  lua_settop(L, 1);
+  return run_child(L);
+}
+
+/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
+/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
+/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
+/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
+/// lists hold absolute paths, network = false is no_network.
+int process_run(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  Run& run = check_run(L);
+  // What the script has heard of is in the file before anything is done that may follow from it.
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, run_after_records);  // may raise: nothing is owned yet
+  if (run.journal) pending.operation = run.journal->written();
+  if (pending.operation) return scheduler.await(L);
+  lua_settop(L, 1);
+  return run_child(L);
 }
 
 std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view attempt) {

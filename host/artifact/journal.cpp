@@ -82,25 +82,36 @@ Journal::~Journal() {
     writer_.reset();
   }
   handles_->close();
+  const auto marks = std::move(marks_);
   for (auto& entry : done) entry.write->finish(entry.n, std::move(entry.error));
+  for (const auto& mark : marks) mark.write->finish(0, std::nullopt);
+}
+
+std::optional<Error> Journal::refusal(std::string_view body, Durable durable) {
+  if (lost_) return lost_;
+  if (body.size() > kLongestBody) return check_journal_body(body).error();
+  // Who does not wait cannot be told to.
+  if (durable == Durable::kNo && pending_bytes_ + body.size() > kMostPendingBytes) {
+    if (auto flushed = flush_blocking(); !flushed) return flushed.error();
+  }
+  if (pending_bytes_ + body.size() <= kMostPendingBytes) return {};
+  Error error;
+  error.kind = ErrorKind::kLimit;
+  error.at = path_;
+  error.message = "more than " + std::to_string(kMostPendingBytes >> 20) +
+                  " MiB wait to be written into " + path_;
+  error.hint = "wait for records to be durable before adding more";
+  return error;
 }
 
 std::shared_ptr<JournalWrite> Journal::add(std::string body, Durable durable) {
   auto write = std::make_shared<JournalWrite>();
-  if (body.size() > kLongestBody) {
-    write->finish(0, check_journal_body(body).error());
+  if (auto refused = refusal(body, durable)) {
+    if (durable == Durable::kNo) lost_ = refused;
+    write->finish(0, std::move(refused));
     return write;
   }
-  if (pending_bytes_ + body.size() > kMostPendingBytes) {
-    Error error;
-    error.kind = ErrorKind::kLimit;
-    error.at = path_;
-    error.message = "more than " + std::to_string(kMostPendingBytes >> 20) +
-                    " MiB wait to be written into " + path_;
-    error.hint = "wait for records to be durable before adding more";
-    write->finish(0, std::move(error));
-    return write;
-  }
+  if (durable == Durable::kNo) ++relaxed_added_;
   if (pending_ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&handles_->done));
   ++pending_;
   pending_bytes_ += body.size();
@@ -134,6 +145,18 @@ std::shared_ptr<JournalWrite> Journal::append_relaxed(std::string body) {
   return add(std::move(body), Durable::kNo);
 }
 
+std::shared_ptr<JournalWrite> Journal::written() {
+  if (!lost_ && relaxed_done_ == relaxed_added_) return nullptr;
+  auto write = std::make_shared<JournalWrite>();
+  if (lost_) {
+    write->finish(0, lost_);
+  } else {
+    marks_.push_back({relaxed_added_, write});
+    kick_at_turns_end();
+  }
+  return write;
+}
+
 void Journal::kick_at_turns_end() {
   uv_prepare_start(&handles_->turn,
                    [](uv_prepare_t* turn) { static_cast<Journal*>(turn->data)->kick(); });
@@ -154,9 +177,24 @@ void Journal::deliver() {
   for (const auto& entry : done) {
     pending_bytes_ -= entry.size;
     if (!entry.error) places_.push_back({entry.offset, entry.length});
+    if (entry.durable == Durable::kYes) continue;
+    ++relaxed_done_;
+    if (entry.error && !lost_) lost_ = entry.error;
   }
+  const auto reached = take_reached();
+  const auto lost = lost_;
   // A waiter may destroy this journal.
   for (auto& entry : done) entry.write->finish(entry.n, std::move(entry.error));
+  for (const auto& write : reached) write->finish(0, lost);
+}
+
+// They are done in the order in which they were added.
+std::vector<std::shared_ptr<JournalWrite>> Journal::take_reached() {
+  std::vector<std::shared_ptr<JournalWrite>> reached;
+  for (; !marks_.empty() && marks_.front().relaxed <= relaxed_done_; marks_.pop_front()) {
+    reached.push_back(std::move(marks_.front().write));
+  }
+  return reached;
 }
 
 Result<void> Journal::flush_blocking() {

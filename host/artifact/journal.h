@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/artifact/jail.h"
@@ -70,24 +72,36 @@ class Journal {
   /// them is in the file; the next ones may succeed. After a failed sync none will: open it anew.
   std::shared_ptr<JournalWrite> append(std::string body);
   /// The same for a record that may be lost with the machine's power: it goes with the next durable
-  /// one, or alone after some tens of milliseconds, and completes when it is written.
+  /// one, or alone after some tens of milliseconds, and completes when it is written. Nobody waits
+  /// for it as a rule: once one has failed, all later records of either kind fail with its error,
+  /// for the journal would have a hole. Open it anew then.
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
+  /// Completes when every relaxed record that was added by now is in the file, where a kill of this
+  /// process does not undo it, and hurries that; not waiting for the disk. Nothing when all are. An
+  /// error when one has failed.
+  std::shared_ptr<JournalWrite> written();
   /// Brings everything to the disk and completes it before it returns: the end of the host. An
   /// error when something failed meanwhile.
   Result<void> flush_blocking();
 
  private:
   struct Handles;
+  struct Mark {  // somebody waits until so many relaxed records are done
+    std::uint64_t relaxed;
+    std::shared_ptr<JournalWrite> write;
+  };
   struct Place {
     std::uint64_t offset;
     std::uint64_t length;
   };
 
   Journal(Loop& loop, std::string path);
+  std::optional<Error> refusal(std::string_view body, Durable durable);
   std::shared_ptr<JournalWrite> add(std::string body, Durable durable);
   void kick();
   void kick_at_turns_end();
   void deliver();
+  std::vector<std::shared_ptr<JournalWrite>> take_reached();
 
   Loop& loop_;
   std::string path_;
@@ -100,6 +114,9 @@ class Journal {
   std::size_t waiting_ = 0;  // added since the last kick
   std::int64_t waiting_since_ms_ = 0;
   std::optional<Loop::TimerId> relaxed_timer_;
+  std::uint64_t relaxed_added_ = 0, relaxed_done_ = 0;
+  std::deque<Mark> marks_;
+  std::optional<Error> lost_;  // why a relaxed record is not in the file; for good
 };
 
 }  // namespace moonlet

@@ -21,7 +21,17 @@ end
 ---@return boolean
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 
-local function touch_path(endings, path, key)
+--- Calls fn(path, …) for each body around the step `key`, the outermost first.
+local function each_around(key, fn, ...)
+  fn("", ...)
+  local at = key:find("/", 1, true)
+  while at do
+    fn(key:sub(1, at - 1), ...)
+    at = key:find("/", at + 1, true)
+  end
+end
+
+local function touch_path(path, endings, key)
   local ending = endings[path]
   if not ending or ending.over then return end
   -- What an earlier clean-up had under way is none of the body's.
@@ -33,12 +43,19 @@ end
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
 function M.touch(endings, key)
-  if not next(endings) then return end
-  touch_path(endings, "", key)
-  local at = key:find("/", 1, true)
-  while at do
-    touch_path(endings, key:sub(1, at - 1), key)
-    at = key:find("/", at + 1, true)
+  if next(endings) then each_around(key, touch_path, endings, key) end
+end
+
+--- The step `key` begins: if it belongs to clean-ups, it is noted for each of them.
+---@param cleanups table<string, string[]>  key of an ending -> the steps below it
+---@param key string
+function M.begin(cleanups, key)
+  local _, last = key:find("#finally@%d+/")
+  while last do
+    local around = key:sub(1, last - 1)
+    cleanups[around] = cleanups[around] or {}
+    table.insert(cleanups[around], key)
+    _, last = key:find("#finally@%d+/", last + 1)
   end
 end
 
@@ -98,20 +115,20 @@ function M.twins(journal, key)
   return found
 end
 
+local function settle(path, endings, key, found)
+  local ending = endings[path]
+  if not ending or not ending.over or ending.settled or key:sub(1, #ending.key + 1) == ending.key .. "/" then return end
+  ending.settled = true
+  found[#found + 1] = ending.key
+end
+
 --- The clean-ups around which the body has gone on before the step `key`, each of them once.
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
 ---@return string[] keys  below which their steps are
 function M.gone_by(endings, key)
   local found = {}
-  for path, ending in pairs(endings) do
-    local below = path == "" and "" or path .. "/"
-    local inside = key:sub(1, #below) == below and key:sub(1, #ending.key + 1) ~= ending.key .. "/"
-    if inside and ending.over and not ending.settled then
-      ending.settled = true
-      found[#found + 1] = ending.key
-    end
-  end
+  if next(endings) then each_around(key, settle, endings, key, found) end
   return found
 end
 

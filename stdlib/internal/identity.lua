@@ -12,6 +12,7 @@
 --- What is not kept of an observed text (unkept.lua) counts like a secret of the environment: what is on record in its
 --- place is its name.
 local host_failure = require "moonlet.internal.host_failure"
+local journal_record = require "moonlet.internal.journal_record"
 local unkept = require "moonlet.internal.unkept"
 local values = require "moonlet.internal.values"
 
@@ -214,7 +215,7 @@ function M.seen(journal, value, kept) unkept.learn(journal.unkept, value, kept) 
 ---@return any
 function M.restored(item)
   if not item.places then return nil end
-  local text = values.stored_text(item.v)
+  local text = values.stored_text(journal_record.stored(item, "v"))
   local all = text and core.secret.restore(text, item.places)
   if not all or values.keyed(all) ~= item.whole then return nil end
   return values.read(all)

@@ -71,6 +71,7 @@ M.names = "escaped"
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field cleanups table<string, string[]>  key of an ending -> the steps begun below it
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
 ---@field is_keyed boolean?               a record needs the key of the run
@@ -97,6 +98,11 @@ local function forget_observed(journal)
   end
 end
 
+local function note_begin(journal, item)
+  if not journal.begins[item.k] then endings.begin(journal.cleanups, item.k) end
+  journal.begins[item.k] = item
+end
+
 local apply = {
   drive = function(journal, item)
     local last = journal.verdict
@@ -107,7 +113,7 @@ local apply = {
     if item.retry then forget_failures(journal, last) end
   end,
   begin = function(journal, item)
-    journal.begins[item.k] = item
+    note_begin(journal, item)
     if item.root then journal.root_key = item.k end
   end,
   fact = function(journal, item) journal.facts[item.k] = item end,
@@ -176,12 +182,13 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
-    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {} }
-  local texts = core.journal.open()
+    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {},
+    cleanups = {} }
+  local records = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
-    for order, text in ipairs(texts) do
-      local item = journal_record.read(text, order)
+    for order, record, unread in records do
+      local item = journal_record.check(record, order, unread)
       apply[item.t](journal, item)
       if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
       if done_by_steps[item.t] then journal.frontier = order end
@@ -215,12 +222,15 @@ function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
---- What people are told of an error.
+local longest_told = 4096
+
+--- What people are told of an error; what was raised is beside it, and may be long.
 local function error_of(err)
-  if type(err) ~= "table" then return { kind = "failed", message = tostring(err) } end
+  if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_told) } end
   local kept = {}
   for _, key in ipairs { "kind", "message", "hint", "at", "blocked" } do
     local value = rawget(err, key)
+    if type(value) == "string" then value = core.text.cut(value, longest_told) end
     if type(value) == "string" or type(value) == "boolean" then kept[key] = value end
   end
   return kept
@@ -261,8 +271,9 @@ end
 
 --- What a step raised. Records of before have what people are told alone.
 local function raised(item)
-  local plain = item.x ~= nil and values.get(item.x)
-  if plain == nil or plain == false and item.x ~= false then plain = item.e end
+  local stored = journal_record.stored(item, "x")
+  local plain = stored ~= nil and values.get(stored)
+  if plain == nil or plain == false and stored ~= false then plain = item.e end
   return printing(plain)
 end
 
@@ -325,7 +336,7 @@ local function replayed(run, key, hash, private)
   if type(item.notes) == "table" then verdict.tell(run, key, item.notes) end
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
-  if value == nil then value = values.get(item.v) end
+  if value == nil then value = values.get(journal_record.stored(item, "v")) end
   if value == nil and paid[item.verb] then
     local file = ("runs/%s/values/%s"):format(run.id, item.v["$value"])
     error(host_failure.mark { kind = "failed", at = run.absolute(file),
@@ -392,6 +403,7 @@ function M.step(run, key, input, options, live)
   if not run.cancels then endings.touch(journal.endings, key) end
   local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
+  if options.notes then verdict.begin(run, key) end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
@@ -454,7 +466,7 @@ end
 function M.begin(run, key, attempt, hash, more)
   local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash, raw = run.journal.raws[hash] }
   for name, value in pairs(more or {}) do item[name] = value end
-  run.journal.begins[key] = item
+  note_begin(run.journal, item)
   M.append(item)
 end
 
@@ -518,7 +530,7 @@ function M.fact(run, key, input, observe, clean)
       end
       tell_changed(run, item)
     end
-    value = values.get(item.v)
+    value = values.get(journal_record.stored(item, "v"))
     if value ~= nil then return value end
   end
   value = observe()

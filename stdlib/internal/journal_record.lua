@@ -1,5 +1,7 @@
 --- The records of a journal as they stand in the file: what each kind of them must hold (internal/journal.lua says what
 --- they mean).
+local host_failure = require "moonlet.internal.host_failure"
+
 local M = {}
 
 -- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
@@ -50,20 +52,32 @@ local function problem_of(item)
   if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
 end
 
---- A record out of its text, with its number as `order`; raises for what cannot be understood.
----@param text string
+local function refusal(order, problem)
+  return { kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
+    hint = "resume the run with the moonlet that wrote it, or start a new run" }
+end
+
+--- Looks at a record, with its number as `order`; raises for what cannot be understood.
+---@param item any
 ---@param order integer
----@return table
-function M.read(text, order)
-  local ok, item = pcall(core.json.decode_record, text)
-  local problem
-  if ok then problem = problem_of(item) else problem = tostring(type(item) == "table" and item.message or item) end
-  if problem then
-    error({ kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
-      hint = "resume the run with the moonlet that wrote it, or start a new run" }, 0)
-  end
+---@param unread string?  why it could not be read
+---@return table item
+function M.check(item, order, unread)
+  local problem = unread or problem_of(item)
+  if problem then error(refusal(order, problem), 0) end
   item.order = order
   return item
+end
+
+--- What stands in a record for a value. A large one is not kept: it is read again from the file, where it is checked.
+---@param item table
+---@param name string  "v" or "x"
+---@return any
+function M.stored(item, name)
+  if not item.lazy or item[name] ~= nil then return item[name] end
+  local value, unread = host_failure.call(core.journal.value, item.order, name)
+  if unread then error(host_failure.mark(refusal(item.order, unread)), 0) end
+  return value
 end
 
 return M

@@ -2,6 +2,7 @@
 --- function that they lie in has ended, or the script was edited: they were paid, and are steps of the run as before.
 --- And every attempt that was begun, which is what the ledger counts.
 local endings = require "moonlet.internal.endings"
+local journal_record = require "moonlet.internal.journal_record"
 local usage = require "moonlet.internal.usage"
 local values = require "moonlet.internal.values"
 
@@ -55,7 +56,7 @@ local function changed_of(run, key, ended)
       seen[path] = true
     end
   end
-  local value = ended and ended.s == "ok" and values.get(ended.v)
+  local value = ended and ended.s == "ok" and values.get(journal_record.stored(ended, "v"))
   add(type(value) == "table" and value.files_changed or nil)
   for _, entry in ipairs(run.journal.attempts[key] or {}) do add(entry.changed) end
   return paths

@@ -184,7 +184,7 @@ local function add_steps(run)
     local step = { key = key, kind = kind, runner = runner, status = "running",
       started_wall = core.clock.wall(), started = core.clock.monotonic() }
     run.step_keys[key] = step
-    run.steps[#run.steps + 1] = step
+    run.note_step(step)
     return step
   end
 

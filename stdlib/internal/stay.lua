@@ -3,6 +3,7 @@
 --- as a beginning for another attempt.
 local guarded = require "moonlet.internal.guarded"
 local journal = require "moonlet.internal.journal"
+local journal_record = require "moonlet.internal.journal_record"
 local leftovers = require "moonlet.internal.leftovers"
 local look = require "moonlet.internal.look"
 local scope = require "moonlet.internal.scope"
@@ -160,7 +161,7 @@ local function found_of(job)
   for number = (run.journal.ended[key] or 0) + 1, last and last.a or 0 do
     local at = found_key(key, number)
     local item = run.journal.facts[at]
-    local found = run.found and run.found[at] or item and values.get(item.v)
+    local found = run.found and run.found[at] or item and values.get(journal_record.stored(item, "v"))
     if found then table.move(found.changed, 1, #found.changed, #paths + 1, paths) end
   end
   return paths

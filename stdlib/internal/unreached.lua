@@ -115,8 +115,9 @@ end
 ---@param keys string[]   of the clean-ups
 function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do
-    for key, last in pairs(run.journal.begins) do
-      local id = key:sub(1, #around + 1) == around .. "/" and not last.spent and attempts.id(key, last.a)
+    for _, key in ipairs(run.journal.cleanups[around] or {}) do
+      local last = run.journal.begins[key]
+      local id = not last.spent and attempts.id(key, last.a)
       if id and inherited.state(key, id) == "running" then
         run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
         inherited.take(key, id)

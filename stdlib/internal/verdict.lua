@@ -57,18 +57,39 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
+--- Adds to what counts for the run, and for each ctx:step around `key` whose function runs.
+local function note(run, name, item, key)
+  table.insert(run[name], item)
+  local at = key:find("/", 1, true)
+  while at do
+    local around = run.inside[key:sub(1, at - 1)]
+    if around then table.insert(around[name], item) end
+    at = key:find("/", at + 1, true)
+  end
+end
+
+--- The function of a step begins: what counts within it is noted from now on.
+---@param run table
+---@param key string
+function M.begin(run, key)
+  run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
+end
+
 --- Adds to a run what is noted for its verdict.
 ---@param run table
 function M.add(run)
-  run.degraded, run.validation = {}, {}
+  run.degraded, run.validation, run.inside = {}, {}, {}
+
+  --- A step of the run.
+  function run.note_step(step) note(run, "steps", step, step.key) end
 
   --- What a check came to; `key` is that of its step.
   function run.note_validation(key, result, required)
-    run.validation[#run.validation + 1] = { at = key, kind = result.kind,
+    note(run, "validation", { at = key, kind = result.kind,
       -- On record it has no secret, and there it is to be the same.
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
-      why = result.why, required = required }
+      why = result.why, required = required }, key)
   end
 
   --- Branches or agents that were lost, where the rest was enough.
@@ -77,8 +98,7 @@ function M.add(run)
     for i, item in ipairs(lost) do
       names[i] = { key = item.key, error = run_record.error(item.error) }
     end
-    run.degraded[#run.degraded + 1] = { at = path, succeeded = succeeded, total = total,
-      lost = core.json.array(names) }
+    note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names) }, path)
     core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 
@@ -86,27 +106,19 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
-local function beneath(list, key)
-  local found = core.json.array {}
-  for _, item in ipairs(list) do
-    if item.at:sub(1, #key + 1) == key .. "/" then found[#found + 1] = item end
-  end
-  return found
-end
-
 --- What counts for the verdict of what the function of a step has done; nil where that is nothing.
 ---@param run table
----@param key string  of the step
+---@param key string  of the step; nothing more is noted for it
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
 ---@return boolean again  something of it was lost or did not pass: a run that tries again what failed does so here
 function M.within(run, key)
-  local validation, degraded = beneath(run.validation, key), beneath(run.degraded, key)
+  local inside = run.inside[key]
+  run.inside[key] = nil
+  local validation, degraded = inside.validation, inside.degraded
   local again = #degraded > 0 or M.first_blocked(validation) ~= nil
-  for _, step in ipairs(run.steps) do
-    if step.key:sub(1, #key + 1) == key .. "/" then
-      local failed_before = step.kind == "function" and step.cached and run.journal.failures[step.key]
-      again = again or failed_before or is_lost_agent(step)
-    end
+  for _, step in ipairs(inside.steps) do
+    local failed_before = step.kind == "function" and step.cached and run.journal.failures[step.key]
+    again = again or failed_before or is_lost_agent(step)
   end
   local findings = run.findings_at and (run.findings_at .. "/"):sub(1, #key + 1) == key .. "/" or nil
   if #validation == 0 and #degraded == 0 and not findings then return nil, again end
@@ -120,7 +132,7 @@ end
 function M.tell(run, key, notes)
   for _, name in ipairs { "validation", "degraded" } do
     for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
-      table.insert(run[name], item)
+      note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
     end
   end
   if notes.findings == true then

@@ -15,7 +15,16 @@ const std::string kJournal = R"(
   require "moonlet.internal.ctx"
   local files, records, done, told = {}, {}, {}, {}
   local function add(text) records[#records + 1] = text end
-  core.journal = { append = add, note = add, collect = function() end, open = function() return { table.unpack(records) } end }
+  local function open()
+    local order, all = 0, { table.unpack(records) }
+    return function()
+      order = order + 1
+      if not all[order] then return nil end
+      local ok, item = pcall(core.json.decode_record, all[order])
+      return order, ok and item or nil, not ok and item.message or nil
+    end
+  end
+  core.journal = { append = add, note = add, collect = function() end, open = open }
   core.run.redact = function(text) return text end
   core.secret.key = function() return "key" end
   core.run.write_value = function(name, text) files[name] = text end

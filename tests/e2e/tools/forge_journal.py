@@ -1,5 +1,6 @@
 """forge_journal.py FILE BODY…: appends records with the given bodies to a journal, numbered and chained
 as they should be, so that only what they say is wrong. BODY may be @huge or @deep.
+forge_journal.py FILE --add COUNT BYTES: appends so many ends of steps, each with a value of so many bytes.
 forge_journal.py FILE --replace OLD NEW: writes NEW for OLD in all of them, and chains them anew."""
 import hashlib
 import json
@@ -36,9 +37,14 @@ if sys.argv[2] == "--replace":
     sys.exit()
 last = json.loads(lines[-1])
 last["d"] = 1
+bodies = sys.argv[2:]
+if bodies[0] == "--add":
+    value = "y" * int(bodies[2])
+    end = '{"h":"%032d","k":"work-%d","ms":1,"s":"ok","t":"end","v":{"text":"%s"},"verb":"exec"}'
+    bodies = (end % (i, i, value) for i in range(int(bodies[1])))
 with open(path, "ab") as file:
     number, previous = last["n"], last["h"]
-    for text in sys.argv[2:]:
+    for text in bodies:
         number += 1
         previous, line = line_of(number, previous, last, body_of(text))
         file.write(line)

@@ -122,6 +122,27 @@ TEST_CASE("a full disk fails what waits, and the next records are written when t
   CHECK(outcome == 0);
 }
 
+TEST_CASE("after a relaxed record that could not be written the journal takes no other") {
+  JournalRun run;
+  CHECK(in_child([&] {
+          JournalDriver driver;
+          if (!driver.open(run.dir()).message.empty()) return 1;
+          rlimit limit{1'000, 1'000'000};
+          ::setrlimit(RLIMIT_FSIZE, &limit);
+          (void)driver.journal->append_relaxed("{\"text\":\"" + std::string(5000, 'x') + "\"}");
+          const auto written = driver.journal->written();
+          if (!written || driver.wait(written).ok()) return 2;
+          const rlimit more{1'000'000, 1'000'000};
+          ::setrlimit(RLIMIT_FSIZE, &more);
+          const auto next = driver.append("{}");
+          if (next || !contains(next.error().message, "File too large")) return 3;
+          if (driver.journal->append_relaxed("{}")->result().ok()) return 4;
+          driver.journal.reset();
+          if (!driver.open(run.dir()).message.empty() || !driver.append("{}").ok()) return 5;
+          return verify_journal(run.dir())->records == 1 ? 0 : 6;
+        }) == 0);
+}
+
 TEST_CASE("a full disk refuses a repair, and loses nothing by it") {
   Scratch scratch;
   const int outcome = in_child([&] {

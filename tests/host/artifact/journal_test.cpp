@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/artifact/digest.h"
+#include "host/artifact/journal_body.h"
 #include "tests/catch.h"
 #include "tests/host/artifact/journal_fixture.h"
 
@@ -142,6 +143,21 @@ TEST_CASE("a relaxed record is written by itself after a while, and by a flush")
   REQUIRE(lines.size() == 3);
   CHECK_FALSE(nlohmann::json::parse(lines[1]).contains("d"));
   CHECK(nlohmann::json::parse(lines[2]).contains("d"));
+}
+
+TEST_CASE("who waits for what was added hears when it is in the file, and waits for no disk") {
+  JournalRun run;
+  JournalDriver driver;
+  REQUIRE(driver.open(run.dir()).message.empty());
+  CHECK(driver.journal->written() == nullptr);
+  (void)driver.journal->append_relaxed("{\"a\":1}");
+  const auto one = driver.journal->written();
+  const auto other = driver.journal->written();
+  REQUIRE(one);
+  REQUIRE(driver.wait(one).ok());
+  REQUIRE(driver.wait(other).ok());
+  CHECK(lines_of(slurp(run.file())).size() == 1);
+  CHECK(driver.journal->written() == nullptr);
 }
 
 TEST_CASE("destroying a journal completes what is on its way") {
@@ -515,4 +531,21 @@ TEST_CASE("a link in the place of the journal is not followed") {
   JournalDriver driver;
   CHECK_FALSE(driver.open(run.dir()).message.empty());
   CHECK(slurp(elsewhere / "mine") == "text\n");
+}
+
+TEST_CASE("the large values of ends and facts are left out of a body, and nothing else") {
+  const std::string large = "{\"a\":[1,\"]}\\\"\",{}],\"text\":\"" + std::string(400, 'x') + "\"}";
+  CHECK(body_without_values("{\"k\":\"a,}\",\"t\":\"end\",\"v\":" + large + ",\"x\":1}") ==
+        "{\"lazy\":true,\"k\":\"a,}\",\"t\":\"end\",\"x\":1}");
+  CHECK(body_without_values("{\"v\":" + large + ",\"t\":\"fact\"}") ==
+        "{\"lazy\":true,\"t\":\"fact\"}");
+  CHECK_FALSE(body_without_values("{\"t\":\"attempt\",\"v\":" + large + "}"));
+  CHECK_FALSE(
+      body_without_values("{\"t\":\"end\",\"v\":{\"text\":\"short\"},\"w\":" + large + "}"));
+  for (const std::string damaged :
+       {"", "{", "{}", "[]", "{\"t\":\"end\",\"v\":", "{\"t\":\"end\",\"v\":]}", "{\"t\":\"end\"}}",
+        "{\"t\":\"end\",\"v\":\"", "{\"t\":\"end\",\"v\":[}"}) {
+    CHECK_FALSE(body_without_values(damaged));
+    CHECK_FALSE(body_without_values(damaged + large));
+  }
 }
