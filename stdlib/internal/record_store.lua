@@ -189,7 +189,7 @@ function M.config(rec)
   return own
 end
 
---- The newest run of a task.
+--- The newest run of a task; nil when there is none.
 local function find_task(home, root, task)
   if not root then return nil end
   local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
@@ -201,6 +201,12 @@ local function find_task(home, root, task)
     if value and value.task_id == task then return candidate, value end
   end
 end
+
+--- The newest run of a task; nil when there is none.
+---@param home table
+---@param task string
+---@return string? id, table? record
+function M.of_task(home, task) return find_task(home, M.root(home), task) end
 
 --- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.
 ---@return string id, table record

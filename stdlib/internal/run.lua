@@ -232,6 +232,14 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
+--- Raises where somebody else has driven what was prepared since that was looked at.
+local function check_prepared(run)
+  local now = record_store.read(core.file.root(run.home.agent_path), run.id)
+  if now and not now.ended and now.options.dry_run then return end
+  error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
+    run.id), "moonlet run show " .. run.id), 0)
+end
+
 --- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
 --- as it began, and one that is only prepared not at all.
 local function written_key(run)
@@ -242,6 +250,7 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
+  if plan.before and not plan.before.resumed then check_prepared(run) end
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
@@ -359,6 +368,15 @@ local function tell_idle_faults(run)
   end
 end
 
+--- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+local function end_prepared(run)
+  local path = run.sidecar .. "/model.json"
+  local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
+  if not ok or type(model) ~= "table" or model.status ~= "prepared" then return end
+  model.status = run.verdict
+  run.write_artifact(path, core.json.encode(model, 2) .. "\n")
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
@@ -401,6 +419,7 @@ local function finish(run, ok, result)
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
       :format(run.id, run.id)
   end
+  end_prepared(run)
   core.run.begin_sync()
   integrity.seal(run)
   core.run.sync()
@@ -523,10 +542,13 @@ end
 local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls == 0 then return text end
-  local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
-  return ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-    :format(text, worst.agents, worst.tokens, cost)
+  if worst.calls > 0 then
+    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
+      :format(text, worst.agents, worst.tokens, cost)
+  end
+  if #worst.uncounted == 0 then return text end
+  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
 --- Says where a limit may not hold all that is prepared, and gives such limits.
@@ -539,18 +561,21 @@ local function tell_beyond(run)
   return core.json.array(beyond)
 end
 
---- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
+--- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- (internal/dry_run.lua).
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0 }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
+  -- Commands that came before the agents have been run, and count.
+  run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
@@ -559,8 +584,8 @@ function M.dry_run(run)
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
-      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
-        usd = worst.unpriced and null or worst.usd } } }
+      uncounted = worst.uncounted, worst_case = { agents = worst.agents, processes = worst.processes,
+        tokens = worst.tokens, usd = worst.unpriced and null or worst.usd } } }
   core.run.finish()
   M.current = nil
   return envelope, 0

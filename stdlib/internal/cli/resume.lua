@@ -45,11 +45,14 @@ local function rights(source, preset, rec, allow)
   return wanted
 end
 
-local function names_usd(list)
-  for _, text in ipairs(list or {}) do
-    if text:find "%f[%a]usd%s*=" then return true end
+--- What --dry-run has started is driven on by --prepared alone: nobody who asks for no agent pays for one.
+local function refuse_prepared(home, id, rec)
+  if not rec.options.dry_run then return end
+  if rec.ended then
+    error(record.invalid(("%s is a dry run, which came to: %s"):format(id, tostring(rec.verdict)),
+      "prepare it anew with --dry-run"), 0)
   end
-  return false
+  error(record.invalid(id .. " is a dry run", require("moonlet.internal.cli.runs").prepared(home, rec)), 0)
 end
 
 --- The script or preset that the run was started with.
@@ -68,6 +71,7 @@ end
 ---@param found table options of the command line
 ---@return table plan
 function M.plan(home, id, rec, found)
+  refuse_prepared(home, id, rec)
   local lost
   rec, lost = record_store.as_given(home, rec)
   home = home_module.of_run(home, rec)
@@ -81,8 +85,6 @@ function M.plan(home, id, rec, found)
   run_cli.check_gates(found.gates)
   rec.options.gates = found.gates or rec.options.gates
   local own_config = record_store.config(rec)
-  rec.prepared = rec.prepared or rec.options.dry_run
-  rec.options.dry_run = nil
   local plan = {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
@@ -95,7 +97,7 @@ function M.plan(home, id, rec, found)
   plan.routed = routing.of_run(plan)
   if not plan.budget.usd then
     rec.options.usd_asked = nil
-  elseif plan.budget.usd ~= rec.budget.usd or names_usd(found.budget) then
+  elseif plan.budget.usd ~= rec.budget.usd or run_cli.names_usd(found.budget) then
     rec.options.usd_asked = true
     spending.check_plan(plan)
   end

@@ -35,12 +35,24 @@ local function usage(words, known, text)
   return found, rest
 end
 
+--- What a run was started with, as a word that names it on a command line.
+local function target_word(home, rec)
+  local word = rec.target
+  if type(rec.path) == "string" then
+    word = home_module.moved(home, rec, rec.path)
+    local here = core.system.cwd() .. "/"
+    if word:sub(1, #here) == here then word = word:sub(#here + 1) end
+    if not word:find("/", 1, true) and word:sub(-4) ~= ".lua" then word = "./" .. word end
+  end
+  return require("moonlet.git.names").shell_word(word) or "PRESET"
+end
+
 --- How a run goes on of which nothing but the prompts were made.
+---@param home table
 ---@param rec table
 ---@return string
-function M.prepared(rec)
-  return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(
-    require("moonlet.git.names").shell_word(rec.target) or "PRESET", rec.task_id)
+function M.prepared(home, rec)
+  return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(target_word(home, rec), rec.task_id)
 end
 
 --- What a run that has not ended is at.
@@ -236,7 +248,7 @@ local leftovers = require "moonlet.internal.leftovers"
 local worktree = require "moonlet.internal.worktree"
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and rec.options.dry_run then
-    lines[#lines + 1] = M.prepared(rec)
+    lines[#lines + 1] = M.prepared(home, rec)
   elseif not rec.ended and not driven then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
   end

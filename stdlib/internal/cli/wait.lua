@@ -79,7 +79,7 @@ function M.main(words, output)
       id, rec = record_store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),
-          hint = require("moonlet.internal.cli.runs").prepared(rec) }, 0)
+          hint = require("moonlet.internal.cli.runs").prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)
