@@ -144,7 +144,9 @@ int run_create(lua_State* L) {
   Services& services = Services::of(L);
   if (services.run) luaL_error(L, "a run is being driven already");
   auto& created = push_box<Result<void>>(L);
-  created = create_run(services, home, task_id, preset, run_id);
+  // Taking over what a host before this one has left may take a while.
+  created =
+      LuaState::host_work(L, [&] { return create_run(services, home, task_id, preset, run_id); });
   if (!created) return raise_error(L, created.error());
   // The run writes into the home's folder, whoever else forgets the home.
   lua_pushvalue(L, 2);

@@ -2,6 +2,7 @@
 #include "host/telemetry/credential.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
 constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
+constexpr int kMostTries = 50;  // a millisecond apart, of a file that says "try again"
 
 // Of a stream: its bytes, those kept where that differs, cut, the error of writing.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
@@ -229,24 +231,32 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   return fd;
 }
 
+// write(), but for what passes by itself.
+ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
+  for (int tries = 0;; ++tries) {
+    const ssize_t wrote = write(fd, bytes, size);
+    if (wrote >= 0 || (errno != EINTR && errno != EAGAIN)) return wrote;
+    if (errno == EINTR) continue;
+    if (tries >= kMostTries) return wrote;
+    poll(nullptr, 0, 1);
+  }
+}
+
 // 0 or an errno; `written` counts the bytes of whole lines.
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
   written = 0;
   if (torn_) {
-    ssize_t wrote;
-    do {
-      wrote = write(fd_, "\n", 1);
-    } while (wrote < 0 && errno == EINTR);
+    const ssize_t wrote = write_patiently(fd_, "\n", 1);
     if (wrote != 1) return wrote < 0 ? errno : ENOSPC;
     torn_ = false;
   }
   std::size_t done = 0;
   int number = 0;
   while (done < lines.size() && number == 0) {
-    ssize_t got = write(fd_, lines.data() + done, lines.size() - done);
+    const ssize_t got = write_patiently(fd_, lines.data() + done, lines.size() - done);
     if (got > 0) {
       done += static_cast<std::size_t>(got);
-    } else if (got == 0 || errno != EINTR) {
+    } else {
       number = got == 0 ? ENOSPC : errno;
     }
   }
@@ -263,6 +273,11 @@ Result<void> KeeperLogWriter::flush(bool durable) {
   std::size_t written = 0;
   int number = waiting_.empty() && !torn_ ? 0 : write_lines(waiting_, written);
   waiting_.erase(0, written);
+  const bool full = number == ENOSPC || number == EDQUOT;
+  if (full && durable && reserve_ != nullptr && reserve_->give(waiting_.size())) {
+    number = write_lines(waiting_, written);
+    waiting_.erase(0, written);
+  }
   if (number != 0 && waiting_.size() > kBacklogLimit) {
     std::size_t cut = waiting_.find('\n', waiting_.size() - kBacklogLimit);
     waiting_.erase(0, cut == std::string::npos ? waiting_.size() : cut + 1);

@@ -13,6 +13,7 @@
 
 #include "host/base/result.h"
 #include "host/process/child.h"
+#include "host/process/reserve.h"
 
 namespace moonlet {
 
@@ -63,8 +64,8 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock);
 /// later: what could not be written is tried again with the next flush().
 class KeeperLogWriter {
  public:
-  /// `fd` is borrowed: of open_keeper_log().
-  explicit KeeperLogWriter(int fd) : fd_(fd) {}
+  /// `fd` is borrowed: of open_keeper_log(). So is `reserve`, for what is to be durable.
+  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr) : fd_(fd), reserve_(reserve) {}
 
   void add(std::string_view line) { waiting_ += line; }
   bool waiting() const { return !waiting_.empty(); }
@@ -81,6 +82,7 @@ class KeeperLogWriter {
   int write_lines(std::string_view lines, std::size_t& written);
 
   int fd_;
+  Reserve* reserve_;
   std::string waiting_;
   bool torn_ = false;
 };

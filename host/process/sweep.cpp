@@ -31,6 +31,10 @@ void add_cgroup_members(const std::string& cgroup, std::unordered_set<pid_t>& pi
   for (long pid; file >> pid;) pids.insert(static_cast<pid_t>(pid));
 }
 
+bool is_process(const ProcessInfo& process, pid_t pid, std::int64_t born_ms) {
+  return process.pid == pid && std::abs(process.born_ms - born_ms) <= birth_tolerance_ms();
+}
+
 // The processes of one keeper's children among `processes`.
 class Finder {
  public:
@@ -64,11 +68,8 @@ class Finder {
  private:
   bool is_keeper(const ProcessInfo& process) const {
     const KeeperRecord& record = keeper_.record;
-    auto is = [&](pid_t pid, std::int64_t born) {
-      return process.pid == pid && std::abs(process.born_ms - born) <= birth_tolerance_ms();
-    };
-    return is(record.guard_pid, record.guard_born_ms) ||
-           is(record.worker_pid, record.worker_born_ms);
+    return is_process(process, record.guard_pid, record.guard_born_ms) ||
+           is_process(process, record.worker_pid, record.worker_born_ms);
   }
 
   bool is_main(const ProcessInfo& process, std::uint32_t& number) const {
@@ -168,6 +169,21 @@ Result<std::vector<LiveProcess>> list_live(int run_dir_fd) {
 bool keeper_is_alive(int run_dir_fd) {
   Fd fd(openat(run_dir_fd, kKeeperLogName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+void continue_keeper(int run_dir_fd) {
+  auto keepers = read_keeper_log(run_dir_fd, true);
+  if (!keepers || keepers->empty()) return;
+  const KeeperRecord& record = keepers->back().record;
+  if (record.boot_id != boot_id()) return;
+  const std::pair<pid_t, std::int64_t> both[] = {{record.guard_pid, record.guard_born_ms},
+                                                 {record.worker_pid, record.worker_born_ms}};
+  for (const auto& [pid, born_ms] : both) {
+    ProcessInfo info;
+    if (pid > 1 && read_process(pid, info) && is_process(info, pid, born_ms)) {
+      signal_process(info, SIGCONT);
+    }
+  }
 }
 
 Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {

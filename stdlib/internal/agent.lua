@@ -144,7 +144,8 @@ local function first_attempt(job, last, hash)
   attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
     run.emit("warning", { step = step.key, text = lost and ("attempt %d, once more: %s"):format(last.a, lost)
-      or ("attempt %d was lost: once more"):format(last.a) })
+      or ("attempt %d was %s: once more"):format(last.a, run.sealed and run.sealed.ended and "ended with the run"
+        or "lost") })
     attempt.number, attempt.state = last.a + 1, nil
     -- What was found in place is on record; what came to it since is nobody's of these.
     if call.in_place then attempt.seen = nil end
@@ -396,7 +397,7 @@ local function restore(job, value)
     run.emit("warning", { step = job.step.key,
       text = "its output.md was not the answer that the journal has: it is written again" })
   end
-  run.open_directory(job.dir)
+  run.open_directory(job.dir, true)
   run.write_artifact(path, text, true)
 end
 

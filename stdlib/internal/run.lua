@@ -74,8 +74,9 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  function run.open_directory(dir)
-    folders[dir:sub(#run.sidecar + 2)] = true
+  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  function run.open_directory(dir, kept)
+    if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
@@ -262,7 +263,6 @@ local function begin_record(run, plan)
       hint = "bring the file back from a copy, or start a new run" }, 0)
   end
   local resumed = plan.before and plan.before.resumed
-  if resumed then check_record(run) end
   if run.journal.is_keyed and not integrity.key(core.file.root(run.home.agent_path), run.id) then
     error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
       message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
@@ -272,8 +272,13 @@ local function begin_record(run, plan)
     -- The plan was made before the lock was had: somebody else may have answered since.
     local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
     require("moonlet.internal.gate").check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
-    journal.answer(run, plan.answer)
   end
+  if plan.before then
+    record_store.check_unchanged(core.file.root(run.home.agent_path), run.id,
+      plan.before.was or record_store.hash(plan.before.record))
+  end
+  if resumed then check_record(run) end
+  if plan.answer then journal.answer(run, plan.answer) end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
@@ -346,9 +351,14 @@ function M.create(plan)
     error(err, 0)
   end
   M.current = run
+  if plan.begun then plan.begun(run) end
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if type(run.journal.decided) == "string" then
+    core.event.emit("warning", nil, { text = ("'%s' was decided of what the run had come to before: decision.md says "
+      .. "that until somebody decides again"):format(core.text.printable(run.journal.decided, 40)) })
+  end
   for _, name in ipairs(plan.lost or {}) do
     core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
       .. "more: its name stands in place of it"):format(name) })

@@ -76,16 +76,20 @@ function M.main(words, output)
     error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),
       expected(item)), 0)
   end
-  local run_cli = require "moonlet.internal.cli.run"
-  local plan = resume.plan(home, id, rec, found)
   local now = core.clock.wall()
-  plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
+  local answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
     note = found.note,
     by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
     at = core.clock.iso(now), at_ms = now }
-  gate.check_open(id, rec, plan.answer)
+  local function plan_of(of)
+    local plan = resume.plan(home, id, of, found)
+    gate.check_open(id, of, answer)
+    plan.answer = answer
+    return plan
+  end
+  local plan = plan_of(rec)
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
-  return run_cli.drive(plan)
+  return resume.drive(home, id, plan, plan_of)
 end
 
 return M

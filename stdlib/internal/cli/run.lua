@@ -17,6 +17,7 @@ local inputs = require "moonlet.internal.inputs"
 local record_store = require "moonlet.internal.record_store"
 local report = require "moonlet.internal.report"
 local run_module = require "moonlet.internal.run"
+local run_record = require "moonlet.internal.run_record"
 require "moonlet.internal.ctx"
 
 local M = {}
@@ -484,15 +485,20 @@ end
 --- --background: everything that can be refused was refused; another process makes and drives the
 --- run.
 local function leave(home, words, json)
-  local rest = {}
-  for _, word in ipairs(words) do
-    if word ~= "--background" then rest[#rest + 1] = word end
+  local rest, is_over = { words[1], "--detached" }, false
+  for i = 2, #words do
+    is_over = is_over or words[i] == "--"
+    if is_over or words[i] ~= "--background" then rest[#rest + 1] = words[i] end
   end
-  table.insert(rest, 3, "--detached")
   local id = core.detach.start(rest)
-  if id == "" then
-    error({ kind = "failed", message = "the process that was to drive the run ended before it began",
-      hint = "its message is above" }, 0)
+  if not id:find "^R%-%d+$" then
+    local ok, told = pcall(core.json.decode_record, id)
+    local err = ok and type(told) == "table" and rawget(told, "error")
+    if type(err) ~= "table" then
+      err = { kind = "failed", message = "the process that was to drive the run ended before it began",
+        hint = "its message is above" }
+    end
+    error(err, 0)
   end
   if json then
     return { ok = true, command = "run", error = core.json.null, result = core.json.null,
@@ -500,6 +506,17 @@ local function leave(home, words, json)
   end
   core.system.print(1, id .. "\n")
   return nil, 0
+end
+
+--- The other side of leave(): drives the run, once its id is told. What hinders that is told in place of the id.
+local function drive_detached(plan)
+  local drove, envelope, code, text = pcall(M.drive, plan)
+  if drove then return envelope, code, text end
+  if plan.told then error(envelope, 0) end
+  local err = run_record.error(envelope)
+  err.usage = type(envelope) == "table" and rawget(envelope, "usage") or nil
+  core.system.print(1, core.json.encode_record { error = err } .. "\n")
+  return nil, 1
 end
 
 --- moonlet run …
@@ -523,6 +540,7 @@ function M.main(words, output, consent)
   if plan.background then return leave(plan.home, words, output.json) end
   core.event.display(output.events and "events" or output.json and "none" or plan.plain and "plain" or "live")
   tell_of_swept(plan.home)
+  if plan.detached then return drive_detached(plan) end
   return M.drive(plan)
 end
 
@@ -530,11 +548,14 @@ end
 ---@param plan table
 ---@return table envelope, integer exit_code, string text
 function M.drive(plan)
-  local run = run_module.create(plan)
-  if plan.detached then
+  -- Who waits for the id of a run in the background reads one line, so it comes before all events.
+  function plan.begun(run)
+    if not plan.detached then return end
+    plan.told = true
     core.system.print(1, run.id .. "\n")
     core.detach.done(run.home.agent_path .. "/runs/" .. run.id .. "/host.log")
   end
+  local run = run_module.create(plan)
   local envelope, code
   if plan.options.dry_run then
     envelope, code = run_module.dry_run(run)

@@ -184,24 +184,6 @@ TEST_CASE("a child that ends as it is taken over is there, or on record", "[proc
   CHECK(there + recorded == rounds);
 }
 
-TEST_CASE("a keeper that does not answer is told of, and taken over once it does", "[process]") {
-  if (!soak()) return;  // it is waited for, three seconds
-  RunFolder folder;
-  HostProcess host(driver(folder, 1, "start", {"+rest"}));
-  REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
-  host.end();
-  const pid_t worker = record_of(folder).worker_pid;
-  kill(worker, SIGSTOP);
-  Successor next(folder);
-  auto silent = next.ask(2);
-  REQUIRE_FALSE(silent);
-  CHECK(silent.error().kind == ErrorKind::kTimeout);
-  kill(worker, SIGCONT);
-  next.adopt(3);
-  REQUIRE(next.adopted("rest@1"));
-  CHECK_FALSE(next.adopted("rest@1")->done());
-}
-
 TEST_CASE("of hosts that take over at once one wins, and a later one wins over that", "[process]") {
   RunFolder folder;
   HostProcess first(driver(folder, 1, "start", {"+rest"}));
