@@ -393,16 +393,6 @@ int run_still_runs(lua_State* L) {
   return 1;
 }
 
-/// let_go(): the run is left as by a host that dies: what may outlive it runs on, and its lock is
-/// released
-int run_let_go(lua_State* L) {
-  Services& services = Services::of(L);
-  if (!services.run) return 0;
-  if (services.run->keeper) services.run->keeper->let_go();
-  services.drop_run();
-  return 0;
-}
-
 /// discard(): the run never began; nothing of it stays
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
@@ -410,8 +400,8 @@ int run_discard(lua_State* L) {
   return 0;
 }
 
-/// finish(unchanged): the run is over; its lock is released. With `unchanged` nothing was done with
-/// it: what an earlier host left running is still looked for.
+/// finish(unchanged): the run is over; its lock is released. With `unchanged` it is left as by a
+/// host that dies: what may outlive one runs on, and is still looked for.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
@@ -507,7 +497,6 @@ constexpr luaL_Reg kFunctions[] = {
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
     {"still_runs", guard<run_still_runs>},
-    {"let_go", guard<run_let_go>},
     {"discard", guard<run_discard>},
     {"finish", guard<run_finish>},
     {"write_value", guard<run_write_value>},

@@ -294,6 +294,19 @@ local function begin_record(run, plan)
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
 end
 
+--- Leaves the run as a host that is killed would: that this one has failed is no reason to end what a host before it
+--- had started. Raises that failure.
+local function leave(run, err)
+  if type(err) == "table" and core.run.still_runs() then
+    local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
+      :format(run.id)
+    err.hint = err.hint and err.hint .. "; " .. still or still
+  end
+  core.run.finish(true)
+  M.current = nil
+  error(err, 0)
+end
+
 --- Creates the directories of a run. Everything that can be refused was checked before.
 ---@param plan table what the command line came to (internal/cli/run.lua)
 ---@return table run
@@ -333,7 +346,8 @@ function M.create(plan)
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
     -- A full disk: half a record would only be in the way of the next try.
-    if before then core.run.finish(true) else core.run.discard() end
+    if before then leave(run, err) end
+    core.run.discard()
     error(err, 0)
   end
   M.current = run
@@ -497,17 +511,6 @@ local function run_body(run)
   end)
 end
 
---- Leaves the run as a host that is killed would: the host itself has failed, which is no reason to end what a host
---- before it had started. Raises that failure.
-local function leave(run, err)
-  core.run.let_go()
-  M.current = nil
-  local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
-    :format(run.id)
-  err.hint = err.hint and err.hint .. "; " .. still or still
-  error(err, 0)
-end
-
 --- Lets the run go, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -523,19 +526,6 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
-local function is_cut_off(run, ok, err)
-  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
-end
-
---- Sees to what is under way beside the script, and gives what the run has come to by then.
-local function settle(run, ok, result)
-  if is_cut_off(run, ok, result) then return ok, result end
-  local settled, why = pcall(unreached.settle, run, ok, result)
-  if not settled and (ok or host_failure.is(why)) then return false, why end
-  return ok, result
-end
-
 --- Runs a created run to its end. Returns the envelope and the exit code.
 ---@param run table
 ---@return table envelope, integer exit_code
@@ -543,8 +533,9 @@ function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
   if ok then ok, result = run_body(run) end
-  ok, result = settle(run, ok, result)
-  if is_cut_off(run, ok, result) then leave(run, result) end
+  local cut_off
+  ok, result, cut_off = unreached.settled(run, ok, result)
+  if cut_off then leave(run, result) end
   return finish_or_abandon(run, ok, result)
 end
 

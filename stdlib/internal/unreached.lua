@@ -84,7 +84,7 @@ end
 ---@param run table
 ---@param ok boolean  the script came to its end
 ---@param err any
-function M.settle(run, ok, err)
+local function settle(run, ok, err)
   if not run.journal.resumed then return end
   if run.cancels then return tell_cancelled(run) end
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
@@ -107,6 +107,24 @@ function M.settle(run, ok, err)
       journal.spent(run, key)
     end
   end
+end
+
+--- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
+local function is_cut_off(run, ok, err)
+  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
+end
+
+--- The same, and gives what the run has come to by then. A run that is cut off is to be left as a host that is killed
+--- leaves it: nothing is ended.
+---@param run table
+---@param ok boolean
+---@param err any
+---@return boolean ok, any err, boolean cut_off
+function M.settled(run, ok, err)
+  if is_cut_off(run, ok, err) then return ok, err, true end
+  local settled, why = pcall(settle, run, ok, err)
+  if not settled and (ok or host_failure.is(why)) then ok, err = false, why end
+  return ok, err, is_cut_off(run, ok, err)
 end
 
 --- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
