@@ -19,8 +19,8 @@ local unreached = require "moonlet.internal.unreached"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
-local record_store = require "moonlet.internal.record_store"
 local verdict = require "moonlet.internal.verdict"
+local going_on = require "moonlet.internal.going_on"
 local half_merges = require "moonlet.internal.half_merges"
 
 local M = {}
@@ -224,23 +224,6 @@ local function add_steps(run)
   end
 end
 
---- Raises where run.json is not what the journal says it was: to go on would make it so.
-local function check_record(run)
-  local path = "runs/" .. run.id .. "/run.json"
-  local text = core.run.read(path, record_store.record_cap)
-  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
-  error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
-    at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
-end
-
---- Raises where somebody else has driven what was prepared since that was looked at.
-local function check_prepared(run)
-  local now = record_store.read(core.file.root(run.home.agent_path), run.id)
-  if now and not now.ended and now.options.dry_run then return end
-  error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
-    run.id), "moonlet run show " .. run.id), 0)
-end
-
 --- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
 --- as it began, and one that is only prepared not at all.
 local function written_key(run)
@@ -251,33 +234,10 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
-  if plan.before and not plan.before.resumed then check_prepared(run) end
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
-  -- The first record is on the disk before run.json is.
-  if plan.before and plan.before.resumed and not run.journal.resumed then
-    error({ kind = "failed",
-      message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
-      at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
-      hint = "bring the file back from a copy, or start a new run" }, 0)
-  end
-  local resumed = plan.before and plan.before.resumed
-  if run.journal.is_keyed and not integrity.key(core.file.root(run.home.agent_path), run.id) then
-    error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
-      message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
-        run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
-  end
-  if plan.answer then
-    -- The plan was made before the lock was had: somebody else may have answered since.
-    local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
-    require("moonlet.internal.gate").check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
-  end
-  if plan.before then
-    record_store.check_unchanged(core.file.root(run.home.agent_path), run.id,
-      plan.before.was or record_store.hash(plan.before.record))
-  end
-  if resumed then check_record(run) end
+  going_on.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
@@ -287,6 +247,7 @@ local function begin_record(run, plan)
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
+  local resumed = plan.before and plan.before.resumed
   -- What the host before this one was writing; the folders of steps follow when they are begun anew.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
