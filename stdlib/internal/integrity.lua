@@ -124,7 +124,10 @@ function M.altered(rec, tree, is_ours)
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     local is = tree.files[path]
-    if is and was.grows and is ~= was then is = grown(tree, was.bytes) end
+    if is and was.grows and is ~= was then
+      is = grown(tree, was.bytes)
+      if is and is.error then is, tree.files[path] = was, was end
+    end
     local ours = is_for_merge(path) or not was.grows and is_ours and is_ours(path)
     if not known[path] and not ours and not was.error and not (is and M.is_same(is, was)) then
       paths[#paths + 1] = path
