@@ -78,6 +78,7 @@ const std::map<long, Call>& calls() {
       {SYS_pwritev, {"write", "pwritev", 0}},
       {SYS_fsync, {"sync", "fsync", 0}},
       {SYS_fdatasync, {"sync", "fdatasync", 0}},
+      {SYS_syncfs, {"sync", "syncfs", 0}},
       {SYS_ftruncate, {"truncate", "ftruncate", 0}},
       {SYS_openat, {"open", "openat", -1, 0, 1}},
       {SYS_openat2, {"open", "openat2", -1, 0, 1}},
