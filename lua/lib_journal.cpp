@@ -142,7 +142,7 @@ int push_written(lua_State* L, Operation& operation) {
 
 /// append(body, durable): waits until the record is on the disk. One that need not be durable waits
 /// only until the script has heard of those before it: it hears of things in the order of the
-/// journal.
+/// journal. Before a durable one the large values of those before it are on the disk.
 int journal_append(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   const bool durable = lua_toboolean(L, 2) != 0;
@@ -153,6 +153,11 @@ int journal_append(lua_State* L) {
     auto& write = push_box<std::shared_ptr<JournalWrite>>(L);
     write = journal.append_relaxed(Services::of(L).redactor.apply(body));
     return write->result().ok() ? 0 : raise_error(L, write->result().error());
+  }
+  if (durable && !run.unsynced_values.empty()) {
+    auto& synced = push_box<Result<void>>(L);
+    synced = LuaState::host_work(L, [&] { return run.sync_values(); });
+    if (!synced) return raise_error(L, synced.error());
   }
   Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
   pending.operation = journal.append(Services::of(L).redactor.apply(body));

@@ -317,7 +317,8 @@ std::string value_path(const Run& run, std::string_view name) {
   return "runs/" + run.dir->id() + "/values/" + std::string(name);
 }
 
-/// write_value(name, text, durable): a value of the journal that is too large for a line
+/// write_value(name, text, durable): a value of the journal that is too large for a line; durable
+/// now, or before the next durable record is
 int run_write_value(lua_State* L) {
   Run& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -332,6 +333,7 @@ int run_write_value(lua_State* L) {
     });
   }
   if (!written) return raise_error(L, written.error());
+  if (durable == Durable::kNo) run.unsynced_values.push_back(value_path(run, name));
   return 0;
 }
 
@@ -573,6 +575,19 @@ Result<void> Run::sync() {
   }
   auto synced = agent->sync_files(unsynced);
   if (synced) unsynced.clear();
+  return synced ? sync_values() : synced;
+}
+
+Result<void> Run::sync_values() {
+  if (unsynced_values.empty()) return {};
+  // After a failure another sync proves nothing.
+  if (values_failure) return *values_failure;
+  auto synced = agent->sync_files(unsynced_values);
+  if (synced) {
+    unsynced_values.clear();
+  } else {
+    values_failure = synced.error();
+  }
   return synced;
 }
 

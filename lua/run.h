@@ -33,8 +33,10 @@ struct Run {
   int unheard_writes = 0;             ///< records that somebody waits for, or has yet to hear of
   std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
   std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
-  std::unique_ptr<Keeper> keeper;     ///< started, or taken over, with the first child
-  std::future<Result<void>> syncing;  ///< what begin_sync has begun; its end is waited for
+  std::vector<std::string> unsynced_values;  ///< those of relaxed records, likewise
+  std::optional<Error> values_failure;       ///< they cannot be brought to the disk; for good
+  std::unique_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
+  std::future<Result<void>> syncing;         ///< what begin_sync has begun; its end is waited for
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file
@@ -52,6 +54,9 @@ struct Run {
   /// Returns when that is done, with those that came later. After an error nothing is known to be
   /// on the disk, and the run is not told as ended.
   Result<void> sync();
+  /// Brings values to the disk that relaxed records name, before a durable one is written behind
+  /// them: what is paid for follows from them.
+  Result<void> sync_values();
   /// Dir::write_file, for as long as the run is ours.
   Result<void> write(const Dir& where, std::string_view path, std::string_view text,
                      Durable durable) const;

@@ -303,6 +303,14 @@ local function tell_changed(run, item)
       .. "taken, without the secret" })
 end
 
+--- Says that something is done again for want of its value: the file is not there, or is another one.
+local function tell_lost(run, key, stored)
+  local name = type(stored) == "table" and stored["$value"]
+  if not name then return end
+  run.emit("warning", { step = key, text = ("what is on record of it is missing or damaged (runs/%s/values/%s): "
+    .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
+end
+
 --- What was observed when the record was made, if its secrets are known, or it can still be observed; else nil.
 local function whole(journal, item, private)
   local value = identity.restored(item)
@@ -336,14 +344,18 @@ local function replayed(run, key, hash, private)
   if type(item.notes) == "table" then verdict.tell(run, key, item.notes) end
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
-  if value == nil then value = values.get(journal_record.stored(item, "v")) end
+  local stored = journal_record.stored(item, "v")
+  if value == nil then value = values.get(stored) end
   if value == nil and paid[item.verb] then
     local file = ("runs/%s/values/%s"):format(run.id, item.v["$value"])
     error(host_failure.mark { kind = "failed", at = run.absolute(file),
       message = ("the answer of step %s is missing or damaged"):format(key),
       hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
   end
-  if value == nil then return nil end
+  if value == nil then
+    tell_lost(run, key, stored)
+    return nil
+  end
   if item.whole and all == nil then tell_changed(run, item) end
   return "ok", value
 end
@@ -530,8 +542,10 @@ function M.fact(run, key, input, observe, clean)
       end
       tell_changed(run, item)
     end
-    value = values.get(journal_record.stored(item, "v"))
+    local stored = journal_record.stored(item, "v")
+    value = values.get(stored)
     if value ~= nil then return value end
+    tell_lost(run, key, stored)
   end
   value = observe()
   if not run.cancels then endings.touch(run.journal.endings, key) end

@@ -78,6 +78,7 @@ const std::map<long, Call>& calls() {
       {SYS_pwritev, {"write", "pwritev", 0}},
       {SYS_fsync, {"sync", "fsync", 0}},
       {SYS_fdatasync, {"sync", "fdatasync", 0}},
+      {SYS_syncfs, {"sync", "syncfs", 0}},
       {SYS_ftruncate, {"truncate", "ftruncate", 0}},
       {SYS_read, {"read", "read", 0}},
       {SYS_pread64, {"read", "pread64", 0}},
