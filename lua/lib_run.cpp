@@ -9,6 +9,7 @@
 #include "host/artifact/manifest.h"
 #include "host/artifact/sidecar.h"
 #include "host/base/id.h"
+#include "host/process/sweep.h"
 #include "host/process/temporary_folders.h"
 #include "lua/error.h"
 #include "lua/guard.h"

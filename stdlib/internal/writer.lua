@@ -11,6 +11,8 @@ local short_ms, long_ms = 20, 200
 local told_after = 50 -- tries: a merge is soon over
 --- Git is given ten minutes to make a worktree: whoever is at it for longer has been stopped.
 local longest_worktree_ms = 15 * 60 * 1000
+--- What a host gets to let go that drove the run before: it may be ending.
+local predecessor_ms = 10 * 1000
 
 local id_cap = 400
 --- The holds that this process works within, outermost first: those of the agents in place that have started it.
@@ -27,6 +29,8 @@ local function take(root, name, id, who)
   if not busy then error(host_failure.mark(err), 0) end
   -- An agent that has the work tree may let others write there, whom it starts: one at a time again.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
+  -- The host that started the agent of this step holds it for that, though it drives the run no more.
+  if outer == id and id ~= "" then return function() end end
   if not outer or not is_around(outer) then return nil, name, holder end
   return take(root, ("writer-%s.lock"):format(outer), id, who)
 end
@@ -40,9 +44,24 @@ local doings = { ["writer.lock"] = "another step writes the work tree",
 
 local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
 
+local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
+
+--- The process that holds it where that has driven this run before: it was stopped, and will not let go by itself.
+local function predecessor(run, holder)
+  local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
+  return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
+end
+
+local function predecessor_error(run, lock, pid)
+  return host_failure.mark { kind = "failed", at = run.absolute(lock),
+    message = ("process %s, which drove %s before, still has %s: it may be stopped"):format(pid, run.id,
+      lock == "worktrees.lock" and "git's worktrees" or "the work tree"),
+    hint = ("let it go on (kill -CONT %s) or end it (kill -KILL %s), then resume the run"):format(pid, pid) }
+end
+
 local function hold(run, key, name, id, patience, clock)
   local root = host_file.must(core.file.root(run.home.agent_path))
-  local who = run.id .. " " .. key
+  local who = who_holds(run, key)
   local tries, since = 0, core.clock.monotonic()
   while true do
     local release, lock, holder = take(root, name, id, who)
@@ -51,6 +70,8 @@ local function hold(run, key, name, id, patience, clock)
     if tries == told_after then
       run.emit("log", { step = key, text = ("waits: %s%s"):format(what_of(name), shown(holder)) })
     end
+    local pid = predecessor(run, holder)
+    if pid and core.clock.monotonic() - since > predecessor_ms then error(predecessor_error(run, lock, pid), 0) end
     if patience and core.clock.monotonic() - since > patience then
       error({ kind = "failed", message = ("%s for longer than %s already%s"):format(what_of(name),
         duration.text(patience), shown(holder)), at = run.absolute(lock), hint = "end it, then resume this run" }, 0)
