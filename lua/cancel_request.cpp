@@ -8,7 +8,9 @@ constexpr std::uint64_t kPeriodMs = 200;
 }  // namespace
 
 Result<void> CancelRequest::make(const Dir& run_dir) {
-  return run_dir.write_file(kName, "", Durable::kNo);
+  // Not by a temporary file: whoever takes the run's lock sweeps those of others away.
+  auto file = run_dir.open_update(kName);
+  return file ? Result<void>() : file.error();
 }
 
 CancelRequest::CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn)

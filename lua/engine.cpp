@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <system_error>
 
 #include "lua/error.h"
 #include "lua/guard.h"
@@ -263,6 +264,10 @@ Result<Engine> Engine::open(EngineOptions options) {
 Result<Outcome> Engine::command(const std::vector<std::string>& words) {
   try {
     return impl_->command(words);
+  } catch (const std::system_error& e) {
+    Error error = Error::from_errno(e.code().value(), "start a thread of the host");
+    error.hint = "raise its limits: `ulimit -u`, `ulimit -v`, `ulimit -d`";
+    return error;
   } catch (const std::exception& e) {
     Error error;
     error.message = std::string("the engine failed: ") + e.what();

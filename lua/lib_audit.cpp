@@ -1,6 +1,5 @@
 // core.audit: what a run has on record, held against what is on the disk. It reads runs that others
 // made, as they are; only record() writes, to the journal of a run that nobody drives.
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "host/artifact/digest.h"
+#include "host/artifact/jail_open.h"
 #include "host/artifact/journal.h"
 #include "host/artifact/run_dir.h"
 #include "host/artifact/tree_digest.h"
@@ -26,6 +26,7 @@
 #include "lua/lib_file.h"
 #include "lua/lib_run.h"
 #include "lua/services.h"
+#include "lua/state.h"
 #include "lua/work.h"
 
 namespace moonlet {
@@ -71,6 +72,9 @@ class Story {
       if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
     }
   }
+
+  /// A large value that another file than the journal names.
+  void expect_value(const std::string& name) { values_.insert(name); }
 
   json marks() { return std::move(marks_); }
 
@@ -195,10 +199,12 @@ class Story {
   std::set<std::string> values_;
 };
 
-Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>* stop) {
+Result<json> read_story(Home& home, std::string_view id, std::string_view value,
+                        const std::atomic<bool>* stop) {
   auto run = open_run(home, id);
   if (!run) return run.error();
   Story story;
+  if (!value.empty()) story.expect_value(std::string(value));
   auto report = read_journal(run->dir(), [&](const JournalRecord& record) { story.take(record); });
   if (!report) return report.error();
   json result = {
@@ -218,13 +224,16 @@ Result<json> read_story(Home& home, std::string_view id, const std::atomic<bool>
   return result;
 }
 
-/// story(home, run) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers, keyed,
-/// untold, unbegun, played, acted }: what the journal says, checked against the files beside it
+/// story(home, run, value?) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers,
+/// keyed, untold, unbegun, played, acted }: what the journal says, checked against the files beside
+/// it; `value` is the name of a large value that run.json has
 int audit_story(lua_State* L) {
+  lua_settop(L, 3);
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
+  const std::string_view value = lua_isnil(L, 3) ? std::string_view() : check_text(L, 3);
   auto& stop = push_box<std::atomic<bool>>(L, false);
-  push_work(L) = [&home, id, &stop] { return read_story(home, id, &stop); };
+  push_work(L) = [&home, id, value, &stop] { return read_story(home, id, value, &stop); };
   return await_work(L, &stop);
 }
 
@@ -271,8 +280,10 @@ int audit_tree(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it.
-Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes) {
+/// { bytes, sha256 } of the beginning of a file: all of it, or so many bytes of it; `durable`: on
+/// the disk before it is told.
+Result<json> beginning(const Dir& root, std::string_view path, std::optional<std::uint64_t> bytes,
+                       bool durable) {
   auto file = root.open_read(path);
   if (!file) return file.error();
   Sha256 hash;
@@ -288,60 +299,103 @@ Result<json> beginning(const Dir& root, std::string_view path, std::optional<std
     hash.update({buffer.data(), static_cast<std::size_t>(got)});
     done += static_cast<std::uint64_t>(got);
   }
+  if (durable && sync_bytes(file->get()) != 0) {
+    return Error::from_errno(errno, "cannot bring to the disk", std::string(path));
+  }
   return json{{"bytes", done}, {"sha256", hash.hex()}};
 }
 
-/// beginning(dir, path, bytes?) -> { bytes, sha256 }: of all of a file, or of its first bytes
+/// beginning(dir, path, bytes?, durable?) -> { bytes, sha256 }: of all of a file, or of its first
+/// bytes; with `durable` they are on the disk
 int audit_beginning(lua_State* L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
   auto& bytes = push_box<std::optional<std::uint64_t>>(L);
   if (!lua_isnoneornil(L, 3)) bytes = static_cast<std::uint64_t>(luaL_checkinteger(L, 3));
-  push_work(L) = [&root, path, &bytes] { return beginning(root, path, bytes); };
+  const bool durable = lua_toboolean(L, 4) != 0;
+  push_work(L) = [&root, path, &bytes, durable] { return beginning(root, path, bytes, durable); };
   return await_work(L);
 }
 
-/// A command that looks for what dead hosts left may hold the lock for a moment.
-Result<RunLock> lock_idle_run(const RunDir& run) {
-  constexpr int kTries = 100;
-  constexpr int kPauseMs = 10;
-  auto lock = run.lock();
-  for (int i = 0; !lock && i < kTries; ++i) {
-    ::poll(nullptr, 0, kPauseMs);
-    lock = run.lock();
-  }
-  return lock;
-}
+/// What is put on the record of a run that nobody drives.
+struct Change {
+  std::string id, body;
+  std::string_view was;         ///< the hash of run.json that it rests on; empty: any
+  std::string_view path, text;  ///< the file of `.agent` that goes with it; no path: none
+};
 
-Result<void> append_record(Loop& loop, Home& home, std::string_view id, std::string body) {
-  auto run = open_run(home, id);
-  if (!run) return run.error();
-  auto lock = lock_idle_run(*run);
-  if (!lock) return lock.error();
-  auto journal = Journal::open(run->dir(), *lock, loop);
+struct Changed {
+  bool done = false;  ///< false: somebody drives the run, or has written its run.json since
+  std::optional<Error> unrecorded;  ///< the journal does not have it; or why it was not done
+};
+
+constexpr std::size_t kRecordCap = 64u << 20;
+
+Result<void> append_record(Loop& loop, const RunDir& run, const RunLock& lock, std::string body) {
+  auto journal = Journal::open(run.dir(), lock, loop);
   if (!journal) return journal.error();
   const auto write = (*journal)->append(std::move(body));
   if (auto flushed = (*journal)->flush_blocking(); !flushed) return flushed;
   return write->result();
 }
 
-/// record(home, run, body) -> true, or nil and an error: puts something on the record of a run that
-/// nobody drives; on the disk when it returns
+/// All of it under one lock: nobody begins to drive between the look, the record and the file.
+Result<Changed> change(Loop& loop, Home& home, Change change) {
+  auto run = open_run(home, change.id);
+  if (!run) return run.error();
+  const auto lock = lock_in_passing(*run);
+  if (!lock && RunLock::holder(run->dir()) == 0) return lock.error();
+  if (!lock) return Changed{false, lock.error()};
+  if (!change.was.empty()) {
+    const auto record = run->dir().read_file("run.json", kRecordCap);
+    if (!record) return record.error();
+    if (sha256_hex(record->bytes) != change.was) return Changed{};
+  }
+  Changed changed{true, {}};
+  if (auto noted = append_record(loop, *run, *lock, std::move(change.body)); !noted) {
+    // A journal that is damaged must keep nobody from a decision, or from ending the run. One that
+    // cannot be written now does: what it does not know would pass for a forgery.
+    const ErrorKind kind = noted.error().kind;
+    const bool damaged = kind == ErrorKind::kInvalid || kind == ErrorKind::kLimit;
+    if (change.path.empty() || !damaged) return noted.error();
+    changed.unrecorded = noted.error();
+  }
+  if (change.path.empty()) return changed;
+  const Dir& agent = **home.existing();
+  // A process may be stopped for long before it puts the file in its place.
+  const auto still_ours = [&lock] { return lock->check(); };
+  auto written = agent.write_file(change.path, change.text, Durable::kYes, still_ours);
+  if (!written) return written.error();
+  return changed;
+}
+
+/// record(home, run, body, was?, path?, text?) -> true, or false where somebody drives the run or
+/// its run.json is not any more what `was` is the hash of, or nil; and an error. Puts something on
+/// the record of a run that nobody drives, and writes the file of it, which is on the disk then.
+/// An error beside true: the journal is damaged, and does not have it.
 int audit_record(lua_State* L) {
+  lua_settop(L, 6);
   Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  const std::string_view body = check_text(L, 3);
+  const auto optional = [L](int index) {
+    return lua_isnil(L, index) ? std::string_view{} : check_text(L, index);
+  };
+  auto& wanted = push_box<Change>(L);
   Services& services = Services::of(L);
-  auto& appended = push_box<Result<void>>(L);
-  appended = append_record(services.loop, home, id, services.redactor.apply(body));
-  if (!appended) {
+  wanted.id = check_text(L, 2);
+  wanted.body = services.redactor.apply(check_text(L, 3));
+  wanted.was = optional(4), wanted.path = optional(5), wanted.text = optional(6);
+  auto& changed = push_box<Result<Changed>>(L, Error{});
+  changed = LuaState::host_work(L, [&] { return change(services.loop, home, std::move(wanted)); });
+  if (!changed) {
     lua_pushnil(L);
-    push_error(L, appended.error());
+    push_error(L, changed.error());
     return 2;
   }
-  lua_pushboolean(L, 1);
-  return 1;
+  lua_pushboolean(L, changed->done);
+  if (!changed->unrecorded) return 1;
+  push_error(L, *changed->unrecorded);
+  return 2;
 }
 
 constexpr luaL_Reg kFunctions[] = {

@@ -130,15 +130,6 @@ int ledger_put(lua_State* L) {
   return await_work(L);
 }
 
-/// forget(home, id) -> true: the run is not on the disk any more
-int ledger_forget(lua_State* L) {
-  Home& home = check_home(L, 1);
-  const std::string_view id = check_text(L, 2);
-  push_work(L) =
-      with_ledger(home, [id](Ledger& ledger, const Dir&) { return done(ledger.remove_run(id)); });
-  return await_work(L);
-}
-
 void set_filter(lua_State* L, const char* key, std::string& text) {
   if (lua_getfield(L, 2, key) == LUA_TSTRING) text = check_text(L, -1);
   lua_pop(L, 1);
@@ -218,6 +209,17 @@ int ledger_differs(lua_State* L) {
   return await_work(L);
 }
 
+/// strays(home) -> { text, … }: its rows that are of no run
+int ledger_strays(lua_State* L) {
+  Home& home = check_home(L, 1);
+  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {
+    auto found = ledger.strays();
+    if (!found) return found.error();
+    return json(*found);
+  });
+  return await_work(L);
+}
+
 /// present(home) -> is there a ledger, and is it to be believed?
 int ledger_present(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -269,11 +271,11 @@ int ledger_complete(lua_State* L) {
 
 constexpr luaL_Reg kFunctions[] = {
     {"put", guard<ledger_put>},
-    {"forget", guard<ledger_forget>},
     {"list", guard<ledger_list>},
     {"get", guard<ledger_get>},
     {"usage", guard<ledger_usage>},
     {"differs", guard<ledger_differs>},
+    {"strays", guard<ledger_strays>},
     {"present", guard<ledger_present>},
     {"mark_stale", guard<ledger_mark_stale>},
     {"rebuild", guard<ledger_rebuild>},

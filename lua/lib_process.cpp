@@ -17,6 +17,7 @@
 #include "lua/run.h"
 #include "lua/scheduler.h"
 #include "lua/services.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -186,8 +187,16 @@ Result<void> open_input(const Run& run, std::string_view text, bool has_text, st
   return {};
 }
 
-Result<std::shared_ptr<Operation>> start_child(Services& services, Run& run, Call& call) {
-  auto keeper = run.keep(services);
+/// Taking over the keeper of a dead host may take seconds, and ending what a dead keeper left.
+Result<Keeper*> keep(lua_State* L, Run& run) {
+  if (run.keeper) return run.keeper.get();
+  Services& services = Services::of(L);
+  return LuaState::host_work(L, [&] { return run.keep(services); });
+}
+
+Result<std::shared_ptr<Operation>> start_child(lua_State* L, Run& run, Call& call) {
+  if (auto ours = run.still_ours(); !ours) return ours.error();
+  auto keeper = keep(L, run);
   if (!keeper) return keeper.error();
   if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
   std::shared_ptr<Operation> child = (*keeper)->spawn(std::move(call.spec));
@@ -263,7 +272,7 @@ int run_child(lua_State* L) {
     if (!opened) {
       failed = true;
       failure = opened.error();
-    } else if (auto started = start_child(Services::of(L), run, call); started.ok()) {
+    } else if (auto started = start_child(L, run, call); started.ok()) {
       pending.operation = std::move(*started);
     } else {
       failed = true;
@@ -308,11 +317,18 @@ std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view at
   return nullptr;
 }
 
+/// What the keepers of the run have put on record of an attempt by now.
+Result<KeptAttempt> present_attempt(const Run& run, std::string_view step,
+                                    std::string_view attempt) {
+  if (!run.resumed && !run.keeper) return KeptAttempt{};
+  return find_attempt(run.dir->dir().fd(), step, attempt);
+}
+
 /// What is known of an attempt that an earlier host had put on record.
-Result<KeptAttempt> kept_attempt(Services& services, Run& run, std::string_view step,
+Result<KeptAttempt> kept_attempt(lua_State* L, Run& run, std::string_view step,
                                  std::string_view attempt) {
   if (!run.resumed) return KeptAttempt{};
-  if (auto keeper = run.keep(services); !keeper) return keeper.error();
+  if (auto keeper = keep(L, run); !keeper) return keeper.error();
   if (run.keepers.empty()) {
     auto logged = read_keeper_log(run.dir->dir().fd());
     if (!logged) return logged.error();
@@ -338,16 +354,18 @@ const char* state_name(const KeptAttempt& kept) {
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 
-/// attempt(step, name) -> none (it never ran) | running | exited | lost (it ran and was ended, or
-/// nobody knows): what became of an attempt that an earlier host had put on record
+/// attempt(step, name, present?) -> none (it never ran) | running | exited | lost (it ran and was
+/// ended, or nobody knows): what became of an attempt that an earlier host had put on record; with
+/// present any that is on record now, which is read anew
 int process_attempt(lua_State* L) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
   Run& run = check_run(L);
+  const bool present = lua_toboolean(L, 3) != 0;
   auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
-  kept = kept_attempt(Services::of(L), run, step, name);
+  kept = present ? present_attempt(run, step, name) : kept_attempt(L, run, step, name);
   if (!kept) return raise_error(L, kept.error());
-  lua_pushstring(L, find_adopted(run, name) ? "running" : state_name(*kept));
+  lua_pushstring(L, !present && find_adopted(run, name) ? "running" : state_name(*kept));
   return 1;
 }
 
@@ -357,7 +375,7 @@ int take_kept(lua_State* L, bool stop) {
   Run& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
   auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
-  kept = kept_attempt(Services::of(L), run, step, name);
+  kept = kept_attempt(L, run, step, name);
   if (!kept) return raise_error(L, kept.error());
   if (!find_adopted(run, name)) return push_exit_table(L, kept->exit);
   Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet

@@ -121,6 +121,8 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   }
   if (!lock) return lock.error();
   run->lock = std::move(*lock);
+  // Before the script is told anything: a driver that was stopped, and goes on, is then refused.
+  if (auto adopted = run->adopt(services); !adopted) return adopted;
   run->cancel = std::make_unique<CancelRequest>(services.loop.raw(), run->dir->dir(),
                                                 services.request_cancel);
   services.run = std::move(run);
@@ -142,7 +144,9 @@ int run_create(lua_State* L) {
   Services& services = Services::of(L);
   if (services.run) luaL_error(L, "a run is being driven already");
   auto& created = push_box<Result<void>>(L);
-  created = create_run(services, home, task_id, preset, run_id);
+  // Taking over what a host before this one has left may take a while.
+  created =
+      LuaState::host_work(L, [&] { return create_run(services, home, task_id, preset, run_id); });
   if (!created) return raise_error(L, created.error());
   // The run writes into the home's folder, whoever else forgets the home.
   lua_pushvalue(L, 2);
@@ -202,9 +206,20 @@ int run_sync(lua_State* L) {
   return 0;
 }
 
-/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none
+/// is_ours(): whether nobody has taken the run over
+int run_is_ours(lua_State* L) {
+  lua_pushboolean(L, check_run(L).still_ours().ok() ? 1 : 0);
+  return 1;
+}
+
+/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none; raises when it
+/// cannot be looked at
 int run_size(lua_State* L) {
-  const auto info = check_run(L).agent->stat(check_text(L, 1));
+  const Run& run = check_run(L);
+  const std::string_view path = check_text(L, 1);
+  auto& info = push_box<Result<FileInfo>>(L, Error{});
+  info = run.agent->stat(path);
+  if (!info && info.error().kind != ErrorKind::kInvalid) return raise_error(L, info.error());
   if (!info || info->kind != EntryKind::kFile) return 0;
   lua_pushinteger(L, static_cast<lua_Integer>(info->size));
   return 1;
@@ -365,6 +380,21 @@ int run_end_children(lua_State* L) {
   return 0;
 }
 
+/// still_runs() -> whether something that an earlier host started runs on under its keeper
+int run_still_runs(lua_State* L) {
+  const Run& run = check_run(L);
+  bool runs = false;
+  if (run.keeper) {
+    for (const AdoptedChild& child : run.keeper->adopted()) {
+      runs = runs || (child.started_ms != 0 && !child.operation->done());
+    }
+  } else {
+    runs = run.resumed && keeper_is_alive(run.dir->dir().fd());
+  }
+  lua_pushboolean(L, runs);
+  return 1;
+}
+
 /// discard(): the run never began; nothing of it stays
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
@@ -372,8 +402,8 @@ int run_discard(lua_State* L) {
   return 0;
 }
 
-/// finish(unchanged): the run is over; its lock is released. With `unchanged` nothing was done with
-/// it: what an earlier host left running is still looked for.
+/// finish(unchanged): the run is over; its lock is released. With `unchanged` it is left as by a
+/// host that dies: what may outlive one runs on, and is still looked for.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
@@ -454,6 +484,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"create", guard<run_create>},
     {"write_run", guard<run_write_run>},
     {"write", guard<run_write>},
+    {"is_ours", guard<run_is_ours>},
     {"size", guard<run_size>},
     {"read", guard<run_read>},
     {"read_tail", guard<run_read_tail>},
@@ -467,6 +498,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"redact", guard<run_redact>},
     {"step_name", guard<run_step_name>},
     {"end_children", guard<run_end_children>},
+    {"still_runs", guard<run_still_runs>},
     {"discard", guard<run_discard>},
     {"finish", guard<run_finish>},
     {"write_value", guard<run_write_value>},
@@ -478,8 +510,25 @@ constexpr luaL_Reg kFunctions[] = {
 
 }  // namespace
 
-/// One that a dead host left is taken over; what a dead keeper left is ended before there is a new
-/// one.
+KeeperOptions Run::keeper_options(const Services& services) const {
+  KeeperOptions options;
+  options.program = services.keeper_program;
+  options.run_dir_fd = dir->dir().fd();
+  options.output_dir_fd = agent->fd();
+  options.run_id = dir->id();
+  options.generation = lock->generation();
+  return options;
+}
+
+Result<void> Run::adopt(Services& services) {
+  if (!resumed || keeper) return {};
+  auto adopted = Keeper::adopt(services.loop, keeper_options(services));
+  if (!adopted) return adopted.error();
+  keeper = std::move(*adopted);
+  return {};
+}
+
+/// What a dead keeper left is ended before there is a new one.
 Result<Keeper*> Run::keep(Services& services) {
   if (keeper) return keeper.get();
   if (services.keeper_program.empty()) {
@@ -489,20 +538,12 @@ Result<Keeper*> Run::keep(Services& services) {
         "install moonlet, or name it in EngineOptions::moonlet_program",
         {}};
   }
-  KeeperOptions options;
-  options.program = services.keeper_program;
-  options.run_dir_fd = dir->dir().fd();
-  options.output_dir_fd = agent->fd();
-  options.run_id = dir->id();
-  options.generation = lock->generation();
+  if (auto adopted = adopt(services); !adopted) return adopted.error();
+  if (keeper) return keeper.get();
   if (resumed) {
-    auto adopted = Keeper::adopt(services.loop, options);
-    if (!adopted) return adopted.error();
-    keeper = std::move(*adopted);
-    if (keeper) return keeper.get();
     if (auto swept = sweep(dir->dir().fd()); !swept) return swept.error();
   }
-  auto started = Keeper::start(services.loop, std::move(options));
+  auto started = Keeper::start(services.loop, keeper_options(services));
   if (!started) return started.error();
   keeper = std::move(*started);
   return keeper.get();

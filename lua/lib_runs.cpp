@@ -1,4 +1,6 @@
 // core.runs: the runs of a repository that somebody else drives, or nobody any more.
+#include <poll.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "lua/guard.h"
 #include "lua/lib.h"
 #include "lua/lib_run.h"
+#include "lua/state.h"
 
 namespace moonlet {
 
@@ -25,7 +28,7 @@ void set_text(lua_State* L, const char* key, const std::string& text) {
 Result<void> end_orphans(Home& home, std::string_view id) {
   auto run = open_run(home, id);
   if (!run) return run.error();
-  auto lock = run->lock();
+  auto lock = lock_in_passing(*run);
   if (!lock) return lock.error();
   const int dir = run->dir().fd();
   // One that does not answer may be about to end: it is waited for below.
@@ -61,7 +64,7 @@ int runs_sweep(lua_State* L) {
       // still have its lock, but does not answer.
       const int dir = run->dir().fd();
       if (keeper_is_alive(dir) && keeper_live(dir).ok()) continue;
-      auto lock = run->lock();
+      auto lock = run->lock(TakeOver::kNo, Hold::kPass);
       if (!lock) continue;  // somebody drives it
       auto swept = sweep(dir);
       if (!swept) continue;
@@ -132,6 +135,21 @@ int runs_holder(lua_State* L) {
   return 1;
 }
 
+/// left(home, run) -> how many processes of its steps live
+int runs_left(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto& live = push_box<Result<std::vector<LiveProcess>>>(L, Error{});
+  if (auto run = open_run(home, id); run.ok()) {
+    live = list_live(run->dir().fd());
+  } else {
+    live = run.error();
+  }
+  if (!live) return raise_error(L, live.error());
+  lua_pushinteger(L, static_cast<lua_Integer>(live->size()));
+  return 1;
+}
+
 /// request_cancel(home, run): asks whoever drives the run to end it
 int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -151,7 +169,7 @@ int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& ended = push_box<Result<void>>(L);
-  ended = end_orphans(home, id);
+  ended = LuaState::host_work(L, [&] { return end_orphans(home, id); });
   if (!ended) return raise_error(L, ended.error());
   return 0;
 }
@@ -159,6 +177,7 @@ int runs_end_orphans(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"sweep", guard<runs_sweep>},
     {"live", guard<runs_live>},
+    {"left", guard<runs_left>},
     {"holder", guard<runs_holder>},
     {"request_cancel", guard<runs_request_cancel>},
     {"end_orphans", guard<runs_end_orphans>},
@@ -175,6 +194,17 @@ Result<RunDir> open_run(Home& home, std::string_view id) {
   error.kind = ErrorKind::kInvalid;
   error.message = "there are no runs here";
   return error;
+}
+
+Result<RunLock> lock_in_passing(const RunDir& run) {
+  constexpr int kTries = 100;
+  constexpr int kPauseMs = 10;
+  auto lock = run.lock(TakeOver::kNo, Hold::kPass);
+  for (int i = 0; !lock && i < kTries; ++i) {
+    ::poll(nullptr, 0, kPauseMs);
+    lock = run.lock(TakeOver::kNo, Hold::kPass);
+  }
+  return lock;
 }
 
 int luaopen_core_runs(lua_State* L) {

@@ -5,9 +5,12 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,14 +86,6 @@ void install_interrupt() {
   sigaction(kInterruptSignal, &action, nullptr);
 }
 
-/// The last resort. The keeper and the files hold everything that matters.
-[[noreturn]] void end_stuck_host(const std::string& why) {
-  const std::string line =
-      "moonlet: " + why + ", and it could not be stopped: the host ends itself\n";
-  (void)!write(STDERR_FILENO, line.data(), line.size());
-  _exit(1);
-}
-
 int lost_output = 0;  // the errno of the first write of the result that failed
 
 void print(int stream, std::string_view text) {
@@ -116,10 +111,54 @@ void print_into(const std::string& log) {
   close(fd);
 }
 
-int report(const moonlet::Error& error) {
+bool wants_envelope(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "--") return false;
+    if (word == "--json" || word == "--events") return true;
+  }
+  return false;
+}
+
+/// The envelope of a command that did not come to print one. Empty where there is no memory for it.
+std::string envelope_of(const std::vector<std::string>& words, const moonlet::Error& error) {
+  using nlohmann::json;
+  const auto some = [](const std::string& text) { return text.empty() ? json() : json(text); };
+  try {
+    const json envelope = {{"ok", false},
+                           {"command", words.empty() ? std::string() : words[0]},
+                           {"run", nullptr},
+                           {"result", nullptr},
+                           {"error",
+                            {{"kind", to_string(error.kind)},
+                             {"message", error.message},
+                             {"hint", some(error.hint)},
+                             {"at", some(error.at)}}}};
+    return envelope.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
+int report(const std::vector<std::string>& words, const moonlet::Error& error) {
+  if (wants_envelope(words)) {
+    if (const std::string text = envelope_of(words, error); !text.empty()) {
+      print(1, text);
+      return 1;
+    }
+  }
   std::fprintf(stderr, "moonlet: %s\n", error.message.c_str());
   if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
   return 1;
+}
+
+/// The last resort. The keeper and the files hold everything that matters.
+[[noreturn]] void end_stuck_host(const std::vector<std::string>& words, const std::string& why) {
+  moonlet::Error error;
+  error.kind = moonlet::ErrorKind::kLimit;
+  error.message = why + ", and it could not be stopped: the host ends itself";
+  (void)report(words, error);
+  std::fflush(stderr);
+  _exit(1);
 }
 
 /// A descriptor 0, 1 or 2 that was closed would be taken by the next file that is opened.
@@ -149,20 +188,21 @@ int main(int argc, char** argv) {
     return moonlet::keeper_main(argc - 2, argv + 2);
   }
   fill_standard_descriptors();
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   moonlet::EngineOptions options;
   options.moonlet_program = own_program();
   options.print = print;
   options.interactive = true;
   options.on_detached = print_into;
   options.interrupt_signal = kInterruptSignal;
-  options.on_stuck = end_stuck_host;
+  options.on_stuck = [&words](const std::string& why) { end_stuck_host(words, why); };
   install_interrupt();
   auto engine = moonlet::Engine::open(std::move(options));
-  if (!engine) return report(engine.error());
+  if (!engine) return report(words, engine.error());
   watch_signals(*engine);
-  auto outcome = engine->command({argv + 1, argv + argc});
+  auto outcome = engine->command(words);
   signalled = nullptr;
-  if (!outcome) return report(outcome.error());
+  if (!outcome) return report(words, outcome.error());
   if (lost_output != 0) {
     std::fprintf(stderr,
                  "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",

@@ -41,6 +41,9 @@ struct Run {
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file
 
+  /// Takes over the keeper that a host before this one has left, if one lives: from then on it
+  /// refuses that host, should it only have been stopped.
+  Result<void> adopt(Services& services);
   /// The keeper, started if need be.
   Result<Keeper*> keep(Services& services);
   /// kDenied when another process has taken the run over, while this one was stopped: nothing of
@@ -57,6 +60,9 @@ struct Run {
   /// Dir::write_file, for as long as the run is ours.
   Result<void> write(const Dir& where, std::string_view path, std::string_view text,
                      Durable durable) const;
+
+ private:
+  KeeperOptions keeper_options(const Services& services) const;
 };
 
 /// The run; raises when none is driven.

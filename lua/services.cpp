@@ -59,6 +59,7 @@ bool Services::show_live() {
 
 void Services::drop_run() {
   if (!run) return;
+  if (run->keeper) run->keeper->let_go();
   run->keeper.reset();
   if (run->events) {
     run->events->flush(1000);

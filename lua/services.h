@@ -50,7 +50,8 @@ struct Services {
   bool show_live();
   /// The view that is shown; empty without one.
   std::weak_ptr<LiveTerminal> live() const { return live_; }
-  /// Lets the run go: its keeper ends, its lock is released.
+  /// Lets the run go as a host that dies does: what its keeper still has of children that may
+  /// outlive a host runs on. Its lock is released.
   void drop_run();
 
   static Services& of(lua_State* L);

@@ -15,6 +15,8 @@ namespace moonlet {
 namespace {
 
 constexpr std::uint64_t kTailLimit = 64 * 1024;
+// Of one stream, in memory, while the disk does not take it.
+constexpr std::size_t kWaitingLimit = 256 * 1024;
 
 std::string note_of(std::uint64_t bytes) {
   return "\n[moonlet: " + std::to_string(bytes) + " bytes cut here]\n";
@@ -105,15 +107,40 @@ void Capture::store(std::string_view bytes) {
     stored_ += bytes.size();
     return;
   }
-  while (!bytes.empty() && write_errno_ == 0) {
-    ssize_t written = write(file_.get(), bytes.data(), bytes.size());
-    if (written > 0) {
-      stored_ += static_cast<std::uint64_t>(written);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (written == 0 || errno != EINTR) {
-      write_failed(written == 0 ? ENOSPC : errno);
+  if (write_errno_ != 0) return;
+  if (!waiting_.empty()) write_waiting();
+  if (waiting_.empty()) bytes.remove_prefix(write_some(bytes));
+  const std::size_t room = std::min(kWaitingLimit - waiting_.size(), bytes.size());
+  waiting_ += bytes.substr(0, room);
+  if (bytes.size() > room) write_failed(trouble_);
+}
+
+// Returns how many of the bytes are in the file now.
+std::size_t Capture::write_some(std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    ssize_t written = write(file_.get(), bytes.data() + done, bytes.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      trouble_ = written < 0 ? errno : ENOSPC;
+      break;
     }
+    done += static_cast<std::size_t>(written);
   }
+  stored_ += done;
+  return done;
+}
+
+void Capture::write_waiting() { waiting_.erase(0, write_some(waiting_)); }
+
+void Capture::settle_waiting(const MakeRoom& make_room) {
+  if (waiting_.empty()) return;
+  write_waiting();
+  // A part of an answer is none: nobody makes room for that.
+  const bool whole = write_errno_ == 0 && (trouble_ == ENOSPC || trouble_ == EDQUOT);
+  if (!waiting_.empty() && whole && make_room && make_room(waiting_.size())) write_waiting();
+  if (!waiting_.empty()) write_failed(trouble_);
+  waiting_.clear();
 }
 
 void Capture::write_failed(int number) {
@@ -130,9 +157,10 @@ void Capture::start_tail() {
   if (target_ == OutputSpec::Target::kInline) {
     last = text_.substr(text_.size() - tail_size_);
   } else {
-    ssize_t got =
-        pread(file_.get(), last.data(), last.size(), static_cast<off_t>(cap_ - tail_size_));
+    const std::uint64_t from = cap_ - tail_size_, in_file = std::max(stored_, from) - from;
+    ssize_t got = pread(file_.get(), last.data(), in_file, static_cast<off_t>(from));
     last.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (!waiting_.empty()) last += waiting_.substr(std::max(stored_, from) - stored_);
   }
   remember(last);
 }
@@ -173,13 +201,14 @@ void Capture::replace_end() {
   }
 }
 
-Captured Capture::finish() {
+Captured Capture::finish(const MakeRoom& make_room) {
   if (stream_) {
     settled_.clear();
     stream_->finish(settled_);
     keep(settled_);
   }
   Captured captured;
+  settle_waiting(make_room);
   if (tail_) replace_end();
   captured.total = total_;
   captured.cut = seen_ > cap_;

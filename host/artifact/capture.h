@@ -1,6 +1,7 @@
 // Capture keeps one output stream of a child within a cap: its head and its tail, in a file or in
 // memory, with a note of what was cut between. It takes every byte whatever happens to the disk, so
-// that a flood or a full disk never blocks the child. Owns its file. One thread.
+// that a flood or a full disk never blocks the child; what the disk does not take waits in memory,
+// up to a limit, for the next try. Owns its file. One thread.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,11 @@ class Capture {
   void feed(std::string_view bytes);
   /// Bytes fed so far.
   std::uint64_t total() const { return total_; }
-  /// Brings the stream to its end and closes the file. Once.
-  Captured finish();
+  /// Frees so many bytes of a disk that is full; false when it cannot.
+  using MakeRoom = std::function<bool(std::uint64_t bytes)>;
+  /// Brings the stream to its end and closes the file. Once. `make_room` is asked, at most once,
+  /// for what a full disk still does not take, where with that all of the stream would be there.
+  Captured finish(const MakeRoom& make_room = nullptr);
 
   /// The share of `cap` that is kept for the end of the stream.
   static std::uint64_t tail_of(std::uint64_t cap);
@@ -40,6 +44,9 @@ class Capture {
  private:
   void keep(std::string_view bytes);
   void store(std::string_view bytes);
+  std::size_t write_some(std::string_view bytes);
+  void write_waiting();
+  void settle_waiting(const MakeRoom& make_room);
   void remember(std::string_view bytes);
   void start_tail();
   std::string tail_text() const;
@@ -53,7 +60,9 @@ class Capture {
   std::uint64_t total_ = 0;
   std::uint64_t seen_ = 0;    // after redaction
   std::uint64_t stored_ = 0;  // of them in file_ or text_
-  int write_errno_ = 0;
+  std::string waiting_;       // those after them that the disk did not take yet
+  int trouble_ = 0;           // why not
+  int write_errno_ = 0;       // not 0: bytes were lost, and nothing after them is stored any more
   // The last bytes, a ring; allocated when the cap is passed.
   std::unique_ptr<char[]> tail_;
   std::uint64_t tail_size_ = 0, tail_used_ = 0, tail_at_ = 0;

@@ -18,10 +18,19 @@ namespace {
 
 constexpr std::size_t kSmallFile = 1 << 20;
 
+// What git, too, takes for nothing there. All else says nothing of that: to go on as without a
+// repository would be to take its state for another.
+bool is_absence(int number) {
+  return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG ||
+         number == EACCES || number == EPERM;
+}
+
 // Empty when there is nothing there.
-std::string real_path(const std::string& path) {
+Result<std::string> real_path(const std::string& path) {
   char resolved[PATH_MAX];
-  return ::realpath(path.c_str(), resolved) != nullptr ? resolved : "";
+  if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
+  if (is_absence(errno)) return std::string();
+  return Error::from_errno(errno, "look at", printable(path));
 }
 
 std::string parent_of(const std::string& path) {
@@ -35,9 +44,11 @@ std::string joined(const std::string& folder, const std::string& path) {
   return !path.empty() && path[0] == '/' ? path : folder + "/" + path;
 }
 
-bool is_kind(const std::string& path, mode_t kind) {
+Result<bool> is_kind(const std::string& path, mode_t kind) {
   struct stat info;
-  return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IFMT) == kind;
+  if (::stat(path.c_str(), &info) == 0) return (info.st_mode & S_IFMT) == kind;
+  if (is_absence(errno)) return false;
+  return Error::from_errno(errno, "look at", printable(path));
 }
 
 Result<std::string> small_file(const std::string& path) {
@@ -55,10 +66,21 @@ std::string_view trim(std::string_view text) {
 }
 
 // What git itself asks of a repository, as far as it matters here.
-bool is_git_dir(const std::string& path) {
-  return is_kind(path + "/HEAD", S_IFREG) &&
-         (is_kind(path + "/commondir", S_IFREG) ||
-          (is_kind(path + "/objects", S_IFDIR) && is_kind(path + "/refs", S_IFDIR)));
+Result<bool> is_git_dir(const std::string& path) {
+  auto found = is_kind(path + "/HEAD", S_IFREG);
+  if (!found || !*found) return found;
+  if (found = is_kind(path + "/commondir", S_IFREG); !found || *found) return found;
+  if (found = is_kind(path + "/objects", S_IFDIR); !found || !*found) return found;
+  return is_kind(path + "/refs", S_IFDIR);
+}
+
+// The repository at a path, by where it really is; empty when there is none.
+Result<std::string> git_dir_at(const std::string& path) {
+  auto real = real_path(path);
+  if (!real || real->empty()) return real;
+  const auto found = is_git_dir(*real);
+  if (!found) return found.error();
+  return *found ? real : std::string();
 }
 
 Error damaged(const std::string& path, const std::string& why) {
@@ -81,9 +103,10 @@ Error no_work_tree(const std::string& path) {
 }
 
 // The value of core.<key>, case-insensitively, from a config file; empty when it has none.
-std::string core_value(const std::string& config, std::string_view key) {
+Result<std::string> core_value(const std::string& config, std::string_view key) {
   const auto text = small_file(config);
-  if (!text) return {};
+  if (!text && text.error().kind == ErrorKind::kFailed) return text.error();
+  if (!text) return std::string();
   const auto lower = [](std::string_view part) {
     std::string out(part);
     std::transform(out.begin(), out.end(), out.begin(),
@@ -110,11 +133,12 @@ std::string core_value(const std::string& config, std::string_view key) {
 }
 
 // The main work tree of a repository; empty when it has none, or none that can be known.
-std::string main_work_tree(const std::string& common_dir) {
+Result<std::string> main_work_tree(const std::string& common_dir) {
   // A submodule's repository lies elsewhere and says where its files are.
   const auto configured = core_value(common_dir + "/config", "worktree");
-  if (!configured.empty()) return real_path(joined(common_dir, configured));
-  return name_of(common_dir) == ".git" ? parent_of(common_dir) : "";
+  if (!configured) return configured;
+  if (!configured->empty()) return real_path(joined(common_dir, *configured));
+  return name_of(common_dir) == ".git" ? parent_of(common_dir) : std::string();
 }
 
 // `dot_git` is a file: of a linked work tree, of a submodule, or of a repository kept elsewhere.
@@ -130,22 +154,45 @@ Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_g
       target.find('\n') != std::string::npos) {
     return damaged(dot_git, "it names no folder after 'gitdir:'");
   }
-  const auto git_dir = real_path(joined(top, target));
-  if (git_dir.empty() || !is_git_dir(git_dir)) {
+  const auto git_dir = git_dir_at(joined(top, target));
+  if (!git_dir) return git_dir.error();
+  if (git_dir->empty()) {
     return damaged(dot_git, "it points to '" + printable(target) + "', which is no git repository");
   }
-  GitTree tree{top, top, git_dir};
-  if (!is_kind(git_dir + "/commondir", S_IFREG)) return tree;
+  GitTree tree{top, top, *git_dir};
+  const std::string says_common = *git_dir + "/commondir";
+  const auto linked = is_kind(says_common, S_IFREG);
+  if (!linked) return linked.error();
+  if (!*linked) return tree;
 
-  const auto common = small_file(git_dir + "/commondir");
+  const auto common = small_file(says_common);
   if (!common) return common.error();
-  tree.common_dir = real_path(joined(git_dir, std::string(trim(*common))));
-  if (tree.common_dir.empty() || !is_git_dir(tree.common_dir)) {
-    return damaged(git_dir + "/commondir", "it points to no git repository");
-  }
-  const auto main = main_work_tree(tree.common_dir);
-  if (!main.empty()) tree.main_top = main;
+  auto common_dir = git_dir_at(joined(*git_dir, std::string(trim(*common))));
+  if (!common_dir) return common_dir.error();
+  if (common_dir->empty()) return damaged(says_common, "it points to no git repository");
+  tree.common_dir = std::move(*common_dir);
+  auto main = main_work_tree(tree.common_dir);
+  if (!main) return main.error();
+  if (!main->empty()) tree.main_top = std::move(*main);
   return tree;
+}
+
+// The work tree whose top is `at`; an empty one where none is.
+Result<GitTree> git_tree_at(const std::string& at) {
+  const auto dot_git = real_path(joined(at, ".git"));
+  if (!dot_git) return dot_git.error();
+  if (!dot_git->empty()) {
+    const auto is_file = is_kind(*dot_git, S_IFREG);
+    if (!is_file) return is_file.error();
+    if (*is_file) return follow_git_file(at, *dot_git);
+    // Git, too, passes over a .git folder that holds no repository.
+    const auto found = is_git_dir(*dot_git);
+    if (!found) return found.error();
+    if (*found) return GitTree{at, at, *dot_git};
+  }
+  const auto bare = is_git_dir(at);
+  if (!bare) return bare.error();
+  return *bare ? Result<GitTree>(no_work_tree(at)) : GitTree{};
 }
 
 std::uint32_t big_endian(std::string_view bytes, std::size_t at, std::size_t size) {
@@ -211,11 +258,12 @@ bool has_line(std::string_view text, std::string_view line) {
 }  // namespace
 
 Result<GitTree> find_git_tree(const std::string& from) {
-  const auto start = from.empty() || from[0] != '/' ? "" : real_path(from);
-  if (start.empty()) {
-    return Error::from_errno(from.empty() || from[0] != '/' ? EINVAL : errno, "find the folder",
-                             printable(from));
+  char resolved[PATH_MAX];
+  const bool absolute = !from.empty() && from[0] == '/';
+  if (!absolute || ::realpath(from.c_str(), resolved) == nullptr) {
+    return Error::from_errno(absolute ? errno : EINVAL, "find the folder", printable(from));
   }
+  const std::string start = resolved;
   struct stat info;
   if (::stat(start.c_str(), &info) != 0)
     return Error::from_errno(errno, "look at", printable(start));
@@ -223,12 +271,13 @@ Result<GitTree> find_git_tree(const std::string& from) {
   const dev_t device = info.st_dev;
 
   for (std::string at = start;; at = parent_of(at)) {
-    if (::stat(at.c_str(), &info) != 0 || info.st_dev != device) break;
-    const auto dot_git = real_path(joined(at, ".git"));
-    if (!dot_git.empty() && is_kind(dot_git, S_IFREG)) return follow_git_file(at, dot_git);
-    // Git, too, passes over a .git folder that holds no repository.
-    if (!dot_git.empty() && is_git_dir(dot_git)) return GitTree{at, at, dot_git};
-    if (is_git_dir(at)) return no_work_tree(at);
+    if (::stat(at.c_str(), &info) != 0) {
+      if (is_absence(errno)) break;
+      return Error::from_errno(errno, "look at", printable(at));
+    }
+    if (info.st_dev != device) break;
+    const auto here = git_tree_at(at);
+    if (!here || !here->top.empty()) return here;
     if (at == "/") break;
   }
   return GitTree{};

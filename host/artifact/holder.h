@@ -13,6 +13,7 @@ struct Holder {
   std::uint64_t born = 0;  ///< when it started, in the kernel's own units; 0 where it is not told
   std::string place;       ///< 16 hex digits: the boot and the pid namespace in which `pid` counts
   std::uint64_t generation = 0;
+  bool passing = false;  ///< it drives nothing, and lets go in a moment
 };
 
 enum class HolderState {

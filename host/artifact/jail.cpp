@@ -21,6 +21,7 @@ namespace {
 constexpr mode_t kFileMode = 0666;  // less the umask, as for anything else the user creates
 constexpr mode_t kDirMode = 0777;
 constexpr std::string_view kTemporary = ".tmp-";
+constexpr std::size_t kTemporaryBytes = 8;
 
 EntryKind kind_of(mode_t mode) {
   if (S_ISREG(mode)) return EntryKind::kFile;
@@ -360,7 +361,7 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
                              const std::function<Result<void>()>& may_replace) const {
   auto where = place(rel, "write");
   if (!where) return where.error();
-  const std::string temporary = std::string(kTemporary) + random_hex(8);
+  const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   int opened;
   do {
@@ -434,14 +435,19 @@ Result<void> Dir::sync_files(const std::vector<std::string>& files) const {
   return {};
 }
 
+bool Dir::is_temporary(std::string_view name) {
+  return name.size() == kTemporary.size() + 2 * kTemporaryBytes &&
+         name.substr(0, kTemporary.size()) == kTemporary &&
+         name.find_first_not_of("0123456789abcdef", kTemporary.size()) == std::string_view::npos;
+}
+
 void Dir::sweep_temporaries(std::string_view rel) const {
   auto opened = dir(rel);
   if (!opened) return;
   auto listing = opened->list(".", 100'000);
   if (!listing) return;
   for (const auto& entry : listing->entries) {
-    if (entry.kind == EntryKind::kFile &&
-        entry.name.compare(0, kTemporary.size(), kTemporary) == 0) {
+    if (entry.kind == EntryKind::kFile && is_temporary(entry.name)) {
       ::unlinkat(opened->fd(), entry.name.c_str(), 0);
     }
   }

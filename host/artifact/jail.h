@@ -111,6 +111,8 @@ class Dir {
   /// Makes the names in a directory durable.
   Result<void> sync_dir(std::string_view rel = ".") const;
 
+  /// Whether it is a name that write_file gives to a file until it is in its place.
+  static bool is_temporary(std::string_view name);
   /// Removes what write_file left in a directory when its process was killed. Only for the holder
   /// of that directory's lock.
   void sweep_temporaries(std::string_view rel = ".") const;

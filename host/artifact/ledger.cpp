@@ -55,6 +55,7 @@ class Select {
     add(condition);
     values_.push_back({{}, number, false});
   }
+  void where(const char* condition) { add(condition); }
   void then(const std::string& rest) { sql_ += rest; }
   void limit(std::size_t rows) {
     sql_ += " LIMIT ?";
@@ -447,6 +448,8 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
                      "coalesce(total, input, output)") +
               sum_of("cost_usd", "cost_usd") + " FROM usage");
   if (auto fine = where_usage(sums, filter); !fine) return fine.error();
+  // Whoever puts rows beside the runs bills nobody.
+  sums.where("run IN (SELECT number FROM runs)");
   // What a cassette plays back was paid when it was recorded.
   if (filter.runner != kCassette) sums.where("coalesce(runner, '') <> ?", kCassette);
   if (by != UsageBy::kAll) sums.then(" GROUP BY " + group + " ORDER BY " + group);
@@ -471,6 +474,33 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
     row.cost_usd = query->maybe_real(10);
     totals.push_back(std::move(row));
   }
+}
+
+Result<std::vector<std::string>> Ledger::strays() {
+  auto db = this->db();
+  if (!db) return db.error();
+  std::vector<std::string> found;
+  for (const std::string table : {"steps", "usage"}) {
+    auto query = (*db)->query("SELECT DISTINCT run FROM " + table +
+                              " WHERE run NOT IN (SELECT number FROM runs) LIMIT 20");
+    if (!query) return query.error();
+    for (;;) {
+      const auto more = query->step();
+      if (!more) return more.error();
+      if (!*more) break;
+      found.push_back(table + " of " + id_of(kRunLetter, query->number(0)));
+    }
+  }
+  for (const std::string table : {"tasks", "reviews", "sessions"}) {
+    auto query = (*db)->query("SELECT count(*) FROM " + table);
+    if (!query) return query.error();
+    const auto row = query->step();
+    if (!row) return row.error();
+    if (*row && query->number(0) > 0) {
+      found.push_back(table + " (" + std::to_string(query->number(0)) + ")");
+    }
+  }
+  return found;
 }
 
 Result<std::vector<LedgerTask>> Ledger::list_tasks() {

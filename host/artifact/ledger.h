@@ -85,8 +85,12 @@ class Ledger {
   Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
   Result<std::vector<LedgerStep>> steps_of(std::string_view run);
   Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
-  /// Without what cassettes played, unless the filter names that runner.
+  /// Of the runs that are in the ledger; without what cassettes played, unless the filter names
+  /// that runner.
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
+  /// Rows that no rebuild from the runs would write, told as "usage of R-077": steps and usage of
+  /// no run (20 runs of each at most), and all tasks, reviews and sessions.
+  Result<std::vector<std::string>> strays();
   Result<std::vector<LedgerTask>> list_tasks();
   Result<LedgerTask> get_task(std::string_view id);
   /// Of one state, or all; the newest runs' first.

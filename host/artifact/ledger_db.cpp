@@ -1,7 +1,9 @@
 #include "host/artifact/ledger_db.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,19 +24,27 @@ bool is_busy(int code) {
   return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
 }
 
+/// Why SQLite may only read: the file, its folder, or the whole file system.
+int why_read_only(const std::string& path) {
+  for (const std::string& place : {path, path.substr(0, path.rfind('/') + 1)}) {
+    if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) return errno;
+  }
+  return EACCES;
+}
+
 // SQLite opens by name, so what the name means is looked at before.
-Result<void> refuse_links(const Dir& agent) {
+Result<void> refuse_links(const Dir& agent, LedgerDb::State& state) {
   for (const char* end : {"", "-wal", "-shm"}) {
     const std::string name = std::string(kLedgerName) + end;
     const auto info = agent.stat(name);
     if (!info && info.error().kind == ErrorKind::kInvalid) continue;
     if (!info) return info.error();
     if (info->kind == EntryKind::kFile && info->links == 1) continue;
+    state = LedgerDb::State::kDamaged;
     Error error;
-    error.kind = ErrorKind::kDenied;
     error.at = printable(agent.path_of(name));
     error.message = error.at + " is not a regular file with one name";
-    error.hint = "move it away; the ledger is made anew from the runs";
+    error.hint = kRebuild;
     return error;
   }
   return {};
@@ -100,7 +110,7 @@ std::optional<double> LedgerQuery::maybe_real(int column) const {
 Result<std::unique_ptr<LedgerDb>> LedgerDb::open(const Dir& agent, State& state,
                                                  std::int64_t patience_ms) {
   state = State::kUnreadable;
-  if (auto fine = refuse_links(agent); !fine) return fine.error();
+  if (auto fine = refuse_links(agent, state); !fine) return fine.error();
   std::unique_ptr<LedgerDb> db(new LedgerDb);
   db->path_ = agent.path_of(kLedgerName);
   db->patience_ms_ = patience_ms;
@@ -290,7 +300,7 @@ Error LedgerDb::failure(int code) {
     case SQLITE_FULL:
       return Error::from_errno(ENOSPC, "write", path);
     case SQLITE_READONLY: {
-      auto error = Error::from_errno(EROFS, "write", path);
+      auto error = Error::from_errno(why_read_only(path_), "write", path);
       error.hint = "make it and its folder writable, or name a writable place with --repo";
       return error;
     }

@@ -20,8 +20,8 @@ class RunDir {
   const Dir& dir() const { return dir_; }
 
   /// Takes the lock (see RunLock::take) and sweeps what a killed holder left half written.
-  Result<RunLock> lock(TakeOver take_over = TakeOver::kNo) const {
-    return RunLock::take(dir_, id_, take_over);
+  Result<RunLock> lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
+    return RunLock::take(dir_, id_, take_over, hold);
   }
 
  private:

@@ -25,13 +25,15 @@ constexpr const char* kLock = "lock";
 // kill leaves a lock that nobody may take.
 constexpr const char* kNext = "lock.next";
 
-// One line of fixed width.
+// One line of fixed width. Its first word tells who drives from who is gone in a moment.
 constexpr std::size_t kHolderSize = 97;
+constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";
 
 std::string holder_line(const Holder& holder) {
   char line[kHolderSize + 1];
-  std::snprintf(line, sizeof line, "pid %011lld generation %020llu born %020llu place %.16s\n",
+  std::snprintf(line, sizeof line, "%s %011lld generation %020llu born %020llu place %.16s\n",
+                holder.passing ? kPassing.data() : kDriver.data(),
                 static_cast<long long>(holder.pid),
                 static_cast<unsigned long long>(holder.generation),
                 static_cast<unsigned long long>(holder.born),
@@ -46,12 +48,13 @@ std::optional<Holder> read_holder(int fd) {
   if (size == 0) return Holder{};
   long long pid = 0;
   unsigned long long generation = 0, born = 0;
-  char place[17] = {};
-  if (size < 0 || std::sscanf(line, "pid %lld generation %llu born %llu place %16s", &pid,
-                              &generation, &born, place) != 4) {
+  char word[4] = {}, place[17] = {};
+  if (size < 0 || std::sscanf(line, "%3s %lld generation %llu born %llu place %16s", word, &pid,
+                              &generation, &born, place) != 5) {
     return std::nullopt;
   }
-  Holder holder{pid, born, place == std::string_view(kNowhere) ? "" : place, generation};
+  Holder holder{pid, born, place == std::string_view(kNowhere) ? "" : place, generation,
+                word == kPassing};
   if (holder_line(holder) != std::string_view(line, static_cast<std::size_t>(size))) {
     return std::nullopt;
   }
@@ -103,8 +106,15 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
   error.at = printable(dir.path_of(kLock));
   error.message = "run " + run + " is driven by " + name_of(holder) + " already";
   const std::string pid = holder ? std::to_string(holder->pid) : "";
+  if (holder && holder->passing) {
+    error.message = name_of(holder) + " is looking after run " + run;
+  }
   switch (state) {
     case HolderState::kRuns:
+      if (holder && holder->passing) {
+        error.hint = "try again in a moment";
+        break;
+      }
       error.hint = "wait for it (`moonlet run wait " + run + "`) or end it (`moonlet run cancel " +
                    run + "`)";
       break;
@@ -178,9 +188,10 @@ Flock flock_of_ending(int fd, const Holder& holder) {
   return flock == Flock::kBusy ? flock_now(fd) : flock;
 }
 
-// The generation after the one of the lock as it is now; an error when somebody has it.
+// The generation after the one of the lock as it is now; an error when somebody has it, and
+// then `in_passing` says whether only for a moment.
 Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeOver take_over,
-                                      const Fd& current) {
+                                      const Fd& current, bool& in_passing) {
   Flock flock = flock_now(current.get());
   if (flock == Flock::kError) return failure(dir, errno, "lock");
   const auto holder = read_holder(current.get());
@@ -196,6 +207,7 @@ Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeO
   if (flock == Flock::kBusy) {
     const HolderState state = state_of(*holder);
     const bool idle = state == HolderState::kStopped || state == HolderState::kGone;
+    in_passing = holder->passing && !idle;
     if (take_over == TakeOver::kNo || !idle) return refusal(dir, id, holder, state);
   }
   if (holder->generation != 0) return holder->generation + 1;
@@ -207,7 +219,19 @@ Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeO
 
 }  // namespace
 
-Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver take_over) {
+Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                              Hold hold) {
+  constexpr std::int64_t kPatienceMs = 2000;
+  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
+  for (;;) {
+    bool in_passing = false;
+    auto lock = try_take(run_dir, id, take_over, hold, in_passing);
+    if (lock || !in_passing || hold == Hold::kPass || !wait_for_turn(deadline)) return lock;
+  }
+}
+
+Result<RunLock> RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                                  Hold hold, bool& in_passing) {
   auto dir = run_dir.dir(".");
   if (!dir) return dir.error();
   auto next = become_taker(*dir, id);
@@ -219,11 +243,12 @@ Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver 
 
   auto current = dir->open_update(kLock);
   if (!current) return give_up(current.error());
-  const auto generation = next_generation(*dir, id, take_over, *current);
+  const auto generation = next_generation(*dir, id, take_over, *current, in_passing);
   if (!generation) return give_up(generation.error());
 
   Holder self = this_process();
   self.generation = *generation;
+  self.passing = hold == Hold::kPass;
   if (const int number = rewrite(next->get(), holder_line(self)); number != 0) {
     return give_up(failure(*dir, number, "write"));
   }

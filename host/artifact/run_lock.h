@@ -19,6 +19,12 @@ enum class TakeOver : bool {
   kStopped,
 };
 
+enum class Hold : bool {
+  kDrive,
+  /// To look after a run that nobody drives, or to put something on its record: let go at once.
+  kPass,
+};
+
 /// A handle: copies hold the same lock, which is released with the last of them, or when the
 /// process dies. A child that was forked without exec holds it, too, until it closes the
 /// descriptor.
@@ -26,8 +32,10 @@ class RunLock {
  public:
   /// Takes the lock of the run in `run_dir`, named `id` in messages. kFailed, with the holder's pid
   /// in the message, when somebody has it. Of many takers at most one succeeds; one that is killed
-  /// leaves a lock that can be taken.
-  static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over);
+  /// leaves a lock that can be taken. Whoever means to drive waits a second or two for one that
+  /// only passes.
+  static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                              Hold hold = Hold::kDrive);
 
   /// The pid of the process that has the lock of the run in `run_dir`; 0 when nobody has.
   static std::int64_t holder(const Dir& run_dir);
@@ -47,6 +55,8 @@ class RunLock {
     std::uint64_t device, inode;
   };
   explicit RunLock(std::shared_ptr<const Held> held) : held_(std::move(held)) {}
+  static Result<RunLock> try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                                  Hold hold, bool& in_passing);
 
   std::shared_ptr<const Held> held_;
 };

@@ -96,6 +96,8 @@ class Walker {
     if (listing->cut) take(unread(prefix.empty() ? "./" : prefix, "it holds too many files"));
     for (const Entry& entry : listing->entries) {
       if (stopped()) return {};
+      // A host that was killed, or stopped, has left it.
+      if (Dir::is_temporary(entry.name)) continue;
       const std::string path = prefix + text_of(entry.name);
       const auto& skip = options_.skip;
       if (std::find(skip.begin(), skip.end(), path) != skip.end()) continue;

@@ -1,6 +1,7 @@
 // The digest of a folder: what every file beneath it holds, by hash, in bounded memory. Follows no
-// link; a folder with very many files is told as a few subfolders with one hash each. What is too
-// large is told by its size: an agent may leave terabytes in a moment. Reads only. Any thread.
+// link, and leaves out what a writer had not put in its place; a folder with very many files is
+// told as a few subfolders with one hash each. What is too large is told by its size: an agent may
+// leave terabytes in a moment. Reads only. Any thread.
 #pragma once
 
 #include <atomic>

@@ -1,11 +1,34 @@
 #include "host/base/loop.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 namespace moonlet {
 
+namespace {
+
+// For what libuv needs at the least. Its first loop of a process ends the process where there are
+// too few for the pipe of its signals. 0 or an errno.
+int try_descriptors() {
+  int fds[3], number = 0;
+  for (int& fd : fds) {
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) number = errno;
+  }
+  for (int fd : fds) {
+    if (fd >= 0) close(fd);
+  }
+  return number == EMFILE || number == ENFILE ? number : 0;
+}
+
+}  // namespace
+
 Loop::Loop(const Clock& clock) : clock_(clock) {
-  failure_ = -uv_loop_init(&loop_);
+  failure_ = try_descriptors();
+  if (failure_ == 0) failure_ = -uv_loop_init(&loop_);
   if (failure_ != 0) return;
   uv_timer_init(&loop_, &wake_);
   uv_idle_init(&loop_, &poll_at_once_);

@@ -37,7 +37,8 @@ std::string socket_path(int run_dir_fd) {
 }
 
 Error silent() {
-  return Error{ErrorKind::kTimeout, "the keeper does not answer", "try again in a moment",
+  return Error{ErrorKind::kTimeout, "the keeper does not answer",
+               "it may be stopped, or wait for a slow disk: try again in a moment",
                kKeeperSocketName};
 }
 
@@ -67,9 +68,13 @@ class ControlClient {
     return std::unique_ptr<ControlClient>(new ControlClient(fd.release()));
   }
 
-  Result<void> greet() {
+  Result<void> greet(int run_dir_fd) {
     encode(out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
     auto answer = ask();
+    if (!answer && answer.error().kind == ErrorKind::kTimeout && !closed_) {
+      continue_keeper(run_dir_fd);
+      answer = ask();
+    }
     if (!answer) return answer.error();
     auto hello = answer->type == FrameType::kHello ? decode_hello(answer->body) : std::nullopt;
     if (!hello) return silent();
@@ -86,7 +91,7 @@ class ControlClient {
       return Error{ErrorKind::kInvalid, "no keeper is at work in this run's directory",
                    "the run has ended; `moonlet ps` shows what lives", kKeeperSocketName};
     }
-    if (auto greeted = (*client)->greet(); !greeted) return greeted.error();
+    if (auto greeted = (*client)->greet(run_dir_fd); !greeted) return greeted.error();
     return client;
   }
 
@@ -185,7 +190,7 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
     if (!dialled) return dialled.error();
     if (auto& client = *dialled; client != nullptr) {
       if (auto checked = client->check_keeper(); !checked) return checked.error();
-      auto greeted = client->greet();
+      auto greeted = client->greet(run_dir_fd);
       if (!greeted && !client->hung_up()) return greeted.error();
       if (greeted) {
         auto answer = client->command(run_dir_fd, FrameType::kAdopt, 0,

@@ -29,6 +29,8 @@ namespace {
 constexpr std::int64_t kGuardLimitMs = 30000;
 constexpr int kGroupWaitMs = 500;
 constexpr std::int64_t kLockWaitMs = 500;
+constexpr int kFreeStops = 16;
+constexpr int kStopPauseMs = 1000;
 
 struct Arguments {
   int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
@@ -118,12 +120,25 @@ void record_losses(int run_dir_fd, int log_fd) {
   (void)log.flush(true);
 }
 
+// A worker that is stopped - by the hand of a person, or of a child that it watches over - keeps no
+// limit and answers nobody: it has to go on. One that is stopped again and again goes on once a
+// second, so that nobody's fight with it takes a processor. Of a debugger that holds it the guard
+// sees nothing: what the tracer stops is not told to the parent.
+void let_go_on(pid_t worker, int stops) {
+  if (stops > kFreeStops) poll(nullptr, 0, kStopPauseMs);
+  kill(worker, SIGCONT);
+}
+
 int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::string& cgroup) {
   set_process_name(kGuardName);
-  int status = 0;
+  int status = 0, stops = 0;
   pid_t ended;
-  while ((ended = waitpid(-1, &status, 0)) != worker) {
+  while (true) {
+    ended = waitpid(-1, &status, WUNTRACED);
     if (ended < 0 && errno != EINTR) break;
+    if (ended != worker) continue;
+    if (!WIFSTOPPED(status)) break;
+    let_go_on(worker, ++stops);
   }
   const bool died = ended != worker || !WIFEXITED(status);
   if (died) kill_cgroup(cgroup);
@@ -171,6 +186,7 @@ int keeper_main(int argc, char** argv) {
   setup.log_fd = *log_fd;
   setup.guard_fd = alive[0];
   setup.record.version = MOONLET_VERSION;
+  setup.record.log_file = identify_log(*log_fd);
   setup.record.run_id = arguments.run_id;
   setup.record.generation = arguments.generation;
   setup.record.token = random_hex(8);

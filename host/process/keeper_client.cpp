@@ -2,107 +2,21 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <unordered_map>
 #include <utility>
 
 #include "host/artifact/fd.h"
-#include "host/process/adoption.h"
 #include "host/process/channel.h"
 #include "host/process/control.h"
 #include "host/process/keeper_launch.h"
-#include "host/process/keeper_log.h"
+#include "host/process/keeper_link.h"
 #include "host/process/protocol.h"
-#include "host/process/sweep.h"
-#include "host/process/tree.h"
 
 namespace moonlet {
-
-namespace {
-
-constexpr std::int64_t kGoodbyeMs = 3000;
-constexpr std::int64_t kReapPauseMs = 2;
-
-}  // namespace
-
-// Shared with the operations, which may outlive the Keeper.
-class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
- public:
-  /// `guard` is a child of ours that must be reaped, or 0.
-  KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
-             const KeeperOptions& options);
-  ~KeeperLink();
-  KeeperLink(const KeeperLink&) = delete;
-  KeeperLink& operator=(const KeeperLink&) = delete;
-
-  /// Greets a keeper that was started.
-  void greet();
-  /// Goes on with one that another host has started.
-  std::vector<AdoptedChild> go_on(HelloFrame hello, AdoptedFrame adopted);
-
-  std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
-  void cancel(std::uint32_t number);
-  void shutdown();
-  void hold_ends(bool held);
-  /// Ends everything; nothing is pending in the loop afterwards.
-  void close();
-  std::size_t live() const { return operations_.size(); }
-  const std::string& token() const { return token_; }
-  bool superseded() const { return superseded_; }
-
- private:
-  void watch();
-  void hold_loop();
-  void stop_watching();
-  void receive();
-  void take_all();
-  void take_soon();
-  bool take(const Frame& frame);
-  void fail_soon(std::uint32_t number, Error error);
-  void finish(std::uint32_t number, ChildExit exit);
-  void finish_all();
-  void gone();
-  bool overtaken();
-  void await_end();
-  bool has_ended();
-  bool reap_guard();
-  void settle_losses();
-  void say_goodbye(std::int64_t give_up);
-
-  Loop& loop_;
-  std::unique_ptr<Channel> channel_;
-  Fd run_dir_;
-  std::string program_;
-  std::uint64_t generation_;
-  pid_t guard_;
-  bool own_;  ///< the keeper is a child of ours
-  int guard_status_ = 0;
-  uv_poll_t* poll_;
-  uv_prepare_t* prepare_;
-  int polled_ = 0;
-  bool connected_ = true;
-  bool ending_ = false;
-  bool hung_up_ = false;  ///< nothing comes from it any more but what was read already
-  bool more_ = false;     ///< what was read already is taken later
-  bool held_ = false;     ///< nothing is taken
-  bool stalled_ = false;  ///< something would have been
-  bool referenced_ = true;
-  std::string token_;
-  Error refusal_;
-  bool refused_ = false;
-  bool superseded_ = false;
-  bool ended_ = false;  ///< the keeper is gone, and what it left has been seen to
-  std::uint32_t next_ = 1;
-  std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
-};
 
 KeeperLink::KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
                        const KeeperOptions& options)
@@ -114,7 +28,9 @@ KeeperLink::KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard
       guard_(guard),
       own_(guard != 0),
       poll_(new uv_poll_t{}),
-      prepare_(new uv_prepare_t{}) {
+      prepare_(new uv_prepare_t{}),
+      look_(new uv_timer_t{}),
+      heard_ms_(loop.clock().monotonic_ms()) {
   uv_poll_init(loop_.raw(), poll_, channel_->fd());
   poll_->data = this;
   uv_prepare_init(loop_.raw(), prepare_);
@@ -122,6 +38,12 @@ KeeperLink::KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard
   uv_prepare_start(prepare_,
                    [](uv_prepare_t* prepare) { static_cast<KeeperLink*>(prepare->data)->watch(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(prepare_));
+  uv_timer_init(loop_.raw(), look_);
+  look_->data = this;
+  uv_timer_start(
+      look_, [](uv_timer_t* look) { static_cast<KeeperLink*>(look->data)->look_for_silence(); },
+      kLookMs, kLookMs);
+  uv_unref(reinterpret_cast<uv_handle_t*>(look_));
   watch();
 }
 
@@ -140,6 +62,10 @@ std::vector<AdoptedChild> KeeperLink::go_on(HelloFrame hello, AdoptedFrame adopt
     operation->link_ = weak_from_this();
     operation->number_ = child.number;
     operation->pid_ = child.pid;
+    if (child.deadline_ms > 0) {
+      const std::int64_t left = child.deadline_ms - loop_.clock().wall_ms();
+      operation->due_ms_ = loop_.clock().monotonic_ms() + std::max<std::int64_t>(left, 0);
+    }
     operations_.emplace(child.number, operation);
     children.push_back({std::move(child.step), std::move(child.attempt), child.started_ms,
                         child.deadline_ms, std::move(operation)});
@@ -198,6 +124,8 @@ void KeeperLink::stop_watching() {
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(prepare_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_prepare_t*>(handle); });
+  uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(look_, nullptr)),
+           [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
 
 // --- asking
@@ -208,6 +136,11 @@ std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
   const std::uint32_t number = next_++;
   operation->link_ = weak_from_this();
   operation->number_ = number;
+  operation->ending_ms_ =
+      std::max<std::int64_t>(spec.grace_ms, 0) + std::max<std::int64_t>(spec.drain_ms, 0);
+  if (spec.wall_ms > 0) {
+    operation->due_ms_ = loop_.clock().monotonic_ms() + spec.wall_ms + operation->ending_ms_;
+  }
   operations_.emplace(number, operation);
   hold_loop();
   auto fail = [&](Error error) {
@@ -246,7 +179,13 @@ std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
 }
 
 void KeeperLink::cancel(std::uint32_t number) {
-  if (connected_) encode_number(channel_->out(), FrameType::kCancel, number);
+  if (!connected_) return;
+  encode_number(channel_->out(), FrameType::kCancel, number);
+  auto found = operations_.find(number);
+  if (found == operations_.end()) return;
+  ChildOperation& operation = *found->second;
+  const std::int64_t due = loop_.clock().monotonic_ms() + operation.ending_ms_;
+  operation.due_ms_ = operation.due_ms_ == 0 ? due : std::min(operation.due_ms_, due);
 }
 
 void KeeperLink::shutdown() {
@@ -267,6 +206,8 @@ void KeeperLink::fail_soon(std::uint32_t number, Error error) {
 // -------------------------------------------------------------------------------------
 
 void KeeperLink::receive() {
+  heard_ms_ = loop_.clock().monotonic_ms();
+  woken_ = false;
   if (more_) return;  // what was read before comes first
   if (!hung_up_) hung_up_ = channel_->fill() != Channel::Read::kOk;
   take_all();
@@ -379,134 +320,6 @@ void KeeperLink::finish(std::uint32_t number, ChildExit exit) {
   operation->finish(std::move(exit));
 }
 
-// --- the keeper's end
-// ------------------------------------------------------------------------------
-
-void KeeperLink::gone() {
-  stop_watching();
-  if (overtaken()) {
-    finish_all();
-  } else {
-    await_end();
-  }
-}
-
-// True when another host drives the keeper now. It says so, where we left it room to; the log has
-// it, too.
-bool KeeperLink::overtaken() {
-  if (superseded_ || refused_ || ended_) return superseded_;
-  const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
-  if (newest.generation <= generation_) return false;
-  // Of who counts no generations only this very keeper can have been taken.
-  if (generation_ == 0 && newest.token != token_) return false;
-  superseded_ = refused_ = true;
-  refusal_ = Error{
-      ErrorKind::kDenied,
-      "another host has taken over the run (generation " + std::to_string(newest.generation) + ")",
-      "leave the run to it; what was under way is on its record",
-      {}};
-  return true;
-}
-
-// The guard may still be ending what its worker left; what it was asked for completes after that,
-// so that "lost" also means "gone".
-void KeeperLink::await_end() {
-  if (ended_) return;
-  if (has_ended()) {
-    settle_losses();
-    return;
-  }
-  loop_.after(kReapPauseMs, [weak = weak_from_this()] {
-    if (auto link = weak.lock()) link->await_end();
-  });
-}
-
-bool KeeperLink::has_ended() { return own_ ? reap_guard() : !keeper_is_alive(run_dir_.get()); }
-
-bool KeeperLink::reap_guard() {
-  if (guard_ == 0) return true;
-  pid_t reaped = waitpid(guard_, &guard_status_, WNOHANG);
-  if (reaped == 0 || (reaped < 0 && errno == EINTR)) return false;
-  // ECHILD: the program around us reaps every child; then how the guard ended is not known.
-  if (reaped < 0) guard_status_ = SIGKILL;
-  guard_ = 0;
-  return true;
-}
-
-void KeeperLink::settle_losses() {
-  ended_ = true;
-  // An end that was not the guard's own may have left somebody behind.
-  const bool orderly = own_ ? WIFEXITED(guard_status_) : glance_at_keeper_log(run_dir_.get()).ended;
-  if (!orderly) (void)sweep(run_dir_.get());
-  finish_all();
-}
-
-void KeeperLink::finish_all() {
-  while (!operations_.empty()) {
-    auto first = operations_.begin();
-    ChildExit exit;
-    exit.pid = first->second->pid_;
-    if (superseded_) {
-      exit.why = ChildExit::Why::kLost;
-      exit.error = refusal_;
-    } else if (refused_ && exit.pid == 0) {
-      exit.error = refusal_;
-    } else if (token_.empty()) {
-      // It greets before it takes anything in.
-      exit.error = Error{ErrorKind::kFailed,
-                         "the keeper process ended before it was ready",
-                         "run `moonlet doctor`; is " + program_ + " the right program?",
-                         {}};
-    } else {
-      exit.why = ChildExit::Why::kLost;
-      exit.error = Error{ErrorKind::kLost,
-                         "the keeper vanished; how the step ended is not known",
-                         "its processes are gone; keeper.log says what was started",
-                         {}};
-    }
-    finish(first->first, std::move(exit));
-  }
-}
-
-// It ends everything, and still tells how.
-void KeeperLink::say_goodbye(std::int64_t give_up) {
-  encode_number(channel_->out(), FrameType::kEnd, 0);
-  bool half_closed = false;
-  while (connected_ && boot_clock_ms() < give_up) {
-    if (channel_->pending() && !channel_->flush()) channel_->discard();
-    if (!channel_->pending() && !half_closed) {
-      ::shutdown(channel_->fd(), SHUT_WR);
-      half_closed = true;
-    }
-    const int events = POLLIN | (channel_->pending() ? POLLOUT : 0);
-    pollfd ready{channel_->fd(), static_cast<short>(events), 0};
-    if (::poll(&ready, 1, 50) <= 0 || (ready.revents & ~POLLOUT) == 0) continue;
-    bool open = channel_->fill() == Channel::Read::kOk;
-    for (auto frame = channel_->next(); frame && *frame; frame = channel_->next()) {
-      if (!take(**frame)) open = false;
-    }
-    if (!open) stop_watching();
-  }
-  // A worker that does not even read learns of our wish by the end of its guard.
-  if (connected_ && !half_closed && guard_ != 0) kill(guard_, SIGTERM);
-  if (connected_) stop_watching();
-}
-
-void KeeperLink::close() {
-  const std::int64_t give_up = boot_clock_ms() + kGoodbyeMs;
-  if (connected_) say_goodbye(give_up);
-  if (!ended_ && !overtaken()) {
-    Fd ended(guard_ != 0 ? open_process_fd(guard_) : -1);
-    while (!has_ended() && boot_clock_ms() < give_up) {
-      pollfd ready{ended.get(), POLLIN, 0};
-      ::poll(&ready, ended ? 1u : 0u, ended ? 50 : static_cast<int>(kReapPauseMs));
-    }
-    if (has_ended()) settle_losses();
-  }
-  if (guard_ != 0) (void)reap_guard();
-  finish_all();
-}
-
 // --- the public face
 // -------------------------------------------------------------------------------
 
@@ -561,6 +374,12 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
 }
 std::size_t Keeper::live() const { return link_->live(); }
 void Keeper::shutdown() { link_->shutdown(); }
+void Keeper::let_go() {
+  link_->let_go({ErrorKind::kLost,
+                 "this host has let go of the keeper",
+                 "the next one takes over what still runs",
+                 {}});
+}
 const std::string& Keeper::token() const { return link_->token(); }
 void Keeper::hold_ends(bool held) { link_->hold_ends(held); }
 

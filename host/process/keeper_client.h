@@ -47,6 +47,8 @@ class ChildOperation final : public Operation {
   ChildExit exit_;
   std::uint32_t number_ = 0;
   int pid_ = 0;
+  std::int64_t ending_ms_ = 0;  ///< what its end takes at most, once it is asked to end
+  std::int64_t due_ms_ = 0;     ///< on the loop's clock: when it has ended for certain; 0: unknown
 };
 
 struct KeeperOptions {
@@ -90,13 +92,19 @@ class Keeper {
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  /// Never fails by itself: what cannot be started completes as kNotStarted, from the loop.
+  /// Never fails by itself: what cannot be started completes as kNotStarted, from the loop. Of a
+  /// keeper that says nothing, half a minute after a child must have ended by its own limits or by
+  /// cancel(), all children complete as kLost; what it may still have is then left to adopt().
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Children that have not completed.
   std::size_t live() const;
   /// While `held` no child completes, nor is anything else heard of the keeper: for a host that has
   /// enough to do with those that did. Not for long.
   void hold_ends(bool held);
+  /// Leaves the keeper as a host that dies leaves it: children that may outlive their host run on,
+  /// and the next host takes them over; all others end. What was under way completes here as kLost,
+  /// and nothing can be started any more. Nothing is waited for.
+  void let_go();
   /// Asks the keeper to end once its last child has completed; spawn() then only gives kNotStarted.
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.

@@ -2,7 +2,9 @@
 #include "host/telemetry/credential.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +28,7 @@ constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
 constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
+constexpr int kMostTries = 50;  // a millisecond apart, of a file that says "try again"
 
 // Of a stream: its bytes, those kept where that differs, cut, the error of writing.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
@@ -116,6 +119,7 @@ std::string keeper_line(const KeeperRecord& record) {
       .add("worker_born", record.worker_born_ms)
       .add("cgroup", record.cgroup)
       .add("generation", record.generation)
+      .add_some("file", record.log_file)
       .end();
 }
 
@@ -227,24 +231,32 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   return fd;
 }
 
+// write(), but for what passes by itself.
+ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
+  for (int tries = 0;; ++tries) {
+    const ssize_t wrote = write(fd, bytes, size);
+    if (wrote >= 0 || (errno != EINTR && errno != EAGAIN)) return wrote;
+    if (errno == EINTR) continue;
+    if (tries >= kMostTries) return wrote;
+    poll(nullptr, 0, 1);
+  }
+}
+
 // 0 or an errno; `written` counts the bytes of whole lines.
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
   written = 0;
   if (torn_) {
-    ssize_t wrote;
-    do {
-      wrote = write(fd_, "\n", 1);
-    } while (wrote < 0 && errno == EINTR);
+    const ssize_t wrote = write_patiently(fd_, "\n", 1);
     if (wrote != 1) return wrote < 0 ? errno : ENOSPC;
     torn_ = false;
   }
   std::size_t done = 0;
   int number = 0;
   while (done < lines.size() && number == 0) {
-    ssize_t got = write(fd_, lines.data() + done, lines.size() - done);
+    const ssize_t got = write_patiently(fd_, lines.data() + done, lines.size() - done);
     if (got > 0) {
       done += static_cast<std::size_t>(got);
-    } else if (got == 0 || errno != EINTR) {
+    } else {
       number = got == 0 ? ENOSPC : errno;
     }
   }
@@ -261,6 +273,11 @@ Result<void> KeeperLogWriter::flush(bool durable) {
   std::size_t written = 0;
   int number = waiting_.empty() && !torn_ ? 0 : write_lines(waiting_, written);
   waiting_.erase(0, written);
+  const bool full = number == ENOSPC || number == EDQUOT;
+  if (full && durable && reserve_ != nullptr && reserve_->give(waiting_.size())) {
+    number = write_lines(waiting_, written);
+    waiting_.erase(0, written);
+  }
   if (number != 0 && waiting_.size() > kBacklogLimit) {
     std::size_t cut = waiting_.find('\n', waiting_.size() - kBacklogLimit);
     waiting_.erase(0, cut == std::string::npos ? waiting_.size() : cut + 1);
@@ -370,6 +387,7 @@ KeeperRecord keeper_of(const json& record) {
   keeper.worker_pid = pid_of(record, "worker");
   keeper.worker_born_ms = number_of(record, "worker_born");
   keeper.generation = count_of(record, "generation");
+  keeper.log_file = text_of(record, "file");
   return keeper;
 }
 
@@ -383,7 +401,7 @@ class LogReader {
     if (!record.is_object()) return;
     std::string kind = text_of(record, "record");
     if (kind == "keeper") {
-      keepers_.push_back({keeper_of(record), {}, false});
+      keepers_.push_back({keeper_of(record), false, {}, false});
       return;
     }
     if (keepers_.empty()) return;
@@ -470,7 +488,22 @@ Result<void> read_lines(int run_dir_fd, const std::function<void(std::string_vie
   return {};
 }
 
+std::string identity_of(const struct stat& info) {
+  return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
+std::string identify_log_in(int run_dir_fd) {
+  struct stat info;
+  if (fstatat(run_dir_fd, kKeeperLogName, &info, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  return identity_of(info);
+}
+
 }  // namespace
+
+std::string identify_log(int log_fd) {
+  struct stat info;
+  return fstat(log_fd, &info) == 0 ? identity_of(info) : std::string();
+}
 
 bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {
   if (child.state == LoggedChild::State::kExited && child.exit.why == ChildExit::Why::kNotStarted) {
@@ -483,7 +516,19 @@ Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only
   LogReader reader(live_only);
   auto read = read_lines(run_dir_fd, [&](std::string_view line) { reader.line(line); });
   if (!read) return read.error();
-  return reader.take();
+  auto keepers = reader.take();
+  if (keepers.empty()) return keepers;
+  const std::string file = identify_log_in(run_dir_fd);
+  for (auto& keeper : keepers) {
+    // Older ones did not say which file they wrote.
+    keeper.copied = !keeper.record.log_file.empty() && keeper.record.log_file != file;
+  }
+  return keepers;
+}
+
+bool keeper_log_is_copy(int run_dir_fd) {
+  auto keepers = read_keeper_log(run_dir_fd, true);
+  return keepers && !keepers->empty() && keepers->back().copied;
 }
 
 KeeperGlance glance_at_keeper_log(int run_dir_fd) {

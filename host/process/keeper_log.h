@@ -13,6 +13,7 @@
 
 #include "host/base/result.h"
 #include "host/process/child.h"
+#include "host/process/reserve.h"
 
 namespace moonlet {
 
@@ -20,6 +21,7 @@ inline constexpr const char* kKeeperLogName = "keeper.log";
 
 struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
+  std::string log_file;  ///< identify_log() of the log that it was written into
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
   std::uint64_t generation = 0;                        ///< of the host that drives, or drove last
@@ -62,8 +64,8 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock);
 /// later: what could not be written is tried again with the next flush().
 class KeeperLogWriter {
  public:
-  /// `fd` is borrowed: of open_keeper_log().
-  explicit KeeperLogWriter(int fd) : fd_(fd) {}
+  /// `fd` is borrowed: of open_keeper_log(). So is `reserve`, for what is to be durable.
+  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr) : fd_(fd), reserve_(reserve) {}
 
   void add(std::string_view line) { waiting_ += line; }
   bool waiting() const { return !waiting_.empty(); }
@@ -80,6 +82,7 @@ class KeeperLogWriter {
   int write_lines(std::string_view lines, std::size_t& written);
 
   int fd_;
+  Reserve* reserve_;
   std::string waiting_;
   bool torn_ = false;
 };
@@ -101,6 +104,7 @@ struct LoggedChild {
 
 struct LoggedKeeper {
   KeeperRecord record;
+  bool copied = false;  ///< it wrote another file, of which this is a copy: it is none of ours
   std::map<std::uint32_t, LoggedChild> children;
   bool ended = false;  ///< it said so itself; else it was killed or still runs
 
@@ -109,6 +113,9 @@ struct LoggedKeeper {
   /// machine an intent alone no longer means "not started".
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
+
+/// Tells the file of a log from a copy of it; empty where it cannot be looked at.
+std::string identify_log(int log_fd);
 
 /// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
 /// be read are skipped. With `live_only` children that exited are left out, for long logs.
@@ -120,6 +127,9 @@ struct KeeperGlance {
   std::uint64_t generation = 0;
   bool ended = false;
 };
+/// Whether the log is a copy of the one that its newest keeper wrote, as in a copied repository.
+bool keeper_log_is_copy(int run_dir_fd);
+
 /// A log that cannot be read is as none.
 KeeperGlance glance_at_keeper_log(int run_dir_fd);
 

@@ -56,6 +56,7 @@ struct Shared {
   volatile std::size_t recorded;
 };
 
+constexpr int kMostTries = 50;       // a millisecond apart, of a log that says "try again"
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
 // capset, as the kernel spells it. What most programs of root take for granted, and no more: none
@@ -127,6 +128,7 @@ MOONLET_BARE bool write_record(Shared* shared) {
   std::size_t size = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len;
   std::size_t done = 0;
   int number = 0;
+  int tries = kMostTries;
   while (done < size && number == 0) {
     iovec rest[3];
     int count = 0;
@@ -140,6 +142,9 @@ MOONLET_BARE bool write_record(Shared* shared) {
     const long written = syscall(SYS_writev, record.fd, rest, count);
     if (written > 0) {
       done += static_cast<std::size_t>(written);
+    } else if (written < 0 && errno == EAGAIN && tries-- > 0) {
+      const long pause[2] = {0, 1000000};
+      syscall(SYS_nanosleep, pause, nullptr);
     } else if (written == 0 || errno != EINTR) {
       number = written < 0 ? errno : ENOSPC;
     }

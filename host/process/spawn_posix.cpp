@@ -1,6 +1,7 @@
 #if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -96,8 +97,13 @@ SpawnResult spawn(const SpawnRequest& request) {
   line += std::to_string(pid);
   line += request.record.suffix;
   ssize_t written;
+  int tries = 50;
   do {
     written = write(request.record.fd, line.data(), line.size());
+    if (written < 0 && errno == EAGAIN && tries-- > 0) {
+      poll(nullptr, 0, 1);
+      errno = EINTR;
+    }
   } while (written < 0 && errno == EINTR);
   spawned.recorded = written == static_cast<ssize_t>(line.size());
   spawned.torn = written > 0 && !spawned.recorded;

@@ -14,6 +14,8 @@ constexpr std::size_t kReadTurn = 512 * 1024;
 constexpr std::int64_t kNoiseMs = 50;
 // Between the end of a step and the look at processes that only it could have answered for.
 constexpr std::int64_t kStrayMs = 20;
+// Of the reserve, for keeper.log alone.
+constexpr std::uint64_t kLogShare = Reserve::kSize / 4;
 
 }  // namespace
 
@@ -190,7 +192,11 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
-  step.exit.out = step.out_capture.finish();
+  // The record of how it ended goes before what it said.
+  const auto make_room = [this](std::uint64_t bytes) {
+    return identity_.reserve->give(bytes, kLogShare);
+  };
+  step.exit.out = step.out_capture.finish(step.durable ? make_room : Capture::MakeRoom());
   step.exit.err = step.err_capture.finish();
   if (step.markers) step.markers->finish();
   step.exit.pid = step.pid;

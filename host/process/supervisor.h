@@ -17,6 +17,7 @@
 #include "host/base/loop.h"
 #include "host/process/keeper_log.h"
 #include "host/process/protocol.h"
+#include "host/process/reserve.h"
 #include "host/process/step.h"
 #include "host/process/tree.h"
 
@@ -47,6 +48,8 @@ class Supervisor {
     std::string token;       ///< of the run
     std::string outer_mark;  ///< the MOONLET_STEP that the keeper itself carries
     std::string cgroup;      ///< of the run; "" where there is none
+    int run_dir_fd = -1;     ///< on whose disk `reserve` is; borrowed, as that is
+    Reserve* reserve = nullptr;
   };
   /// All that is passed by reference is borrowed and outlives the supervisor.
   Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& listener, Identity identity);
@@ -84,6 +87,7 @@ class Supervisor {
   // starting: supervisor_start.cpp
   void launch(Queued& queued);
   void not_started(StartFrame& frame, Error error);
+  Result<void> record_intents(std::size_t count);
   Result<void> open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]);
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 

@@ -106,9 +106,9 @@ void Supervisor::start(StartFrame frame, int stdin_fd) {
   if (!taken) queue_.push_back(std::move(queued));
 }
 
-bool Supervisor::commit() {
-  std::size_t count = std::min(queue_.size(), kBatch);
-  if (count == 0) return false;
+// Those of the next `count` in the queue. Where the end of one would find no room any more, that is
+// the time to say so: nothing has been paid yet.
+Result<void> Supervisor::record_intents(std::size_t count) {
   std::string intents;
   bool durable = false;
   for (std::size_t i = 0; i < count; ++i) {
@@ -117,7 +117,16 @@ bool Supervisor::commit() {
     intents += intent_line(frame.number, spec.step, spec.attempt, frame.told);
     durable = durable || spec.durable;
   }
+  Result<void> room;
+  if (durable) room = identity_.reserve->fill(identity_.run_dir_fd);
   auto recorded = log_.append(intents, durable);
+  return recorded ? room : recorded;
+}
+
+bool Supervisor::commit() {
+  std::size_t count = std::min(queue_.size(), kBatch);
+  if (count == 0) return false;
+  auto recorded = record_intents(count);
   for (; count > 0; --count) {
     Queued queued = std::move(queue_.front());
     queue_.pop_front();

@@ -31,6 +31,10 @@ void add_cgroup_members(const std::string& cgroup, std::unordered_set<pid_t>& pi
   for (long pid; file >> pid;) pids.insert(static_cast<pid_t>(pid));
 }
 
+bool is_process(const ProcessInfo& process, pid_t pid, std::int64_t born_ms) {
+  return process.pid == pid && std::abs(process.born_ms - born_ms) <= birth_tolerance_ms();
+}
+
 // The processes of one keeper's children among `processes`.
 class Finder {
  public:
@@ -64,11 +68,8 @@ class Finder {
  private:
   bool is_keeper(const ProcessInfo& process) const {
     const KeeperRecord& record = keeper_.record;
-    auto is = [&](pid_t pid, std::int64_t born) {
-      return process.pid == pid && std::abs(process.born_ms - born) <= birth_tolerance_ms();
-    };
-    return is(record.guard_pid, record.guard_born_ms) ||
-           is(record.worker_pid, record.worker_born_ms);
+    return is_process(process, record.guard_pid, record.guard_born_ms) ||
+           is_process(process, record.worker_pid, record.worker_born_ms);
   }
 
   bool is_main(const ProcessInfo& process, std::uint32_t& number) const {
@@ -130,6 +131,9 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
   for (const auto& keeper : keepers) {
     // Nothing outlives a boot, and its pids and times mean others now.
     if (keeper.record.token.empty() || keeper.record.boot_id != boot) continue;
+    // In a copied repository a run looks as one that its host has left, while it is driven where it
+    // is.
+    if (keeper.copied) continue;
     for (auto& live : Finder(keeper, processes).find()) {
       if (seen.insert(live.info.pid).second) all.push_back(std::move(live));
     }
@@ -138,6 +142,10 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
     return std::pair(!a.main, a.number) < std::pair(!b.main, b.number);
   });
   return all;
+}
+
+bool has_cgroup(const LoggedKeeper& keeper) {
+  return !keeper.copied && is_run_cgroup(keeper.record.cgroup, keeper.record.token);
 }
 
 Result<Fd> lock_log(int run_dir_fd, std::int64_t wait_ms) {
@@ -163,6 +171,21 @@ bool keeper_is_alive(int run_dir_fd) {
   return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
+void continue_keeper(int run_dir_fd) {
+  auto keepers = read_keeper_log(run_dir_fd, true);
+  if (!keepers || keepers->empty()) return;
+  const KeeperRecord& record = keepers->back().record;
+  if (record.boot_id != boot_id()) return;
+  const std::pair<pid_t, std::int64_t> both[] = {{record.guard_pid, record.guard_born_ms},
+                                                 {record.worker_pid, record.worker_born_ms}};
+  for (const auto& [pid, born_ms] : both) {
+    ProcessInfo info;
+    if (pid > 1 && read_process(pid, info) && is_process(info, pid, born_ms)) {
+      signal_process(info, SIGCONT);
+    }
+  }
+}
+
 Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   // A directory that never had a keeper stays as it is.
   auto keepers = read_keeper_log(run_dir_fd, true);
@@ -179,7 +202,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   for (std::vector<LiveProcess> live;;) {
     for (const auto& keeper : *keepers) {
       const KeeperRecord& record = keeper.record;
-      if (is_run_cgroup(record.cgroup, record.token)) kill_cgroup(record.cgroup);
+      if (has_cgroup(keeper)) kill_cgroup(record.cgroup);
     }
     live = find_all(*keepers);
     swept.left = static_cast<int>(live.size());
@@ -214,7 +237,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   }
   unlinkat(run_dir_fd, kKeeperSocketName, 0);
   for (const auto& keeper : *keepers) {
-    if (is_run_cgroup(keeper.record.cgroup, keeper.record.token)) {
+    if (has_cgroup(keeper)) {
       remove_cgroup(keeper.record.cgroup, kGroupWaitMs);
     }
   }

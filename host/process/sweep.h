@@ -29,6 +29,10 @@ Result<std::vector<LiveProcess>> list_live(int run_dir_fd);
 /// go on for a long time: whoever means to go on with the run calls Keeper::adopt() instead.
 bool keeper_is_alive(int run_dir_fd);
 
+/// Has the two processes of the newest keeper go on, where somebody has stopped them: a stopped one
+/// answers nobody. To others it means nothing.
+void continue_keeper(int run_dir_fd);
+
 struct Swept {
   std::vector<LiveProcess> killed;
   int lost = 0;  ///< steps that were recorded as lost

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "host/process/keeper_log.h"
+
 namespace moonlet {
 
 namespace {
@@ -37,6 +39,8 @@ bool is_temporary_folder_name(std::string_view name) {
 }
 
 void remove_temporary_folders(const Dir& run_dir) {
+  // What a copy of a run names is the original's.
+  if (keeper_log_is_copy(run_dir.fd())) return;
   auto records = run_dir.list(kTemporaryRecords, kMostRecords);
   if (!records) return;
   bool all = !records->cut;

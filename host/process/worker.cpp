@@ -92,6 +92,7 @@ class Worker final : public SupervisorListener {
   WorkerSetup setup_;
   SystemClock clock_;
   Loop loop_{clock_};
+  Reserve reserve_;
   KeeperLogWriter log_;
   Supervisor supervisor_;
   ControlServer control_;
@@ -119,10 +120,10 @@ class Worker final : public SupervisorListener {
 
 Worker::Worker(WorkerSetup setup)
     : setup_(std::move(setup)),
-      log_(setup_.log_fd),
-      supervisor_(
-          loop_, log_, *this,
-          {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark, setup_.record.cgroup}),
+      log_(setup_.log_fd, &reserve_),
+      supervisor_(loop_, log_, *this,
+                  {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark,
+                   setup_.record.cgroup, setup_.run_dir_fd, &reserve_}),
       control_(loop_.raw(), setup_.log_fd,
                {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
                 [this](std::uint32_t number) { supervisor_.cancel(number); },

@@ -14,6 +14,7 @@ local routing = require "moonlet.internal.routing"
 local guarded = require "moonlet.internal.guarded"
 local host_failure = require "moonlet.internal.host_failure"
 local identity = require "moonlet.internal.identity"
+local inherited = require "moonlet.internal.inherited"
 local jobs = require "moonlet.internal.job"
 local look = require "moonlet.internal.look"
 local spending = require "moonlet.internal.spending"
@@ -64,7 +65,7 @@ end
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
-    local exit = core.process.take(step.key, attempts.id(step.key, last.a))
+    local exit = inherited.take(step.key, attempts.id(step.key, last.a))
     state = exit.why == "cancelled" and "lost" or "exited"
   end
   if state ~= "lost" then return state end
@@ -78,7 +79,7 @@ end
 local function abandon(job, earlier)
   local run, key = job.run, job.step.key
   local id = attempts.id(key, earlier.a)
-  local state = core.process.attempt(key, id)
+  local state = inherited.state(key, id)
   if state == "none" then return end
   local started = core.clock.monotonic()
   local seen = look.kept(earlier.seen)
@@ -86,7 +87,7 @@ local function abandon(job, earlier)
   -- Who was shown what it did in place has decided about it.
   local told
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
-  local exit = state == "running" and core.process.stop(key, id) or core.process.take(key, id)
+  local exit = state == "running" and inherited.stop(key, id) or inherited.take(key, id)
   local result = attempts.left(job, exit)
   local prompt = attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or ""
   spending.price(job, result)
@@ -124,7 +125,7 @@ local function first_attempt(job, last, hash)
   local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
   if not last then
     -- What its keeper knows was begun: a journal without that is not whole.
-    if run.journal.resumed and core.process.attempt(step.key, attempts.id(step.key, 1)) ~= "none" then
+    if run.journal.resumed and inherited.state(step.key, attempts.id(step.key, 1)) ~= "none" then
       error(host_failure.mark { kind = "failed",
         message = ("the journal was cut off: keeper.log has a start of '%s', which it does not know"):format(step.key),
         at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
@@ -133,7 +134,7 @@ local function first_attempt(job, last, hash)
     return first
   end
   if last.spent then return next_attempt(job, last, hash, first) end
-  local state = core.process.attempt(step.key, attempts.id(step.key, last.a))
+  local state = inherited.state(step.key, attempts.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
   local lost = state == "exited" and attempts.lost(job, last.a)
   if lost then state = "lost" end
@@ -143,7 +144,8 @@ local function first_attempt(job, last, hash)
   attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
     run.emit("warning", { step = step.key, text = lost and ("attempt %d, once more: %s"):format(last.a, lost)
-      or ("attempt %d was lost: once more"):format(last.a) })
+      or ("attempt %d was %s: once more"):format(last.a, run.sealed and run.sealed.ended and "ended with the run"
+        or "lost") })
     attempt.number, attempt.state = last.a + 1, nil
     -- What was found in place is on record; what came to it since is nobody's of these.
     if call.in_place then attempt.seen = nil end
@@ -276,8 +278,9 @@ local function is_taken_up(job)
   if not last then return false end
   if last.spent then return last.repairs or false end
   if job.ended then return job.ended ~= "cancelled" end
-  -- Under this host it was not waited for to its end.
-  return core.process.attempt(key, attempts.id(key, last.a)) == "exited"
+  -- This host did not hear of its end, or did not wait for it.
+  local state = inherited.state(key, attempts.id(key, last.a), true)
+  return state == "exited" or state == "running"
 end
 
 local function run_attempts(job, last, hash, own_budget)
@@ -294,9 +297,9 @@ end
 local function give_up_earlier(run, key, dir)
   local last = run.journal and run.journal.begins[key]
   local id = last and not last.spent and attempts.id(key, last.a)
-  local state = id and core.process.attempt(key, id) or "none"
+  local state = id and inherited.state(key, id) or "none"
   if state == "none" then return end
-  if state == "running" then core.process.stop(key, id) end
+  if state == "running" then inherited.stop(key, id) end
   local changed = worktree.give_up(run, key, dir, last.tree)
   local text = ("rules are asked now: attempt %d of an agent is given up"):format(last.a)
   run.emit("warning", { step = key, text = text })
@@ -394,7 +397,7 @@ local function restore(job, value)
     run.emit("warning", { step = job.step.key,
       text = "its output.md was not the answer that the journal has: it is written again" })
   end
-  run.open_directory(job.dir)
+  run.open_directory(job.dir, true)
   run.write_artifact(path, text, true)
 end
 

@@ -3,10 +3,12 @@
 local artifacts = require "moonlet.internal.artifacts"
 local follow = require "moonlet.internal.follow"
 local host_failure = require "moonlet.internal.host_failure"
+local inherited = require "moonlet.internal.inherited"
 local cassette = require "moonlet.internal.runner.cassette"
 local confinement = require "moonlet.internal.confinement"
 local stream = require "moonlet.internal.runner.stream"
 local turn = require "moonlet.internal.turn"
+local under_way = require "moonlet.internal.under_way"
 
 local M = {}
 
@@ -27,6 +29,7 @@ local stderr_cap = 64 << 10
 
 local function rename(...) return host_failure.call(core.run.rename, ...) end
 local function remove(...) return host_failure.call(core.run.remove, ...) end
+local function size_of(...) return host_failure.call(core.run.size, ...) end
 local function run_child(...) return host_failure.call(core.process.run, ...) end
 
 --- The name of an attempt in keeper.log.
@@ -118,7 +121,7 @@ local function run_process(job, attempt)
   if attempt.state == "running" or attempt.state == "exited" then
     run.emit("log", { step = step.key, taken_over = true, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    local exit = core.process.take(step.key, M.id(step.key, attempt.number))
+    local exit = inherited.take(step.key, M.id(step.key, attempt.number))
     confinement.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
@@ -153,7 +156,7 @@ end
 ---@return string? text, boolean? cut
 function M.read_left(run, path, cap)
   local text, err, cut = run.read_artifact(path, cap)
-  if not text and err.kind == "failed" then error(err, 0) end
+  if not text and err.kind == "failed" then error(host_failure.mark(err), 0) end
   return text, cut
 end
 
@@ -179,7 +182,7 @@ end
 local function loss(job, runner, exit)
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
-  local bytes = core.run.size(job.dir .. "/stdout.log") or 0
+  local bytes = size_of(job.dir .. "/stdout.log") or 0
   if exit.stdout_write_error then
     why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
     hint = "free some disk space, then resume the run"
@@ -214,7 +217,7 @@ end
 ---@param number integer
 ---@return string? why
 function M.lost(job, number)
-  local err = loss(job, job.runner, core.process.take(job.step.key, M.id(job.step.key, number)))
+  local err = loss(job, job.runner, inherited.take(job.step.key, M.id(job.step.key, number)))
   return err and err.message or nil
 end
 
@@ -297,7 +300,9 @@ end
 function M.run(job, attempt)
   job.ended = nil
   if job.cassette then return play(job, attempt) end
-  local exit = follow.during(job, function() return run_process(job, attempt) end)
+  local exit = under_way.during(job.step, function()
+    return follow.during(job, function() return run_process(job, attempt) end)
+  end)
   job.ended = exit.why
   local result = conclude(job, job.runner, exit)
   if job.run.options.record then cassette.keep(job, attempt, exit) end

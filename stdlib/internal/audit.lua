@@ -59,18 +59,29 @@ local function check_journal(story, path, problem, note)
   end
 end
 
-local function check_values(story, path, problem, note)
-  for _, name in ipairs(story.values.missing) do
-    problem("a value of the journal is missing", ("%s/values/%s"):format(path, name),
-      restore .. "; a resume cannot be told its step")
+--- The name of the file that a large result is in.
+local function name_of_result(rec)
+  local stored = rec and rec.result
+  local name = type(stored) == "table" and stored["$value"]
+  return type(name) == "string" and name or nil
+end
+
+local function check_values(story, result, path, problem, note)
+  local function tell(names, is_what)
+    for _, name in ipairs(names) do
+      local at = ("%s/values/%s"):format(path, name)
+      if name == result then
+        problem("the result of the run " .. is_what, at)
+      else
+        problem(("a value of the journal %s"):format(is_what), at, restore .. "; a resume cannot be told its step")
+      end
+    end
   end
-  for _, name in ipairs(story.values.damaged) do
-    problem("a value of the journal was changed", ("%s/values/%s"):format(path, name),
-      restore .. "; a resume cannot be told its step")
-  end
+  tell(story.values.missing, "is missing")
+  tell(story.values.damaged, "was changed")
   local extra = story.values.extra
   if extra > 0 and not story.why then
-    note(("%d %s no record of the journal names"):format(extra, extra == 1 and "value that" or "values that"),
+    note(("%d %s no record names"):format(extra, extra == 1 and "value that" or "values that"),
       path .. "/values")
   end
 end
@@ -177,7 +188,8 @@ end
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
-  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold)
+  local events = rec.files[integrity.grows]
+  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold, events and events.bytes or 0)
   if not tree then
     if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
@@ -199,14 +211,14 @@ local function check_files(root, rec, problem, note)
     end
   end
   for path in pairs(tree.files) do
-    if not rec.files[path] then
+    if not rec.files[path] and path ~= integrity.grows then
       extra = extra + 1
       first = first or path
     end
   end
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
-    problem("it was changed after it had been written, and before the run went on", rec.sidecar .. "/" .. path,
-      "do not rely on this file")
+    problem(("it was %s after it had been written, and before the run went on"):format(
+      tree.files[path] and "changed" or "removed"), rec.sidecar .. "/" .. path, "do not rely on this file")
   end
   if unhashed > 0 then
     note(("%d %s too large for a hash: only the size is on record"):format(unhashed,
@@ -262,11 +274,13 @@ local function check_decision(root, rec, story, problem, note)
   local at = rec.sidecar .. "/decision.md"
   local text = core.file.read(root, at, 1 << 20)
   local hash = text and core.text.sha256(text)
-  local last, known
+  local last, known, is_old
   for _, mark in ipairs(story.marks) do
     if mark.t == "decision" then
-      last = mark.sha256
+      last, is_old = mark.sha256, false
       known = known or mark.sha256 == hash
+    elseif mark.t == "drive" then
+      is_old = true
     end
   end
   local form = artifacts.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
@@ -282,6 +296,8 @@ local function check_decision(root, rec, story, problem, note)
     else
       problem("decision.md was changed after the decision", at, "moonlet decide it again")
     end
+  elseif is_old then
+    note("the run has gone on since it was decided on: moonlet decide it again", at)
   end
 end
 
@@ -297,18 +313,19 @@ end
 local function check(home, root, id, with_ledger)
   local report, problem, note = new_report(id)
   local path = "runs/" .. id
-  local story, err = core.audit.story(home.handle, id)
+  local text, why, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
+  local rec = not cut and record_store.parse(text, id)
+  local result = name_of_result(rec)
+  local story, err = core.audit.story(home.handle, id, result)
   if not story then
     problem(err.message, path)
     return report
   end
   report.records, report.torn_bytes, report.fenced = story.records, story.torn_bytes, story.fenced
-  local text, why, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
   if not text and why.kind ~= "invalid" then
     problem(why.message, path .. "/run.json", why.hint)
     return report
   end
-  local rec = not cut and record_store.parse(text, id)
   report.state = core.runs.holder(home.handle, id) and "running" or rec and (rec.ended and rec.verdict or "interrupted")
     or null
   local begun = has_begun(story, root, path, text)
@@ -323,7 +340,7 @@ local function check(home, root, id, with_ledger)
     problem(text and "run.json is damaged" or "run.json is missing", path .. "/run.json", restore)
     return report
   end
-  check_values(story, path, problem, note)
+  check_values(story, result, path, problem, note)
   check_keeper(story, rec, root, path, problem)
   check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
@@ -354,7 +371,7 @@ function M.run(home, root, id, with_ledger)
     before = stat and stat.size
     local report = check(home, root, id, with_ledger)
     stat = core.file.stat(root, "runs/" .. id .. "/steps.jsonl")
-    if #report.problems == 0 or before == (stat and stat.size) then return report end
+    if report.state == "running" or before == (stat and stat.size) then return report end
   end
   return check(home, root, id, with_ledger)
 end

@@ -1,5 +1,6 @@
 --- What a worktree begins with: exactly what the user has, byte for byte, but for what git ignores, and a commit that
 --- git itself takes for the same. The user's index is only read.
+local host_file = require "moonlet.internal.host_file"
 local own_index = require "moonlet.internal.own_index"
 local raw_git = require "moonlet.internal.raw_git"
 local untracked = require "moonlet.internal.untracked"
@@ -60,8 +61,7 @@ local function look(run, key, dir, raw)
     local shared = raw_git.env(raw, run.top, index, true)
     own_index.copy_users(run, key, index)
     refuse_unmerged(run, key, shared)
-    local root, err = core.file.root(run.top)
-    if not root then error(err, 0) end
+    local root = host_file.must(core.file.root(run.top))
     local entries, others, unseen, again = own_index.entries(run, key, shared), {}, {}, {}
     own_index.see(run, key, dir, run.top, root, entries, shared)
     local changed, gone = own_index.tracked_changes(run, key, run.top,

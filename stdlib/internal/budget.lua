@@ -11,6 +11,45 @@ M.fields = { wall = "duration", agents = "integer", processes = "integer", token
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
+--- What one attempt, and all attempts of one call, count at most: whatever is asked for or reported, no sum wraps.
+M.most = 1 << 40
+
+--- A sum of amounts. Those of prices are kept to a millionth of a millionth of a dollar: three times 0.1 is 0.3.
+---@param one number
+---@param other number
+---@return number
+function M.plus(one, other)
+  local sum = one + other
+  -- From here on a float is no finer than that.
+  if math.type(sum) == "integer" or math.abs(sum) >= 9000 then return sum end
+  return math.floor(sum * 1e12 + 0.5) / 1e12
+end
+local plus = M.plus
+
+--- `count` times an amount, as far as it is counted.
+---@param count integer
+---@param amount number
+---@return number
+function M.times(count, amount)
+  return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
+end
+
+--- Whether an amount is more than a limit. What is added up from fractions of prices may miss it by less than anybody
+--- means.
+---@param amount number
+---@param limit number
+---@return boolean
+function M.exceeds(amount, limit)
+  return amount > limit + (math.type(amount) == "float" and limit * 1e-9 or 0)
+end
+local exceeds = M.exceeds
+
+local function bounded(amounts)
+  local copy = {}
+  for kind, amount in pairs(amounts) do copy[kind] = math.min(amount, M.most) end
+  return copy
+end
+
 --- An amount as people read it: sums of prices to a hundredth of a cent, smaller ones as far as they say something.
 ---@param kind string
 ---@param amount number
@@ -70,7 +109,7 @@ function M.open(parent, limits, options)
     over = {}, tell = options.tell, history = parent and parent.history or options.history }
   local before = budget.history and budget.history:spent(options.path) or {}
   for _, kind in ipairs(counted) do
-    budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limits[kind], before[kind] or 0, 0
+    budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limits[kind], plus(before[kind] or 0, 0), 0
   end
   return budget
 end
@@ -102,14 +141,14 @@ end
 --- Attempts in flight may use more than was reserved for them: that is said when it begins, for each kind.
 local function tell_overshoot(budget, kind)
   local limit = budget.limits[kind]
-  if not limit or budget.spent[kind] <= limit or budget.over[kind] then return end
+  if not limit or not exceeds(budget.spent[kind], limit) or budget.over[kind] then return end
   budget.over[kind] = budget.spent[kind]
   local root = outermost(budget)
   root.exceeded = root.exceeded or {}
   table.insert(root.exceeded, { budget = budget, kind = kind })
   if root.tell then
     root.tell(("%s: %s %s were used, %s more than allowed: attempts under way went beyond their reserve")
-      :format(budget.what, shown(kind, budget.spent[kind]), names[kind], shown(kind, budget.spent[kind] - limit)))
+      :format(budget.what, shown(kind, budget.spent[kind]), names[kind], shown(kind, plus(budget.spent[kind], -limit))))
   end
 end
 
@@ -123,7 +162,7 @@ function M.overshoot(root, grown)
     local budget, kind = item.budget, item.kind
     if not grown or budget.spent[kind] > budget.over[kind] then
       lines[#lines + 1] = ("%s: in the end %s %s were used, %s more than allowed"):format(budget.what,
-        shown(kind, budget.spent[kind]), names[kind], shown(kind, budget.spent[kind] - budget.limits[kind]))
+        shown(kind, budget.spent[kind]), names[kind], shown(kind, plus(budget.spent[kind], -budget.limits[kind])))
     end
   end
   return lines
@@ -136,11 +175,12 @@ end
 ---@param allowed boolean?  it was allowed before: it is under way
 ---@return table reservation  to be settled
 function M.reserve(budget, amounts, allowed)
+  amounts = bounded(amounts)
   local node = budget
   while node and not allowed do
     for kind, amount in pairs(amounts) do
       local limit = node.limits[kind]
-      if limit and node.spent[kind] + node.reserved[kind] + amount > limit then
+      if limit and exceeds(plus(plus(node.spent[kind], node.reserved[kind]), amount), limit) then
         error(exceeded(node, kind, amount), 0)
       end
     end
@@ -148,7 +188,7 @@ function M.reserve(budget, amounts, allowed)
   end
   node = budget
   while node do
-    for kind, amount in pairs(amounts) do node.reserved[kind] = node.reserved[kind] + amount end
+    for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
     node = node.parent
   end
   -- Something is started: all that is on record has been told.
@@ -161,10 +201,11 @@ end
 --- Puts what was used in place of what was reserved. What is not known counts as reserved.
 local function settle(reservation, used)
   local node = reservation.budget
+  used = used and bounded(used)
   while node do
     for kind, amount in pairs(reservation.amounts) do
-      node.reserved[kind] = node.reserved[kind] - amount
-      node.spent[kind] = node.spent[kind] + (used and used[kind] or amount)
+      node.reserved[kind] = plus(node.reserved[kind], -amount)
+      node.spent[kind] = plus(node.spent[kind], used and used[kind] or amount)
       tell_overshoot(node, kind)
     end
     node = node.parent
@@ -177,7 +218,7 @@ end
 function M.forget(budget, amounts)
   local node = budget
   while node do
-    for kind, amount in pairs(amounts) do node.spent[kind] = node.spent[kind] - amount end
+    for kind, amount in pairs(amounts) do node.spent[kind] = plus(node.spent[kind], -amount) end
     node = node.parent
   end
 end
@@ -211,7 +252,7 @@ end
 
 --- What was spent as far as the story is told: a resumed script finds its budgets as it did before.
 local function spent(budget, kind)
-  return budget.spent[kind] - (budget.history and budget.history:ahead(budget.path, kind) or 0)
+  return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
 
 --- ctx.budget: what is left of the tightest budget around, by kind; null without a limit.
@@ -224,7 +265,7 @@ function M.view(budget)
     local left, node = nil, budget
     while node do
       if node.limits[kind] then
-        left = math.min(left or math.huge, node.limits[kind] - spent(node, kind) - node.reserved[kind])
+        left = math.min(left or math.huge, plus(plus(node.limits[kind], -spent(node, kind)), -node.reserved[kind]))
       end
       node = node.parent
     end

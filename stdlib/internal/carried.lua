@@ -1,4 +1,6 @@
 --- What a merge that is done came to, in the folder of its step: a host that goes on tells it, and merges nothing.
+local host_file = require "moonlet.internal.host_file"
+
 local M = {}
 
 local name = "changes.carried"
@@ -13,8 +15,8 @@ local cap = 64 << 20
 ---@param dir string    the step's folder beneath `.agent`
 ---@return moonlet.Carried?
 function M.read(run, dir)
-  local root = core.file.root(run.absolute(dir))
-  local text = root and core.file.read(root, name, cap)
+  local root = host_file.root(run.absolute(dir))
+  local text = root and host_file.read(root, name, cap)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
@@ -25,7 +27,7 @@ end
 --- Whether there is one.
 ---@param root any   the opened folder of a step
 ---@return boolean
-function M.is_there(root) return core.file.stat(root, name) ~= nil end
+function M.is_there(root) return host_file.is_there(root, name) end
 
 ---@param root any
 function M.forget(root) core.file.remove(root, name) end
@@ -42,7 +44,7 @@ function M.note(run, dir, carried)
   if root then written, err = core.file.write(root, name, table.concat(parts, "\0") .. "\0") end
   -- It may be there all the same.
   if written or root and not core.file.remove(root, name) and M.is_there(root) then return end
-  error(err, 0)
+  host_file.fail(err)
 end
 
 return M

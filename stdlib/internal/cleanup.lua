@@ -3,6 +3,7 @@
 --- is done when it goes on.
 local endings = require "moonlet.internal.endings"
 local journal = require "moonlet.internal.journal"
+local under_way = require "moonlet.internal.under_way"
 local task = core.task
 
 local M = {}
@@ -55,7 +56,10 @@ local function run_finalizer(state, place, fn)
   local inner = task.open_scope {}
   state.scope, state.failure, place.scope, place.failure = inner, nil, inner, nil
   local ok, err = pcall(fn)
-  if not ok then task.cancel_scope(inner, err) end
+  if not ok then
+    under_way.let_end(state.run, place.path, err)
+    task.cancel_scope(inner, err)
+  end
   task.wait_scope(inner)
   task.close_scope(inner)
   local failure = place.failure

@@ -7,8 +7,10 @@ local M = {}
 
 local verbs = {
   run = { module = "moonlet.internal.cli.run",
+    commands = { list = true, show = true, resume = true, wait = true, cancel = true, verify = true },
     help = "run a preset or a Lua file; list, show, resume, wait, cancel, verify" },
-  preset = { module = "moonlet.internal.cli.preset", help = "list and show presets" },
+  preset = { module = "moonlet.internal.cli.preset", commands = { list = true, show = true, test = true },
+    help = "list and show presets" },
   answer = { module = "moonlet.internal.cli.answer", help = "answer what a run waits for, and go on with it" },
   decide = { module = "moonlet.internal.cli.decide", help = "put on record what is to become of a result" },
   ps = { module = "moonlet.internal.cli.ps", help = "every live child with run, step, age and deadline" },
@@ -83,6 +85,13 @@ local function dispatch(words)
   return require(verb.module).main(words, output)
 end
 
+--- The command as it was given, whatever it leads to: `run`, `run show`, `answer`.
+local function command_of(words)
+  local name, second = words[1] or "", words[2]
+  local verb = verbs[name]
+  return verb and verb.commands and verb.commands[second or ""] and name .. " " .. second or name
+end
+
 --- Runs one command line. Returns the exit code and the envelope as text.
 ---@param words string[]
 ---@return integer exit_code, string envelope
@@ -92,13 +101,14 @@ function M.main(words)
     output.json = output.json or word == "--json"
     output.events = output.events or word == "--events"
   end
-  output.command = words[1]
+  output.command = command_of(words)
   local ok, envelope, code, text = pcall(dispatch, words)
   if not ok then
-    envelope, code = failure(words[1] or "", envelope)
+    envelope, code = failure(output.command, envelope)
     text = nil
   end
   if envelope == nil then return code, "null" end
+  envelope.command = output.command
   present(envelope, text)
   return code, core.json.encode_record(envelope)
 end
@@ -126,6 +136,7 @@ function M.killed(message, at, kind, hint)
       code = 2
     end
   end
+  envelope.command = output.command or envelope.command
   present(envelope)
   return code, core.json.encode_record(envelope)
 end

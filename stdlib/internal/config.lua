@@ -1,5 +1,6 @@
 --- The user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data. It is
---- loaded in the sandbox with nothing but the plain libraries; a repository cannot bring one.
+--- loaded in the sandbox with nothing but the plain libraries; a repository cannot bring one. Of a limit here and one
+--- of a preset the smaller holds.
 ---
 ---   return {
 ---     runner = "codex",                    -- the default of --runner ("rules" without it); or "route"

@@ -23,8 +23,10 @@ end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- The folder of this name, wherever it may be, and its record.
+--- The folder of this name, wherever it may be, and its record. Whoever has taken the run over may have the agent
+--- that works in it.
 local function forget_one(job, name)
+  if not core.run.is_ours() then return end
   local base = temporary_place(job)
   local recorded = job.run.read_artifact(record_of(job, name), 4096)
   local gone = true

@@ -7,6 +7,7 @@ local budget = require "moonlet.internal.budget"
 local grants = require "moonlet.internal.grants"
 local gate = require "moonlet.internal.gate"
 local host_failure = require "moonlet.internal.host_failure"
+local inherited = require "moonlet.internal.inherited"
 local once = require "moonlet.internal.once"
 local attempts = require "moonlet.internal.attempt"
 
@@ -99,9 +100,9 @@ end
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
-  local state = core.process.attempt(key, hash)
+  local state = inherited.state(key, hash)
   if state ~= "running" and state ~= "exited" then return nil end
-  local exit = core.process.take(key, hash)
+  local exit = inherited.take(key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 

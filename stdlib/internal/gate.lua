@@ -9,6 +9,7 @@ local identity = require "moonlet.internal.identity"
 local irreversible = require "moonlet.internal.irreversible"
 local values = require "moonlet.internal.values"
 local commands = require "moonlet.internal.runner.command"
+local dry_run = require "moonlet.internal.dry_run"
 local task = core.task
 
 local M = {}
@@ -151,8 +152,15 @@ local function was_told_expired(run, item)
   return told ~= nil and values.get(told.v) == item.until_ms
 end
 
+--- What the step of a gate or a question came to that raised something.
+local function status_of(err)
+  local kind = kind_of(err)
+  return (kind == "parked" or kind == "prepared") and kind or "failed"
+end
+
 --- The answer to `item`, from the record or the person at the terminal; parks without one.
 local function answer_of(run, item, timeout, bound)
+  if run.dry then return dry_run.answer(run, item) end
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
   if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
@@ -228,10 +236,10 @@ function M.gate(ctx, call, bound)
       message = ("'%s' was rejected%s"):format(item.text, given.note and ": " .. given.note or " by " .. given.by) }
   end
   if not ok then
-    run.end_step(step, rawget(given, "kind") == "parked" and "parked" or "failed", { error = given })
+    run.end_step(step, status_of(given), { error = given })
     error(given, 0)
   end
-  run.end_step(step, "ok", {})
+  run.end_step(step, run.dry and "prepared" or "ok", {})
   return { by = given.by, note = given.note }
 end
 
@@ -309,6 +317,7 @@ end
 ---@return string? what  a person has approved
 function M.before(ctx, argv, beside)
   local what = irreversible.action(argv, beside)
+  dry_run.check_command(state_of.of(ctx).run, argv, what)
   if what then ask_before(ctx, what, argv, beside) end
   return what
 end
@@ -346,10 +355,10 @@ function M.question(ctx, call)
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
   if not ok then
-    run.end_step(step, rawget(given, "kind") == "parked" and "parked" or "failed", { error = given })
+    run.end_step(step, status_of(given), { error = given })
     error(given, 0)
   end
-  run.end_step(step, "ok", {})
+  run.end_step(step, run.dry and "prepared" or "ok", {})
   -- On record an option has no secret.
   return given.option and (call.options or {})[given.option] or given.value
 end

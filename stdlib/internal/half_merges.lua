@@ -1,5 +1,7 @@
 --- Merges that a host had begun, and did not come to the end of: what an agent made is in the work tree in part.
 local carried = require "moonlet.internal.carried"
+local host_failure = require "moonlet.internal.host_failure"
+local host_file = require "moonlet.internal.host_file"
 local landing = require "moonlet.internal.landing"
 local overlay = require "moonlet.internal.overlay"
 local writer = require "moonlet.internal.writer"
@@ -23,6 +25,7 @@ local function bring_back(run, dir, folder)
     return result
   end)
   if ok and not undone then return end
+  if not ok and host_failure.is(undone) then error(undone, 0) end
   run.emit("warning", { text = ok
     and "a merge that was interrupted is brought back: what the agent made is in its worktree"
     or ("a merge that was interrupted is not brought back: %s; see %s"):format(
@@ -31,14 +34,14 @@ end
 
 --- The folders of a run's steps in which a merge was begun.
 local function begun_merges(run)
-  local root = core.file.root(run.absolute(run.sidecar))
+  local root = host_file.root(run.absolute(run.sidecar))
   local list, dirs = {}, { run.sidecar }
-  for _, entry in ipairs(root and core.file.list(root, "steps") or {}) do
+  for _, entry in ipairs(root and host_file.list(root, "steps") or {}) do
     if entry.type == "directory" then dirs[#dirs + 1] = run.sidecar .. "/steps/" .. entry.name end
   end
   for _, dir in ipairs(dirs) do
-    local folder = core.file.root(run.absolute(dir))
-    if folder and core.file.stat(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
+    local folder = host_file.root(run.absolute(dir))
+    if folder and host_file.is_there(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
   end
   return list
 end
@@ -48,7 +51,7 @@ end
 ---@return boolean
 function M.is_half_merged(run)
   for _, place in ipairs(begun_merges(run)) do
-    if core.file.stat(place.folder, "landing/record") and not carried.is_there(place.folder) then
+    if host_file.is_there(place.folder, "landing/record") and not carried.is_there(place.folder) then
       return true
     end
   end

@@ -1,6 +1,8 @@
 --- What hosts before this one have spent on the run, by the records of its journal: every attempt that was begun,
 --- also those that failed, were cancelled or lie within a step that is only told again, and every program. It is
 --- known before the run is driven on, so that no budget forgets it; a script sees it grow as the story is told.
+local budget = require "moonlet.internal.budget"
+
 local M = {}
 
 ---@class moonlet.Charge
@@ -43,7 +45,7 @@ local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
     local amount = type(given) == "table" and given[kind]
-    if math.type(amount) and amount >= 0 and amount < math.huge then amounts[kind] = amount end
+    if math.type(amount) and amount >= 0 and amount < math.huge then amounts[kind] = math.min(amount, budget.most) end
   end
   return amounts
 end

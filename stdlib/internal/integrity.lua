@@ -4,17 +4,37 @@ local values = require "moonlet.internal.values"
 
 local M = {}
 
+--- The file of a sidecar that still grows when the run is over: its beginning is bound.
+M.grows = "events.jsonl"
 --- Files of a sidecar that change after the run is over.
-M.later = { "events.jsonl", "decision.md" }
+M.later = { M.grows, "decision.md" }
+local grown_cap = 256 << 20
+
+--- The entry of the file that grows: that of its first bytes. Where it is bound it is on the disk when this returns,
+--- for the record that binds it will be.
+local function grown(tree, bytes)
+  local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
+  if is then
+    is.grows = true
+    return is
+  end
+  return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
+end
 
 --- Every file of a sidecar by its hash; nil and an error where the folder cannot be read.
 ---@param root any       the opened `.agent` folder
 ---@param sidecar string
 ---@param fold integer?  as an earlier list of it had it
----@return table? tree  { files, fold? }
+---@param bytes integer?  how much of the file that grows an earlier list of it had
+---@return table? tree  { files, fold?, beginning }
 ---@return table? err
-function M.tree(root, sidecar, fold)
-  return core.audit.tree(root, sidecar, M.later, fold)
+function M.tree(root, sidecar, fold, bytes)
+  local tree, err = core.audit.tree(root, sidecar, M.later, fold)
+  if not tree then return nil, err end
+  local path = sidecar .. "/" .. M.grows
+  function tree.beginning(...) return core.audit.beginning(root, path, ...) end
+  tree.files[M.grows] = grown(tree, bytes)
+  return tree
 end
 
 --- What keeper.log says so far: { bytes, sha256 }; nil where the run had no keeper. It only grows.
@@ -104,7 +124,11 @@ function M.altered(rec, tree, is_ours)
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     local is = tree.files[path]
-    local ours = is_for_merge(path) or is_ours and is_ours(path)
+    if is and was.grows and is ~= was then
+      is = grown(tree, was.bytes)
+      if is and is.error then is, tree.files[path] = was, was end
+    end
+    local ours = is_for_merge(path) or not was.grows and is_ours and is_ours(path)
     if not known[path] and not ours and not was.error and not (is and M.is_same(is, was)) then
       paths[#paths + 1] = path
     end
@@ -126,8 +150,8 @@ function M.seal(run)
   M.name_files(tree.files, values.keyed)
   run.altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
   if run.altered then
-    run.emit("warning", { text = ("%d of its files were changed while nobody drove it, the first of them: %s"):format(
-      #run.altered, core.text.printable(run.altered[1], 200)) })
+    run.emit("warning", { text = ("%d of its files were changed or removed while nobody drove it, the first of them: "
+      .. "%s"):format(#run.altered, core.text.printable(run.altered[1], 200)) })
   end
   run.files, run.files_fold = tree.files, tree.fold
   run.keeper_log = M.keeper_log(root, run.id)
@@ -145,13 +169,20 @@ end
 ---@return string
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Puts something on the record of a run that nobody drives. Nil and an error where that cannot be.
+--- Puts something on the record of a run that nobody drives, with the file that it is about: both under the run's lock,
+--- and only while run.json is what the caller has read. Raises where they cannot be written.
 ---@param home table
 ---@param id string
+---@param was string    hash of that run.json (record_store.hash)
 ---@param item table
----@return boolean? noted, table? err
-function M.note(home, id, item)
-  return core.audit.record(home.handle, id, core.json.encode_record(item))
+---@param path string   of the file, from `.agent`
+---@param text string
+---@return boolean done   false: somebody drives the run, or has driven it since: look again
+---@return table? err     why it was not done, or why the journal, which is damaged, does not have it
+function M.change(home, id, was, item, path, text)
+  local done, err = core.audit.record(home.handle, id, core.json.encode_record(item), was, path, text)
+  if done == nil then error(err, 0) end
+  return done, err
 end
 
 return M

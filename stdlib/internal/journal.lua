@@ -20,7 +20,7 @@
 ---   name     what stands in keys for a name with secrets: n, and raw, the keyed hash of the name
 ---   alive    the step k is still under way
 ---   over     the run has come to a verdict
----   decision what a person or a main agent made of the result; no step hears of it
+---   decision what a person or a main agent made of the result so far; no step hears of it
 --- With ms: for how long the run had been driven by then, in milliseconds.
 local beat = require "moonlet.internal.beat"
 local endings = require "moonlet.internal.endings"
@@ -67,6 +67,7 @@ M.names = "escaped"
 ---@field attempts table<string, table[]>  key -> what its attempts came to
 ---@field history moonlet.History        what earlier hosts have spent
 ---@field verdict string?                when it was over last, and nobody has driven it since
+---@field decided string?                what a person or a main agent made of an earlier result
 ---@field retry boolean?                 this host does again what had failed
 ---@field records table<string, boolean> hashes of what run.json was
 ---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
@@ -129,7 +130,7 @@ local apply = {
     journal.scopes[item.k] = item.s ~= "ok" and time or nil
   end,
   name = identity.read_name,
-  decision = function() end,
+  decision = function(journal, item) journal.decided = item.decision end,
   alive = function() end,
 }
 --- What came of the last attempt is known and dealt with: another one would be a new one.

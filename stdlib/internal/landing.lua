@@ -1,6 +1,7 @@
 --- Brings files into the work tree, one after the other, so that it can be taken up at any moment: what is
 --- to be done is on record first, each file is exchanged with what was there as one step, and what came out
 --- is looked at before it is let go. What the user changed meanwhile is put back.
+local host_file = require "moonlet.internal.host_file"
 local overlay = require "moonlet.internal.overlay"
 local leftovers = require "moonlet.internal.leftovers"
 local turn = require "moonlet.internal.turn"
@@ -28,7 +29,7 @@ local function content(root, path) return must(core.file.content(root, path)) en
 local function open(run, dir, top)
   local folder = run.absolute(overlay.folder(dir))
   return { entries = {}, folders = {}, left = {}, before = {}, top = top, work = must(core.file.root(top)),
-    stage = must(core.file.make_root(folder)) }
+    stage = host_file.make_root(folder) }
 end
 
 local function write_record(landing)
@@ -40,7 +41,7 @@ local function write_record(landing)
   for _, path in ipairs(landing.left) do add("left", path) end
   for _, entry in ipairs(landing.before) do add("before", entry.path, entry.base, entry.result, entry.name) end
   for _, entry in ipairs(landing.entries) do add("file", entry.path, entry.base, entry.result, entry.name) end
-  must(core.file.write(landing.stage, "record", table.concat(parts, "\0") .. "\0"))
+  host_file.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
 end
 
 --- The folders that are not there yet.
@@ -176,16 +177,16 @@ local function take_back(landing)
 end
 
 local function drop(run, dir)
-  local root = must(core.file.root(run.absolute(dir)))
+  local root = host_file.must(core.file.root(run.absolute(dir)))
   -- Without it the rest is nothing that anybody goes on with.
-  if core.file.stat(root, "landing") then must(core.file.remove(root, "landing/record")) end
+  if host_file.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
 
 --- A folder of the step's that is not there yet.
 local function free_folder(root)
   local name, count = "before-merge", 1
-  while core.file.stat(root, name) do
+  while host_file.is_there(root, name) do
     count = count + 1
     name = "before-merge-" .. count
   end
@@ -211,7 +212,7 @@ local function let_go(run, dir, changed)
       local path = folder .. "/" .. entry.path
       must(core.file.make_dirs(root, parent_of(path)))
       -- One that was changed twice has two.
-      while core.file.stat(root, path) do path = path .. "~" end
+      while host_file.is_there(root, path) do path = path .. "~" end
       must(core.file.rename(root, "landing/" .. entry.name, path))
     end
   end
@@ -286,8 +287,8 @@ end
 --- What an earlier host had on record and did not end; nil when there is none.
 ---@return moonlet.Landing?
 function M.pending(run, dir)
-  local root = core.file.root(run.absolute(overlay.folder(dir)))
-  local text = root and core.file.read(root, "record", record_cap)
+  local root = host_file.root(run.absolute(overlay.folder(dir)))
+  local text = root and host_file.read(root, "record", record_cap)
   if not text or text:sub(1, #head + 1) ~= head .. "\0" then return nil end
   local top = text:match("^top%z([^%z]+)%z", #head + 2)
   if not top then return nil end
@@ -374,7 +375,7 @@ end
 
 --- Lets go of what was there before.
 function M.forget(run, dir)
-  if core.file.root(run.absolute(dir)) then drop(run, dir) end
+  if host_file.root(run.absolute(dir)) then drop(run, dir) end
 end
 
 return M

@@ -4,7 +4,9 @@
 local attempts = require "moonlet.internal.attempt"
 local gate = require "moonlet.internal.gate"
 local host_failure = require "moonlet.internal.host_failure"
+local inherited = require "moonlet.internal.inherited"
 local journal = require "moonlet.internal.journal"
+local under_way = require "moonlet.internal.under_way"
 
 local M = {}
 
@@ -15,22 +17,14 @@ local doubt = "it may or may not have happened"
 local function taken(run, key, number, state)
   run.emit("log", { step = key, taken_over = true, text = state == "running"
     and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-  return core.process.take(key, attempts.id(key, number))
+  return inherited.take(key, attempts.id(key, number))
 end
 
---- Starts the command of a step, or takes up the one that an earlier host had started.
----@param run table
----@param key string
----@param last table?    the begin of its last attempt
----@param hash string
----@param call table     of core.process.run
----@return table exit
-function M.run(run, key, last, hash, call)
-  if not run.journal then return run_child(call) end
+local function take_or_start(run, key, last, hash, call)
   local number = 1
   if last then
     number = last.a
-    local state = core.process.attempt(key, attempts.id(key, number))
+    local state = inherited.state(key, attempts.id(key, number))
     local told = last.spent or run.journal.ended[key]
     if (state == "running" or state == "exited") and not told then
       local exit = taken(run, key, number, state)
@@ -49,6 +43,18 @@ function M.run(run, key, last, hash, call)
   return run_child(call)
 end
 
+--- Starts the command of a step, or takes up the one that an earlier host had started.
+---@param run table
+---@param key string
+---@param last table?    the begin of its last attempt
+---@param hash string
+---@param call table     of core.process.run
+---@return table exit
+function M.run(run, key, last, hash, call)
+  if not run.journal then return run_child(call) end
+  return under_way.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
+end
+
 --- Deals with a command that was started before its step was edited.
 ---@param run table
 ---@param key string
@@ -57,9 +63,9 @@ end
 ---@param asks boolean    that cannot be taken back either
 function M.settle(run, key, earlier, argv, asks)
   local id = attempts.id(key, earlier.a)
-  local state = core.process.attempt(key, id)
+  local state = inherited.state(key, id)
   if state == "none" then return end
-  if state == "running" then core.process.take(key, id) end
+  if state == "running" then inherited.take(key, id) end
   local how = "its input has changed since: " .. doubt
   run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.a, how) })
   if asks then gate.done_before(run, key, earlier.a, argv, how) end

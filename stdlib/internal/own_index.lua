@@ -2,6 +2,7 @@
 --- user, or of an agent, is only read. No command of git that would look into a nested repository is used:
 --- the config that lies there is an agent's.
 local host_failure = require "moonlet.internal.host_failure"
+local host_file = require "moonlet.internal.host_file"
 local host_git = require "moonlet.internal.host_git"
 local turn = require "moonlet.internal.turn"
 
@@ -88,10 +89,8 @@ end
 ---@return table? exit  nil where there is nothing to hand on
 function M.feed(run, key, dir, cwd, command, list, options)
   if #list == 0 then return nil end
-  local root, err = core.file.make_root(run.absolute(dir))
-  local written, between = nil, options.between or "\0"
-  if root then written, err = core.file.write(root, "changes.list", table.concat(list, between) .. between) end
-  if not written then error(err, 0) end
+  local root, between = host_file.make_root(run.absolute(dir)), options.between or "\0"
+  host_file.write(root, "changes.list", table.concat(list, between) .. between)
   options.stdin_file = dir .. "/changes.list"
   local ok, exit = pcall(M.git, run, key, cwd, command, options)
   core.file.remove(root, "changes.list")
@@ -102,7 +101,9 @@ end
 --- Copies an index with its time: git tells by it which entries to look at again.
 ---@return boolean  false when there is none
 function M.copy(run, key, from, to)
-  if not core.system.real_path(from) then return false end
+  local folder, name = from:match("^(.*)/([^/]+)$")
+  local root = host_file.root(folder)
+  if not (root and host_file.is_there(root, name)) then return false end
   local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
     cwd = run.top, env = host_git.environment(run), wall = 60000, cap = 1 << 16 }
   if copied.why == "exited" and copied.code == 0 then return true end
@@ -153,8 +154,7 @@ end
 ---@param parent string  a folder, absolute
 ---@param name string
 function M.with(parent, name, fn)
-  local root, err = core.file.make_root(parent)
-  if not root then error(err, 0) end
+  local root = host_file.make_root(parent)
   local function clear()
     for _, suffix in ipairs { ".index", ".index.lock" } do core.file.remove(root, name .. suffix) end
   end

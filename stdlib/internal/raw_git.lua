@@ -1,6 +1,7 @@
 --- Git over the bytes of a work tree as they are. What is git's lies in a folder of our own: no filter, no line
 --- ends and no setting of the repository or the user count there. Nothing that they name is started, and what is
 --- taken into an index and written from it is the same byte for byte.
+local host_file = require "moonlet.internal.host_file"
 local own_index = require "moonlet.internal.own_index"
 local turn = require "moonlet.internal.turn"
 
@@ -10,6 +11,7 @@ local list_cap = 64 << 20
 
 --- The last word about attributes: above all files of that name in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
+local head = "ref: refs/heads/none\n"
 --- What a file system can do, as git found out when it made the repository, and who else is to have what is put there.
 local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
@@ -22,7 +24,7 @@ local function quoted(path)
 end
 
 --- Git's own word for it may come from another machine, where the repository was made.
-local function ignores_case(root) return core.file.stat(root, "head") ~= nil end
+local function ignores_case(root) return host_file.is_there(root, "head") end
 
 local function config_of(run, key, format, root)
   local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
@@ -37,28 +39,29 @@ local function config_of(run, key, format, root)
   return table.concat(lines)
 end
 
+--- Writes a file, where it is not there as it is to be: a disk that is full is in nobody's way then.
+---@return boolean written
+local function put(root, name, text, is_new)
+  if not is_new and host_file.read(root, name, #text + 1) == text then return false end
+  host_file.write(root, name, text)
+  return true
+end
+
 --- Makes the folder, or opens it again: what it holds of objects stays.
 ---@param run table
 ---@param key string
 ---@param path string
 ---@return moonlet.RawGit
 function M.open(run, key, path)
-  local root, err = core.file.make_root(path)
-  if not root then error(err, 0) end
+  local root = host_file.make_root(path)
   local exit = own_index.git(run, key, run.top,
     { "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects" })
   local format, objects = exit.stdout:match("^(%w+)\n(.*)\n$")
-  local made
-  made, err = core.file.write(root, "HEAD", "ref: refs/heads/none\n")
-  local files = { config = config_of(run, key, format, root), ["info/attributes"] = attributes,
-    ["objects/info/alternates"] = quoted(objects) }
-  for _, folder in ipairs { "info", "refs", "objects/info" } do
-    if made then made, err = core.file.make_dirs(root, folder) end
-  end
-  for name, text in pairs(files) do
-    if made then made, err = core.file.write(root, name, text) end
-  end
-  if not made then error(err, 0) end
+  local is_new = put(root, "HEAD", head, false)
+  for _, folder in ipairs { "info", "refs", "objects/info" } do host_file.must(core.file.make_dirs(root, folder)) end
+  put(root, "config", config_of(run, key, format, root), is_new)
+  put(root, "info/attributes", attributes, is_new)
+  put(root, "objects/info/alternates", quoted(objects), is_new)
   return { path = path, objects = objects }
 end
 
@@ -84,8 +87,7 @@ end
 
 --- Line ends that are not the same make a file longer, or shorter.
 local function add_by_size(run, key, dir, files, env, set)
-  local root, err = core.file.root(run.top)
-  if not root then error(err, 0) end
+  local root = host_file.must(core.file.root(run.top))
   local ids = {}
   for i, entry in ipairs(files) do ids[i] = entry.id end
   local exit = own_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,

@@ -5,43 +5,15 @@ local config = require "moonlet.internal.config"
 local credentials = require "moonlet.internal.credentials"
 local identity = require "moonlet.internal.identity"
 local integrity = require "moonlet.internal.integrity"
+local record_shape = require "moonlet.internal.record_shape"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
 M.record_cap = 64 << 20
 
-local null = core.json.null
-
-local function one_of(...)
-  local kinds = {}
-  for _, kind in ipairs { ... } do kinds[kind] = true end
-  return kinds
-end
-
-local required, flag, count, object = one_of "string", one_of("boolean", "nil"), one_of "integer", one_of "table"
-local maybe_text, maybe_count = one_of("string", "null", "nil"), one_of("integer", "null", "nil")
-local maybe_object = one_of("table", "null", "nil")
-
---- What every reader takes for granted of the fields.
-local shape = {
-  sidecar = required, task_id = required, preset = required, target = required, runner = required,
-  started_at = required, options = object,
-  script = flag, ended = flag, prepared = flag, cleanup = flag, linked = flag, limit = count, args = object,
-  grants = object, budget = object, path = maybe_text, top = maybe_text, model = maybe_text, verdict = maybe_text,
-  runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
-  parked = object, degraded = maybe_object, validation = maybe_object, error = maybe_object, steps = maybe_object,
-  attempts = maybe_object, files = maybe_object, files_changed = maybe_object, usage = maybe_object,
-  config = maybe_object, places = maybe_object, keeper_log = maybe_object, spent = maybe_object,
-}
-
---- Those that are lists of objects.
-local lists = { "parked", "degraded", "validation", "steps", "attempts" }
-
-local function kind_of(value)
-  if value == null then return "null" end
-  return math.type(value) or type(value)
-end
+--- The hash of the text that a record was read from.
+local hashes = setmetatable({}, { __mode = "k" })
 
 --- The record in a text; nil when it is none of that run.
 ---@param text string?
@@ -50,18 +22,7 @@ end
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
-  if value.id ~= id then return nil end
-  for name, kinds in pairs(shape) do
-    if not kinds[kind_of(value[name])] then return nil end
-  end
-  for _, name in ipairs(lists) do
-    for _, item in pairs(value[name] ~= null and value[name] or {}) do
-      if type(item) ~= "table" then return nil end
-    end
-  end
-  local err = value.error
-  if err ~= nil and err ~= null and (type(err.kind) ~= "string" or type(err.message) ~= "string") then return nil end
-  return value
+  return value.id == id and record_shape.is_record(value) and value or nil
 end
 
 --- The run.json of a run; nil when it is missing or damaged, or cannot be read at the moment, with that error.
@@ -71,8 +32,33 @@ end
 function M.look(root, id)
   local text, err, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text then return nil, err.kind ~= "invalid" and err or nil end
-  return not cut and M.parse(text, id) or nil
+  local value = not cut and M.parse(text, id) or nil
+  if value then hashes[value] = core.text.sha256(text) end
+  return value
 end
+
+--- The hash of the run.json that a record was read from, whatever became of the record; nil for any other table. With
+--- it whoever acts on a record later sees whether it still holds.
+---@param rec table
+---@return string?
+function M.hash(rec) return hashes[rec] end
+
+--- Raises where run.json is not any more what a plan was made from: somebody has driven the run since, or ended it.
+---@param root any
+---@param id string
+---@param was string?  M.hash() of that; nil where there was none
+function M.check_unchanged(root, id, was)
+  local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
+  if not text and err.kind ~= "invalid" then error(err, 0) end
+  if not was or text and core.text.sha256(text) == was then return end
+  error({ kind = "failed", stale = true, message = ("somebody else has gone on with %s meanwhile"):format(id),
+    hint = "moonlet run show " .. id }, 0)
+end
+
+--- Whether an error says that: whoever made the plan decides anew.
+---@param err any
+---@return boolean
+function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
 
 --- The run.json of a run; nil when it is missing or damaged. Raises when it cannot be read at the moment.
 ---@param root any   the opened `.agent` folder
@@ -92,6 +78,15 @@ function M.root(home)
   return root
 end
 
+--- The number of a run's id, as the host writes it; nil for any other text.
+---@param id string
+---@return integer?
+function M.number(id)
+  local digits = id:match "^R%-(%d+)$"
+  local number = digits and #digits <= 18 and math.tointeger(tonumber(digits)) or 0
+  return number > 0 and ("R-%03d"):format(number) == id and number or nil
+end
+
 --- Ids of all runs, newest first.
 ---@return string[]
 function M.ids(root)
@@ -100,7 +95,7 @@ function M.ids(root)
   if root then entries, err = core.file.list(root, "runs") end
   if not entries and err.kind ~= "invalid" then error(err, 0) end
   for _, entry in ipairs(entries or {}) do
-    if entry.type == "directory" and entry.name:match("^R%-%d%d%d+$") then ids[#ids + 1] = entry.name end
+    if entry.type == "directory" and M.number(entry.name) then ids[#ids + 1] = entry.name end
   end
   table.sort(ids, function(a, b)
     if #a ~= #b then return #a > #b end
@@ -129,7 +124,8 @@ function M.envelope(home, rec)
   }
 end
 
---- What the run returned; null where it returned nothing, or has not ended.
+--- What the run returned; null where it returned nothing, or has not ended. Raises where its file is gone: that is
+--- not the same.
 ---@param home table
 ---@param rec table
 ---@return any
@@ -137,9 +133,21 @@ function M.result(home, rec)
   local stored = rec.result
   if stored == nil or stored == core.json.null then return core.json.null end
   local root = M.root(home)
+  local path, why
   local value = values.get(stored, function(name, cap)
-    return (core.file.read(root, ("runs/%s/values/%s"):format(rec.id, name), cap))
+    path = ("runs/%s/values/%s"):format(rec.id, name)
+    local text, err = core.file.read(root, path, cap)
+    why = err
+    return text
   end)
+  if value == nil and path then
+    local is_gone = not why or why.kind == "invalid"
+    error({ kind = is_gone and "lost" or why.kind, at = home.agent_path .. "/" .. path,
+      message = ("the result of %s %s"):format(rec.id, is_gone and (why and "is gone: its file is missing"
+        or "is gone: its file was changed") or "cannot be read: " .. why.message),
+      hint = is_gone and ("bring the file back from a copy; the run itself came to: %s"):format(rec.verdict)
+        or why.hint }, 0)
+  end
   return value == nil and core.json.null or value
 end
 
@@ -189,7 +197,7 @@ function M.config(rec)
   return own
 end
 
---- The newest run of a task.
+--- The newest run of a task; nil when there is none.
 local function find_task(home, root, task)
   if not root then return nil end
   local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
@@ -202,13 +210,20 @@ local function find_task(home, root, task)
   end
 end
 
+--- The newest run of a task; nil when there is none.
+---@param home table
+---@param task string
+---@return string? id, table? record
+function M.of_task(home, task) return find_task(home, M.root(home), task) end
+
 --- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
   local number = text:match("^[Rr]?%-?0*(%d+)$")
-  local id = number and ("R-%03d"):format(tonumber(number)) or text
-  if root and id:match("^R%-%d+$") then
+  -- Longer ones are names of tasks, made of the time.
+  local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
+  if root and M.number(id) then
     local value = M.read(root, id)
     -- Whoever gives the whole id means the run, and asks often.
     local by_task = value and text ~= id and find_task(home, root, text)

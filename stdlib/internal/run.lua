@@ -19,8 +19,8 @@ local unreached = require "moonlet.internal.unreached"
 local run_record = require "moonlet.internal.run_record"
 local integrity = require "moonlet.internal.integrity"
 local ledger = require "moonlet.internal.ledger"
-local record_store = require "moonlet.internal.record_store"
 local verdict = require "moonlet.internal.verdict"
+local going_on = require "moonlet.internal.going_on"
 local half_merges = require "moonlet.internal.half_merges"
 
 local M = {}
@@ -74,8 +74,9 @@ local function add_paths(run)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  function run.open_directory(dir)
-    folders[dir:sub(#run.sidecar + 2)] = true
+  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  function run.open_directory(dir, kept)
+    if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
@@ -223,15 +224,6 @@ local function add_steps(run)
   end
 end
 
---- Raises where run.json is not what the journal says it was: to go on would make it so.
-local function check_record(run)
-  local path = "runs/" .. run.id .. "/run.json"
-  local text = core.run.read(path, record_store.record_cap)
-  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
-  error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
-    at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
-end
-
 --- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
 --- as it began, and one that is only prepared not at all.
 local function written_key(run)
@@ -245,26 +237,8 @@ local function begin_record(run, plan)
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
-  -- The first record is on the disk before run.json is.
-  if plan.before and plan.before.resumed and not run.journal.resumed then
-    error({ kind = "failed",
-      message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
-      at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
-      hint = "bring the file back from a copy, or start a new run" }, 0)
-  end
-  local resumed = plan.before and plan.before.resumed
-  if resumed then check_record(run) end
-  if run.journal.is_keyed and not integrity.key(core.file.root(run.home.agent_path), run.id) then
-    error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
-      message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
-        run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
-  end
-  if plan.answer then
-    -- The plan was made before the lock was had: somebody else may have answered since.
-    local now = record_store.read(core.file.root(run.home.agent_path), run.id) or plan.before.record
-    require("moonlet.internal.gate").check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
-    journal.answer(run, plan.answer)
-  end
+  going_on.check(run, plan)
+  if plan.answer then journal.answer(run, plan.answer) end
   run.record = run_record.text(run)
   journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
@@ -273,9 +247,25 @@ local function begin_record(run, plan)
   -- The ledger takes it for running before its record says so: what is running is looked at again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
+  local resumed = plan.before and plan.before.resumed
+  -- What the host before this one was writing; the folders of steps follow when they are begun anew.
+  if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+end
+
+--- Leaves the run as a host that is killed would: that this one has failed is no reason to end what a host before it
+--- had started. Raises that failure.
+local function leave(run, err)
+  if type(err) == "table" and core.run.still_runs() then
+    local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
+      :format(run.id)
+    err.hint = err.hint and err.hint .. "; " .. still or still
+  end
+  core.run.finish(true)
+  M.current = nil
+  error(err, 0)
 end
 
 --- Creates the directories of a run. Everything that can be refused was checked before.
@@ -317,13 +307,19 @@ function M.create(plan)
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
     -- A full disk: half a record would only be in the way of the next try.
-    if before then core.run.finish(true) else core.run.discard() end
+    if before then leave(run, err) end
+    core.run.discard()
     error(err, 0)
   end
   M.current = run
+  if plan.begun then plan.begun(run) end
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if type(run.journal.decided) == "string" then
+    core.event.emit("warning", nil, { text = ("'%s' was decided of what the run had come to before: decision.md says "
+      .. "that until somebody decides again"):format(core.text.printable(run.journal.decided, 40)) })
+  end
   for _, name in ipairs(plan.lost or {}) do
     core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
       .. "more: its name stands in place of it"):format(name) })
@@ -355,6 +351,15 @@ local function tell_idle_faults(run)
   for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
     core.event.emit("warning", nil, { text = text })
   end
+end
+
+--- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+local function end_prepared(run)
+  local path = run.sidecar .. "/model.json"
+  local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
+  if not ok or type(model) ~= "table" or model.status ~= "prepared" then return end
+  model.status = run.verdict
+  run.write_artifact(path, core.json.encode(model, 2) .. "\n")
 end
 
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
@@ -399,6 +404,7 @@ local function finish(run, ok, result)
     run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
       :format(run.id, run.id)
   end
+  end_prepared(run)
   core.run.begin_sync()
   integrity.seal(run)
   core.run.sync()
@@ -485,10 +491,12 @@ end
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
-  if run.journal.resumed then half_merges.bring_back(run) end
-  local ok, result = run_body(run)
-  local settled, why = pcall(unreached.settle, run, ok, result)
-  if ok and not settled then ok, result = false, why end
+  local ok, result = true, nil
+  if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
+  if ok then ok, result = run_body(run) end
+  local cut_off
+  ok, result, cut_off = unreached.settled(run, ok, result)
+  if cut_off then leave(run, result) end
   return finish_or_abandon(run, ok, result)
 end
 
@@ -496,10 +504,13 @@ end
 local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls == 0 then return text end
-  local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
-  return ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-    :format(text, worst.agents, worst.tokens, cost)
+  if worst.calls > 0 then
+    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
+      :format(text, worst.agents, worst.tokens, cost)
+  end
+  if #worst.uncounted == 0 then return text end
+  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
 --- Says where a limit may not hold all that is prepared, and gives such limits.
@@ -512,18 +523,21 @@ local function tell_beyond(run)
   return core.json.array(beyond)
 end
 
---- --dry-run: goes as far as the agents, writes their prompts, starts none of them.
+--- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- (internal/dry_run.lua).
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0 }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
   local ok, result = run_body(run)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
+  -- Commands that came before the agents have been run, and count.
+  run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
@@ -532,8 +546,8 @@ function M.dry_run(run)
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
-      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
-        usd = worst.unpriced and null or worst.usd } } }
+      uncounted = worst.uncounted, worst_case = { agents = worst.agents, processes = worst.processes,
+        tokens = worst.tokens, usd = worst.unpriced and null or worst.usd } } }
   core.run.finish()
   M.current = nil
   return envelope, 0

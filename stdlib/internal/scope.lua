@@ -5,6 +5,7 @@ local budget = require "moonlet.internal.budget"
 local cleanup = require "moonlet.internal.cleanup"
 local host_failure = require "moonlet.internal.host_failure"
 local journal = require "moonlet.internal.journal"
+local under_way = require "moonlet.internal.under_way"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -21,10 +22,13 @@ end
 
 M.shielded = cleanup.shielded
 
+--- A dry run stops each branch at its agent; the others are to get there too.
+local function is_prepared(err) return kind_of(err) == "prepared" end
+
 --- What a body came to whose tasks have all ended. That the run parks is so whatever the script made of it.
 local function outcome_of(results, state, own)
   if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
-  if not results[1] then return false, results[2] end
+  if not results[1] then return false, is_prepared(results[2]) and state.failure or results[2] end
   if state.failure then return false, state.failure end
   return own == nil, own
 end
@@ -45,7 +49,10 @@ function M.body(run, path, options, fn, ...)
     within = run.cleaning and run.cleaning[task.current()] }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))
-  if not results[1] then task.cancel_scope(scope, results[2]) end
+  if not results[1] and not is_prepared(results[2]) then
+    under_way.let_end(run, path, results[2])
+    task.cancel_scope(scope, results[2])
+  end
   task.wait_scope(scope)
   -- What the body came to, it came to in time: its clean-up has a time of its own.
   if options.timeout then task.stop_clock(scope) end
@@ -130,8 +137,9 @@ function M.spawn(ctx, fn, ...)
     local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn, ...))
     if results[1] then return table.unpack(results, 2, results.n) end
     if task.watch(ref, 0) == 0 then
-      place.failure = place.failure or results[2]
-      task.cancel_scope(around, results[2])
+      under_way.let_end(state.run, state.path, results[2])
+      if not place.failure or is_prepared(place.failure) then place.failure = results[2] end
+      if not is_prepared(results[2]) then task.cancel_scope(around, results[2]) end
     end
     error(results[2], 0)
   end, ...)
@@ -249,8 +257,7 @@ function M.parallel(ctx, items, fn, options)
     local own = state_of.of(inner)
     local prepared
     local done = run_branches(own, items, keys, limit, fn, function(_, err)
-      -- A dry run stops each branch at its agent; the others are to get there too.
-      if kind_of(err) == "prepared" then
+      if is_prepared(err) then
         prepared = err
         return
       end

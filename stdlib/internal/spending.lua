@@ -14,7 +14,7 @@ local default_answer_tokens = 4000
 local function tokens_of(text) return (#text + 3) // 4 end
 
 local function answer_tokens(job)
-  return job.call.budget and job.call.budget.tokens or default_answer_tokens
+  return math.min(job.call.budget and job.call.budget.tokens or default_answer_tokens, budget.most)
 end
 
 local function price_of(job)
@@ -126,7 +126,7 @@ function M.count_worst_case(worst, job)
   if job.runner.name == "rules" then return end
   local tries = tries_of(job)
   local function add(amounts)
-    for kind, amount in pairs(amounts) do worst[kind] = worst[kind] + tries * amount end
+    for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end
   end
   local prompt = job.call.prompt
   add(M.reserve(job, prompt))
@@ -142,7 +142,7 @@ end
 function M.beyond(limits, worst)
   local list = {}
   for _, kind in ipairs { "agents", "processes", "tokens", "usd" } do
-    if limits[kind] and worst[kind] > limits[kind] then
+    if limits[kind] and budget.exceeds(worst[kind], limits[kind]) then
       list[#list + 1] = { kind = kind, limit = limits[kind], worst = worst[kind] }
     end
   end

@@ -1,6 +1,8 @@
 --- What is under way in steps that the script has not come to, or has left behind it.
 local attempts = require "moonlet.internal.attempt"
 local guarded = require "moonlet.internal.guarded"
+local host_failure = require "moonlet.internal.host_failure"
+local inherited = require "moonlet.internal.inherited"
 local journal = require "moonlet.internal.journal"
 local leftovers = require "moonlet.internal.leftovers"
 local look = require "moonlet.internal.look"
@@ -58,7 +60,7 @@ end
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
     local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.a
-    local state = is_open and core.process.attempt(key, attempts.id(key, last.a)) or "none"
+    local state = is_open and inherited.state(key, attempts.id(key, last.a)) or "none"
     if state ~= "none" then
       local ok, err = pcall(tell_left, run, key, last, state)
       if not ok then
@@ -68,26 +70,35 @@ local function tell_cancelled(run)
   end
 end
 
+local function has_host_failed(run)
+  for _, step in ipairs(run.steps) do
+    if host_failure.is(step.error) then return true end
+  end
+  return false
+end
+
 --- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
 --- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
---- for runs to its end first. All else ends with the run.
+--- for runs to its end first. So it does where the host has failed, and the script made do without the step that it
+--- failed for. All else ends with the run.
 ---@param run table
 ---@param ok boolean  the script came to its end
 ---@param err any
-function M.settle(run, ok, err)
+local function settle(run, ok, err)
   if not run.journal.resumed then return end
   if run.cancels then return tell_cancelled(run) end
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
+  local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
-    local id = attempts.id(key, last.a)
-    local state = not last.spent and not run.step_keys[key] and core.process.attempt(key, id)
-    if state == "running" and (last.once or kind == "parked" or kind == "quota") then
+    local id, step = attempts.id(key, last.a), run.step_keys[key]
+    local state = not last.spent and (not step or host_failure.is(step.error)) and inherited.state(key, id)
+    if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
       run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
-      core.process.take(key, id)
+      inherited.take(key, id)
     elseif ok and state == "running" then
-      core.process.stop(key, id)
+      inherited.stop(key, id)
     end
-    if ok and state and state ~= "none" and not past.is_told(run, key) then
+    if ok and not cut_off and state and state ~= "none" and not past.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
@@ -96,6 +107,24 @@ function M.settle(run, ok, err)
       journal.spent(run, key)
     end
   end
+end
+
+--- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
+local function is_cut_off(run, ok, err)
+  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
+end
+
+--- The same, and gives what the run has come to by then. A run that is cut off is to be left as a host that is killed
+--- leaves it: nothing is ended.
+---@param run table
+---@param ok boolean
+---@param err any
+---@return boolean ok, any err, boolean cut_off
+function M.settled(run, ok, err)
+  if is_cut_off(run, ok, err) then return ok, err, true end
+  local settled, why = pcall(settle, run, ok, err)
+  if not settled and (ok or host_failure.is(why)) then ok, err = false, why end
+  return ok, err, is_cut_off(run, ok, err)
 end
 
 --- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
@@ -107,9 +136,9 @@ function M.settle_cleanups(run, keys)
     for _, key in ipairs(run.journal.cleanups[around] or {}) do
       local last = run.journal.begins[key]
       local id = not last.spent and attempts.id(key, last.a)
-      if id and core.process.attempt(key, id) == "running" then
+      if id and inherited.state(key, id) == "running" then
         run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
-        core.process.take(key, id)
+        inherited.take(key, id)
       end
     end
   end

@@ -3,6 +3,7 @@
 --- is nil here and null in records; nothing is guessed.
 local stream = require "moonlet.internal.runner.stream"
 local prices = require "moonlet.internal.prices"
+local budget = require "moonlet.internal.budget"
 
 local M = {}
 
@@ -80,7 +81,7 @@ function M.add(a, b)
     end
   end
   sum.total_tokens = plus(known(a), known(b))
-  sum.cost_usd = plus(a.cost_usd, b.cost_usd)
+  sum.cost_usd = a.cost_usd and b.cost_usd and budget.plus(a.cost_usd, b.cost_usd) or a.cost_usd or b.cost_usd
   if sum.cost_usd then
     sum.cost_is = (a.cost_is == "estimate" or b.cost_is == "estimate") and "estimate" or "reported"
     if (a.cost_usd == nil) ~= (b.cost_usd == nil) then sum.partial = true end

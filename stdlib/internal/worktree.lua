@@ -3,6 +3,7 @@
 --- it. What cannot be carried over is never thrown away: the worktree is kept, and told of.
 local beginning = require "moonlet.internal.beginning"
 local carried_record = require "moonlet.internal.carried"
+local host_file = require "moonlet.internal.host_file"
 local host_git = require "moonlet.internal.host_git"
 local landing = require "moonlet.internal.landing"
 local leftovers = require "moonlet.internal.leftovers"
@@ -27,15 +28,13 @@ local list_cap = 64 << 20
 local id_file = ".worktrees"
 
 local function id_of(home)
-  local root = core.file.root(home.agent_path)
-  return root and core.file.read(root, id_file, 64), root
+  local root = host_file.root(home.agent_path)
+  return root and host_file.read(root, id_file, 64), root
 end
 
 local function give_id(home)
   local id, root = id_of(home)
-  local written, err = true, nil
-  if not id then written, err = core.file.write(root, id_file, core.clock.random_hex(16)) end
-  if not written then error(err, 0) end
+  if not id then host_file.write(root, id_file, core.clock.random_hex(16)) end
 end
 
 --- Where the worktrees of a repository are; nil where there is no place for them, or were none yet.
@@ -49,8 +48,7 @@ local function folder_of(run, key)
     error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
   if not id_of(run.home) then writer.with_worktrees(run, key, give_id, run.home) end
-  local parent = parent_of(run.home)
-  return parent, ("%s-%s"):format(run.id, core.run.step_name(key))
+  return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
 --- Where git over the bytes of a worktree has its own: beside those of all the repository's.
@@ -69,19 +67,25 @@ local function split(path) return path:match("^(.*)/([^/]+)$") end
 --- The name of the last worktree of a step: one that was kept is not used again by another attempt.
 local function last_name(root, name)
   local count = 1
-  while core.file.stat(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
+  while host_file.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
+end
+
+--- What git has on record of where a worktree is; nil of one of another user that is not ours to see.
+local function read_gitdir(root, name)
+  local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
+  if not text and err.kind == "failed" then host_file.fail(err) end
+  return text
 end
 
 --- The folder that git has of a worktree, beneath `common`/worktrees. It has its name, but where another
 --- one had that already.
 local function find_admin(common, tree)
-  local folder, name = split(tree.path)
   -- The user's own are never taken for it: this end of the path is nobody else's.
-  local wanted = ("/%s/%s/.git"):format(folder:match("[^/]+$"), name)
-  local root = core.file.root(common .. "/worktrees")
-  for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
-    local text = entry.type == "directory" and core.file.read(root, entry.name .. "/gitdir", 1 << 16)
+  local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
+  local root = host_file.root(common .. "/worktrees")
+  for _, entry in ipairs(root and host_file.list(root, ".") or {}) do
+    local text = entry.type == "directory" and read_gitdir(root, entry.name)
     if text and text:gsub("\n$", ""):sub(-#wanted) == wanted then return entry.name, root end
   end
   return nil, root
@@ -94,7 +98,7 @@ end
 
 --- What was put on record when it was made: the tree that it began with, and the branch.
 local function read_base(root, name)
-  local text = core.file.read(root, name .. ".base", 8192)
+  local text = host_file.read(root, name .. ".base", 8192)
   if not text then return nil end
   local base, branch = text:match("^(%x+)\n([^\n]*)")
   return base, branch
@@ -109,14 +113,14 @@ end
 
 --- What an attempt before this one has left of a merge is brought back.
 local function forget_merge(run, key, dir)
-  local root = core.file.root(run.absolute(dir))
+  local root = host_file.root(run.absolute(dir))
   if not root then return end
   -- What was merged to its end stays.
   if carried_record.is_there(root) then
     landing.forget(run, dir)
     carried_record.forget(root)
   end
-  if not core.file.stat(root, "landing") then return end
+  if not host_file.is_there(root, "landing") then return end
   local release = writer.hold(run, key)
   local ok, err = pcall(landing.undo, run, dir)
   release()
@@ -130,7 +134,7 @@ local function sweep_raw(parent)
   for _, entry in ipairs(root and trees and core.file.list(root, ".") or {}) do
     local info = core.file.stat(root, entry.name)
     local old = info and core.clock.wall() - info.mtime_ns // 1000000 > unused_ms
-    if old and not core.file.stat(trees, entry.name) then core.file.remove(root, entry.name) end
+    if old and not host_file.is_there(trees, entry.name) then core.file.remove(root, entry.name) end
   end
 end
 
@@ -146,8 +150,7 @@ local function make(run, key, dir, root, parent, name, tree)
   tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
   -- Neither its HEAD nor its index is a witness: an agent that is not confined may have changed them.
   beginning.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
-  local written, err = core.file.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
-  if not written then error(err, 0) end
+  host_file.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
 --- Where an earlier attempt has put it on record, which may be elsewhere than this host would look: the repository was
@@ -155,9 +158,9 @@ end
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
-  local root = core.file.root(folder)
+  local root = host_file.root(folder)
   local ours = root and (folder:match("[^/]+$") == parent:match("[^/]+$")
-    or core.file.stat(root, name .. ".base") and find_admin(tree.common, { path = path }))
+    or host_file.is_there(root, name .. ".base") and find_admin(tree.common, { path = path }))
   if ours then return folder, name, root end
 end
 
@@ -174,7 +177,7 @@ end
 --- Removes what is where a worktree is to be made. False where it is kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
-  local base = patch and core.file.stat(root, name) and read_base(root, name)
+  local base = patch and host_file.is_there(root, name) and read_base(root, name)
   if not base then
     M.remove(run, key, tree)
     return true
@@ -182,7 +185,7 @@ local function clear(run, key, dir, root, tree, patch)
   local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, base = base,
     raw = raw_git.open(run, key, raw_path(folder, name)) }, patch)
   if text then run.emit("warning", { step = key, text = text }) end
-  return core.file.stat(root, name) == nil
+  return not host_file.is_there(root, name)
 end
 
 --- The worktree of a step, made anew; with `keep` the one that an earlier attempt still works in.
@@ -195,8 +198,7 @@ end
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch)
   local parent, first = folder_of(run, key)
-  local root, err = core.file.make_root(parent)
-  if not root then error(err, 0) end
+  local root = host_file.make_root(parent)
   local name, another = last_name(root, first)
   local tree = { common = common_dir(run, key) }
   if keep then
@@ -206,8 +208,7 @@ function M.open(run, key, dir, keep, path, patch)
   tree.path = parent .. "/" .. name
   tree.carried = keep and carried_record.read(run, dir) or nil
   if tree.carried then return tree end
-  local there = core.file.stat(root, name) ~= nil
-  local kept = core.file.stat(root, name .. ".kept") ~= nil
+  local there, kept = host_file.is_there(root, name), host_file.is_there(root, name .. ".kept")
   if kept and keep and not there then
     refuse_lost(tree)
     tree.carried = { paths = {}, warning = ("the worktree that was kept is removed: what the agent changed is taken as "
@@ -246,21 +247,20 @@ end
 ---@param tree moonlet.Worktree
 function M.remove(run, key, tree)
   local folder, name = split(tree.path)
-  local root = core.file.root(folder)
-  if root and core.file.stat(root, name) then
+  local root = host_file.root(folder)
+  if root and host_file.is_there(root, name) then
     writer.with_worktrees(run, key, git, run, key, run.top,
       { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
   end
   local problem
-  for _, suffix in ipairs { "", ".base", ".kept" } do
-    local removed, err = true, nil
-    if root then removed, err = core.file.remove(root, name .. suffix) end
+  for _, suffix in ipairs(root and { "", ".base", ".kept" } or {}) do
+    local removed, err = core.file.remove(root, name .. suffix)
     problem = problem or not removed and err or nil
   end
   forget_raw(tree)
   local own, admin = find_admin(tree.common, tree)
   if own then writer.with_worktrees(run, key, core.file.remove, admin, own) end
-  if problem then error(problem, 0) end
+  if problem then host_file.fail(problem) end
 end
 
 --- From now on it is the user's.
@@ -305,8 +305,7 @@ end
 --- Everything that the agent left, in an index of our own; ignored files too.
 ---@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
 local function gather(run, key, dir, tree, env)
-  local root, err = core.file.root(tree.path)
-  if not root then error(err, 0) end
+  local root = host_file.must(core.file.root(tree.path))
   local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
   if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
   local left, known, ours = { ours = {} }, {}, {}
@@ -448,7 +447,8 @@ local function with_changes(run, key, dir, tree, patch, fn)
     local changes = changes_of(run, key, tree, env, unseen)
     git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
     -- It may hold what is in files that nobody else may read.
-    core.file.set_mode(core.file.root(run.absolute(dir)), patch:match("[^/]+$"), 384)
+    local folder = host_file.must(core.file.root(run.absolute(dir)))
+    host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
     return fn(changes, left)
   end)
 end
@@ -470,8 +470,8 @@ end
 ---@return string? text  what a person is told of it
 function M.drop(run, key, dir, tree, name)
   local folder, last = split(tree.path)
-  local root, text = core.file.root(folder), nil
-  if tree.base and root and core.file.stat(root, last) then
+  local root, text = host_file.root(folder), nil
+  if tree.base and root and host_file.is_there(root, last) then
     local patch = dir .. "/" .. name
     local ok, count = pcall(with_changes, run, key, dir, tree, patch, function(changes) return #changes end)
     if not ok then
@@ -480,7 +480,7 @@ function M.drop(run, key, dir, tree, name)
         tree.path, type(count) == "table" and tostring(count.message) or tostring(count), leftovers.removal(tree.path))
     end
     if count == 0 then
-      core.file.remove(core.file.root(run.absolute(dir)), name)
+      core.file.remove(host_file.must(core.file.root(run.absolute(dir))), name)
     else
       text = ("what the agent had changed (%d %s) is not merged, and is in %s/%s"):format(count,
         count == 1 and "file" or "files", run.absolute(dir), name)
@@ -557,8 +557,8 @@ function M.give_up(run, key, dir, path, replaced)
   local paths = path and M.end_merged(run, key, dir, path)
   if paths or not path then return paths end
   local folder, name = split(path)
-  local root = not replaced and core.file.root(folder)
-  if root and core.file.stat(root, name) then
+  local root = not replaced and host_file.root(folder)
+  if root and host_file.is_there(root, name) then
     keep { path = path }
     run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
       leftovers.removal(path)) })
@@ -570,14 +570,16 @@ end
 ---@param id string
 ---@return string[] paths  absolute
 function M.left(home, id)
-  local parent, paths, known = parent_of(home), core.json.array {}, {}
+  local paths, known = core.json.array {}, {}
+  -- Where that cannot be read now, those on git's list are told of all the same.
+  local looked, parent = pcall(parent_of, home)
   local function add(folder, name)
     local path = folder .. "/" .. name
     if name:gsub("^%d+%-", ""):sub(1, #id + 1) ~= id .. "-" or known[path] then return end
     known[path] = true
     paths[#paths + 1] = path
   end
-  local root = parent and core.file.root(parent)
+  local root = looked and parent and core.file.root(parent)
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
     if entry.type == "directory" then add(parent, entry.name) end
   end

@@ -3,6 +3,7 @@
 --- a worktree, at which git itself looks at all the others.
 local duration = require "moonlet.duration"
 local host_failure = require "moonlet.internal.host_failure"
+local host_file = require "moonlet.internal.host_file"
 
 local M = {}
 
@@ -40,8 +41,7 @@ local doings = { ["writer.lock"] = "another step writes the work tree",
 local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
 
 local function hold(run, key, name, id, patience, clock)
-  local root, err = core.file.root(run.home.agent_path)
-  if not root then error(err, 0) end
+  local root = host_file.must(core.file.root(run.home.agent_path))
   local who = run.id .. " " .. key
   local tries, since = 0, core.clock.monotonic()
   while true do

@@ -24,6 +24,13 @@ Without an answer the open points are shown.
 options:
 ]]
 
+--- What an answer to that point may be.
+local function expected(item)
+  if item.kind == "gate" then return "approve or reject" end
+  if item.options and #item.options > 0 then return "one of: " .. table.concat(item.options, ", ") end
+  return "say something"
+end
+
 local function pick(id, rec, key)
   local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   if #open == 0 then
@@ -67,18 +74,22 @@ function M.main(words, output)
   local value, option = gate.read_answer(item, text)
   if not value then
     error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),
-      item.kind == "gate" and "approve or reject" or "one of: " .. table.concat(item.options or {}, ", ")), 0)
+      expected(item)), 0)
   end
-  local run_cli = require "moonlet.internal.cli.run"
-  local plan = resume.plan(home, id, rec, found)
   local now = core.clock.wall()
-  plan.answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
+  local answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
     note = found.note,
     by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
     at = core.clock.iso(now), at_ms = now }
-  gate.check_open(id, rec, plan.answer)
+  local function plan_of(of)
+    local plan = resume.plan(home, id, of, found)
+    gate.check_open(id, of, answer)
+    plan.answer = answer
+    return plan
+  end
+  local plan = plan_of(rec)
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
-  return run_cli.drive(plan)
+  return resume.drive(home, id, plan, plan_of)
 end
 
 return M

@@ -43,7 +43,17 @@ local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Writes the record of a run that nobody drives, and binds its files to it. False when somebody does by now.
+--- Puts the record into the ledger. Whoever has begun to drive the run since may have been quicker: what is there then
+--- is put there.
+local function tell_ledger(home, root, id, text)
+  local err = ledger.put(home, id, text)
+  local now = core.file.read(root, "runs/" .. id .. "/run.json", record_store.record_cap)
+  if not err and now and now ~= text then err = ledger.put(home, id, now) end
+  if err then ledger.without(err) end
+end
+
+--- Writes the record of a run that nobody drives, and binds its files to it. False when somebody does by now, or has
+--- since it was read.
 local function put_record(home, id, rec, was)
   local root = record_store.root(home)
   local tree = integrity.tree(root, rec.sidecar)
@@ -55,17 +65,11 @@ local function put_record(home, id, rec, was)
   end
   rec.keeper_log = integrity.keeper_log(root, id)
   local text = core.json.encode_record(rec, 2) .. "\n"
-  local noted, why = integrity.note(home, id, { t = "over", verdict = rec.verdict,
-    files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) })
-  if not noted and core.runs.holder(home.handle, id) then return false end
-  -- A journal that is damaged must not keep anybody from ending the run. One that cannot be written now does: a record
-  -- that it does not know would pass for one that was changed.
-  if not noted and why.kind ~= "invalid" and why.kind ~= "limit" then error(why, 0) end
-  if not noted then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
-  local written, err = core.file.write(root, "runs/" .. id .. "/run.json", text)
-  if not written then error(err, 0) end
-  err = ledger.put(home, id, text)
-  if err then ledger.without(err) end
+  local done, why = integrity.change(home, id, record_store.hash(rec), { t = "over", verdict = rec.verdict,
+    files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) }, "runs/" .. id .. "/run.json", text)
+  if not done then return false end
+  if why then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
+  tell_ledger(home, root, id, text)
   return true
 end
 
@@ -89,7 +93,8 @@ local function may_owe(home, id, rec)
   return journal ~= nil and journal.size > 0
 end
 
---- What the run had set up is put in order by its script, which goes on for that alone. False where it cannot.
+--- What the run had set up is put in order by its script, which goes on for that alone. False where somebody has driven
+--- the run since its record was read: it is to be looked at again.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.internal.cli.resume"
   core.event.display("none")
@@ -98,11 +103,12 @@ local function clean_up(home, id, rec)
     plan.cancels, plan.may_ask = true, false
     require("moonlet.internal.cli.run").drive(plan)
   end)
+  if not ok and record_store.is_stale(err) then return false end
   if not ok and not core.runs.holder(home.handle, id) then
     core.system.print(2, ("moonlet: what %s leaves is not cleaned up: %s\n"):format(id,
       core.text.printable(type(err) == "table" and tostring(err.message) or tostring(err), 400)))
   end
-  return ok
+  return true
 end
 
 --- The run for what is merged of it, in the work tree where that was; nil where that is gone, and all with it.
@@ -114,6 +120,19 @@ local function place_of(home, id, rec)
     emit = function(_, info)
       core.system.print(2, ("moonlet: %s: %s\n"):format(id, core.text.printable(info.text, 600)))
     end }
+end
+
+--- Ends what runs of a run that has ended: its host could not reach the keeper. False when somebody drives the run.
+local function end_left(home, id)
+  local count = core.runs.left(home.handle, id)
+  if count == 0 then return true end
+  local ended, err = pcall(core.runs.end_orphans, home.handle, id)
+  if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
+  if ended then
+    core.system.print(2, ("moonlet: %s had ended, and left %d %s running: that is ended now\n"):format(id, count,
+      count == 1 and "process" or "processes"))
+  end
+  return ended
 end
 
 --- Brings back what the host of a run that has ended had begun to merge, and could not. False when somebody drives the
@@ -147,7 +166,8 @@ local function end_open(home, id, rec)
   if not ended then return nil end
   local place = place_of(home, id, rec)
   if place then half_merges.bring_back(place) end
-  if may_owe(home, id, rec) and clean_up(home, id, rec) then
+  if may_owe(home, id, rec) then
+    if not clean_up(home, id, rec) then return nil end
     rec = select(2, record_store.find(home, id))
     if not is_open(rec) then return rec end
   end
@@ -174,7 +194,7 @@ function M.main(words)
     if is_open(rec) then
       ended = end_open(home, id, rec)
     else
-      ended = end_half_merge(home, id, rec) and rec or nil
+      ended = end_left(home, id) and end_half_merge(home, id, rec) and rec or nil
     end
   until ended
   return { ok = true, command = "run cancel", run = record_store.envelope(home, ended), error = core.json.null,

@@ -45,11 +45,14 @@ local function rights(source, preset, rec, allow)
   return wanted
 end
 
-local function names_usd(list)
-  for _, text in ipairs(list or {}) do
-    if text:find "%f[%a]usd%s*=" then return true end
+--- What --dry-run has started is driven on by --prepared alone: nobody who asks for no agent pays for one.
+local function refuse_prepared(home, id, rec)
+  if not rec.options.dry_run then return end
+  if rec.ended then
+    error(record.invalid(("%s is a dry run, which came to: %s"):format(id, tostring(rec.verdict)),
+      "prepare it anew with --dry-run"), 0)
   end
-  return false
+  error(record.invalid(id .. " is a dry run", require("moonlet.internal.cli.runs").prepared(home, rec)), 0)
 end
 
 --- The script or preset that the run was started with.
@@ -68,6 +71,8 @@ end
 ---@param found table options of the command line
 ---@return table plan
 function M.plan(home, id, rec, found)
+  refuse_prepared(home, id, rec)
+  local was = record_store.hash(rec)
   local lost
   rec, lost = record_store.as_given(home, rec)
   home = home_module.of_run(home, rec)
@@ -81,8 +86,6 @@ function M.plan(home, id, rec, found)
   run_cli.check_gates(found.gates)
   rec.options.gates = found.gates or rec.options.gates
   local own_config = record_store.config(rec)
-  rec.prepared = rec.prepared or rec.options.dry_run
-  rec.options.dry_run = nil
   local plan = {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
@@ -90,12 +93,12 @@ function M.plan(home, id, rec, found)
     budget = run_cli.change_budget(rec.budget or {}, found.budget),
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
     inputs = nil, lost = lost, may_ask = not (found.json or found.events), fresh = found.fresh,
-    before = { id = rec.task_id, run = id, record = rec, resumed = true },
+    before = { id = rec.task_id, run = id, record = rec, was = was, resumed = true },
   }
   plan.routed = routing.of_run(plan)
   if not plan.budget.usd then
     rec.options.usd_asked = nil
-  elseif plan.budget.usd ~= rec.budget.usd or names_usd(found.budget) then
+  elseif plan.budget.usd ~= rec.budget.usd or run_cli.names_usd(found.budget) then
     rec.options.usd_asked = true
     spending.check_plan(plan)
   end
@@ -107,6 +110,35 @@ local function already(home, id, rec)
   return { ok = true, command = "run resume", error = core.json.null,
     run = record_store.envelope(home, rec), result = record_store.result(home, rec) },
     0, ("%s has ended already: %s\n"):format(id, rec.verdict)
+end
+
+--- Whether a run waits for its provider.
+---@param rec table
+---@return boolean
+function M.is_parked_for_quota(rec)
+  return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
+end
+
+--- Whether the provider that it waits for can be asked again.
+---@param rec table
+---@return boolean
+function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
+
+--- Drives a plan that was made from the record of a run. Where somebody else has gone on with the run before its lock
+--- was had, `again` is asked with the record as it is then.
+---@param home table
+---@param id string
+---@param plan table
+---@param again fun(rec: table): table?, ...   another plan; or nil and what to give back instead
+---@return table envelope, integer exit_code, string text
+function M.drive(home, id, plan, again)
+  while true do
+    local drove, envelope, code, text = pcall(require("moonlet.internal.cli.run").drive, plan)
+    if drove then return envelope, code, text end
+    if not record_store.is_stale(envelope) then error(envelope, 0) end
+    plan, envelope, code, text = again(select(2, record_store.find(home, id)))
+    if not plan then return envelope, code, text end
+  end
 end
 
 --- moonlet run resume R-007
@@ -129,13 +161,20 @@ function M.main(words, output)
   local run_cli = require "moonlet.internal.cli.run"
   run_cli.check_gates(found.gates)
   run_cli.change_budget({}, found.budget)
-  if rec.ended and rec.verdict == "ok" then return already(home, id, rec) end
-  local plan = M.plan(home, id, rec, found)
-  -- A person may know better than what the provider said; a process that goes on by itself does not.
-  plan.asks_again = not found.detached
-  plan.detached, found.plain = found.detached, found.plain or found.detached
+  local function plan_of(now)
+    if now.ended and now.verdict == "ok" then return nil, already(home, id, now) end
+    -- It is here for a provider that can be asked again, and for nothing else.
+    if found.detached and not M.is_due(now) then return nil, nil, 0 end
+    local plan = M.plan(home, id, now, found)
+    -- A person may know better than what the provider said; a process that goes on by itself does not.
+    plan.asks_again, plan.detached = not found.detached, found.detached
+    return plan
+  end
+  local plan, envelope, code, text = plan_of(rec)
+  if not plan then return envelope, code, text end
+  found.plain = found.plain or found.detached
   core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
-  return run_cli.drive(plan)
+  return M.drive(home, id, plan, plan_of)
 end
 
 return M

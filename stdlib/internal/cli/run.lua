@@ -17,6 +17,7 @@ local inputs = require "moonlet.internal.inputs"
 local record_store = require "moonlet.internal.record_store"
 local report = require "moonlet.internal.report"
 local run_module = require "moonlet.internal.run"
+local run_record = require "moonlet.internal.run_record"
 require "moonlet.internal.ctx"
 
 local M = {}
@@ -168,6 +169,16 @@ local function budget_value(key, value, item)
   return number
 end
 
+--- Whether --budget says something of USD.
+---@param list string[]?
+---@return boolean
+function M.names_usd(list)
+  for _, text in ipairs(list or {}) do
+    if text:find "%f[%a]usd%s*=" then return true end
+  end
+  return false
+end
+
 --- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
 ---@param budget table
 ---@param list string[]?
@@ -175,10 +186,14 @@ end
 function M.change_budget(budget, list)
   local changed = {}
   for key, value in pairs(budget) do changed[key] = value end
+  local named = {}
   for _, text in ipairs(list or {}) do
-    for item in text:gmatch("[^,]+") do
+    -- What is empty may be a variable that was not set: that is no wish for no limit.
+    for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
+      if named[key] then error(options.usage(("--budget names %s twice"):format(key), "keep one of them"), 0) end
+      named[key] = true
     end
   end
   return changed
@@ -193,16 +208,23 @@ function M.check_gates(word)
   end
 end
 
---- The limits of a run: those of the user's config, over them those of the preset, over them those of
---- the command line.
+local function tighter(kind, one, other)
+  if one == nil or other == nil then return one or other end
+  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
+  return math.min(one, other)
+end
+
+--- The limits of a run: of those of the user's config and those of the preset the smaller ones, over them those of the
+--- command line.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
 ---@param own_config moonlet.Config?
 ---@return table
 function M.parse_budget(list, preset, own_config)
   local budget = {}
-  for key in pairs(budget_module.fields) do budget[key] = own_config and own_config.limits[key] end
-  for key, value in pairs(preset and preset.budget or {}) do budget[key] = value end
+  for key in pairs(budget_module.fields) do
+    budget[key] = tighter(key, own_config and own_config.limits[key], preset and preset.budget[key])
+  end
   return M.change_budget(budget, list)
 end
 
@@ -259,6 +281,14 @@ local function resolve_grants(source, preset, allow, consent)
   return wanted
 end
 
+--- What a run was prepared with it may have, as long as its text is the same.
+local function given_before(plan, allow)
+  local rec = plan.before and plan.before.record
+  if not rec or rec.preset_sha256 ~= core.text.sha256(plan.source.text) then return nil end
+  for _, text in ipairs(allow or {}) do grants.parse(rec.grants, text) end
+  return rec.grants
+end
+
 ---@class moonlet.Look
 ---@field repo string
 ---@field git boolean      is it a work tree of git?
@@ -298,31 +328,42 @@ local function check_task_id(id)
   end
 end
 
-local function find_prepared(home, id, name)
+--- The run that --dry-run has prepared under a task id, as it was given; one that was driven is none any more.
+local function find_prepared(home, id)
   core.run.check_id(id, "task id")
-  local root = core.file.root(home.agent_path)
-  local model_text = root and core.file.read(root, "sidecars/" .. id .. "/model.json", 1 << 20)
-  local ok, model = pcall(core.json.decode_record, model_text or "")
-  if not ok or type(model) ~= "table" or model.status ~= "prepared" or type(model.run) ~= "string" then
-    error(record.invalid(("nothing is prepared under '%s'"):format(id),
-      "prepare it with --dry-run --task-id " .. id), 0)
+  local run, rec = record_store.of_task(home, id)
+  if not run or not rec.options.dry_run then
+    error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
+      run and (": %s has been started with it"):format(run) or ""),
+      run and "moonlet run show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
   end
-  if model.preset ~= name then
-    error(record.invalid(("'%s' was prepared for preset %s, not %s"):format(id, model.preset, name)), 0)
+  if rec.ended then
+    error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
+      and "was cancelled" or "came to: " .. tostring(rec.verdict)), "prepare it anew with --dry-run"), 0)
   end
-  local rec = record_store.read(root, model.run) or {}
-  if rec.ended and rec.verdict == "cancelled" then
-    error(record.invalid(("'%s' was prepared by %s, which was cancelled"):format(id, model.run),
-      "prepare it anew with --dry-run"), 0)
-  end
-  return { id = id, run = model.run, record = rec }
+  local lost
+  rec, lost = record_store.as_given(home, rec)
+  return { id = id, run = run, record = rec, lost = lost }
 end
 
---- The `args` of a script, which begins to run when it is opened. What only a preset would understand
---- is refused later, if it is none.
-local function script_args_of(words)
-  local ok, _, positional = pcall(options.parse, words, known)
-  return ok and positional or {}
+--- What is known of a script before it is opened, for it begins to run then: its `args`, and the run that was prepared.
+--- What only a preset would understand is refused later, if it is none.
+local function before_script(home, words)
+  local ok, found, positional = pcall(options.parse, words, known)
+  if not ok then return {} end
+  local before = found.prepared and not found.help and find_prepared(home, found.prepared) or nil
+  return before and before.record.script and before.record.args or positional, before
+end
+
+--- The arguments of a script; of a prepared run those it was prepared with, and no others.
+local function script_args(positional, before)
+  if not before then return core.json.array(positional) end
+  local prepared = before.record.args
+  if #positional > 0 and table.concat(positional, "\0") ~= table.concat(prepared, "\0") then
+    error(options.usage("--prepared runs what was prepared, with its arguments",
+      "leave them out, or prepare another run with --dry-run"), 0)
+  end
+  return prepared
 end
 
 --- What run.json keeps of the command line. `told`: that of the run that was prepared.
@@ -333,10 +374,32 @@ local function options_of(found, told)
     model = found.model or told.model,
     agent_role = found["agent-role"] or told.agent_role, reason = found.reason or told.reason,
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
-    record = found.record and absolute(found.record), sandbox = found.sandbox or told.sandbox,
+    record = found.record and absolute(found.record) or told.record, sandbox = found.sandbox or told.sandbox,
     unconfined = found.unconfined or told.unconfined,
     gates = found.gates or told.gates,
   }
+end
+
+--- Raises where a run was prepared for something else.
+local function check_same(plan)
+  local rec = plan.before.record
+  if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
+  error(record.invalid(("'%s' was prepared for %s %s, not %s"):format(plan.before.id, rec.script and "the script"
+    or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
+end
+
+--- Puts the limits of the run into its plan: of a prepared run those that it was prepared with. Refuses one in USD that
+--- the user has named and that could not be kept.
+local function set_limits(plan, found)
+  local before = plan.before and plan.before.record
+  plan.budget = before and M.change_budget(before.budget, found.budget)
+    or M.parse_budget(found.budget, plan.preset, plan.config)
+  plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
+    or plan.config.limits.parallel or default_limit
+  local asked = M.names_usd(found.budget)
+  if before then asked = asked or before.options.usd_asked else asked = asked or plan.config.limits.usd ~= nil end
+  plan.options.usd_asked = plan.budget.usd ~= nil and asked or nil
+  if plan.options.usd_asked then spending.check_plan(plan) end
 end
 
 local function plan_of(words, output, consent)
@@ -354,7 +417,8 @@ local function plan_of(words, output, consent)
   local home = home_module.open(repo)
 
   local source = presets.find(home, target)
-  local preset, resume = presets.open(source, script_args_of(rest))
+  local args, early = before_script(home, rest)
+  local preset, resume = presets.open(source, args)
   local all = preset and preset_options(preset) or known
   local found, positional = options.parse(rest, all)
   if found.help then return nil, help_text(preset, all) end
@@ -366,11 +430,14 @@ local function plan_of(words, output, consent)
 
   local plan = { home = home, source = source, preset = preset, resume = resume, options = {} }
   plan.name = preset and preset.name or source.name
-  if found.prepared then plan.before = find_prepared(home, found.prepared, plan.name) end
+  if found.prepared then
+    plan.before = early or find_prepared(home, found.prepared)
+    plan.lost = plan.before.lost
+    check_same(plan)
+  end
   local before = plan.before and plan.before.record or {}
   local told = before.options or {}
-  plan.args = preset and preset_args(preset, found, all, plan.before and before)
-    or core.json.array(positional)
+  plan.args = preset and preset_args(preset, found, all, plan.before and before) or script_args(positional, plan.before)
   plan.target = target
   plan.config = config.current()
   plan.runner_spec = found.runner or before.runner or plan.config.runner or "rules"
@@ -383,9 +450,7 @@ local function plan_of(words, output, consent)
     if routed.runner.name == "cassette" then cassette.check(routed.runner) end
     if not builtin_runners[routed.runner.name] then runners.locate(routed.runner.name, plan.config) end
   end)
-  plan.budget = M.parse_budget(found.budget, preset, plan.config)
-  plan.limit = found.limit and whole_number(found.limit, "limit") or plan.config.limits.parallel or default_limit
-  plan.grants = resolve_grants(source, preset, found.allow, consent)
+  plan.grants = given_before(plan, found.allow) or resolve_grants(source, preset, found.allow, consent)
   if found["task-id"] then check_task_id(found["task-id"]) end
   if found["task-id"] and found.prepared then
     error(options.usage("--task-id and --prepared exclude each other"), 0)
@@ -394,14 +459,13 @@ local function plan_of(words, output, consent)
   if preset then check_needs(preset, home) end
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
-  if found.record then cassette.prepare(absolute(found.record)) end
+  if plan.options.record then cassette.prepare(plan.options.record) end
   if found.sandbox and found.sandbox ~= "read-only" and found.sandbox ~= "workspace-write" then
     error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
       "write --sandbox read-only or --sandbox workspace-write"), 0)
   end
   M.check_gates(found.gates)
-  plan.options.usd_asked = plan.budget.usd ~= nil and plan.budget.usd ~= (preset and preset.budget.usd) or nil
-  if plan.options.usd_asked then spending.check_plan(plan) end
+  set_limits(plan, found)
   plan.background, plan.detached = found.background, found.detached
   plan.plain = found.plain or found.detached
   plan.may_ask = not (found.json or found.events)
@@ -421,15 +485,20 @@ end
 --- --background: everything that can be refused was refused; another process makes and drives the
 --- run.
 local function leave(home, words, json)
-  local rest = {}
-  for _, word in ipairs(words) do
-    if word ~= "--background" then rest[#rest + 1] = word end
+  local rest, is_over = { words[1], "--detached" }, false
+  for i = 2, #words do
+    is_over = is_over or words[i] == "--"
+    if is_over or words[i] ~= "--background" then rest[#rest + 1] = words[i] end
   end
-  table.insert(rest, 3, "--detached")
   local id = core.detach.start(rest)
-  if id == "" then
-    error({ kind = "failed", message = "the process that was to drive the run ended before it began",
-      hint = "its message is above" }, 0)
+  if not id:find "^R%-%d+$" then
+    local ok, told = pcall(core.json.decode_record, id)
+    local err = ok and type(told) == "table" and rawget(told, "error")
+    if type(err) ~= "table" then
+      err = { kind = "failed", message = "the process that was to drive the run ended before it began",
+        hint = "its message is above" }
+    end
+    error(err, 0)
   end
   if json then
     return { ok = true, command = "run", error = core.json.null, result = core.json.null,
@@ -437,6 +506,17 @@ local function leave(home, words, json)
   end
   core.system.print(1, id .. "\n")
   return nil, 0
+end
+
+--- The other side of leave(): drives the run, once its id is told. What hinders that is told in place of the id.
+local function drive_detached(plan)
+  local drove, envelope, code, text = pcall(M.drive, plan)
+  if drove then return envelope, code, text end
+  if plan.told then error(envelope, 0) end
+  local err = run_record.error(envelope)
+  err.usage = type(envelope) == "table" and rawget(envelope, "usage") or nil
+  core.system.print(1, core.json.encode_record { error = err } .. "\n")
+  return nil, 1
 end
 
 --- moonlet run …
@@ -460,6 +540,7 @@ function M.main(words, output, consent)
   if plan.background then return leave(plan.home, words, output.json) end
   core.event.display(output.events and "events" or output.json and "none" or plan.plain and "plain" or "live")
   tell_of_swept(plan.home)
+  if plan.detached then return drive_detached(plan) end
   return M.drive(plan)
 end
 
@@ -467,11 +548,14 @@ end
 ---@param plan table
 ---@return table envelope, integer exit_code, string text
 function M.drive(plan)
-  local run = run_module.create(plan)
-  if plan.detached then
+  -- Who waits for the id of a run in the background reads one line, so it comes before all events.
+  function plan.begun(run)
+    if not plan.detached then return end
+    plan.told = true
     core.system.print(1, run.id .. "\n")
     core.detach.done(run.home.agent_path .. "/runs/" .. run.id .. "/host.log")
   end
+  local run = run_module.create(plan)
   local envelope, code
   if plan.options.dry_run then
     envelope, code = run_module.dry_run(run)

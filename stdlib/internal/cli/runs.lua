@@ -35,12 +35,24 @@ local function usage(words, known, text)
   return found, rest
 end
 
+--- What a run was started with, as a word that names it on a command line.
+local function target_word(home, rec)
+  local word = rec.target
+  if type(rec.path) == "string" then
+    word = home_module.moved(home, rec, rec.path)
+    local here = core.system.cwd() .. "/"
+    if word:sub(1, #here) == here then word = word:sub(#here + 1) end
+    if not word:find("/", 1, true) and word:sub(-4) ~= ".lua" then word = "./" .. word end
+  end
+  return require("moonlet.git.names").shell_word(word) or "PRESET"
+end
+
 --- How a run goes on of which nothing but the prompts were made.
+---@param home table
 ---@param rec table
 ---@return string
-function M.prepared(rec)
-  return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(
-    require("moonlet.git.names").shell_word(rec.target) or "PRESET", rec.task_id)
+function M.prepared(home, rec)
+  return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(target_word(home, rec), rec.task_id)
 end
 
 --- What a run that has not ended is at.
@@ -79,6 +91,14 @@ local function look_again(home, root, run)
   return core.ledger.get(home.handle, run.id) or run, rec.verdict
 end
 
+--- A list only reads: that a run is lost stays in the ledger, for verify to tell.
+local function tell_lost(ids)
+  if #ids == 0 then return end
+  local shown = table.concat(ids, ", ", 1, math.min(#ids, 5))
+  if #ids > 5 then shown = ("%s and %d more"):format(shown, #ids - 5) end
+  core.system.print(2, ("moonlet: the ledger has %s, and the disk has not: moonlet run verify\n"):format(shown))
+end
+
 --- The rows of the ledger's runs that are wanted, newest first; nil and an error where it cannot be used.
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
@@ -86,7 +106,7 @@ local function rows_of_ledger(home, root, wanted)
   local status = open_states[wanted.verdict]
   local filter = { task = wanted.task, preset = wanted.preset, before = wanted.before,
     verdict = not status and wanted.verdict or nil, status = status }
-  local rows = {}
+  local rows, lost = {}, {}
   while #rows < wanted.limit do
     local size = math.min(wanted.limit - #rows, page)
     local runs, err = core.ledger.list(home.handle, filter, size)
@@ -95,7 +115,7 @@ local function rows_of_ledger(home, root, wanted)
       local state = run.verdict
       if not core.file.stat(root, "runs/" .. run.id) then
         state = nil
-        core.ledger.forget(home.handle, run.id)
+        lost[#lost + 1] = run.id
       elseif open_states[run.status] then
         run, state = look_again(home, root, run)
       end
@@ -104,16 +124,15 @@ local function rows_of_ledger(home, root, wanted)
     if #runs < size then break end
     filter.before = runs[#runs].id
   end
+  tell_lost(lost)
   return rows
 end
 
-local function number_of(id) return math.tointeger(tonumber(id:match("%d+$"))) end
-
 --- The same from the files alone: slow where there are many, and right.
 local function rows_of_files(home, root, wanted)
-  local rows = {}
+  local rows, before = {}, wanted.before and record_store.number(wanted.before)
   for _, id in ipairs(record_store.ids(root)) do
-    local rec = (not wanted.before or number_of(id) < number_of(wanted.before)) and record_store.look(root, id)
+    local rec = (not before or record_store.number(id) < before) and record_store.look(root, id)
     if rec and rec.sidecar then
       local state = state_text(home, id, rec)
       if (not wanted.task or rec.task_id == wanted.task) and (not wanted.preset or rec.preset == wanted.preset)
@@ -137,7 +156,7 @@ local function wanted_of(found)
     limit = math.maxinteger
   end
   local before = found.before
-  if before and not before:match("^R%-%d%d%d+$") then
+  if before and not record_store.number(before) then
     error(options.usage(("--before '%s' is no run"):format(core.text.printable(before, 40)), "write --before R-007"), 0)
   end
   if found.verdict and not run_record.exit_codes[found.verdict] and not open_states[found.verdict] then
@@ -223,8 +242,9 @@ local function show(words)
   local home = home_module.open(found.repo)
   local id, rec = record_store.find(home, rest[1])
   local lines = {
-    ("%s  %s  %s"):format(id, rec.preset, state_text(home, id, rec)),
-    ("started %s, took %s, runner %s"):format(rec.started_at, took(rec), core.text.printable(runner_text(rec), 80)),
+    ("%s  %s  %s"):format(id, core.text.printable(rec.preset, 80), state_text(home, id, rec)),
+    ("started %s, took %s, runner %s"):format(core.text.printable(rec.started_at, 40), took(rec),
+      core.text.printable(runner_text(rec), 80)),
   }
   if rec.error ~= null and rec.error then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
@@ -236,7 +256,7 @@ local leftovers = require "moonlet.internal.leftovers"
 local worktree = require "moonlet.internal.worktree"
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and rec.options.dry_run then
-    lines[#lines + 1] = M.prepared(rec)
+    lines[#lines + 1] = M.prepared(home, rec)
   elseif not rec.ended and not driven then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
   end

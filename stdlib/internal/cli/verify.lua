@@ -5,6 +5,7 @@ local audit = require "moonlet.internal.audit"
 local home_module = require "moonlet.internal.home"
 local ledger = require "moonlet.internal.ledger"
 local record_store = require "moonlet.internal.record_store"
+local run_record = require "moonlet.internal.run_record"
 
 local M = {}
 
@@ -25,7 +26,7 @@ local function wanted_ids(home, root, words)
   for _, word in ipairs(words) do
     if word == "all" then return record_store.ids(root), true end
     -- One whose run.json is gone can still be named.
-    local id = word:match("^R%-%d%d%d+$")
+    local id = record_store.number(word) and word
     if not (id and root and core.file.stat(root, "runs/" .. id)) then id = record_store.find(home, word) end
     ids[#ids + 1] = id
   end
@@ -33,17 +34,22 @@ local function wanted_ids(home, root, words)
   return ids, false
 end
 
---- Rows of the ledger whose runs are not on the disk.
+--- What the ledger has that is on no disk: runs without a folder, and rows without a run.
 local function strangers(home, root)
   local found, before = {}, nil
-  while true do
-    local runs = core.ledger.list(home.handle, { before = before }, 500)
-    for _, run in ipairs(runs or {}) do
-      if not core.file.stat(root, "runs/" .. run.id) then found[#found + 1] = run.id end
+  repeat
+    local runs = core.ledger.list(home.handle, { before = before }, 500) or {}
+    for _, run in ipairs(runs) do
+      if not core.file.stat(root, "runs/" .. run.id) then
+        found[#found + 1] = ("the ledger has run %s, which is not on the disk"):format(run.id)
+      end
       before = run.id
     end
-    if not runs or #runs < 500 then return found end
+  until #runs < 500
+  for _, text in ipairs(core.ledger.strays(home.handle) or {}) do
+    found[#found + 1] = ("the ledger has %s, which no run has left"):format(text)
   end
+  return found
 end
 
 --- Rebuilds the ledger, or makes it fit for use. Returns what was rebuilt, and what is wrong with it.
@@ -66,6 +72,18 @@ local function add_lines(lines, report, notes)
   for _, item in ipairs(report.notes) do
     notes[#notes + 1] = ("note: %s: %s (%s)"):format(report.id, printable(item.what), printable(item.at))
   end
+end
+
+--- One run that cannot be looked at must not hide what was done to the others.
+local function report_of(home, root, id, with_ledger)
+  local ok, report = pcall(audit.run, home, root, id, with_ledger)
+  if ok then return report end
+  if core.task.pending_error() then error(report, 0) end
+  local err = run_record.error(report)
+  return { id = id, state = core.json.null, records = core.json.null, torn_bytes = 0, fenced = 0,
+    notes = core.json.array {}, problems = core.json.array { { at = "runs/" .. id,
+      what = "it could not be verified: " .. err.message,
+      hint = type(err.hint) == "string" and err.hint or "do not rely on this run" } } }
 end
 
 local function count(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
@@ -92,14 +110,13 @@ function M.main(words)
   elseif trouble then
     index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
   elseif all and root then
-    for i, id in ipairs(strangers(home, root)) do
-      index.problems[i] = { what = ("the ledger has run %s, which is not on the disk"):format(id), at = "ledger.db",
-        hint = "moonlet run verify --rebuild" }
+    for i, what in ipairs(strangers(home, root)) do
+      index.problems[i] = { what = what, at = "ledger.db", hint = "moonlet run verify --rebuild" }
     end
   end
   add_lines(lines, index, notes)
   for i, id in ipairs(ids) do
-    local report = audit.run(home, root, id, trouble == nil)
+    local report = report_of(home, root, id, trouble == nil)
     runs[i] = report
     if #report.problems > 0 then bad = bad + 1 end
     problems = problems + #report.problems
@@ -111,7 +128,8 @@ function M.main(words)
     lines[#lines + 1] = ("and %d more notes: --json has them"):format(#notes - shown_notes)
   end
   lines[#lines + 1] = ("%s verified, %s"):format(count(#ids, "run", "runs"),
-    problems == 0 and "all as it was written" or count(problems, "problem", "problems"))
+    problems > 0 and count(problems, "problem", "problems") or index.notes[1]
+      and "all as it was written; the ledger was not looked at" or "all as it was written")
   local err = core.json.null
   if problems > 0 then
     err = { kind = "failed", hint = core.json.null, at = core.json.null,

@@ -3,6 +3,7 @@ local options = require "moonlet.internal.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.internal.home"
 local record_store = require "moonlet.internal.record_store"
+local resume = require "moonlet.internal.cli.resume"
 local run_record = require "moonlet.internal.run_record"
 
 local M = {}
@@ -18,14 +19,15 @@ local poll_ms = 100
 local parked_poll_ms = 500
 local timed_out = 124
 
+--- `err`: of the waiting itself; else what the run came to tells why it is not well.
 local function envelope(home, rec, ok, err)
+  if not ok and not err and type(rec.error) == "table" then err = run_record.error(rec.error) end
   return { ok = ok, command = "run wait", run = record_store.envelope(home, rec),
     result = record_store.result(home, rec), error = err or core.json.null }
 end
 
 --- Goes on with a run that waited for its provider.
 local function go_on(home, id, rec, output)
-  local resume = require "moonlet.internal.cli.resume"
   local plan = resume.plan(home, id, rec, { json = output.json })
   core.event.display(output.json and "none" or output.plain and "plain" or "live")
   return require("moonlet.internal.cli.run").drive(plan)
@@ -34,13 +36,10 @@ end
 --- The same in a process of its own: who waits for so long only lets the run go on afterwards.
 local function leave(home, id)
   if core.detach.start { "run", "resume", id, "--detached", "--repo", home.top } ~= "" then return end
-  if core.runs.holder(home.handle, id) then return end
+  -- Somebody else may have gone on with it, or ended it.
+  if core.runs.holder(home.handle, id) or not resume.is_due(select(2, record_store.find(home, id))) then return end
   error({ kind = "failed", message = ("%s could not be gone on with"):format(id),
     hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)
-end
-
-local function is_parked_for_quota(rec)
-  return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
 ---@param words string[]
@@ -59,18 +58,19 @@ function M.main(words, output)
   local started = core.clock.monotonic()
   local id, rec = record_store.find(home, rest[1])
   while true do
-    local is_due = is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms
-      and not core.runs.holder(home.handle, id)
+    local is_due = resume.is_due(rec) and not core.runs.holder(home.handle, id)
     if is_due and limit then
       leave(home, id)
       id, rec = record_store.find(home, id)
     elseif is_due then
       local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
       -- Of several that wait one drives; the others go on waiting.
-      if not drove and not core.runs.holder(home.handle, id) then error(envelope_now, 0) end
+      if not drove and not record_store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
+        error(envelope_now, 0)
+      end
       if drove and code ~= run_record.exit_codes.quota then return envelope_now, code, text end
       id, rec = record_store.find(home, id)
-    elseif rec.ended and not is_parked_for_quota(rec) then
+    elseif rec.ended and not resume.is_parked_for_quota(rec) then
       local code = run_record.exit_codes[rec.verdict] or 1
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
     end
@@ -79,7 +79,7 @@ function M.main(words, output)
       id, rec = record_store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),
-          hint = require("moonlet.internal.cli.runs").prepared(rec) }, 0)
+          hint = require("moonlet.internal.cli.runs").prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)

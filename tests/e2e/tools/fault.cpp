@@ -3,9 +3,9 @@
 // does (128 + signal when it was killed; 77 where processes cannot be traced).
 //   --who LIST     whose calls count: host, keeper (its worker), guard, child (what the worker has
 //                  made, up to its exec). Default host.
-//   --call LIST    which calls: write, sync, open, rename, mkdir, unlink, truncate, send, recv,
-//   fork,
-//                  descriptor (pipe, socket, accept, dup, epoll, event). Default write.
+//   --call LIST    which calls: read, write, sync, stat, open, rename, mkdir, unlink, truncate,
+//                  send, recv, fork, descriptor (pipe, socket, accept, dup, epoll, event). Default
+//                  write.
 //   --path TEXT    only those on a file whose path contains TEXT
 //   --not TEXT     and not TEXT
 //   --nth N        the N-th such call of all of them together; without it they are only counted
@@ -80,6 +80,10 @@ const std::map<long, Call>& calls() {
       {SYS_fdatasync, {"sync", "fdatasync", 0}},
       {SYS_syncfs, {"sync", "syncfs", 0}},
       {SYS_ftruncate, {"truncate", "ftruncate", 0}},
+      {SYS_read, {"read", "read", 0}},
+      {SYS_pread64, {"read", "pread64", 0}},
+      {SYS_newfstatat, {"stat", "newfstatat", -1, 0, 1}},
+      {SYS_statx, {"stat", "statx", -1, 0, 1}},
       {SYS_openat, {"open", "openat", -1, 0, 1}},
       {SYS_openat2, {"open", "openat2", -1, 0, 1}},
       {SYS_renameat2, {"rename", "renameat2", -1, 2, 3}},

@@ -113,27 +113,71 @@ TEST_CASE("an output file lies beneath the run's directory and is nobody else's"
   CHECK(folder.read("first") == "kept");
 }
 
+namespace {
+
+// A limit on file sizes stands for the full disk: a part is written, then nothing more.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t size) {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &ignore, &before_);
+    getrlimit(RLIMIT_FSIZE, &old_limit_);
+    const rlimit limit{size, old_limit_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SmallDisk() { grow(); }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  void grow() {
+    setrlimit(RLIMIT_FSIZE, &old_limit_);
+    sigaction(SIGXFSZ, &before_, nullptr);
+  }
+
+ private:
+  struct sigaction before_ {};
+  rlimit old_limit_{};
+};
+
+}  // namespace
+
+TEST_CASE("what the disk does not take is written once it does, whole and in its order") {
+  Folder folder;
+  for (std::size_t cap : {1500u, 2000u, 100000u, 1u << 20}) {
+    for (std::size_t size : {1001u, 1600u, 40000u, 200000u}) {
+      // The disk has room again after so many bytes, or only by the end.
+      for (std::size_t until : {1200u, 30000u, 1000000u}) {
+        const std::string text = numbered(size);
+        Capture capture;
+        REQUIRE(capture.open(folder.fd(), OutputSpec::to_file("out.log", cap)));
+        SmallDisk disk(1000);
+        for (std::size_t at = 0; at < size; at += 700) {
+          if (at >= until) disk.grow();
+          capture.feed(std::string_view(text).substr(at, 700));
+        }
+        disk.grow();
+        const Captured captured = capture.finish();
+        INFO("cap " << cap << ", size " << size << ", until " << until);
+        REQUIRE((folder.read("out.log") == expected(text, cap)));
+        REQUIRE(captured.write_errno == 0);
+        REQUIRE(captured.kept == std::min(size, cap));
+      }
+    }
+  }
+}
+
 TEST_CASE("a write error is told and never stops the draining") {
   Folder folder;
   Capture capture;
   REQUIRE(capture.open(folder.fd(), OutputSpec::to_file("out.log", 1 << 20)));
-  // A limit on file sizes stands for the full disk: a part is written, then nothing more.
-  struct sigaction ignore {
-  }, before{};
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGXFSZ, &ignore, &before);
-  rlimit old_limit{}, limit{};
-  getrlimit(RLIMIT_FSIZE, &old_limit);
-  limit = old_limit;
-  limit.rlim_cur = 1000;
-  setrlimit(RLIMIT_FSIZE, &limit);
+  SmallDisk disk(1000);
   std::string text = numbered(3 << 20);
   for (std::size_t at = 0; at < text.size(); at += 700) {
     capture.feed(std::string_view(text).substr(at, 700));
   }
   Captured captured = capture.finish();
-  setrlimit(RLIMIT_FSIZE, &old_limit);
-  sigaction(SIGXFSZ, &before, nullptr);
+  disk.grow();
   CHECK(captured.write_errno == EFBIG);
   CHECK(captured.total == text.size());
   CHECK(captured.kept == 1000);

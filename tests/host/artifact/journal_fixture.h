@@ -21,8 +21,8 @@ class JournalRun {
   const Dir& dir() const { return dir_; }
   std::string path() const { return scratch_.path(); }
   std::string file() const { return scratch_ / kJournalName; }
-  Result<RunLock> lock(TakeOver take_over = TakeOver::kNo) const {
-    return RunLock::take(dir_, "R-001", take_over);
+  Result<RunLock> lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
+    return RunLock::take(dir_, "R-001", take_over, hold);
   }
 
  private:

@@ -195,13 +195,13 @@ TEST_CASE("a killed holder leaves the lock free and the generation known") {
   for (int i = 0; i < 3; ++i) {
     CHECK(in_child([&] {
             auto lock = run->lock();
-            spit(agent.scratch / "runs/R-001/.tmp-left", "half");
+            spit(agent.scratch / "runs/R-001/.tmp-0123456789abcdef", "half");
             if (lock.ok()) ::raise(SIGKILL);
             return 1;
           }) == 1000 + SIGKILL);
   }
   CHECK(run->lock()->generation() == 4);
-  CHECK_FALSE(run->dir().exists(".tmp-left"));
+  CHECK_FALSE(run->dir().exists(".tmp-0123456789abcdef"));
 }
 
 TEST_CASE("of many takers one gets the lock") {

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <future>
 
 #include "host/artifact/holder.h"
 #include "tests/catch.h"
@@ -91,6 +92,28 @@ TEST_CASE("a running holder is not taken over, and is named") {
   }
   holder.end();
   CHECK(run.lock()->generation() == 2);
+}
+
+TEST_CASE("one who holds it in passing is told from a driver, and waited for by those who drive") {
+  JournalRun run;
+  int told[2];
+  REQUIRE(::pipe(told) == 0);
+  Companion holder([&](auto ready) {
+    auto lock = run.lock(TakeOver::kNo, Hold::kPass);
+    char byte;
+    if (!lock || !ready() || ::read(told[0], &byte, 1) != 1) ::_exit(1);
+  });
+  REQUIRE(holder.ready());
+  const auto error = run.lock(TakeOver::kNo, Hold::kPass).error();
+  CHECK(error.message == "process " + std::to_string(holder.pid()) + " is looking after run R-001");
+  auto driver = std::async(std::launch::async, [&] { return run.lock(TakeOver::kStopped); });
+  REQUIRE(::write(told[1], "x", 1) == 1);
+  auto lock = driver.get();
+  REQUIRE(lock);
+  CHECK(lock->generation() == 2);
+  CHECK(holder.wait() == 0);
+  ::close(told[0]);
+  ::close(told[1]);
 }
 
 #if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)

@@ -45,6 +45,7 @@ TEST_CASE("a tree's files are listed with their hashes, sorted") {
   spit(scratch / "steps/b.txt", "");
   spit(scratch / "steps/b/out/x", std::string(1 << 20, 'x'));
   spit(scratch / "events.jsonl", "changes");
+  spit(scratch / "steps/b/.tmp-0123456789abcdef", "half of it");
   const auto digest = digest_of(scratch, {.skip = {"events.jsonl"}});
   CHECK(paths_of(digest) == std::vector<std::string>{"output.md", "steps/b.txt", "steps/b/out/x"});
   CHECK(at(digest, "output.md").sha256 == sha256_hex("abc"));

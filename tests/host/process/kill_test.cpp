@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <filesystem>
 
 #include <cstdlib>
 #include <random>
@@ -192,6 +193,22 @@ TEST_CASE("a sweep touches nobody whose start time is another", "[process]") {
   CHECK(alive(bystander));
   kill(bystander, SIGKILL);
   waitpid(bystander, nullptr, 0);
+}
+
+TEST_CASE("a copy of a log names nobody who could be swept", "[process]") {
+  RunFolder folder, copy;
+  Host host(folder, 2, false);
+  REQUIRE(wait_for([&] { return list_live(folder.fd())->size() >= 2; }));
+  std::filesystem::copy_file(folder.path() + "/" + kKeeperLogName,
+                             copy.path() + "/" + kKeeperLogName);
+  CHECK(keeper_log_is_copy(copy.fd()));
+  CHECK_FALSE(keeper_log_is_copy(folder.fd()));
+  CHECK(list_live(copy.fd())->empty());
+  auto swept = sweep(copy.fd());
+  REQUIRE(swept);
+  CHECK(swept->killed.empty());
+  CHECK(list_live(folder.fd())->size() >= 2);
+  CHECK(alive(host.worker()));
 }
 
 TEST_CASE("a directory without a keeper has nothing to sweep and stays as it is", "[process]") {

@@ -112,6 +112,32 @@ TEST_CASE("a host that never reads learns all the same that it was taken over fr
   CHECK(waitpid(guard, nullptr, 0) == guard);
 }
 
+TEST_CASE("a host that lets go leaves what may outlive it to the next one", "[process]") {
+  RunFolder folder;
+  HostProcess host(driver(folder, 1, "start", {"+rest"}));
+  REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
+  host.end();
+  Successor old(folder);
+  old.adopt(2);
+  auto rest = old.adopted("rest@1");
+  auto flood = old.keeper->spawn(old.act("flood", "", false));
+  REQUIRE(old.until([&] { return flood->pid() != 0; }));
+  old.keeper->let_go();
+  for (const auto& child : {rest, flood}) {
+    CHECK(child->exit().why == Why::kLost);
+    CHECK(child->exit().error.message == "this host has let go of the keeper");
+  }
+  CHECK(old.wait(old.keeper->spawn(old.act("rest", "", true))).error.kind == ErrorKind::kLost);
+  old.keeper.reset();
+  CHECK(acting(folder, "rest"));
+  CHECK(wait_for([&] { return !acting(folder, "flood"); }));
+  Successor next(folder);
+  next.adopt(3);
+  CHECK_FALSE(next.adopted("rest@1")->done());
+  next.keeper.reset();
+  CHECK(nobody_left(folder));
+}
+
 TEST_CASE("a child that ends as it is taken over is there, or on record", "[process]") {
   std::mt19937 random(seed_of_day());
   const int rounds = soak() ? 500 : 30;
@@ -156,24 +182,6 @@ TEST_CASE("a child that ends as it is taken over is there, or on record", "[proc
   }
   CAPTURE(there, recorded);
   CHECK(there + recorded == rounds);
-}
-
-TEST_CASE("a keeper that does not answer is told of, and taken over once it does", "[process]") {
-  if (!soak()) return;  // it is waited for, three seconds
-  RunFolder folder;
-  HostProcess host(driver(folder, 1, "start", {"+rest"}));
-  REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
-  host.end();
-  const pid_t worker = record_of(folder).worker_pid;
-  kill(worker, SIGSTOP);
-  Successor next(folder);
-  auto silent = next.ask(2);
-  REQUIRE_FALSE(silent);
-  CHECK(silent.error().kind == ErrorKind::kTimeout);
-  kill(worker, SIGCONT);
-  next.adopt(3);
-  REQUIRE(next.adopted("rest@1"));
-  CHECK_FALSE(next.adopted("rest@1")->done());
 }
 
 TEST_CASE("of hosts that take over at once one wins, and a later one wins over that", "[process]") {

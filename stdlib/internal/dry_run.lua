@@ -1,0 +1,54 @@
+--- What a dry run makes of the points at which it would wait for a person: it asks nobody and counts on, so that the
+--- agents behind a gate are counted too, and does nothing that a person has to approve, or might have.
+local git = require "moonlet.git"
+
+local M = {}
+
+--- Commands of git that change nothing, where they are started as moonlet.git starts them.
+local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
+  ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
+
+local function only_reads(argv)
+  local prefix = git.command {}
+  for i, word in ipairs(prefix) do
+    if argv[i] ~= word then return false end
+  end
+  local verb = argv[#prefix + 1]
+  return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
+end
+
+--- Ends the part of the run that has come here: what would follow is not known, and so not counted.
+local function stop(run, what)
+  table.insert(run.worst.uncounted, what)
+  error({ kind = "prepared", message = ("a dry run goes no further than %s"):format(what) }, 0)
+end
+
+--- What is taken for the answer: the approval of a gate, the first option of a question.
+---@param run table
+---@param item table  the gate or question
+---@return table given
+function M.answer(run, item)
+  if run.options.gates == "deny" then
+    return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
+  end
+  local what = ("the %s '%s'"):format(item.kind, core.text.printable(item.text, 200))
+  local option = item.kind == "question" and 1 or nil
+  local value = option and (item.options or {})[option] or not option and "approve"
+  if not value then stop(run, what) end
+  run.assumes = true
+  run.emit("log", { step = item.key, text = ("nobody is asked: a dry run goes on as if the answer to %s were '%s'")
+    :format(what, core.text.printable(value, 200)) })
+  return { value = value, option = option, by = "--dry-run" }
+end
+
+--- Goes no further than a command that a person has to approve. Where an answer was only assumed, it may be any.
+---@param run table
+---@param argv string[]
+---@param irreversible string?  what it does that cannot be taken back
+function M.check_command(run, argv, irreversible)
+  if not run.dry or not irreversible and (not run.assumes or only_reads(argv)) then return end
+  run.worst.processes = run.worst.processes + 1
+  stop(run, "the command " .. core.text.printable(irreversible or core.run.redact(argv[1]), 200))
+end
+
+return M

@@ -1,0 +1,91 @@
+--- What every reader of a run.json takes for granted of it. One of another shape is damaged, whatever else it says.
+local M = {}
+
+local null = core.json.null
+
+local function kind_of(value)
+  if value == null then return "null" end
+  return math.type(value) or type(value)
+end
+
+local function one_of(...)
+  local kinds = {}
+  for _, kind in ipairs { ... } do kinds[kind] = true end
+  return function(value) return kinds[kind_of(value)] == true end
+end
+
+local function is_absent(value) return value == nil or value == null end
+
+local function maybe(check)
+  return function(value) return is_absent(value) or check(value) end
+end
+
+local is_object = one_of "table"
+
+--- An object with these fields; others may be anything.
+local function fields(shape)
+  return function(value)
+    if not is_object(value) then return false end
+    for name, check in pairs(shape) do
+      if not check(value[name]) then return false end
+    end
+    return true
+  end
+end
+
+--- A table whose keys are of one kind, and whose values pass.
+local function all_of(kind, check)
+  return function(value)
+    if not is_object(value) then return false end
+    for key, item in pairs(value) do
+      if kind_of(key) ~= kind or not check(item) then return false end
+    end
+    return true
+  end
+end
+
+local function list_of(check) return all_of("integer", check) end
+local function map_of(check) return all_of("string", check) end
+
+local text, flag, count = one_of "string", one_of("boolean", "nil"), one_of "integer"
+local maybe_text, maybe_flag, maybe_count = maybe(text), maybe(flag), maybe(count)
+local text_or_none, count_or_null = one_of("string", "nil"), one_of("integer", "null")
+local maybe_object = maybe(is_object)
+local texts = list_of(text)
+local told_error = maybe(fields { kind = text, message = text, hint = maybe_text, at = maybe_text })
+
+local file = fields { bytes = maybe_count, sha256 = maybe_text, error = maybe_text, named = maybe_text,
+  files = maybe_count, link = flag, special = flag, unhashed = flag, grows = flag }
+local step = fields { key = text, kind = text, status = text, runner = maybe_text, cached = maybe_flag,
+  duration_ms = count_or_null, usage = maybe_object, error = told_error }
+local function is_options(value) return value == nil or texts(value) end
+local point = fields { key = text, kind = text, text = text, why = text_or_none, show = text_or_none, shown = text,
+  options = is_options, until_ms = maybe_count }
+local amount = one_of("integer", "float", "string", "null")
+local runner = fields { args = maybe(list_of(text)), env = maybe(list_of(text)), model = maybe_text }
+
+local shape = fields {
+  id = text, sidecar = text, task_id = text, preset = text, target = text, runner = text, started_at = text,
+  script = flag, ended = flag, prepared = flag, cleanup = flag, linked = flag, limit = count, args = is_object,
+  path = maybe_text, top = maybe_text, origin = maybe_text, model = maybe_text, verdict = maybe_text,
+  runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
+  exit_code = maybe_count, files_fold = maybe_count, usage = maybe_object, spent = maybe_object,
+  places = maybe_object, bytes = maybe_object, error = told_error,
+  options = fields { title = maybe_text, reason = maybe_text, phase = maybe_text, agent_role = maybe_text,
+    model = maybe_text, gates = maybe_text, dry_run = maybe_flag, inputs = maybe(list_of(text)) },
+  grants = fields { all = flag, agents = flag, run = map_of(flag), env = map_of(flag), read = texts, write = texts },
+  budget = map_of(amount), altered = maybe(texts), files_changed = maybe(texts), files = maybe(map_of(file)),
+  keeper_log = maybe(fields { bytes = count, sha256 = text }), parked = list_of(point), steps = maybe(list_of(step)),
+  attempts = maybe(list_of(is_object)), degraded = maybe(list_of(is_object)), validation = maybe(list_of(is_object)),
+  config = maybe(fields { runners = maybe(map_of(runner)), prices = maybe_object, limits = maybe_object }),
+}
+
+--- A run that has ended has come to something.
+local function has_verdict(record) return not record.ended or type(record.verdict) == "string" end
+
+--- Whether a value is the record of a run, as far as its fields go.
+---@param value any
+---@return boolean
+function M.is_record(value) return shape(value) and has_verdict(value) end
+
+return M
