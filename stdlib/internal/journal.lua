@@ -182,8 +182,7 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
-    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {},
-    cleanups = {} }
+    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {}, cleanups = {} }
   local records = core.journal.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
