@@ -108,7 +108,6 @@ Result<int> lock_log(const Arguments& arguments) {
 void record_losses(int run_dir_fd, int log_fd) {
   auto keepers = read_keeper_log(run_dir_fd, true);
   KeeperLogWriter log(log_fd);
-  log.mark_torn();
   const std::int64_t now = SystemClock().wall_ms();
   if (keepers && !keepers->empty()) {
     for (const auto& [number, child] : keepers->back().children) {

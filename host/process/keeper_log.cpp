@@ -102,6 +102,13 @@ int sync_log(int fd) {
   return result == 0 ? 0 : errno;
 }
 
+bool ends_within_line(int fd) {
+  struct stat info;
+  char last = '\n';
+  if (fstat(fd, &info) != 0 || info.st_size == 0) return false;
+  return pread(fd, &last, 1, info.st_size - 1) == 1 && last != '\n';
+}
+
 }  // namespace
 
 // --- records
@@ -241,6 +248,9 @@ ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
     poll(nullptr, 0, 1);
   }
 }
+
+KeeperLogWriter::KeeperLogWriter(int fd, Reserve* reserve)
+    : fd_(fd), reserve_(reserve), torn_(ends_within_line(fd)) {}
 
 // 0 or an errno; `written` counts the bytes of whole lines.
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {

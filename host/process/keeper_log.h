@@ -64,8 +64,9 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock);
 /// later: what could not be written is tried again with the next flush().
 class KeeperLogWriter {
  public:
-  /// `fd` is borrowed: of open_keeper_log(). So is `reserve`, for what is to be durable.
-  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr) : fd_(fd), reserve_(reserve) {}
+  /// `fd` is borrowed: of open_keeper_log(). So is `reserve`, for what is to be durable. A part of
+  /// a line at the end of the log, of a keeper that was killed, stays on a line of its own.
+  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr);
 
   void add(std::string_view line) { waiting_ += line; }
   bool waiting() const { return !waiting_.empty(); }
@@ -84,7 +85,7 @@ class KeeperLogWriter {
   int fd_;
   Reserve* reserve_;
   std::string waiting_;
-  bool torn_ = false;
+  bool torn_;
 };
 
 // --- reading

@@ -232,7 +232,6 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   }
   if (!last.ended) log.add(end_line("swept", now));
   if (log.waiting()) {
-    log.mark_torn();
     if (auto flushed = log.flush(true); !flushed) return flushed.error();
   }
   unlinkat(run_dir_fd, kKeeperSocketName, 0);

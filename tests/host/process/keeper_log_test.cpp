@@ -178,6 +178,22 @@ TEST_CASE("a full disk refuses what must be on record, and loses nothing that ha
   close(*fd);
 }
 
+TEST_CASE("what a keeper wrote of a line before it was killed spoils no record of the next one") {
+  for (const std::string& left : {std::string(), std::string("{\"rec"), std::string(7, '\0')}) {
+    RunFolder folder;
+    append(folder, keeper_line(record()));
+    append(folder, end_line("host gone", 5) + left);
+    auto fd = open_keeper_log(folder.fd(), true);
+    REQUIRE(fd);
+    KeeperLogWriter log(*fd);
+    log.add(keeper_line(record()));
+    REQUIRE(log.flush(true));
+    CHECK(read_keeper_log(folder.fd())->size() == 2);
+    CHECK(folder.read(kKeeperLogName).find("\n\n") == std::string::npos);
+    close(*fd);
+  }
+}
+
 TEST_CASE("one holder of the lock at a time") {
   RunFolder folder;
   auto first = open_keeper_log(folder.fd(), true);
