@@ -243,7 +243,7 @@ std::string LuaState::killed() const {
   }
 }
 
-void LuaState::end_in(std::int64_t ms) { budget_end_.store(steady_ns() + ms * 1'000'000); }
+void LuaState::end_in(std::int64_t ms) { budget_end_.store(now_ns() + ms * 1'000'000); }
 
 ErrorKind LuaState::kill_kind() const {
   switch (kill_.load(std::memory_order_relaxed)) {
@@ -315,7 +315,7 @@ void LuaState::arm() {
     ++armed_depth_;
     return;
   }
-  deadline_.store(steady_ns() + limits_.run_ms * 1'000'000);
+  deadline_.store(now_ns() + limits_.run_ms * 1'000'000);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     lua_thread_ = pthread_self();
@@ -331,7 +331,7 @@ void LuaState::disarm() {
   if (--armed_depth_ == 0) deadline_.store(0);
 }
 
-LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_(steady_ns()) {
+LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_(state_.now_ns()) {
   state_.host_works_.store(true);
 }
 
@@ -339,7 +339,7 @@ LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
   // Another deadline is another stretch: whoever waits for its end begins anew.
   if (deadline != 0 && deadline != kExpired) {
-    state_.deadline_.compare_exchange_strong(deadline, deadline + (steady_ns() - since_));
+    state_.deadline_.compare_exchange_strong(deadline, deadline + (state_.now_ns() - since_));
   }
   state_.host_works_.store(false);
 }
@@ -347,7 +347,7 @@ LuaState::HostWork::~HostWork() {
 /// When the stretch of Lua with this deadline was begun: the process may have been stopped between
 /// that and the watchdog's hearing of it.
 std::int64_t LuaState::began(std::int64_t deadline) const {
-  return deadline > 0 ? deadline - limits_.run_ms * 1'000'000 : steady_ns();
+  return deadline > 0 ? deadline - limits_.run_ms * 1'000'000 : now_ns();
 }
 
 void LuaState::watch() {
@@ -362,7 +362,7 @@ void LuaState::watch() {
       expected = began(deadline_.load());
       continue;
     }
-    const std::int64_t now = steady_ns();
+    const std::int64_t now = now_ns();
     tick(deadline, now, now - expected);
     const std::int64_t left = deadline > now ? std::min(kTickNs, deadline - now) : kTickNs;
     expected = now + left;

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "host/base/clock.h"
 #include "host/base/result.h"
 #include "lua/lua_api.h"
 #include "lua/small_blocks.h"
@@ -31,6 +32,8 @@ struct LuaLimits {
   const std::atomic<bool>* cancel_asked = nullptr;
   /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
   std::function<void(const std::string& why)> on_stuck;
+  /// For the time that Lua takes; read on two threads, and outlives the state.
+  const Clock* clock = &system_clock();
 };
 
 class LuaState {
@@ -109,6 +112,7 @@ class LuaState {
  private:
   enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4 };
 
+  std::int64_t now_ns() const { return limits_.clock->monotonic_ms() * 1'000'000; }
   void arm();
   void disarm();
   std::int64_t began(std::int64_t deadline) const;

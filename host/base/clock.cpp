@@ -57,6 +57,11 @@ std::optional<std::int64_t> parse_iso8601_utc(std::string_view text) {
   return seconds * 1000 + parts[6];
 }
 
+const SystemClock& system_clock() {
+  static const SystemClock clock;
+  return clock;
+}
+
 std::string compact_utc(std::int64_t wall_ms) {
   std::tm tm = utc(wall_ms);
   char text[32];

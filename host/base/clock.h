@@ -24,6 +24,9 @@ class SystemClock final : public Clock {
   std::int64_t wall_ms() const override;
 };
 
+/// The one that is used where nobody names another.
+const SystemClock& system_clock();
+
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(std::int64_t wall_ms = 0) : wall_(wall_ms) {}

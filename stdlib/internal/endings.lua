@@ -2,6 +2,8 @@
 --- for each ending: what was done when a body ended before is told again only where it ends so once more without
 --- that anything has happened in it since. Of an earlier ending only what was paid for counts: the same agent, asked
 --- the same, is told again, or taken up where it is still under way.
+local history = require "moonlet.internal.history"
+
 local M = {}
 
 ---@class moonlet.Ending
@@ -24,11 +26,7 @@ function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 --- Calls fn(path, …) for each body around the step `key`, the outermost first.
 local function each_around(key, fn, ...)
   fn("", ...)
-  local at = key:find("/", 1, true)
-  while at do
-    fn(key:sub(1, at - 1), ...)
-    at = key:find("/", at + 1, true)
-  end
+  history.each_around(key, fn, ...)
 end
 
 local function touch_path(path, endings, key)

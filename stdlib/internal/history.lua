@@ -50,8 +50,10 @@ local function amounts_of(given)
   return amounts
 end
 
---- Calls fn(path, …) for each path around the key, but the run's own.
-local function each_around(key, fn, ...)
+--- Calls fn(path, …) for each path around the key of a step, the outermost first, but the run's own.
+---@param key string
+---@param fn fun(path: string, ...: any)
+function M.each_around(key, fn, ...)
   local at = key:find("/", 1, true)
   while at do
     fn(key:sub(1, at - 1), ...)
@@ -140,7 +142,7 @@ end
 
 --- All records are read.
 function History:close()
-  for _, key in ipairs(self.keys) do each_around(key, note_inner, self.inner, key) end
+  for _, key in ipairs(self.keys) do M.each_around(key, note_inner, self.inner, key) end
 end
 
 --- Adds to a sum what the step of one key has spent.
@@ -204,7 +206,7 @@ local function tell_key(history, key)
   history.told[key] = true
   tell_around("", history, key)
   tell_around(key, history, key)
-  if history.nested then each_around(key, tell_around, history, key) end
+  if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
 --- The story has come to the end of a step, and so of all that was done within.

@@ -293,4 +293,13 @@ const ChildExit& Successor::wait(const std::shared_ptr<ChildOperation>& operatio
   return operation->exit();
 }
 
+ChildSpec shell(const std::string& script) {
+  ChildSpec spec;
+  spec.step = "shell";
+  spec.argv = {"sh", "-c", script};
+  spec.env = {"PATH=/usr/bin:/bin"};
+  spec.cwd.assign(1, '/');
+  return spec;
+}
+
 }  // namespace moonlet::test

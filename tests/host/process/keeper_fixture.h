@@ -63,6 +63,9 @@ std::uint32_t seed_of_day();
 
 bool alive(pid_t pid);
 
+/// A child that runs a script of the shell.
+ChildSpec shell(const std::string& script);
+
 /// A keeper in a fresh run directory.
 class Run {
  public:

@@ -23,19 +23,6 @@ using namespace moonlet;
 using namespace moonlet::test;
 using Why = ChildExit::Why;
 
-namespace {
-
-ChildSpec shell(const std::string& script) {
-  ChildSpec spec;
-  spec.step = "shell";
-  spec.argv = {"sh", "-c", script};
-  spec.env = {"PATH=/usr/bin:/bin"};
-  spec.cwd.assign(1, '/');
-  return spec;
-}
-
-}  // namespace
-
 TEST_CASE("a child comes back with its status and both of its streams", "[process]") {
   Run run;
   const ChildExit& exit = run.run(shell("echo out; echo err >&2; exit 7"));

@@ -8,34 +8,11 @@
 
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
+#include "tests/leap_clock.h"
 
 using namespace moonlet;
 using namespace moonlet::test;
 using Why = ChildExit::Why;
-
-namespace {
-
-ChildSpec shell(const std::string& script) {
-  ChildSpec spec;
-  spec.step = "shell";
-  spec.argv = {"sh", "-c", script};
-  spec.env = {"PATH=/usr/bin:/bin"};
-  spec.cwd.assign(1, '/');
-  return spec;
-}
-
-class LeapClock final : public Clock {
- public:
-  std::int64_t monotonic_ms() const override { return clock_.monotonic_ms() + leap_; }
-  std::int64_t wall_ms() const override { return clock_.wall_ms() + leap_; }
-  void leap(std::int64_t ms) { leap_ += ms; }
-
- private:
-  SystemClock clock_;
-  std::int64_t leap_ = 0;
-};
-
-}  // namespace
 
 TEST_CASE("a child cannot hold up its limits, or another child, by stopping the keeper",
           "[process]") {

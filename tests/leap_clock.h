@@ -1,0 +1,22 @@
+// A clock that goes as the system's does, and leaps when told: to everybody who reads it the
+// process was stopped for so long. Any thread.
+#pragma once
+
+#include <atomic>
+
+#include "host/base/clock.h"
+
+namespace moonlet::test {
+
+class LeapClock final : public Clock {
+ public:
+  std::int64_t monotonic_ms() const override { return clock_.monotonic_ms() + leap_; }
+  std::int64_t wall_ms() const override { return clock_.wall_ms() + leap_; }
+  void leap(std::int64_t ms) { leap_ += ms; }
+
+ private:
+  SystemClock clock_;
+  std::atomic<std::int64_t> leap_{0};
+};
+
+}  // namespace moonlet::test
