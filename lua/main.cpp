@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/process/keeper.h"
+#include "host/process/keeper/keeper.h"
 #include "moonlet/engine.h"
 
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "host/artifact/text.h"
 #include "host/base/clock.h"
-#include "host/validation/json.h"
+#include "host/base/json.h"
+#include "host/base/text.h"
 
 namespace moonlet {
 

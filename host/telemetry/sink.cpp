@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <exception>
 
-#include "host/artifact/text.h"
-#include "host/validation/json.h"
+#include "host/base/json.h"
+#include "host/base/text.h"
 
 namespace moonlet {
 

@@ -12,7 +12,7 @@
 #include "host/base/result.h"
 #include "host/telemetry/event.h"
 #include "host/telemetry/line_writer.h"
-#include "host/telemetry/redact.h"
+#include "host/telemetry/secret/redact.h"
 
 namespace moonlet {
 

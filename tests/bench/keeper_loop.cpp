@@ -20,8 +20,8 @@
 
 #include "host/base/clock.h"
 #include "host/base/loop.h"
-#include "host/process/keeper.h"
-#include "host/process/keeper_client.h"
+#include "host/process/client/keeper.h"
+#include "host/process/keeper/keeper.h"
 
 extern char** environ;
 

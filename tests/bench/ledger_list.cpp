@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "host/artifact/ledger.h"
+#include "host/artifact/ledger/ledger.h"
 #include "host/base/id.h"
 
 namespace {

@@ -9,13 +9,13 @@
 
 #include "host/base/clock.h"
 #include "host/base/loop.h"
-#include "lua/error.h"
-#include "lua/run.h"
-#include "lua/sandbox.h"
-#include "lua/scheduler.h"
-#include "lua/script.h"
-#include "lua/services.h"
-#include "lua/state.h"
+#include "lua/engine/script.h"
+#include "lua/sandbox/sandbox.h"
+#include "lua/vm/error.h"
+#include "lua/vm/run.h"
+#include "lua/vm/scheduler.h"
+#include "lua/vm/services.h"
+#include "lua/vm/state.h"
 
 namespace moonlet {
 

@@ -9,9 +9,9 @@ namespace {
 
 // input(prompt) and all that is recorded of it in an environment that holds API_TOKEN, or does not.
 const std::string kIdentity = R"(
-  local identity = require "moonlet.internal.identity"
-  local unkept = require "moonlet.internal.unkept"
-  local values = require "moonlet.internal.values"
+  local identity = require "moonlet.engine.journal.input_hash"
+  local unkept = require "moonlet.engine.journal.redactions"
+  local values = require "moonlet.engine.journal.values"
   core.secret.key = function() return "key" end
   core.run.redact = function(text) return (core.secret.hide(text)) end
   local function old_hash(input) return core.text.sha256(core.json.encode(input)):sub(1, 32) end

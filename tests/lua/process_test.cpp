@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "host/process/confine.h"
+#include "host/process/child/confine.h"
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
 

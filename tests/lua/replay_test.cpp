@@ -9,10 +9,10 @@ namespace {
 
 // begin(records) opens a journal with these records; every step that is done is added to `done`.
 const std::string kJournal = R"(
-  local journal = require "moonlet.internal.journal"
-  local values = require "moonlet.internal.values"
-  local scope = require "moonlet.internal.scope"
-  require "moonlet.internal.ctx"
+  local journal = require "moonlet.engine.journal.journal"
+  local values = require "moonlet.engine.journal.values"
+  local scope = require "moonlet.engine.context.scope"
+  require "moonlet.engine.run.verbs"
   local files, records, done, told = {}, {}, {}, {}
   local function add(text) records[#records + 1] = text end
   local function open()
@@ -31,7 +31,7 @@ const std::string kJournal = R"(
   core.run.read_value = function(name) return files[name] end
   local run = { limit = 8, steps = {},
     emit = function(_, fields) told[#told + 1] = tostring(fields.step) .. ": " .. tostring(fields.text) end }
-  require "moonlet.internal.verdict".add(run)
+  require "moonlet.engine.run.verdict".add(run)
   local function begin(fresh, ended)
     done, told = {}, {}
     run.journal = journal.open(fresh, ended)
@@ -151,7 +151,7 @@ TEST_CASE("a run parks in a clean-up, however long others take, and what is left
     end
     begin()
     local ok, err = pcall(scope.body, run, "", {}, function(ctx)
-      run.scope = require("moonlet.internal.state").of(ctx).scope
+      run.scope = require("moonlet.engine.context.context").of(ctx).scope
       ctx:parallel({ "gate", "sibling" }, function(c, what)
         if what == "sibling" then return core.task.sleep(60000) end
         c:finally(function() done[#done + 1] = "the rest" end)

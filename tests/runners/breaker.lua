@@ -1,4 +1,4 @@
-local breaker = require "moonlet.internal.breaker"
+local breaker = require "moonlet.engine.agent.circuit_breaker"
 
 -- Only a run that is being driven knows secrets.
 core.run.redact = function(text) return text end

@@ -34,7 +34,7 @@ local function sorted(map)
 end
 
 for _, name in ipairs(names) do
-  local runner = require("moonlet.internal.runner." .. name)
+  local runner = require("moonlet.engine.runner." .. name)
   for _, variant in ipairs(variants) do
     local call = { prompt = "do it", prompt_file = "/run/prompt.md", out = "/run/out", cwd = "/w", program = "/opt/" .. name,
       sandbox = "read-only", scratch = "/run/scratch", attempt = 1 }

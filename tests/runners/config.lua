@@ -1,4 +1,4 @@
-local config = require "moonlet.internal.config"
+local config = require "moonlet.engine.load.config"
 local path = scratch .. "/.config/moonlet/config.lua"
 
 same(config.load().runners, {}, "no file")

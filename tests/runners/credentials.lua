@@ -1,4 +1,4 @@
-local credentials = require "moonlet.internal.credentials"
+local credentials = require "moonlet.engine.agent.redact_argv"
 
 local function line(...) return table.concat(credentials.masked { ... }, " ") end
 local planted = "planted-0123456789abcdef"

@@ -1,8 +1,8 @@
 -- Lines that are damaged in one known way, and what has to come of each.
-local stream = require "moonlet.internal.runner.stream"
+local stream = require "moonlet.engine.runner.stream"
 local done = { why = "exited", code = 0 }
 local function read(name, bytes, piece)
-  local runner = require("moonlet.internal.runner." .. name)
+  local runner = require("moonlet.engine.runner." .. name)
   local reader, events = stream.reader(runner), {}
   for at = 1, #bytes, piece or 65536 do
     for _, event in ipairs(reader:feed(bytes:sub(at, at + (piece or 65536) - 1))) do events[#events + 1] = event end

@@ -1,6 +1,6 @@
-local codex = require "moonlet.internal.runner.codex"
-local claude = require "moonlet.internal.runner.claude"
-local runners = require "moonlet.internal.runners"
+local codex = require "moonlet.engine.runner.codex"
+local claude = require "moonlet.engine.runner.claude"
+local runners = require "moonlet.engine.load.runners"
 local vendor = "/vendor/x86_64-unknown-linux-musl/bin/codex"
 
 local found = codex.detect {}

@@ -1,7 +1,7 @@
 -- Commands that cannot be taken back, in many clothes, and commands that only look like them. A line holds what is
 -- asked ("ok": nothing is) and the command, split into words as a command runner's are.
-local irreversible = require "moonlet.internal.irreversible"
-local command = require "moonlet.internal.runner.command"
+local irreversible = require "moonlet.engine.effects.irreversible"
+local command = require "moonlet.engine.runner.command"
 
 local short = { push = "git push", tag = "git tag", upload = "release upload", issue = "public issue creation",
   job = "job submission", alias = "git with an alias of its own" }

@@ -1,4 +1,4 @@
-local runners = require "moonlet.internal.runners"
+local runners = require "moonlet.engine.load.runners"
 local function config_of(file, entry)
   entry = entry or {}
   entry.file = scratch .. "/" .. file

@@ -1,7 +1,7 @@
-local codex = require "moonlet.internal.runner.codex"
-local claude = require "moonlet.internal.runner.claude"
-local gemini = require "moonlet.internal.runner.gemini"
-local opencode = require "moonlet.internal.runner.opencode"
+local codex = require "moonlet.engine.runner.codex"
+local claude = require "moonlet.engine.runner.claude"
+local gemini = require "moonlet.engine.runner.gemini"
+local opencode = require "moonlet.engine.runner.opencode"
 local plain_call = { prompt_file = "/run/prompt.md", out = "/run/out", cwd = "/w", sandbox = "read-only",
   scratch = "/run/scratch" }
 local function call_of(prompt, extra)

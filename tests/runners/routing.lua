@@ -1,5 +1,5 @@
-local route = require "moonlet.route"
-local routes = require "moonlet.internal.routes"
+local route = require "moonlet.engine.load.route"
+local routes = require "moonlet.engine.load.route_table"
 local function with(own) return { runners = {}, routes = own or {}, prices = {}, limits = {}, hooks = {} } end
 
 for _, name in ipairs { "first-pass-review", "path-classification", "personalization-scan", "milestone-proposal",
@@ -76,7 +76,7 @@ for _, own in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" 
 end
 
 -- What a run and its calls come to.
-local routing = require "moonlet.internal.routing"
+local routing = require "moonlet.engine.agent.routing"
 local function plan(asked, options, routes_of, preset)
   local made = { runner = { name = asked }, options = options, config = with(routes_of), preset = preset }
   made.config.runners = { mine = { file = "mine.lua" } }

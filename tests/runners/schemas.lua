@@ -1,4 +1,4 @@
-local schema = require "moonlet.internal.runner.schema"
+local schema = require "moonlet.engine.runner.schema"
 local list = core.json.array
 local null = core.json.null
 

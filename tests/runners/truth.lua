@@ -1,12 +1,12 @@
-local truth = require "moonlet.internal.truth"
-local reset = require "moonlet.internal.runner.reset"
-local zone = require "moonlet.internal.runner.zone"
-local stream = require "moonlet.internal.runner.stream"
-local codex = require "moonlet.internal.runner.codex"
-local claude = require "moonlet.internal.runner.claude"
-local gemini = require "moonlet.internal.runner.gemini"
-local opencode = require "moonlet.internal.runner.opencode"
-local moonlet = require "moonlet.internal.runner.moonlet"
+local truth = require "moonlet.engine.runner.outcome"
+local reset = require "moonlet.engine.runner.quota_reset"
+local zone = require "moonlet.engine.runner.timezones"
+local stream = require "moonlet.engine.runner.stream"
+local codex = require "moonlet.engine.runner.codex"
+local claude = require "moonlet.engine.runner.claude"
+local gemini = require "moonlet.engine.runner.gemini"
+local opencode = require "moonlet.engine.runner.opencode"
+local moonlet = require "moonlet.engine.runner.moonlet"
 
 -- Classes, by the words of providers and CLIs.
 local classes = {
@@ -294,7 +294,7 @@ for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit y
       stderr_tail = before .. "Error: 429 Too Many Requests, retry in 1s\n" })
     is(told.class, "rate", runner.name .. ": a long line of " .. piece)
   end
-  holds(require("moonlet.internal.runner.command").finish({ why = "exited", code = 7, stderr_tail = before .. "disk is full\n" },
+  holds(require("moonlet.engine.runner.command").finish({ why = "exited", code = 7, stderr_tail = before .. "disk is full\n" },
     { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
 end
 

@@ -1,7 +1,7 @@
-local usage = require "moonlet.internal.usage"
-local prices = require "moonlet.internal.prices"
-local claude = require "moonlet.internal.runner.claude"
-local codex = require "moonlet.internal.runner.codex"
+local usage = require "moonlet.engine.runner.usage"
+local prices = require "moonlet.engine.budget.prices"
+local claude = require "moonlet.engine.runner.claude"
+local codex = require "moonlet.engine.runner.codex"
 
 local function counts(u)
   if not u then return "none" end

@@ -7,10 +7,10 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "host/process/cgroup.h"
-#include "host/process/keeper_log.h"
-#include "host/process/sweep.h"
-#include "host/process/tree.h"
+#include "host/process/child/cgroup.h"
+#include "host/process/child/tree.h"
+#include "host/process/client/sweep.h"
+#include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
 

@@ -14,10 +14,10 @@
 #include <filesystem>
 
 #include "host/base/id.h"
-#include "host/process/control.h"
-#include "host/process/keeper_log.h"
-#include "host/process/sweep.h"
-#include "host/process/tree.h"
+#include "host/process/child/tree.h"
+#include "host/process/client/sweep.h"
+#include "host/process/keeper/control.h"
+#include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 
 namespace moonlet::test {

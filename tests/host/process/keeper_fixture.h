@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "host/process/attempt.h"
-#include "host/process/keeper_client.h"
+#include "host/process/client/attempt.h"
+#include "host/process/client/keeper.h"
 
 namespace moonlet::test {
 

@@ -20,8 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include "host/process/keeper.h"
-#include "host/process/keeper_client.h"
+#include "host/process/client/keeper.h"
+#include "host/process/keeper/keeper.h"
 #include "tests/host/process/probe.h"
 
 namespace {

@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <random>
 
-#include "host/process/cgroup.h"
-#include "host/process/keeper_log.h"
-#include "host/process/sweep.h"
+#include "host/process/child/cgroup.h"
+#include "host/process/client/sweep.h"
+#include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
 

@@ -23,7 +23,7 @@
 #include <sstream>
 #include <vector>
 
-#include "host/process/control.h"
+#include "host/process/keeper/control.h"
 
 namespace moonlet::test {
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <thread>
 
-#include "host/process/sweep.h"
+#include "host/process/client/sweep.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
 

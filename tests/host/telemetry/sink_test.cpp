@@ -10,7 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "host/artifact/text.h"
+#include "host/base/text.h"
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 

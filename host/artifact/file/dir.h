@@ -1,0 +1,137 @@
+// Dir owns the descriptor of one directory; every file of the host is reached by a relative path
+// beneath it. It refuses absolute paths, "..", and links that lead out, also under a race; it
+// never blocks on a FIFO or device. Errors name the operation and the path. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/fd.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+enum class EntryKind { kFile, kDir, kLink, kOther };
+
+struct Entry {
+  std::string name;
+  EntryKind kind;
+};
+
+struct Listing {
+  std::vector<Entry> entries;  ///< sorted bytewise
+  std::uint64_t total = 0;     ///< how many there are
+  bool cut = false;            ///< true when `entries` holds only the first of them
+};
+
+struct FileInfo {
+  EntryKind kind = EntryKind::kOther;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;  ///< of the last change of any kind; nobody can set it
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint32_t mode = 0;  ///< permission bits
+  std::uint64_t links = 0;
+};
+
+struct FileBytes {
+  std::string bytes;       ///< at most the cap, from the start
+  std::uint64_t size = 0;  ///< of the whole file
+  bool cut = false;        ///< true when there is more than `bytes`
+};
+
+enum class Durable : bool { kNo, kYes };
+
+class Dir {
+ public:
+  /// Opens an existing directory by its absolute path; links in that path are followed, for it is
+  /// the user's word.
+  static Result<Dir> open(const std::string& absolute);
+
+  /// The same, and makes it and its parents when missing, for this user alone (mode 0700).
+  static Result<Dir> make(const std::string& absolute);
+
+  /// Makes a directory that must be new, for this user alone; its parents may be there. False when
+  /// the name is taken, by whatever.
+  static Result<bool> make_new(const std::string& absolute);
+
+  int fd() const { return fd_.get(); }
+  /// The absolute path it was opened by; for messages, and for children that need a name.
+  const std::string& path() const { return path_; }
+  /// path() + "/" + rel, for messages and children.
+  std::string path_of(std::string_view rel) const;
+
+  /// A directory beneath; "." is this one. Follows no links.
+  Result<Dir> dir(std::string_view rel) const;
+
+  /// Up to `cap` bytes of a regular file. Links that stay beneath are followed, where the kernel
+  /// can tell.
+  Result<FileBytes> read_file(std::string_view rel, std::size_t cap) const;
+  /// A regular file, open for reading.
+  Result<Fd> open_read(std::string_view rel) const;
+  /// About the thing itself; a last link is not followed.
+  Result<FileInfo> stat(std::string_view rel) const;
+  /// False also when it cannot be seen.
+  bool exists(std::string_view rel) const { return stat(rel).ok(); }
+  /// The names in a directory, the first `cap` of them.
+  Result<Listing> list(std::string_view rel, std::size_t cap) const;
+  /// Calls `fn` for each entry, in no order, in constant memory; it returns false to stop.
+  Result<void> each(std::string_view rel, const std::function<bool(Entry)>& fn) const;
+
+  /// Makes the directory and its parents; those that are there already are fine, links are not.
+  Result<void> make_dirs(std::string_view rel, Durable durable = Durable::kNo) const;
+  /// Makes one directory whose parent exists. False when the name is taken, by whatever.
+  Result<bool> create_exclusive_dir(std::string_view rel, Durable durable = Durable::kNo) const;
+
+  /// Opens a regular file for appending, creating it. Refuses a file with other hard links.
+  Result<Fd> open_append(std::string_view rel) const;
+  /// The same for reading and writing anywhere in it.
+  Result<Fd> open_update(std::string_view rel) const;
+  /// Puts `bytes` in place of the file as one step: readers see the old or the new whole, and after
+  /// an error the old. Links of the old name, hard or symbolic, are left alone. With kYes it has
+  /// reached the disk on return. `may_replace`, where given, is asked once all is written, right
+  /// before the old one goes; its error leaves that as it is, and is returned.
+  Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable,
+                          const std::function<Result<void>()>& may_replace = {}) const;
+
+  /// Removes a file or link; true when there was one.
+  Result<bool> remove_file(std::string_view rel) const;
+  /// Removes a directory with all beneath it (or a file), of any depth, without following links or
+  /// leaving the file system. Gives up with kLimit after `max_entries`. Nothing there is fine.
+  Result<void> remove_tree(std::string_view rel, std::uint64_t max_entries = 10'000'000) const;
+  /// Renames within this directory's tree, in place of what `to` names.
+  Result<void> rename(std::string_view from, std::string_view to) const;
+  /// Brings files that were written with Durable::kNo to the disk, with their names and folders:
+  /// with one wait for all where the system can do that. Files that are gone by now do not matter.
+  Result<void> sync_files(const std::vector<std::string>& files) const;
+  /// Makes the names in a directory durable.
+  Result<void> sync_dir(std::string_view rel = ".") const;
+
+  /// Whether it is a name that write_file gives to a file until it is in its place.
+  static bool is_temporary(std::string_view name);
+  /// Removes what write_file left in a directory when its process was killed. Only for the holder
+  /// of that directory's lock.
+  void sweep_temporaries(std::string_view rel = ".") const;
+
+ private:
+  struct Place {  // where a name lives: its parent, held open if it is not this directory
+    Fd held;
+    int dir;
+    std::string name;
+  };
+
+  Dir(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  Result<std::string> checked(std::string_view rel, std::string_view doing) const;
+  Result<Place> place(std::string_view rel, std::string_view doing) const;
+  Result<Fd> open_regular(std::string_view rel, std::string_view doing, int flags) const;
+  Error failure(int number, std::string_view doing, std::string_view rel) const;
+
+  Fd fd_;
+  std::string path_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,77 @@
+// Reads a file line by line while somebody else still writes it. It owns the descriptor and at most
+// one line; a line that is too long, or holds too many JSON values, is told by its size alone. Any
+// thread, one at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/fd.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+/// Which lines are wanted; the others are counted, at no cost worth mentioning.
+enum class LineKind {
+  kAny,
+  kObject,  ///< what begins with "{", after blanks and a byte order mark
+  kJson,    ///< what may be a line of a JSON text that is spread over lines
+};
+
+struct LineRules {
+  std::size_t longest = SIZE_MAX;      ///< bytes
+  std::size_t most_values = SIZE_MAX;  ///< about how many JSON values and names there may be
+  LineKind kind = LineKind::kAny;
+};
+
+struct Line {
+  std::string text;
+  std::uint64_t number = 0;   ///< from 1
+  std::uint64_t skipped = 0;  ///< its bytes, where it is not handed over; 0 otherwise
+};
+
+class LineReader {
+ public:
+  /// `file` is open for reading and at its beginning.
+  LineReader(Fd file, const LineRules& rules) : file_(std::move(file)), rules_(rules) {}
+
+  /// Appends the next lines, without their ends (LF or CRLF), from up to 64 KB of the file. False
+  /// when there is nothing new at the moment. With `at_end` nothing will follow, and what has no
+  /// line end counts as a line. Errors: kFailed with the errno.
+  Result<bool> read(std::vector<Line>& lines, bool at_end);
+
+  /// Lines of other kinds that are not blank.
+  std::uint64_t others() const { return others_; }
+  /// The end of the last of them, at most 1000 bytes.
+  const std::string& last_other() const { return last_other_; }
+
+ private:
+  enum class State {
+    kBlank,   // nothing but blanks yet
+    kWanted,  // its text is in line_
+    kTooLong,
+    kOther,
+  };
+
+  void take(std::string_view bytes, std::vector<Line>& lines);
+  void add(std::string_view bytes);
+  void end_line(std::vector<Line>& lines);
+
+  Fd file_;
+  LineRules rules_;
+  State state_ = State::kBlank;
+  std::string line_;
+  std::uint64_t size_ = 0;
+  std::uint64_t number_ = 0;
+  std::uint64_t others_ = 0;
+  std::string last_other_;
+};
+
+/// Whether a JSON text holds more than `most` values and names, or a number that no machine has;
+/// what it would take to decode it is many times its size.
+bool is_crowded(std::string_view text, std::size_t most);
+
+}  // namespace moonlet

@@ -1,0 +1,146 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "host/artifact/file/dir.h"
+#include "host/artifact/file/dir_open.h"
+#include "host/base/text.h"
+
+namespace moonlet {
+
+namespace {
+
+// Empties a tree with two open descriptors whatever its depth: a folder that is not empty is moved
+// up to the top, where its turn comes later, so nothing is ever deeper than two.
+class TreeRemover {
+ public:
+  TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}
+
+  // 0 or an errno; E2BIG when the number of entries is used up.
+  int run() {
+    for (;;) {
+      std::vector<std::string> names;
+      if (const int number = read_names(top_, names); number != 0) return number;
+      if (names.empty()) return 0;
+      for (const auto& name : names) {
+        if (const int number = remove_from_top(name); number != 0) return number;
+      }
+    }
+  }
+
+  // Opens it and makes it writable for its owner: tools leave read-only folders behind.
+  static int open_folder(int dir, const char* name) {
+    int fd = open_same_device(dir, name);
+    if (fd < 0 && errno == EACCES && ::fchmodat(dir, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) {
+      fd = open_same_device(dir, name);
+    }
+    struct stat info;
+    if (fd >= 0 && ::fstat(fd, &info) == 0 && (info.st_mode & 0700) != 0700) {
+      // Where this is refused, the removal says so.
+      if (::fchmod(fd, 0700) != 0) errno = 0;
+    }
+    return fd;
+  }
+
+ private:
+  static int read_names(int dir, std::vector<std::string>& names) {
+    constexpr std::size_t kBatch = 4096;
+    Fd copy(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!copy) return errno;
+    DIR* stream = ::fdopendir(copy.get());
+    if (stream == nullptr) return errno;
+    copy.release();
+    errno = 0;
+    while (names.size() < kBatch) {
+      const dirent* entry = ::readdir(stream);
+      if (entry == nullptr) break;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+      errno = 0;
+    }
+    const int number = errno;
+    ::closedir(stream);
+    return number;
+  }
+
+  // EISDIR when it is a folder that still holds something.
+  int remove_entry(int dir, const char* name) {
+    if (left_ == 0) return E2BIG;
+    --left_;
+    if (::unlinkat(dir, name, 0) == 0 || errno == ENOENT) return 0;
+    if (errno != EISDIR && errno != EPERM && errno != EACCES) return errno;
+    const int number = errno;
+    if (::unlinkat(dir, name, AT_REMOVEDIR) == 0) return 0;
+    if (errno == ENOTEMPTY || errno == EEXIST) return EISDIR;
+    return errno == ENOTDIR ? number : errno;
+  }
+
+  int remove_from_top(const std::string& name) {
+    int number = remove_entry(top_, name.c_str());
+    if (number != EISDIR) return number;
+    Fd dir(open_folder(top_, name.c_str()));
+    if (!dir) return errno;
+    for (;;) {
+      std::vector<std::string> names;
+      number = read_names(dir.get(), names);
+      if (number != 0) return number;
+      if (names.empty()) break;
+      for (const auto& inner : names) {
+        number = remove_entry(dir.get(), inner.c_str());
+        if (number == EISDIR) number = move_up(dir.get(), inner);
+        if (number != 0) return number;
+      }
+    }
+    return ::unlinkat(top_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
+  }
+
+  int move_up(int dir, const std::string& name) {
+    // A folder can only be moved when it may be written itself: its ".." changes.
+    Fd folder(open_folder(dir, name.c_str()));
+    if (!folder) return errno;
+    for (;;) {
+      const std::string moved = ".rm-" + std::to_string(++moves_);
+      if (::renameat(dir, name.c_str(), top_, moved.c_str()) == 0) return 0;
+      if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR && errno != EISDIR)
+        return errno;
+    }
+  }
+
+  int top_;
+  std::uint64_t left_;
+  std::uint64_t moves_ = 0;
+};
+
+}  // namespace
+
+Result<void> Dir::remove_tree(std::string_view rel, std::uint64_t max_entries) const {
+  auto where = place(rel, "remove");
+  if (!where) return where.error();
+  if (::unlinkat(where->dir, where->name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM && errno != EACCES) return failure(errno, "remove", rel);
+
+  Fd top(TreeRemover::open_folder(where->dir, where->name.c_str()));
+  if (!top) return failure(errno, "remove", rel);
+  const int number = TreeRemover(top.get(), max_entries).run();
+  if (number == E2BIG) {
+    Error error;
+    error.kind = ErrorKind::kLimit;
+    error.message = "cannot remove " + printable(path_of(rel)) + ": more than " +
+                    std::to_string(max_entries) + " files and folders are in it";
+    error.hint = "remove it by hand";
+    error.at = printable(path_of(rel));
+    return error;
+  }
+  if (number != 0) return failure(number, "remove", rel);
+  if (::unlinkat(where->dir, where->name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+    return failure(errno, "remove", rel);
+  }
+  return {};
+}
+
+}  // namespace moonlet

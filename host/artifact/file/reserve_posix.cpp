@@ -1,0 +1,12 @@
+#ifndef __linux__
+
+#include "host/artifact/file/reserve.h"
+
+namespace moonlet {
+
+Result<void> Reserve::fill(int) { return {}; }
+bool Reserve::give(std::uint64_t, std::uint64_t) { return false; }
+
+}  // namespace moonlet
+
+#endif

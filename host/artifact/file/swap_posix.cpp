@@ -1,0 +1,25 @@
+#ifndef __linux__
+
+#include <cerrno>
+
+#include "host/artifact/file/swap_names.h"
+
+namespace moonlet {
+
+int exchange_names(int, const char*, int, const char*) {
+  errno = ENOTSUP;
+  return -1;
+}
+
+int rename_to_new_name(int, const char*, int, const char*) {
+  errno = ENOTSUP;
+  return -1;
+}
+
+void copy_attributes(int, int) {}
+
+void inherit_access(int, int) {}
+
+}  // namespace moonlet
+
+#endif  // not __linux__

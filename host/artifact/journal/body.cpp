@@ -1,0 +1,108 @@
+#include "host/artifact/journal/body.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace moonlet {
+
+namespace {
+
+/// What is shorter is told sooner than read again; it is also what a clean-up's ending is.
+constexpr std::size_t kLargeValue = 256;
+/// Who reads a record refuses what is deeper: at once, not when the story comes to it.
+constexpr std::size_t kDeepest = 100;
+
+struct Member {
+  std::string_view name;  // with its quotes
+  std::string_view value;
+};
+
+/// Goes over the members of an object without looking into them. The text was written by us and has
+/// its hash; whatever it cannot make out is left alone.
+class Scan {
+ public:
+  explicit Scan(std::string_view text) : text_(text) {}
+
+  bool members(std::vector<Member>& found) {
+    if (!take('{')) return false;
+    if (take('}')) return at_ == text_.size();
+    do {
+      Member member;
+      if (!string(member.name) || !take(':') || !value(member.value)) return false;
+      found.push_back(member);
+    } while (take(','));
+    return take('}') && at_ == text_.size();
+  }
+
+ private:
+  bool take(char wanted) {
+    if (at_ >= text_.size() || text_[at_] != wanted) return false;
+    ++at_;
+    return true;
+  }
+
+  bool string(std::string_view& found) {
+    const std::size_t start = at_;
+    if (!take('"')) return false;
+    for (; at_ < text_.size(); ++at_) {
+      if (text_[at_] == '\\') {
+        ++at_;
+      } else if (text_[at_] == '"') {
+        ++at_;
+        found = text_.substr(start, at_ - start);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  bool value(std::string_view& found) {
+    const std::size_t start = at_;
+    std::size_t depth = 0;
+    std::string_view skipped;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"') {
+        if (!string(skipped)) return false;
+        continue;
+      }
+      if (depth == 0 && (c == ',' || c == '}')) break;
+      if ((c == '{' || c == '[') && ++depth > kDeepest) return false;
+      if ((c == '}' || c == ']') && depth-- == 0) return false;
+      ++at_;
+    }
+    found = text_.substr(start, at_ - start);
+    return depth == 0 && !found.empty();
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+bool is_large(const Member& member) {
+  return (member.name == "\"v\"" || member.name == "\"x\"") && member.value.size() > kLargeValue;
+}
+
+bool has_values(const Member& member) {
+  return member.name == "\"t\"" && (member.value == "\"end\"" || member.value == "\"fact\"");
+}
+
+}  // namespace
+
+std::optional<std::string> body_without_values(std::string_view body) {
+  std::vector<Member> members;
+  if (!Scan(body).members(members)) return {};
+  if (std::none_of(members.begin(), members.end(), has_values)) return {};
+  if (std::none_of(members.begin(), members.end(), is_large)) return {};
+  std::string rest = "{\"lazy\":true";
+  for (const Member& member : members) {
+    if (is_large(member)) continue;
+    rest += ',';
+    rest += member.name;
+    rest += ':';
+    rest += member.value;
+  }
+  return rest += '}';
+}
+
+}  // namespace moonlet

@@ -1,0 +1,119 @@
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "host/artifact/journal/holder.h"
+#include "host/base/digest.h"
+#include "host/base/fd.h"
+
+namespace moonlet {
+
+namespace {
+
+std::string read_small(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char text[2048];
+  const long size = fd ? read_some(fd.get(), text, sizeof text) : 0;
+  return std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+}
+
+std::string link_of(const char* path) {
+  char text[256];
+  const ssize_t size = ::readlink(path, text, sizeof text);
+  return std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+}
+
+struct Stat {
+  char state = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t born = 0;
+};
+
+std::uint64_t number_in(std::string_view text, int base = 10) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return value;
+}
+
+// "pid (name) state ppid …": the name may hold anything, so fields count from its last bracket.
+std::optional<Stat> read_stat(const std::string& pid) {
+  const std::string text = read_small("/proc/" + pid + "/stat");
+  const auto bracket = text.rfind(')');
+  if (bracket == std::string::npos || bracket + 2 >= text.size()) return std::nullopt;
+  std::string_view rest = std::string_view(text).substr(bracket + 2);
+  Stat stat;
+  stat.state = rest[0];
+  constexpr int kFlags = 6, kStartTime = 19;  // fields after the state
+  for (int i = 1; i <= kStartTime; ++i) {
+    const auto space = rest.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    rest.remove_prefix(space + 1);
+    if (i == kFlags) stat.flags = number_in(rest);
+  }
+  stat.born = number_in(rest);
+  return stat;
+}
+
+// Whether SIGKILL waits for the process, or it is about to exit.
+bool is_ending(const std::string& pid, const Stat& stat) {
+  constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING
+  if ((stat.flags & kExiting) != 0) return true;
+  const std::string text = read_small("/proc/" + pid + "/status");
+  for (const std::string_view name : {"\nSigPnd:\t", "\nShdPnd:\t"}) {
+    const auto at = text.find(name);
+    if (at == std::string::npos) continue;
+    const auto pending = number_in(std::string_view(text).substr(at + name.size()), 16);
+    if ((pending >> (SIGKILL - 1) & 1) != 0) return true;
+  }
+  return false;
+}
+
+// With the /proc of another pid namespace every number in it means another process.
+bool proc_is_ours() { return link_of("/proc/self") == std::to_string(::getpid()); }
+
+std::string place() {
+  const std::string boot = read_small("/proc/sys/kernel/random/boot_id");
+  const std::string names = link_of("/proc/self/ns/pid");
+  if (boot.empty() || names.empty() || !proc_is_ours()) return {};
+  return sha256_hex(boot + names).substr(0, 16);
+}
+
+}  // namespace
+
+Holder this_process() {
+  Holder holder;
+  holder.pid = ::getpid();
+  holder.place = place();
+  if (const auto stat = holder.place.empty() ? std::nullopt : read_stat("self")) {
+    holder.born = stat->born;
+  }
+  return holder;
+}
+
+HolderState state_of(const Holder& holder) {
+  if (holder.pid <= 0 || holder.born == 0 || holder.place.empty() || holder.place != place()) {
+    return HolderState::kElsewhere;
+  }
+  const auto stat = read_stat(std::to_string(holder.pid));
+  if (!stat) {
+    // Also when /proc hides the processes of others: only the kernel's word counts as gone.
+    const bool gone = ::kill(static_cast<pid_t>(holder.pid), 0) != 0 && errno == ESRCH;
+    return gone ? HolderState::kGone : HolderState::kRuns;
+  }
+  if (stat->born != holder.born) return HolderState::kGone;
+  if (stat->state == 'Z' || stat->state == 'X') return HolderState::kGone;
+  if (is_ending(std::to_string(holder.pid), *stat)) return HolderState::kEnding;
+  if (stat->state == 'T' || stat->state == 't') return HolderState::kStopped;
+  return HolderState::kRuns;
+}
+
+}  // namespace moonlet
+
+#endif

@@ -1,0 +1,144 @@
+#include "host/artifact/journal/line.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "host/base/digest.h"
+
+namespace moonlet {
+
+namespace {
+
+// Readers of JSON recurse.
+constexpr int kDeepestJson = 500;
+
+constexpr std::size_t kHashSize = 32;
+
+std::string hash_of(std::string_view before, std::string_view after) {
+  Sha256 sha;
+  sha.update(before);
+  sha.update(after);
+  return sha.hex().substr(0, kHashSize);
+}
+
+/// Takes fixed text, numbers and words off the front of a line.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : rest_(text) {}
+
+  bool skip(std::string_view text) {
+    if (rest_.substr(0, text.size()) != text) return false;
+    rest_.remove_prefix(text.size());
+    return true;
+  }
+  bool number(std::uint64_t& value) {
+    const auto [end, problem] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
+    if (problem != std::errc() || value == 0 || rest_[0] == '0') return false;
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return true;
+  }
+  bool word(std::string_view& value) {
+    const auto quote = rest_.substr(0, kHashSize + 1).find('"');
+    if (quote == std::string_view::npos) return false;
+    value = rest_.substr(0, quote);
+    rest_.remove_prefix(quote + 1);
+    return true;
+  }
+  std::string_view rest() const { return rest_; }
+
+ private:
+  std::string_view rest_;
+};
+
+// The field "h" as it stands in the line, with the comma before it.
+constexpr std::string_view kHashField = ",\"h\":\"";
+
+}  // namespace
+
+std::string append_journal_line(std::string& out, const JournalLine& line) {
+  const std::size_t start = out.size();
+  out += "{\"n\":" + std::to_string(line.n) + ",\"g\":" + std::to_string(line.generation);
+  if (line.rest_durable) out += ",\"d\":1";
+  out += ",\"p\":\"";
+  out += line.previous;
+  out += '"';
+  const std::size_t middle = out.size();
+  out += ",\"body\":";
+  out += line.body;
+  out += '}';
+  const std::string_view text = std::string_view(out).substr(start);
+  const auto hash = hash_of(text.substr(0, middle - start), text.substr(middle - start));
+  out.insert(middle, std::string(kHashField) + hash + '"');
+  out += '\n';
+  return hash;
+}
+
+std::optional<JournalLine> parse_journal_line(std::string_view text) {
+  JournalLine line;
+  Cursor at(text);
+  if (!at.skip("{\"n\":") || !at.number(line.n)) return std::nullopt;
+  if (!at.skip(",\"g\":") || !at.number(line.generation)) return std::nullopt;
+  line.rest_durable = at.skip(",\"d\":1");
+  if (!at.skip(",\"p\":\"") || !at.word(line.previous)) return std::nullopt;
+  if (!at.skip(kHashField) || !at.word(line.hash)) return std::nullopt;
+  if (!at.skip(",\"body\":") || at.rest().size() < 3) return std::nullopt;
+  line.body = at.rest().substr(0, at.rest().size() - 1);
+  if (line.body.front() != '{' || line.body.back() != '}' || text.back() != '}') {
+    return std::nullopt;
+  }
+  return line;
+}
+
+bool journal_line_is_whole(std::string_view text, const JournalLine& line) {
+  const auto before = static_cast<std::size_t>(line.hash.data() - text.data()) - kHashField.size();
+  const auto after = before + kHashField.size() + line.hash.size() + 1;
+  return line.hash == hash_of(text.substr(0, before), text.substr(after));
+}
+
+Result<void> check_journal_body(std::string_view body) {
+  Error error;
+  error.message = "a record for the journal ";
+  if (body.size() > kLongestBody) {
+    error.kind = ErrorKind::kLimit;
+    error.message += "has " + std::to_string(body.size()) + " bytes; at most " +
+                     std::to_string(kLongestBody) + " are allowed";
+    error.hint = "keep large texts in a file of the step and journal its hash";
+    return error;
+  }
+  error.kind = ErrorKind::kInvalid;
+  if (body.empty() || body.front() != '{' || body.back() != '}') {
+    error.message += "is not a JSON object";
+    return error;
+  }
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    const char byte = body[i];
+    if (static_cast<unsigned char>(byte) < 0x20) {
+      error.message += "has a line end or another control character in it";
+      return error;
+    }
+    if (byte == '"') {
+      in_string = !in_string;
+    } else if (in_string) {
+      if (byte == '\\') ++i;
+    } else if (byte == '{' || byte == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if (byte == '}' || byte == ']') {
+      --depth;
+    }
+  }
+  if (deepest > kDeepestJson) {
+    error.kind = ErrorKind::kLimit;
+    error.message += "is nested more than " + std::to_string(kDeepestJson) + " levels deep";
+    return error;
+  }
+  if (!nlohmann::json::accept(body.begin(), body.end())) {
+    error.message += "is not valid JSON";
+    return error;
+  }
+  return {};
+}
+
+}  // namespace moonlet

@@ -1,0 +1,295 @@
+#include "host/artifact/journal/lock.h"
+
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+
+#include "host/artifact/file/dir_open.h"
+#include "host/artifact/journal/holder.h"
+#include "host/artifact/journal/read.h"
+#include "host/base/clock.h"
+#include "host/base/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr const char* kLock = "lock";
+// The lock to be: whoever has the flock on the file of this name is the only taker. It becomes the
+// lock by its renaming, flock and all, so there is no moment at which two hold, and none at which a
+// kill leaves a lock that nobody may take.
+constexpr const char* kNext = "lock.next";
+
+// One line of fixed width. Its first word tells who drives from who is gone in a moment.
+constexpr std::size_t kHolderSize = 97;
+constexpr std::string_view kDriver = "pid", kPassing = "now";
+constexpr const char* kNowhere = "----------------";
+
+std::string holder_line(const Holder& holder) {
+  char line[kHolderSize + 1];
+  std::snprintf(line, sizeof line, "%s %011lld generation %020llu born %020llu place %.16s\n",
+                holder.passing ? kPassing.data() : kDriver.data(),
+                static_cast<long long>(holder.pid),
+                static_cast<unsigned long long>(holder.generation),
+                static_cast<unsigned long long>(holder.born),
+                holder.place.empty() ? kNowhere : holder.place.c_str());
+  return line;
+}
+
+// Nothing when it is damaged; generation 0 when the file is new.
+std::optional<Holder> read_holder(int fd) {
+  char line[kHolderSize + 1] = {};
+  const ssize_t size = ::pread(fd, line, kHolderSize, 0);
+  if (size == 0) return Holder{};
+  long long pid = 0;
+  unsigned long long generation = 0, born = 0;
+  char word[4] = {}, place[17] = {};
+  if (size < 0 || std::sscanf(line, "%3s %lld generation %llu born %llu place %16s", word, &pid,
+                              &generation, &born, place) != 5) {
+    return std::nullopt;
+  }
+  Holder holder{pid, born, place == std::string_view(kNowhere) ? "" : place, generation,
+                word == kPassing};
+  if (holder_line(holder) != std::string_view(line, static_cast<std::size_t>(size))) {
+    return std::nullopt;
+  }
+  return holder;
+}
+
+enum class Flock { kTaken, kBusy, kError };
+
+Flock flock_now(int fd) {
+  int result;
+  do {
+    result = ::flock(fd, LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return Flock::kTaken;
+  return errno == EWOULDBLOCK ? Flock::kBusy : Flock::kError;
+}
+
+struct FileId {
+  std::uint64_t device = 0, inode = 0;
+  bool operator==(const FileId& other) const {
+    return device == other.device && inode == other.inode;
+  }
+};
+
+FileId id_of(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return {};
+  return {static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
+}
+
+bool is_named(const Dir& dir, const char* name, int fd) {
+  const auto info = dir.stat(name);
+  return info.ok() && FileId{info->device, info->inode} == id_of(fd);
+}
+
+Error failure(const Dir& dir, int number, std::string_view doing) {
+  return Error::from_errno(number, doing, printable(dir.path_of(kLock)));
+}
+
+std::string name_of(const std::optional<Holder>& holder) {
+  if (!holder || holder->pid == 0) return "another process";
+  return "process " + std::to_string(holder->pid);
+}
+
+Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& holder,
+              HolderState state) {
+  const std::string run(id);
+  Error error;
+  error.at = printable(dir.path_of(kLock));
+  error.message = "run " + run + " is driven by " + name_of(holder) + " already";
+  const std::string pid = holder ? std::to_string(holder->pid) : "";
+  if (holder && holder->passing) {
+    error.message = name_of(holder) + " is looking after run " + run;
+  }
+  switch (state) {
+    case HolderState::kRuns:
+      if (holder && holder->passing) {
+        error.hint = "try again in a moment";
+        break;
+      }
+      error.hint = "wait for it (`moonlet run wait " + run + "`) or end it (`moonlet run cancel " +
+                   run + "`)";
+      break;
+    case HolderState::kEnding:
+      error.message += ", which was killed and is not gone yet";
+      error.hint = "try again in a moment";
+      break;
+    case HolderState::kStopped:
+      error.message += ", which is stopped";
+      error.hint = "let it go on (`kill -CONT " + pid + "`) or end it (`kill -9 " + pid + "`)";
+      break;
+    case HolderState::kGone:
+      error.message += ", which has ended, but a process that it started holds the lock";
+      error.hint = "end what it left (`moonlet ps` shows it)";
+      break;
+    case HolderState::kElsewhere:
+      error.message += ", in another container or on another machine";
+      error.hint = "wait for it, or end it there";
+      break;
+  }
+  return error;
+}
+
+// Waits a moment, differently long in each process; false when the deadline has passed.
+bool wait_for_turn(std::int64_t deadline_ms) {
+  const SystemClock clock;
+  if (clock.monotonic_ms() >= deadline_ms) return false;
+  ::poll(nullptr, 0, 1 + static_cast<int>(::getpid() % 7));
+  return true;
+}
+
+// The flock on lock.next, within a second or two: whoever has it needs a few milliseconds.
+Result<Fd> become_taker(const Dir& dir, std::string_view id) {
+  constexpr std::int64_t kPatienceMs = 1500;
+  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
+  for (;;) {
+    auto next = dir.open_update(kNext);
+    if (!next) return next.error();
+    const Flock flock = flock_now(next->get());
+    if (flock == Flock::kError) return failure(dir, errno, "lock");
+    if (flock == Flock::kBusy) {
+      if (wait_for_turn(deadline)) continue;
+      const auto taker = read_holder(next->get());
+      Error error;
+      error.at = printable(dir.path_of(kNext));
+      error.message = name_of(taker) + " is about to take the run " + std::string(id) +
+                      " and does not get on with it";
+      error.hint = "look whether it is stopped; end it and try again";
+      return error;
+    }
+    if (is_named(dir, kNext, next->get())) return next;
+    // It was renamed to be the lock, or given up, between the opening and the flock.
+  }
+}
+
+int rewrite(int fd, std::string_view line) {
+  if (::ftruncate(fd, 0) != 0 || ::lseek(fd, 0, SEEK_SET) != 0) return errno;
+  if (const int number = write_all(fd, line); number != 0) return number;
+  return sync_bytes(fd) != 0 ? errno : 0;
+}
+
+// The flock once more, when whoever has it was killed: it takes the lock along to its end.
+Flock flock_of_ending(int fd, const Holder& holder) {
+  constexpr std::int64_t kPatienceMs = 5000;
+  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
+  Flock flock = Flock::kBusy;
+  while (flock == Flock::kBusy && state_of(holder) == HolderState::kEnding &&
+         wait_for_turn(deadline)) {
+    flock = flock_now(fd);
+  }
+  return flock == Flock::kBusy ? flock_now(fd) : flock;
+}
+
+// The generation after the one of the lock as it is now; an error when somebody has it, and
+// then `in_passing` says whether only for a moment.
+Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeOver take_over,
+                                      const Fd& current, bool& in_passing) {
+  Flock flock = flock_now(current.get());
+  if (flock == Flock::kError) return failure(dir, errno, "lock");
+  const auto holder = read_holder(current.get());
+  if (flock == Flock::kBusy && holder) flock = flock_of_ending(current.get(), *holder);
+  if (!holder) {
+    // Starting again at 1 would make a living keeper obey two hosts.
+    Error error;
+    error.at = printable(dir.path_of(kLock));
+    error.message = "the lock file of run " + std::string(id) + " is damaged: " + error.at;
+    error.hint = "make sure that `moonlet ps` shows nothing of this run, then remove the file";
+    return error;
+  }
+  if (flock == Flock::kBusy) {
+    const HolderState state = state_of(*holder);
+    const bool idle = state == HolderState::kStopped || state == HolderState::kGone;
+    in_passing = holder->passing && !idle;
+    if (take_over == TakeOver::kNo || !idle) return refusal(dir, id, holder, state);
+  }
+  if (holder->generation != 0) return holder->generation + 1;
+  // The lock file is new, or somebody removed it; the journal remembers.
+  auto newest = newest_generation(dir);
+  if (!newest) return newest;
+  return *newest + 1;
+}
+
+}  // namespace
+
+Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                              Hold hold) {
+  constexpr std::int64_t kPatienceMs = 2000;
+  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
+  for (;;) {
+    bool in_passing = false;
+    auto lock = try_take(run_dir, id, take_over, hold, in_passing);
+    if (lock || !in_passing || hold == Hold::kPass || !wait_for_turn(deadline)) return lock;
+  }
+}
+
+Result<RunLock> RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                                  Hold hold, bool& in_passing) {
+  auto dir = run_dir.dir(".");
+  if (!dir) return dir.error();
+  auto next = become_taker(*dir, id);
+  if (!next) return next.error();
+  const auto give_up = [&](Error error) {
+    (void)dir->remove_file(kNext);
+    return error;
+  };
+
+  auto current = dir->open_update(kLock);
+  if (!current) return give_up(current.error());
+  const auto generation = next_generation(*dir, id, take_over, *current, in_passing);
+  if (!generation) return give_up(generation.error());
+
+  Holder self = this_process();
+  self.generation = *generation;
+  self.passing = hold == Hold::kPass;
+  if (const int number = rewrite(next->get(), holder_line(self)); number != 0) {
+    return give_up(failure(*dir, number, "write"));
+  }
+  if (auto renamed = dir->rename(kNext, kLock); !renamed) return give_up(renamed.error());
+  if (auto synced = dir->sync_dir(); !synced) return synced.error();
+  const FileId file = id_of(next->get());
+  dir->sweep_temporaries();
+  return RunLock(std::make_shared<const Held>(Held{
+      std::move(*dir), std::move(*next), std::string(id), *generation, file.device, file.inode}));
+}
+
+std::int64_t RunLock::holder(const Dir& run_dir) {
+  auto fd = run_dir.open_read(kLock);
+  if (!fd) return 0;
+  // A look must not be in the way of one who takes it: a shared lock, let go at once.
+  if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
+  const auto holder = read_holder(fd->get());
+  return holder && holder->pid != 0 ? holder->pid : 1;
+}
+
+Result<void> RunLock::check() const {
+  const Held& held = *held_;
+  const auto info = held.dir.stat(kLock);
+  if (info.ok() && info->device == held.device && info->inode == held.inode) return {};
+  if (!info && info.error().kind != ErrorKind::kInvalid) return info.error();
+  Error error;
+  error.kind = ErrorKind::kDenied;
+  error.at = printable(held.dir.path_of(kLock));
+  if (!info) {
+    error.message = "the lock file of run " + held.id + " has been removed: " + error.at;
+    error.hint = "nothing more is written; resume the run (`moonlet run resume " + held.id + "`)";
+    return error;
+  }
+  std::optional<Holder> holder;
+  if (auto fd = held.dir.open_read(kLock)) holder = read_holder(fd->get());
+  error.message = "another moonlet" +
+                  (holder && holder->pid != 0 ? " (pid " + std::to_string(holder->pid) + ")" : "") +
+                  " has taken over run " + held.id;
+  error.hint =
+      "this one was stopped meanwhile; look at the run with `moonlet run show " + held.id + "`";
+  return error;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,292 @@
+#include "host/artifact/journal/writer.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "host/artifact/file/dir_open.h"
+#include "host/artifact/journal/line.h"
+#include "host/artifact/journal/read.h"
+#include "host/base/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::size_t kMostRecords = 1024;
+constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+
+// Without the times of the file, which nobody needs to be durable.
+int sync_data(int fd) {
+#if defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
+  int result;
+  do {
+    result = ::fdatasync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+#else
+  return sync_bytes(fd);
+#endif
+}
+
+}  // namespace
+
+JournalWriter::JournalWriter(JournalFile file, std::function<void()> wake)
+    : file_(std::move(file)), wake_(std::move(wake)) {}
+
+JournalWriter::~JournalWriter() {
+  if (!thread_.joinable()) return;
+  if (owner_ != ::getpid()) {  // a forked child has this object, but not the thread
+    thread_.detach();
+    return;
+  }
+  (void)drain();
+  {
+    const std::lock_guard guard(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void JournalWriter::add(JournalEntry entry) {
+  const std::lock_guard guard(mutex_);
+  if (failing_) {
+    // What came before it has failed, and whoever added it could not know.
+    entry.error = failing_;
+    done_.push_back(std::move(entry));
+  } else {
+    queue_.push_back(std::move(entry));
+  }
+}
+
+void JournalWriter::kick() {
+  {
+    const std::lock_guard guard(mutex_);
+    if (queue_.empty()) return;
+    go_ = true;
+  }
+  start();
+  changed_.notify_all();
+}
+
+// The thread must not take signals that are meant for the program's own threads. SIGXFSZ, which a
+// write beyond the file size limit raises, then becomes a plain EFBIG.
+void JournalWriter::start() {
+  if (thread_.joinable()) return;
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+    owner_ = ::getpid();
+  } catch (const std::system_error& problem) {
+    const std::lock_guard guard(mutex_);
+    fail_queue(failure(problem.code().value(), "start the thread that writes"));
+    go_ = false;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!thread_.joinable()) wake_();
+}
+
+std::vector<JournalEntry> JournalWriter::take_done() {
+  const std::lock_guard guard(mutex_);
+  failing_.reset();
+  return std::exchange(done_, {});
+}
+
+Result<void> JournalWriter::drain() {
+  if (owner_ != 0 && owner_ != ::getpid()) return {};
+  std::unique_lock lock(mutex_);
+  if (!thread_.joinable() && queue_.empty()) return {};
+  drain_error_.reset();
+  go_ = sync_wanted_ = true;
+  lock.unlock();
+  start();
+  changed_.notify_all();
+  lock.lock();
+  if (thread_.joinable()) {
+    changed_.wait(lock, [&] { return queue_.empty() && !busy_ && !sync_wanted_; });
+  }
+  sync_wanted_ = false;
+  if (drain_error_) return *drain_error_;
+  return {};
+}
+
+void JournalWriter::fail_queue(const Error& error) {
+  failing_ = drain_error_ = error;
+  for (auto& entry : queue_) entry.error = error;
+  std::move(queue_.begin(), queue_.end(), std::back_inserter(done_));
+  queue_.clear();
+}
+
+JournalWriter::Batch JournalWriter::take_batch() {
+  Batch batch;
+  std::size_t bytes = 0;
+  while (!queue_.empty() && batch.size() < kMostRecords) {
+    bytes += queue_.front().body.size();
+    if (!batch.empty() && bytes > kMostBytes) break;
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return batch;
+}
+
+void JournalWriter::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stop_ || sync_wanted_ || (go_ && !queue_.empty()); });
+    if (queue_.empty() && !sync_wanted_) return;  // only stop_ ends the wait so
+    Batch batch = take_batch();
+    const bool last = queue_.empty();
+    const bool sync_all = sync_wanted_ && last;
+    busy_ = true;
+    lock.unlock();
+    const auto error = commit(batch, sync_all);
+    lock.lock();
+    busy_ = false;
+    std::move(batch.begin(), batch.end(), std::back_inserter(done_));
+    if (error) fail_queue(*error);
+    if (sync_all || error) sync_wanted_ = false;
+    if (queue_.empty()) go_ = false;
+    lock.unlock();
+    changed_.notify_all();
+    wake_();
+    lock.lock();
+  }
+}
+
+// An error is one of the file and has been given to every record that it keeps out.
+std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
+  if (batch.empty() && !unsynced_) return {};
+  const std::uint64_t records = file_.records;
+  const std::uint64_t size = file_.size;
+  const std::string last_hash = file_.last_hash;
+  std::optional<Error> error = broken_ ? broken_ : check_file();
+  bool durable = false;
+  if (!error) {
+    const std::string lines = lines_of(batch);
+    for (const auto& entry : batch) {
+      durable = durable || (!entry.error && entry.durable == Durable::kYes);
+    }
+    if (!lines.empty()) error = write_lines(lines);
+    if (!error && (durable || (sync_all && unsynced_))) error = sync();
+  }
+  if (error) {
+    file_.records = records;
+    file_.size = size;
+    file_.last_hash = last_hash;
+    if (wrote_) cut_back();
+    // Stopped and taken over in the middle of it, one finds a file that is not its own any more.
+    if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
+      error = broken_ = owned.error();
+    }
+  } else if (durable) {
+    // Before the sync it was ours; is it still? Only then the next holder has read these records.
+    if (auto owned = file_.lock.check(); !owned) error = broken_ = owned.error();
+  }
+  wrote_ = false;
+  if (error) {
+    for (auto& entry : batch) {
+      if (!entry.error) entry.error = error;
+      entry.n = 0;
+    }
+  }
+  return error;
+}
+
+// That the run is still ours, and the file as we left it.
+std::optional<Error> JournalWriter::check_file() {
+  if (auto owned = file_.lock.check(); !owned) {
+    if (owned.error().kind == ErrorKind::kDenied) broken_ = owned.error();
+    return owned.error();
+  }
+  const std::string path = printable(file_.dir.path_of(kJournalName));
+  const auto named = file_.dir.stat(kJournalName);
+  struct stat ours {};
+  if (::fstat(file_.fd.get(), &ours) != 0) return failure(errno, "look at");
+  if (!named && named.error().kind != ErrorKind::kInvalid) return named.error();
+  Error error;
+  error.at = path;
+  error.hint = "nothing more is written there; `moonlet run verify` tells how it stands";
+  if (!named || named->inode != static_cast<std::uint64_t>(ours.st_ino) ||
+      named->device != static_cast<std::uint64_t>(ours.st_dev)) {
+    error.message = "the journal was removed or replaced by another program: " + path;
+    return broken_ = error;
+  }
+  if (leftover_) {
+    cut_back();
+    if (leftover_) return failure(errno, "cut a failed write off");
+    return {};
+  }
+  if (named->size != file_.size && static_cast<std::uint64_t>(ours.st_size) != file_.size) {
+    error.message = "the journal was changed by another program: " + path;
+    return broken_ = error;
+  }
+  return {};
+}
+
+// Records that are no valid JSON get their error and are left out.
+std::string JournalWriter::lines_of(Batch& batch) {
+  std::string lines;
+  for (auto& entry : batch) {
+    if (auto checked = check_journal_body(entry.body); !checked) {
+      entry.error = checked.error();
+      continue;
+    }
+    JournalLine line;
+    line.n = entry.n = ++file_.records;
+    line.generation = file_.lock.generation();
+    line.rest_durable = lines.empty() && !unsynced_;
+    line.previous = file_.last_hash;
+    line.body = entry.body;
+    entry.offset = file_.size + lines.size();
+    file_.last_hash = append_journal_line(lines, line);
+    entry.length = file_.size + lines.size() - entry.offset - 1;
+    entry.body = {};
+  }
+  return lines;
+}
+
+std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
+  wrote_ = true;
+  if (const int number = write_all(file_.fd.get(), lines); number != 0) {
+    return failure(number, "write");
+  }
+  // Some network and user space file systems say that they wrote what they did not.
+  struct stat now {};
+  if (::fstat(file_.fd.get(), &now) != 0) return failure(errno, "look at");
+  const std::uint64_t size = file_.size + lines.size();
+  if (static_cast<std::uint64_t>(now.st_size) != size) return failure(EIO, "write");
+  file_.size = size;
+  unsynced_ = true;
+  return {};
+}
+
+// After a failed sync the system may have forgotten which bytes are not on the disk, so that a
+// second one proves nothing.
+std::optional<Error> JournalWriter::sync() {
+  if (sync_data(file_.fd.get()) == 0) {
+    unsynced_ = false;
+    return {};
+  }
+  broken_ = failure(errno, "bring to the disk");
+  broken_->hint = "nothing more is written there; when the disk is well, resume the run";
+  wrote_ = true;
+  return broken_;
+}
+
+void JournalWriter::cut_back() {
+  leftover_ = ::ftruncate(file_.fd.get(), static_cast<off_t>(file_.size)) != 0;
+}
+
+Error JournalWriter::failure(int number, std::string_view doing) const {
+  return Error::from_errno(number, doing, printable(file_.dir.path_of(kJournalName)));
+}
+
+}  // namespace moonlet

@@ -1,0 +1,112 @@
+// One SQLite connection to the ledger's file: opening and checking it, statements, transactions,
+// and SQLite's errors in our words. It waits for other processes and changes no global setting of
+// SQLite. One thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "host/artifact/file/dir.h"
+#include "host/base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace moonlet {
+
+inline constexpr const char* kLedgerName = "ledger.db";
+
+class LedgerDb;
+
+/// A prepared statement in use; it is reset when this goes.
+class LedgerQuery {
+ public:
+  LedgerQuery(LedgerDb& db, sqlite3_stmt* statement) : db_(&db), statement_(statement) {}
+  ~LedgerQuery();
+  LedgerQuery(LedgerQuery&& other) noexcept
+      : db_(other.db_),
+        statement_(std::exchange(other.statement_, nullptr)),
+        bound_(other.bound_) {}
+  LedgerQuery& operator=(LedgerQuery&&) = delete;
+
+  // Binds the next parameter. The text must live until the query is done.
+  void bind(std::string_view text);
+  void bind(std::int64_t number);
+  void bind(const std::optional<std::int64_t>& number);
+  void bind(const std::optional<double>& number);
+
+  /// True when there is a row.
+  Result<bool> step();
+
+  // A column of the row, from 0.
+  std::string text(int column) const;
+  std::int64_t number(int column) const;
+  std::optional<std::int64_t> maybe_number(int column) const;
+  std::optional<double> maybe_real(int column) const;
+
+ private:
+  LedgerDb* db_;
+  sqlite3_stmt* statement_;
+  int bound_ = 0;
+};
+
+class LedgerDb {
+ public:
+  enum class State {
+    kUsable,
+    kUnreadable,  ///< permissions, a full disk, a lock: no fault of the file's content
+    kDamaged,     ///< its content is no ledger that this version can use: rebuild it
+  };
+
+  /// Opens the file in `agent`, makes it, brings it to this version. `state` tells an error's kind.
+  static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state,
+                                                std::int64_t patience_ms = 30'000);
+  ~LedgerDb();
+  LedgerDb(const LedgerDb&) = delete;
+  LedgerDb& operator=(const LedgerDb&) = delete;
+
+  /// Statements are kept for the next time.
+  Result<LedgerQuery> query(const std::string& sql);
+  /// Runs statements without results.
+  Result<void> exec(const char* sql);
+  /// One transaction around `fn`, rolled back on its error.
+  Result<void> transaction(const std::function<Result<void>()>& fn);
+  /// Reads the whole file and says whether its structure is sound.
+  Result<void> check();
+
+  /// False when the file was replaced or removed since it was opened.
+  bool is_current(const Dir& agent) const;
+  /// kDamaged since an error said so.
+  State state() const { return state_; }
+  /// How long it waits for other processes.
+  void set_patience(std::int64_t ms) { patience_ms_ = ms; }
+
+ private:
+  friend class LedgerQuery;
+  LedgerDb() = default;
+  Result<void> configure();
+  Result<void> check_owner();
+  Result<void> look_at_owner();
+  Result<void> migrate();
+  Result<std::int64_t> pragma(const char* name);
+  Error failure(int code);
+  Error damaged(std::string_view why);
+
+  sqlite3* db_ = nullptr;
+  std::string path_;
+  std::uint64_t device_ = 0, inode_ = 0;
+  std::unordered_map<std::string, sqlite3_stmt*> statements_;
+  std::int64_t patience_ms_ = 0;
+  std::int64_t busy_since_ms_ = 0;
+  State state_ = State::kUsable;
+
+  static int wait_while_busy(void* self, int count);
+  bool wait_for_others(int count);
+};
+
+}  // namespace moonlet

@@ -1,0 +1,118 @@
+// The ledger, `.agent/ledger.db`: an index over tasks, runs, steps, usage, reviews and sessions, so
+// that a question about a million runs is answered in a millisecond. The files are the truth; it is
+// rebuilt from them when it is lost. It owns one SQLite connection, opened at the first use, and
+// changes nothing of SQLite for the rest of the process. One thread; any number of processes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/file/dir.h"
+#include "host/artifact/ledger/rows.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+class LedgerDb;
+
+/// Empty fields do not filter.
+struct RunFilter {
+  std::string task;
+  std::string preset;
+  std::string verdict;
+  std::string status;
+  std::string parent;  ///< the run it replays or belongs to
+};
+
+struct UsageFilter {
+  std::string run;
+  std::string runner;
+  std::string model;
+  std::string since_day;  ///< "2026-11-01", included
+  std::string until_day;  ///< included
+};
+
+enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
+
+class Ledger {
+ public:
+  /// `agent` is the `.agent` folder; borrowed, outlives this. Opens nothing yet: every method below
+  /// does at its first call, making the file where there is none. Errors: kFailed when it is
+  /// damaged, foreign or of a newer version, and kDenied on a read-only file system; the hint says
+  /// what to do.
+  explicit Ledger(const Dir& agent);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  /// False when there is no ledger yet, or it was lost: then it is to be rebuilt.
+  bool present() const;
+  /// How long a call waits for other processes before it fails with kTimeout; 30 seconds at first.
+  void set_patience(std::int64_t ms) { patience_ms_ = ms; }
+
+  // --- writing: each call is one transaction, or a part of together()'s. A row takes the place of
+  // the one with the same id.
+
+  Result<void> put_run(const LedgerRun& run);
+  /// A run with all of its steps and their usage: others of it that were there are gone.
+  Result<void> put_record(const LedgerRecord& record);
+  Result<void> remove_run(std::string_view id);
+  Result<void> put_steps(std::string_view run, const std::vector<LedgerStep>& steps);
+  Result<void> put_usage(std::string_view run, const std::vector<LedgerUsage>& usage);
+  Result<void> put_task(const LedgerTask& task);
+  Result<void> put_review(const LedgerReview& review);
+  Result<void> put_session(const LedgerSession& session);
+  /// What `fn` writes is there as a whole or, after an error, not at all.
+  Result<void> together(const std::function<Result<void>()>& fn);
+
+  /// Empties the ledger and lets `fill` write all of it again, in one transaction; others wait. One
+  /// that is damaged, foreign or newer is kept as `ledger.db.damaged-<time>`, and a new one begun.
+  Result<void> rebuild(const std::function<Result<void>()>& fill);
+
+  // --- reading. No such row is kInvalid; lists are empty.
+
+  /// Newest first, at most `limit`; those before the run `before` (for the next page), if given.
+  Result<std::vector<LedgerRun>> list_runs(const RunFilter& filter, std::size_t limit,
+                                           std::string_view before = {});
+  Result<LedgerRun> get_run(std::string_view id);
+  Result<LedgerRecord> get_record(std::string_view id);
+  /// The numbers of the runs after number `after`, ascending.
+  Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
+  Result<std::vector<LedgerStep>> steps_of(std::string_view run);
+  Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
+  /// Of the runs that are in the ledger; without what cassettes played, unless the filter names
+  /// that runner.
+  Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
+  /// Rows that no rebuild from the runs would write, told as "usage of R-077": steps and usage of
+  /// no run (20 runs of each at most), and all tasks, reviews and sessions.
+  Result<std::vector<std::string>> strays();
+  Result<std::vector<LedgerTask>> list_tasks();
+  Result<LedgerTask> get_task(std::string_view id);
+  /// Of one state, or all; the newest runs' first.
+  Result<std::vector<LedgerReview>> list_reviews(std::string_view state, std::size_t limit);
+  Result<std::optional<LedgerReview>> review_of(std::string_view run);
+  Result<std::vector<LedgerSession>> list_sessions();
+
+  // --- a note of whoever compares it with the files: which runs need no look any more
+
+  /// Every run up to this number that is on the disk is in the ledger; 0 when nothing is known.
+  Result<std::uint64_t> complete_to();
+  Result<void> set_complete_to(std::uint64_t number);
+
+ private:
+  Result<LedgerDb*> db();
+  Result<void> set_aside();
+  Result<void> refill(const std::function<Result<void>()>& fill);
+
+  const Dir& agent_;
+  std::unique_ptr<LedgerDb> db_;
+  std::int64_t patience_ms_ = 30'000;
+  bool in_transaction_ = false;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,187 @@
+// Which columns of the ledger's tables hold which members of its rows, in one place for writing and
+// for reading. For ledger.cpp alone. Templates without state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "host/artifact/ledger/db.h"
+#include "host/artifact/ledger/rows.h"
+
+namespace moonlet {
+
+/// `kName`, the table; `kNumber`, the column with the number of the run or session that a row
+/// belongs to, or nullptr; `each`, which visits the other columns.
+template <typename Row>
+struct LedgerTable;
+
+template <>
+struct LedgerTable<LedgerRun> {
+  static constexpr const char* kName = "runs";
+  static constexpr const char* kNumber = "number";
+  static void each(auto& row, auto visit) {
+    visit("task_id", row.task_id);
+    visit("preset", row.preset);
+    visit("title", row.title);
+    visit("runner", row.runner);
+    visit("model", row.model);
+    visit("status", row.status);
+    visit("verdict", row.verdict);
+    visit("exit_code", row.exit_code);
+    visit("started_at", row.started_at);
+    visit("ended_at", row.ended_at);
+    visit("duration_ms", row.duration_ms);
+    visit("parent_run_id", row.parent_run_id);
+    visit("replay_reason", row.replay_reason);
+    visit("dir", row.dir);
+    visit("host_pid", row.host_pid);
+    visit("error", row.error);
+  }
+};
+
+template <>
+struct LedgerTable<LedgerStep> {
+  static constexpr const char* kName = "steps";
+  static constexpr const char* kNumber = "run";
+  static void each(auto& row, auto visit) {
+    visit("key", row.key);
+    visit("attempt", row.attempt);
+    visit("seq", row.seq);
+    visit("kind", row.kind);
+    visit("status", row.status);
+    visit("runner", row.runner);
+    visit("cached", row.cached);
+    visit("started_at", row.started_at);
+    visit("duration_ms", row.duration_ms);
+    visit("error", row.error);
+  }
+};
+
+template <>
+struct LedgerTable<LedgerUsage> {
+  static constexpr const char* kName = "usage";
+  static constexpr const char* kNumber = "run";
+  static void each(auto& row, auto visit) {
+    visit("step", row.step);
+    visit("attempt", row.attempt);
+    visit("runner", row.runner);
+    visit("model", row.model);
+    visit("day", row.day);
+    visit("input", row.input);
+    visit("cached", row.cached);
+    visit("output", row.output);
+    visit("reasoning", row.reasoning);
+    visit("total", row.total);
+    visit("cost_usd", row.cost_usd);
+    visit("cost_is", row.cost_is);
+  }
+};
+
+template <>
+struct LedgerTable<LedgerTask> {
+  static constexpr const char* kName = "tasks";
+  static constexpr const char* kNumber = nullptr;
+  static void each(auto& row, auto visit) {
+    visit("id", row.id);
+    visit("title", row.title);
+    visit("summary", row.summary);
+    visit("status", row.status);
+    visit("runner", row.runner);
+    visit("agent_role", row.agent_role);
+    visit("created_at", row.created_at);
+    visit("updated_at", row.updated_at);
+  }
+};
+
+template <>
+struct LedgerTable<LedgerReview> {
+  static constexpr const char* kName = "reviews";
+  static constexpr const char* kNumber = "run";
+  static void each(auto& row, auto visit) {
+    visit("state", row.state);
+    visit("reviewed_by", row.reviewed_by);
+    visit("note", row.note);
+    visit("updated_at", row.updated_at);
+  }
+};
+
+template <>
+struct LedgerTable<LedgerSession> {
+  static constexpr const char* kName = "sessions";
+  static constexpr const char* kNumber = "number";
+  static void each(auto& row, auto visit) {
+    visit("title", row.title);
+    visit("runner", row.runner);
+    visit("status", row.status);
+    visit("started_at", row.started_at);
+    visit("ended_at", row.ended_at);
+    visit("host_pid", row.host_pid);
+    visit("error", row.error);
+  }
+};
+
+/// The columns, the number first.
+template <typename Row>
+std::string ledger_columns() {
+  using Table = LedgerTable<Row>;
+  std::string names = Table::kNumber != nullptr ? Table::kNumber : "";
+  Row row;
+  Table::each(row, [&](const char* name, const auto&) {
+    names += names.empty() ? "" : ", ";
+    names += name;
+  });
+  return names;
+}
+
+/// Writes a row, in place of the one with the same key. `number` is left out for tasks.
+template <typename Row>
+Result<void> put_row(LedgerDb& db, std::optional<std::int64_t> number, const Row& row) {
+  using Table = LedgerTable<Row>;
+  static const std::string sql = [] {
+    const std::string names = ledger_columns<Row>();
+    std::string marks = "?";
+    for (const char byte : names) marks += byte == ',' ? ", ?" : "";
+    return "INSERT OR REPLACE INTO " + std::string(Table::kName) + " (" + names + ") VALUES (" +
+           marks + ")";
+  }();
+  auto query = db.query(sql);
+  if (!query) return query.error();
+  if (number) query->bind(*number);
+  Table::each(row, [&](const char*, const auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, bool>) {
+      query->bind(std::int64_t{value});
+    } else {
+      query->bind(value);
+    }
+  });
+  const auto done = query->step();
+  if (!done) return done.error();
+  return {};
+}
+
+/// Reads the columns of ledger_columns(); the number is in column 0, where there is one.
+template <typename Row>
+Row read_row(const LedgerQuery& query) {
+  using Table = LedgerTable<Row>;
+  Row row;
+  int column = Table::kNumber != nullptr ? 1 : 0;
+  Table::each(row, [&](const char*, auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::string>) {
+      value = query.text(column);
+    } else if constexpr (std::is_same_v<Value, std::optional<double>>) {
+      value = query.maybe_real(column);
+    } else if constexpr (std::is_same_v<Value, std::optional<std::int64_t>>) {
+      value = query.maybe_number(column);
+    } else {
+      value = static_cast<Value>(query.number(column));
+    }
+    ++column;
+  });
+  return row;
+}
+
+}  // namespace moonlet

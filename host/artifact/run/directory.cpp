@@ -1,0 +1,152 @@
+#include "host/artifact/run/directory.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "host/base/id.h"
+#include "host/base/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr char kLetter = 'R';
+// The number given out last, so that nobody has to look through a million folders. Only a hint.
+constexpr std::string_view kHint = "runs/.last";
+constexpr std::uint64_t kMostRuns = 999'999'999'999;
+
+Error no_run(std::string_view id) {
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.message = "there is no run '" + printable(id, 80) + "'";
+  error.hint = "`moonlet run list` shows the runs";
+  return error;
+}
+
+std::string in(std::string_view folder, std::string_view id) {
+  return std::string(folder) + "/" + std::string(id);
+}
+
+}  // namespace
+
+Result<std::uint64_t> Runs::highest() const {
+  std::uint64_t highest = 0;
+  auto result = agent_.each("runs", [&](const Entry& entry) {
+    highest = std::max(highest, id_number(kLetter, entry.name));
+    return true;
+  });
+  if (!result) return result.error();
+  return highest;
+}
+
+// The number to try after. A hint whose run is there was true not long ago.
+Result<std::uint64_t> Runs::start() const {
+  std::uint64_t hint = 0;
+  if (auto file = agent_.read_file(kHint, 64); file.ok()) {
+    hint = id_number(kLetter, std::string_view(file->bytes).substr(0, file->bytes.find('\n')));
+  }
+  if (hint != 0 && agent_.exists(in("runs", numbered_id(kLetter, hint)))) return hint;
+  auto found = highest();
+  if (!found) return found;
+  // Ids of runs that were removed are not given out again, unless the hint is absurd.
+  constexpr std::uint64_t kPlausible = 1'000'000;
+  return hint > *found && hint - *found < kPlausible ? hint : *found;
+}
+
+// Rewritten in place, for it is no harm when it tears. Without it the next one looks through the
+// folder.
+void Runs::write_hint(std::string_view id) const {
+  auto fd = agent_.open_update(kHint);
+  if (!fd) return;
+  (void)write_all(fd->get(), std::string(id) + "\n");
+}
+
+Result<RunDir> Runs::create() const {
+  constexpr int kTries = 64;
+  auto from = start();
+  for (int round = 0; from.ok(); ++round) {
+    for (std::uint64_t number = *from + 1; number <= *from + kTries; ++number) {
+      if (number > kMostRuns) break;
+      const auto id = numbered_id(kLetter, number);
+      auto made = agent_.create_exclusive_dir(in("runs", id), Durable::kYes);
+      if (!made) return made.error();
+      if (!*made) continue;
+      auto marked = mark_live(id);
+      auto run = marked.ok() ? open(id) : Result<RunDir>(marked.error());
+      if (run.ok()) {
+        write_hint(id);
+      } else {
+        (void)mark_finished(id);
+        (void)agent_.remove_tree(in("runs", id));
+      }
+      return run;
+    }
+    if (round == 8) break;
+    from = highest();
+  }
+  if (!from) return from.error();
+  Error error;
+  error.message = "no free run id was found in " + printable(agent_.path_of("runs"));
+  error.hint = "remove the folders there whose names are far too high";
+  return error;
+}
+
+Result<RunDir> Runs::open(std::string_view id) const {
+  if (id_number(kLetter, id) == 0) return no_run(id);
+  auto dir = agent_.dir(in("runs", id));
+  // What cannot be opened at the moment may be there all the same.
+  if (!dir && dir.error().kind == ErrorKind::kInvalid && !agent_.exists(in("runs", id))) {
+    return no_run(id);
+  }
+  if (!dir) return dir.error();
+  return RunDir(std::string(id), std::move(*dir));
+}
+
+Result<std::vector<std::string>> Runs::list(std::size_t limit) const {
+  std::vector<std::uint64_t> numbers;  // a heap: the oldest of the newest on top
+  auto result = agent_.each("runs", [&](const Entry& entry) {
+    const auto number = id_number(kLetter, entry.name);
+    if (number == 0 || entry.kind != EntryKind::kDir) return true;
+    numbers.push_back(number);
+    std::push_heap(numbers.begin(), numbers.end(), std::greater<>());
+    if (numbers.size() > limit) {
+      std::pop_heap(numbers.begin(), numbers.end(), std::greater<>());
+      numbers.pop_back();
+    }
+    return true;
+  });
+  if (!result) return result.error();
+  std::sort_heap(numbers.begin(), numbers.end(), std::greater<>());
+  std::vector<std::string> ids;
+  for (auto number : numbers) ids.push_back(numbered_id(kLetter, number));
+  return ids;
+}
+
+Result<std::vector<std::string>> Runs::live() const {
+  std::vector<std::uint64_t> numbers;
+  auto result = agent_.each("live", [&](const Entry& entry) {
+    if (const auto number = id_number(kLetter, entry.name); number != 0) numbers.push_back(number);
+    return true;
+  });
+  if (!result) return result.error();
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<std::string> ids;
+  for (auto number : numbers) ids.push_back(numbered_id(kLetter, number));
+  return ids;
+}
+
+Result<void> Runs::mark_live(std::string_view id) const {
+  if (id_number(kLetter, id) == 0) return no_run(id);
+  auto fd = agent_.open_update(in("live", id));
+  if (!fd) return fd.error();
+  return agent_.sync_dir("live");
+}
+
+Result<void> Runs::mark_finished(std::string_view id) const {
+  if (id_number(kLetter, id) == 0) return no_run(id);
+  auto removed = agent_.remove_file(in("live", id));
+  if (!removed) return removed.error();
+  return {};
+}
+
+}  // namespace moonlet

@@ -1,0 +1,331 @@
+#include "host/artifact/run/git_tree.h"
+
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "host/artifact/file/dir.h"
+#include "host/base/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::size_t kSmallFile = 1 << 20;
+
+// What git, too, takes for nothing there. All else says nothing of that: to go on as without a
+// repository would be to take its state for another.
+bool is_absence(int number) {
+  return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG ||
+         number == EACCES || number == EPERM;
+}
+
+// Empty when there is nothing there.
+Result<std::string> real_path(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
+  if (is_absence(errno)) return std::string();
+  return Error::from_errno(errno, "look at", printable(path));
+}
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string joined(const std::string& folder, const std::string& path) {
+  return !path.empty() && path[0] == '/' ? path : folder + "/" + path;
+}
+
+Result<bool> is_kind(const std::string& path, mode_t kind) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0) return (info.st_mode & S_IFMT) == kind;
+  if (is_absence(errno)) return false;
+  return Error::from_errno(errno, "look at", printable(path));
+}
+
+Result<std::string> small_file(const std::string& path) {
+  auto folder = Dir::open(parent_of(path));
+  if (!folder) return folder.error();
+  auto file = folder->read_file(name_of(path), kSmallFile);
+  if (!file) return file.error();
+  return std::move(file->bytes);
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// What git itself asks of a repository, as far as it matters here.
+Result<bool> is_git_dir(const std::string& path) {
+  auto found = is_kind(path + "/HEAD", S_IFREG);
+  if (!found || !*found) return found;
+  if (found = is_kind(path + "/commondir", S_IFREG); !found || *found) return found;
+  if (found = is_kind(path + "/objects", S_IFDIR); !found || !*found) return found;
+  return is_kind(path + "/refs", S_IFDIR);
+}
+
+// The repository at a path, by where it really is; empty when there is none.
+Result<std::string> git_dir_at(const std::string& path) {
+  auto real = real_path(path);
+  if (!real || real->empty()) return real;
+  const auto found = is_git_dir(*real);
+  if (!found) return found.error();
+  return *found ? real : std::string();
+}
+
+Error damaged(const std::string& path, const std::string& why) {
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.message = printable(path) + " is damaged: " + why;
+  error.hint =
+      "run `git worktree repair` in the main work tree, or name another folder with --repo";
+  error.at = printable(path);
+  return error;
+}
+
+Error no_work_tree(const std::string& path) {
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.message = printable(path) + " is a git repository without a work tree";
+  error.hint = "name a work tree of it, or any other folder, with --repo";
+  error.at = printable(path);
+  return error;
+}
+
+// The value of core.<key>, case-insensitively, from a config file; empty when it has none.
+Result<std::string> core_value(const std::string& config, std::string_view key) {
+  const auto text = small_file(config);
+  if (!text && text.error().kind == ErrorKind::kFailed) return text.error();
+  if (!text) return std::string();
+  const auto lower = [](std::string_view part) {
+    std::string out(part);
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+  };
+  bool core = false;
+  std::string value;
+  for (std::string_view rest = *text; !rest.empty();) {
+    const auto line = trim(rest.substr(0, rest.find('\n')));
+    rest.remove_prefix(std::min(rest.size(), std::min(rest.find('\n'), rest.size() - 1) + 1));
+    const auto equals = line.find('=');
+    if (!line.empty() && line[0] == '[') {
+      core = lower(line.substr(0, line.find(']'))) == "[core";
+    } else if (core && equals != std::string_view::npos &&
+               lower(trim(line.substr(0, equals))) == key) {
+      value = trim(line.substr(equals + 1));
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+        value = value.substr(1, value.size() - 2);
+      }
+    }
+  }
+  return value;
+}
+
+// The main work tree of a repository; empty when it has none, or none that can be known.
+Result<std::string> main_work_tree(const std::string& common_dir) {
+  // A submodule's repository lies elsewhere and says where its files are.
+  const auto configured = core_value(common_dir + "/config", "worktree");
+  if (!configured) return configured;
+  if (!configured->empty()) return real_path(joined(common_dir, *configured));
+  return name_of(common_dir) == ".git" ? parent_of(common_dir) : std::string();
+}
+
+// `dot_git` is a file: of a linked work tree, of a submodule, or of a repository kept elsewhere.
+Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_git) {
+  const auto text = small_file(dot_git);
+  if (!text) return text.error();
+  constexpr std::string_view kHead = "gitdir:";
+  if (text->compare(0, kHead.size(), kHead) != 0) {
+    return damaged(dot_git, "it should begin with 'gitdir:'");
+  }
+  const std::string target(trim(std::string_view(*text).substr(kHead.size())));
+  if (target.empty() || target.size() >= PATH_MAX || target.find('\0') != std::string::npos ||
+      target.find('\n') != std::string::npos) {
+    return damaged(dot_git, "it names no folder after 'gitdir:'");
+  }
+  const auto git_dir = git_dir_at(joined(top, target));
+  if (!git_dir) return git_dir.error();
+  if (git_dir->empty()) {
+    return damaged(dot_git, "it points to '" + printable(target) + "', which is no git repository");
+  }
+  GitTree tree{top, top, *git_dir};
+  const std::string says_common = *git_dir + "/commondir";
+  const auto linked = is_kind(says_common, S_IFREG);
+  if (!linked) return linked.error();
+  if (!*linked) return tree;
+
+  const auto common = small_file(says_common);
+  if (!common) return common.error();
+  auto common_dir = git_dir_at(joined(*git_dir, std::string(trim(*common))));
+  if (!common_dir) return common_dir.error();
+  if (common_dir->empty()) return damaged(says_common, "it points to no git repository");
+  tree.common_dir = std::move(*common_dir);
+  auto main = main_work_tree(tree.common_dir);
+  if (!main) return main.error();
+  if (!main->empty()) tree.main_top = std::move(*main);
+  return tree;
+}
+
+// The work tree whose top is `at`; an empty one where none is.
+Result<GitTree> git_tree_at(const std::string& at) {
+  const auto dot_git = real_path(joined(at, ".git"));
+  if (!dot_git) return dot_git.error();
+  if (!dot_git->empty()) {
+    const auto is_file = is_kind(*dot_git, S_IFREG);
+    if (!is_file) return is_file.error();
+    if (*is_file) return follow_git_file(at, *dot_git);
+    // Git, too, passes over a .git folder that holds no repository.
+    const auto found = is_git_dir(*dot_git);
+    if (!found) return found.error();
+    if (*found) return GitTree{at, at, *dot_git};
+  }
+  const auto bare = is_git_dir(at);
+  if (!bare) return bare.error();
+  return *bare ? Result<GitTree>(no_work_tree(at)) : GitTree{};
+}
+
+std::uint32_t big_endian(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < size; ++i)
+    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+// Walks the entries of an index, which are sorted, up to where `name` would stand.
+bool index_holds(std::string_view index, std::size_t hash_size, std::string_view name) {
+  constexpr std::size_t kHeader = 12, kStat = 40;
+  if (index.size() < kHeader || index.substr(0, 4) != "DIRC") return false;
+  const std::uint32_t version = big_endian(index, 4, 4);
+  const std::uint32_t count = big_endian(index, 8, 4);
+  if (version < 2 || version > 4) return false;
+  const std::string below = std::string(name) + "/";
+  std::string path;
+  std::size_t at = kHeader;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::size_t start = at;
+    at += kStat + hash_size;
+    if (at + 4 > index.size()) return false;
+    const bool extended = (big_endian(index, at, 2) & 0x4000) != 0;
+    at += version >= 3 && extended ? 4 : 2;
+    if (version == 4) {
+      // How many bytes of the previous path to drop; each further digit counts from one.
+      std::size_t drop = 0;
+      for (bool more = true, first = true; more; first = false) {
+        if (at >= index.size()) return false;
+        const auto byte = static_cast<unsigned char>(index[at++]);
+        drop = ((first ? 0 : drop + 1) << 7) | (byte & 0x7f);
+        more = (byte & 0x80) != 0;
+        if (drop > path.size()) return false;
+      }
+      path.resize(path.size() - drop);
+    } else {
+      path.clear();
+    }
+    const auto end = index.find('\0', at);
+    if (end == std::string_view::npos) return false;
+    path += index.substr(at, end - at);
+    at = version == 4 ? end + 1 : start + ((end - start) / 8 + 1) * 8;
+    if (path == name || path.compare(0, below.size(), below) == 0) return true;
+    if (path > below) return false;
+  }
+  return false;
+}
+
+// Whether an ignore file has `line` ("/name/"), with or without its slashes.
+bool has_line(std::string_view text, std::string_view line) {
+  const auto bare = line.substr(1, line.size() - 2);
+  while (!text.empty()) {
+    auto one = trim(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(text.size(), std::min(text.find('\n'), text.size() - 1) + 1));
+    if (!one.empty() && one.front() == '/') one.remove_prefix(1);
+    if (!one.empty() && one.back() == '/') one.remove_suffix(1);
+    if (one == bare) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<GitTree> find_git_tree(const std::string& from) {
+  char resolved[PATH_MAX];
+  const bool absolute = !from.empty() && from[0] == '/';
+  if (!absolute || ::realpath(from.c_str(), resolved) == nullptr) {
+    return Error::from_errno(absolute ? errno : EINVAL, "find the folder", printable(from));
+  }
+  const std::string start = resolved;
+  struct stat info;
+  if (::stat(start.c_str(), &info) != 0)
+    return Error::from_errno(errno, "look at", printable(start));
+  if (!S_ISDIR(info.st_mode)) return Error::from_errno(ENOTDIR, "use", printable(start));
+  const dev_t device = info.st_dev;
+
+  for (std::string at = start;; at = parent_of(at)) {
+    if (::stat(at.c_str(), &info) != 0) {
+      if (is_absence(errno)) break;
+      return Error::from_errno(errno, "look at", printable(at));
+    }
+    if (info.st_dev != device) break;
+    const auto here = git_tree_at(at);
+    if (!here || !here->top.empty()) return here;
+    if (at == "/") break;
+  }
+  return GitTree{};
+}
+
+bool git_tracks(const std::string& common_dir, std::string_view name) {
+  // Names that begin with a dot stand near the start of the sorted index.
+  constexpr std::size_t kEnough = 8 << 20;
+  auto dir = Dir::open(common_dir);
+  if (!dir) return false;
+  auto index = dir->read_file("index", kEnough);
+  if (!index) return false;
+  auto config = dir->read_file("config", kSmallFile);
+  const bool sha256 = config && config->bytes.find("sha256") != std::string::npos;
+  return index_holds(index->bytes, sha256 ? 32 : 20, name);
+}
+
+Result<void> git_exclude(const GitTree& tree, std::string_view line) {
+  if (auto top = Dir::open(tree.main_top); top.ok()) {
+    auto ignore = top->read_file(".gitignore", kSmallFile);
+    if (ignore && has_line(ignore->bytes, line)) return {};
+  }
+  auto dir = Dir::open(tree.common_dir);
+  if (!dir) return dir.error();
+  // Look before locking: nearly always the line is there, and the file may be read-only then.
+  auto before = dir->read_file("info/exclude", kSmallFile);
+  if (before && has_line(before->bytes, line)) return {};
+
+  if (auto made = dir->make_dirs("info"); !made) return made;
+  auto fd = dir->open_update("info/exclude");
+  if (!fd) return fd.error();
+  const auto failure = [&](std::string_view doing) {
+    return Error::from_errno(errno, doing, printable(dir->path_of("info/exclude")));
+  };
+  while (::flock(fd->get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return failure("lock");
+  }
+  auto now = dir->read_file("info/exclude", kSmallFile);
+  if (!now) return now.error();
+  if (has_line(now->bytes, line)) return {};
+  std::string addition = now->bytes.empty() || now->bytes.back() == '\n' ? "" : "\n";
+  addition.append(line).append("\n");
+  if (::lseek(fd->get(), 0, SEEK_END) < 0) return failure("write");
+  if (const int number = write_all(fd->get(), addition); number != 0) {
+    errno = number;
+    return failure("write");
+  }
+  return {};
+}
+
+}  // namespace moonlet

@@ -1,0 +1,33 @@
+// Fills the ledger from the folders of the runs: all of it anew, or only what it does not know,
+// because a host died or could not write. Reads the runs, writes the ledger alone. One thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "host/artifact/file/dir.h"
+#include "host/artifact/ledger/ledger.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+struct LedgerFill {
+  std::uint64_t runs = 0;     ///< that were put into it
+  std::uint64_t skipped = 0;  ///< folders of runs whose record is missing or damaged
+};
+
+/// See Ledger::rebuild. `agent` is the `.agent` folder.
+Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent);
+
+/// Puts runs into the ledger that are on the disk and not in it, or that it takes for running and
+/// that have ended: a host may be killed before it tells the ledger. The cost grows with the number
+/// of such runs, and of those made since it was last asked, not with that of all.
+Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent);
+
+/// Something could not be put into the ledger: it is to be rebuilt before it is believed.
+Result<void> mark_ledger_stale(const Dir& agent);
+bool is_ledger_stale(const Dir& agent);
+/// To be called before the rebuild, so that a mark that comes meanwhile stays.
+Result<void> unmark_ledger_stale(const Dir& agent);
+
+}  // namespace moonlet

@@ -1,0 +1,86 @@
+#include "host/base/digest.h"
+
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+namespace moonlet {
+
+namespace {
+
+alignas(16) constexpr std::uint32_t kRounds[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+bool has_instructions() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return false;
+  constexpr unsigned kSsse3 = 1U << 9, kSse41 = 1U << 19, kSha = 1U << 29;
+  if ((c & kSsse3) == 0 || (c & kSse41) == 0) return false;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
+}
+
+__m128i load(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
+void store(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
+
+// The instructions want the eight words as two halves, (a b e f) and (c d g h), highest first.
+__attribute__((target("sha,ssse3,sse4.1"))) void blocks(std::uint32_t* state,
+                                                        const unsigned char* data,
+                                                        std::size_t count) {
+  const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+  const __m128i badc = _mm_shuffle_epi32(load(state), 0xb1);
+  const __m128i hgfe = _mm_shuffle_epi32(load(state + 4), 0x1b);
+  __m128i abef = _mm_alignr_epi8(badc, hgfe, 8);
+  __m128i cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
+  for (; count > 0; --count, data += 64) {
+    const __m128i abef_before = abef, cdgh_before = cdgh;
+    __m128i words[4];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      __m128i& four = words[i & 3];
+      if (i < 4) {
+        four = _mm_shuffle_epi8(load(data + 16 * i), big_endian);
+      } else {
+        const __m128i last = words[(i + 3) & 3];
+        const __m128i middle = _mm_alignr_epi8(last, words[(i + 2) & 3], 4);
+        four = _mm_add_epi32(_mm_sha256msg1_epu32(four, words[(i + 1) & 3]), middle);
+        four = _mm_sha256msg2_epu32(four, last);
+      }
+      const __m128i mixed = _mm_add_epi32(four, load(kRounds + 4 * i));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, mixed);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(mixed, 0x0e));
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+  }
+  const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
+  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+  store(state, _mm_blend_epi16(feba, dchg, 0xf0));
+  store(state + 4, _mm_alignr_epi8(dchg, feba, 8));
+}
+
+}  // namespace
+
+Sha256Blocks sha256_hardware() {
+  static const bool usable = has_instructions();
+  return usable ? blocks : nullptr;
+}
+
+}  // namespace moonlet
+
+#else
+
+namespace moonlet {
+
+Sha256Blocks sha256_hardware() { return nullptr; }
+
+}  // namespace moonlet
+
+#endif

@@ -1,0 +1,286 @@
+#include "host/base/text.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+unsigned char byte_at(std::string_view text, std::size_t at) {
+  return static_cast<unsigned char>(text[at]);
+}
+
+// The range of the second byte of a sequence, which excludes overlong forms and surrogates.
+void second_byte_range(unsigned char lead, unsigned char& low, unsigned char& high) {
+  low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+}
+
+// Bytes at the start that belong together, and whether they are a whole sequence.
+std::size_t subpart(std::string_view text, bool& whole) {
+  const unsigned char lead = byte_at(text, 0);
+  whole = lead < 0x80;
+  if (lead < 0xc2 || lead > 0xf4) return 1;
+  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  unsigned char low, high;
+  second_byte_range(lead, low, high);
+  std::size_t at = 1;
+  for (; at < size && at < text.size(); ++at) {
+    const unsigned char byte = byte_at(text, at);
+    if (byte < low || byte > high) break;
+    low = 0x80;
+    high = 0xbf;
+  }
+  whole = at == size;
+  return at;
+}
+
+std::uint32_t code_point(std::string_view sequence) {
+  const unsigned char lead = byte_at(sequence, 0);
+  std::uint32_t code = sequence.size() == 1 ? lead : lead & (0x7fU >> sequence.size());
+  for (std::size_t i = 1; i < sequence.size(); ++i)
+    code = code << 6 | (byte_at(sequence, i) & 0x3f);
+  return code;
+}
+
+// Reordering marks, invisible joiners of other scripts excepted: those carry meaning.
+bool deceives(std::uint32_t code) {
+  return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+         code == 0x200e || code == 0x200f || code == 0x061c || code == 0x2028 || code == 0x2029 ||
+         code == 0xfeff || (code >= 0xe0000 && code <= 0xe007f) ||
+         (code >= 0xfff9 && code <= 0xfffb);
+}
+
+bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && code <= 0x9f); }
+
+// Skips an escape sequence, so that "\x1b[31mred" leaves "red" and not "[31mred". `at` stands on
+// the introducer's last byte; returns the first position after the sequence.
+std::size_t after_escape(std::string_view text, std::size_t at, unsigned char kind) {
+  constexpr std::size_t kLongest = 4096;  // an unfinished one must not swallow the rest
+  const std::size_t end = std::min(text.size(), at + kLongest);
+  std::size_t next = at + 1;
+  if (kind == '[') {  // CSI: parameters, then one final byte
+    while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x40) ++next;
+    return next < text.size() && byte_at(text, next) >= 0x40 && byte_at(text, next) < 0x7f
+               ? next + 1
+               : next;
+  }
+  if (kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
+    // A string up to BEL or ST; without an end on its line only the introducer goes.
+    for (; next < end && text[next] != '\n'; ++next) {
+      if (text[next] == '\a') return next + 1;
+      if (text[next] == '\x1b' && next + 1 < text.size() && text[next + 1] == '\\') return next + 2;
+      if (text[next] == '\xc2' && next + 1 < text.size() && text[next + 1] == '\x9c')
+        return next + 2;
+    }
+    return at + 1;
+  }
+  // ESC, intermediate bytes, a final byte.
+  next = at;
+  while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x30) ++next;
+  return next < text.size() && byte_at(text, next) >= 0x30 && byte_at(text, next) < 0x7f ? next + 1
+                                                                                         : next;
+}
+
+// The C1 forms of the introducers: U+009B is ESC [ and so on.
+unsigned char c1_kind(std::uint32_t code) {
+  return code >= 0x80 && code <= 0x9f ? static_cast<unsigned char>(code - 0x40) : 0;
+}
+
+}  // namespace
+
+std::size_t utf8_sequence(std::string_view text) {
+  if (text.empty()) return 0;
+  bool whole;
+  const std::size_t size = subpart(text, whole);
+  return whole ? size : 0;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    // Eight ASCII bytes at a time: nearly all text is.
+    std::uint64_t eight = 0x80;
+    if (text.size() >= 8) std::memcpy(&eight, text.data(), 8);
+    if ((eight & 0x8080808080808080U) == 0) {
+      text.remove_prefix(8);
+      continue;
+    }
+    const std::size_t size = utf8_sequence(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+std::string to_valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    bool whole;
+    const std::size_t size = subpart(text, whole);
+    out += whole ? text.substr(0, size) : kReplacement;
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
+std::size_t json_size(std::string_view text) {
+  std::size_t size = 2;
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text[0]);
+    std::size_t length = 1;
+    if (c < 0x20) {
+      size += 6;
+    } else if (c < 0x80) {
+      size += c == '"' || c == '\\' ? 2 : 1;
+    } else {
+      length = utf8_sequence(text);
+      size += length == 0 ? 6 : length;
+      length = std::max<std::size_t>(length, 1);
+    }
+    text.remove_prefix(length);
+  }
+  return size;
+}
+
+bool looks_binary(std::string_view text) {
+  // Cut on a boundary, or a sequence that the window splits would count as malformed.
+  text = cut_end(text, 8192);
+  if (text.find('\0') != std::string_view::npos) return true;
+  std::size_t odd = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = utf8_sequence(text.substr(at));
+    const unsigned char byte = byte_at(text, at);
+    const bool usual = byte == '\n' || byte == '\r' || byte == '\t' || byte == '\f' || byte == 0x1b;
+    if (size == 0 || (byte < 0x20 && !usual)) ++odd;
+    at += std::max<std::size_t>(size, 1);
+  }
+  // Latin-1 text has a few malformed bytes, compressed data half of them.
+  return odd * 10 > text.size() * 3;
+}
+
+std::string_view cut_end(std::string_view text, std::size_t cap) {
+  if (text.size() <= cap) return text;
+  std::size_t end = cap;
+  // Step back over a sequence that the cut would split; malformed bytes are cut anywhere.
+  for (std::size_t back = 0; back < 3 && end > 0 && (byte_at(text, end) & 0xc0) == 0x80; ++back)
+    --end;
+  const std::size_t size = utf8_sequence(text.substr(end));
+  return text.substr(0, end + size > cap ? end : cap);
+}
+
+MiddleCut::MiddleCut(std::size_t cap) : cap_(cap), head_cap_(cap - cap / 3) {}
+
+void MiddleCut::feed(std::string_view chunk) {
+  total_ += chunk.size();
+  const auto room = std::min(head_cap_ - head_.size(), chunk.size());
+  head_.append(chunk.substr(0, room));
+  chunk.remove_prefix(room);
+  const std::size_t share = cap_ - head_cap_;
+  if (chunk.size() > share) {
+    tail_.clear();
+    chunk.remove_prefix(chunk.size() - share);
+  }
+  tail_.append(chunk);
+  if (tail_.size() > 2 * share) tail_.erase(0, tail_.size() - share);
+}
+
+std::string_view MiddleCut::head() const {
+  std::string_view head = head_;
+  // A sequence split at the end of the head has its other bytes in what is left out.
+  for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
+    const unsigned char byte = byte_at(head, head.size() - back);
+    if ((byte & 0xc0) == 0x80) continue;
+    const std::size_t wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
+    if (wanted > back) head.remove_suffix(back);
+    break;
+  }
+  return head;
+}
+
+std::string_view MiddleCut::tail() const {
+  std::string_view tail = tail_;
+  if (!cut()) return tail;
+  tail.remove_prefix(tail.size() - std::min(tail.size(), cap_ - head_cap_));
+  for (int i = 0; i < 3 && !tail.empty() && (byte_at(tail, 0) & 0xc0) == 0x80; ++i) {
+    tail.remove_prefix(1);
+  }
+  return tail;
+}
+
+std::string MiddleCut::text(std::string_view note) const {
+  std::string out(head());
+  if (cut()) {
+    if (!out.empty() && out.back() != '\n') out += '\n';
+    out.append("[\xe2\x80\xa6 ").append(std::to_string(total_ - kept())).append(" bytes left out");
+    if (!note.empty()) out.append(": ").append(note);
+    out += " \xe2\x80\xa6]\n";
+  }
+  return out.append(tail());
+}
+
+std::string cut_middle(std::string_view text, std::size_t cap, std::string_view note) {
+  MiddleCut cut(cap);
+  cut.feed(text);
+  return cut.text(note);
+}
+
+std::string strip_controls(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    bool whole;
+    const std::size_t size = subpart(text.substr(at), whole);
+    const std::uint32_t code = whole ? code_point(text.substr(at, size)) : 0;
+    if (!whole) {
+      // A lone byte 0x80-0x9f is a C1 control for a terminal that is not in UTF-8 mode.
+      out += kReplacement;
+    } else if (code == 0x1b && at + 1 < text.size()) {
+      const unsigned char kind = byte_at(text, at + 1);
+      at = after_escape(text, at + 1, kind);
+      continue;
+    } else if (const unsigned char kind = c1_kind(code); kind != 0 && kind >= 'P') {
+      if (kind == '[' || kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
+        at = after_escape(text, at + size - 1, kind);
+        continue;
+      }
+    } else if (code == '\n' || code == '\t' || (!is_control(code) && !deceives(code))) {
+      out += text.substr(at, size);
+    }
+    at += size;
+  }
+  return out;
+}
+
+std::string printable(std::string_view text, std::size_t cap) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    bool whole;
+    const std::size_t size = subpart(text.substr(at), whole);
+    char escape[16] = "";
+    const std::uint32_t code = whole ? code_point(text.substr(at, size)) : 0;
+    if (!whole) {
+      std::snprintf(escape, sizeof escape, "\\x%02x", byte_at(text, at));
+    } else if (code == '\n' || code == '\t' || code == '\r') {
+      std::snprintf(escape, sizeof escape, "\\%c", code == '\n' ? 'n' : code == '\t' ? 't' : 'r');
+    } else if (is_control(code) && code < 0x80) {
+      std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned>(code));
+    } else if (is_control(code) || deceives(code)) {
+      std::snprintf(escape, sizeof escape, "\\u{%x}", static_cast<unsigned>(code));
+    }
+    // A malformed sequence is shown byte by byte: the next round sees the rest of it.
+    const std::size_t step = whole ? size : 1;
+    const std::string_view shown =
+        escape[0] != 0 ? std::string_view(escape) : text.substr(at, step);
+    if (out.size() + shown.size() > cap) return out + "\xe2\x80\xa6";
+    out += shown;
+    at += step;
+  }
+  return out;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,115 @@
+// What a child is asked to be (ChildSpec) and what became of it (ChildExit): the vocabulary that
+// the host and its keeper share. Plain values; they own no process and no descriptor. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/base/result.h"
+#include "host/process/child/confine.h"
+#include "host/telemetry/secret/redact.h"
+
+namespace moonlet {
+
+/// Where one output stream of a child goes. Whatever the target, the stream is always read to its
+/// end, so that a child which floods it is never blocked by us.
+struct OutputSpec {
+  enum class Target {
+    kInline,  ///< the bytes come back in ChildExit
+    kFile,    ///< a file under the keeper's output directory, created or emptied
+    kNull,    ///< /dev/null: nothing is read, nothing is counted
+  };
+  static constexpr std::uint64_t kDefaultInlineCap = 1 << 20;
+  static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
+
+  Target target = Target::kInline;
+  std::string path;       ///< kFile: relative to that directory; its folder must exist
+  std::uint64_t cap = 0;  ///< bytes kept (head and tail); 0 is the default of the target
+
+  static OutputSpec to_inline(std::uint64_t cap = 0) { return {Target::kInline, {}, cap}; }
+  static OutputSpec to_file(std::string path, std::uint64_t cap = 0) {
+    return {Target::kFile, std::move(path), cap};
+  }
+  static OutputSpec to_null() { return {Target::kNull, {}, 0}; }
+};
+
+struct ChildSpec {
+  static constexpr std::size_t kAttemptLimit = 512;
+
+  std::string step;               ///< the step's key, for keeper.log and `moonlet ps`
+  std::string attempt;            ///< which try of the step this is, the caller's own name for it
+  std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `env` unless it has a '/'
+  /// What may be told of argv. Empty where that is all of it, and all of `cwd` may be told.
+  std::vector<std::string> told_argv;
+  std::vector<std::string> env;  ///< complete, NAME=value; MOONLET_STEP is added by the keeper
+  std::string cwd;               ///< absolute; empty is the host's own at the time of spawn()
+  int stdin_fd = -1;             ///< borrowed until spawn() returns; -1 is /dev/null
+  OutputSpec out, err;
+
+  std::int64_t wall_ms = 0;      ///< from the start; 0 is no limit
+  std::int64_t idle_ms = 0;      ///< without a byte on stdout or stderr; 0 is no limit
+  std::int64_t grace_ms = 3000;  ///< from TERM to KILL, for limits and cancel
+  std::int64_t drain_ms = 2000;  ///< from exit to end of file on its pipes, then the rest is killed
+
+  /// Its records are on disk before the exec and before its exit is told; a log that cannot be
+  /// written is kNotStarted. The files of its output are left to whoever takes from them to sync.
+  bool durable = false;
+  /// Runs on when the host dies, under the same keeper and to its own limits, and can be taken over
+  /// by the next host (Keeper::adopt). Without it the keeper ends the child as soon as its host is
+  /// gone. A host that ends in order ends it all the same.
+  bool outlives_host = false;
+  /// A cgroup of its own, where the machine allows one: nothing it forks can outrun the kill, at
+  /// the price of up to 10 ms at the start. All steps are in the run's cgroup anyway.
+  bool own_cgroup = false;
+  /// What it may touch; kNotStarted where that cannot be enforced. Nothing: all that the user may.
+  std::optional<Confinement> confinement;
+  bool watch_markers = false;   ///< scan stdout for output markers, told as they happen
+  std::vector<Secret> secrets;  ///< values that never reach a file or the host
+};
+
+/// What came out of one stream.
+struct Captured {
+  std::string text;         ///< kInline only: head, a note of the cut, tail
+  std::uint64_t total = 0;  ///< bytes that the child wrote
+  std::uint64_t kept = 0;   ///< bytes kept, the note not counted
+  bool cut = false;         ///< total exceeded the cap
+  int write_errno = 0;      ///< the first error of writing the file; 0 when all of it is there
+};
+
+struct ChildExit {
+  enum class Why {
+    kExited,      ///< by itself; `code` holds
+    kSignalled,   ///< by a signal that was not ours; `signal` holds
+    kWall,        ///< ended by its wall-clock limit
+    kIdle,        ///< ended by its idle limit
+    kCancelled,   ///< ended because the host asked
+    kLost,        ///< the keeper vanished; the outcome cannot be known, `error` says what is
+    kNotStarted,  ///< never ran; `error` says why
+  };
+
+  Why why = Why::kNotStarted;
+  int code = -1;   ///< exit status, -1 unless the process itself exited
+  int signal = 0;  ///< the signal that ended it, else 0
+  Error error;  ///< for kLost and kNotStarted; also what else went wrong, or why it was cancelled
+  Captured out, err;
+  bool drained = true;  ///< both streams reached their end before the drain deadline
+  int stragglers = 0;   ///< processes of its tree that had to be killed after it had exited
+  std::int64_t duration_ms = 0;  ///< from exec to the end of the main process
+  std::int64_t cpu_ms = 0;       ///< of the main process and what it waited for
+  std::int64_t max_rss_kb = 0;
+  int pid = 0;  ///< 0 when it never ran
+
+  bool success() const { return why == Why::kExited && code == 0; }
+};
+
+/// "exited", "signalled", "wall", "idle", "cancelled", "lost", "not_started".
+std::string_view to_string(ChildExit::Why why);
+/// The other way; nothing for any other text.
+std::optional<ChildExit::Why> why_from(std::string_view text);
+
+}  // namespace moonlet

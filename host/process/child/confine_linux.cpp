@@ -1,0 +1,217 @@
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+
+#include "host/process/child/confine.h"
+#include "host/process/child/program_files.h"
+
+namespace moonlet {
+
+namespace {
+
+// The kernel's interface, spelled out: the headers of most distributions are years behind the
+// kernels that they run on.
+constexpr long kCreateRuleset = 444, kAddRule = 445;
+constexpr std::uint32_t kAskVersion = 1;
+constexpr int kPathBeneath = 1;
+
+struct RulesetAttr {
+  std::uint64_t handled_fs, handled_net, scoped;
+};
+struct __attribute__((packed)) PathBeneathAttr {
+  std::uint64_t allowed;
+  std::int32_t parent_fd;
+};
+
+enum : std::uint64_t {
+  kExecute = 1u << 0,
+  kWriteFile = 1u << 1,
+  kReadFile = 1u << 2,
+  kReadDir = 1u << 3,
+  kMakeChar = 1u << 6,
+  kMakeBlock = 1u << 11,
+  kFirstAbi = (1u << 13) - 1,
+  kRefer = 1u << 13,
+  kTruncate = 1u << 14,
+  kIoctlDevice = 1u << 15,
+
+  kReading = kExecute | kReadFile | kReadDir,
+  kOfFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice,
+  // Not even beneath what is writable: root could make a node of the disk itself there.
+  kNeverBeneath = kMakeChar | kMakeBlock | kIoctlDevice,
+
+  kBindTcp = 1u << 0,
+  kConnectTcp = 1u << 1,
+  kScopeAbstractSockets = 1u << 0,
+  kScopeSignals = 1u << 1,
+};
+
+/// Nothing is kept in them. /dev/tty is the terminal of the child's own session, which has none.
+constexpr const char* kDevices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/tty"};
+/// Writing stirs; but not for ioctl, by which root sets what the machine takes for chance.
+constexpr const char* kRandom[] = {"/dev/random", "/dev/urandom"};
+constexpr const char* kTerminals[] = {"/dev/ptmx", "/dev/pts"};
+
+/// What programs of every kind read: themselves, their libraries, settings, certificates, names.
+/// /dev only by name (below): a disk or the user's terminal could be read there.
+constexpr const char* kSystem[] = {"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin",
+                                   "/etc", "/opt", "/proc", "/sys",
+                                   // where the programs of some distributions are
+                                   "/nix/store", "/gnu/store", "/run/current-system", "/snap",
+                                   // how names are looked up, wherever the link leads
+                                   "/etc/resolv.conf", "/run/systemd/resolve", "/run/nscd",
+                                   // how certificates are, where /etc/ssl leads there
+                                   "/var/lib/ca-certificates"};
+
+std::uint64_t rights_of(int abi) {
+  std::uint64_t rights = kFirstAbi;
+  if (abi >= 2) rights |= kRefer;
+  if (abi >= 3) rights |= kTruncate;
+  if (abi >= 5) rights |= kIoctlDevice;
+  return rights;
+}
+
+enum class Missing { kSkip, kRefuse };
+
+class Ruleset {
+ public:
+  Ruleset(Fd fd, std::uint64_t handled) : fd_(std::move(fd)), handled_(handled) {}
+
+  /// Lets `rights` at `path` and beneath, as far as they are handled and fit what is there.
+  Result<void> allow(const std::string& path, std::uint64_t rights, Missing missing) {
+    Fd place(open(path.c_str(), O_PATH | O_CLOEXEC));
+    struct stat st {};
+    if (!place || fstat(place.get(), &st) != 0) {
+      const bool gone = errno == ENOENT || errno == ENOTDIR || errno == EACCES;
+      if (gone && missing == Missing::kSkip) return {};
+      return Error::from_errno(errno, "confine the step to", path);
+    }
+    if (!S_ISDIR(st.st_mode)) rights &= kOfFiles;
+    PathBeneathAttr rule{rights & handled_, place.get()};
+    if (rule.allowed == 0) return {};
+    if (syscall(kAddRule, fd_.get(), kPathBeneath, &rule, 0) == 0) return {};
+    return Error::from_errno(errno, "confine the step to", path);
+  }
+
+  Fd take() { return std::move(fd_); }
+
+ private:
+  Fd fd_;
+  std::uint64_t handled_;
+};
+
+Result<Ruleset> create(const Confinement& confinement, int abi) {
+  RulesetAttr attr{rights_of(abi), 0, 0};
+  if (!confinement.restrict_reads) attr.handled_fs &= ~std::uint64_t{kReading};
+  if (confinement.no_network) attr.handled_net = kBindTcp | kConnectTcp;
+  if (abi >= 6) attr.scoped = kScopeAbstractSockets | kScopeSignals;
+  // An older kernel takes the longer structure as long as what it does not know is zero.
+  Fd fd(static_cast<int>(syscall(kCreateRuleset, &attr, sizeof attr, 0)));
+  if (!fd) return Error::from_errno(errno, "make the rules of the step's confinement");
+  return Ruleset(std::move(fd), attr.handled_fs);
+}
+
+Result<void> allow_devices(Ruleset& rules, const Confinement& confinement) {
+  constexpr std::uint64_t kUse = kReadFile | kWriteFile | kTruncate;
+  for (const char* path : kDevices) {
+    if (auto done = rules.allow(path, kUse | kIoctlDevice, Missing::kSkip); !done) return done;
+  }
+  for (const char* path : kRandom) {
+    if (auto done = rules.allow(path, kUse, Missing::kSkip); !done) return done;
+  }
+  if (!confinement.terminals) return {};
+  for (const char* path : kTerminals) {
+    auto done = rules.allow(path, kUse | kIoctlDevice | kReadDir, Missing::kSkip);
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<void> allow_writes(Ruleset& rules, const Confinement& confinement) {
+  for (const std::string& path : confinement.writable) {
+    if (path.empty() || path[0] != '/') {
+      return Error{ErrorKind::kInvalid, "the writable path '" + path + "' is not absolute",
+                   "name it from the root", path};
+    }
+    struct stat st {};
+    // A device that is named on its own is wanted with all that it can do.
+    const bool device = stat(path.c_str(), &st) == 0 && S_ISCHR(st.st_mode);
+    const std::uint64_t rights = device ? kOfFiles : ~std::uint64_t{kNeverBeneath};
+    if (auto done = rules.allow(path, rights, Missing::kRefuse); !done) return done;
+  }
+  return {};
+}
+
+Result<void> allow_reads(Ruleset& rules, const Confinement& confinement,
+                         const ConfinedProgram& program) {
+  std::vector<std::string> homes;
+  if (program.home != nullptr && program.home[0] == '/') homes.emplace_back(program.home);
+  if (const char* own = std::getenv("HOME"); own != nullptr && own[0] == '/') homes.push_back(own);
+
+  std::vector<std::string> places(std::begin(kSystem), std::end(kSystem));
+  for (auto& file : program_files(program.path, program.search_path, program.cwd, homes)) {
+    places.push_back(std::move(file));
+  }
+  for (const std::string& path : confinement.readable) {
+    if (path.empty() || path[0] != '/') {
+      return Error{ErrorKind::kInvalid, "the readable path '" + path + "' is not absolute",
+                   "name it from the root", path};
+    }
+    places.push_back(path);
+  }
+  for (const std::string& path : places) {
+    if (auto done = rules.allow(path, kReading, Missing::kSkip); !done) return done;
+  }
+  return rules.allow("/dev", kReadDir, Missing::kSkip);
+}
+
+Error unsupported(std::string message, std::string hint) {
+  return Error{ErrorKind::kDenied, std::move(message), std::move(hint), {}};
+}
+
+}  // namespace
+
+ConfinementSupport confinement_support() {
+  const long abi = syscall(kCreateRuleset, nullptr, 0, kAskVersion);
+  if (abi > 0) return {static_cast<int>(abi), {}};
+  switch (errno) {
+    case ENOSYS:
+      return {0, "this kernel has no Landlock (Linux 5.13 or later, built with it, has)"};
+    case EOPNOTSUPP:
+      return {0, "Landlock is switched off on this machine (lsm= on the kernel's command line)"};
+    default:
+      return {0, Error::from_errno(errno, "ask the kernel for Landlock").message};
+  }
+}
+
+Result<Fd> make_ruleset(const Confinement& confinement, const ConfinedProgram& program,
+                        const ConfinementSupport& support) {
+  if (support.abi < 1) {
+    return unsupported("the step cannot be confined: " + support.reason,
+                       "run it where Landlock is, or without confinement");
+  }
+  if (confinement.no_network && support.abi < 4) {
+    return unsupported("the step cannot be kept off the network: this kernel's Landlock (ABI " +
+                           std::to_string(support.abi) + ") knows only files",
+                       "use Linux 6.7 or later, or allow it the network");
+  }
+  auto rules = create(confinement, support.abi);
+  if (!rules) return rules.error();
+  if (auto done = allow_devices(*rules, confinement); !done) return done.error();
+  if (auto done = allow_writes(*rules, confinement); !done) return done.error();
+  if (confinement.restrict_reads) {
+    if (auto done = allow_reads(*rules, confinement, program); !done) return done.error();
+  }
+  return rules->take();
+}
+
+}  // namespace moonlet
+
+#endif

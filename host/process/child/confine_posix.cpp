@@ -1,0 +1,21 @@
+#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
+
+#include "host/process/child/confine.h"
+
+namespace moonlet {
+
+ConfinementSupport confinement_support() {
+  return {0, "this system has no Landlock; moonlet confines processes on Linux alone"};
+}
+
+Result<Fd> make_ruleset(const Confinement&, const ConfinedProgram&,
+                        const ConfinementSupport& support) {
+  return Error{ErrorKind::kDenied,
+               "the step cannot be confined: " + support.reason,
+               "run it on Linux, or without confinement",
+               {}};
+}
+
+}  // namespace moonlet
+
+#endif

@@ -1,0 +1,332 @@
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "host/process/child/spawn.h"
+
+#ifdef __GLIBC__
+// The name that no sanitizer intercepts: their wrappers expect a child that will use the runtime.
+extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
+#define MOONLET_CLONE __clone
+#else
+#define MOONLET_CLONE clone
+#endif
+
+// Between clone and exec the child runs in our memory: it makes system calls and nothing else.
+#define MOONLET_BARE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+
+namespace moonlet {
+
+namespace {
+
+enum class Stage {
+  kNone,
+  kOrphaned,
+  kDescriptor,
+  kCgroup,
+  kLimit,
+  kCwd,
+  kPrivileges,
+  kConfine,
+  kRecord,
+  kExec
+};
+
+struct Shared {
+  const SpawnRequest* request;
+  const int* fds;
+  int fd_count;
+  const std::pair<int, rlimit>* limits;
+  int limit_count;
+  pid_t parent;
+  std::size_t record_size;
+  // Written by the child, read by the parent, which sleeps until the child has execed or ended.
+  volatile Stage stage;
+  volatile int error;
+  volatile std::size_t recorded;
+};
+
+constexpr int kMostTries = 50;       // a millisecond apart, of a log that says "try again"
+constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
+
+// capset, as the kernel spells it. What most programs of root take for granted, and no more: none
+// of these reaches beyond the files and the processes that the confinement lets it have.
+constexpr std::uint32_t kCapabilityVersion = 0x20080522;
+struct CapabilityHeader {
+  std::uint32_t version;
+  int pid;
+};
+struct CapabilitySet {
+  std::uint32_t effective, permitted, inheritable;
+};
+constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // chown
+                                                    | 1u << 1    // dac_override
+                                                    | 1u << 3    // fowner
+                                                    | 1u << 4    // fsetid
+                                                    | 1u << 5    // kill
+                                                    | 1u << 6    // setgid
+                                                    | 1u << 7    // setuid
+                                                    | 1u << 8    // setpcap
+                                                    | 1u << 10   // net_bind_service
+                                                    | 1u << 13   // net_raw
+                                                    | 1u << 18   // sys_chroot
+                                                    | 1u << 29   // audit_write
+                                                    | 1u << 31,  // setfcap
+                                                0};
+
+struct KernelSigaction {
+  void* handler;
+  unsigned long flags;
+  void* restorer;
+  std::uint64_t mask;
+};
+
+MOONLET_BARE int give_up(Shared* shared, Stage stage) {
+  shared->error = errno;
+  shared->stage = stage;
+  syscall(SYS_exit_group, 127);
+  return 127;
+}
+
+// Of what root may do beyond files Landlock knows nothing: to read any process's environment, to
+// load a module, to lift the limits that say whose a process is. No exec brings it back, for the
+// process may gain no rights.
+MOONLET_BARE bool drop_capabilities() {
+  CapabilityHeader header{kCapabilityVersion, 0};
+  CapabilitySet sets[2];
+  if (syscall(SYS_capget, &header, sets) != 0) return false;
+  for (int i = 0; i < 2; ++i) {
+    sets[i].effective &= kKeptCapabilities[i];
+    sets[i].permitted &= kKeptCapabilities[i];
+    sets[i].inheritable &= kKeptCapabilities[i];
+  }
+  return syscall(SYS_capset, &header, sets) == 0;
+}
+
+MOONLET_BARE bool write_record(Shared* shared) {
+  char digits[24];
+  int at = sizeof digits;
+  auto pid = static_cast<unsigned long>(syscall(SYS_getpid));
+  do {
+    digits[--at] = static_cast<char>('0' + pid % 10);
+    pid /= 10;
+  } while (pid != 0);
+  const StartRecord& record = shared->request->record;
+  iovec parts[3] = {{const_cast<char*>(record.prefix.data()), record.prefix.size()},
+                    {digits + at, sizeof digits - static_cast<std::size_t>(at)},
+                    {const_cast<char*>(record.suffix.data()), record.suffix.size()}};
+  std::size_t size = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len;
+  std::size_t done = 0;
+  int number = 0;
+  int tries = kMostTries;
+  while (done < size && number == 0) {
+    iovec rest[3];
+    int count = 0;
+    std::size_t skip = done;
+    for (const iovec& part : parts) {
+      const std::size_t gone = skip < part.iov_len ? skip : part.iov_len;
+      skip -= gone;
+      if (gone == part.iov_len) continue;
+      rest[count++] = {static_cast<char*>(part.iov_base) + gone, part.iov_len - gone};
+    }
+    const long written = syscall(SYS_writev, record.fd, rest, count);
+    if (written > 0) {
+      done += static_cast<std::size_t>(written);
+    } else if (written < 0 && errno == EAGAIN && tries-- > 0) {
+      const long pause[2] = {0, 1000000};
+      syscall(SYS_nanosleep, pause, nullptr);
+    } else if (written == 0 || errno != EINTR) {
+      number = written < 0 ? errno : ENOSPC;
+    }
+  }
+  shared->record_size = size;
+  shared->recorded = done;
+  if (done == size) return true;
+  // A limit on file sizes also sent a signal, which waits for the mask to be lifted: forget it.
+  KernelSigaction ignore{reinterpret_cast<void*>(SIG_IGN), 0, nullptr, 0}, standard{};
+  syscall(SYS_rt_sigaction, SIGXFSZ, &ignore, nullptr, sizeof ignore.mask);
+  syscall(SYS_rt_sigaction, SIGXFSZ, &standard, nullptr, sizeof standard.mask);
+  errno = number;
+  return false;
+}
+
+MOONLET_BARE int child_main(void* arg) {
+  auto* shared = static_cast<Shared*>(arg);
+  const SpawnRequest& request = *shared->request;
+  if (request.die_with_parent) {
+    syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // The parent may have died before the call above, and then no signal comes any more.
+    if (syscall(SYS_getppid) != shared->parent) return give_up(shared, Stage::kOrphaned);
+  }
+  syscall(SYS_setsid);
+
+  KernelSigaction standard{};
+  for (int signal = 1; signal <= 64; ++signal) {
+    if ((request.reset_signals >> (signal - 1) & 1) == 0) continue;
+    syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
+  }
+  if (request.cgroup_procs_fd >= 0 && syscall(SYS_write, request.cgroup_procs_fd, "0", 1) != 1) {
+    return give_up(shared, Stage::kCgroup);
+  }
+  if (request.cwd != nullptr && syscall(SYS_chdir, request.cwd) != 0) {
+    return give_up(shared, Stage::kCwd);
+  }
+  for (int i = 0; i < shared->limit_count; ++i) {
+    if (syscall(SYS_prlimit64, 0, shared->limits[i].first, &shared->limits[i].second, nullptr) !=
+        0) {
+      return give_up(shared, Stage::kLimit);
+    }
+  }
+  if (request.ruleset_fd >= 0) {
+    // The kernel confines nobody who could leave the confinement through a set-user-ID program.
+    if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+      return give_up(shared, Stage::kPrivileges);
+    }
+    if (!drop_capabilities()) return give_up(shared, Stage::kPrivileges);
+    if (syscall(kRestrictSelf, request.ruleset_fd, 0) != 0) {
+      return give_up(shared, Stage::kConfine);
+    }
+  }
+  // Before the descriptors move, for the record's own could be among those that are replaced.
+  if (request.record.fd >= 0 && !write_record(shared) && request.record.required) {
+    return give_up(shared, Stage::kRecord);
+  }
+  for (int i = 0; i < shared->fd_count; ++i) {
+    if (syscall(SYS_dup3, shared->fds[i], i, 0) < 0) return give_up(shared, Stage::kDescriptor);
+  }
+  std::uint64_t none = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
+  syscall(SYS_execve, request.path, request.argv, request.envp);
+  return give_up(shared, Stage::kExec);
+}
+
+// A source that lies among the targets would be overwritten before its turn: move it out of the
+// way.
+class Sources {
+ public:
+  explicit Sources(const std::vector<int>& fds) : fds_(fds) {
+    int count = static_cast<int>(fds_.size());
+    for (int& fd : fds_) {
+      if (fd >= count) continue;
+      int moved = fcntl(fd, F_DUPFD_CLOEXEC, count);
+      if (moved < 0) {
+        error_ = errno;
+        return;
+      }
+      moved_.push_back(moved);
+      fd = moved;
+    }
+  }
+  ~Sources() {
+    for (int fd : moved_) close(fd);
+  }
+  Sources(const Sources&) = delete;
+  Sources& operator=(const Sources&) = delete;
+
+  const std::vector<int>& fds() const { return fds_; }
+  int error() const { return error_; }
+
+ private:
+  std::vector<int> fds_;
+  std::vector<int> moved_;
+  int error_ = 0;
+};
+
+Error describe(const Shared& shared) {
+  const SpawnRequest& request = *shared.request;
+  int number = shared.error;
+  switch (shared.stage) {
+    case Stage::kExec:
+      return exec_error(number, request.path);
+    case Stage::kCwd: {
+      Error error = Error::from_errno(number, "enter the working directory", request.cwd);
+      if (number == ENOENT) {
+        error.message = "the working directory " + std::string(request.cwd) + " does not exist";
+      }
+      return error;
+    }
+    case Stage::kRecord: {
+      Error error = Error::from_errno(number, "record the start in keeper.log");
+      error.message += "; the program was not run";
+      return error;
+    }
+    case Stage::kDescriptor:
+      return Error::from_errno(number, "set up stdin, stdout and stderr");
+    case Stage::kCgroup:
+      return Error::from_errno(number, "join the step's cgroup");
+    case Stage::kLimit:
+      return Error::from_errno(number, "set a resource limit");
+    case Stage::kPrivileges:
+      return Error::from_errno(number, "give up the rights of root");
+    case Stage::kConfine: {
+      Error error = Error::from_errno(number, "confine the process");
+      if (number == E2BIG) {
+        error.message = "too many confinements lie in each other (the kernel takes 16)";
+      }
+      error.message += "; the program was not run";
+      return error;
+    }
+    case Stage::kOrphaned:
+    case Stage::kNone:
+      break;
+  }
+  return Error{ErrorKind::kLost, "the keeper died while it started " + std::string(request.path)};
+}
+
+}  // namespace
+
+bool make_output_pipe(int& read_end, int& write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  // The other end stays blocking: it becomes the child's stdout.
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  read_end = ends[0];
+  write_end = ends[1];
+  return true;
+}
+
+SpawnResult spawn(const SpawnRequest& request) {
+  Sources sources(request.fds);
+  if (sources.error() != 0) {
+    return SpawnFailure{Error::from_errno(sources.error(), "duplicate a descriptor")};
+  }
+  Shared shared{};
+  shared.request = &request;
+  shared.fds = sources.fds().data();
+  shared.fd_count = static_cast<int>(sources.fds().size());
+  shared.limits = request.limits.data();
+  shared.limit_count = static_cast<int>(request.limits.size());
+  shared.parent = getpid();
+
+  // A handler of ours must not run in the child, where it would act on our memory.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  alignas(16) char stack[16 * 1024];
+  pid_t pid =
+      MOONLET_CLONE(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &shared);
+  int clone_error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+
+  if (pid < 0) return SpawnFailure{Error::from_errno(clone_error, "start a process")};
+  bool recorded = shared.record_size != 0 && shared.recorded == shared.record_size;
+  bool torn = shared.recorded != 0 && !recorded;
+  if (shared.stage == Stage::kNone) return Spawned{pid, recorded, torn};
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return SpawnFailure{describe(shared), pid, recorded, torn};
+}
+
+}  // namespace moonlet
+
+#endif

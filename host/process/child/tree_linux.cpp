@@ -1,0 +1,285 @@
+#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "host/process/child/tree.h"
+
+namespace moonlet {
+
+namespace {
+
+// In a pid namespace of its own with the outer /proc still mounted every number there means another
+// process. Then nothing can be seen, and nothing is signalled by what was seen.
+bool proc_is_ours() {
+  static const bool ours = [] {
+    char link[32] = {};
+    return readlink("/proc/self", link, sizeof link - 1) > 0 && std::atoi(link) == getpid();
+  }();
+  return ours;
+}
+
+constexpr int kListRounds = 5;
+constexpr std::size_t kMostAncestors = 1000;
+
+// The size read, or -1. What does not fit is left out.
+ssize_t read_small(const char* path, char* buffer, std::size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  std::size_t used = 0;
+  while (used < size - 1) {
+    ssize_t got = read(fd, buffer + used, size - 1 - used);
+    if (got <= 0) break;
+    used += static_cast<std::size_t>(got);
+  }
+  close(fd);
+  buffer[used] = '\0';
+  return static_cast<ssize_t>(used);
+}
+
+const char* proc_path(char* buffer, std::size_t size, pid_t pid, const char* file) {
+  std::snprintf(buffer, size, "/proc/%d/%s", static_cast<int>(pid), file);
+  return buffer;
+}
+
+std::uint64_t limit_value(const char* text, char** end) {
+  while (*text == ' ') ++text;
+  if (std::strncmp(text, "unlimited", 9) == 0) {
+    *end = const_cast<char*>(text) + 9;
+    return RLIM_INFINITY;
+  }
+  return std::strtoull(text, end, 10);
+}
+
+bool list_proc(std::vector<ProcessInfo>& processes) {
+  DIR* folder = opendir("/proc");
+  if (folder == nullptr) return false;
+  while (dirent* entry = readdir(folder)) {
+    char* end = nullptr;
+    long pid = std::strtol(entry->d_name, &end, 10);
+    ProcessInfo info;
+    if (pid <= 0 || *end != '\0' || !read_process(static_cast<pid_t>(pid), info)) continue;
+    processes.push_back(info);
+  }
+  closedir(folder);
+  return true;
+}
+
+bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
+  char path[48], text[4096];
+  if (read_small(proc_path(path, sizeof path, pid, "limits"), text, sizeof text) <= 0) return false;
+  const char* line = std::strstr(text, "Max realtime timeout");
+  if (line == nullptr) return false;
+  char* end = nullptr;
+  soft = limit_value(line + std::strlen("Max realtime timeout"), &end);
+  hard = limit_value(end, &end);
+  return true;
+}
+
+// Also true when that is not told.
+bool gains_no_rights(pid_t pid) {
+  char path[48], text[8192];
+  if (read_small(proc_path(path, sizeof path, pid, "status"), text, sizeof text) <= 0) return true;
+  const char* line = std::strstr(text, "\nNoNewPrivs:");
+  return line == nullptr || std::strtol(line + std::strlen("\nNoNewPrivs:"), nullptr, 10) != 0;
+}
+
+bool is_worker(pid_t pid) {
+  char path[48], text[64];
+  if (read_small(proc_path(path, sizeof path, pid, "comm"), text, sizeof text) <= 0) return false;
+  text[std::strcspn(text, "\n")] = '\0';
+  return std::strcmp(text, kWorkerName) == 0;
+}
+
+// From its parent up. False when one of them was gone before it told of its parent.
+bool read_ancestors(pid_t pid, std::vector<pid_t>& ancestors) {
+  ProcessInfo info;
+  while (ancestors.size() < kMostAncestors && read_process(pid, info)) {
+    if ((pid = info.ppid) <= 0) return true;
+    ancestors.push_back(pid);
+  }
+  return false;
+}
+
+bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
+  std::uint64_t soft = 0, hard = 0;
+  if (!read_limits(pid, soft, hard)) return false;
+  const std::uint64_t step_bits = 0xffffff;
+  Brand ours = brand_for(token, 0);
+  // The hard limit first: a moonlet inside the step has put its own mark on the soft one.
+  if ((hard & ~step_bits) == ours.hard) {
+    step = static_cast<std::uint32_t>(hard & step_bits);
+    return true;
+  }
+  if ((soft & ~step_bits) == ours.soft) {
+    step = static_cast<std::uint32_t>(soft & step_bits);
+    return true;
+  }
+  return false;
+}
+
+bool read_environment_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
+  char path[48];
+  int fd = open(proc_path(path, sizeof path, pid, "environ"), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::string text(1, '\0');
+  char buffer[16384];
+  ssize_t got;
+  while (text.size() < (4u << 20) && (got = read(fd, buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(fd);
+  std::string name(1, '\0');
+  name += kMarkName;
+  name += '=';
+  std::size_t at = text.find(name);
+  if (at == std::string::npos) return false;
+  at += name.size();
+  return mark_of(std::string_view(text).substr(at, text.find('\0', at) - at), token, step);
+}
+
+}  // namespace
+
+std::int64_t boot_clock_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+}
+
+std::string boot_id() {
+  char text[64];
+  ssize_t size = read_small("/proc/sys/kernel/random/boot_id", text, sizeof text);
+  return size >= 36 ? std::string(text, 36) : std::string();
+}
+
+bool read_process(pid_t pid, ProcessInfo& info) {
+  if (!proc_is_ours()) return false;
+  char path[48], text[1024];
+  ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
+  if (size <= 0) return false;
+  // The name in brackets may hold anything, brackets and spaces too.
+  const char* at = static_cast<const char*>(memrchr(text, ')', static_cast<std::size_t>(size)));
+  if (at == nullptr || at[1] == '\0') return false;
+  char state = at[2];
+  char* next = const_cast<char*>(at) + 3;
+  info.pid = pid;
+  info.ppid = static_cast<pid_t>(std::strtol(next, &next, 10));
+  info.pgid = static_cast<pid_t>(std::strtol(next, &next, 10));
+  info.sid = static_cast<pid_t>(std::strtol(next, &next, 10));
+  long threads = 0;
+  for (int field = 7; field < 22; ++field) {
+    long long value = std::strtoll(next, &next, 10);
+    if (field == 20) threads = static_cast<long>(value);
+  }
+  static const std::int64_t ticks = sysconf(_SC_CLK_TCK);
+  info.born_ms = std::strtoll(next, &next, 10) * 1000 / ticks;
+  // A process whose first thread has ended looks like a zombie while its other threads go on.
+  info.zombie = (state == 'Z' || state == 'X' || state == 'x') && threads <= 1;
+  return true;
+}
+
+// The brand is there also when the keeper is not any more; the ancestors also where an outer limit
+// left no room for a brand.
+bool may_be_confined_elsewhere(pid_t pid) {
+  if (pid <= 0) return false;
+  if (!gains_no_rights(pid)) return false;
+  std::uint64_t soft = 0, hard = 0;
+  rlimit own{};
+  if (!read_limits(pid, soft, hard) || getrlimit(RLIMIT_RTTIME, &own) != 0) return true;
+  if (is_brand(hard) && hard != own.rlim_max) return true;
+  std::vector<pid_t> theirs, around_us;
+  if (!read_ancestors(pid, theirs)) return true;
+  (void)read_ancestors(getpid(), around_us);
+  return std::any_of(theirs.begin(), theirs.end(), [&](pid_t ancestor) {
+    return is_worker(ancestor) &&
+           std::find(around_us.begin(), around_us.end(), ancestor) == around_us.end();
+  });
+}
+
+std::vector<ProcessInfo> list_processes() {
+  std::vector<ProcessInfo> processes;
+  pid_t newest = newest_pid();
+  for (int round = 0; round < kListRounds; ++round) {
+    processes.clear();
+    if (!list_proc(processes)) break;
+    // Names come in large batches and are looked up after that: a process may be gone by then, and
+    // its child not be among the names. So those that came meanwhile are added, until none came.
+    pid_t before = newest;
+    while ((newest = newest_pid()) > before) {
+      for (ProcessInfo info; before < newest;) {
+        if (read_process(++before, info)) processes.push_back(info);
+      }
+    }
+    if (newest == before) break;  // else the pids began anew
+  }
+  // Of two readings of one process the later one stays.
+  std::reverse(processes.begin(), processes.end());
+  std::stable_sort(processes.begin(), processes.end(),
+                   [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid < b.pid; });
+  auto same = [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid == b.pid; };
+  processes.erase(std::unique(processes.begin(), processes.end(), same), processes.end());
+  return processes;
+}
+
+pid_t newest_pid() {
+  if (!proc_is_ours()) return 0;
+  char text[128];
+  if (read_small("/proc/loadavg", text, sizeof text) <= 0) return 0;
+  const char* last = std::strrchr(text, ' ');
+  return last == nullptr ? 0 : static_cast<pid_t>(std::strtol(last, nullptr, 10));
+}
+
+bool list_own_children(std::vector<pid_t>& pids) {
+  if (!proc_is_ours()) return false;
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%ld/children",
+                static_cast<long>(syscall(SYS_gettid)));
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::string text;
+  char buffer[4096];
+  ssize_t got;
+  while ((got = read(fd, buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  close(fd);
+  const char* at = text.c_str();
+  char* end = nullptr;
+  for (long pid; (pid = std::strtol(at, &end, 10)) > 0 && end != at; at = end) {
+    pids.push_back(static_cast<pid_t>(pid));
+  }
+  return got == 0;
+}
+
+bool signal_process(const ProcessInfo& info, int signal) {
+  // What is held by a descriptor keeps its identity between the check and the signal.
+  int fd = static_cast<int>(syscall(SYS_pidfd_open, info.pid, 0u));
+  if (fd < 0) return errno == ENOSYS && same_process(info) && kill(info.pid, signal) == 0;
+  bool sent = same_process(info) && syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0u) == 0;
+  close(fd);
+  return sent;
+}
+
+std::int64_t birth_tolerance_ms() { return 0; }
+
+int brand_resource() { return RLIMIT_RTTIME; }
+
+bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
+  if (!proc_is_ours()) return false;
+  return read_brand(pid, token, step) || read_environment_mark(pid, token, step);
+}
+
+}  // namespace moonlet
+
+#endif

@@ -1,0 +1,219 @@
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "host/base/fd.h"
+#include "host/process/child/subreaper.h"
+#include "host/process/child/tree.h"
+#include "host/process/client/sweep.h"
+#include "host/process/keeper/control.h"
+#include "host/process/wire/keeper_log.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr int kPatienceMs = 3000;
+constexpr std::int64_t kAdoptMs = 10000;
+constexpr int kAdoptPauseMs = 3;
+
+// A name for the socket that fits an address whatever the length of the run's path.
+std::string socket_path(int run_dir_fd) {
+#ifdef __linux__
+  return "/proc/self/fd/" + std::to_string(run_dir_fd) + "/" + kKeeperSocketName;
+#else
+  char path[PATH_MAX];
+  if (fcntl(run_dir_fd, F_GETPATH, path) != 0) return {};
+  return std::string(path) + "/" + kKeeperSocketName;
+#endif
+}
+
+Error silent() {
+  return Error{ErrorKind::kTimeout, "the keeper does not answer",
+               "it may be stopped, or wait for a slow disk: try again in a moment",
+               kKeeperSocketName};
+}
+
+class ControlClient {
+ public:
+  /// Nothing when nobody listens there.
+  static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
+    std::string path = socket_path(run_dir_fd);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path) {
+      return Error::from_errno(ENAMETOOLONG, "connect to", kKeeperSocketName);
+    }
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    Fd fd(socket(AF_UNIX, SOCK_STREAM, 0));
+    if (!fd) return Error::from_errno(errno, "connect to", kKeeperSocketName);
+    fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+    // Where many wait already, connecting waits, too.
+    timeval patience{kPatienceMs / 1000, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      const int number = errno;
+      if (number == ENOENT || number == ECONNREFUSED) return std::unique_ptr<ControlClient>();
+      if (number == EAGAIN || number == EWOULDBLOCK) return silent();
+      return Error::from_errno(number, "connect to", kKeeperSocketName);
+    }
+    return std::unique_ptr<ControlClient>(new ControlClient(fd.release()));
+  }
+
+  Result<void> greet(int run_dir_fd) {
+    encode(out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+    auto answer = ask();
+    if (!answer && answer.error().kind == ErrorKind::kTimeout && !closed_) {
+      continue_keeper(run_dir_fd);
+      answer = ask();
+    }
+    if (!answer) return answer.error();
+    auto hello = answer->type == FrameType::kHello ? decode_hello(answer->body) : std::nullopt;
+    if (!hello) return silent();
+    if (auto error = check_protocol(*hello)) return *error;
+    hello_ = std::move(*hello);
+    return {};
+  }
+
+  /// A keeper that has been greeted; kInvalid when no keeper listens there.
+  static Result<std::unique_ptr<ControlClient>> connect_to(int run_dir_fd) {
+    auto client = dial(run_dir_fd);
+    if (!client) return client;
+    if (*client == nullptr) {
+      return Error{ErrorKind::kInvalid, "no keeper is at work in this run's directory",
+                   "the run has ended; `moonlet ps` shows what lives", kKeeperSocketName};
+    }
+    if (auto greeted = (*client)->greet(run_dir_fd); !greeted) return greeted.error();
+    return client;
+  }
+
+  /// Whoever may write the run's folder can put a socket of its own there. A host has secrets to
+  /// tell a keeper.
+  Result<void> check_keeper() const {
+    if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
+    return Error{ErrorKind::kDenied,
+                 "what answers in this run's directory belongs to a confined step of another run",
+                 "wait until that step has ended, or end it; `moonlet ps` shows what lives",
+                 kKeeperSocketName};
+  }
+
+  std::string& out() { return channel_->out(); }
+  /// Asks for something that only who may write the run's record may have done.
+  Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
+    Fd log(openat(run_dir_fd, kKeeperLogName,
+                  O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!log) return Error::from_errno(errno, "write", kKeeperLogName);
+    const std::size_t at = out().size();
+    encode_number(out(), type, number, value);
+    if (!channel_->attach(at, log.get())) {
+      return Error::from_errno(errno, "pass on", kKeeperLogName);
+    }
+    return ask();
+  }
+  const HelloFrame& hello() const { return hello_; }
+  /// It has gone without a word.
+  bool hung_up() const { return closed_ && !refused_; }
+  std::unique_ptr<Channel> release() { return std::move(channel_); }
+
+  Result<Frame> ask() {
+    while (true) {
+      auto frame = channel_->next();
+      if (!frame) return frame.error();
+      if (*frame && (*frame)->type == FrameType::kRefused) {
+        auto error = decode_refused((*frame)->body);
+        refused_ = error.has_value();
+        return error ? *error : silent();
+      }
+      if (*frame) return **frame;
+      closed_ = closed_ || !channel_->flush();
+      if (closed_) return silent();
+      pollfd ready{channel_->fd(), static_cast<short>(channel_->pending() ? POLLOUT : POLLIN), 0};
+      int count = poll(&ready, 1, kPatienceMs);
+      if (count == 0 || (count < 0 && errno != EINTR)) return silent();
+      if (count > 0 && !channel_->pending()) {
+        // What it said last is there to be read all the same.
+        closed_ = channel_->fill() != Channel::Read::kOk;
+      }
+    }
+  }
+
+ private:
+  explicit ControlClient(int fd)
+      : channel_(std::make_unique<Channel>(fd, kWorkerFrameLimit, Channel::Fds::kNone)) {}
+  std::unique_ptr<Channel> channel_;
+  HelloFrame hello_;
+  bool closed_ = false, refused_ = false;
+};
+
+Result<void> request(int run_dir_fd, FrameType type, std::uint32_t number) {
+  auto client = ControlClient::connect_to(run_dir_fd);
+  if (!client) return client.error();
+  auto answer = (*client)->command(run_dir_fd, type, number, 0);
+  if (!answer) return answer.error();
+  if (answer->type != FrameType::kDone) return silent();
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd) {
+  auto client = ControlClient::connect_to(run_dir_fd);
+  if (!client) return client.error();
+  encode_number((*client)->out(), FrameType::kStatus, 0);
+  auto answer = (*client)->ask();
+  if (!answer) return answer.error();
+  auto live = answer->type == FrameType::kLive ? decode_live(answer->body) : std::nullopt;
+  if (!live) return silent();
+  return std::move(*live);
+}
+
+Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number) {
+  return request(run_dir_fd, FrameType::kCancel, number);
+}
+
+Result<void> keeper_shutdown(int run_dir_fd) {
+  return request(run_dir_fd, FrameType::kShutdown, 0);
+}
+
+Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation) {
+  const std::int64_t give_up = boot_clock_ms() + kAdoptMs;
+  while (true) {
+    auto dialled = ControlClient::dial(run_dir_fd);
+    if (!dialled) return dialled.error();
+    if (auto& client = *dialled; client != nullptr) {
+      if (auto checked = client->check_keeper(); !checked) return checked.error();
+      auto greeted = client->greet(run_dir_fd);
+      if (!greeted && !client->hung_up()) return greeted.error();
+      if (greeted) {
+        auto answer = client->command(run_dir_fd, FrameType::kAdopt, 0,
+                                      static_cast<std::int64_t>(generation));
+        if (!answer && !client->hung_up()) return answer.error();
+        if (answer) {
+          auto adopted =
+              answer->type == FrameType::kAdopted ? decode_adopted(answer->body) : std::nullopt;
+          if (!adopted) return silent();
+          return std::optional<AdoptedKeeper>(
+              {client->release(), client->hello(), std::move(*adopted)});
+        }
+      }
+    }
+    // It may be ending, or have been started by a host that died at once, and not listen yet.
+    if (!keeper_is_alive(run_dir_fd)) return std::optional<AdoptedKeeper>();
+    if (boot_clock_ms() >= give_up) {
+      return Error{ErrorKind::kTimeout,
+                   "a keeper is at work in this run's directory, but cannot be spoken to",
+                   "try again in a moment; `moonlet ps` shows what lives", kKeeperSocketName};
+    }
+    poll(nullptr, 0, kAdoptPauseMs);
+  }
+}
+
+}  // namespace moonlet

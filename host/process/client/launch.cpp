@@ -1,0 +1,85 @@
+#include "host/process/client/launch.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "host/process/child/spawn.h"
+#include "host/process/child/tree.h"
+
+extern char** environ;
+
+namespace moonlet {
+
+namespace {
+
+bool begins(std::string_view text, std::string_view with) {
+  return text.substr(0, with.size()) == with;
+}
+
+// What the keeper itself needs; its children get theirs with each spawn.
+std::vector<char*> keeper_environment() {
+  std::vector<char*> list;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text(*entry);
+    std::string_view name = text.substr(0, text.find('='));
+    bool sanitizer = name.size() > 8 && name.substr(name.size() - 8) == "_OPTIONS" &&
+                     name.find("SAN") != std::string_view::npos;
+    if (name == kMarkName || name == "LD_LIBRARY_PATH" || name == "DYLD_LIBRARY_PATH" ||
+        begins(name, "GCOV_PREFIX") || sanitizer) {
+      list.push_back(*entry);
+    }
+  }
+  list.push_back(nullptr);
+  return list;
+}
+
+bool cgroups_wanted(const KeeperOptions& options) {
+  const char* wish = std::getenv("MOONLET_CGROUPS");
+  return options.cgroups && (wish == nullptr || std::string_view(wish) != "0");
+}
+
+}  // namespace
+
+Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+    return Error::from_errno(errno, "make a socket for the keeper");
+  }
+  Fd ours(ends[0]), theirs(ends[1]);
+  for (int fd : ends) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return Error::from_errno(errno, "open", "/dev/null");
+
+  std::vector<std::string> words{options.program};
+  words.insert(words.end(), options.prefix_args.begin(), options.prefix_args.end());
+  for (const char* word : {"--dir", "3", "--socket", "4", "--output", "5", "--run"})
+    words.emplace_back(word);
+  words.push_back(options.run_id);
+  words.emplace_back("--generation");
+  words.push_back(std::to_string(options.generation));
+  if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::vector<char*> env = keeper_environment();
+
+  SpawnRequest request;
+  request.path = options.program.c_str();
+  request.argv = argv.data();
+  request.envp = env.data();
+  request.fds = {null.get(),         null.get(),   null.get(),
+                 options.run_dir_fd, theirs.get(), options.output_dir_fd};
+  SpawnResult result = spawn(request);
+  if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
+  return LaunchedKeeper{std::move(ours), std::get<Spawned>(result).pid};
+}
+
+}  // namespace moonlet

@@ -1,0 +1,246 @@
+#include "host/process/keeper/control.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "host/base/fd.h"
+#include "host/process/child/subreaper.h"
+#include "host/process/child/tree.h"
+#include "host/process/wire/keeper_log.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::size_t kMostPeers = 16;
+constexpr std::size_t kPeerBacklog = 4u << 20;
+
+void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEXEC); }
+
+constexpr int kPatienceUs = 20000;
+
+// While it lives no call of ours blocks for long. A peer's last descriptor of a TCP connection that
+// lingers may come along with its bytes: dropping it, which the kernel does for us also when we
+// hang up without having read, waits for as long as the peer has asked for.
+class Impatience {
+ public:
+  Impatience() {
+    static const bool handled = [] {
+      struct sigaction interrupt {};
+      interrupt.sa_handler = [](int) {};
+      return sigaction(SIGALRM, &interrupt, nullptr) == 0;
+    }();
+    if (handled) set(kPatienceUs);
+  }
+  ~Impatience() { set(0); }
+  Impatience(const Impatience&) = delete;
+  Impatience& operator=(const Impatience&) = delete;
+
+ private:
+  static void set(int us) {
+    const itimerval again{{0, us}, {0, us}};
+    setitimer(ITIMER_REAL, &again, nullptr);
+  }
+};
+
+// What this process may never do here, whatever it shows.
+std::optional<Error> refusal_of(pid_t peer) {
+  if (may_descend_from_us(peer)) {
+    return Error{ErrorKind::kDenied,
+                 "a step does not command the keeper that it runs under",
+                 "do it from outside the run",
+                 {}};
+  }
+  if (may_be_confined_elsewhere(peer)) {
+    return Error{ErrorKind::kDenied,
+                 "a confined step does not command the keeper of another run",
+                 "do it from outside of that step",
+                 {}};
+  }
+  return std::nullopt;
+}
+
+bool can_write(int shown, int log_fd) {
+  const int flags = fcntl(shown, F_GETFL);
+  struct stat theirs {
+  }, log{};
+  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fstat(shown, &theirs) == 0 &&
+         fstat(log_fd, &log) == 0 && theirs.st_dev == log.st_dev && theirs.st_ino == log.st_ino;
+}
+
+}  // namespace
+
+ControlServer::ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers)
+    : loop_(loop), log_fd_(log_fd), handlers_(std::move(handlers)) {}
+
+ControlServer::~ControlServer() { close(); }
+
+Result<void> ControlServer::listen() {
+  fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (spare_fd_ < 0) spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) return Error::from_errno(errno, "make", kKeeperSocketName);
+  close_fd_on_exec(fd_);
+  fcntl(fd_, F_SETFL, O_NONBLOCK);
+  // By its bare name: the run's path may be longer than an address can be.
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, kKeeperSocketName);
+  unlink(kKeeperSocketName);
+  mode_t before = umask(0177);
+  int bound = bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  int number = errno;
+  umask(before);
+  if (bound != 0 || ::listen(fd_, 16) != 0) {
+    if (bound == 0) number = errno;
+    ::close(fd_);
+    fd_ = -1;
+    return Error::from_errno(number, "listen on", kKeeperSocketName);
+  }
+  listening_ = new uv_poll_t{};
+  listening_->data = this;
+  uv_poll_init(loop_, listening_, fd_);
+  uv_poll_start(listening_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    static_cast<ControlServer*>(poll->data)->accept_all();
+  });
+  return {};
+}
+
+void ControlServer::close() {
+  const Impatience impatient;
+  while (!open_.empty()) hang_up(*open_.front());
+  if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
+  if (fd_ < 0) return;
+  unlink(kKeeperSocketName);
+  uv_close(reinterpret_cast<uv_handle_t*>(listening_),
+           [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+  ::close(fd_);
+  fd_ = -1;
+}
+
+void ControlServer::accept_all() {
+  const Impatience impatient;
+  while (true) {
+    int fd = accept(fd_, nullptr, nullptr);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
+      // Else it would be told about them for ever.
+      ::close(spare_fd_);
+      if (int refused = accept(fd_, nullptr, nullptr); refused >= 0) ::close(refused);
+      spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+      return;
+    }
+    if (fd < 0) return;
+    close_fd_on_exec(fd);
+    // A crowd of silent peers must not keep the one away that has something to ask.
+    if (open_.size() >= kMostPeers) hang_up(*open_.front());
+    auto* peer = new Peer;
+    peer->server = this;
+    peer->channel = std::make_unique<Channel>(fd, kControlFrameLimit, Channel::Fds::kOne);
+    peer->refusal = refusal_of(peer_process(fd));
+    peer->poll.data = peer;
+    uv_poll_init(loop_, &peer->poll, fd);
+    uv_poll_start(&peer->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      auto* ready = static_cast<Peer*>(poll->data);
+      ready->server->serve(*ready);
+    });
+    open_.push_back(peer);
+  }
+}
+
+void ControlServer::serve(Peer& peer) {
+  const Impatience impatient;
+  bool alive = peer.channel->fill() == Channel::Read::kOk;
+  while (true) {
+    auto frame = peer.channel->next();
+    if (!frame) return hang_up(peer);
+    if (!*frame) break;
+    if (peer.greeted && (*frame)->type == FrameType::kAdopt) {
+      auto wish = decode_number((*frame)->body);
+      if (auto refusal = refuse_command(peer)) {
+        encode_refused(peer.channel->out(), *refusal);
+        return hang_up(peer);
+      }
+      if (!wish) return hang_up(peer);
+      return handlers_.adopt(static_cast<std::uint64_t>(wish->value), release(peer));
+    }
+    if (!answer(peer, **frame)) alive = false;
+    if (peer.channel->pending_bytes() > kPeerBacklog) return hang_up(peer);
+  }
+  if (!peer.channel->flush() || !alive) return hang_up(peer);
+  // Who does not read its answers is not read from either.
+  uv_poll_start(&peer.poll, peer.channel->pending() ? UV_WRITABLE : UV_READABLE,
+                [](uv_poll_t* poll, int, int) {
+                  auto* ready = static_cast<Peer*>(poll->data);
+                  ready->server->serve(*ready);
+                });
+}
+
+bool ControlServer::answer(Peer& peer, const Frame& frame) {
+  std::string& out = peer.channel->out();
+  if (!peer.greeted) {
+    auto hello = frame.type == FrameType::kHello ? decode_hello(frame.body) : std::nullopt;
+    if (!hello) return false;
+    if (auto error = check_protocol(*hello)) {
+      encode_refused(out, *error);
+      return false;
+    }
+    peer.greeted = true;
+    encode(out, handlers_.hello());
+    return true;
+  }
+  if (frame.type != FrameType::kStatus) {
+    if (auto refusal = refuse_command(peer)) {
+      encode_refused(out, *refusal);
+      return false;
+    }
+  }
+  switch (frame.type) {
+    case FrameType::kStatus:
+      encode(out, handlers_.live());
+      return true;
+    case FrameType::kCancel: {
+      auto number = decode_number(frame.body);
+      if (!number) return false;
+      handlers_.cancel(number->number);
+      encode_number(out, FrameType::kDone, number->number);
+      return true;
+    }
+    case FrameType::kShutdown:
+      handlers_.shutdown();
+      encode_number(out, FrameType::kDone, 0);
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::optional<Error> ControlServer::refuse_command(Peer& peer) {
+  if (peer.refusal) return peer.refusal;
+  Fd shown(peer.channel->take_fd());
+  if (shown && can_write(shown.get(), log_fd_)) return std::nullopt;
+  return Error{ErrorKind::kDenied, "who may not write the run's record does not command its keeper",
+               "do it with the same rights as who started the run", kKeeperLogName};
+}
+
+void ControlServer::hang_up(Peer& peer) {
+  peer.channel->flush();
+  release(peer);
+}
+
+std::unique_ptr<Channel> ControlServer::release(Peer& peer) {
+  open_.remove(&peer);
+  // Before the channel goes: libuv has to forget the descriptor before its number can mean another.
+  uv_close(reinterpret_cast<uv_handle_t*>(&peer.poll),
+           [](uv_handle_t* handle) { delete static_cast<Peer*>(handle->data); });
+  return std::move(peer.channel);
+}
+
+}  // namespace moonlet

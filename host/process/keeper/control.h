@@ -1,0 +1,94 @@
+// keeper.sock: where later commands ask a keeper what lives and have it end something, and where a
+// new host takes it over. Any process of the same user may connect; none can hold the worker up:
+// requests are small, answers are bounded, and whoever does not read is hung up on. But most may
+// only look, for a host could start what its own confinement forbids: one of our own steps, a
+// confined one of any other keeper, and who does not show, by a descriptor that comes along, that
+// it may write the run's record. Owns the socket file, and the worker's SIGALRM. Worker thread.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/base/result.h"
+#include "host/process/wire/channel.h"
+#include "host/process/wire/protocol.h"
+
+namespace moonlet {
+
+inline constexpr const char* kKeeperSocketName = "keeper.sock";
+
+class ControlServer {
+ public:
+  struct Handlers {
+    std::function<HelloFrame()> hello;
+    std::function<std::vector<LiveChildFrame>()> live;
+    std::function<void(std::uint32_t)> cancel;
+    std::function<void()> shutdown;
+    /// A peer that wants to be the host, and has been greeted. Dropping its channel hangs up.
+    std::function<void(std::uint64_t generation, std::unique_ptr<Channel>)> adopt;
+  };
+  /// `log_fd`, of the run's keeper.log, is borrowed.
+  ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers);
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  /// Makes keeper.sock in the current directory, in place of one that a dead keeper left. A failure
+  /// leaves the keeper without it, which costs only those commands.
+  Result<void> listen();
+  bool listening() const { return fd_ >= 0; }
+  /// Removes the socket file and hangs up on everybody.
+  void close();
+
+ private:
+  struct Peer {
+    ControlServer* server = nullptr;
+    std::unique_ptr<Channel> channel;
+    uv_poll_t poll{};
+    bool greeted = false;
+    std::optional<Error> refusal;  ///< of all but looking
+    bool closing = false;
+  };
+
+  void accept_all();
+  void serve(Peer& peer);
+  bool answer(Peer& peer, const Frame& frame);
+  std::optional<Error> refuse_command(Peer& peer);
+  void hang_up(Peer& peer);
+  std::unique_ptr<Channel> release(Peer& peer);
+
+  uv_loop_t* loop_;
+  int log_fd_;
+  Handlers handlers_;
+  int fd_ = -1;
+  int spare_fd_ = -1;
+  uv_poll_t* listening_ = nullptr;
+  std::list<Peer*> open_;
+};
+
+/// For the commands: blocking, at most a few seconds each. kInvalid when no keeper listens there.
+Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd);
+Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
+Result<void> keeper_shutdown(int run_dir_fd);
+
+/// A connection to a keeper whose host the caller has become.
+struct AdoptedKeeper {
+  std::unique_ptr<Channel> channel;  ///< may hold frames already
+  HelloFrame hello;
+  AdoptedFrame adopted;
+};
+/// Becomes the host of the keeper in this directory, in place of one with a lower generation.
+/// Nothing when none works there, nor will: one that is ending is waited for, and a sweep, too.
+/// kDenied when a host of this or a higher generation is there, or what answers is a confined step
+/// of another run's, or the caller may not write the run's record; kTimeout when neither is certain
+/// after about ten seconds.
+Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation);
+
+}  // namespace moonlet

@@ -1,0 +1,225 @@
+#include "host/process/keeper/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "host/base/clock.h"
+#include "host/base/id.h"
+#include "host/process/child/cgroup.h"
+#include "host/process/child/subreaper.h"
+#include "host/process/child/tree.h"
+#include "host/process/keeper/control.h"
+#include "host/process/keeper/worker.h"
+#include "host/process/wire/channel.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::int64_t kGuardLimitMs = 30000;
+constexpr int kGroupWaitMs = 500;
+constexpr std::int64_t kLockWaitMs = 500;
+constexpr int kFreeStops = 16;
+constexpr int kStopPauseMs = 1000;
+
+struct Arguments {
+  int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
+  std::string run_id;
+  std::uint64_t generation = 0;
+  bool cgroups = true;
+};
+
+bool parse_fd(const char* text, int& fd) {
+  const char* end = text + std::strlen(text);
+  auto parsed = std::from_chars(text, end, fd);
+  return parsed.ec == std::errc() && parsed.ptr == end && fd > 2 && fcntl(fd, F_GETFD) >= 0;
+}
+
+bool parse_number(const char* text, std::uint64_t& number) {
+  const char* end = text + std::strlen(text);
+  auto parsed = std::from_chars(text, end, number);
+  return parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+bool parse(int argc, char** argv, Arguments& arguments) {
+  for (int i = 0; i < argc; ++i) {
+    std::string_view name = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+    if (name == "--no-cgroups") {
+      arguments.cgroups = false;
+      continue;
+    }
+    if (value == nullptr) return false;
+    ++i;
+    if (name == "--dir") {
+      if (!parse_fd(value, arguments.run_dir_fd)) return false;
+    } else if (name == "--socket") {
+      if (!parse_fd(value, arguments.host_fd)) return false;
+    } else if (name == "--output") {
+      if (!parse_fd(value, arguments.output_dir_fd)) return false;
+    } else if (name == "--run") {
+      arguments.run_id = value;
+    } else if (name == "--generation") {
+      if (!parse_number(value, arguments.generation)) return false;
+    } else {
+      return false;
+    }
+  }
+  return arguments.run_dir_fd >= 0 && arguments.host_fd >= 0 && arguments.output_dir_fd >= 0;
+}
+
+int refuse(int host_fd, const Error& error) {
+  Channel host(host_fd, kHostFrameLimit, Channel::Fds::kNone);
+  encode(host.out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+  encode_refused(host.out(), error);
+  host.flush();
+  return 1;
+}
+
+// Whoever asks whether a keeper lives holds the lock for an instant, and one that ends for some
+// more. A host that was overtaken before its keeper got here must not start anything any more.
+Result<int> lock_log(const Arguments& arguments) {
+  const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
+  auto fd = open_keeper_log(arguments.run_dir_fd, true);
+  while (!fd && fd.error().kind == ErrorKind::kDenied && boot_clock_ms() < give_up) {
+    poll(nullptr, 0, 5);
+    fd = open_keeper_log(arguments.run_dir_fd, true);
+  }
+  if (!fd || arguments.generation == 0) return fd;
+  const std::uint64_t newest = glance_at_keeper_log(arguments.run_dir_fd).generation;
+  if (newest <= arguments.generation) return fd;
+  close(*fd);
+  return Error{ErrorKind::kDenied,
+               "another host has taken over the run (generation " + std::to_string(newest) + ")",
+               "leave the run to it; what was under way is on its record", kKeeperLogName};
+}
+
+// What the worker was not able to record any more.
+void record_losses(int run_dir_fd, int log_fd) {
+  auto keepers = read_keeper_log(run_dir_fd, true);
+  KeeperLogWriter log(log_fd);
+  const std::int64_t now = SystemClock().wall_ms();
+  if (keepers && !keepers->empty()) {
+    for (const auto& [number, child] : keepers->back().children) {
+      if (child.state == LoggedChild::State::kIntent) continue;
+      log.add(lost_line(number, "worker died", now));
+    }
+  }
+  log.add(end_line("worker died", now));
+  (void)log.flush(true);
+}
+
+// A worker that is stopped - by the hand of a person, or of a child that it watches over - keeps no
+// limit and answers nobody: it has to go on. One that is stopped again and again goes on once a
+// second, so that nobody's fight with it takes a processor. Of a debugger that holds it the guard
+// sees nothing: what the tracer stops is not told to the parent.
+void let_go_on(pid_t worker, int stops) {
+  if (stops > kFreeStops) poll(nullptr, 0, kStopPauseMs);
+  kill(worker, SIGCONT);
+}
+
+int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::string& cgroup) {
+  set_process_name(kGuardName);
+  int status = 0, stops = 0;
+  pid_t ended;
+  while (true) {
+    ended = waitpid(-1, &status, WUNTRACED);
+    if (ended < 0 && errno != EINTR) break;
+    if (ended != worker) continue;
+    if (!WIFSTOPPED(status)) break;
+    let_go_on(worker, ++stops);
+  }
+  const bool died = ended != worker || !WIFEXITED(status);
+  if (died) kill_cgroup(cgroup);
+  end_all_descendants(kGuardLimitMs);
+  if (died) {
+    record_losses(arguments.run_dir_fd, log_fd);
+    unlink(kKeeperSocketName);
+  }
+  remove_cgroup(cgroup, kGroupWaitMs);
+  return died ? 1 : WEXITSTATUS(status);
+}
+
+std::int64_t born_of(pid_t pid) {
+  ProcessInfo info;
+  return read_process(pid, info) ? info.born_ms : boot_clock_ms();
+}
+
+}  // namespace
+
+int keeper_main(int argc, char** argv) {
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    static constexpr char kText[] = "moonlet keeper is started by moonlet itself\n";
+    return write(STDERR_FILENO, kText, sizeof kText - 1) < 0 ? 2 : 2;
+  }
+  // Ours are known by number; what else a careless host let slip through its exec is nobody's here.
+  const auto given = {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd};
+  if (std::max(given) == 5) close_inherited_fds(6);
+  for (int fd : given) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (fchdir(arguments.run_dir_fd) != 0) {
+    return refuse(arguments.host_fd, Error::from_errno(errno, "enter the run's directory"));
+  }
+  auto log_fd = lock_log(arguments);
+  if (!log_fd) return refuse(arguments.host_fd, log_fd.error());
+  int alive[2];
+  if (pipe(alive) != 0) {
+    return refuse(arguments.host_fd, Error::from_errno(errno, "make a pipe"));
+  }
+  for (int fd : alive) fcntl(fd, F_SETFD, FD_CLOEXEC);
+
+  WorkerSetup setup;
+  setup.run_dir_fd = arguments.run_dir_fd;
+  setup.output_dir_fd = arguments.output_dir_fd;
+  setup.host_fd = arguments.host_fd;
+  setup.log_fd = *log_fd;
+  setup.guard_fd = alive[0];
+  setup.record.version = MOONLET_VERSION;
+  setup.record.log_file = identify_log(*log_fd);
+  setup.record.run_id = arguments.run_id;
+  setup.record.generation = arguments.generation;
+  setup.record.token = random_hex(8);
+  setup.record.boot_id = boot_id();
+  setup.record.guard_pid = getpid();
+  setup.record.guard_born_ms = born_of(getpid());
+  if (arguments.cgroups) setup.record.cgroup = make_run_cgroup(setup.record.token);
+  if (const char* mark = std::getenv(kMarkName.data())) setup.outer_mark = mark;
+
+  become_subreaper();
+  std::string& cgroup = setup.record.cgroup;
+  pid_t worker = cgroup.empty() ? -1 : fork_into_cgroup(cgroup);
+  const bool joins = worker < 0;
+  if (worker < 0) worker = fork();
+  if (worker < 0) {
+    remove_cgroup(cgroup);
+    return refuse(arguments.host_fd, Error::from_errno(errno, "start the keeper's worker"));
+  }
+  if (worker == 0) {
+    close(alive[1]);
+    if (joins && !cgroup.empty() && !join_cgroup(cgroup)) {
+      remove_cgroup(cgroup);
+      cgroup.clear();
+    }
+    set_process_name(kWorkerName);
+    become_subreaper();
+    setup.record.worker_pid = getpid();
+    setup.record.worker_born_ms = born_of(getpid());
+    _exit(run_worker(std::move(setup)));
+  }
+  // The host must see the end of the worker, so nobody else may hold its socket.
+  close(arguments.host_fd);
+  close(alive[0]);
+  return guard(worker, arguments, *log_fd, cgroup);
+}
+
+}  // namespace moonlet

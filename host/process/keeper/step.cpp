@@ -1,0 +1,59 @@
+#include "host/process/keeper/step.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::size_t kBufferSize = 256 * 1024;
+
+// One buffer for all streams: what is read has been taken care of before the next read.
+char* shared_buffer() {
+  static thread_local std::unique_ptr<char[]> buffer =
+      std::make_unique_for_overwrite<char[]>(kBufferSize);
+  return buffer.get();
+}
+
+}  // namespace
+
+bool Stream::start(Poller& poller, int fd, std::uint64_t key) {
+  fd_ = fd;
+  if (poller.add(fd, key)) {
+    poller_ = &poller;
+    return true;
+  }
+  int number = errno;
+  close();
+  errno = number;
+  return false;
+}
+
+std::size_t Stream::drain(std::size_t limit, Capture& capture) {
+  std::size_t total = 0;
+  while (fd_ >= 0 && total < limit) {
+    ssize_t got = read(fd_, shared_buffer(), kBufferSize);
+    if (got > 0) {
+      capture.feed({shared_buffer(), static_cast<std::size_t>(got)});
+      total += static_cast<std::size_t>(got);
+    } else if (got < 0 && errno == EINTR) {
+      continue;
+    } else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      break;
+    } else {
+      close();
+    }
+  }
+  return total;
+}
+
+void Stream::close() {
+  if (fd_ < 0) return;
+  if (poller_ != nullptr) poller_->remove(fd_);
+  ::close(fd_);
+  fd_ = -1;
+}
+
+}  // namespace moonlet

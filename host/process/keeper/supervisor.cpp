@@ -1,0 +1,234 @@
+#include "host/process/keeper/supervisor.h"
+
+#include <algorithm>
+
+#include "host/process/child/cgroup.h"
+
+namespace moonlet {
+
+namespace {
+
+// What one turn of the loop reads of one stream; the rest waits until the others had theirs.
+constexpr std::size_t kReadTurn = 512 * 1024;
+// Between a step's first bytes and their report; a step that has ended by then reports none.
+constexpr std::int64_t kNoiseMs = 50;
+// Between the end of a step and the look at processes that only it could have answered for.
+constexpr std::int64_t kStrayMs = 20;
+// Of the reserve, for keeper.log alone.
+constexpr std::uint64_t kLogShare = Reserve::kSize / 4;
+
+}  // namespace
+
+Supervisor::~Supervisor() {
+  for (auto& [number, step] : steps_) loop_.cancel(step->timer);
+  loop_.cancel(tick_);
+}
+
+void Supervisor::cancel(std::uint32_t number) {
+  auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& candidate) {
+    return candidate.frame.number == number;
+  });
+  if (queued != queue_.end()) {
+    ChildSpec& spec = queued->frame.spec;
+    EndedChild child{number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
+    child.exit.why = ChildExit::Why::kCancelled;
+    child.exit.error = Error{ErrorKind::kCancelled, "cancelled before it was started", {}, {}};
+    queue_.erase(queued);
+    listener_.exited(std::move(child));
+    return;
+  }
+  auto found = steps_.find(number);
+  if (found == steps_.end()) return;
+  begin_end(*found->second, Reason::kCancel, found->second->grace_ms);
+}
+
+void Supervisor::end_all(std::int64_t grace_ms, std::string_view because) {
+  while (!queue_.empty()) cancel(queue_.front().frame.number);
+  for (auto& [number, step] : steps_) end_one(*step, grace_ms, because);
+}
+
+void Supervisor::end_hosted(std::int64_t grace_ms) {
+  queue_.clear();
+  for (auto& [number, step] : steps_) {
+    if (!step->outlives_host) end_one(*step, grace_ms, "its host was gone");
+  }
+}
+
+void Supervisor::end_one(Step& step, std::int64_t grace_ms, std::string_view because) {
+  if (!step.ended && step.exit.why == ChildExit::Why::kNotStarted) {
+    step.exit.error = Error{ErrorKind::kCancelled, "ended because ", {}, {}};
+    step.exit.error.message += because;
+  }
+  begin_end(step, Reason::kCancel, std::min(grace_ms, step.grace_ms));
+}
+
+void Supervisor::children_ended() {
+  reap();
+  look(false);
+}
+
+// --- streams and limits
+// ----------------------------------------------------------------------------
+
+void Supervisor::drain(Step& step) {
+  std::size_t bytes = 0;
+  bytes += step.out.drain(kReadTurn, step.out_capture);
+  bytes += step.err.drain(kReadTurn, step.err_capture);
+  if (bytes == 0) return;
+  step.last_output = now();
+  if (step.noisy || step.ended) return;
+  step.noisy = true;
+  noisy_.push_back(step.number);
+  if (noise_timer_) return;
+  noise_timer_ = true;
+  loop_.after(kNoiseMs, [this] { report_output(); });
+}
+
+void Supervisor::report_output() {
+  noise_timer_ = false;
+  std::vector<std::uint32_t> numbers;
+  numbers.swap(noisy_);
+  for (std::uint32_t number : numbers) {
+    auto found = steps_.find(number);
+    if (found == steps_.end()) continue;
+    Step& step = *found->second;
+    step.noisy = false;
+    listener_.output(number, step.output());
+  }
+}
+
+void Supervisor::readable(std::uint64_t key) {
+  const auto number = static_cast<std::uint32_t>(key);
+  auto found = steps_.find(number);
+  if (found == steps_.end()) return;
+  Step& step = *found->second;
+  drain(step);
+  if (step.streams_open() || !step.ended) return;
+  if (step.tree_empty) {
+    complete(step);
+  } else if (step.phase == Step::Phase::kDraining) {
+    unsettled_.insert(number);
+    schedule_tick(0);
+  }
+}
+
+void Supervisor::arm(Step& step) {
+  loop_.cancel(step.timer);
+  std::int64_t deadline = INT64_MAX;
+  switch (step.phase) {
+    case Step::Phase::kRunning:
+      if (step.wall_ms > 0) deadline = step.started + step.wall_ms;
+      if (step.idle_ms > 0) deadline = std::min(deadline, step.last_output + step.idle_ms);
+      break;
+    case Step::Phase::kDraining:
+    case Step::Phase::kTerm:
+      deadline = step.phase_deadline;
+      break;
+    case Step::Phase::kKill:
+      break;
+  }
+  if (deadline == INT64_MAX) return;
+  const std::uint32_t number = step.number;
+  step.timer = loop_.after(deadline - now(), [this, number] { on_timer(number); });
+}
+
+void Supervisor::on_timer(std::uint32_t number) {
+  auto found = steps_.find(number);
+  if (found == steps_.end()) return;
+  Step& step = *found->second;
+  const std::int64_t time = now();
+  switch (step.phase) {
+    case Step::Phase::kRunning:
+      if (step.wall_ms > 0 && time >= step.started + step.wall_ms) {
+        begin_end(step, Reason::kWall, step.grace_ms);
+      } else if (step.idle_ms > 0 && time >= step.last_output + step.idle_ms) {
+        begin_end(step, Reason::kIdle, step.grace_ms);
+      } else {
+        arm(step);  // output came since the timer was set
+      }
+      break;
+    case Step::Phase::kDraining:
+      if (!step.streams_open()) return begin_end(step, Reason::kStraggler, step.grace_ms);
+      step.exit.drained = false;
+      if (step.tree_empty) return complete(step);
+      begin_end(step, Reason::kDrain, step.grace_ms);
+      break;
+    case Step::Phase::kTerm:
+      step.phase = Step::Phase::kKill;
+      step.kill_since = time;
+      unsettled_.insert(number);
+      schedule_tick(0);
+      break;
+    case Step::Phase::kKill:
+      break;
+  }
+}
+
+// --- completion
+// ------------------------------------------------------------------------------------
+
+void Supervisor::try_complete(Step& step) {
+  if (!step.ended || !step.tree_empty) return;
+  drain(step);
+  if (!step.streams_open()) return complete(step);
+  switch (step.phase) {
+    case Step::Phase::kRunning:
+      // Somebody outside of the tree holds its pipes; what they still write may be wanted.
+      step.phase = Step::Phase::kDraining;
+      step.phase_deadline = now() + step.drain_ms;
+      arm(step);
+      break;
+    case Step::Phase::kDraining:
+      break;
+    case Step::Phase::kTerm:
+    case Step::Phase::kKill:
+      step.exit.drained = false;
+      complete(step);
+      break;
+  }
+}
+
+void Supervisor::complete(Step& step) {
+  loop_.cancel(step.timer);
+  step.out.close();
+  step.err.close();
+  // The record of how it ended goes before what it said.
+  const auto make_room = [this](std::uint64_t bytes) {
+    return identity_.reserve->give(bytes, kLogShare);
+  };
+  step.exit.out = step.out_capture.finish(step.durable ? make_room : Capture::MakeRoom());
+  step.exit.err = step.err_capture.finish();
+  if (step.markers) step.markers->finish();
+  step.exit.pid = step.pid;
+  if (step.left_behind && step.asked) {
+    step.exit.stragglers = static_cast<int>(step.asked->size());
+  }
+  if (!step.cgroup.empty()) {
+    kill_cgroup(step.cgroup);
+    empty_cgroups_.push_back(std::move(step.cgroup));
+  }
+  // Whoever was in it may be leaving still; then it goes with the next, or with the run's.
+  std::erase_if(empty_cgroups_, [](const std::string& cgroup) { return remove_cgroup(cgroup); });
+  log_.add(exit_line(step.number, step.exit, loop_.clock().wall_ms()));
+
+  auto owned = std::move(steps_.at(step.number));
+  steps_.erase(step.number);
+  unsettled_.erase(step.number);
+  if (!step.ended) mains_.erase(step.pid);
+  listener_.exited({step.number, std::move(step.name), std::move(step.attempt),
+                    std::move(step.exit), step.durable});
+  // Processes that this step could have started may now be nobody's.
+  if (strays_) schedule_tick(kStrayMs);
+}
+
+void Supervisor::schedule_tick(std::int64_t delay_ms) {
+  if (ticking_) return;
+  ticking_ = true;
+  tick_ = loop_.after(delay_ms, [this] {
+    ticking_ = false;
+    reap();
+    look(true);
+  });
+}
+
+}  // namespace moonlet

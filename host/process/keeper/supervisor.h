@@ -1,0 +1,144 @@
+// The worker's heart: starts steps, watches over them and completes each exactly once, when its
+// main process, its streams and its whole tree are done with. Owns the steps; is the parent of all
+// of their processes and reaps whatever the kernel gives it. Knows no socket: it tells a Listener.
+// Worker thread of a process in which every child is its own to reap.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "host/artifact/file/reserve.h"
+#include "host/base/fd.h"
+#include "host/base/loop.h"
+#include "host/process/child/tree.h"
+#include "host/process/keeper/step.h"
+#include "host/process/wire/keeper_log.h"
+#include "host/process/wire/protocol.h"
+
+namespace moonlet {
+
+/// A child that has completed.
+struct EndedChild {
+  std::uint32_t number = 0;
+  std::string step, attempt;
+  ChildExit exit;
+  bool durable = false;
+};
+
+class SupervisorListener {
+ public:
+  virtual ~SupervisorListener() = default;
+  virtual void started(std::uint32_t number, pid_t pid) = 0;
+  virtual void output(std::uint32_t number, std::uint64_t bytes) = 0;
+  virtual void marker(std::uint32_t number, const Marker& marker) = 0;
+  /// Its exit record waits in the log until the next flush; tell nobody before.
+  virtual void exited(EndedChild child) = 0;
+};
+
+class Supervisor {
+ public:
+  struct Identity {
+    int output_dir_fd = -1;  ///< where files of output are made; borrowed
+    std::string token;       ///< of the run
+    std::string outer_mark;  ///< the MOONLET_STEP that the keeper itself carries
+    std::string cgroup;      ///< of the run; "" where there is none
+    int run_dir_fd = -1;     ///< on whose disk `reserve` is; borrowed, as that is
+    Reserve* reserve = nullptr;
+  };
+  /// All that is passed by reference is borrowed and outlives the supervisor.
+  Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& listener, Identity identity);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Queues a child; takes over `stdin_fd` (-1: none). A number that is in use is refused.
+  void start(StartFrame frame, int stdin_fd);
+  /// Starts some of what is queued: first the intents go to the log, then the programs run. True
+  /// when more is queued.
+  bool commit();
+  void cancel(std::uint32_t number);
+  /// Asks everything to end: TERM, at most `grace_ms`, KILL. `because` goes into their exits.
+  void end_all(std::int64_t grace_ms, std::string_view because);
+  /// The host that asked for all this is gone: ends, as end_all() does, what is not to outlive it.
+  /// What is still queued is forgotten, as if it had never been asked for.
+  void end_hosted(std::int64_t grace_ms);
+
+  std::size_t live() const { return steps_.size() + queue_.size(); }
+  std::vector<LiveChildFrame> list_live() const;
+
+ private:
+  struct Queued {
+    StartFrame frame;
+    Fd stdin_fd;
+  };
+  struct Orphan {
+    std::int64_t born_ms;
+    std::uint32_t step;
+  };
+  using Members = std::vector<const TreeMember*>;
+  enum class Reason { kWall, kIdle, kCancel, kStraggler, kDrain };
+
+  // starting: supervisor_start.cpp
+  void launch(Queued& queued);
+  void not_started(StartFrame& frame, Error error);
+  Result<void> record_intents(std::size_t count);
+  Result<void> open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]);
+  std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
+
+  // watching
+  void readable(std::uint64_t key);
+  void drain(Step& step);
+  void arm(Step& step);
+  void on_timer(std::uint32_t number);
+  void report_output();
+
+  // ending: supervisor_end.cpp
+  void children_ended();
+  bool reap();
+  void main_ended(Step& step, int status, const struct rusage& usage);
+  void settle_clean(std::vector<std::uint32_t>& numbers);
+  bool no_orphans();
+  bool alone_since(const Step& step, pid_t newest) const;
+  void look(bool strays_too);
+  std::vector<TreeMember> snapshot();
+  std::uint32_t attribute(const ProcessInfo& info);
+  void judge(Step& step, const Members& members, bool settled);
+  void end_strays(const std::vector<TreeMember>& tree);
+  void begin_end(Step& step, Reason reason, std::int64_t grace_ms);
+  void end_one(Step& step, std::int64_t grace_ms, std::string_view because);
+  void ask_to_end(Step& step, const Members& members);
+  void kill_tree(Step& step, const Members& members);
+  void try_complete(Step& step);
+  void complete(Step& step);
+  void schedule_tick(std::int64_t delay_ms);
+  std::int64_t now() const { return loop_.clock().monotonic_ms(); }
+
+  Loop& loop_;
+  KeeperLogWriter& log_;
+  SupervisorListener& listener_;
+  Identity identity_;
+  Fd null_;
+  Poller poller_;
+  std::deque<Queued> queue_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
+  std::unordered_map<pid_t, Step*> mains_;  // of those whose main process was not reaped
+  std::unordered_map<pid_t, Orphan> orphans_;
+  std::unordered_set<std::uint32_t> unsettled_;  // their tree must be looked at
+  std::vector<std::string> empty_cgroups_;
+  bool strays_ = false;  // processes were seen that no running step answers for
+  std::vector<std::uint32_t> noisy_;
+  bool noise_timer_ = false;
+  bool ticking_ = false;
+  Loop::TimerId tick_{};
+  std::uint64_t spawned_ = 0;  // processes made, also those that did not get to run
+  std::vector<Secret> redactor_secrets_;
+  std::shared_ptr<const Redactor> redactor_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,340 @@
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "host/process/child/cgroup.h"
+#include "host/process/keeper/supervisor.h"
+
+namespace moonlet {
+
+namespace {
+
+// Who has closed its streams is often about to end: it gets this long before it counts as left.
+constexpr std::int64_t kSettleMs = 20;
+// What a finished step left behind is asked to go for this long at most.
+constexpr std::int64_t kStragglerGraceMs = 500;
+// What a step's tree resists SIGKILL for: a broken disk or a foreign user. Then it is given up.
+constexpr std::int64_t kKillLimitMs = 10000;
+// Looks in one turn of the loop. A chain of forks lives on our pauses, others on our turns.
+constexpr int kLooks = 12;
+constexpr std::int64_t kTickMs = 1;
+constexpr std::int64_t kSlowTickMs = 50;
+// Pids that are looked at one by one before the whole of /proc is.
+constexpr pid_t kFewPids = 48;
+// While a step is this young the pids have hardly come round.
+constexpr std::int64_t kYoungMs = 10000;
+
+std::int64_t milliseconds(const timeval& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_usec / 1000;
+}
+
+std::int64_t kilobytes(long max_rss) {
+#ifdef __APPLE__
+  return max_rss / 1024;
+#else
+  return max_rss;
+#endif
+}
+
+}  // namespace
+
+// --- reaping
+// ---------------------------------------------------------------------------------------
+
+// True when somebody went who was no step's main process: the tree is not what a snapshot before
+// this showed.
+bool Supervisor::reap() {
+  bool orphan_gone = false;
+  int status = 0;
+  rusage usage{};
+  for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+    auto main = mains_.find(pid);
+    if (main != mains_.end()) {
+      main_ended(*main->second, status, usage);
+    } else {
+      orphans_.erase(pid);
+      orphan_gone = true;
+    }
+  }
+  if (!orphan_gone) return false;
+  for (const auto& [number, step] : steps_) {
+    if (step->ended && (step->phase == Step::Phase::kTerm || step->settling)) {
+      unsettled_.insert(number);
+    }
+  }
+  return true;
+}
+
+void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
+  mains_.erase(step.pid);
+  step.ended = true;
+  ChildExit& exit = step.exit;
+  if (WIFSIGNALED(status)) {
+    exit.signal = WTERMSIG(status);
+  } else {
+    exit.code = WEXITSTATUS(status);
+  }
+  // A limit or a cancel that came first stays the reason.
+  if (exit.why == ChildExit::Why::kNotStarted) {
+    exit.why = exit.signal != 0 ? ChildExit::Why::kSignalled : ChildExit::Why::kExited;
+  }
+  exit.duration_ms = now() - step.started;
+  exit.cpu_ms = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
+  exit.max_rss_kb = kilobytes(usage.ru_maxrss);
+  drain(step);
+  unsettled_.insert(step.number);
+}
+
+// --- is anybody left?
+// ------------------------------------------------------------------------------
+
+// True when nobody on the whole machine has made a process since this step began, but we.
+bool Supervisor::alone_since(const Step& step, pid_t newest) const {
+  return newest >= step.pid && now() - step.started < kYoungMs &&
+         static_cast<std::uint64_t>(newest - step.pid) == spawned_ - step.spawned_as;
+}
+
+// True when every child of ours is the main process of a step. Costs a file where the kernel lists
+// our children, else a look at all processes.
+bool Supervisor::no_orphans() {
+  std::vector<pid_t> children;
+  if (!list_own_children(children)) {
+    const pid_t self = getpid();
+    for (const auto& process : list_processes()) {
+      if (process.ppid == self && !process.zombie) children.push_back(process.pid);
+    }
+  }
+  return std::all_of(children.begin(), children.end(),
+                     [&](pid_t pid) { return mains_.count(pid) != 0; });
+}
+
+// Completes, of the steps whose main process has ended, those that clearly left nobody behind. What
+// is left of a tree hangs on an orphan, and orphans are children of ours.
+void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
+  const pid_t newest = newest_pid();
+  const pid_t self = getpid();
+  enum { kUnknown, kNone, kSome } orphans = kUnknown;
+  auto clean = [&](const Step& step) {
+    if (alone_since(step, newest)) return true;
+    if (newest > step.pid && newest - step.pid <= kFewPids && now() - step.started < kYoungMs) {
+      ProcessInfo info;
+      for (pid_t pid = step.pid + 1; pid <= newest; ++pid) {
+        if (mains_.count(pid) == 0 && read_process(pid, info) && info.ppid == self &&
+            !info.zombie) {
+          return false;
+        }
+      }
+      return true;
+    }
+    if (orphans == kUnknown) orphans = no_orphans() ? kNone : kSome;
+    return orphans == kNone;
+  };
+  std::vector<std::uint32_t> candidates;
+  for (std::uint32_t number : numbers) {
+    const Step& step = *steps_.at(number);
+    if (step.ended && clean(step)) candidates.push_back(number);
+  }
+  // An orphan may have gone and left a child while we looked: then this look proves nothing.
+  if (candidates.empty() || reap()) return;
+  for (std::uint32_t number : candidates) {
+    unsettled_.erase(number);
+    numbers.erase(std::find(numbers.begin(), numbers.end(), number));
+    Step& step = *steps_.at(number);
+    step.tree_empty = true;
+    try_complete(step);
+  }
+}
+
+std::uint32_t Supervisor::attribute(const ProcessInfo& info) {
+  auto known = orphans_.find(info.pid);
+  if (known != orphans_.end() && known->second.born_ms == info.born_ms) return known->second.step;
+  std::uint32_t step = 0;
+  if (!read_mark(info.pid, identity_.token, step)) return 0;
+  orphans_[info.pid] = {info.born_ms, step};
+  return step;
+}
+
+std::vector<TreeMember> Supervisor::snapshot() {
+  TreeOwners owners;
+  for (const auto& [number, step] : steps_) {
+    if (!step->ended) owners.mains.emplace(step->pid, number);
+    // A session keeps its number from being given away, so it still means this step.
+    if (!step->ended || mains_.count(step->pid) == 0) owners.groups[step->pid] = number;
+  }
+  owners.attribute = [this](const ProcessInfo& info) { return attribute(info); };
+  return find_tree(list_processes(), getpid(), owners);
+}
+
+// --- looking and acting
+// ----------------------------------------------------------------------------
+
+void Supervisor::look(bool strays_too) {
+  strays_too = strays_too && strays_;
+  for (int round = 0; round < kLooks && (strays_too || !unsettled_.empty()); ++round) {
+    std::vector<std::uint32_t> numbers(unsettled_.begin(), unsettled_.end());
+    if (!numbers.empty()) settle_clean(numbers);
+    if (numbers.empty() && !strays_too) continue;
+    strays_too = false;
+
+    std::unordered_set<std::uint32_t> had_ended;
+    for (std::uint32_t number : numbers) {
+      if (steps_.at(number)->ended) had_ended.insert(number);
+    }
+    std::vector<TreeMember> tree = snapshot();
+    std::unordered_map<std::uint32_t, Members> members;
+    for (const auto& member : tree) {
+      if (!member.info.zombie) members[member.step].push_back(&member);
+    }
+    const bool moved = reap();
+    bool stale = false;
+    for (std::uint32_t number : numbers) {
+      auto found = steps_.find(number);
+      if (found == steps_.end()) continue;
+      // Its main process went after the snapshot, which shows it alive: look again.
+      if (found->second->ended && had_ended.count(number) == 0) {
+        stale = true;
+      } else {
+        judge(*found->second, members[number], !moved);
+      }
+    }
+    end_strays(tree);
+    if (!moved && !stale && !reap()) break;
+  }
+  if (unsettled_.empty()) return;
+  std::int64_t longest = 0;
+  for (std::uint32_t number : unsettled_) {
+    const Step& step = *steps_.at(number);
+    if (step.phase == Step::Phase::kKill) longest = std::max(longest, now() - step.kill_since);
+  }
+  schedule_tick(std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs));
+}
+
+// `members` is what a snapshot showed; `settled` says that nobody went while it was taken, so that
+// nothing can have slipped through it.
+void Supervisor::judge(Step& step, const Members& members, bool settled) {
+  using Phase = Step::Phase;
+  const bool others = std::any_of(members.begin(), members.end(), [&](const TreeMember* member) {
+    return step.ended || member->info.pid != step.pid;
+  });
+  if (step.phase == Phase::kKill) {
+    kill_tree(step, members);
+    if (now() - step.kill_since > kKillLimitMs) {
+      step.exit.error = Error{ErrorKind::kFailed,
+                              std::to_string(std::max<std::size_t>(members.size(), 1)) +
+                                  " processes of the step could not be killed",
+                              "look at them with `moonlet ps`; another user may own them",
+                              {}};
+      return complete(step);
+    }
+  }
+  if (step.ended && others && !step.reaped_logged) {
+    step.reaped_logged = true;
+    log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
+  }
+  if (!step.ended) {
+    if (step.phase != Phase::kTerm) return;
+    ask_to_end(step, members);
+    unsettled_.erase(step.number);
+    return;
+  }
+  if (!others) {
+    if (!settled) return;
+    unsettled_.erase(step.number);
+    step.tree_empty = true;
+    return try_complete(step);
+  }
+  switch (step.phase) {
+    case Phase::kRunning:
+    case Phase::kDraining:
+      if (!step.streams_open()) {
+        if (step.settling) break;  // its timer decides
+        step.settling = true;
+        step.phase = Phase::kDraining;
+        step.phase_deadline = now() + kSettleMs;
+        arm(step);
+        break;
+      }
+      if (step.phase == Phase::kRunning) {
+        step.phase = Phase::kDraining;
+        step.phase_deadline = now() + step.drain_ms;
+        arm(step);
+      }
+      break;
+    case Phase::kTerm:
+      ask_to_end(step, members);
+      break;
+    case Phase::kKill:
+      return;
+  }
+  unsettled_.erase(step.number);
+}
+
+void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
+  using Phase = Step::Phase;
+  using Why = ChildExit::Why;
+  if (step.phase == Phase::kKill) return;
+  const std::int64_t deadline = now() + grace_ms;
+  if (step.phase == Phase::kTerm) {
+    step.phase_deadline = std::min(step.phase_deadline, deadline);
+    return arm(step);
+  }
+  if (!step.ended) {
+    step.exit.why = reason == Reason::kWall   ? Why::kWall
+                    : reason == Reason::kIdle ? Why::kIdle
+                                              : Why::kCancelled;
+    // At once and with one signal what is in its group; the next look finds the others.
+    step.group_asked = true;
+    kill(-step.pid, SIGTERM);
+    kill(-step.pid, SIGCONT);
+  } else {
+    step.left_behind = true;
+    if (reason != Reason::kCancel) grace_ms = std::min(grace_ms, kStragglerGraceMs);
+  }
+  step.phase = Phase::kTerm;
+  step.phase_deadline = now() + grace_ms;
+  unsettled_.insert(step.number);
+  arm(step);
+  schedule_tick(0);
+}
+
+void Supervisor::ask_to_end(Step& step, const Members& members) {
+  if (!step.asked) step.asked = std::make_unique<std::unordered_set<pid_t>>();
+  for (const TreeMember* member : members) {
+    if (step.group_asked && member->info.pgid == step.pid) continue;
+    if (!step.asked->insert(member->info.pid).second) continue;
+    signal_process(member->info, SIGTERM);
+    // A stopped process gets the TERM only once it goes on.
+    signal_process(member->info, SIGCONT);
+  }
+}
+
+void Supervisor::kill_tree(Step& step, const Members& members) {
+  if (!step.cgroup.empty()) kill_cgroup(step.cgroup);
+  if (!step.ended) kill(-step.pid, SIGKILL);
+  for (const TreeMember* member : members) {
+    if (!step.asked) step.asked = std::make_unique<std::unordered_set<pid_t>>();
+    step.asked->insert(member->info.pid);
+    if (!signal_process(member->info, SIGKILL)) continue;
+    // It is alive, so the group is still the step's: one signal ends those that fork faster than we
+    // can look.
+    if (step.ended && member->info.pgid == step.pid) kill(-step.pid, SIGKILL);
+  }
+}
+
+void Supervisor::end_strays(const std::vector<TreeMember>& tree) {
+  strays_ = false;
+  for (const auto& member : tree) {
+    if (member.info.zombie || steps_.count(member.step) != 0) continue;
+    bool ours =
+        member.step == 0 && std::any_of(steps_.begin(), steps_.end(), [&](const auto& entry) {
+          return entry.second->born_ms <= member.info.born_ms + 20;
+        });
+    strays_ = true;
+    if (!ours) signal_process(member.info, SIGKILL);
+  }
+}
+
+}  // namespace moonlet

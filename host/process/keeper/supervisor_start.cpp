@@ -1,0 +1,305 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "host/process/child/cgroup.h"
+#include "host/process/child/spawn.h"
+#include "host/process/keeper/supervisor.h"
+
+namespace moonlet {
+
+namespace {
+
+// Enough to share one write and one sync, few enough that exits are not kept waiting.
+constexpr std::size_t kBatch = 16;
+
+constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
+// What the worker handles or ignores; keeper_main() has put all others back to their default.
+constexpr std::uint64_t kOurSignals = bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) |
+                                      bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGALRM);
+
+constexpr std::size_t kMarkerBudget = 1u << 20;
+
+std::size_t size_of(const Marker& marker) {
+  std::size_t size = 64 + marker.text.size();
+  for (const auto& option : marker.options) size += 8 + option.size();
+  for (const auto& file : marker.files) size += 16 + file.path.size() + file.change.size();
+  return size;
+}
+
+std::vector<char*> pointers(std::string& strings, std::uint32_t count, std::size_t more) {
+  std::vector<char*> list;
+  list.reserve(count + more + 1);
+  for (std::size_t at = 0; at < strings.size(); at = strings.find('\0', at) + 1) {
+    list.push_back(strings.data() + at);
+  }
+  return list;
+}
+
+bool is_named(const char* entry, std::string_view name) {
+  std::string_view text(entry);
+  return text.size() > name.size() && text.substr(0, name.size()) == name &&
+         text[name.size()] == '=';
+}
+
+const char* value_of(const std::vector<char*>& env, std::string_view name) {
+  for (const char* entry : env) {
+    if (entry != nullptr && is_named(entry, name)) return entry + name.size() + 1;
+  }
+  return nullptr;
+}
+
+// The descriptor limit that we were started with, for programs that cannot bear a greater one.
+const rlimit& inherited_file_limit() {
+  static const rlimit limit = [] {
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    rlimit raised = before;
+    raised.rlim_cur = raised.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &raised);
+    return before;
+  }();
+  return limit;
+}
+
+std::vector<std::pair<int, rlimit>> child_limits(const std::string& token, std::uint32_t number) {
+  std::vector<std::pair<int, rlimit>> limits;
+  const rlimit& files = inherited_file_limit();
+  if (files.rlim_cur != files.rlim_max) limits.emplace_back(RLIMIT_NOFILE, files);
+  static const rlimit time = [] {
+    rlimit inherited{0, 0};
+    if (brand_resource() >= 0) getrlimit(brand_resource(), &inherited);
+    return inherited;
+  }();
+  Brand brand = brand_for(token, number);
+  // Inside a step of another moonlet the hard limit is that one's mark, and stays.
+  const bool nested = time.rlim_max != RLIM_INFINITY;
+  if (nested && time.rlim_max < brand.soft) return limits;
+  limits.emplace_back(brand_resource(), rlimit{brand.soft, nested ? time.rlim_max : brand.hard});
+  return limits;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& listener,
+                       Identity identity)
+    : loop_(loop),
+      log_(log),
+      listener_(listener),
+      identity_(std::move(identity)),
+      null_(open("/dev/null", O_RDWR | O_CLOEXEC)),
+      poller_(loop.raw(),
+              {[this](std::uint64_t key) { readable(key); }, [this] { children_ended(); }}) {
+  inherited_file_limit();
+}
+
+void Supervisor::start(StartFrame frame, int stdin_fd) {
+  Queued queued{std::move(frame), Fd(stdin_fd)};
+  std::uint32_t number = queued.frame.number;
+  bool taken = number == 0 || steps_.count(number) != 0 ||
+               std::any_of(queue_.begin(), queue_.end(),
+                           [&](const Queued& other) { return other.frame.number == number; });
+  // Not told: an answer would complete the child that rightly has the number.
+  if (!taken) queue_.push_back(std::move(queued));
+}
+
+// Those of the next `count` in the queue. Where the end of one would find no room any more, that is
+// the time to say so: nothing has been paid yet.
+Result<void> Supervisor::record_intents(std::size_t count) {
+  std::string intents;
+  bool durable = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    const StartFrame& frame = queue_[i].frame;
+    const ChildSpec& spec = frame.spec;
+    intents += intent_line(frame.number, spec.step, spec.attempt, frame.told);
+    durable = durable || spec.durable;
+  }
+  Result<void> room;
+  if (durable) room = identity_.reserve->fill(identity_.run_dir_fd);
+  auto recorded = log_.append(intents, durable);
+  return recorded ? room : recorded;
+}
+
+bool Supervisor::commit() {
+  std::size_t count = std::min(queue_.size(), kBatch);
+  if (count == 0) return false;
+  auto recorded = record_intents(count);
+  for (; count > 0; --count) {
+    Queued queued = std::move(queue_.front());
+    queue_.pop_front();
+    if (!recorded && queued.frame.spec.durable) {
+      Error error = recorded.error();
+      error.message += "; '" + queued.frame.spec.step + "' was not started";
+      not_started(queued.frame, std::move(error));
+    } else {
+      launch(queued);
+    }
+  }
+  return !queue_.empty();
+}
+
+void Supervisor::not_started(StartFrame& frame, Error error) {
+  ChildSpec& spec = frame.spec;
+  EndedChild child{frame.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
+  child.exit.why = ChildExit::Why::kNotStarted;
+  child.exit.error = std::move(error);
+  ChildExit told = child.exit;
+  if (!frame.tells_all) {
+    // Its words may name the program or the folder.
+    told.error.message =
+        "it could not be started; the log does not tell more, for a secret is in it";
+    told.error.hint.clear();
+    told.error.at.clear();
+  }
+  log_.add(exit_line(child.number, told, loop_.clock().wall_ms()));
+  listener_.exited(std::move(child));
+}
+
+std::shared_ptr<const Redactor> Supervisor::redactor_for(const std::vector<Secret>& secrets) {
+  if (secrets.empty()) return nullptr;
+  auto same = [](const Secret& a, const Secret& b) {
+    return a.name == b.name && a.value == b.value;
+  };
+  if (!redactor_ || !std::equal(secrets.begin(), secrets.end(), redactor_secrets_.begin(),
+                                redactor_secrets_.end(), same)) {
+    redactor_ = std::make_shared<const Redactor>(secrets, std::vector<std::string>{});
+    redactor_secrets_ = secrets;
+  }
+  return redactor_;
+}
+
+Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]) {
+  auto redactor = redactor_for(spec.secrets);
+  struct Part {
+    const OutputSpec& spec;
+    Stream& stream;
+    Capture& capture;
+  } parts[2] = {{spec.out, step.out, step.out_capture}, {spec.err, step.err, step.err_capture}};
+  for (int i = 0; i < 2; ++i) {
+    Part& part = parts[i];
+    if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) return opened;
+    if (part.spec.target == OutputSpec::Target::kNull) continue;
+    part.capture.redact(redactor);
+    int read_end = -1;
+    if (!make_output_pipe(read_end, ends[i])) return Error::from_errno(errno, "make a pipe");
+    if (!part.stream.start(poller_, read_end, step.number)) {
+      return Error::from_errno(errno, "watch a pipe");
+    }
+  }
+  if (spec.watch_markers && step.out.is_open()) {
+    step.markers = std::make_unique<MarkerScanner>([this, &step](const Marker& marker) {
+      // Their author may be hostile, and the host slow.
+      step.marker_bytes += size_of(marker);
+      if (step.marker_bytes <= kMarkerBudget) listener_.marker(step.number, marker);
+    });
+    step.out_capture.tap(
+        [scanner = step.markers.get()](std::string_view bytes) { scanner->feed(bytes); });
+  }
+  return {};
+}
+
+void Supervisor::launch(Queued& queued) {
+  StartFrame& frame = queued.frame;
+  ChildSpec& spec = frame.spec;
+  auto owned = std::make_unique<Step>();
+  Step& step = *owned;
+  step.number = frame.number;
+  step.durable = spec.durable;
+  step.outlives_host = spec.outlives_host;
+
+  std::vector<char*> argv = pointers(frame.argv, frame.argc, 0);
+  argv.push_back(nullptr);
+  std::vector<char*> env = pointers(frame.env, frame.envc, 1);
+  env.erase(std::remove_if(env.begin(), env.end(),
+                           [](char* entry) { return is_named(entry, kMarkName); }),
+            env.end());
+  std::string mark =
+      std::string(kMarkName) + "=" + mark_value(identity_.token, step.number, identity_.outer_mark);
+  env.push_back(mark.data());
+  env.push_back(nullptr);
+
+  const char* path_variable = value_of(env, "PATH");
+  auto program = find_program(argv[0], path_variable, spec.cwd);
+  if (!program) return not_started(frame, program.error());
+
+  Fd ruleset;
+  if (spec.confinement) {
+    auto made =
+        make_ruleset(*spec.confinement, {*program, path_variable, value_of(env, "HOME"), spec.cwd});
+    if (!made) return not_started(frame, made.error());
+    ruleset = std::move(*made);
+  }
+
+  int ends[2] = {-1, -1};
+  auto opened = open_streams(step, spec, ends);
+  Fd write_ends[2] = {Fd(ends[0]), Fd(ends[1])};
+  if (!opened) return not_started(frame, opened.error());
+  Fd cgroup_procs;
+  if (spec.own_cgroup) {
+    step.cgroup = make_step_cgroup(identity_.cgroup, step.number);
+    if (!step.cgroup.empty()) cgroup_procs = Fd(open_cgroup_procs(step.cgroup));
+  }
+
+  step.started = step.last_output = now();
+  step.started_unix = loop_.clock().wall_ms();
+  step.born_ms = boot_clock_ms();
+  StartLine line = start_line(step.number, spec.step, spec.attempt, step.born_ms, step.started_unix,
+                              spec.wall_ms > 0 ? step.started_unix + spec.wall_ms : 0);
+  SpawnRequest request;
+  request.path = program->c_str();
+  request.argv = argv.data();
+  request.envp = env.data();
+  request.cwd = spec.cwd.empty() ? nullptr : spec.cwd.c_str();
+  request.fds = {queued.stdin_fd ? queued.stdin_fd.get() : null_.get(),
+                 write_ends[0] ? write_ends[0].get() : null_.get(),
+                 write_ends[1] ? write_ends[1].get() : null_.get()};
+  request.die_with_parent = true;
+  request.cgroup_procs_fd = cgroup_procs.get();
+  request.limits = child_limits(identity_.token, step.number);
+  request.ruleset_fd = ruleset.get();
+  request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
+  request.reset_signals = kOurSignals;
+  // A torn line must not swallow the record that the child itself writes.
+  if (auto flushed = log_.flush(false); !flushed && step.durable) {
+    return not_started(frame, flushed.error());
+  }
+
+  SpawnResult result = spawn(request);
+  if (auto* failure = std::get_if<SpawnFailure>(&result)) {
+    spawned_ += failure->pid != 0 ? 1 : 0;
+    if (failure->torn) log_.mark_torn();
+    remove_cgroup(step.cgroup);
+    return not_started(frame, std::move(failure->error));
+  }
+  const Spawned& spawned = std::get<Spawned>(result);
+  if (spawned.torn) log_.mark_torn();
+  if (!spawned.recorded) log_.add(line.prefix + std::to_string(spawned.pid) + line.suffix);
+  step.pid = spawned.pid;
+  step.spawned_as = ++spawned_;
+  step.name = std::move(spec.step);
+  step.attempt = std::move(spec.attempt);
+  step.wall_ms = spec.wall_ms;
+  step.idle_ms = spec.idle_ms;
+  step.grace_ms = std::max<std::int64_t>(spec.grace_ms, 0);
+  step.drain_ms = std::max<std::int64_t>(spec.drain_ms, 0);
+  mains_.emplace(step.pid, &step);
+  steps_.emplace(step.number, std::move(owned));
+  arm(step);
+  listener_.started(step.number, step.pid);
+}
+
+std::vector<LiveChildFrame> Supervisor::list_live() const {
+  std::vector<LiveChildFrame> live;
+  for (const auto& [number, step] : steps_) {
+    live.push_back({number, step->pid, step->name, step->attempt, step->started_unix,
+                    step->wall_ms > 0 ? step->started_unix + step->wall_ms : 0});
+  }
+  std::sort(live.begin(), live.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  return live;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,507 @@
+#include "host/process/keeper/worker.h"
+
+#include <poll.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "host/process/child/cgroup.h"
+#include "host/process/child/subreaper.h"
+#include "host/process/keeper/control.h"
+#include "host/process/keeper/supervisor.h"
+#include "host/process/wire/channel.h"
+
+namespace moonlet {
+
+namespace {
+
+// What a step gets between TERM and KILL when the host was lost: all must be gone within 2 s.
+constexpr std::int64_t kHostGoneGraceMs = 300;
+constexpr std::int64_t kEndLimitMs = 3000;
+constexpr std::int64_t kLastWordsMs = 2000;
+constexpr int kGroupWaitMs = 500;
+// The host may be slow to read; beyond this it has to before it can ask for more.
+constexpr std::size_t kHostBacklog = 32u << 20;
+constexpr std::size_t kChatLimit = 1u << 20;
+// Without a host: what is kept for the next one beside the log, which has everything but text.
+constexpr std::size_t kEndedTextLimit = 16u << 20;
+constexpr std::ptrdiff_t kMostEnded = 4096;
+// What the disk does not take is tried again this often; with nothing else to do, for so long.
+constexpr std::int64_t kRetryMs = 1000;
+constexpr std::int64_t kLingerMs = 60000;
+
+class Worker final : public SupervisorListener {
+ public:
+  explicit Worker(WorkerSetup setup);
+  ~Worker() override;
+  int run();
+
+  void started(std::uint32_t number, pid_t pid) override {
+    if (host_) encode_number(told_, FrameType::kStarted, number, pid);
+  }
+  void output(std::uint32_t number, std::uint64_t bytes) override {
+    // Who does not read can do without it.
+    if (!host_ || host_->pending_bytes() > kChatLimit) return;
+    encode_number(told_, FrameType::kOutput, number, static_cast<std::int64_t>(bytes));
+  }
+  void marker(std::uint32_t number, const Marker& marker) override {
+    if (host_) encode_marker(told_, number, marker);
+  }
+  void exited(EndedChild child) override;
+
+ private:
+  // One that has completed, until the host was told and the log has it.
+  struct Ended {
+    EndedChild child;
+    bool told = false;
+  };
+
+  template <typename Handle>
+  void close_handle(Handle& handle) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
+  }
+  void watch(uv_poll_t& poll, int fd, void (*ready)(uv_poll_t*, int, int));
+  void watch_signal(uv_signal_t& signal, int number, void (*raised)(uv_signal_t*, int));
+
+  void take_host(std::unique_ptr<Channel> channel);
+  void host_poll();
+  void hear();
+  bool hung_up() const;
+  bool take(const Frame& frame);
+  void turn_away(StartFrame& start, int stdin_fd);
+  void refuse(const Error& error);
+  void lose_host();
+  void adopt(std::uint64_t generation, std::unique_ptr<Channel> channel);
+
+  void end(std::string why, std::int64_t grace_ms, std::string_view because);
+  bool over();
+  void before_waiting();
+  bool record();
+  void tell();
+  void forget_text(EndedChild& child);
+  void retry_later();
+  void last_words();
+  HelloFrame hello() const;
+  static Worker& of(void* data) { return *static_cast<Worker*>(data); }
+
+  WorkerSetup setup_;
+  SystemClock clock_;
+  Loop loop_{clock_};
+  Reserve reserve_;
+  KeeperLogWriter log_;
+  Supervisor supervisor_;
+  ControlServer control_;
+  uv_poll_t guard_poll_{};
+  uv_signal_t end_signals_[3] = {};
+  uv_prepare_t prepare_{};
+  uv_idle_t more_{};
+
+  std::unique_ptr<Channel> host_;   // none: nobody drives us
+  uv_poll_t* host_poll_ = nullptr;  // of host_
+  int polled_ = 0;
+  bool greeted_ = false;
+  bool host_quiet_ = false;  // asks nothing any more, but may listen
+  std::string told_;         // frames that wait for the log
+  std::vector<Ended> ended_;
+  std::size_t ended_text_ = 0;  // bytes of captured text in there
+  std::uint32_t highest_ = 0;   // number of a child
+  bool finishing_ = false;      // ends after its last child
+  bool durable_ = false;
+  bool recorded_ = true;  // the log has all there is
+  bool retrying_ = false;
+  std::int64_t linger_until_ = 0;
+  std::string ending_;  // why; empty: it goes on
+};
+
+Worker::Worker(WorkerSetup setup)
+    : setup_(std::move(setup)),
+      log_(setup_.log_fd, &reserve_),
+      supervisor_(loop_, log_, *this,
+                  {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark,
+                   setup_.record.cgroup, setup_.run_dir_fd, &reserve_}),
+      control_(loop_.raw(), setup_.log_fd,
+               {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
+                [this](std::uint32_t number) { supervisor_.cancel(number); },
+                [this] { end("asked", kHostGoneGraceMs, "the keeper was asked to end"); },
+                [this](std::uint64_t generation, std::unique_ptr<Channel> channel) {
+                  adopt(generation, std::move(channel));
+                }}) {
+  watch(guard_poll_, setup_.guard_fd, [](uv_poll_t* poll, int, int) {
+    uv_poll_stop(poll);
+    of(poll->data).end("guard died", 0, "the keeper's guard was killed");
+  });
+  const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
+  for (int i = 0; i < 3; ++i) {
+    watch_signal(end_signals_[i], numbers[i], [](uv_signal_t* signal, int) {
+      of(signal->data).end("terminated", kHostGoneGraceMs, "the keeper was terminated");
+    });
+  }
+  uv_prepare_init(loop_.raw(), &prepare_);
+  prepare_.data = this;
+  uv_prepare_start(&prepare_, [](uv_prepare_t* prepare) { of(prepare->data).before_waiting(); });
+  uv_idle_init(loop_.raw(), &more_);
+  take_host(std::make_unique<Channel>(setup_.host_fd, kHostFrameLimit, Channel::Fds::kAll));
+}
+
+Worker::~Worker() {
+  control_.close();
+  ending_ = "over";
+  lose_host();
+  close_handle(guard_poll_);
+  for (auto& signal : end_signals_) close_handle(signal);
+  close_handle(prepare_);
+  close_handle(more_);
+  loop_.run_once(false);  // libuv lets go of them
+}
+
+void Worker::watch(uv_poll_t& poll, int fd, void (*ready)(uv_poll_t*, int, int)) {
+  uv_poll_init(loop_.raw(), &poll, fd);
+  poll.data = this;
+  uv_poll_start(&poll, UV_READABLE, ready);
+}
+
+void Worker::watch_signal(uv_signal_t& signal, int number, void (*raised)(uv_signal_t*, int)) {
+  uv_signal_init(loop_.raw(), &signal);
+  signal.data = this;
+  uv_signal_start(&signal, raised, number);
+}
+
+HelloFrame Worker::hello() const {
+  return {kKeeperProtocol, setup_.record.version, setup_.record.token,
+          static_cast<std::int32_t>(setup_.record.guard_pid),
+          static_cast<std::int32_t>(setup_.record.worker_pid)};
+}
+
+int Worker::run() {
+  log_.add(keeper_line(setup_.record));
+  // Without the socket nobody can look in from outside; it is tried again when a host was lost.
+  (void)control_.listen();
+  encode(told_, hello());
+  while (!over()) loop_.run_once();
+
+  control_.close();
+  end_all_descendants(kEndLimitMs);
+  if (ending_.empty()) ending_ = host_ ? "host asked" : "host gone";
+  log_.add(end_line(ending_, clock_.wall_ms()));
+  last_words();
+  return 0;
+}
+
+void Worker::end(std::string why, std::int64_t grace_ms, std::string_view because) {
+  if (ending_.empty()) ending_ = std::move(why);
+  supervisor_.end_all(grace_ms, because);
+}
+
+bool Worker::over() {
+  if (supervisor_.live() > 0) {
+    linger_until_ = 0;
+    return false;
+  }
+  if (!ending_.empty()) return true;
+  if (host_) return finishing_;
+  const bool owing = std::any_of(ended_.begin(), ended_.end(),
+                                 [](const Ended& ended) { return ended.child.durable; });
+  if (recorded_ || !owing) return true;
+  // What a full disk keeps off the record can still be told to a host that takes over.
+  const std::int64_t now = clock_.monotonic_ms();
+  if (linger_until_ == 0) linger_until_ = now + kLingerMs;
+  return now >= linger_until_;
+}
+
+// --- the host
+// --------------------------------------------------------------------------------------
+
+void Worker::take_host(std::unique_ptr<Channel> channel) {
+  host_ = std::move(channel);
+  host_quiet_ = false;
+  finishing_ = false;
+  polled_ = 0;
+  linger_until_ = 0;
+  host_poll_ = new uv_poll_t{};
+  host_poll_->data = this;
+  uv_poll_init(loop_.raw(), host_poll_, host_->fd());
+  host_poll();
+}
+
+// The host has died, or another one has come: what may outlive it lives on.
+void Worker::lose_host() {
+  if (!host_) return;
+  uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
+           [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+  // After uv_close(): libuv has to forget the descriptor before its number can mean another.
+  host_.reset();
+  told_.clear();
+  // Where all were asked to end already nobody is left to wait for the patient.
+  if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
+  supervisor_.end_hosted(kHostGoneGraceMs);
+  if (!control_.listening()) (void)control_.listen();
+}
+
+void Worker::host_poll() {
+  if (!host_) return;
+  int events = 0;
+  if (!host_quiet_ && host_->pending_bytes() < kHostBacklog) events |= UV_READABLE;
+  if (host_->pending()) events |= UV_WRITABLE;
+  if (events == polled_) return;
+  polled_ = events;
+  if (events == 0) {
+    uv_poll_stop(host_poll_);
+    return;
+  }
+  uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
+    Worker& worker = of(poll->data);
+    if (status < 0) worker.polled_ = 0;  // libuv stopped: reading will tell why
+    // What is to be written goes out before the next wait.
+    if (status < 0 || (ready & UV_READABLE) != 0) worker.hear();
+  });
+}
+
+bool Worker::hung_up() const {
+  pollfd peer{host_->fd(), 0, 0};
+  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void Worker::hear() {
+  if (!host_ || host_quiet_) return;
+  bool open = true, dead = false;
+  do {
+    // Asked before reading: a start that a dead host left in the socket is not wanted any more, and
+    // whether one was dead must not depend on how much it had to say.
+    dead = hung_up();
+    open = host_->fill() == Channel::Read::kOk;
+    while (true) {
+      auto frame = host_->next();
+      if (!frame) return refuse(frame.error());
+      if (!*frame) break;
+      if (!take(**frame)) return;
+    }
+  } while (open && dead);
+  if (open) return;
+  // One that ends in order said so, closed only its half, and still listens.
+  host_quiet_ = true;
+  if (ending_.empty() || dead) lose_host();
+}
+
+bool Worker::take(const Frame& frame) {
+  Error malformed{ErrorKind::kInvalid,
+                  "the keeper cannot read what the host sent",
+                  "host and keeper must be the same moonlet",
+                  {}};
+  if (!greeted_) {
+    auto greeting = frame.type == FrameType::kHello ? decode_hello(frame.body) : std::nullopt;
+    auto mismatch = greeting ? check_protocol(*greeting) : malformed;
+    if (mismatch) refuse(*mismatch);
+    greeted_ = true;
+    return !mismatch;
+  }
+  switch (frame.type) {
+    case FrameType::kStart: {
+      auto start = decode_start(frame.body);
+      int stdin_fd = start && start->has_stdin ? host_->take_fd() : -1;
+      if (!start || (start->has_stdin && stdin_fd < 0)) break;
+      highest_ = std::max(highest_, start->number);
+      if (ending_.empty()) {
+        supervisor_.start(std::move(*start), stdin_fd);
+      } else {
+        turn_away(*start, stdin_fd);
+      }
+      return true;
+    }
+    case FrameType::kCancel: {
+      auto number = decode_number(frame.body);
+      if (!number) break;
+      supervisor_.cancel(number->number);
+      return true;
+    }
+    case FrameType::kShutdown:
+      finishing_ = true;
+      return true;
+    case FrameType::kEnd:
+      end("host ended", kHostGoneGraceMs, "its host has ended");
+      return true;
+    default:
+      break;
+  }
+  refuse(malformed);
+  return false;
+}
+
+// All were told to end: who came now would be told by nobody.
+void Worker::turn_away(StartFrame& start, int stdin_fd) {
+  Fd unused(stdin_fd);
+  ChildSpec& spec = start.spec;
+  EndedChild child{start.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
+  child.exit.error = Error{ErrorKind::kCancelled,
+                           "the keeper is ending; nothing can be started any more",
+                           "start the run again",
+                           {}};
+  exited(std::move(child));
+}
+
+// It is of no use any more, which must not cost what others may still want.
+void Worker::refuse(const Error& error) {
+  host_quiet_ = true;
+  encode_refused(told_, error);
+  tell();
+  lose_host();
+}
+
+void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
+  // Hung up on: soon nothing is here any more, and the log tells the rest.
+  if (!ending_.empty()) return;
+  std::uint64_t& present = setup_.record.generation;
+  if (generation <= present) {
+    encode_refused(channel->out(), {ErrorKind::kDenied,
+                                    "another host has taken over the run (its generation is " +
+                                        std::to_string(present) + ", this one's " +
+                                        std::to_string(generation) + ")",
+                                    "leave the run to it, or end it first",
+                                    {}});
+    channel->flush();
+    return;
+  }
+  present = generation;
+  log_.add(host_line(generation, clock_.wall_ms()));
+  if (host_) {
+    encode_refused(
+        host_->out(),
+        {ErrorKind::kDenied,
+         "another host has taken over the run (generation " + std::to_string(generation) + ")",
+         "leave the run to it; what was under way is on its record",
+         {}},
+        FrameType::kSuperseded);
+    // What it asked meanwhile is read away, so that the hang-up does not look like a failure.
+    (void)host_->flush();
+    (void)host_->fill();
+    lose_host();
+  }
+  channel->set_limits(kHostFrameLimit, Channel::Fds::kAll);
+  greeted_ = true;
+  take_host(std::move(channel));
+  AdoptedFrame adopted{highest_, supervisor_.list_live()};
+  for (auto& ended : ended_) {
+    ended.told = false;
+    const EndedChild& child = ended.child;
+    adopted.children.push_back({child.number, child.exit.pid, child.step, child.attempt, 0, 0});
+  }
+  encode(told_, adopted);
+}
+
+// --- telling
+// ---------------------------------------------------------------------------------------
+
+void Worker::exited(EndedChild child) {
+  durable_ = durable_ || child.durable;
+  const std::size_t text = child.exit.out.text.size() + child.exit.err.text.size();
+  if (!host_ && ended_text_ + text > kEndedTextLimit) {
+    forget_text(child);
+  } else {
+    ended_text_ += text;
+  }
+  ended_.push_back({std::move(child), false});
+}
+
+void Worker::forget_text(EndedChild& child) {
+  for (Captured* captured : {&child.exit.out, &child.exit.err}) {
+    if (captured->text.empty()) continue;
+    captured->text = {};
+    captured->kept = 0;
+    captured->cut = true;
+  }
+}
+
+void Worker::before_waiting() {
+  tell();
+  const bool more = supervisor_.commit();
+  tell();
+  host_poll();
+  if (more || over()) {
+    uv_idle_start(&more_, [](uv_idle_t*) {});
+  } else {
+    uv_idle_stop(&more_);
+  }
+}
+
+// False while the disk does not take it; then it is tried again now and then.
+bool Worker::record() {
+  if (log_.waiting() || durable_) {
+    recorded_ = log_.flush(durable_).ok();
+    if (recorded_) durable_ = false;
+  }
+  const bool unheard = !host_ && !control_.listening();
+  if (!recorded_ || unheard) retry_later();
+  return recorded_;
+}
+
+void Worker::retry_later() {
+  if (retrying_) return;
+  retrying_ = true;
+  loop_.after(kRetryMs, [this] {
+    retrying_ = false;
+    if (!host_ && !control_.listening() && ending_.empty()) (void)control_.listen();
+  });
+}
+
+// The log first: whoever is told of an end finds it on record. A full disk must not keep the host
+// waiting, though; the record is tried again.
+void Worker::tell() {
+  const bool recorded = record();
+  if (host_) {
+    for (auto& ended : ended_) {
+      if (ended.told) continue;
+      encode_exit(told_, ended.child.number, ended.child.exit);
+      ended.told = true;
+      if (!recorded) ended.child.exit.out.text = ended.child.exit.err.text = {};
+    }
+    host_->out() += told_;
+    if (recorded) ended_.clear();
+    ended_text_ = 0;
+  } else if (recorded && ended_.size() > kMostEnded) {
+    ended_.erase(ended_.begin(), ended_.end() - kMostEnded);
+  }
+  told_.clear();
+  if (!host_ || !host_->pending() || host_->flush()) return;
+  // It may have said something last.
+  host_->discard();
+  hear();
+  lose_host();
+}
+
+void Worker::last_words() {
+  const std::int64_t give_up = clock_.monotonic_ms() + kLastWordsMs;
+  tell();
+  while (host_ && host_->pending() && clock_.monotonic_ms() < give_up) {
+    pollfd ready{host_->fd(), POLLOUT, 0};
+    poll(&ready, 1, 100);
+    tell();
+  }
+}
+
+}  // namespace
+
+int run_worker(WorkerSetup setup) {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &ignore, nullptr);
+  sigaction(SIGXFSZ, &ignore, nullptr);
+  const std::string cgroup = setup.record.cgroup;
+  const pid_t guard = setup.record.guard_pid;
+  int code;
+  {
+    Worker worker(std::move(setup));
+    code = worker.run();
+  }
+  // The guard removes the group; when it is gone that is left to us, who must step out first.
+  if (!cgroup.empty() && getppid() != guard) {
+    join_cgroup(cgroup.substr(0, cgroup.rfind('/')));
+    remove_cgroup(cgroup, kGroupWaitMs);
+  }
+  return code;
+}
+
+}  // namespace moonlet

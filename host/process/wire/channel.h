@@ -1,0 +1,69 @@
+// One end of a socket that carries frames: buffers what is read and what is to be written, never
+// blocks, and passes descriptors along. Owns the socket and the descriptors that came and were not
+// taken. It knows no loop: the caller polls fd() and calls when told. One thread.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "host/process/wire/protocol.h"
+
+namespace moonlet {
+
+class Channel {
+ public:
+  /// Which descriptors that the peer sends are kept: none, one at a time, or all of them.
+  enum class Fds { kNone, kOne, kAll };
+  /// Takes over `fd`, a connected stream socket, and makes it non-blocking.
+  Channel(int fd, std::size_t read_limit, Fds fds);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  int fd() const { return fd_; }
+
+  /// From now on frames up to `read_limit` are taken, and these descriptors.
+  void set_limits(std::size_t read_limit, Fds fds);
+
+  enum class Read { kOk, kClosed };
+  /// Reads what is there, up to about a megabyte; kClosed at end of file or on an error.
+  Read fill();
+  /// The next whole frame; its body lives until the next call of fill(). An error means that the
+  /// peer is not ours, and the channel is of no use any more.
+  Result<std::optional<Frame>> next();
+  /// The oldest descriptor that came and was not taken, now the caller's; -1 when there is none.
+  int take_fd();
+
+  /// Where frames are appended; flush() sends them.
+  std::string& out() { return out_; }
+  /// Says that a duplicate of `fd` goes along with the bytes that were appended to out() since
+  /// `frame_at`. False when it cannot be duplicated.
+  bool attach(std::size_t frame_at, int fd);
+  /// Sends what it can without blocking. False when the peer is gone.
+  bool flush();
+  /// Forgets what was not sent: the peer is gone.
+  void discard();
+  bool pending() const { return sent_ < out_.size(); }
+  std::size_t pending_bytes() const { return out_.size() - sent_; }
+
+ private:
+  struct Attachment {
+    std::size_t at;
+    int fd;
+  };
+
+  int fd_;
+  std::size_t read_limit_;
+  Fds fds_;
+  std::string in_;
+  std::size_t used_ = 0;  ///< of in_, by frames already given out
+  std::string out_;
+  std::size_t sent_ = 0;
+  std::deque<Attachment> attached_;
+  std::deque<int> received_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,137 @@
+// keeper.log: what a keeper did, one JSON record a line, appended before it is acted on or told.
+// The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
+// takes torn lines, strange bytes and records of another version. No environment is ever written.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/file/reserve.h"
+#include "host/base/result.h"
+#include "host/process/child/child.h"
+
+namespace moonlet {
+
+inline constexpr const char* kKeeperLogName = "keeper.log";
+
+struct KeeperRecord {
+  std::string version, run_id, token, boot_id, cgroup;
+  std::string log_file;  ///< identify_log() of the log that it was written into
+  pid_t guard_pid = 0, worker_pid = 0;
+  std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
+  std::uint64_t generation = 0;                        ///< of the host that drives, or drove last
+};
+
+// --- records, each a line with its newline
+// ---------------------------------------------------------
+
+std::string keeper_line(const KeeperRecord& record);
+/// Another host drives the keeper from now on.
+std::string host_line(std::uint64_t generation, std::int64_t now_ms);
+/// Before the exec. `argv` is NUL-ended strings; it is capped and made valid UTF-8.
+std::string intent_line(std::uint32_t number, std::string_view step, std::string_view attempt,
+                        std::string_view argv);
+/// The start record in two parts, between which the pid belongs; see StartRecord in spawn.h.
+/// `born_ms` is after boot, the others since 1970; a deadline of 0 is none.
+struct StartLine {
+  std::string prefix, suffix;
+};
+StartLine start_line(std::uint32_t number, std::string_view step, std::string_view attempt,
+                     std::int64_t born_ms, std::int64_t started_ms, std::int64_t deadline_ms);
+/// The main process has ended, its streams or its tree have not.
+std::string reaped_line(std::uint32_t number, int code, int signal);
+/// All of `exit` but the captured text.
+std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t now_ms);
+std::string lost_line(std::uint32_t number, std::string_view why, std::int64_t now_ms);
+std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms);
+std::string end_line(std::string_view why, std::int64_t now_ms);
+/// A name as the log has it: valid UTF-8 and no longer than a record may carry.
+std::string logged_name(std::string_view name);
+
+// --- writing
+// ---------------------------------------------------------------------------------------
+
+/// Opens or makes keeper.log for appending. The lock says that a keeper or a sweep is at work here:
+/// kDenied when another holds it.
+Result<int> open_keeper_log(int run_dir_fd, bool lock);
+
+/// Collects lines and appends them together. A full disk loses nothing that can still be written
+/// later: what could not be written is tried again with the next flush().
+class KeeperLogWriter {
+ public:
+  /// `fd` is borrowed: of open_keeper_log(). So is `reserve`, for what is to be durable. A part of
+  /// a line at the end of the log, of a keeper that was killed, stays on a line of its own.
+  explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr);
+
+  void add(std::string_view line) { waiting_ += line; }
+  bool waiting() const { return !waiting_.empty(); }
+  /// Writes what is waiting, and with `durable` brings it to the disk. On an error the lines that
+  /// were not written stay (those of the last megabyte).
+  Result<void> flush(bool durable);
+  /// Writes what is waiting and then `lines`, which are forgotten when they cannot be written.
+  Result<void> append(std::string_view lines, bool durable);
+  /// Somebody else wrote a part of a line: the next one begins on a line of its own.
+  void mark_torn() { torn_ = true; }
+  int fd() const { return fd_; }
+
+ private:
+  int write_lines(std::string_view lines, std::size_t& written);
+
+  int fd_;
+  Reserve* reserve_;
+  std::string waiting_;
+  bool torn_;
+};
+
+// --- reading
+// ---------------------------------------------------------------------------------------
+
+struct LoggedChild {
+  enum class State { kIntent, kStarted, kReaped, kExited, kLost };
+
+  State state = State::kIntent;
+  std::string step, attempt;  ///< as logged_name() gives them
+  std::vector<std::string> argv;
+  pid_t pid = 0;
+  std::int64_t born_ms = 0, started_ms = 0, deadline_ms = 0;
+  /// Of kExited all but the captured text; of kReaped code and signal; of kLost what is known.
+  ChildExit exit;
+};
+
+struct LoggedKeeper {
+  KeeperRecord record;
+  bool copied = false;  ///< it wrote another file, of which this is a copy: it is none of ours
+  std::map<std::uint32_t, LoggedChild> children;
+  bool ended = false;  ///< it said so itself; else it was killed or still runs
+
+  /// True when the program may have run, as seen from the boot `boot_id`. A start is on record
+  /// before its program runs, but only the intent is on the disk for certain: after a crash of the
+  /// machine an intent alone no longer means "not started".
+  bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
+};
+
+/// Tells the file of a log from a copy of it; empty where it cannot be looked at.
+std::string identify_log(int log_fd);
+
+/// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
+/// be read are skipped. With `live_only` children that exited are left out, for long logs.
+Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
+
+/// Of the newest keeper on record, by a quick look: who drives it, and whether it ended in order.
+struct KeeperGlance {
+  std::string token;  ///< empty: there is no record of a keeper
+  std::uint64_t generation = 0;
+  bool ended = false;
+};
+/// Whether the log is a copy of the one that its newest keeper wrote, as in a copied repository.
+bool keeper_log_is_copy(int run_dir_fd);
+
+/// A log that cannot be read is as none.
+KeeperGlance glance_at_keeper_log(int run_dir_fd);
+
+}  // namespace moonlet

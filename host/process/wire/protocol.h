@@ -1,0 +1,127 @@
+// What the host (or a later command) and the keeper's worker say to each other: frames of a length,
+// a type and fields in a fixed order, little-endian, of one version that both ends check first. The
+// decoder takes hostile bytes: nothing nests, nothing is allocated before its length was checked.
+// Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/process/child/child.h"
+#include "host/validation/question.h"
+
+namespace moonlet {
+
+/// Changed with every change of a field or its meaning.
+inline constexpr std::uint32_t kKeeperProtocol = 5;
+/// Longest frame: from the host (arguments and environment), from the worker (captured text), and
+/// from a command that only asks.
+inline constexpr std::size_t kHostFrameLimit = 8u << 20;
+inline constexpr std::size_t kWorkerFrameLimit = 80u << 20;
+inline constexpr std::size_t kControlFrameLimit = 4096;
+/// Greatest cap of a captured inline stream; two of them fit a frame.
+inline constexpr std::uint64_t kInlineLimit = 32u << 20;
+
+enum class FrameType : std::uint8_t {
+  kHello = 1,   ///< both ways, first
+  kStart,       ///< host: a child; may carry a descriptor for its stdin
+  kCancel,      ///< end one child
+  kStatus,      ///< what lives?
+  kShutdown,    ///< end when the last child has completed
+  kStarted,     ///< worker: a child runs
+  kOutput,      ///< worker: bytes so far
+  kMarker,      ///< worker: one output marker
+  kExit,        ///< worker: a child has completed
+  kLive,        ///< worker: the answer to kStatus
+  kRefused,     ///< worker: it cannot work at all, or not for this peer; then it hangs up
+  kDone,        ///< worker: kCancel or kShutdown was taken; told to commands, not to the host
+  kEnd,         ///< host: it ends in order; end every child now
+  kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation. As with a
+                ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
+  kAdopted,     ///< worker: it is the host now; what lives, and what ended while nobody listened
+  kSuperseded,  ///< worker: another host has taken over; then it hangs up
+};
+
+struct HelloFrame {
+  std::uint32_t protocol = kKeeperProtocol;
+  std::string version, token;
+  std::int32_t guard_pid = 0, worker_pid = 0;
+};
+
+/// A ChildSpec on its way; argv and env are NUL-ended strings one after the other.
+struct StartFrame {
+  std::uint32_t number = 0;
+  bool has_stdin = false;
+  std::uint32_t argc = 0, envc = 0;
+  std::string argv, env;
+  std::string told;       ///< what may be told of argv
+  bool tells_all = true;  ///< neither argv nor the folder has anything that may not be told
+  ChildSpec spec;         ///< argv, told_argv, env and stdin_fd unused
+};
+
+struct LiveChildFrame {
+  std::uint32_t number = 0;
+  std::int32_t pid = 0;
+  std::string step, attempt;
+  std::int64_t started_ms = 0;   ///< since 1970
+  std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
+};
+
+/// The answer to kAdopt. Of the children that have ended already a kExit follows.
+struct AdoptedFrame {
+  std::uint32_t highest = 0;  ///< number that any host has used
+  std::vector<LiveChildFrame> children;
+};
+
+/// Each appends one whole frame to `out`.
+void encode(std::string& out, const HelloFrame& hello);
+/// Refuses what no exec can take: a NUL byte, an empty argv, more than a frame holds.
+Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
+void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
+void encode_marker(std::string& out, std::uint32_t number, const Marker& marker);
+void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
+void encode(std::string& out, const std::vector<LiveChildFrame>& live);
+void encode(std::string& out, const AdoptedFrame& adopted);
+/// Of `type` kRefused or kSuperseded.
+void encode_refused(std::string& out, const Error& error, FrameType type = FrameType::kRefused);
+
+/// One received frame; the views live as long as the buffer it was cut from.
+struct Frame {
+  FrameType type{};
+  std::string_view body;
+};
+
+/// Cuts the next frame off the front of `bytes`. Nothing: more must be read. Error: longer than
+/// `limit`, the peer is not ours.
+Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit);
+
+/// Nothing when the body is not what the type says.
+std::optional<HelloFrame> decode_hello(std::string_view body);
+std::optional<StartFrame> decode_start(std::string_view body);
+struct NumberFrame {
+  std::uint32_t number = 0;
+  std::int64_t value = 0;
+};
+std::optional<NumberFrame> decode_number(std::string_view body);
+struct MarkerFrame {
+  std::uint32_t number = 0;
+  Marker marker;
+};
+std::optional<MarkerFrame> decode_marker(std::string_view body);
+struct ExitFrame {
+  std::uint32_t number = 0;
+  ChildExit exit;
+};
+std::optional<ExitFrame> decode_exit(std::string_view body);
+std::optional<std::vector<LiveChildFrame>> decode_live(std::string_view body);
+std::optional<AdoptedFrame> decode_adopted(std::string_view body);
+std::optional<Error> decode_refused(std::string_view body);
+
+/// "the keeper speaks protocol 2 …": what to tell when the versions differ; nothing when they
+/// agree.
+std::optional<Error> check_protocol(const HelloFrame& hello);
+
+}  // namespace moonlet

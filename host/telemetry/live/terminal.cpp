@@ -1,0 +1,279 @@
+#include "host/telemetry/live/terminal.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::int64_t kBetweenFrames = 100;  // milliseconds
+constexpr std::int64_t kClockStep = 1000;
+constexpr std::uint64_t kIdleTick = 250;  // how late a resize may be noticed
+constexpr std::size_t kMostWaiting = 256 * 1024;
+
+// While the view is drawn a line that turns out too long must not go on in the next one.
+constexpr std::string_view kFrameBegin = "\x1b[?25l\x1b[?7l";
+constexpr std::string_view kFrameEnd = "\x1b[?7h\x1b[?25h";
+constexpr std::string_view kBreakLines = "\x1b[?7h";
+constexpr std::string_view kCutLines = "\x1b[?7l";
+constexpr std::string_view kClearLine = "\x1b[2K";
+
+bool is_set(const char* value) { return value != nullptr && *value != 0; }
+
+bool is_foreground(int fd) {
+  const pid_t group = ::tcgetpgrp(fd);
+  // A terminal that does not control this process has no foreground to ask for.
+  return group == -1 || group == ::getpgrp();
+}
+
+/// Whether it takes anything: not while its user holds it with ^S, and the run goes on meanwhile.
+bool is_ready(int fd) {
+  pollfd poll_fd{fd, POLLOUT, 0};
+  return ::poll(&poll_fd, 1, 0) != 0;
+}
+
+bool speaks_utf8(const EnvironmentLookup& env) {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = env(name);
+    if (!is_set(value)) continue;
+    std::string text(value);
+    for (char& c : text) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text.find("utf-8") != std::string::npos || text.find("utf8") != std::string::npos;
+  }
+  return false;
+}
+
+/// The events that stay to be read after the view has gone.
+bool is_line(EventType type) {
+  switch (type) {
+    case EventType::kLog:
+    case EventType::kWarning:
+    case EventType::kError:
+    case EventType::kQuestion:
+    case EventType::kBlocked:
+    case EventType::kGate:
+    case EventType::kQuota:
+    case EventType::kRunParked:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const char* colour_of(EventType type) {
+  if (type == EventType::kLog) return nullptr;
+  return type == EventType::kError || type == EventType::kBlocked ? "\x1b[31m" : "\x1b[33m";
+}
+
+}  // namespace
+
+bool can_show_live(int fd, const EnvironmentLookup& env) {
+  const char* term = env("TERM");
+  if (!is_set(term) || std::strcmp(term, "dumb") == 0) return false;
+  const char* ci = env("CI");
+  if (is_set(ci) && std::strcmp(ci, "false") != 0 && std::strcmp(ci, "0") != 0) return false;
+  return ::isatty(fd) == 1 && is_foreground(fd);
+}
+
+LiveTerminal::Options LiveTerminal::options_from(const EnvironmentLookup& env) {
+  Options options;
+  options.colour = !is_set(env("NO_COLOR"));
+  options.unicode = speaks_utf8(env);
+  return options;
+}
+
+LiveTerminal::LiveTerminal(Loop& loop, Options options)
+    : loop_(loop), options_(std::move(options)), timer_(new uv_timer_t{}) {
+  uv_timer_init(loop_.raw(), timer_);
+  timer_->data = this;
+  uv_timer_start(
+      timer_, [](uv_timer_t* timer) { static_cast<LiveTerminal*>(timer->data)->draw_due(); },
+      kIdleTick, kIdleTick);
+  // A script that waits for nothing that can happen is to be told so, whoever watches.
+  uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
+}
+
+LiveTerminal::~LiveTerminal() {
+  finish();
+  uv_timer_stop(timer_);
+  uv_close(reinterpret_cast<uv_handle_t*>(timer_),
+           [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+}
+
+void LiveTerminal::emit(const Event& event) {
+  const bool seen = model_.apply(event);
+  if (is_line(event.type)) add_line(event);
+  if (event.type == EventType::kRunFinished) return finish();
+  if (!seen && waiting_.empty()) return;
+  if (finished_) return replace({});
+  if (!dirty_) draw_when_due();
+  dirty_ = true;
+}
+
+/// Lines go out with the next frame: a flood of them costs ten writes a second.
+void LiveTerminal::add_line(const Event& event) {
+  const auto line = to_line(event);
+  if (line.empty()) return;
+  if (waiting_.size() > kMostWaiting) {
+    draw();
+    if (waiting_.size() > kMostWaiting) {
+      ++left_out_;
+      return;
+    }
+  }
+  const char* colour = options_.colour ? colour_of(event.type) : nullptr;
+  if (colour != nullptr) waiting_ += colour;
+  waiting_ += line;
+  if (colour != nullptr) waiting_ += "\x1b[0m";
+  waiting_ += '\n';
+}
+
+/// Brings the timer forward, so that a change is seen as soon as the last frame is old enough.
+void LiveTerminal::draw_when_due() {
+  const std::int64_t since = loop_.clock().monotonic_ms() - drawn_at_ms_;
+  const auto wait = static_cast<std::uint64_t>(
+      std::clamp<std::int64_t>(kBetweenFrames - since, 1, kBetweenFrames));
+  uv_update_time(loop_.raw());
+  uv_timer_start(timer_, timer_->timer_cb, wait, kIdleTick);
+}
+
+void LiveTerminal::draw_due() {
+  if (suspended_ || finished_) return;
+  if (options_.take_continued && options_.take_continued()) {
+    drawn_.clear();
+    dirty_ = true;
+  }
+  const std::int64_t since = loop_.clock().monotonic_ms() - drawn_at_ms_;
+  const bool is_due = since >= kClockStep || (dirty_ && since >= kBetweenFrames);
+  if (is_due || size() != drawn_size_) draw();
+}
+
+LiveTerminal::Size LiveTerminal::size() const {
+  winsize told{};
+  if (::ioctl(options_.fd, TIOCGWINSZ, &told) != 0) return drawn_size_;
+  return {told.ws_col != 0 ? told.ws_col : 80, told.ws_row != 0 ? told.ws_row : 24};
+}
+
+/// Whether the terminal is this process's to draw on. Where another job had it meanwhile, what was
+/// drawn is lost among what that one wrote.
+bool LiveTerminal::is_ours() {
+  if (is_foreground(options_.fd)) return true;
+  drawn_.clear();
+  return false;
+}
+
+/// What takes the drawn view away and leaves the cursor where it began.
+std::string LiveTerminal::erased(const Size& now) {
+  if (!is_ours() || drawn_.empty()) return {};
+  // A terminal that became narrower has broken the lines that are now too long for it.
+  int rows = 0;
+  for (const auto& line : drawn_) {
+    const bool broken = now.width < drawn_size_.width && line.columns > now.width;
+    rows += broken ? (line.columns + now.width - 1) / now.width : 1;
+  }
+  drawn_.clear();
+  // Line by line: tmux keeps in its history what is cleared at once from the top of the screen on.
+  const std::string up = "\x1b[" + std::to_string(rows) + "A\r";
+  std::string out = up;
+  for (int i = 0; i < rows; ++i) out.append(kClearLine).append("\x1b[1B");
+  return out.append(kClearLine).append(up);
+}
+
+LiveStyle LiveTerminal::style(const Size& now) const {
+  // The last column stays free, for terminals break a line that fills it each in its own way; so do
+  // the cursor's line and one above the view.
+  return {std::max(now.width - 1, 1), std::max(now.height - 2, 1), options_.colour,
+          options_.unicode};
+}
+
+/// Takes the lines that wait.
+std::string LiveTerminal::waiting_lines() {
+  if (waiting_.empty()) return {};
+  std::string out = std::string(kBreakLines) + waiting_;
+  if (left_out_ > 0) out += "(" + std::to_string(left_out_) + " lines are only in events.jsonl)\n";
+  waiting_.clear();
+  left_out_ = 0;
+  return out + std::string(kCutLines);
+}
+
+void LiveTerminal::draw() {
+  dirty_ = false;
+  if (suspended_ || !is_ours() || !is_ready(options_.fd)) return;
+  const Size now = size();
+  auto lines = render_live(model_, style(now), loop_.clock().wall_ms());
+  drawn_at_ms_ = loop_.clock().monotonic_ms();
+  if (lines.empty() && drawn_.empty() && waiting_.empty()) return;
+  std::string out(kFrameBegin);
+  if (mid_line_) out += "\r\n";
+  mid_line_ = false;
+  if (now != drawn_size_ || !waiting_.empty() || lines.size() < drawn_.size()) {
+    out += erased(now);
+  } else if (!drawn_.empty()) {
+    out += "\x1b[" + std::to_string(drawn_.size()) + "A\r";
+  }
+  out += waiting_lines();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (i >= drawn_.size() || lines[i].text != drawn_[i].text) {
+      // Cleared as a whole before, for tmux remembers how long a line once was when it breaks it.
+      out.append(kClearLine).append(lines[i].text);
+    }
+    out += "\r\n";
+  }
+  // What the person typed meanwhile stands on the cursor's line.
+  out.append(kClearLine).append(kFrameEnd);
+  drawn_ = std::move(lines);
+  drawn_size_ = now;
+  options_.write(out);
+}
+
+/// Everything that waits or is drawn goes, in favour of `last`.
+void LiveTerminal::replace(const std::vector<LiveLine>& last) {
+  std::string out;
+  if (mid_line_) out += "\r\n";
+  mid_line_ = false;
+  out += erased(size());
+  out += waiting_lines();
+  for (const auto& line : last) out.append(line.text).append("\n");
+  if (!out.empty()) options_.write(std::string(kFrameBegin) + out + std::string(kFrameEnd));
+}
+
+void LiveTerminal::print_above(std::string_view text,
+                               const std::function<void(std::string_view)>& print) {
+  if (!suspended_ && !text.empty()) replace({});
+  print(text);
+  if (suspended_ || finished_ || text.empty()) return;
+  mid_line_ = text.back() != '\n';
+  if (!dirty_) draw_when_due();
+  dirty_ = true;
+}
+
+void LiveTerminal::suspend() {
+  if (suspended_ || finished_) return;
+  replace({});
+  suspended_ = true;
+}
+
+void LiveTerminal::resume(bool at_line_start) {
+  if (!suspended_) return;
+  suspended_ = false;
+  mid_line_ = !at_line_start;
+  draw();
+}
+
+void LiveTerminal::finish() {
+  if (finished_) return;
+  finished_ = true;
+  mid_line_ = mid_line_ || suspended_;  // behind a question that nobody answered
+  suspended_ = false;
+  replace(model_.ended_ms ? render_final(model_, style(size()), loop_.clock().wall_ms())
+                          : std::vector<LiveLine>{});
+}
+
+}  // namespace moonlet

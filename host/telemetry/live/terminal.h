@@ -1,0 +1,93 @@
+// LiveTerminal draws the live view at the foot of a terminal and prints lines above it. It never
+// takes the terminal over: no alternate screen, no raw mode, no signal handler. Each frame is one
+// write that hides the cursor at its start and shows it at its end, so that whatever ends the
+// process, kill -9 too, leaves a sound terminal. Loop thread only.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/loop.h"
+#include "host/telemetry/live/model.h"
+#include "host/telemetry/live/view.h"
+
+namespace moonlet {
+
+/// A variable of the environment; nullptr when it is not set.
+using EnvironmentLookup = std::function<const char*(std::string_view name)>;
+
+/// Whether `fd` is a terminal on which a live view makes sense: in the foreground, not "dumb", and
+/// not that of a CI job, whose log keeps every frame.
+bool can_show_live(int fd, const EnvironmentLookup& env);
+
+class LiveTerminal {
+ public:
+  struct Options {
+    int fd = 2;  ///< the terminal; borrowed, never closed or changed
+    std::function<void(std::string_view)> write;  ///< takes what is drawn
+    bool colour = true;
+    bool unicode = true;
+    /// True once after the process was stopped and went on: others have written since.
+    std::function<bool()> take_continued;
+  };
+  /// Colour and marks as the environment asks (NO_COLOR, LC_ALL, LC_CTYPE, LANG).
+  static Options options_from(const EnvironmentLookup& env);
+
+  /// `loop` is borrowed. The timer does not keep it alive.
+  LiveTerminal(Loop& loop, Options options);
+  /// Ends the view as finish() does.
+  ~LiveTerminal();
+  LiveTerminal(const LiveTerminal&) = delete;
+  LiveTerminal& operator=(const LiveTerminal&) = delete;
+
+  /// Takes in an event; what it changes is seen within a tenth of a second.
+  void emit(const Event& event);
+  /// Takes the view away, has `print` write `text` where it was; the view comes back beneath.
+  void print_above(std::string_view text, const std::function<void(std::string_view)>& print);
+  /// Takes the view away until resume(), and keeps lines back: somebody is asked something.
+  void suspend();
+  /// `at_line_start`: whether the cursor stands at the start of a line.
+  void resume(bool at_line_start);
+  /// Draws when something is to be seen and the last frame is old enough. Its own timer calls it.
+  void draw_due();
+  /// Replaces the view by its final form. Later events are printed as lines. Idempotent.
+  void finish();
+
+ private:
+  struct Size {
+    int width = 80;
+    int height = 24;
+    bool operator==(const Size&) const = default;
+  };
+
+  void draw_when_due();
+  Size size() const;
+  LiveStyle style(const Size& now) const;
+  bool is_ours();
+  std::string erased(const Size& now);
+  std::string waiting_lines();
+  void add_line(const Event& event);
+  void draw();
+  void replace(const std::vector<LiveLine>& last);
+
+  Loop& loop_;
+  Options options_;
+  LiveModel model_;
+  uv_timer_t* timer_;
+  std::vector<LiveLine> drawn_;  // what stands above the cursor's line
+  Size drawn_size_;              // of the terminal at that time
+  std::string waiting_;          // lines for above the view
+  std::size_t left_out_ = 0;
+  std::int64_t drawn_at_ms_ = -1'000'000;  // monotonic
+  bool dirty_ = false;
+  bool mid_line_ = false;  // something was printed that did not end its line
+  bool suspended_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,406 @@
+#include "host/telemetry/live/view.h"
+
+#include <algorithm>
+
+#include "host/telemetry/live/text.h"
+#include "host/telemetry/live/width.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::size_t kFinalFailures = 10;
+constexpr std::size_t kFinalPhases = 20;
+constexpr int kShortestLabel = 8;
+
+/// What has the first right to a line where lines are few.
+int rank_of(LiveState state) {
+  switch (state) {
+    case LiveState::kRunning:
+      return 0;
+    case LiveState::kFailed:
+    case LiveState::kParked:
+      return 1;
+    case LiveState::kCancelled:
+      return 2;
+    case LiveState::kOk:
+      break;
+  }
+  return 3;
+}
+
+Tone tone_of(LiveState state) {
+  switch (state) {
+    case LiveState::kRunning:
+      return Tone::kCyan;
+    case LiveState::kOk:
+      return Tone::kGreen;
+    case LiveState::kFailed:
+      return Tone::kRed;
+    case LiveState::kParked:
+    case LiveState::kCancelled:
+      break;
+  }
+  return Tone::kYellow;
+}
+
+const char* mark_of(LiveState state, bool unicode) {
+  switch (state) {
+    case LiveState::kRunning:
+      return unicode ? "\xe2\x97\x8f" : "*";  // a filled circle
+    case LiveState::kOk:
+      return unicode ? "\xe2\x9c\x93" : "+";  // a check mark
+    case LiveState::kFailed:
+      return unicode ? "\xe2\x9c\x97" : "x";  // a cross
+    case LiveState::kParked:
+      return "?";
+    case LiveState::kCancelled:
+      break;
+  }
+  return "-";
+}
+
+std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std::size_t waiting) {
+  static constexpr std::pair<LiveState, const char*> kWords[] = {
+      {LiveState::kRunning, "running"},     {LiveState::kFailed, "failed"},
+      {LiveState::kParked, "parked"},       {LiveState::kOk, "ok"},
+      {LiveState::kCancelled, "cancelled"},
+  };
+  std::string text;
+  const auto add = [&text](std::size_t count, const char* word) {
+    if (count == 0) return;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(count) + " " + word;
+  };
+  for (const auto& [state, word] : kWords) add(counts[static_cast<std::size_t>(state)], word);
+  add(waiting, "waiting");
+  return text;
+}
+
+/// "parallel/3/agent" is "3" to a person: what every call is called by default says nothing, nor
+/// does a branch that has the name of its only step.
+std::string label_of(const LiveStep& step) {
+  std::string_view key = step.key;
+  if (key.substr(0, 8) == "parallel") {
+    const std::size_t end = key.find_first_not_of("#0123456789", 8);
+    if (end != std::string_view::npos && key[end] == '/') key.remove_prefix(end + 1);
+  }
+  for (const std::string_view ending : {"/agent", "/exec"}) {
+    const bool is_more = key.size() > ending.size();
+    if (is_more && key.substr(key.size() - ending.size()) == ending) {
+      key.remove_suffix(ending.size());
+      break;
+    }
+  }
+  const std::size_t last = key.rfind('/');
+  if (last != std::string_view::npos && last > 0) {
+    const auto name = key.substr(last + 1);
+    const auto before = key.substr(0, last);
+    const std::size_t start = before.rfind('/');
+    if (before.substr(start == std::string_view::npos ? 0 : start + 1) == name) key = before;
+  }
+  return std::string(key);
+}
+
+class View {
+ public:
+  View(const LiveModel& model, const LiveStyle& style, std::int64_t now_ms)
+      : model_(model),
+        style_(style),
+        sign_(style.unicode ? "\xe2\x80\xa6" : "~"),
+        now_ms_(now_ms) {}
+
+  std::vector<LiveLine> live();
+  std::vector<LiveLine> final();
+
+ private:
+  /// The lines of one phase.
+  struct Shown {
+    std::size_t phase = 0;
+    std::vector<const LiveStep*> steps;
+    std::array<std::size_t, kLiveStates> hidden{};
+    bool told = false;  // whether a line tells what is hidden
+  };
+
+  std::string agents_text() const;
+  void add_head();
+  void add_parts(const std::string& title, Tone tone, const std::vector<std::string>& parts);
+  void add_phase(std::size_t index);
+  void add_step(const LiveStep& step, int indent);
+  void add_shown(const Shown& shown);
+  void measure(const std::vector<Shown>& list);
+  bool is_active(std::size_t phase) const;
+  bool has_name(std::size_t phase) const { return !model_.phases[phase].name.empty(); }
+  std::vector<Shown> everything() const;
+  std::vector<Shown> chosen(std::size_t room);
+  std::size_t lines_of(const std::vector<Shown>& list) const;
+  std::size_t lines_left() const;
+  void hide_where_untold(std::vector<Shown>& list) const;
+
+  const LiveModel& model_;
+  const LiveStyle& style_;
+  const std::string sign_;  // of what was left out
+  std::int64_t now_ms_;
+  std::vector<LiveLine> lines_;
+  int label_width_ = 0;
+  int runner_width_ = 0;
+};
+
+std::string View::agents_text() const {
+  const auto counts = counts_text(model_.agents, 0);
+  return counts.empty() ? counts : "agents: " + counts;
+}
+
+/// A title and as many of the parts as there is room for, the first ones first.
+void View::add_parts(const std::string& title, Tone tone, const std::vector<std::string>& parts) {
+  const std::string between = style_.unicode ? " \xc2\xb7 " : " | ";
+  LiveRow row(style_);
+  bool first = title.empty();
+  if (!first) {
+    const int beside = parts.empty() ? 0 : 3 + display_width(parts[0]);
+    const int room = style_.width - beside;
+    row.add(cut_to_width(title, room >= kShortestLabel ? room : style_.width, sign_), tone);
+  }
+  for (const auto& part : parts) {
+    if (part.empty()) continue;
+    if (!first && 3 + display_width(part) > row.room()) continue;
+    if (!first) row.add(between, Tone::kDim);
+    row.add(part);
+    first = false;
+  }
+  lines_.push_back(row.take());
+}
+
+void View::add_head() {
+  const auto until = model_.ended_ms.value_or(now_ms_);
+  const std::string title = model_.run.empty() ? model_.preset : model_.preset + " " + model_.run;
+  std::vector<std::string> parts{time_text(until - model_.started_ms, !model_.ended_ms),
+                                 model_.verdict, model_.runner};
+  const std::vector<std::string> spent{agents_text(), spend_text(model_.spend),
+                                       left_text(model_, now_ms_)};
+  int width = display_width(title);
+  int spent_width = 0;
+  for (const auto& part : parts) width += part.empty() ? 0 : 3 + display_width(part);
+  for (const auto& part : spent) spent_width += part.empty() ? 0 : 3 + display_width(part);
+  const bool is_bad = model_.ended_ms && model_.verdict != "ok";
+  const Tone tone = is_bad ? Tone::kRed : Tone::kBold;
+  if (spent_width == 0 || width + spent_width <= style_.width || style_.height < 6) {
+    parts.insert(parts.end(), spent.begin(), spent.end());
+    add_parts(title, tone, parts);
+  } else {
+    add_parts(title, tone, parts);
+    add_parts({}, tone, spent);
+  }
+}
+
+bool View::is_active(std::size_t phase) const {
+  return !model_.ended_ms &&
+         (phase == model_.current || model_.phases[phase].count(LiveState::kRunning) > 0 ||
+          model_.waiting(phase) > 0);
+}
+
+void View::add_phase(std::size_t index) {
+  const LivePhase& phase = model_.phases[index];
+  if (phase.name.empty()) return;
+  const std::size_t failed = phase.count(LiveState::kFailed);
+  const auto state = is_active(index)                         ? LiveState::kRunning
+                     : failed > 0                             ? LiveState::kFailed
+                     : phase.count(LiveState::kParked) > 0    ? LiveState::kParked
+                     : phase.count(LiveState::kCancelled) > 0 ? LiveState::kCancelled
+                                                              : LiveState::kOk;
+  const std::size_t waiting = model_.waiting(index);
+  const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(phase.planned, 0));
+  // A phase that is over has had what was planned, unless something ended it early.
+  const bool cut_short = model_.ended_ms && model_.verdict != "ok" && phase.begun() > 0;
+  const std::size_t total =
+      is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
+  LiveRow row(style_);
+  row.add(mark_of(state, style_.unicode), tone_of(state)).add(" ");
+  std::string counts;
+  if (total > 0) counts = " " + std::to_string(phase.ended()) + "/" + std::to_string(total);
+  row.add(
+      cut_to_width(phase.name, std::max(row.room() - display_width(counts), kShortestLabel), sign_),
+      Tone::kBold);
+  row.add(counts);
+  if (failed > 0) row.add(", " + std::to_string(failed) + " failed", Tone::kRed);
+  lines_.push_back(row.take());
+}
+
+void View::measure(const std::vector<Shown>& list) {
+  int label = 0;
+  for (const auto& shown : list) {
+    for (const LiveStep* step : shown.steps) {
+      label = std::max(label, display_width(label_of(*step)));
+      runner_width_ = std::max(runner_width_, std::min(display_width(step->runner), 12));
+    }
+  }
+  if (style_.width < 60) runner_width_ = 0;
+  // Behind the label: the runner, six columns of time, and something to say.
+  const int beside = 4 + (runner_width_ > 0 ? runner_width_ + 2 : 0) + 8 + style_.width / 3;
+  label_width_ = std::clamp(label, kShortestLabel, std::max(style_.width - beside, kShortestLabel));
+}
+
+void View::add_step(const LiveStep& step, int indent) {
+  const bool running = step.state == LiveState::kRunning;
+  LiveRow row(style_);
+  row.to(indent).add(mark_of(step.state, style_.unicode), tone_of(step.state)).add(" ");
+  int column = indent + 2;
+  row.add(cut_middle_to_width(label_of(step), std::min(label_width_, row.room()), sign_));
+  column += label_width_ + 2;
+  if (runner_width_ > 0) {
+    row.to(column).add(cut_to_width(step.runner, runner_width_, sign_), Tone::kDim);
+    column += runner_width_ + 2;
+  }
+  const auto time = time_text(running ? now_ms_ - step.started_ms : step.duration_ms, running);
+  column += 6;
+  row.to(column - display_width(time)).add(time);
+  const auto tail = tail_text(step, now_ms_);
+  if (!tail.empty() && column + 4 < style_.width) {
+    row.to(column + 2).add(tail, step.state == LiveState::kFailed ? Tone::kRed : Tone::kDim);
+  }
+  lines_.push_back(row.take());
+}
+
+void View::add_shown(const Shown& shown) {
+  add_phase(shown.phase);
+  const int indent = has_name(shown.phase) ? 2 : 0;
+  for (const LiveStep* step : shown.steps) add_step(*step, indent);
+  if (!shown.told) return;
+  LiveRow row(style_);
+  row.to(indent).add(sign_ + " ", Tone::kDim);
+  row.add(counts_text(shown.hidden, model_.waiting(shown.phase)), Tone::kDim);
+  lines_.push_back(row.take());
+}
+
+/// Where something is hidden that the phase's own line does not tell, a line tells it.
+void View::hide_where_untold(std::vector<Shown>& list) const {
+  for (auto& shown : list) {
+    const LivePhase& phase = model_.phases[shown.phase];
+    shown.hidden = phase.counts;
+    for (const LiveStep* step : shown.steps) --shown.hidden[static_cast<std::size_t>(step->state)];
+    const auto only_ok = !is_active(shown.phase) && has_name(shown.phase);
+    std::size_t hidden = model_.waiting(shown.phase);
+    for (std::size_t i = 0; i < kLiveStates; ++i) {
+      if (!only_ok || i != static_cast<std::size_t>(LiveState::kOk)) hidden += shown.hidden[i];
+    }
+    shown.told = hidden > 0;
+  }
+}
+
+std::vector<View::Shown> View::everything() const {
+  std::vector<Shown> list;
+  for (std::size_t i = 0; i < model_.phases.size(); ++i) {
+    Shown shown;
+    shown.phase = i;
+    for (const auto& step : model_.phases[i].steps) shown.steps.push_back(&step);
+    list.push_back(std::move(shown));
+  }
+  hide_where_untold(list);
+  return list;
+}
+
+std::size_t View::lines_of(const std::vector<Shown>& list) const {
+  std::size_t count = 0;
+  for (const auto& shown : list) {
+    count += shown.steps.size() + (has_name(shown.phase) ? 1 : 0) + (shown.told ? 1 : 0);
+  }
+  return count;
+}
+
+std::size_t View::lines_left() const {
+  const auto height = static_cast<std::size_t>(std::max(style_.height, 1));
+  return height - std::min(height, lines_.size());
+}
+
+/// As much as `room` lines hold: the phases that go on, then steps by their rank.
+std::vector<View::Shown> View::chosen(std::size_t room) {
+  std::vector<std::size_t> order(model_.phases.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  // Which phases get a line: those that go on, then the newest.
+  std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+    return is_active(a) != is_active(b) ? is_active(a) : a > b;
+  });
+  order.resize(std::min(order.size(), std::max<std::size_t>(room / 3, 1)));
+  std::sort(order.begin(), order.end());
+
+  struct Candidate {
+    const LiveStep* step;
+    std::size_t place;
+    std::size_t number;
+  };
+  std::vector<Candidate> candidates;
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    for (const auto& step : model_.phases[order[place]].steps) {
+      candidates.push_back({&step, place, candidates.size()});
+    }
+  }
+  // Of what has ended the newest is of most interest.
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    const int rank = rank_of(a.step->state);
+    if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);
+    return rank == 0 ? a.number < b.number : a.number > b.number;
+  });
+
+  std::vector<Shown> list;
+  for (std::size_t take = std::min(candidates.size(), room) + 1; take-- > 0;) {
+    list.assign(order.size(), {});
+    for (std::size_t i = 0; i < order.size(); ++i) list[i].phase = order[i];
+    for (std::size_t i = 0; i < take; ++i) {
+      list[candidates[i].place].steps.push_back(candidates[i].step);
+    }
+    hide_where_untold(list);
+    if (lines_of(list) <= room) break;
+  }
+  return list;
+}
+
+std::vector<LiveLine> View::live() {
+  if (model_.started_ms == 0) return {};
+  add_head();
+  auto list = everything();
+  if (lines_of(list) > lines_left()) list = chosen(lines_left());
+  measure(list);
+  for (const auto& shown : list) add_shown(shown);
+  const auto most = static_cast<std::size_t>(std::max(style_.height, 1));
+  if (lines_.size() > most) lines_.resize(most);
+  return std::move(lines_);
+}
+
+std::vector<LiveLine> View::final() {
+  if (model_.started_ms == 0) return {};
+  add_head();
+  std::vector<Shown> failures(1);
+  std::size_t failed = 0;
+  for (const auto& phase : model_.phases) {
+    for (const auto state : {LiveState::kFailed, LiveState::kParked}) failed += phase.count(state);
+    for (const auto& step : phase.steps) {
+      const bool is_told = rank_of(step.state) == 1;
+      if (is_told && failures[0].steps.size() < kFinalFailures) failures[0].steps.push_back(&step);
+    }
+  }
+  const std::size_t count = model_.phases.size();
+  for (std::size_t i = count - std::min(count, kFinalPhases); i < count; ++i) add_phase(i);
+  measure(failures);
+  for (const LiveStep* step : failures[0].steps) add_step(*step, 2);
+  const std::size_t more = failed - std::min(failed, failures[0].steps.size());
+  if (more > 0) {
+    LiveRow row(style_);
+    row.to(2).add(sign_ + " " + std::to_string(more) + " more failed");
+    lines_.push_back(row.take());
+  }
+  return std::move(lines_);
+}
+
+}  // namespace
+
+std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
+                                  std::int64_t now_ms) {
+  return View(model, style, now_ms).live();
+}
+
+std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,
+                                   std::int64_t now_ms) {
+  return View(model, style, now_ms).final();
+}
+
+}  // namespace moonlet

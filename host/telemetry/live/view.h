@@ -1,0 +1,36 @@
+// The live view as lines of text: a run's head, its phases, and under them what runs. Pure: a
+// model, a size and the time go in, lines come out, each within the width, never more than the
+// height. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/telemetry/live/model.h"
+
+namespace moonlet {
+
+struct LiveStyle {
+  int width = 80;   ///< columns that a line may take
+  int height = 24;  ///< lines that there may be
+  bool colour = false;
+  bool unicode = true;  ///< whether marks may be more than ASCII
+};
+
+struct LiveLine {
+  std::string text;  ///< with colours, without a line end
+  int columns = 0;   ///< how many of them it takes
+};
+
+/// What a person sees while the run goes on. Where not all has a place: what runs first, then what
+/// failed, and the rest as counts. Nothing before the run has begun.
+std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
+                                  std::int64_t now_ms);
+
+/// What stays of it when the run has ended: its head, the phases, the first failures. At most a few
+/// dozen lines, whatever the height.
+std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,
+                                   std::int64_t now_ms);
+
+}  // namespace moonlet

@@ -1,0 +1,329 @@
+#include "host/telemetry/secret/forms.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <initializer_list>
+#include <set>
+
+namespace moonlet {
+
+namespace {
+
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return is_upper(c) || is_lower(c); }
+
+bool one_of(std::string_view text, std::initializer_list<std::string_view> list) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+bool starts_with(std::string_view text, std::string_view head) {
+  return text.substr(0, head.size()) == head;
+}
+
+// "githubApi_Key2" gives GITHUB, API, KEY: letters only, upper case, split at case changes.
+std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words(1);
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    const bool hump = i > 0 && is_upper(c) && is_lower(name[i - 1]);
+    if ((hump || !is_letter(c)) && !words.back().empty()) words.emplace_back();
+    if (is_letter(c)) words.back() += is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+enum class NameClass {
+  kPlain,
+  kMaybe,   // KEY, AUTH …: often a setting about a secret
+  kSecret,  // PASSWORD, SECRET …: hardly ever anything else
+};
+
+NameClass classify(std::string_view name) {
+  const auto words = words_of(name);
+  if (words.empty()) return NameClass::kPlain;
+  // Who has the address of a web hook may post to it.
+  if (std::find(words.begin(), words.end(), "WEBHOOK") != words.end()) return NameClass::kSecret;
+  // The last word may turn it into a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
+  if (one_of(words.back(), {"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "HOST", "SOCK", "TTL",
+                            "TIMEOUT", "METHOD", "MODE", "TYPE", "COMMAND", "CMD", "HELPER"})) {
+    return NameClass::kPlain;
+  }
+  auto best = NameClass::kPlain;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    for (std::string_view part : {"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL"}) {
+      if (word.find(part) != std::string::npos) return NameClass::kSecret;
+    }
+    if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"}))
+      return NameClass::kSecret;
+    // PWD alone is the working directory.
+    if (word == "PWD" && i > 0) return NameClass::kSecret;
+    if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK",
+                      "DSN"})) {
+      best = NameClass::kMaybe;
+    }
+    for (std::string_view tail : {"TOKEN", "TOKENS", "APIKEY", "ACCESSKEY", "COOKIE"}) {
+      if (word.size() >= tail.size() && word.substr(word.size() - tail.size()) == tail) {
+        best = NameClass::kMaybe;
+      }
+    }
+  }
+  return best;
+}
+
+bool looks_random(std::string_view text) {
+  bool upper = false, lower = false, digit = false;
+  for (char c : text) {
+    upper |= is_upper(c);
+    lower |= is_lower(c);
+    digit |= is_digit(c);
+  }
+  return text.size() >= 16 && upper && lower && digit;
+}
+
+// base64 may begin with "/" as well, so a random-looking part outside the known roots counts.
+bool is_path(std::string_view value) {
+  for (std::string_view head : {"~/", "./", "../", "/home/", "/Users/", "/tmp/", "/var/", "/usr/",
+                                "/etc/", "/opt/", "/run/", "/root/", "/private/", "/dev/", "/mnt/",
+                                "/srv/", "/Library/", "/Applications/", "/nix/"}) {
+    if (starts_with(value, head)) return true;
+  }
+  if (value[0] != '/') return false;
+  while (!value.empty()) {
+    const auto part = value.substr(0, value.find('/'));
+    if (looks_random(part)) return false;
+    value.remove_prefix(std::min(value.size(), part.size() + 1));
+  }
+  return true;
+}
+
+bool is_number(std::string_view value) {
+  return value.find_first_not_of("0123456789.,:_+-eExX ") == std::string_view::npos;
+}
+
+// One or a few plain words in one case: "disabled", "publickey", "gnome-keyring", "Required".
+bool is_words(std::string_view value) {
+  bool inner_upper = false, lower = false;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    if (!is_letter(c) && c != '-' && c != '_' && c != ' ' && c != ',') return false;
+    inner_upper |= i > 0 && is_upper(c) && is_letter(value[i - 1]);
+    lower |= is_lower(c);
+  }
+  return !(inner_upper && lower);
+}
+
+bool is_bare_address(std::string_view value) {
+  return (starts_with(value, "http://") || starts_with(value, "https://")) &&
+         value.find('@') == std::string_view::npos && value.find('?') == std::string_view::npos;
+}
+
+void append_utf16_escape(std::string& out, std::uint32_t unit, bool upper) {
+  char text[8];
+  std::snprintf(text, sizeof text, upper ? "\\u%04X" : "\\u%04x",
+                static_cast<unsigned>(unit & 0xffff));
+  out += text;
+}
+
+// Decodes one well-formed UTF-8 sequence of at least two bytes; 0 when it is none.
+std::size_t decode(std::string_view text, std::uint32_t& code) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  if (size == 0 || lead > 0xf4 || text.size() < size) return 0;
+  code = lead & (0x7fU >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte & 0x3f);
+  }
+  return size;
+}
+
+// The letter after the backslash in JSON's short escapes; 0 for all others.
+char json_short_escape(char c) {
+  switch (c) {
+    case '"':
+      return '"';
+    case '\\':
+      return '\\';
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    default:
+      return 0;
+  }
+}
+
+// How an encoder of JSON escapes what it need not escape.
+struct JsonStyle {
+  bool ascii = false;              // everything beyond ASCII
+  bool upper = false;              // \u00E4 rather than \u00e4
+  bool slashes = false;            // "/" as "\/"
+  std::string_view as_units = {};  // these as \u00XX, and DEL and the line separators
+};
+
+// The line separators U+2028 and U+2029 end a line in old JavaScript.
+bool is_escaped(std::uint32_t code, const JsonStyle& style) {
+  return style.ascii || (!style.as_units.empty() && (code == 0x2028 || code == 0x2029));
+}
+
+std::string json_escaped(std::string_view value, const JsonStyle& style) {
+  std::string out;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    std::uint32_t code = 0;
+    if (style.as_units.find(c) != std::string_view::npos) {
+      append_utf16_escape(out, static_cast<unsigned char>(c), style.upper);
+    } else if (const char letter = json_short_escape(c); letter != 0) {
+      out += '\\';
+      out += letter;
+    } else if (c == '/' && style.slashes) {
+      out += "\\/";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      append_utf16_escape(out, static_cast<unsigned char>(c), style.upper);
+    } else if (const auto size = decode(value.substr(i), code);
+               size != 0 && is_escaped(code, style)) {
+      if (code > 0xffff) {
+        append_utf16_escape(out, 0xd800 + ((code - 0x10000) >> 10), style.upper);
+        append_utf16_escape(out, 0xdc00 + ((code - 0x10000) & 0x3ff), style.upper);
+      } else {
+        append_utf16_escape(out, code, style.upper);
+      }
+      i += size - 1;
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string url_encoded(std::string_view value, const char* digits, bool form) {
+  std::string out;
+  for (char c : value) {
+    if (is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out += c;
+    } else if (form && c == ' ') {
+      out += '+';
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += '%';
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    }
+  }
+  return out;
+}
+
+std::string base64(std::string_view value, bool url_safe) {
+  const char* alphabet = url_safe
+                             ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                             : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < value.size(); i += 3) {
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      word = word << 8 | (i + k < value.size() ? static_cast<unsigned char>(value[i + k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += i + k <= value.size() ? alphabet[word >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+// The characters that depend on the value alone when `before` bytes stand in front of it, as in
+// base64("user:" + token).
+std::string base64_core(std::string_view value, std::size_t before, bool url_safe) {
+  const std::string whole = base64(std::string(before, '\0') + std::string(value), url_safe);
+  const std::size_t first = (before * 8 + 5) / 6;
+  const std::size_t last = (before + value.size()) * 8 / 6;
+  return whole.substr(first, last - first);
+}
+
+// As encoders print it inside of JSON, and inside of JSON inside of JSON.
+void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
+  std::set<std::string> once;
+  // Nothing; Go; Rails; what may stand in HTML; PHP's flags; .NET, with and without what is text.
+  for (std::string_view units : {"", "&<>", "&<>'", "&<>'\"", "&<>'\"+`", "&<>'\"+`\x7f"}) {
+    for (unsigned bits = 0; bits < 8; ++bits) {
+      once.insert(json_escaped(value, {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, units}));
+    }
+  }
+  for (const std::string& form : once) {
+    add(form);
+    // The outer encoder finds backslashes and quotes; what else it would escape is escaped by now,
+    // or was left alone by one of its kind.
+    add(json_escaped(form, {}));
+    add(json_escaped(form, {true, false, true, {}}));
+    add(json_escaped(form, {true, false, false, "&<>"}));
+    add(json_escaped(form, {true, true, false, "&<>'\"+`"}));
+  }
+}
+
+}  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+bool presumed_secret(std::string_view name, std::string_view value, std::size_t least) {
+  if (value.size() < least) return false;
+  const auto kind = classify(name);
+  if (kind == NameClass::kPlain || is_path(value)) return false;
+  if (is_words(value) && value.size() < (kind == NameClass::kSecret ? 16U : 24U)) return false;
+  return kind == NameClass::kSecret || (!is_number(value) && !is_bare_address(value));
+}
+
+std::string_view url_password(std::string_view value) {
+  const auto scheme = value.find("://");
+  if (scheme == std::string_view::npos || scheme > 32) return {};
+  auto authority = value.substr(scheme + 3);
+  authority = authority.substr(0, authority.find_first_of("/?# \t\r\n"));
+  const auto at = authority.rfind('@');
+  const auto colon = authority.find(':');
+  if (at == std::string_view::npos || colon == std::string_view::npos || colon > at) return {};
+  return authority.substr(colon + 1, at - colon - 1);
+}
+
+std::vector<std::string> forms_of_secret(std::string_view value) {
+  constexpr std::size_t kLeastForm = 8;
+  std::vector<std::string> forms;
+  auto add = [&](std::string form) {
+    if (form.size() >= kLeastForm && form != value) forms.push_back(std::move(form));
+  };
+  add_json_forms(value, add);
+  for (bool form : {false, true}) {
+    add(url_encoded(value, "0123456789ABCDEF", form));
+    add(url_encoded(value, "0123456789abcdef", form));
+  }
+  for (bool url_safe : {false, true}) {
+    add(base64(value, url_safe));
+    for (std::size_t before = 0; before < 3; ++before) add(base64_core(value, before, url_safe));
+  }
+  // A key of several lines is often quoted, indented or cut: each long line counts alone.
+  if (value.find('\n') != std::string_view::npos) {
+    for (auto rest = value; !rest.empty();) {
+      const auto line = trimmed(rest.substr(0, rest.find('\n')));
+      if (line.size() >= 16 && !starts_with(line, "-----")) add(std::string(line));
+      rest.remove_prefix(std::min(rest.size(), std::min(rest.find('\n'), rest.size()) + 1));
+    }
+  }
+  forms.emplace_back(value);
+  return forms;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,16 @@
+// From the JSON of a schema to the graph of a Program. Checks everything: a keyword of the wrong
+// type, a pattern, a reference that leads nowhere or in a circle is an error with its place.
+#pragma once
+
+#include "host/base/result.h"
+#include "host/validation/schema/node.h"
+
+namespace moonlet::schema {
+
+/// Compiles `program.document` within `program.limits` and sets `program.root`.
+Result<void> compile_program(Program& program);
+
+/// An error when a schema applies itself to the value it is applied to, without going deeper.
+Result<void> check_circles(const Program& program);
+
+}  // namespace moonlet::schema

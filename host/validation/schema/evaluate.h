@@ -1,0 +1,130 @@
+// Asking a compiled schema about a value. First only whether it fits, stopping at the first
+// fault; only when it does not, once more to say why, with half the budget of the first.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/validation/schema/node.h"
+
+namespace moonlet::schema {
+
+/// Validates `instance` against `program.root`, within `program.limits`.
+ValidationReport evaluate(const Program& program, const nlohmann::json& instance);
+
+/// The way to the value at hand, on the stack of the recursion.
+struct Path {
+  const Path* parent = nullptr;
+  const std::string* key = nullptr;  ///< null for an element of an array
+  std::size_t index = 0;
+};
+/// The JSON pointer; long keys are shortened.
+std::string path_text(const Path& path);
+
+/// Where faults are collected, up to a number.
+class Sink {
+ public:
+  explicit Sink(std::size_t most) : most_(most) {}
+  bool full() const { return errors_.size() >= most_; }
+  void add(SchemaError error) {
+    if (!full()) errors_.push_back(std::move(error));
+  }
+  std::vector<SchemaError>& errors() { return errors_; }
+
+ private:
+  std::size_t most_;
+  std::vector<SchemaError> errors_;
+};
+
+class Evaluator {
+ public:
+  Evaluator(const SchemaLimits& limits, std::uint64_t steps) : limits_(limits), budget_(steps) {}
+
+  /// True when `value` fits. Without a sink it stops at the first fault. Means nothing when
+  /// stopped() then.
+  bool check(const Node& node, const nlohmann::json& value, const Path& path, Sink* sink);
+
+  /// A limit was passed.
+  bool stopped() const { return budget_.exhausted(); }
+  bool too_deep() const { return too_deep_; }
+
+ private:
+  /// Something that is evaluated: passed on as one.
+  struct Subject {
+    const Node& node;
+    const nlohmann::json& value;
+    const Path& path;
+    Sink* sink;
+  };
+
+  bool check_rules(const Subject& subject);
+  bool check_choice(const Subject& subject);
+  bool check_value(const Subject& subject);
+  bool check_number(const Subject& subject);
+  bool check_multiple(const nlohmann::json& value, const Decimal& divisor);
+  bool check_string(const Subject& subject);
+  bool check_text(const Subject& subject, const StringRules& rules, const std::string& text);
+  bool check_array(const Subject& subject);
+  bool check_items(const Subject& subject);
+  bool check_contains(const Subject& subject);
+  bool check_object(const Subject& subject);
+  bool check_members(const Subject& subject);
+  bool check_member(const Subject& subject, const std::string& key, const nlohmann::json& value);
+  bool check_kinds(const Node& node, const nlohmann::json& value, const Path& path);
+  bool check_names(const Subject& subject);
+  bool check_required(const Subject& subject);
+  bool check_dependencies(const Subject& subject);
+  bool check_combined(const Subject& subject);
+  bool check_any(const Subject& subject, const std::vector<const Node*>& branches,
+                 std::string_view keyword);
+  bool check_one(const Subject& subject);
+
+  bool fits(const Node& node, const Subject& subject) {
+    return check(node, subject.value, subject.path, nullptr);
+  }
+  /// False when evaluation should end here: nothing more is to be learned.
+  bool goes_on(bool ok, const Subject& subject) const {
+    if (budget_.exhausted()) return false;
+    return subject.sink != nullptr ? !subject.sink->full() : ok;
+  }
+
+  // Sentences. Each returns false, for the caller to return.
+  bool fault(const Subject& subject, std::string_view keyword, const std::string& rest);
+  bool type_fault(const Subject& subject);
+  bool enum_fault(const Subject& subject);
+  bool bound_fault(const Subject& subject, std::string_view keyword, std::string_view what,
+                   const nlohmann::json& bound);
+  bool count_fault(const Subject& subject, std::string_view keyword, std::uint64_t count,
+                   std::string_view noun, std::uint64_t bound);
+  bool unexpected_fault(const Subject& subject, const std::string& key);
+  bool missing_fault(const Subject& subject, const std::vector<std::string_view>& missing);
+  bool needs_fault(const Subject& subject, std::string_view key,
+                   const std::vector<std::string_view>& missing);
+  bool name_fault(const Subject& subject, const std::string& key, std::vector<SchemaError> causes);
+  void keep_right_kind(const Subject& subject, const std::vector<const Node*>& branches,
+                       std::vector<std::size_t>& candidates);
+  struct Branch {
+    std::size_t index;
+    std::vector<SchemaError> errors;
+  };
+  Branch closest_branch(const Subject& subject, const std::vector<const Node*>& branches,
+                        const std::vector<std::size_t>& candidates);
+  bool branch_fault(const Subject& subject, const std::vector<const Node*>& branches,
+                    std::string_view keyword);
+  bool several_fault(const Subject& subject, const std::vector<std::size_t>& matching);
+  std::string where(const Subject& subject) const;
+  bool costs(const Subject& subject, std::uint64_t steps);
+
+  const SchemaLimits& limits_;
+  Budget budget_;
+  /// Which values fit which schemas with alternatives: without it nested ones take for ever.
+  std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
+  std::size_t temporaries_ = 0;  ///< the value at hand is none of the instance's
+  std::size_t depth_ = 0;
+  bool too_deep_ = false;
+  std::size_t told_branches_ = 0;  ///< alternatives around this one that are being explained
+};
+
+}  // namespace moonlet::schema

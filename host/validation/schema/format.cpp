@@ -1,0 +1,55 @@
+#include "host/validation/schema/format.h"
+
+#include <cstdint>
+
+#include "host/validation/schema/pattern.h"
+
+namespace moonlet::schema {
+namespace {
+
+constexpr std::size_t kAny = SIZE_MAX;
+
+constexpr Format kFormats[] = {
+    {"date-time", is_date_time, "2024-05-31T12:30:00Z", 1, 100},
+    {"date", is_date, "2024-05-31", 1, 10},
+    {"time", is_time, "12:30:00Z", 1, 100},
+    {"email", is_email, "name@example.com", 1, 400},
+    {"idn-email", is_idn_email, "name@example.com", 1, 1600},
+    {"hostname", is_hostname, "www.example.com", 100, 253},
+    {"idn-hostname", is_idn_hostname, "www.example.com", 100, 1012},
+    {"ipv4", is_ipv4, "192.0.2.1", 1, 15},
+    {"ipv6", is_ipv6, "2001:db8::1", 1, 45},
+    {"uri", is_uri, "https://example.com/path", 2, kAny},
+    {"uri-reference", is_uri_reference, "/path?query#part", 2, kAny},
+    {"iri", is_iri, "https://example.com/path", 2, kAny},
+    {"iri-reference", is_iri_reference, "/path?query#part", 2, kAny},
+    {"uri-template", is_uri_template, "/items/{id}", 2, kAny},
+    {"json-pointer", is_json_pointer, "/items/0/name", 1, kAny},
+    {"relative-json-pointer", is_relative_json_pointer, "1/name", 1, kAny},
+    {"regex", is_ecma_pattern, "^[a-z]+$", 64, kAny},
+    {"uuid", is_uuid, "123e4567-e89b-12d3-a456-426614174000", 1, 36},
+};
+
+}  // namespace
+
+const Format* find_format(std::string_view name) {
+  for (const auto& format : kFormats) {
+    if (format.name == name) return &format;
+  }
+  return nullptr;
+}
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (c != '-') return false;
+    } else if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace moonlet::schema

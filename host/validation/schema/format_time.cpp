@@ -1,0 +1,75 @@
+// RFC 3339: full-date, full-time, date-time, with leap seconds where UTC can have them.
+#include <optional>
+
+#include "host/validation/schema/format.h"
+
+namespace moonlet::schema {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::optional<int> number(std::string_view text) {
+  int value = 0;
+  for (char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+// Two digits at `at`, at most `most`.
+std::optional<int> pair_at(std::string_view text, std::size_t at, int most) {
+  if (text.size() < at + 2) return std::nullopt;
+  const auto value = number(text.substr(at, 2));
+  return value && *value <= most ? value : std::nullopt;
+}
+
+int days_of(int year, int month) {
+  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return month == 2 && leap ? 29 : kDays[month - 1];
+}
+
+// Minutes to subtract for UTC, of "Z" or "+hh:mm".
+std::optional<int> offset_of(std::string_view text) {
+  if (text == "Z" || text == "z") return 0;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
+  const auto hours = pair_at(text, 1, 23), minutes = pair_at(text, 4, 59);
+  if (!hours || !minutes) return std::nullopt;
+  const int total = *hours * 60 + *minutes;
+  return text[0] == '+' ? total : -total;
+}
+
+}  // namespace
+
+bool is_date(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
+  const auto year = number(text.substr(0, 4));
+  const auto month = pair_at(text, 5, 12), day = pair_at(text, 8, 31);
+  return year && month && day && *month >= 1 && *day >= 1 && *day <= days_of(*year, *month);
+}
+
+bool is_time(std::string_view text) {
+  const auto hours = pair_at(text, 0, 23), minutes = pair_at(text, 3, 59),
+             seconds = pair_at(text, 6, 60);
+  if (!hours || !minutes || !seconds || text[2] != ':' || text[5] != ':') return false;
+  text.remove_prefix(8);
+  if (text.starts_with('.')) {
+    std::size_t digits = 1;
+    while (digits < text.size() && is_digit(text[digits])) ++digits;
+    if (digits == 1) return false;
+    text.remove_prefix(digits);
+  }
+  const auto offset = offset_of(text);
+  if (!offset) return false;
+  constexpr int kDay = 24 * 60;
+  const int utc = (*hours * 60 + *minutes - *offset + kDay) % kDay;
+  return *seconds < 60 || utc == kDay - 1;
+}
+
+bool is_date_time(std::string_view text) {
+  return text.size() > 11 && (text[10] == 'T' || text[10] == 't') && is_date(text.substr(0, 10)) &&
+         is_time(text.substr(11));
+}
+
+}  // namespace moonlet::schema

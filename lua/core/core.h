@@ -1,0 +1,32 @@
+// The one list of the primitives that C++ gives to the standard library. They make up the table
+// `core`, which only stdlib modules see: presets reach them through ctx and m alone.
+#pragma once
+
+#include "lua/vm/lua_api.h"
+
+namespace moonlet {
+
+int luaopen_core_task(lua_State* L);
+int luaopen_core_json(lua_State* L);
+int luaopen_core_text(lua_State* L);
+int luaopen_core_clock(lua_State* L);
+int luaopen_core_file(lua_State* L);
+int luaopen_core_run(lua_State* L);
+int luaopen_core_runs(lua_State* L);
+int luaopen_core_lines(lua_State* L);
+int luaopen_core_journal(lua_State* L);
+int luaopen_core_ledger(lua_State* L);
+int luaopen_core_audit(lua_State* L);
+int luaopen_core_detach(lua_State* L);
+int luaopen_core_process(lua_State* L);
+int luaopen_core_secret(lua_State* L);
+int luaopen_core_event(lua_State* L);
+int luaopen_core_system(lua_State* L);
+int luaopen_core_terminal(lua_State* L);
+int luaopen_core_script(lua_State* L);
+int luaopen_core_coroutine(lua_State* L);
+
+/// Pushes the table `core` with all of the above opened as fields.
+void push_core(lua_State* L);
+
+}  // namespace moonlet

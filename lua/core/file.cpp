@@ -1,0 +1,369 @@
+// core.file: reading files beneath a directory that was opened once. What a user or a model named
+// is data here: a file that cannot be read gives nil and an error table.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/artifact/file/dir.h"
+#include "host/artifact/run/manifest.h"
+#include "lua/core/core.h"
+#include "lua/core/file.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/services.h"
+#include "lua/vm/state.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
+constexpr std::size_t kMostEntries = 1'000'000;
+constexpr rlim_t kMostFolders = 128;
+
+/// A folder that Lua holds. Few bytes to the collector, but a descriptor.
+struct DirBox {
+  std::optional<Dir> dir;
+  std::shared_ptr<std::size_t> open;
+
+  DirBox() = default;
+  DirBox(const DirBox&) = delete;
+  DirBox& operator=(const DirBox&) = delete;
+  ~DirBox() {
+    if (open) --*open;
+  }
+};
+
+const char* kind_name(EntryKind kind) {
+  switch (kind) {
+    case EntryKind::kFile:
+      return "file";
+    case EntryKind::kDir:
+      return "directory";
+    case EntryKind::kLink:
+      return "link";
+    case EntryKind::kOther:
+      return "special file";
+  }
+  return "special file";
+}
+
+int push_failure(lua_State* L, const Error& error) {
+  lua_pushnil(L);
+  push_error(L, error);
+  return 2;
+}
+
+/// Closes the folders that nobody holds any more before there are too many of them for this
+/// process.
+void collect_folders(lua_State* L, Services& services) {
+  if (services.most_open_folders == 0) {
+    rlimit limit{};
+    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    const rlim_t share = known ? limit.rlim_cur / 8 : kMostFolders;
+    services.most_open_folders = static_cast<std::size_t>(std::min<rlim_t>(share, kMostFolders));
+  }
+  if (*services.open_folders < services.most_open_folders) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  services.most_open_folders = std::max(services.most_open_folders, 2 * *services.open_folders);
+}
+
+int push_folder(lua_State* L, Result<Dir> (*open)(std::string)) {
+  const std::string_view path = check_text(L, 1);
+  Services& services = Services::of(L);
+  collect_folders(L, services);
+  auto& opened = push_box<std::optional<Result<Dir>>>(L);
+  opened = open(std::string(path));
+  if (!opened->ok()) return push_failure(L, opened->error());
+  auto& box = push_box<DirBox>(L);
+  box.dir = std::move(**opened);
+  box.open = services.open_folders;
+  ++*box.open;
+  return 1;
+}
+
+/// root(path) -> dir, or nil and an error
+int file_root(lua_State* L) {
+  return push_folder(L, [](std::string path) { return Dir::open(std::move(path)); });
+}
+
+/// make_root(path) -> dir, or nil and an error: the directory, made for this user alone if need be
+int file_make_root(lua_State* L) {
+  return push_folder(L, [](std::string path) { return Dir::make(std::move(path)); });
+}
+
+/// make_new(path) -> true, false where the name is taken, or nil and an error: a directory for this
+/// user alone that was not there before
+int file_make_new(lua_State* L) {
+  const std::string_view path = check_text(L, 1);
+  auto& made = push_box<std::optional<Result<bool>>>(L);
+  made = Dir::make_new(std::string(path));
+  if (!made->ok()) return push_failure(L, made->error());
+  lua_pushboolean(L, **made);
+  return 1;
+}
+
+/// write(dir, path, text) -> true, or nil and an error: as one step, and durably
+int file_write(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const std::string_view text = check_text(L, 3);
+  auto& wrote = push_box<Result<void>>(L);
+  {
+    const LuaState::HostWork work(L);
+    wrote = dir.write_file(path, text, Durable::kYes);
+  }
+  if (!wrote) return push_failure(L, wrote.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/// remove(dir, path) -> true, or nil and an error: with all beneath it; nothing there is fine
+int file_remove(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  auto& removed = push_box<Result<void>>(L);
+  {
+    const LuaState::HostWork work(L);
+    removed = dir.remove_tree(path);
+  }
+  if (!removed) return push_failure(L, removed.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/// rename(dir, from, to) -> true, or nil and an error: within the directory, in place of a file
+/// that `to` names
+int file_rename(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view from = check_text(L, 2);
+  const std::string_view to = check_text(L, 3);
+  auto& renamed = push_box<Result<void>>(L);
+  renamed = dir.rename(from, to);
+  if (!renamed) return push_failure(L, renamed.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/// lock(dir, name, ms?, holder?) -> handle, or nil, an error, and whether it is that another has
+/// it: an flock on a small file, waited for up to `ms` (2000: as long as others need to read and
+/// write one). Let go by unlock(), and with the process. `holder` stands in the file, for those who
+/// find it locked; it stays there.
+int file_lock(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view name = check_text(L, 2);
+  const lua_Integer tries = 1 + luaL_optinteger(L, 3, 2000) / 2;
+  std::size_t size = 0;
+  const char* holder = luaL_optlstring(L, 4, nullptr, &size);
+  auto& handle = push_box<Fd>(L);
+  auto& failure = push_box<Error>(L);
+  const timespec pause{0, 2'000'000};
+
+  handle = Fd(::openat(dir.fd(), std::string(name).c_str(),
+                       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  bool held = false;
+  int why = handle.get() >= 0 ? EWOULDBLOCK : errno;
+  for (lua_Integer i = 0; why == EWOULDBLOCK && !held && i < tries; ++i) {
+    if (i > 0) ::nanosleep(&pause, nullptr);
+    held = ::flock(handle.get(), LOCK_EX | LOCK_NB) == 0;
+    if (!held && errno != EINTR) why = errno;
+  }
+  if (!held) {
+    // The collector sees a few bytes alone, and may leave a descriptor a try for long.
+    handle = Fd();
+    failure = Error::from_errno(why, "lock", dir.path() + "/" + std::string(name));
+    push_failure(L, failure);
+    lua_pushboolean(L, why == EWOULDBLOCK);
+    return 3;
+  }
+  // Who cannot read it waits as for anybody else.
+  if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
+    (void)write_all(handle.get(), std::string_view(holder, size));
+  }
+  lua_pushvalue(L, -2);
+  return 1;
+}
+
+/// unlock(handle)
+int file_unlock(lua_State* L) {
+  Fd* handle = to_box<Fd>(L, 1);
+  if (handle != nullptr) *handle = Fd();
+  return 0;
+}
+
+/// read(dir, path, cap) -> text, nil, cut, size; or nil and an error
+int file_read(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const lua_Integer cap = luaL_checkinteger(L, 3);
+  luaL_argcheck(L, cap >= 0 && cap <= kLargestRead, 3, "0 to 256 MB expected");
+  auto& read = push_box<Result<FileBytes>>(L, Error{});
+  read = dir.read_file(path, static_cast<std::size_t>(cap));
+  if (!read) return push_failure(L, read.error());
+  lua_pushlstring(L, read->bytes.data(), read->bytes.size());
+  read->bytes = {};  // the collector may come late
+  lua_pushnil(L);
+  lua_pushboolean(L, read->cut);
+  lua_pushinteger(L, static_cast<lua_Integer>(read->size));
+  return 4;
+}
+
+/// part(dir, path, from, size) -> text, which is shorter where the file ends, or nil and an error
+int file_part(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const lua_Integer from = luaL_checkinteger(L, 3);
+  const lua_Integer size = luaL_checkinteger(L, 4);
+  luaL_argcheck(L, from >= 0, 3, "0 or more expected");
+  luaL_argcheck(L, size >= 0 && size <= kLargestRead, 4, "0 to 256 MB expected");
+  auto& file = push_box<Result<Fd>>(L, Error{});
+  auto& text = push_box<std::string>(L);
+  file = dir.open_read(path);
+  if (!file) return push_failure(L, file.error());
+  text.resize(static_cast<std::size_t>(size));
+  std::size_t had = 0;
+  while (had < text.size()) {
+    const ssize_t got = ::pread(file->get(), text.data() + had, text.size() - had,
+                                static_cast<off_t>(from) + static_cast<off_t>(had));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return push_failure(L, Error::from_errno(errno, "read", dir.path_of(path)));
+    if (got == 0) break;
+    had += static_cast<std::size_t>(got);
+  }
+  // The collector may come late.
+  file = Error{};
+  lua_pushlstring(L, text.data(), had);
+  text = {};
+  return 1;
+}
+
+/// stat(dir, path) -> {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error: about the
+/// thing itself, a last link is not followed
+int file_stat(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  auto& info = push_box<Result<FileInfo>>(L, Error{});
+  info = dir.stat(path);
+  if (!info) return push_failure(L, info.error());
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, kind_name(info->kind));
+  lua_setfield(L, -2, "type");
+  lua_pushinteger(L, static_cast<lua_Integer>(info->size));
+  lua_setfield(L, -2, "size");
+  lua_pushinteger(L, info->mtime_ns);
+  lua_setfield(L, -2, "mtime_ns");
+  lua_pushinteger(L, info->ctime_ns);
+  lua_setfield(L, -2, "ctime_ns");
+  lua_pushinteger(L, static_cast<lua_Integer>(info->inode));
+  lua_setfield(L, -2, "inode");
+  lua_pushinteger(L, info->mode);
+  lua_setfield(L, -2, "mode");
+  return 1;
+}
+
+/// list(dir, path) -> { {name, type}, … } sorted bytewise, or nil and an error
+int file_list(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  auto& listing = push_box<Result<Listing>>(L, Error{});
+  listing = dir.list(path, kMostEntries);
+  if (!listing) return push_failure(L, listing.error());
+  lua_createtable(L, static_cast<int>(listing->entries.size()), 0);
+  lua_Integer count = 0;
+  for (const Entry& entry : listing->entries) {
+    lua_createtable(L, 0, 2);
+    lua_pushlstring(L, entry.name.data(), entry.name.size());
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, kind_name(entry.kind));
+    lua_setfield(L, -2, "type");
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
+  lua_createtable(L, 0, 6);
+  lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, "text");
+  lua_pushlstring(L, entry.sha256.data(), entry.sha256.size());
+  lua_setfield(L, -2, "sha256");
+  lua_pushinteger(L, static_cast<lua_Integer>(entry.bytes));
+  lua_setfield(L, -2, "bytes");
+  lua_pushinteger(L, static_cast<lua_Integer>(entry.kept));
+  lua_setfield(L, -2, "kept");
+  lua_pushboolean(L, entry.cut);
+  lua_setfield(L, -2, "cut");
+  lua_pushboolean(L, entry.binary);
+  lua_setfield(L, -2, "binary");
+  return 1;
+}
+
+/// load(dir, path, cap) -> {text, sha256, bytes, kept, cut, binary}, or nil and why: a file as
+/// an input of an agent, read once
+int file_load(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const lua_Integer cap = luaL_checkinteger(L, 3);
+  auto& entry = push_box<InputEntry>(L);
+  auto& text = push_box<std::string>(L);
+  entry.path = path;
+  text = load_file(entry, dir, static_cast<std::size_t>(cap));
+  if (!entry.error.empty()) {
+    lua_pushnil(L);
+    lua_pushlstring(L, entry.error.data(), entry.error.size());
+    return 2;
+  }
+  return push_input(L, entry, text);
+}
+
+/// take(text, cap) -> the same of a text that is at hand
+int file_take(lua_State* L) {
+  const std::string_view given = check_text(L, 1);
+  const lua_Integer cap = luaL_checkinteger(L, 2);
+  auto& entry = push_box<InputEntry>(L);
+  auto& text = push_box<std::string>(L);
+  text = take_text(entry, given, static_cast<std::size_t>(cap));
+  return push_input(L, entry, text);
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"load", guard<file_load>},
+    {"take", guard<file_take>},
+    {"root", guard<file_root>},
+    {"make_root", guard<file_make_root>},
+    {"write", guard<file_write>},
+    {"read", guard<file_read>},
+    {"part", guard<file_part>},
+    {"lock", guard<file_lock>},
+    {"remove", guard<file_remove>},
+    {"unlock", guard<file_unlock>},
+    {"stat", guard<file_stat>},
+    {"list", guard<file_list>},
+    {"rename", guard<file_rename>},
+    {"make_new", guard<file_make_new>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+const Dir& check_dir(lua_State* L, int index) {
+  DirBox* box = to_box<DirBox>(L, index);
+  if (box == nullptr || !box->dir) luaL_argerror(L, index, "directory expected");
+  return *box->dir;
+}
+
+int luaopen_core_file(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  add_file_swap(L);
+  return 1;
+}
+
+}  // namespace moonlet

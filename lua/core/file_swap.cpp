@@ -1,0 +1,134 @@
+// The part of core.file that puts files in place and keeps what was there: a merge goes file by
+// file.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/file/swap.h"
+#include "lua/core/file.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/state.h"
+
+namespace moonlet {
+
+namespace {
+
+int push_failure(lua_State* L, const Error& error) {
+  lua_pushnil(L);
+  push_error(L, error);
+  return 2;
+}
+
+int push_done(lua_State* L, const Result<void>& done) {
+  if (!done) return push_failure(L, done.error());
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/// content(dir, path, durable?) -> what is there as a text ("" is nothing), or nil and an error
+int file_content(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
+  auto& content = push_box<Result<std::string>>(L, Error{});
+  {
+    const LuaState::HostWork work(L);
+    content = content_of(dir, path, durable);
+  }
+  if (!content) return push_failure(L, content.error());
+  lua_pushlstring(L, content->data(), content->size());
+  return 1;
+}
+
+/// swap(dir, path, other, name) -> true, or nil and an error: the two files change places, or one
+/// takes the other's, where there is but one
+int file_swap(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const Dir& other = check_dir(L, 3);
+  const std::string_view name = check_text(L, 4);
+  auto& done = push_box<Result<void>>(L);
+  {
+    const LuaState::HostWork work(L);
+    done = swap_files(dir, path, other, name);
+  }
+  return push_done(L, done);
+}
+
+/// sync(dir, names) -> true, or nil and an error: these files have reached the disk, with one wait
+/// for all where the system can do that
+int file_sync(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  auto& names = push_box<std::vector<std::string>>(L);
+  auto& done = push_box<Result<void>>(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {
+    names.emplace_back(check_text(L, -1));
+    lua_pop(L, 1);
+  }
+  {
+    const LuaState::HostWork work(L);
+    done = dir.sync_files(names);
+  }
+  return push_done(L, done);
+}
+
+/// inherit(dir, name, place, path) -> true, or nil and an error: the file gets the owner, the group
+/// and the attributes of the one at that place, or the group of what is made there
+int file_inherit(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view name = check_text(L, 2);
+  const Dir& place = check_dir(L, 3);
+  const std::string_view path = check_text(L, 4);
+  auto& done = push_box<Result<void>>(L);
+  done = inherit(dir, name, place, path);
+  return push_done(L, done);
+}
+
+/// set_mode(dir, path, mode) -> true, or nil and an error
+int file_set_mode(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const lua_Integer mode = luaL_checkinteger(L, 3);
+  auto& done = push_box<Result<void>>(L);
+  done = set_mode(dir, path, static_cast<unsigned>(mode));
+  return push_done(L, done);
+}
+
+/// make_dirs(dir, path) -> true, or nil and an error: the folder and those above it
+int file_make_dirs(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  auto& done = push_box<Result<void>>(L);
+  done = dir.make_dirs(path);
+  return push_done(L, done);
+}
+
+/// remove_empty(dir, path) -> whether there was a folder with nothing in it, or nil and an error
+int file_remove_empty(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  auto& removed = push_box<Result<bool>>(L, Error{});
+  removed = remove_empty(dir, path);
+  if (!removed) return push_failure(L, removed.error());
+  lua_pushboolean(L, *removed);
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"content", guard<file_content>},
+    {"swap", guard<file_swap>},
+    {"sync", guard<file_sync>},
+    {"inherit", guard<file_inherit>},
+    {"set_mode", guard<file_set_mode>},
+    {"make_dirs", guard<file_make_dirs>},
+    {"remove_empty", guard<file_remove_empty>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+void add_file_swap(lua_State* L) { luaL_setfuncs(L, kFunctions, 0); }
+
+}  // namespace moonlet

@@ -1,0 +1,117 @@
+// core.json: JSON text to Lua values and back.
+#include <string>
+
+#include "host/base/json.h"
+#include "host/validation/schema/schema.h"
+#include "lua/core/core.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/value.h"
+
+namespace moonlet {
+
+namespace {
+
+int decode(lua_State* L, const JsonLimits& limits) {
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(L, 1, &size);
+  auto& parsed = push_box<Result<nlohmann::json>>(L, Error{});
+  parsed = parse_json({text, size}, limits);
+  if (!parsed) return raise_error(L, parsed.error());
+  push_value(L, *parsed);
+  return 1;
+}
+
+/// decode(text) -> value; raises `invalid` with line and column
+int json_decode(lua_State* L) {
+  constexpr ValueLimits kValue;
+  JsonLimits limits;
+  limits.max_bytes = kValue.bytes;
+  limits.max_values = kValue.nodes;
+  return decode(L, limits);
+}
+
+/// decode_record(text) -> value: whatever encode_record() has written
+int json_decode_record(lua_State* L) { return decode(L, kRecordJsonLimits); }
+
+int encode(lua_State* L, const ValueLimits& limits) {
+  luaL_checkany(L, 1);
+  const int indent = static_cast<int>(luaL_optinteger(L, 2, -1));
+  luaL_argcheck(L, indent >= -1 && indent <= 16, 2, "an indent of 0 to 16 expected");
+  auto& value = push_box<nlohmann::json>(L);
+  read_value(L, 1, value, limits);
+  auto& text = push_box<std::string>(L);
+  text = json_text(value, indent);
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// encode(value [, indent]) -> text
+int json_encode(lua_State* L) { return encode(L, {}); }
+
+/// encode_record(value [, indent]) -> text: of what the host puts on record, with room around the
+/// values
+int json_encode_record(lua_State* L) { return encode(L, kRecordLimits); }
+
+/// validate(schema, value) -> nothing when `value` is as the JSON Schema (draft-07) says, else a
+/// text that says what is not. A schema that is none itself raises.
+int json_validate(lua_State* L) {
+  luaL_checkany(L, 2);
+  auto& document = push_box<nlohmann::json>(L);
+  read_value(L, 1, document);
+  auto& instance = push_box<nlohmann::json>(L);
+  read_value(L, 2, instance);
+  auto& schema = push_box<Result<Schema>>(L, Error{});
+  schema = Schema::compile(document);
+  if (!schema) return raise_error(L, schema.error());
+  auto& text = push_box<std::string>(L);
+  text = to_text(schema->validate(instance));
+  if (text.empty()) return 0;
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// array(table?) -> the table, marked as a JSON array even when empty
+int json_array(lua_State* L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  if (lua_getmetatable(L, 1) && !is_marked_array(L, 1)) {
+    return raise(L, ErrorKind::kInvalid, "a table with a metatable cannot become an array");
+  }
+  lua_settop(L, 1);
+  push_array_metatable(L);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+/// is_array(value) -> bool: marked as an array
+int json_is_array(lua_State* L) {
+  lua_pushboolean(L, lua_istable(L, 1) && is_marked_array(L, 1));
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"decode", guard<json_decode>},
+    {"encode", guard<json_encode>},
+    {"decode_record", guard<json_decode_record>},
+    {"encode_record", guard<json_encode_record>},
+    {"validate", guard<json_validate>},
+    {"array", guard<json_array>},
+    {"is_array", guard<json_is_array>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_json(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  lua_pushlightuserdata(L, nullptr);
+  lua_setfield(L, -2, "null");
+  return 1;
+}
+
+}  // namespace moonlet

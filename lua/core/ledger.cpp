@@ -1,0 +1,293 @@
+// core.ledger: the index over the runs of a repository. Every function takes the home's handle and
+// gives nil and an error where the ledger cannot be used: it is never the truth, and nobody may
+// fail for it. They work on a thread of their own, for other processes may hold it.
+#include <string>
+#include <utility>
+
+#include "host/artifact/ledger/ledger.h"
+#include "host/artifact/ledger/record.h"
+#include "host/artifact/run/home.h"
+#include "host/artifact/run/index.h"
+#include "host/base/clock.h"
+#include "lua/core/core.h"
+#include "lua/core/run.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/work.h"
+
+namespace moonlet {
+
+namespace {
+
+using nlohmann::json;
+
+json or_null(const std::string& text) { return text.empty() ? json() : json(text); }
+
+template <typename T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json();
+}
+
+json time_or_null(const std::optional<std::int64_t>& ms) {
+  return ms ? json(iso8601_utc(*ms)) : json();
+}
+
+json to_json(const LedgerRun& run) {
+  return {
+      {"id", run.id},
+      {"task_id", run.task_id},
+      {"preset", run.preset},
+      {"title", or_null(run.title)},
+      {"runner", or_null(run.runner)},
+      {"model", or_null(run.model)},
+      {"status", run.status},
+      {"verdict", or_null(run.verdict)},
+      {"exit_code", or_null(run.exit_code)},
+      {"started_at", time_or_null(run.started_at)},
+      {"ended_at", time_or_null(run.ended_at)},
+      {"duration_ms", or_null(run.duration_ms)},
+      {"parent_run_id", or_null(run.parent_run_id)},
+      {"replay_reason", or_null(run.replay_reason)},
+      {"dir", run.dir},
+      {"error", or_null(run.error)},
+  };
+}
+
+json to_json(const LedgerStep& step) {
+  return {
+      {"key", step.key},
+      {"attempt", step.attempt},
+      {"kind", step.kind},
+      {"status", step.status},
+      {"runner", or_null(step.runner)},
+      {"cached", step.cached},
+      {"duration_ms", or_null(step.duration_ms)},
+      {"error", or_null(step.error)},
+  };
+}
+
+json to_json(const LedgerTotals& totals) {
+  return {
+      {"group", totals.group},
+      {"attempts", totals.attempts},
+      {"unreported", totals.unreported},
+      {"unpriced", totals.unpriced},
+      {"estimated", totals.estimated},
+      {"input_tokens", or_null(totals.input)},
+      {"cached_input_tokens", or_null(totals.cached)},
+      {"output_tokens", or_null(totals.output)},
+      {"reasoning_output_tokens", or_null(totals.reasoning)},
+      {"total_tokens", or_null(totals.total)},
+      {"cost_usd", or_null(totals.cost_usd)},
+  };
+}
+
+template <typename Row>
+json to_json(const std::vector<Row>& rows) {
+  json list = json::array();
+  for (const Row& row : rows) list.push_back(to_json(row));
+  return list;
+}
+
+json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
+
+/// Nobody waits long for an index, but for whoever asked for it to be rebuilt.
+constexpr std::int64_t kPatienceMs = 5'000;
+constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
+
+/// The work of a function whose first argument is a home: `use` is called with its ledger.
+template <typename Fn>
+WorkFunction with_ledger(Home& home, Fn use) {
+  return [&home, use = std::move(use)]() -> Result<json> {
+    auto ledger = home.ledger();
+    if (!ledger) return ledger.error();
+    if (*ledger != nullptr) {
+      (*ledger)->set_patience(kPatienceMs);
+      return use(**ledger, **home.existing());
+    }
+    Error error;
+    error.kind = ErrorKind::kInvalid;
+    error.message = "there are no runs here";
+    return error;
+  };
+}
+
+Result<json> done(const Result<void>& result) {
+  if (!result) return result.error();
+  return json(true);
+}
+
+/// put(home, id, text of run.json) -> true
+int ledger_put(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  const std::string_view text = check_text(L, 3);  // the stack keeps both alive
+  push_work(L) = with_ledger(home, [id, text](Ledger& ledger, const Dir&) -> Result<json> {
+    auto record = ledger_record(id, text);
+    if (!record) return record.error();
+    return done(ledger.put_record(*record));
+  });
+  return await_work(L);
+}
+
+void set_filter(lua_State* L, const char* key, std::string& text) {
+  if (lua_getfield(L, 2, key) == LUA_TSTRING) text = check_text(L, -1);
+  lua_pop(L, 1);
+}
+
+/// list(home, {task?, preset?, verdict?, status?, parent?, before?}, limit) -> { run, … }, newest
+/// first
+int ledger_list(lua_State* L) {
+  Home& home = check_home(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const auto limit = static_cast<std::size_t>(luaL_checkinteger(L, 3));
+  auto& filter = push_box<RunFilter>(L);
+  auto& before = push_box<std::string>(L);
+  set_filter(L, "task", filter.task);
+  set_filter(L, "preset", filter.preset);
+  set_filter(L, "verdict", filter.verdict);
+  set_filter(L, "status", filter.status);
+  set_filter(L, "parent", filter.parent);
+  set_filter(L, "before", before);
+  push_work(L) =
+      with_ledger(home, [&filter, &before, limit](Ledger& ledger, const Dir&) -> Result<json> {
+        auto runs = ledger.list_runs(filter, limit, before);
+        if (!runs) return runs.error();
+        return to_json(*runs);
+      });
+  return await_work(L);
+}
+
+/// get(home, id) -> run with its steps
+int ledger_get(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  push_work(L) = with_ledger(home, [id](Ledger& ledger, const Dir&) -> Result<json> {
+    auto record = ledger.get_record(id);
+    if (!record) return record.error();
+    json run = to_json(record->run);
+    run["steps"] = to_json(record->steps);
+    return run;
+  });
+  return await_work(L);
+}
+
+/// usage(home, {run?, runner?, model?, since?, until?}, by) -> { totals, … }: by is all, day,
+/// runner, model, run or preset
+int ledger_usage(lua_State* L) {
+  static const char* const kGroups[] = {"all", "day", "runner", "model", "run", "preset", nullptr};
+  Home& home = check_home(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const auto by = static_cast<UsageBy>(luaL_checkoption(L, 3, "all", kGroups));
+  auto& filter = push_box<UsageFilter>(L);
+  set_filter(L, "run", filter.run);
+  set_filter(L, "runner", filter.runner);
+  set_filter(L, "model", filter.model);
+  set_filter(L, "since", filter.since_day);
+  set_filter(L, "until", filter.until_day);
+  push_work(L) = with_ledger(home, [&filter, by](Ledger& ledger, const Dir&) -> Result<json> {
+    auto totals = ledger.usage_totals(filter, by);
+    if (!totals) return totals.error();
+    return to_json(*totals);
+  });
+  return await_work(L);
+}
+
+/// differs(home, id, text of run.json) -> { place, … }: where its rows are not those of the record
+int ledger_differs(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  const std::string_view text = check_text(L, 3);
+  push_work(L) = with_ledger(home, [id, text](Ledger& ledger, const Dir&) -> Result<json> {
+    auto should_be = ledger_record(id, text);
+    if (!should_be) return should_be.error();
+    auto is = ledger.get_record(id);
+    if (is.ok()) return json(ledger_differences(*is, *should_be));
+    if (is.error().kind != ErrorKind::kInvalid) return is.error();
+    return json::array({"it is not there"});
+  });
+  return await_work(L);
+}
+
+/// strays(home) -> { text, … }: its rows that are of no run
+int ledger_strays(lua_State* L) {
+  Home& home = check_home(L, 1);
+  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {
+    auto found = ledger.strays();
+    if (!found) return found.error();
+    return json(*found);
+  });
+  return await_work(L);
+}
+
+/// present(home) -> is there a ledger, and is it to be believed?
+int ledger_present(lua_State* L) {
+  Home& home = check_home(L, 1);
+  bool present = false;
+  bool stale = false;
+  if (auto ledger = home.ledger(); ledger.ok() && *ledger != nullptr) {
+    present = (*ledger)->present();
+    stale = is_ledger_stale(**home.existing());
+  }
+  lua_pushboolean(L, present);
+  lua_pushboolean(L, stale);
+  return 2;
+}
+
+/// mark_stale(home): something could not be put; the ledger is rebuilt before its next use
+int ledger_mark_stale(lua_State* L) {
+  Home& home = check_home(L, 1);
+  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
+    (void)mark_ledger_stale(**agent);
+  }
+  return 0;
+}
+
+/// rebuild(home) -> {runs, skipped}: from the files, also in place of one that is damaged
+int ledger_rebuild(lua_State* L) {
+  Home& home = check_home(L, 1);
+  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
+    ledger.set_patience(kPatienceOfRebuildMs);
+    const bool was_stale = is_ledger_stale(agent);
+    if (auto unmarked = unmark_ledger_stale(agent); !unmarked) return unmarked.error();
+    auto fill = rebuild_ledger(ledger, agent);
+    if (fill.ok()) return to_json(*fill);
+    if (was_stale) (void)mark_ledger_stale(agent);
+    return fill.error();
+  });
+  return await_work(L);
+}
+
+/// complete(home) -> {runs, skipped}: takes in what is on the disk and not in the ledger
+int ledger_complete(lua_State* L) {
+  Home& home = check_home(L, 1);
+  push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
+    auto fill = complete_ledger(ledger, agent);
+    if (!fill) return fill.error();
+    return to_json(*fill);
+  });
+  return await_work(L);
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"put", guard<ledger_put>},
+    {"list", guard<ledger_list>},
+    {"get", guard<ledger_get>},
+    {"usage", guard<ledger_usage>},
+    {"differs", guard<ledger_differs>},
+    {"strays", guard<ledger_strays>},
+    {"present", guard<ledger_present>},
+    {"mark_stale", guard<ledger_mark_stale>},
+    {"rebuild", guard<ledger_rebuild>},
+    {"complete", guard<ledger_complete>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_ledger(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

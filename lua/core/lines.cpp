@@ -1,0 +1,124 @@
+// core.lines: what a child prints, line by line, from the file that the keeper writes it to.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/artifact/file/line_reader.h"
+#include "lua/core/core.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/run.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::size_t kLongestLine = 5 << 20;  // as stream.line_cap
+constexpr std::size_t kMostValues = 100'000;   // an object of so many takes some 30 MB for a moment
+constexpr std::size_t kCollectEvery = 2 << 20;  // bytes of lines
+
+struct Reader {
+  LineReader lines;
+  std::size_t given = 0;  // bytes, since garbage was collected last
+  std::uint64_t others_told = 0;
+};
+
+using ReaderBox = std::unique_ptr<Reader>;
+
+Reader& check_reader(lua_State* L) {
+  ReaderBox* reader = to_box<ReaderBox>(L, 1);
+  if (reader == nullptr || *reader == nullptr) luaL_argerror(L, 1, "reader expected");
+  return **reader;
+}
+
+/// open(path, kind) -> reader of a file beneath `.agent`; nil when there is none yet. Raises when
+/// it cannot be read now: that is not the same. Only lines of a kind are wanted: "any" (the
+/// default), "object", "json".
+int lines_open(lua_State* L) {
+  static const char* const kKinds[] = {"any", "object", "json", nullptr};
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, 1, &size);
+  LineRules rules;
+  rules.longest = kLongestLine;
+  rules.kind = static_cast<LineKind>(luaL_checkoption(L, 2, "any", kKinds));
+  rules.most_values = kMostValues;
+  Run& run = check_run(L);
+  auto& failure = push_box<Result<void>>(L);
+  ReaderBox& reader = push_box<ReaderBox>(L);
+  if (auto file = run.agent->open_read({data, size}); file.ok()) {
+    reader = std::make_unique<Reader>(Reader{LineReader(std::move(*file), rules)});
+  } else if (file.error().kind == ErrorKind::kInvalid) {
+    return 0;
+  } else {
+    failure = file.error();
+  }
+  if (!failure) return raise_error(L, failure.error());
+  return 1;
+}
+
+/// close(reader): what it holds of a line is gone
+int lines_close(lua_State* L) {
+  check_reader(L);
+  to_box<ReaderBox>(L, 1)->reset();
+  return 0;
+}
+
+int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
+  const auto size = static_cast<int>(lines.size());
+  lua_createtable(L, size, 0);
+  lua_createtable(L, size, 0);
+  lua_Integer count = 0;
+  for (Line& line : lines) {
+    reader.given += line.text.size();
+    if (line.skipped > 0) {
+      lua_pushinteger(L, static_cast<lua_Integer>(line.skipped));
+    } else {
+      lua_pushlstring(L, line.text.data(), line.text.size());
+    }
+    lua_rawseti(L, -3, ++count);
+    lua_pushinteger(L, static_cast<lua_Integer>(line.number));
+    lua_rawseti(L, -2, count);
+    line.text = {};  // the collector may come late
+  }
+  const std::uint64_t others = reader.lines.others();
+  lua_pushinteger(L, static_cast<lua_Integer>(others - reader.others_told));
+  reader.others_told = others;
+  lua_pushlstring(L, reader.lines.last_other().data(), reader.lines.last_other().size());
+  return 4;
+}
+
+/// read(reader, at_end) -> { line, … }, { number, … }, others, last, or nil when there is nothing
+/// new. In place of a line that is too long, or of too many values, stands its size in bytes.
+/// `others` is how many lines of another kind were passed over, `last` the end of the last one.
+int lines_read(lua_State* L) {
+  Reader& reader = check_reader(L);
+  const bool at_end = lua_toboolean(L, 2) != 0;
+  // What became of long lines is garbage many times their size by now, of which the collector
+  // notices but the part that is Lua's.
+  if (reader.given >= kCollectEvery) {
+    lua_gc(L, LUA_GCCOLLECT);
+    reader.given = 0;
+  }
+  auto& lines = push_box<std::vector<Line>>(L);
+  auto& more = push_box<Result<bool>>(L, Error{});
+  more = reader.lines.read(lines, at_end);
+  if (!more) return raise_error(L, more.error());
+  if (!*more && lines.empty() && reader.lines.others() == reader.others_told) return 0;
+  return push_lines(L, reader, lines);
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"open", guard<lines_open>},
+    {"read", guard<lines_read>},
+    {"close", guard<lines_close>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_lines(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,422 @@
+// core.process: one child of the run, from its start to the end of its tree.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/process/child/tree.h"
+#include "host/process/client/attempt.h"
+#include "host/process/client/keeper.h"
+#include "lua/core/core.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/run.h"
+#include "lua/vm/scheduler.h"
+#include "lua/vm/services.h"
+#include "lua/vm/state.h"
+
+namespace moonlet {
+
+namespace {
+
+std::string_view field_text(lua_State* L, const char* key) {
+  std::string_view text;
+  if (lua_getfield(L, 1, key) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // the table keeps it alive
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+std::int64_t field_integer(lua_State* L, const char* key, std::int64_t otherwise) {
+  lua_getfield(L, 1, key);
+  const std::int64_t value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : otherwise;
+  lua_pop(L, 1);
+  return value;
+}
+
+bool field_flag(lua_State* L, const char* key) {
+  lua_getfield(L, 1, key);
+  const bool value = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return value;
+}
+
+void field_list(lua_State* L, const char* key, std::vector<std::string>& list) {
+  if (lua_getfield(L, 1, key) == LUA_TTABLE) {
+    const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, -1));
+    list.reserve(static_cast<std::size_t>(count));
+    for (lua_Integer i = 1; i <= count; ++i) {
+      if (lua_rawgeti(L, -1, i) == LUA_TSTRING) {
+        std::size_t size = 0;
+        const char* data = lua_tolstring(L, -1, &size);
+        list.emplace_back(data, size);
+      }
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
+/// The fields of the table on top; whatever is not understood raises, for a confinement that is not
+/// the one that was meant is worse than none.
+void read_paths(lua_State* L, const char* key, std::vector<std::string>& paths) {
+  lua_Integer keys = 0;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) ++keys;
+  for (lua_Integer i = 1; i <= keys; ++i) {
+    if (lua_rawgeti(L, -1, i) != LUA_TSTRING) {
+      luaL_error(L, "confine.%s must be a list of paths", key);
+    }
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    paths.emplace_back(data, size);
+    lua_pop(L, 1);
+  }
+}
+
+bool read_flag(lua_State* L, const char* key) {
+  if (!lua_isboolean(L, -1)) luaL_error(L, "confine.%s must be true or false", key);
+  return lua_toboolean(L, -1) != 0;
+}
+
+void read_confinement(lua_State* L, Confinement& confinement) {
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    const char* key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    const bool is_list = strcmp(key, "writable") == 0 || strcmp(key, "readable") == 0;
+    if (is_list && !lua_istable(L, -1)) luaL_error(L, "confine.%s must be a list of paths", key);
+    if (strcmp(key, "writable") == 0) {
+      read_paths(L, key, confinement.writable);
+    } else if (strcmp(key, "readable") == 0) {
+      read_paths(L, key, confinement.readable);
+    } else if (strcmp(key, "restrict_reads") == 0) {
+      confinement.restrict_reads = read_flag(L, key);
+    } else if (strcmp(key, "network") == 0) {
+      confinement.no_network = !read_flag(L, key);
+    } else if (strcmp(key, "terminals") == 0) {
+      confinement.terminals = read_flag(L, key);
+    } else {
+      luaL_error(L, "confine has no field '%s'", key);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/// What a call is made of, in a box, so that nothing leaks when Lua raises.
+struct Call {
+  ChildSpec spec;
+  Fd input;
+};
+
+OutputSpec output_of(lua_State* L, const char* file_key, std::uint64_t cap) {
+  const std::string_view file = field_text(L, file_key);
+  if (file.empty()) return OutputSpec::to_inline(cap == 0 ? 1 : cap);
+  return OutputSpec::to_file(std::string(file), cap);
+}
+
+/// A script may hand a secret over as an argument or in a path: it does not go into the keeper's
+/// log.
+void tell_argv(ChildSpec& spec, const Redactor& redactor) {
+  bool other = redactor.apply(spec.cwd) != spec.cwd;
+  for (const auto& word : spec.argv) {
+    spec.told_argv.push_back(redactor.apply(word));
+    other = other || spec.told_argv.back() != word;
+  }
+  if (!other) spec.told_argv.clear();
+}
+
+void read_call(lua_State* L, Call& call) {
+  ChildSpec& spec = call.spec;
+  spec.step = field_text(L, "step");
+  spec.cwd = field_text(L, "cwd");
+  field_list(L, "argv", spec.argv);
+  tell_argv(spec, Services::of(L).redactor);
+  field_list(L, "env", spec.env);
+  const auto cap = static_cast<std::uint64_t>(field_integer(L, "cap", 1 << 20));
+  spec.out = output_of(L, "stdout_file", cap);
+  spec.err = output_of(L, "stderr_file", cap);
+  spec.wall_ms = field_integer(L, "wall", 0);
+  spec.idle_ms = field_integer(L, "idle", 0);
+  spec.durable = field_flag(L, "durable");
+  spec.attempt = field_text(L, "attempt");
+  spec.outlives_host = field_flag(L, "outlives");
+  spec.own_cgroup = field_flag(L, "own_group");
+  if (field_flag(L, "redact")) {
+    spec.secrets = Redactor::secrets_of_environment(Services::of(L).environment);
+  }
+  if (lua_getfield(L, 1, "confine") != LUA_TNIL) read_confinement(L, spec.confinement.emplace());
+  lua_pop(L, 1);
+}
+
+/// A file without a name that holds `text`: the child reads it at its own pace, or not at all, and
+/// nobody has to pump.
+Result<Fd> input_file(const Run& run, std::string_view text) {
+  const Dir& dir = run.dir->dir();
+  const std::string name = ".stdin-" + std::to_string(reinterpret_cast<std::uintptr_t>(&text));
+  Fd file;
+  do {
+    file = Fd(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    // A host that was killed before it could take the name away has left it.
+  } while (file.get() < 0 &&
+           (errno == EINTR || (errno == EEXIST && unlinkat(dir.fd(), name.c_str(), 0) == 0)));
+  if (file.get() < 0) return Error::from_errno(errno, "create the standard input in", dir.path());
+  unlinkat(dir.fd(), name.c_str(), 0);
+  while (!text.empty()) {
+    const ssize_t wrote = write(file.get(), text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return Error::from_errno(errno, "write the standard input in", dir.path());
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  if (lseek(file.get(), 0, SEEK_SET) != 0) return Error::from_errno(errno, "rewind", dir.path());
+  return file;
+}
+
+Result<void> open_input(const Run& run, std::string_view text, bool has_text, std::string_view file,
+                        Fd& input) {
+  if (!has_text && file.empty()) return {};
+  auto opened = has_text ? input_file(run, text) : run.agent->open_read(file);
+  if (!opened) return opened.error();
+  input = std::move(*opened);
+  return {};
+}
+
+/// Taking over the keeper of a dead host may take seconds, and ending what a dead keeper left.
+Result<Keeper*> keep(lua_State* L, Run& run) {
+  if (run.keeper) return run.keeper.get();
+  Services& services = Services::of(L);
+  return LuaState::host_work(L, [&] { return run.keep(services); });
+}
+
+Result<std::shared_ptr<Operation>> start_child(lua_State* L, Run& run, Call& call) {
+  if (auto ours = run.still_ours(); !ours) return ours.error();
+  auto keeper = keep(L, run);
+  if (!keeper) return keeper.error();
+  if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
+  std::shared_ptr<Operation> child = (*keeper)->spawn(std::move(call.spec));
+  call.input = Fd();
+  return child;
+}
+
+void set_number(lua_State* L, const char* key, std::int64_t value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+void set_flag(lua_State* L, const char* key, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, key);
+}
+
+void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)[5]) {
+  lua_pushlstring(L, stream.text.data(), stream.text.size());
+  lua_setfield(L, -2, keys[0]);
+  set_number(L, keys[1], static_cast<std::int64_t>(stream.total));
+  set_number(L, keys[2], static_cast<std::int64_t>(stream.kept));
+  set_flag(L, keys[3], stream.cut);
+  if (stream.write_errno != 0) {
+    lua_pushstring(L, strerror(stream.write_errno));
+    lua_setfield(L, -2, keys[4]);
+  }
+}
+
+int push_exit_table(lua_State* L, ChildExit& exit) {
+  lua_createtable(L, 0, 20);
+  const std::string_view why = to_string(exit.why);
+  lua_pushlstring(L, why.data(), why.size());
+  lua_setfield(L, -2, "why");
+  set_number(L, "code", exit.code);
+  set_number(L, "signal", exit.signal);
+  set_number(L, "duration_ms", exit.duration_ms);
+  set_number(L, "cpu_ms", exit.cpu_ms);
+  set_number(L, "max_rss_kb", exit.max_rss_kb);
+  set_number(L, "stragglers", exit.stragglers);
+  set_flag(L, "drained", exit.drained);
+  push_stream(L, exit.out,
+              {"stdout", "stdout_total", "stdout_kept", "stdout_cut", "stdout_write_error"});
+  push_stream(L, exit.err,
+              {"stderr", "stderr_total", "stderr_kept", "stderr_cut", "stderr_write_error"});
+  exit.out.text = {};
+  exit.err.text = {};
+  if (exit.why == ChildExit::Why::kLost || exit.why == ChildExit::Why::kNotStarted) {
+    push_error(L, exit.error);
+    lua_setfield(L, -2, "error");
+  }
+  return 1;
+}
+
+int push_exit(lua_State* L, Operation& operation) {
+  return push_exit_table(L, static_cast<ChildOperation&>(operation).exit());
+}
+
+int run_child(lua_State* L) {
+  Run& run = check_run(L);
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, push_exit);
+  Call& call = push_box<Call>(L);
+  auto& failure = push_box<Error>(L);
+  read_call(L, call);
+  lua_getfield(L, 1, "stdin");
+  const bool has_text = lua_type(L, -1) == LUA_TSTRING;
+  std::size_t size = 0;
+  const char* text = has_text ? lua_tolstring(L, -1, &size) : nullptr;
+  bool failed = false;
+  {
+    auto opened = open_input(run, {text, size}, has_text, field_text(L, "stdin_file"), call.input);
+    if (!opened) {
+      failed = true;
+      failure = opened.error();
+    } else if (auto started = start_child(L, run, call); started.ok()) {
+      pending.operation = std::move(*started);
+    } else {
+      failed = true;
+      failure = started.error();
+    }
+  }
+  if (failed) return raise_error(L, failure);
+  lua_settop(L, 2);  // the box of the await is at 2
+  return scheduler.await(L);
+}
+
+int run_after_records(lua_State* L, Operation& operation) {
+  const auto& write = static_cast<JournalWrite&>(operation);
+  if (!write.result().ok()) return raise_error(L, write.result().error());
+  lua_settop(L, 1);
+  return run_child(L);
+}
+
+/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
+/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
+/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
+/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
+/// lists hold absolute paths, network = false is no_network.
+int process_run(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  Run& run = check_run(L);
+  // What the script has heard of is in the file before anything is done that may follow from it.
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, run_after_records);  // may raise: nothing is owned yet
+  if (run.journal) pending.operation = run.journal->written();
+  if (pending.operation) return scheduler.await(L);
+  lua_settop(L, 1);
+  return run_child(L);
+}
+
+std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view attempt) {
+  if (!run.keeper) return nullptr;
+  for (const AdoptedChild& child : run.keeper->adopted()) {
+    if (child.attempt == attempt) return child.operation;
+  }
+  return nullptr;
+}
+
+/// What the keepers of the run have put on record of an attempt by now.
+Result<KeptAttempt> present_attempt(const Run& run, std::string_view step,
+                                    std::string_view attempt) {
+  if (!run.resumed && !run.keeper) return KeptAttempt{};
+  return find_attempt(run.dir->dir().fd(), step, attempt);
+}
+
+/// What is known of an attempt that an earlier host had put on record.
+Result<KeptAttempt> kept_attempt(lua_State* L, Run& run, std::string_view step,
+                                 std::string_view attempt) {
+  if (!run.resumed) return KeptAttempt{};
+  if (auto keeper = keep(L, run); !keeper) return keeper.error();
+  if (run.keepers.empty()) {
+    auto logged = read_keeper_log(run.dir->dir().fd());
+    if (!logged) return logged.error();
+    run.keepers = std::move(*logged);
+  }
+  return find_attempt(run.keepers, step, attempt, true, boot_id());
+}
+
+/// What a host that goes on has to do with it.
+const char* state_name(const KeptAttempt& kept) {
+  using Why = ChildExit::Why;
+  switch (kept.state) {
+    case KeptAttempt::State::kNotStarted:
+      return "none";
+    case KeptAttempt::State::kRunning:
+      return "running";
+    case KeptAttempt::State::kLost:
+      return "lost";
+    case KeptAttempt::State::kExited:
+      break;
+  }
+  // One that was ended with its host has not done what it was started for.
+  return kept.exit.why == Why::kCancelled ? "lost" : "exited";
+}
+
+/// attempt(step, name, present?) -> none (it never ran) | running | exited | lost (it ran and was
+/// ended, or nobody knows): what became of an attempt that an earlier host had put on record; with
+/// present any that is on record now, which is read anew
+int process_attempt(lua_State* L) {
+  const std::string_view step = check_text(L, 1);
+  const std::string_view name = check_text(L, 2);
+  Run& run = check_run(L);
+  const bool present = lua_toboolean(L, 3) != 0;
+  auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
+  kept = present ? present_attempt(run, step, name) : kept_attempt(L, run, step, name);
+  if (!kept) return raise_error(L, kept.error());
+  lua_pushstring(L, !present && find_adopted(run, name) ? "running" : state_name(*kept));
+  return 1;
+}
+
+int take_kept(lua_State* L, bool stop) {
+  const std::string_view step = check_text(L, 1);
+  const std::string_view name = check_text(L, 2);
+  Run& run = check_run(L);
+  Scheduler& scheduler = Scheduler::of(L);
+  auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
+  kept = kept_attempt(L, run, step, name);
+  if (!kept) return raise_error(L, kept.error());
+  if (!find_adopted(run, name)) return push_exit_table(L, kept->exit);
+  Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet
+  pending.operation = find_adopted(run, name);
+  if (stop) pending.operation->cancel();
+  return scheduler.await(L);
+}
+
+/// take(step, name) -> exit: of an attempt that is running or exited; waits for its end
+int process_take(lua_State* L) { return take_kept(L, false); }
+
+/// stop(step, name) -> exit: the same, and one that is running is ended first
+int process_stop(lua_State* L) { return take_kept(L, true); }
+
+/// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
+int process_confinement(lua_State* L) {
+  auto& support = push_box<ConfinementSupport>(L, confinement_support());
+  if (support.abi == 0) {
+    lua_pushnil(L);
+    lua_pushlstring(L, support.reason.data(), support.reason.size());
+    return 2;
+  }
+  lua_createtable(L, 0, 1);
+  set_number(L, "abi", support.abi);
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"run", guard<process_run>},
+    {"attempt", guard<process_attempt>},
+    {"take", guard<process_take>},
+    {"stop", guard<process_stop>},
+    {"confinement", guard<process_confinement>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_process(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,215 @@
+// core.runs: the runs of a repository that somebody else drives, or nobody any more.
+#include <poll.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/artifact/run/directory.h"
+#include "host/process/client/sweep.h"
+#include "host/process/client/temporary_folders.h"
+#include "host/process/keeper/control.h"
+#include "lua/core/core.h"
+#include "lua/core/run.h"
+#include "lua/vm/cancel_request.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/state.h"
+
+namespace moonlet {
+
+namespace {
+
+void set_text(lua_State* L, const char* key, const std::string& text) {
+  lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, key);
+}
+
+Result<void> end_orphans(Home& home, std::string_view id) {
+  auto run = open_run(home, id);
+  if (!run) return run.error();
+  auto lock = lock_in_passing(*run);
+  if (!lock) return lock.error();
+  const int dir = run->dir().fd();
+  // One that does not answer may be about to end: it is waited for below.
+  if (auto live = keeper_live(dir); live) {
+    for (const LiveChildFrame& child : *live) (void)keeper_cancel(dir, child.number);
+    (void)keeper_shutdown(dir);
+  }
+  constexpr std::int64_t kPatienceMs = 10'000;
+  if (auto swept = sweep(dir, kPatienceMs); !swept) return swept.error();
+  remove_temporary_folders(run->dir());
+  return Runs(*(*home.existing())).mark_finished(id);
+}
+
+/// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
+int runs_sweep(lua_State* L) {
+  Home& home = check_home(L, 1);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  auto& agent = push_box<Result<const Dir*>>(L, Error{});
+  agent = home.existing();
+  if (!agent.ok() || *agent == nullptr) {
+    lua_settop(L, 2);
+    return 1;
+  }
+  auto& live = push_box<Result<std::vector<std::string>>>(L, Error{});
+  live = Runs(**agent).live();
+  auto& killed = push_box<std::vector<std::pair<std::string, int>>>(L);
+  if (live.ok()) {
+    for (const std::string& id : *live) {
+      auto run = Runs(**agent).open(id);
+      if (!run) continue;
+      // A keeper that lives without a host waits to be taken over. One that was just killed may
+      // still have its lock, but does not answer.
+      const int dir = run->dir().fd();
+      if (keeper_is_alive(dir) && keeper_live(dir).ok()) continue;
+      auto lock = run->lock(TakeOver::kNo, Hold::kPass);
+      if (!lock) continue;  // somebody drives it
+      auto swept = sweep(dir);
+      if (!swept) continue;
+      if (swept->left == 0) remove_temporary_folders(run->dir());
+      (void)Runs(**agent).mark_finished(id);
+      killed.emplace_back(id, static_cast<int>(swept->killed.size()));
+    }
+  }
+  lua_Integer count = 0;
+  for (const auto& [id, number] : killed) {
+    lua_createtable(L, 0, 2);
+    lua_pushlstring(L, id.data(), id.size());
+    lua_setfield(L, -2, "run");
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, "killed");
+    lua_rawseti(L, 2, ++count);
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every process that lives
+int runs_live(lua_State* L) {
+  Home& home = check_home(L, 1);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  auto& children = push_box<std::vector<std::pair<std::string, LiveProcess>>>(L);
+  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
+    if (auto live = Runs(**agent).live(); live.ok()) {
+      for (const std::string& id : *live) {
+        auto run = Runs(**agent).open(id);
+        if (!run) continue;
+        auto listed = list_live(run->dir().fd());
+        if (!listed) continue;
+        for (LiveProcess& child : *listed) children.emplace_back(id, std::move(child));
+      }
+    }
+  }
+  lua_Integer count = 0;
+  for (const auto& [id, child] : children) {
+    lua_createtable(L, 0, 6);
+    set_text(L, "run", id);
+    set_text(L, "step", child.step);
+    lua_pushinteger(L, child.info.pid);
+    lua_setfield(L, -2, "pid");
+    lua_pushinteger(L, child.age_ms);
+    lua_setfield(L, -2, "age_ms");
+    lua_pushboolean(L, child.main);
+    lua_setfield(L, -2, "main");
+    if (child.deadline_ms > 0) {
+      lua_pushinteger(L, child.deadline_ms);
+      lua_setfield(L, -2, "deadline_ms");
+    }
+    lua_rawseti(L, 2, ++count);
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+/// holder(home, run) -> the pid of the process that drives it, or nothing
+int runs_holder(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  std::int64_t pid = 0;
+  if (auto run = open_run(home, id); run.ok()) pid = RunLock::holder(run->dir());
+  if (pid == 0) return 0;
+  lua_pushinteger(L, pid);
+  return 1;
+}
+
+/// left(home, run) -> how many processes of its steps live
+int runs_left(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto& live = push_box<Result<std::vector<LiveProcess>>>(L, Error{});
+  if (auto run = open_run(home, id); run.ok()) {
+    live = list_live(run->dir().fd());
+  } else {
+    live = run.error();
+  }
+  if (!live) return raise_error(L, live.error());
+  lua_pushinteger(L, static_cast<lua_Integer>(live->size()));
+  return 1;
+}
+
+/// request_cancel(home, run): asks whoever drives the run to end it
+int runs_request_cancel(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto& asked = push_box<Result<void>>(L);
+  if (auto run = open_run(home, id); run.ok()) {
+    asked = CancelRequest::make(run->dir());
+  } else {
+    asked = run.error();
+  }
+  if (!asked) return raise_error(L, asked.error());
+  return 0;
+}
+
+/// end_orphans(home, run): ends what runs of a run that nobody drives, its keeper too
+int runs_end_orphans(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto& ended = push_box<Result<void>>(L);
+  ended = LuaState::host_work(L, [&] { return end_orphans(home, id); });
+  if (!ended) return raise_error(L, ended.error());
+  return 0;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"sweep", guard<runs_sweep>},
+    {"live", guard<runs_live>},
+    {"left", guard<runs_left>},
+    {"holder", guard<runs_holder>},
+    {"request_cancel", guard<runs_request_cancel>},
+    {"end_orphans", guard<runs_end_orphans>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+Result<RunDir> open_run(Home& home, std::string_view id) {
+  auto agent = home.existing();
+  if (!agent) return agent.error();
+  if (*agent != nullptr) return Runs(**agent).open(id);
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.message = "there are no runs here";
+  return error;
+}
+
+Result<RunLock> lock_in_passing(const RunDir& run) {
+  constexpr int kTries = 100;
+  constexpr int kPauseMs = 10;
+  auto lock = run.lock(TakeOver::kNo, Hold::kPass);
+  for (int i = 0; !lock && i < kTries; ++i) {
+    ::poll(nullptr, 0, kPauseMs);
+    lock = run.lock(TakeOver::kNo, Hold::kPass);
+  }
+  return lock;
+}
+
+int luaopen_core_runs(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

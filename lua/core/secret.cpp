@@ -1,0 +1,95 @@
+// core.secret: texts without the secrets of the environment, and with them again.
+#include <string>
+#include <vector>
+
+#include "host/artifact/run/key.h"
+#include "lua/core/core.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/run.h"
+#include "lua/vm/services.h"
+
+namespace moonlet {
+
+namespace {
+
+/// hide(text) -> text, places: `places` is nil where nothing had to be hidden; else a list of
+/// numbers
+int secret_hide(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  if (Services::of(L).redactor.empty()) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  auto& places = push_box<std::vector<RedactedPlace>>(L);
+  auto& hidden = push_box<std::string>(L);
+  hidden = Services::of(L).redactor.apply(text, &places);
+  if (places.empty()) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  lua_pushlstring(L, hidden.data(), hidden.size());
+  lua_createtable(L, static_cast<int>(places.size() * 2), 0);
+  lua_Integer count = 0;
+  for (const RedactedPlace& place : places) {
+    lua_pushinteger(L, static_cast<lua_Integer>(place.at));
+    lua_rawseti(L, -2, ++count);
+    lua_pushinteger(L, place.form);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 2;
+}
+
+/// restore(text, places) -> text, or nil where a secret is not known any more
+int secret_restore(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  auto& places = push_box<std::vector<RedactedPlace>>(L);
+  auto& restored = push_box<std::optional<std::string>>(L);
+  const auto count = static_cast<lua_Integer>(lua_rawlen(L, 2));
+  const auto number_at = [L](lua_Integer i) {
+    lua_rawgeti(L, 2, i);
+    const lua_Integer number = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return number;
+  };
+  for (lua_Integer i = 1; i < count; i += 2) {
+    const lua_Integer at = number_at(i), form = number_at(i + 1);
+    if (at < 0 || form < 0 || form > 1'000'000) return 0;
+    places.push_back({static_cast<std::size_t>(at), static_cast<std::uint32_t>(form)});
+  }
+  restored = Services::of(L).redactor.restore(text, places);
+  if (!restored) return 0;
+  lua_pushlstring(L, restored->data(), restored->size());
+  return 1;
+}
+
+/// key() -> text: that of the run; made with the first call
+int secret_key(lua_State* L) {
+  const Run& run = check_run(L);
+  auto& key = push_box<Result<std::string>>(L, Error{});
+  if (auto ours = run.still_ours(); !ours) {
+    key = ours.error();
+  } else {
+    key = run_key(run.dir->dir());
+  }
+  if (!key) return raise_error(L, key.error());
+  lua_pushlstring(L, key->data(), key->size());
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"hide", guard<secret_hide>},
+    {"restore", guard<secret_restore>},
+    {"key", guard<secret_key>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_secret(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

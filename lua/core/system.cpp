@@ -1,0 +1,171 @@
+// core.system: the process around the engine, as far as the standard library may ask for it.
+#include <limits.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "lua/core/core.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/services.h"
+
+namespace moonlet {
+
+namespace {
+
+/// env(name) -> value or nil
+int system_env(lua_State* L) {
+  const char* name = luaL_checkstring(L, 1);
+  const char* value = Services::of(L).env(name);
+  if (value == nullptr) return 0;
+  lua_pushstring(L, value);
+  return 1;
+}
+
+/// env_matching(pattern) -> {name -> value}: the variables whose name matches the Lua pattern
+int system_env_matching(lua_State* L) {
+  luaL_checkstring(L, 1);
+  lua_newtable(L);
+  lua_getglobal(L, "string");
+  lua_getfield(L, -1, "find");
+  const int find = lua_gettop(L);
+  for (const std::string& entry : Services::of(L).environment) {
+    const std::size_t equals = entry.find('=');
+    if (equals == std::string::npos) continue;
+    lua_pushvalue(L, find);
+    lua_pushlstring(L, entry.data(), equals);
+    lua_pushvalue(L, 1);
+    lua_call(L, 2, 1);
+    const bool matches = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 1);
+    if (!matches) continue;
+    lua_pushlstring(L, entry.data(), equals);
+    lua_pushlstring(L, entry.data() + equals + 1, entry.size() - equals - 1);
+    lua_settable(L, 2);
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+/// cwd() -> absolute path
+int system_cwd(lua_State* L) {
+  const std::string& path = Services::of(L).working_directory;
+  lua_pushlstring(L, path.data(), path.size());
+  return 1;
+}
+
+/// find_program(name) -> path or nil: where PATH has it; nothing is started
+int system_find_program(lua_State* L) {
+  std::size_t size = 0;
+  const char* name = luaL_checklstring(L, 1, &size);
+  Services& services = Services::of(L);
+  auto& candidate = push_box<std::string>(L);
+  if (std::memchr(name, '/', size) != nullptr) {
+    candidate = name[0] == '/' ? std::string(name) : services.working_directory + "/" + name;
+    if (access(candidate.c_str(), X_OK) != 0) return 0;
+    lua_pushlstring(L, candidate.data(), candidate.size());
+    return 1;
+  }
+  const char* path = services.env("PATH");
+  std::string_view rest = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
+  while (!rest.empty() && size > 0) {
+    const std::size_t colon = rest.find(':');
+    const std::string_view folder = rest.substr(0, colon);
+    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
+    if (folder.empty()) continue;
+    candidate.assign(folder).append("/").append(name, size);
+    if (access(candidate.c_str(), X_OK) != 0) continue;
+    lua_pushlstring(L, candidate.data(), candidate.size());
+    return 1;
+  }
+  return 0;
+}
+
+/// real_path(path) -> the absolute path with every link followed, or nil. (Lua has no readlink.)
+int system_real_path(lua_State* L) {
+  const char* path = luaL_checkstring(L, 1);
+  auto& full = push_box<std::string>(L);
+  full = path[0] == '/' ? path : Services::of(L).working_directory + "/" + path;
+  char resolved[PATH_MAX];
+  if (realpath(full.c_str(), resolved) == nullptr) return 0;
+  lua_pushstring(L, resolved);
+  return 1;
+}
+
+/// print(stream, text): 1 is the result, 2 is for the person
+int system_print(lua_State* L) {
+  const lua_Integer stream = luaL_checkinteger(L, 1);
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(L, 2, &size);
+  Services& services = Services::of(L);
+  if (!services.print) return 0;
+  if (!services.detached) {
+    services.print(static_cast<int>(stream), {text, size});
+    return 0;
+  }
+  // What a person would see on a terminal goes on record.
+  auto& told = push_box<std::string>(L);
+  told = services.redactor.apply({text, size});
+  services.print(static_cast<int>(stream), told);
+  return 0;
+}
+
+/// keeper_program() -> path, or nil and why it cannot be used
+int system_keeper_program(lua_State* L) {
+  const std::string& path = Services::of(L).keeper_program;
+  if (path.empty()) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "the moonlet program was found neither beside this one nor in PATH");
+    return 2;
+  }
+  if (access(path.c_str(), X_OK) != 0) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s cannot be run: %s", path.c_str(), std::strerror(errno));
+    return 2;
+  }
+  lua_pushlstring(L, path.data(), path.size());
+  return 1;
+}
+
+/// is_writable(path) -> true, or false and why: the path, or the folder it would be made in
+int system_is_writable(lua_State* L) {
+  const char* path = luaL_checkstring(L, 1);
+  auto& place = push_box<std::string>(L);
+  place = path;
+  if (access(place.c_str(), F_OK) != 0) place = place.substr(0, place.rfind('/'));
+  if (access(place.c_str(), W_OK) == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  const int number = errno;
+  lua_pushboolean(L, 0);
+  lua_pushfstring(L, "%s cannot be written: %s", place.c_str(), std::strerror(number));
+  return 2;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"env", guard<system_env>},
+    {"env_matching", guard<system_env_matching>},
+    {"cwd", guard<system_cwd>},
+    {"find_program", guard<system_find_program>},
+    {"real_path", guard<system_real_path>},
+    {"print", guard<system_print>},
+    {"keeper_program", guard<system_keeper_program>},
+    {"is_writable", guard<system_is_writable>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_system(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  lua_pushliteral(L, MOONLET_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushinteger(L, getpid());
+  lua_setfield(L, -2, "pid");
+  return 1;
+}
+
+}  // namespace moonlet

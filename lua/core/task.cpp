@@ -1,0 +1,277 @@
+// core.task: tasks, cancel scopes and waiting, the primitives under ctx:scope and ctx:parallel.
+#include <memory>
+
+#include "lua/core/core.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/scheduler.h"
+
+namespace moonlet {
+
+namespace {
+
+using ScopeRef = std::shared_ptr<CancelScope>;
+using TaskRef = std::shared_ptr<Task>;
+
+template <typename T>
+T& check_box(lua_State* L, int index, const char* what) {
+  T* box = to_box<T>(L, index);
+  if (box == nullptr) luaL_argerror(L, index, what);
+  return *box;
+}
+
+/// open_scope{timeout = ms?, shield = bool?, what = text?, kind = "budget"?} -> scope
+int task_open_scope(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "timeout");
+  lua_getfield(L, 1, "shield");
+  lua_getfield(L, 1, "what");
+  lua_getfield(L, 1, "kind");
+  const bool timed = !lua_isnil(L, 2);
+  const lua_Number timeout = timed ? luaL_checknumber(L, 2) : 0;
+  std::size_t size = 0;
+  const char* what = luaL_optlstring(L, 4, "the scope", &size);
+  Scheduler& scheduler = Scheduler::of(L);
+  if (scheduler.running() == nullptr) luaL_error(L, "a scope needs a running task");
+  ScopeRef& scope = push_box<ScopeRef>(L);
+  scope = scheduler.open_scope(
+      timed ? std::optional<std::int64_t>(static_cast<std::int64_t>(timeout)) : std::nullopt,
+      lua_toboolean(L, 3) != 0, {what, size},
+      lua_isnil(L, 5) ? ErrorKind::kTimeout : ErrorKind::kBudget);
+  return 1;
+}
+
+/// close_scope(scope): leaves it and whatever is open inside it
+int task_close_scope(lua_State* L) {
+  Scheduler::of(L).close_scope(check_box<ScopeRef>(L, 1, "scope expected"));
+  return 0;
+}
+
+/// cancel_scope(scope, error): every await inside raises `error` from now on
+int task_cancel_scope(lua_State* L) {
+  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  Scheduler::of(L).cancel(*scope, read_error(L, 2));
+  return 0;
+}
+
+/// scope_error(scope) -> error?: the error this scope itself was cancelled with
+int task_scope_error(lua_State* L) {
+  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  if (!scope->own_error()) return 0;
+  push_error(L, *scope->own_error());
+  return 1;
+}
+
+/// pending_error(scope?) -> error?: what the next await of the running task would raise, or of one
+/// that runs in `scope`
+int task_pending_error(lua_State* L) {
+  Task* task = Scheduler::of(L).running();
+  const CancelScope* scope = task == nullptr ? nullptr : task->scope().get();
+  if (!lua_isnoneornil(L, 1)) scope = check_box<ScopeRef>(L, 1, "scope expected").get();
+  const Error* error = scope == nullptr ? nullptr : scope->pending_error();
+  if (error == nullptr) return 0;
+  push_error(L, *error);
+  return 1;
+}
+
+/// as_error(table) -> the table, which prints as its message
+int task_as_error(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  make_error(L, 1);
+  return 1;
+}
+
+void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
+  Scheduler& scheduler = Scheduler::of(L);
+  if (!lua_isnoneornil(L, 1)) {
+    (scheduler.*turn)(*check_box<ScopeRef>(L, 1, "scope expected"));
+    return;
+  }
+  Task* task = scheduler.running();
+  for (auto* at = task == nullptr ? nullptr : task->scope().get(); at != nullptr;
+       at = at->parent()) {
+    if (at->shielded()) (scheduler.*turn)(*at);
+  }
+}
+
+/// stop_clock(scope?): its time limit, or that of every shield around the running task, does not
+/// run until start_clock(scope?) was called as often
+int task_stop_clock(lua_State* L) {
+  turn_clocks(L, &Scheduler::stop_clock);
+  return 0;
+}
+
+/// start_clock(scope?)
+int task_start_clock(lua_State* L) {
+  turn_clocks(L, &Scheduler::start_clock);
+  return 0;
+}
+
+int push_nothing(lua_State*, Operation&) { return 0; }
+
+/// wait_scope(scope): waits until no task lives in it; a cancellation does not cut it short
+int task_wait_scope(lua_State* L) {
+  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, push_nothing, true);  // may raise: nothing is owned yet
+  pending.operation = scheduler.wait_idle(scope);
+  return scheduler.await(L);
+}
+
+/// spawn(scope, fn, …) -> task
+int task_spawn(lua_State* L) {
+  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (!scope->open()) luaL_error(L, "the scope has ended");
+  TaskRef& task = push_box<TaskRef>(L);
+  lua_insert(L, 2);
+  Scheduler::of(L).spawn(L, 3, scope, task);
+  lua_settop(L, 2);
+  return 1;
+}
+
+int push_outcome(lua_State* L, Task& task) {
+  if (!task.done()) return 0;
+  const bool returned = task.outcome() == Task::Outcome::kReturned;
+  lua_pushboolean(L, returned);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, task.result_ref());
+  const int results = lua_gettop(L);
+  if (!returned) {
+    lua_rawgeti(L, results, 1);
+    lua_remove(L, results);
+    return 2;
+  }
+  lua_getfield(L, results, "n");
+  const int count = static_cast<int>(lua_tointeger(L, -1));
+  lua_pop(L, 1);
+  luaL_checkstack(L, count, "too many results");
+  for (int i = 1; i <= count; ++i) lua_rawgeti(L, results, i);
+  lua_remove(L, results);
+  return 1 + count;
+}
+
+/// outcome(task) -> nothing while it runs, true and its results, or false and what it raised
+int task_outcome(lua_State* L) {
+  return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected"));
+}
+
+/// join(task): waits for its end; read the result with outcome()
+int task_join(lua_State* L) {
+  TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  pending.operation = scheduler.wait_task(task);
+  return scheduler.await(L);
+}
+
+/// watch(task, delta): counts those who will look at its outcome themselves
+int task_watch(lua_State* L) {
+  TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
+  task->watchers += static_cast<int>(luaL_checkinteger(L, 2));
+  lua_pushinteger(L, task->watchers);
+  return 1;
+}
+
+int sleep_for(lua_State* L, bool watches) {
+  const lua_Number ms = luaL_checknumber(L, 1);
+  luaL_argcheck(L, ms >= 0 && ms < 1e13, 1, "milliseconds expected");
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  pending.operation = scheduler.sleep(static_cast<std::int64_t>(ms), watches);
+  return scheduler.await(L);
+}
+
+/// sleep(ms)
+int task_sleep(lua_State* L) { return sleep_for(L, false); }
+
+/// watch_sleep(ms): the same for one who only watches others: nothing comes of it that anybody
+/// else waits for, so it does not keep a run from parking
+int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
+
+/// wait_turn(order): until every task waits and no lower order is waited for; without an order,
+/// after all that have one
+int task_wait_turn(lua_State* L) {
+  const lua_Integer order = luaL_optinteger(L, 1, -1);
+  Scheduler& scheduler = Scheduler::of(L);
+  Pending& pending = scheduler.prepare(L, push_nothing);  // may raise: nothing is owned yet
+  pending.operation =
+      scheduler.wait_turn(order < 0 ? Turns::kLast : static_cast<std::uint64_t>(order));
+  return scheduler.await(L);
+}
+
+/// hold_turn(order): nobody hears of this turn or of a later one until release_turn(order)
+int task_hold_turn(lua_State* L) {
+  const lua_Integer order = luaL_checkinteger(L, 1);
+  Scheduler::of(L).hold_turn(static_cast<std::uint64_t>(order));
+  return 0;
+}
+
+int task_release_turn(lua_State* L) {
+  const lua_Integer order = luaL_checkinteger(L, 1);
+  Scheduler::of(L).release_turn(static_cast<std::uint64_t>(order));
+  return 0;
+}
+
+/// park(): until nothing else can happen any more
+int task_park(lua_State* L) {
+  Scheduler& scheduler = Scheduler::of(L);
+  scheduler.prepare(L, push_nothing).operation = scheduler.wait_turn(Turns::kParked);
+  return scheduler.await(L);
+}
+
+/// expire_at_turn(scope, order, error): the scope is cancelled with `error` when its turn has come
+int task_expire_at_turn(lua_State* L) {
+  ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
+  const lua_Integer order = luaL_checkinteger(L, 2);
+  Scheduler::of(L).expire_at_turn(scope, static_cast<std::uint64_t>(order), read_error(L, 3));
+  return 0;
+}
+
+/// current() -> what stands for the running task as long as it lives
+int task_current(lua_State* L) {
+  lua_pushlightuserdata(L, Scheduler::of(L).running());
+  return 1;
+}
+
+/// check(): raises when the running task is cancelled
+int task_check(lua_State* L) {
+  Scheduler::of(L).check(L);
+  return 0;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"open_scope", guard<task_open_scope>},
+    {"close_scope", guard<task_close_scope>},
+    {"cancel_scope", guard<task_cancel_scope>},
+    {"scope_error", guard<task_scope_error>},
+    {"pending_error", guard<task_pending_error>},
+    {"as_error", guard<task_as_error>},
+    {"stop_clock", guard<task_stop_clock>},
+    {"start_clock", guard<task_start_clock>},
+    {"wait_scope", guard<task_wait_scope>},
+    {"spawn", guard<task_spawn>},
+    {"outcome", guard<task_outcome>},
+    {"join", guard<task_join>},
+    {"watch", guard<task_watch>},
+    {"sleep", guard<task_sleep>},
+    {"watch_sleep", guard<task_watch_sleep>},
+    {"wait_turn", guard<task_wait_turn>},
+    {"hold_turn", guard<task_hold_turn>},
+    {"release_turn", guard<task_release_turn>},
+    {"park", guard<task_park>},
+    {"expire_at_turn", guard<task_expire_at_turn>},
+    {"current", guard<task_current>},
+    {"check", guard<task_check>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_task(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,134 @@
+// core.text: what is done to text from outside before it is stored, shown or compared.
+#include <string>
+
+#include "host/base/digest.h"
+#include "host/base/text.h"
+#include "host/validation/question.h"
+#include "lua/core/core.h"
+#include "lua/vm/guard.h"
+
+namespace moonlet {
+
+namespace {
+
+int push_string(lua_State* L, const std::string& text) {
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// is_utf8(text) -> bool
+int text_is_utf8(lua_State* L) {
+  lua_pushboolean(L, is_valid_utf8(check_text(L, 1)));
+  return 1;
+}
+
+/// clean(text) -> text: malformed UTF-8 replaced by U+FFFD
+int text_clean(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  if (is_valid_utf8(text)) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  auto& cleaned = push_box<std::string>(L);
+  cleaned = to_valid_utf8(text);
+  return push_string(L, cleaned);
+}
+
+/// cut(text, cap [, note]) -> text: head and tail, with a line that says what was left out
+int text_cut(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  const lua_Integer cap = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, cap >= 0, 2, "a number of bytes expected");
+  std::size_t size = 0;
+  const char* note = luaL_optlstring(L, 3, "", &size);
+  auto& cut = push_box<std::string>(L);
+  cut = cut_middle(text, static_cast<std::size_t>(cap), {note, size});
+  return push_string(L, cut);
+}
+
+/// strip(text) -> text without control characters, safe to show on a terminal
+int text_strip(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  auto& stripped = push_box<std::string>(L);
+  stripped = strip_controls(text);
+  return push_string(L, stripped);
+}
+
+/// printable(text [, cap]) -> one line for a message
+int text_printable(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  const lua_Integer cap = luaL_optinteger(L, 2, 400);
+  auto& line = push_box<std::string>(L);
+  line = printable(text, static_cast<std::size_t>(cap < 0 ? 0 : cap));
+  return push_string(L, line);
+}
+
+/// json_size(text) -> about how many bytes it takes as a JSON string
+int text_json_size(lua_State* L) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(L, 1, &size);
+  lua_pushinteger(L, static_cast<lua_Integer>(json_size({data, size})));
+  return 1;
+}
+
+/// sha256(text) -> 64 hex digits
+int text_sha256(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  auto& digest = push_box<std::string>(L);
+  digest = sha256_hex(text);
+  return push_string(L, digest);
+}
+
+/// place() -> "file:line" of the script that is running, innermost first; nothing in the standard
+/// library itself. For errors that a script's author is to find.
+int text_place(lua_State* L) {
+  lua_Debug frame;
+  for (int level = 1; lua_getstack(L, level, &frame); ++level) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
+    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+    return 1;
+  }
+  return 0;
+}
+
+/// question(text) -> text, {option, …}: the last [QUESTION] of what an agent said; nil without one
+int text_question(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  auto& last = push_box<Marker>(L);
+  MarkerScanner scanner([&last](const Marker& marker) {
+    if (marker.kind == MarkerKind::kQuestion) last = marker;
+  });
+  scanner.feed(text);
+  scanner.finish();
+  if (last.line == 0) return 0;
+  push_string(L, to_valid_utf8(last.text));
+  lua_createtable(L, static_cast<int>(last.options.size()), 0);
+  for (std::size_t i = 0; i < last.options.size(); ++i) {
+    push_string(L, to_valid_utf8(last.options[i]));
+    lua_rawseti(L, -2, static_cast<lua_Integer>(i + 1));
+  }
+  return 2;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"is_utf8", guard<text_is_utf8>},
+    {"clean", guard<text_clean>},
+    {"cut", guard<text_cut>},
+    {"strip", guard<text_strip>},
+    {"printable", guard<text_printable>},
+    {"sha256", guard<text_sha256>},
+    {"json_size", guard<text_json_size>},
+    {"place", guard<text_place>},
+    {"question", guard<text_question>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_text(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,159 @@
+// core.script: loading Lua text. Modules of the standard library come from the executable, once
+// each; scripts come as text and get an environment of their own.
+#include <cstring>
+#include <string_view>
+
+#include "lua/core/core.h"
+#include "lua/engine/embedded.h"
+#include "lua/engine/script.h"
+#include "lua/sandbox/sandbox.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+
+namespace moonlet {
+
+namespace {
+
+const char kLoadedKey = 0;
+
+const EmbeddedFile* find(const EmbeddedFile* list, std::string_view name) {
+  for (; list->name != nullptr; ++list) {
+    if (list->name == name) return list;
+  }
+  return nullptr;
+}
+
+/// "moonlet" -> "init.lua", "moonlet.engine.run.run" -> "engine/run/run.lua"; "" for other names.
+std::size_t module_file(std::string_view name, char (&file)[128]) {
+  constexpr std::string_view kPrefix = "moonlet";
+  if (name == kPrefix) return static_cast<std::size_t>(std::strlen(std::strcpy(file, "init.lua")));
+  if (name.size() > 100 || name.substr(0, kPrefix.size() + 1) != "moonlet.") return 0;
+  name.remove_prefix(kPrefix.size() + 1);
+  std::size_t used = 0;
+  for (char c : name) file[used++] = c == '.' ? '/' : c;
+  std::memcpy(file + used, ".lua", 5);
+  return used + 4;
+}
+
+/// require of the standard library; upvalue 1: whether the caller is an internal module.
+int require_module(lua_State* L) {
+  std::size_t size = 0;
+  const char* name = luaL_checklstring(L, 1, &size);
+  lua_settop(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &kLoadedKey);
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, 2) != LUA_TNIL) return 1;
+  lua_pop(L, 1);
+  char file[128];
+  const std::size_t length = module_file({name, size}, file);
+  const EmbeddedFile* module =
+      length == 0 ? nullptr : find(embedded_modules(), std::string_view(file, length));
+  if (module == nullptr) {
+    return raise(L, ErrorKind::kInvalid, lua_pushfstring(L, "no module '%s'", name));
+  }
+  if (luaL_loadbufferx(L, module->bytes.data(), module->bytes.size(), file, "b") != LUA_OK) {
+    return lua_error(L);
+  }
+  push_module_environment(L, std::string_view(file, length).substr(0, 9) == "internal/");
+  lua_setupvalue(L, -2, 1);
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, 2);
+  return 1;
+}
+
+int return_top(lua_State*, int, lua_KContext) { return 1; }
+
+/// __index of an environment: asks upvalue 1, which may yield.
+int missing_global(lua_State* L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 2);
+  lua_callk(L, 1, 1, 0, return_top);
+  return 1;
+}
+
+/// load(text, chunk_name, globals [, on_missing]) -> function, or nil and a message. `globals` is a
+/// table of further globals; on_missing(name) gives the value of a global that is not there.
+int script_load(lua_State* L) {
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(L, 1, &size);
+  const char* name = luaL_checkstring(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_settop(L, 4);
+  push_script_environment(L);
+  lua_pushnil(L);
+  while (lua_next(L, 3) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, 5);
+  }
+  if (!lua_isnil(L, 4)) {
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, 4);
+    lua_pushcclosure(L, missing_global, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, 5);
+  }
+  if (load_text(L, text, size, name)) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+int push_files(lua_State* L, const EmbeddedFile* file) {
+  lua_newtable(L);
+  for (; file->name != nullptr; ++file) {
+    lua_pushlstring(L, file->bytes.data(), file->bytes.size());
+    lua_setfield(L, -2, file->name);
+  }
+  return 1;
+}
+
+/// presets() -> {file name -> text}: what is embedded
+int script_presets(lua_State* L) { return push_files(L, embedded_presets()); }
+
+/// tests() -> {file name -> text}: the same of the presets' tests
+int script_tests(lua_State* L) { return push_files(L, embedded_tests()); }
+
+/// modules() -> list of module file names
+int script_modules(lua_State* L) {
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (const EmbeddedFile* file = embedded_modules(); file->name != nullptr; ++file) {
+    lua_pushstring(L, file->name);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"load", guard<script_load>},
+    {"presets", guard<script_presets>},
+    {"tests", guard<script_tests>},
+    {"modules", guard<script_modules>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+void open_modules(lua_State* L) {
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &kLoadedKey);
+  for (bool internal : {false, true}) {
+    push_module_environment(L, internal);
+    lua_pushcfunction(L, guard<require_module>);
+    lua_setfield(L, -2, "require");
+    lua_pop(L, 1);
+  }
+}
+
+int luaopen_core_script(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,332 @@
+// The table library, on the tables themselves: it never calls __index, __newindex or __len, so that
+// no length can lie. Loops look at the kill; sort is stable and asks the script's function only
+// about values that it holds itself.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+#include "lua/sandbox/sandbox.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/state.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr lua_Integer kMostElements = 1 << 24;  // of one call; the memory holds no more anyway
+constexpr lua_Integer kPollMask = 0xfff;
+
+void poll_at(lua_State* L, lua_Integer i) {
+  if ((i & kPollMask) == 0) LuaState::poll(L);
+}
+
+lua_Integer length_of(lua_State* L, int index) {
+  return static_cast<lua_Integer>(lua_rawlen(L, index));
+}
+
+void check_table(lua_State* L, int index) { luaL_checktype(L, index, LUA_TTABLE); }
+
+void check_writable(lua_State* L, int index) {
+  check_table(L, index);
+  check_not_host_object(L, index);
+}
+
+/// insert(list, [position,] value)
+int table_insert(lua_State* L) {
+  check_writable(L, 1);
+  const lua_Integer end = length_of(L, 1) + 1;
+  if (lua_gettop(L) == 2) {
+    lua_rawseti(L, 1, end);
+    return 0;
+  }
+  if (lua_gettop(L) != 3) return luaL_error(L, "wrong number of arguments to 'insert'");
+  const lua_Integer position = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, position >= 1 && position <= end, 2, "position out of bounds");
+  for (lua_Integer i = end; i > position; --i) {
+    poll_at(L, i);
+    lua_rawgeti(L, 1, i - 1);
+    lua_rawseti(L, 1, i);
+  }
+  lua_rawseti(L, 1, position);
+  return 0;
+}
+
+/// remove(list [, position])
+int table_remove(lua_State* L) {
+  check_writable(L, 1);
+  const lua_Integer size = length_of(L, 1);
+  lua_Integer position = luaL_optinteger(L, 2, size);
+  if (lua_gettop(L) > 1 && position != size) {
+    luaL_argcheck(L, position >= 1 && position <= size + 1, 2, "position out of bounds");
+  }
+  lua_rawgeti(L, 1, position);
+  for (; position < size; ++position) {
+    poll_at(L, position);
+    lua_rawgeti(L, 1, position + 1);
+    lua_rawseti(L, 1, position);
+  }
+  lua_pushnil(L);
+  lua_rawseti(L, 1, position);
+  return 1;
+}
+
+/// move(from, first, last, to [, into])
+int table_move(lua_State* L) {
+  const int into = lua_isnoneornil(L, 5) ? 1 : 5;
+  check_table(L, 1);
+  const lua_Integer first = luaL_checkinteger(L, 2);
+  const lua_Integer last = luaL_checkinteger(L, 3);
+  const lua_Integer to = luaL_checkinteger(L, 4);
+  check_writable(L, into);
+  if (last >= first) {
+    const lua_Unsigned count =
+        static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first) + 1;
+    luaL_argcheck(L, count != 0 && count <= static_cast<lua_Unsigned>(kMostElements), 3,
+                  "too many elements to move");
+    const auto number = static_cast<lua_Integer>(count);
+    luaL_argcheck(L, to <= std::numeric_limits<lua_Integer>::max() - number + 1, 4,
+                  "destination wrap around");
+    // Backwards where the places overlap and the front would be overwritten.
+    const bool backwards = to > first && to <= last && (into == 1 || lua_rawequal(L, 1, into));
+    for (lua_Integer i = 0; i < number; ++i) {
+      poll_at(L, i);
+      const lua_Integer offset = backwards ? number - 1 - i : i;
+      lua_rawgeti(L, 1, first + offset);
+      lua_rawseti(L, into, to + offset);
+    }
+  }
+  lua_pushvalue(L, into);
+  return 1;
+}
+
+/// concat(list [, separator [, first [, last]]])
+int table_concat(lua_State* L) {
+  check_table(L, 1);
+  std::size_t size = 0;
+  const char* separator = luaL_optlstring(L, 2, "", &size);
+  const lua_Integer first = luaL_optinteger(L, 3, 1);
+  const lua_Integer last = lua_isnoneornil(L, 4) ? length_of(L, 1) : luaL_checkinteger(L, 4);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  for (lua_Integer i = first; i <= last; ++i) {
+    poll_at(L, i);
+    lua_rawgeti(L, 1, i);
+    if (!lua_isstring(L, -1)) {
+      return luaL_error(L, "invalid value (a %s at index %I) in table for 'concat'",
+                        luaL_typename(L, -1), static_cast<LUAI_UACINT>(i));
+    }
+    luaL_addvalue(&buffer);
+    if (i == last) break;  // the last one may be the greatest integer
+    luaL_addlstring(&buffer, separator, size);
+  }
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+/// unpack(list [, first [, last]])
+int table_unpack(lua_State* L) {
+  check_table(L, 1);
+  const lua_Integer first = luaL_optinteger(L, 2, 1);
+  const lua_Integer last = lua_isnoneornil(L, 3) ? length_of(L, 1) : luaL_checkinteger(L, 3);
+  if (first > last) return 0;
+  const lua_Unsigned count = static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(first);
+  if (count >= static_cast<lua_Unsigned>(std::numeric_limits<int>::max()) ||
+      !lua_checkstack(L, static_cast<int>(count) + 1)) {
+    return luaL_error(L, "too many results to unpack");
+  }
+  const int number = static_cast<int>(count) + 1;
+  for (int i = 0; i < number; ++i) lua_rawgeti(L, 1, first + i);
+  return number;
+}
+
+// --- sort
+// --------------------------------------------------------------------------------------------
+
+/// Sorts `count` places by merging, with `less(a, b)` on places. Stable; safe with any answers, and
+/// `less` may leave by an error. `order` and `spare` are memory of Lua's.
+template <typename Less>
+void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count, Less less) {
+  std::uint32_t* const result = order;
+  for (std::uint64_t width = 1; width < count; width *= 2) {
+    for (std::uint64_t low = 0; low < count; low += 2 * width) {
+      const auto middle = static_cast<std::uint32_t>(std::min<std::uint64_t>(low + width, count));
+      const auto high = static_cast<std::uint32_t>(std::min<std::uint64_t>(low + 2 * width, count));
+      auto left = static_cast<std::uint32_t>(low), right = middle, out = left;
+      if (right == high || !less(order[right], order[middle - 1])) {  // in order already
+        std::copy(order + low, order + high, spare + low);
+        continue;
+      }
+      while (left < middle && right < high) {
+        spare[out++] = less(order[right], order[left]) ? order[right++] : order[left++];
+      }
+      while (left < middle) spare[out++] = order[left++];
+      while (right < high) spare[out++] = order[right++];
+    }
+    std::swap(order, spare);
+  }
+  if (order != result) std::copy(order, order + count, result);
+}
+
+/// What all elements are, when Lua's own order needs no metamethod.
+enum class Content { kIntegers, kFloats, kTexts, kMixed };
+
+Content content_of(lua_State* L, lua_Integer count) {
+  Content found = Content::kMixed;
+  for (lua_Integer i = 1; i <= count; ++i) {
+    poll_at(L, i);
+    const int type = lua_rawgeti(L, 1, i);
+    const Content content = type == LUA_TSTRING    ? Content::kTexts
+                            : type != LUA_TNUMBER  ? Content::kMixed
+                            : lua_isinteger(L, -1) ? Content::kIntegers
+                                                   : Content::kFloats;
+    lua_pop(L, 1);
+    if (content == Content::kMixed || (i > 1 && content != found)) return Content::kMixed;
+    found = content;
+  }
+  return found;
+}
+
+struct Sorting {
+  lua_State* L;
+  lua_Integer count;
+  std::uint32_t* order;
+  std::uint32_t* spare;
+  std::uint32_t asked = 0;
+
+  template <typename Less>
+  void sort(Less less) {
+    merge_sort(order, spare, static_cast<std::uint32_t>(count),
+               [this, &less](std::uint32_t a, std::uint32_t b) {
+                 if ((++asked & kPollMask) == 0) LuaState::poll(L);
+                 return less(a, b);
+               });
+  }
+};
+
+template <typename Value>
+Value* push_values(lua_State* L, lua_Integer count) {
+  return static_cast<Value*>(
+      lua_newuserdatauv(L, static_cast<std::size_t>(count) * sizeof(Value), 0));
+}
+
+void sort_integers(Sorting& sorting) {
+  lua_State* L = sorting.L;
+  auto* values = push_values<lua_Integer>(L, sorting.count);
+  for (lua_Integer i = 0; i < sorting.count; ++i) {
+    lua_rawgeti(L, 1, i + 1);
+    values[i] = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  sorting.sort([values](std::uint32_t a, std::uint32_t b) { return values[a] < values[b]; });
+}
+
+void sort_floats(Sorting& sorting) {
+  lua_State* L = sorting.L;
+  auto* values = push_values<lua_Number>(L, sorting.count);
+  for (lua_Integer i = 0; i < sorting.count; ++i) {
+    lua_rawgeti(L, 1, i + 1);
+    values[i] = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+  sorting.sort([values](std::uint32_t a, std::uint32_t b) { return values[a] < values[b]; });
+}
+
+/// Bytewise, not by the locale: the same on every machine.
+void sort_texts(Sorting& sorting) {
+  lua_State* L = sorting.L;
+  auto* values = push_values<std::string_view>(L, sorting.count);
+  for (lua_Integer i = 0; i < sorting.count; ++i) {
+    lua_rawgeti(L, 1, i + 1);
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    values[i] = {data, size};  // the copy of the list holds it
+    lua_pop(L, 1);
+  }
+  sorting.sort([values](std::uint32_t a, std::uint32_t b) { return values[a] < values[b]; });
+}
+
+/// By the function at 2, or by Lua's `<`. `copy` is where the copy of the list lies.
+void sort_values(Sorting& sorting, int copy) {
+  lua_State* L = sorting.L;
+  luaL_checkstack(L, 4, "sort");
+  const bool asks = lua_isfunction(L, 2);
+  sorting.sort([L, copy, asks](std::uint32_t a, std::uint32_t b) {
+    if (asks) lua_pushvalue(L, 2);
+    lua_rawgeti(L, copy, lua_Integer{a} + 1);
+    lua_rawgeti(L, copy, lua_Integer{b} + 1);
+    bool less = false;
+    if (asks) {
+      lua_call(L, 2, 1);
+      less = lua_toboolean(L, -1) != 0;
+      lua_pop(L, 1);
+    } else {
+      less = lua_compare(L, -2, -1, LUA_OPLT) != 0;
+      lua_pop(L, 2);
+    }
+    return less;
+  });
+}
+
+/// sort(list [, less])
+int table_sort(lua_State* L) {
+  check_writable(L, 1);
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  const lua_Integer count = length_of(L, 1);
+  luaL_argcheck(L, count <= kMostElements, 1, "list too long");
+  if (count < 2) return 0;
+  const Content content = lua_isnil(L, 2) ? content_of(L, count) : Content::kMixed;
+  lua_createtable(L, static_cast<int>(count), 0);
+  for (lua_Integer i = 1; i <= count; ++i) {
+    poll_at(L, i);
+    lua_rawgeti(L, 1, i);
+    lua_rawseti(L, 3, i);
+  }
+  auto* order = push_values<std::uint32_t>(L, 2 * count);
+  for (lua_Integer i = 0; i < count; ++i) order[i] = static_cast<std::uint32_t>(i);
+  Sorting sorting{L, count, order, order + count};
+  switch (content) {
+    case Content::kIntegers:
+      sort_integers(sorting);
+      break;
+    case Content::kFloats:
+      sort_floats(sorting);
+      break;
+    case Content::kTexts:
+      sort_texts(sorting);
+      break;
+    case Content::kMixed:
+      sort_values(sorting, 3);
+      break;
+  }
+  for (lua_Integer i = 0; i < count; ++i) {
+    poll_at(L, i);
+    lua_rawgeti(L, 3, lua_Integer{order[i]} + 1);
+    lua_rawseti(L, 1, i + 1);
+  }
+  return 0;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"insert", guard<table_insert>},
+    {"remove", guard<table_remove>},
+    {"move", guard<table_move>},
+    {"concat", guard<table_concat>},
+    {"unpack", guard<table_unpack>},
+    {"sort", guard<table_sort>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_sandbox_table(lua_State* L) {
+  lua_pushcfunction(L, luaopen_table);
+  lua_call(L, 0, 1);
+  luaL_setfuncs(L, kFunctions, 0);
+  return 1;
+}
+
+}  // namespace moonlet

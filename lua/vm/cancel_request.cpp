@@ -1,0 +1,39 @@
+#include "lua/vm/cancel_request.h"
+
+namespace moonlet {
+
+namespace {
+constexpr const char* kName = "cancel";
+constexpr std::uint64_t kPeriodMs = 200;
+}  // namespace
+
+Result<void> CancelRequest::make(const Dir& run_dir) {
+  // Not by a temporary file: whoever takes the run's lock sweeps those of others away.
+  auto file = run_dir.open_update(kName);
+  return file ? Result<void>() : file.error();
+}
+
+CancelRequest::CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn)
+    : run_dir_(run_dir), fn_(std::move(fn)), timer_(new uv_timer_t{}) {
+  (void)run_dir_.remove_file(kName);
+  uv_timer_init(loop, timer_);
+  timer_->data = this;
+  uv_timer_start(
+      timer_, [](uv_timer_t* timer) { static_cast<CancelRequest*>(timer->data)->look(); },
+      kPeriodMs, kPeriodMs);
+  uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
+}
+
+CancelRequest::~CancelRequest() {
+  uv_close(reinterpret_cast<uv_handle_t*>(timer_),
+           [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+}
+
+void CancelRequest::look() {
+  if (!run_dir_.exists(kName)) return;
+  uv_timer_stop(timer_);
+  (void)run_dir_.remove_file(kName);
+  fn_();
+}
+
+}  // namespace moonlet

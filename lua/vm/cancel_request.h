@@ -1,0 +1,34 @@
+// CancelRequest: a file in a run's folder by which another process asks its host to end it. The
+// host looks for it a few times a second, which works in any program that embeds the engine. Owns a
+// timer that does not keep the loop alive. Loop thread only.
+#pragma once
+
+#include <uv.h>
+
+#include <functional>
+
+#include "host/artifact/file/dir.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+class CancelRequest {
+ public:
+  /// Asks. Nobody has to listen.
+  static Result<void> make(const Dir& run_dir);
+
+  /// Forgets older requests, and calls `fn` once when there is a new one. `run_dir` is borrowed.
+  CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn);
+  ~CancelRequest();
+  CancelRequest(const CancelRequest&) = delete;
+  CancelRequest& operator=(const CancelRequest&) = delete;
+
+ private:
+  void look();
+
+  const Dir& run_dir_;
+  std::function<void()> fn_;
+  uv_timer_t* timer_;
+};
+
+}  // namespace moonlet

@@ -1,0 +1,142 @@
+#include "lua/vm/error.h"
+
+#include <cstring>
+#include <string>
+
+namespace moonlet {
+
+namespace {
+
+const char kErrorMetatable[] = "moonlet.error";
+
+ErrorKind kind_from_name(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(ErrorKind::kFailed); ++i) {
+    if (to_string(static_cast<ErrorKind>(i)) == name) return static_cast<ErrorKind>(i);
+  }
+  return ErrorKind::kFailed;
+}
+
+std::string_view raw_text(lua_State* L, int table, const char* key) {
+  lua_pushstring(L, key);
+  lua_rawget(L, table);
+  std::string_view text;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // stays valid: the table still holds the string
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+int error_tostring(lua_State* L) {
+  if (lua_type(L, 1) != LUA_TTABLE) return luaL_error(L, "not an error");
+  lua_settop(L, 1);
+  lua_pushliteral(L, "message");
+  lua_rawget(L, 1);
+  if (lua_type(L, -1) != LUA_TSTRING) lua_pushliteral(L, "error without a message");
+  return 1;
+}
+
+/// "preset.lua:12: what" gives "preset.lua:12" and leaves "what"; other texts stay whole.
+void split_place(Error& error) {
+  const std::string& text = error.message;
+  for (std::size_t colon = text.find(':'); colon != std::string::npos;
+       colon = text.find(':', colon + 1)) {
+    std::size_t digits = colon + 1;
+    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+    if (digits == colon + 1 || text.compare(digits, 2, ": ") != 0) continue;
+    error.at = text.substr(0, digits);
+    error.message = text.substr(digits + 2);
+    return;
+  }
+}
+
+}  // namespace
+
+void push_error(lua_State* L, const Error& error) {
+  lua_createtable(L, 0, 4);
+  auto set = [L](const char* key, std::string_view text) {
+    lua_pushlstring(L, text.data(), text.size());
+    lua_setfield(L, -2, key);
+  };
+  set("kind", to_string(error.kind));
+  set("message", error.message);
+  if (!error.hint.empty()) set("hint", error.hint);
+  if (!error.at.empty()) set("at", error.at);
+  luaL_setmetatable(L, kErrorMetatable);
+}
+
+void make_error(lua_State* L, int index) {
+  index = lua_absindex(L, index);
+  if (lua_getmetatable(L, index)) {
+    lua_pop(L, 1);
+    return;
+  }
+  luaL_getmetatable(L, kErrorMetatable);
+  lua_setmetatable(L, index);
+}
+
+int raise_error(lua_State* L, const Error& error) {
+  push_error(L, error);
+  return lua_error(L);
+}
+
+int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint) {
+  lua_createtable(L, 0, 3);
+  std::string_view name = to_string(kind);
+  lua_pushlstring(L, name.data(), name.size());
+  lua_setfield(L, -2, "kind");
+  lua_pushstring(L, message);
+  lua_setfield(L, -2, "message");
+  if (hint[0] != '\0') {
+    lua_pushstring(L, hint);
+    lua_setfield(L, -2, "hint");
+  }
+  luaL_setmetatable(L, kErrorMetatable);
+  return lua_error(L);
+}
+
+Error read_error(lua_State* L, int index) {
+  index = lua_absindex(L, index);
+  Error error;
+  switch (lua_type(L, index)) {
+    case LUA_TTABLE:
+      error.kind = kind_from_name(raw_text(L, index, "kind"));
+      error.message = raw_text(L, index, "message");
+      error.hint = raw_text(L, index, "hint");
+      error.at = raw_text(L, index, "at");
+      if (error.message.empty()) error.message = "an error table without a message was raised";
+      break;
+    case LUA_TSTRING: {
+      std::size_t size = 0;
+      const char* data = lua_tolstring(L, index, &size);
+      error.message.assign(data, size);
+      split_place(error);
+      break;
+    }
+    default:
+      error.message = std::string("a ") + luaL_typename(L, index) + " value was raised as an error";
+  }
+  constexpr std::size_t kLongest = 4096;  // an error message is for reading
+  if (error.message.size() > kLongest) error.message.resize(kLongest);
+  return error;
+}
+
+bool is_error_kind(lua_State* L, int index, ErrorKind kind) {
+  index = lua_absindex(L, index);
+  return lua_type(L, index) == LUA_TTABLE && raw_text(L, index, "kind") == to_string(kind);
+}
+
+void open_errors(lua_State* L) {
+  luaL_newmetatable(L, kErrorMetatable);
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "error");
+  lua_setfield(L, -2, "__name");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}
+
+}  // namespace moonlet

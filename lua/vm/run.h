@@ -1,0 +1,71 @@
+// Run: the run that an engine drives at the moment, as its primitives see it: where it writes, what
+// is redacted, who keeps its children. The services own it; loop thread only.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/artifact/journal/journal.h"
+#include "host/artifact/run/directory.h"
+#include "host/artifact/run/home.h"
+#include "host/base/result.h"
+#include "host/process/client/keeper.h"
+#include "host/process/wire/keeper_log.h"
+#include "host/telemetry/sink.h"
+#include "lua/vm/cancel_request.h"
+#include "lua/vm/lua_api.h"
+
+namespace moonlet {
+
+struct Services;
+
+struct Run {
+  const Dir* agent = nullptr;  ///< `.agent`; belongs to a Home that the registry holds
+  std::optional<RunDir> dir;
+  std::optional<RunLock> lock;
+  std::string task_id;
+  bool resumed = false;                   ///< it had been driven, or prepared, before
+  std::unique_ptr<CancelRequest> cancel;  ///< another process may ask for its end
+  std::unique_ptr<Journal> journal;       ///< once opened; let go before the lock
+  int unheard_writes = 0;             ///< records that somebody waits for, or has yet to hear of
+  std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
+  std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
+  std::vector<std::string> unsynced_values;  ///< those of relaxed records, likewise
+  std::optional<Error> values_failure;       ///< they cannot be brought to the disk; for good
+  std::unique_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
+  std::future<Result<void>> syncing;         ///< what begin_sync has begun; its end is waited for
+
+  Fd events_file;
+  std::unique_ptr<JsonlSink> events;  ///< into events_file
+
+  /// Takes over the keeper that a host before this one has left, if one lives: from then on it
+  /// refuses that host, should it only have been stopped.
+  Result<void> adopt(Services& services);
+  /// The keeper, started if need be.
+  Result<Keeper*> keep(Services& services);
+  /// kDenied when another process has taken the run over, while this one was stopped: nothing of
+  /// it may be written any more.
+  Result<void> still_ours() const;
+  /// Brings the unsynced files to the disk, on a thread of its own, until sync() is called.
+  void begin_sync();
+  /// Returns when that is done, with those that came later. After an error nothing is known to be
+  /// on the disk, and the run is not told as ended.
+  Result<void> sync();
+  /// Brings values to the disk that relaxed records name, before a durable one is written behind
+  /// them: what is paid for follows from them.
+  Result<void> sync_values();
+  /// Dir::write_file, for as long as the run is ours.
+  Result<void> write(const Dir& where, std::string_view path, std::string_view text,
+                     Durable durable) const;
+
+ private:
+  KeeperOptions keeper_options(const Services& services) const;
+};
+
+/// The run; raises when none is driven.
+Run& check_run(lua_State* L);
+
+}  // namespace moonlet

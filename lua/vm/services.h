@@ -1,0 +1,73 @@
+// Services: what the primitives of one command work on. The engine owns them; bound functions
+// borrow them through of(). Loop thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/base/clock.h"
+#include "host/base/loop.h"
+#include "host/telemetry/live/terminal.h"
+#include "host/telemetry/secret/redact.h"
+#include "host/telemetry/sink.h"
+#include "lua/vm/lua_api.h"
+
+namespace moonlet {
+
+struct Run;  // lua/vm/run.h: the run that is being driven
+
+struct Services {
+  const Clock& clock;
+  Loop& loop;
+  const std::vector<std::string> environment;  ///< "NAME=value", as the engine was given it
+  const Redactor redactor;                     ///< of the secrets in the environment
+  std::string working_directory;               ///< absolute
+  std::string keeper_program;                  ///< the executable that has the `keeper` command
+  /// Where the result of a command (1) and what a person reads beside it (2) go.
+  std::function<void(int stream, std::string_view text)> print;
+  std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
+  bool detached = false;                 ///< what is printed goes to a file of the run
+  bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
+  std::function<bool()> take_continued;  ///< true once after the process was stopped and went on
+  std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
+  std::unique_ptr<Bus> bus;
+  std::unique_ptr<Run> run;
+  std::size_t logged_bytes = 0;  ///< what scripts have printed and logged so far
+  /// How many folders Lua holds open, and at how many what is garbage of them is looked for.
+  std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
+  std::size_t most_open_folders = 0;
+
+  Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
+  ~Services();
+
+  /// Hands every event to `fn` from now on, in place of the one before; nullptr to nobody.
+  void show(std::function<void(const Event&)> fn);
+  /// Shows events as a live view on descriptor 2, and what is printed above it. False, and nothing
+  /// has changed, where that makes no sense: nobody sits at a terminal.
+  bool show_live();
+  /// The view that is shown; empty without one.
+  std::weak_ptr<LiveTerminal> live() const { return live_; }
+  /// Lets the run go as a host that dies does: what its keeper still has of children that may
+  /// outlive a host runs on. Its lock is released.
+  void drop_run();
+
+  static Services& of(lua_State* L);
+  static void set(lua_State* L, Services& services);
+  /// The value of an environment variable; nullptr when it is not set.
+  const char* env(std::string_view name) const;
+
+ private:
+  void print_beside_view(int stream, std::string_view text);
+
+  std::unique_ptr<CallbackSink> display_;
+  std::shared_ptr<LiveTerminal> live_;
+  std::function<void(int, std::string_view)> print_itself_;  // while the view stands before it
+};
+
+/// Counts what a script says; raises `limit` when it says too much.
+void count_output(lua_State* L, std::size_t bytes);
+
+}  // namespace moonlet

@@ -1,0 +1,414 @@
+#include "lua/vm/state.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "lua/vm/error.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr int kHookCount = 1000;
+constexpr std::int64_t kTickNs = 20'000'000;
+constexpr int kStuckTicks = 50;
+/// A watchdog that wakes up so late was stopped, and the whole process with it.
+constexpr std::int64_t kStoppedNs = 1'000'000'000;
+/// What a script that is to end gets until it comes to a wait by itself.
+constexpr std::int64_t kPatienceNs = 300'000'000;
+constexpr std::int64_t kExpired = -1;
+// Beyond the cap, so that error messages and cleanup still find memory after a kill.
+constexpr std::size_t kReserve = std::size_t{1} << 20;
+
+// Whose Lua runs on this thread, for the signal handler.
+thread_local std::atomic<LuaState*> current_state{nullptr};
+
+std::int64_t steady_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memory_bytes) {
+  L_ = lua_newstate(&LuaState::allocate, this);
+  if (L_ == nullptr) throw std::bad_alloc();
+  *static_cast<LuaState**>(lua_getextraspace(L_)) = this;
+  // Hooks are per thread and copied to new ones, so this one reaches every coroutine.
+  if (limits_.interrupt_signal == 0) {
+    lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
+  }
+#if defined(__SANITIZE_ADDRESS__)
+  // What is used after it has become garbage shows only when it is collected in between.
+  constexpr int kPause = 110, kStepMultiplier = 200, kStepSize = 12;
+  lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
+#endif
+}
+
+LuaState::~LuaState() {
+  closing_ = true;
+  lua_sethook(L_, nullptr, 0, 0);
+  lua_close(L_);
+  if (!watchdog_.joinable()) return;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_one();
+  watchdog_.join();
+}
+
+// --- memory
+// ------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What a large block takes of the process's memory: allocators round up and keep a word beside it.
+constexpr std::size_t cost_of(std::size_t size) {
+  constexpr std::size_t kWord = sizeof(std::size_t);
+  constexpr std::size_t kLeast = 4 * kWord;
+  if (size == 0) return 0;
+  return std::max(kLeast, (size + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord));
+}
+
+/// AddressSanitizer sees what is used after it was freed only where each block is one of malloc's.
+constexpr bool is_small([[maybe_unused]] std::size_t size) {
+#if defined(__SANITIZE_ADDRESS__)
+  return false;
+#else
+  return size <= SmallBlocks::kLargest;
+#endif
+}
+
+}  // namespace
+
+/// A small block, with a slab for it where none has room. What makes a block smaller is
+/// never refused.
+void* LuaState::take_small(std::size_t size, bool growing) {
+  void* block = small_.take(size);
+  if (block != nullptr) return block;
+  if (growing && !may_grow(SmallBlocks::kSlabBytes)) return nullptr;
+  return small_.add_slab() ? small_.take(size) : nullptr;
+}
+
+void* LuaState::take_large(void* block, std::size_t old_size, std::size_t size) {
+  const std::size_t before = cost_of(old_size), after = cost_of(size);
+  if (after > before && !may_grow(after - before)) return nullptr;
+  void* moved = std::realloc(block, size);
+  if (moved != nullptr) large_ += after - before;
+  return moved;
+}
+
+void LuaState::give_back(void* block, std::size_t size) {
+  if (block == nullptr) return;
+  if (is_small(size)) return small_.give_back(block);
+  large_ -= cost_of(size);
+  std::free(block);
+}
+
+void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
+  if (!is_small(new_size) && (block == nullptr || !is_small(old_size))) {
+    return take_large(block, old_size, new_size);
+  }
+  if (block != nullptr && is_small(old_size) && is_small(new_size) &&
+      SmallBlocks::fits(block, new_size))
+    return block;
+  void* moved = is_small(new_size) ? take_small(new_size, new_size > old_size)
+                                   : take_large(nullptr, 0, new_size);
+  if (moved == nullptr && new_size < old_size && is_small(old_size))
+    return block;  // it knows its own size
+  if (moved == nullptr || block == nullptr) return moved;
+  std::memcpy(moved, block, std::min(old_size, new_size));
+  give_back(block, old_size);
+  return moved;
+}
+
+void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
+  auto* state = static_cast<LuaState*>(self);
+  if (block == nullptr) old_size = 0;  // then it tells the kind of the object
+  if (new_size == 0) {
+    state->give_back(block, old_size);
+    return nullptr;
+  }
+  void* moved = state->move(block, old_size, new_size);
+  if (moved == nullptr) return nullptr;
+  if (new_size > old_size) state->refused_ = 0;
+  state->peak_ = std::max(state->peak_, state->memory_used());
+  return moved;
+}
+
+bool LuaState::may_grow(std::size_t bytes) {
+  // The host's own work between two tasks runs outside of any protected call: a refusal there would
+  // end the process, and it needs little.
+  if (closing_ || armed_depth_ == 0) return true;
+  const bool killed = is_killed();
+  if (killed) hurry();
+  if (memory_used() + bytes <= cap_) return true;
+  if (killed) return bytes <= kReserve / 4 && memory_used() + bytes <= cap_ + kReserve;
+  // Lua collects all garbage after a refusal and asks again at once: the second refusal of the same
+  // request is a real shortage. It is sticky, because a script may catch a plain memory error.
+  if (refused_ == bytes) {
+    int none = kNone;
+    kill_.compare_exchange_strong(none, kMemory);
+    hurry();
+  }
+  refused_ = bytes;
+  return false;
+}
+
+// --- the kill
+// ----------------------------------------------------------------------------------------
+
+/// Makes the running coroutine look at the kill at its next instruction. lua_sethook may be called
+/// between any two instructions of the thread that runs Lua, from a signal handler too. It walks
+/// the whole call stack: done at every signal it could take all the time there is, so that a script
+/// in a deep recursion never came to its next instruction. Once is not always enough, either: a
+/// function that is just being entered may miss it.
+void LuaState::hurry() {
+  constexpr std::int64_t kRest = 10;  // times what the last call took
+  lua_State* running = running_.load(std::memory_order_relaxed);
+  if (running == nullptr || hurrying_.exchange(true, std::memory_order_relaxed)) return;
+  const std::int64_t begin = steady_ns();
+  if (running != hurried_.load(std::memory_order_relaxed) ||
+      begin >= hurry_again_ns_.load(std::memory_order_relaxed)) {
+    lua_sethook(running, &LuaState::count_hook, LUA_MASKCOUNT, 1);
+    const std::int64_t end = steady_ns();
+    hurried_.store(running, std::memory_order_relaxed);
+    hurry_again_ns_.store(end + kRest * (end - begin), std::memory_order_relaxed);
+  }
+  hurrying_.store(false, std::memory_order_relaxed);
+}
+
+void LuaState::on_signal(int) {
+  LuaState* state = current_state.load(std::memory_order_relaxed);
+  if (state != nullptr && state->is_killed()) state->hurry();
+}
+
+/// Keeps the innermost line of a script's own text ("@" before the name of its source).
+void LuaState::note_place(lua_State* L) {
+  if (killed_at_[0] != '\0') return;
+  constexpr int kDeepest = 100;
+  lua_Debug frame;
+  for (int level = 0; level < kDeepest && lua_getstack(L, level, &frame); ++level) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
+    std::snprintf(killed_at_, sizeof killed_at_, "%s:%d", frame.short_src, frame.currentline);
+    return;
+  }
+}
+
+void LuaState::count_hook(lua_State* L, lua_Debug*) {
+  if (!of(L).is_killed()) return;
+  of(L).note_place(L);
+  // A yield cannot be caught by pcall. Where none is possible the error comes back at every
+  // instruction until the code has unwound.
+  if (lua_isyieldable(L)) {
+    lua_yield(L, 0);
+    return;
+  }
+  die(L);
+}
+
+void LuaState::die(lua_State* L) {
+  of(L).note_place(L);
+  if (lua_isyieldable(L)) lua_yield(L, 0);
+  lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
+  raise(L, ErrorKind::kLimit,
+        of(L).kill_.load() == kMemory ? "Lua used more memory than it may"
+                                      : "Lua ran longer than it may");
+  std::abort();  // not reached: raise does not return
+}
+
+std::string LuaState::killed() const {
+  switch (kill_.load(std::memory_order_relaxed)) {
+    case kTime:
+      return "the script ran for more than " + std::to_string(limits_.run_ms) +
+             " ms without waiting for anything";
+    case kCancel:
+      return "cancelled by the user, while the script was computing";
+    case kBudget:
+      return "the run's wall-clock budget was used up, while the script was computing";
+    case kMemory:
+      return "the script used more than " + std::to_string(limits_.memory_bytes >> 20) +
+             " MB of memory";
+    default:
+      return {};
+  }
+}
+
+void LuaState::end_in(std::int64_t ms) { budget_end_.store(now_ns() + ms * 1'000'000); }
+
+ErrorKind LuaState::kill_kind() const {
+  switch (kill_.load(std::memory_order_relaxed)) {
+    case kCancel:
+      return ErrorKind::kCancelled;
+    case kBudget:
+      return ErrorKind::kBudget;
+    default:
+      return ErrorKind::kLimit;
+  }
+}
+
+void LuaState::revive() {
+  cap_ = std::max(cap_, memory_used()) + 4 * kReserve;
+  refused_ = 0;
+  killed_at_[0] = '\0';
+  hurried_.store(nullptr, std::memory_order_relaxed);
+  kill_.store(kNone, std::memory_order_relaxed);
+  if (limits_.interrupt_signal == 0) {
+    lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
+  } else {
+    lua_sethook(L_, nullptr, 0, 0);
+  }
+}
+
+// --- running
+// -----------------------------------------------------------------------------------------
+
+int LuaState::run(lua_State* task, int nargs, int* nresults) {
+  arm();
+  LuaState* outer = current_state.exchange(this, std::memory_order_relaxed);
+  running_.store(task, std::memory_order_relaxed);
+  task_ = task;
+  const int status = lua_resume(task, L_, nargs, nresults);
+  task_ = nullptr;
+  running_.store(nullptr, std::memory_order_relaxed);
+  current_state.store(outer, std::memory_order_relaxed);
+  disarm();
+  return status;
+}
+
+int LuaState::resume(lua_State* co, lua_State* from, int nargs, int* nresults) {
+  running_.store(co, std::memory_order_relaxed);
+  const int status = lua_resume(co, from, nargs, nresults);
+  running_.store(from, std::memory_order_relaxed);
+  return status;
+}
+
+int LuaState::close(lua_State* co) {
+  arm();
+  LuaState* outer = current_state.exchange(this, std::memory_order_relaxed);
+  lua_State* before = running_.exchange(co, std::memory_order_relaxed);
+  const int status = lua_resetthread(co);
+  running_.store(before, std::memory_order_relaxed);
+  current_state.store(outer, std::memory_order_relaxed);
+  disarm();
+  return status;
+}
+
+// --- the watchdog
+// ------------------------------------------------------------------------------------
+
+void LuaState::arm() {
+  if (armed_depth_ > 0) {
+    ++armed_depth_;
+    return;
+  }
+  if (limits_.run_ms == 0) {
+    ++armed_depth_;
+    return;
+  }
+  deadline_.store(now_ns() + limits_.run_ms * 1'000'000);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    lua_thread_ = pthread_self();
+    if (!watchdog_.joinable()) watchdog_ = std::thread([this] { watch(); });
+    ++armed_depth_;
+    if (watching_) return;
+    watching_ = true;
+  }
+  changed_.notify_one();
+}
+
+void LuaState::disarm() {
+  if (--armed_depth_ == 0) deadline_.store(0);
+}
+
+LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_(state_.now_ns()) {
+  state_.host_works_.store(true);
+}
+
+LuaState::HostWork::~HostWork() {
+  std::int64_t deadline = state_.deadline_.load();
+  // Another deadline is another stretch: whoever waits for its end begins anew.
+  if (deadline != 0 && deadline != kExpired) {
+    state_.deadline_.compare_exchange_strong(deadline, deadline + (state_.now_ns() - since_));
+  }
+  state_.host_works_.store(false);
+}
+
+/// When the stretch of Lua with this deadline was begun: the process may have been stopped between
+/// that and the watchdog's hearing of it.
+std::int64_t LuaState::began(std::int64_t deadline) const {
+  return deadline > 0 ? deadline - limits_.run_ms * 1'000'000 : now_ns();
+}
+
+void LuaState::watch() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  std::int64_t expected = began(deadline_.load());
+  while (!stop_) {
+    const std::int64_t deadline = deadline_.load();
+    if (deadline == 0) {
+      overdue_ticks_ = 0;
+      watching_ = false;
+      changed_.wait(lock, [this] { return stop_ || watching_; });
+      expected = began(deadline_.load());
+      continue;
+    }
+    const std::int64_t now = now_ns();
+    tick(deadline, now, now - expected);
+    const std::int64_t left = deadline > now ? std::min(kTickNs, deadline - now) : kTickNs;
+    expected = now + left;
+    changed_.wait_for(lock, std::chrono::nanoseconds(left), [this] { return stop_; });
+  }
+}
+
+/// What the stretch of Lua with this deadline is to be killed for, once somebody has waited for its
+/// end for a while.
+LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) {
+  const std::int64_t end = budget_end_.load();
+  Kill reason = kNone;
+  if (now > std::max(deadline, continued_at_ + limits_.run_ms * 1'000'000)) {
+    reason = kTime;
+  } else if (limits_.cancel_asked != nullptr && limits_.cancel_asked->load()) {
+    reason = kCancel;
+  } else if (end != 0 && now > end) {
+    reason = kBudget;
+  }
+  if (reason == kNone || reason == kTime) return reason;
+  if (impatient_deadline_ != deadline) {
+    impatient_deadline_ = deadline;
+    impatient_since_ = now;
+  }
+  return now - impatient_since_ > kPatienceNs ? reason : kNone;
+}
+
+/// `late`: how much later than asked for the watchdog woke up.
+void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
+  // That time was not Lua's. It is noted whatever goes on: the thread that runs Lua may have come
+  // to some work of the host's before the watchdog woke up.
+  if (late > kStoppedNs) {
+    continued_at_ = now;
+    impatient_deadline_ = 0;
+  }
+  if (host_works_.load()) return;
+  if (deadline != kExpired && !is_killed()) {
+    overdue_ticks_ = 0;
+    // Only when the code that this deadline was for still runs.
+    const Kill reason = reason_to_end(deadline, now);
+    if (reason == kNone || !deadline_.compare_exchange_strong(deadline, kExpired)) return;
+    int none = kNone;
+    kill_.compare_exchange_strong(none, reason);
+  }
+  if (limits_.interrupt_signal != 0) pthread_kill(lua_thread_, limits_.interrupt_signal);
+  if (++overdue_ticks_ == kStuckTicks && limits_.on_stuck) limits_.on_stuck(killed());
+}
+
+}  // namespace moonlet

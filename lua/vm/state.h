@@ -1,0 +1,167 @@
+// LuaState owns one lua_State with what bounds it: a capped allocator, and a watchdog that ends Lua
+// code which runs on without awaiting. A kill is sticky: once it fell, no Lua code of this state
+// runs any more, pcall or not. Loop thread only, but for the watchdog thread, which sets one flag.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "host/base/clock.h"
+#include "host/base/result.h"
+#include "lua/vm/lua_api.h"
+#include "lua/vm/small_blocks.h"
+
+namespace moonlet {
+
+struct LuaLimits {
+  std::size_t memory_bytes = std::size_t{256} << 20;
+  std::int64_t run_ms = 10'000;  ///< of Lua without an await; 0 = no limit
+  /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
+  /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
+  int interrupt_signal = 0;
+  /// Set by anybody who wants the script to end. Lua that does not come to a wait soon is killed.
+  const std::atomic<bool>* cancel_asked = nullptr;
+  /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
+  std::function<void(const std::string& why)> on_stuck;
+  /// For the time that Lua takes; read on two threads, and outlives the state.
+  const Clock* clock = &system_clock();
+};
+
+class LuaState {
+ public:
+  explicit LuaState(const LuaLimits& limits);
+  ~LuaState();
+  LuaState(const LuaState&) = delete;
+  LuaState& operator=(const LuaState&) = delete;
+
+  /// The owner of any coroutine of a state.
+  static LuaState& of(lua_State* L) { return **static_cast<LuaState**>(lua_getextraspace(L)); }
+
+  lua_State* main() { return L_; }
+
+  /// lua_resume of a task, with the watchdog armed. Called outside of Lua.
+  int run(lua_State* task, int nargs, int* nresults);
+  /// lua_resume of a coroutine from inside a bound function of `from`. Look at killed() afterwards:
+  /// poll() is the one way to go on.
+  int resume(lua_State* co, lua_State* from, int nargs, int* nresults);
+  /// Ends a coroutine and runs what it has to close, with the watchdog armed.
+  int close(lua_State* co);
+
+  /// True for the coroutine of the running task, which is no coroutine of the script's.
+  bool is_task(const lua_State* co) const { return co == task_; }
+
+  /// For loops and entries of bound functions: does not return when Lua was killed. The caller owns
+  /// no C++ object.
+  static void poll(lua_State* L) {
+    if (of(L).is_killed()) die(L);
+  }
+  bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
+  /// Why Lua was killed: empty while it is well.
+  std::string killed() const;
+  /// kLimit, kCancelled or kBudget.
+  ErrorKind kill_kind() const;
+  /// The run's time is up in `ms`. Lua that does not come to a wait soon after that is killed.
+  void end_in(std::int64_t ms);
+  void never_end() { budget_end_.store(0); }
+
+  /// For as long as it lives the host itself works at something that may take its time, such as a
+  /// slow disk: that is not Lua's time, nobody is impatient with it, and it is not ended halfway.
+  /// No call of Lua's may be made meanwhile.
+  class HostWork {
+   public:
+    explicit HostWork(lua_State* L);
+    ~HostWork();
+    HostWork(const HostWork&) = delete;
+    HostWork& operator=(const HostWork&) = delete;
+
+   private:
+    LuaState& state_;
+    const std::int64_t since_;
+  };
+
+  /// `work()`, as the host's.
+  template <typename Work>
+  static auto host_work(lua_State* L, Work work) {
+    const HostWork scope(L);
+    return work();
+  }
+
+  /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
+  const char* killed_at() const { return killed_at_; }
+
+  /// After a kill: lets Lua run again, for the host's own last words. Every task of before must
+  /// have been dropped, for a killed coroutine is never resumed.
+  void revive();
+
+  std::size_t memory_used() const { return large_ + small_.bytes(); }
+  std::size_t memory_peak() const { return peak_; }
+  std::size_t memory_cap() const { return limits_.memory_bytes; }
+
+  /// The handler of LuaLimits::interrupt_signal.
+  static void on_signal(int signal);
+
+ private:
+  enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4 };
+
+  std::int64_t now_ns() const { return limits_.clock->monotonic_ms() * 1'000'000; }
+  void arm();
+  void disarm();
+  std::int64_t began(std::int64_t deadline) const;
+  void watch();
+  Kill reason_to_end(std::int64_t deadline, std::int64_t now);
+  void tick(std::int64_t deadline, std::int64_t now, std::int64_t late);
+  bool may_grow(std::size_t bytes);
+  void hurry();
+  void note_place(lua_State* L);
+  [[noreturn]] static void die(lua_State* L);
+  void* take_small(std::size_t size, bool growing);
+  void* take_large(void* block, std::size_t old_size, std::size_t size);
+  void give_back(void* block, std::size_t size);
+  void* move(void* block, std::size_t old_size, std::size_t new_size);
+  static void* allocate(void* self, void* block, std::size_t old_size, std::size_t new_size);
+  static void count_hook(lua_State* L, lua_Debug*);
+
+  const LuaLimits limits_;
+  lua_State* L_ = nullptr;
+  std::size_t cap_;
+  std::size_t large_ = 0;  // what the large blocks take, in bytes
+  SmallBlocks small_;
+  std::size_t peak_ = 0;
+  std::size_t refused_ = 0;  // the growth that was refused last
+  bool closing_ = false;
+  int armed_depth_ = 0;
+  char killed_at_[LUA_IDSIZE + 16] = "";
+  const lua_State* task_ = nullptr;
+  std::atomic<int> kill_{kNone};
+  // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
+  std::atomic<lua_State*> running_{nullptr};
+  // See hurry(): for whom it was done last, when it may be done again, and that it is being done.
+  std::atomic<lua_State*> hurried_{nullptr};
+  std::atomic<std::int64_t> hurry_again_ns_{0};
+  std::atomic<bool> hurrying_{false};
+  // The moment (steady, ns) after which Lua is killed; 0 while none runs; kExpired once it fell.
+  std::atomic<std::int64_t> deadline_{0};
+  std::atomic<std::int64_t> budget_end_{0};
+  std::atomic<bool> host_works_{false};
+  pthread_t lua_thread_{};               // guarded by mutex_
+  int overdue_ticks_ = 0;                // the watchdog's own, as are the next three
+  std::int64_t impatient_deadline_ = 0;  // the stretch of Lua that somebody waits for the end of
+  std::int64_t impatient_since_ = 0;
+  std::int64_t continued_at_ = 0;  // the moment (steady, ns) at which a stopped process went on
+  std::thread watchdog_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool watching_ = false;  // guarded by mutex_: the watchdog looks at deadline_ by itself
+  bool stop_ = false;      // guarded by mutex_
+};
+
+}  // namespace moonlet

@@ -1,0 +1,37 @@
+// Lua values to JSON and back. Integers stay integers, null is a value of its own, and a table
+// knows whether it was an array: an empty table is an object unless it was marked. Loop thread
+// only.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "lua/vm/lua_api.h"
+
+namespace moonlet {
+
+/// How deep a value may nest, how many values and how many bytes of text it may hold. Outside of
+/// Lua no allocator caps it.
+struct ValueLimits {
+  int depth = 64;
+  std::size_t nodes = 1'000'000;
+  std::size_t bytes = std::size_t{16} << 20;
+};
+
+/// What the host puts on record holds several such values, deeper within.
+constexpr ValueLimits kRecordLimits{96, 4'000'000, std::size_t{256} << 20};
+
+/// Registers the metatable of arrays; called once a state.
+void open_values(lua_State* L);
+
+/// Pushes `value`; may raise for want of memory, so `value` lives in a box or outlives the call.
+void push_value(lua_State* L, const nlohmann::json& value);
+
+/// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for what
+/// JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access only.
+void read_value(lua_State* L, int index, nlohmann::json& out, const ValueLimits& limits = {});
+
+/// The metatable that marks a table as an array, pushed.
+void push_array_metatable(lua_State* L);
+bool is_marked_array(lua_State* L, int index);
+
+}  // namespace moonlet

@@ -1,0 +1,26 @@
+// Work: a C++ function that takes its time (hashing, a database) on a thread of its own, while the
+// loop goes on and Lua's clock stands still. What it borrows must outlive the await: values on the
+// Lua stack do. The function touches no Lua. Loop thread only, but for the function.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "host/base/result.h"
+#include "lua/vm/lua_api.h"
+
+namespace moonlet {
+
+using WorkFunction = std::function<Result<nlohmann::json>()>;
+
+/// Pushes an empty function in a box, to be filled.
+WorkFunction& push_work(lua_State* L);
+
+/// Runs the function in the box at the top of the stack and waits for it: returns its value, or nil
+/// and an error. Use as `return await_work(L);` with no owning C++ object alive. Runs to its end
+/// also when the task is cancelled meanwhile, but then `stop`, which lives as long as what the
+/// function borrows, becomes true; also when the scheduler ends.
+int await_work(lua_State* L, std::atomic<bool>* stop = nullptr);
+
+}  // namespace moonlet

@@ -1,0 +1,112 @@
+--- What stops further calls on a credential that a provider has refused: a small file a credential in
+--- the user's state folder, seen by every moonlet process of this user. It opens with the first refusal
+--- and closes by itself when the provider's time has come. An account that is refused as soon as it is
+--- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that.
+local state_folder = require "moonlet.engine.base.state_dir"
+
+local M = {}
+
+local record_cap = 64 * 1024
+--- A provider that does not say when its quota is there again is asked again after this.
+local default_quota_ms = 15 * 60 * 1000
+--- A login that was refused is tried again after this, or as soon as it is another one.
+local auth_ms = 10 * 60 * 1000
+--- Providers tell whole seconds: who asks within the one that was told may be too early.
+local whole_second_ms = 1000
+--- Longer than a month is no reset time but a mistake in reading one.
+local longest_ms = 32 * 24 * 60 * 60 * 1000
+--- The second refusal in a row keeps it closed for this long at least, each further one for four times that.
+local again_ms = 5 * 1000
+local longest_again_ms = default_quota_ms
+--- A refusal longer ago than this has nothing to do with the next one.
+local forgotten_ms = 24 * 60 * 60 * 1000
+--- Where the state folder takes nothing this process remembers for itself.
+local remembered = {}
+
+--- Where the files are; nil where there is no such folder yet, unless it is to be made.
+local function folder(make)
+  local path = state_folder.path()
+  return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
+end
+
+--- What a file of this folder says; nil of one that cannot be ours, so that it stops nobody.
+local function read(root, name)
+  local text = root and core.file.read(root, name .. ".json", record_cap)
+  if not text then return remembered[name] end
+  local ok, value = pcall(core.json.decode, text)
+  if not ok or type(value) ~= "table" or math.type(value["until"]) ~= "integer" then return nil end
+  if value.class ~= "quota" and value.class ~= "auth" then return nil end
+  if value["until"] > core.clock.wall() + longest_ms then return nil end
+  if type(value.message) ~= "string" then value.message = "its provider refused it" end
+  if type(value.login) ~= "string" then value.login = nil end
+  if math.type(value.times) ~= "integer" or value.times < 1 or value.times > 1000 then value.times = 1 end
+  return value
+end
+
+--- How long an account stays closed at least that was refused `times` in a row.
+local function patience(times)
+  if times < 2 then return whole_second_ms end
+  local ms = times > 8 and longest_again_ms or math.min(longest_again_ms, again_ms * 4 ^ (times - 2))
+  local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
+  return math.tointeger((ms + ms * 0.25 * share) // 1)
+end
+
+---@class moonlet.Refusal
+---@field class string     "quota" or "auth"
+---@field until_ms integer   since 1970
+---@field message string
+---@field runner string
+
+--- What refuses calls on a credential at the moment; nil when nothing does.
+---@param credential string  of a job: a hash of what the account is
+---@param login string?      what it logs in with: who has another login than the one that was refused may try it
+---@return moonlet.Refusal?
+function M.refusal(credential, login)
+  local found = read(folder(), credential)
+  if not found or found["until"] <= core.clock.wall() then return nil end
+  if found.class == "auth" and found.login ~= login then return nil end
+  return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
+end
+
+--- Stops calls on a credential. Of several refusals the one that lasts longest counts; one that was heard by who
+--- asked in spite of the earlier ones stands in their place.
+---@param credential string
+---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
+---@return integer until_ms
+function M.trip(credential, refusal)
+  local now = core.clock.wall()
+  -- A moment that is over when it is told tells nothing: clocks differ, and some tell the last reset.
+  local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
+  local until_ms = told or now + (refusal.class == "auth" and auth_ms or default_quota_ms)
+  local root = folder(true)
+  local held = root and core.file.lock(root, ".lock")
+  local before = read(root, credential)
+  local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
+  if before and (is_other or before["until"] < now - forgotten_ms) then before = nil end
+  -- Calls that were under way together are refused together: that is one refusal.
+  local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
+  until_ms = math.min(math.max(until_ms, now + patience(times)), now + longest_ms)
+  if before and before["until"] > until_ms and not refusal.anew then until_ms = before["until"] end
+  local kept = { class = refusal.class, ["until"] = until_ms, runner = refusal.runner, tripped = now, times = times,
+    login = refusal.login, message = core.text.cut(core.run.redact(refusal.message), 2000) }
+  local written = root and core.file.write(root, credential .. ".json", core.json.encode(kept))
+  remembered[credential] = not written and kept or nil
+  if held then core.file.unlock(held) end
+  return until_ms
+end
+
+--- A call went well: what was refused before counts no more.
+---@param credential string
+---@param since integer?  of a call that was begun in spite of a refusal: when it was, ms since 1970
+function M.succeeded(credential, since)
+  remembered[credential] = nil
+  local root = folder()
+  local found = root and read(root, credential)
+  if not found then return end
+  local is_over = found["until"] <= core.clock.wall()
+    or since and math.type(found.tripped) == "integer" and found.tripped <= since
+  -- One that is closed at the moment was closed by a call that began later.
+  if is_over then core.file.remove(root, credential .. ".json") end
+end
+
+return M

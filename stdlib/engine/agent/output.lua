@@ -1,0 +1,67 @@
+--- What an agent answered, checked against what was asked for.
+local artifacts = require "moonlet.engine.agent.sidecar"
+
+local record = require "moonlet.record"
+
+local M = {}
+
+--- Raises for what is no schema that answers can be checked against: before anyone is asked, and paid.
+---@param returns table?
+function M.check_schema(returns)
+  if returns == nil then return end
+  local ok, err = pcall(core.json.validate, returns, core.json.null)
+  if ok then return end
+  local what, hint = tostring(err), nil
+  if type(err) == "table" then
+    what, hint = err.message, err.hint ~= "" and err.hint ~= core.json.null and err.hint or nil
+    local at = err.at ~= core.json.null and err.at or nil
+    if at and at ~= "" and not what:find(at, 1, true) then what = ("%s (at %s)"):format(what, at) end
+  end
+  error(record.invalid("ctx:agent: returns is no JSON Schema that can be used: " .. what,
+    hint or "nothing was started; mend the schema"), 0)
+end
+
+--- The JSON value in an answer: the whole text, or else its only fenced block.
+local function parse_json(text)
+  local ok, value = pcall(core.json.decode, text)
+  if ok then return value end
+  local blocks = {}
+  for block in ("\n" .. text):gmatch("\n```%w*[ \t]*\r?\n(.-)\n[ \t]*```") do
+    blocks[#blocks + 1] = block
+  end
+  if #blocks == 1 then
+    local fenced_ok, fenced = pcall(core.json.decode, blocks[1])
+    if fenced_ok then return fenced end
+    return nil, fenced.message
+  end
+  return nil, value.message
+end
+
+--- Checks an answer against a schema. Returns the data, or nil and what is wrong with it.
+---@param returns table
+---@param text string
+---@param normalise (fun(data: any, returns: table): any)?  undoes what the runner had to ask for
+---@return any data, string? problems
+function M.check(returns, text, normalise)
+  local data, why = parse_json(text)
+  if data == nil then return nil, "the answer is not JSON: " .. tostring(why) end
+  if normalise then data = normalise(data, returns) end
+  local problems = core.json.validate(returns, data)
+  if problems then return nil, problems end
+  return data
+end
+
+--- The prompt of the one attempt that is told what is wrong.
+---@param prompt string
+---@param answer string
+---@param problems string
+---@return string
+function M.repair_prompt(prompt, answer, problems)
+  return table.concat({
+    prompt, "\n\n---\nYour last answer could not be used:\n\n", problems,
+    "\n\nIt began with:\n\n", artifacts.fence(core.text.cut(answer, 4000)),
+    "\n\nAnswer again, with nothing but the JSON value that is asked for.\n",
+  })
+end
+
+return M

@@ -1,0 +1,59 @@
+--- Questions of agents. One that may ask ends its answer with [QUESTION], and the run parks there as at a question of
+--- the script; with the answer at the end of its prompt it is asked anew, as a step of its own.
+local state_of = require "moonlet.engine.context.context"
+local record = require "moonlet.record"
+local gate = require "moonlet.engine.effects.gate"
+
+local M = {}
+
+local most = 3 -- questions of one agent
+
+local how_to_ask = [[
+
+
+If you cannot go on without a decision that is not yours to take, change nothing and end your answer with the question,
+on a line that begins with [QUESTION]. If there are options, let a line "Options:" follow, and a line for each: "1. …".
+You will be asked anew, with the answer. Do not ask what you can find out by yourself.]]
+
+local function with_answers(prompt, answers)
+  if #answers == 0 then return prompt .. how_to_ask end
+  local lines = { prompt, "", "You have asked, and this was decided:" }
+  for _, item in ipairs(answers) do
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "Question: " .. item.question
+    lines[#lines + 1] = "Answer: " .. item.answer
+  end
+  return table.concat(lines, "\n") .. (#answers < most and how_to_ask or "")
+end
+
+--- ctx:agent{ asks = true, … }: as `ask` does it, until the agent asks nothing more.
+---@param ctx moonlet.Ctx
+---@param call moonlet.AgentCall
+---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall): table
+---@return table
+function M.agent(ctx, call, ask)
+  state_of.of(ctx)
+  if call.returns then
+    error(record.invalid("ctx:agent: an agent that returns data cannot ask",
+      "let an agent without `returns` ask first"), 0)
+  end
+  if type(call.prompt) ~= "string" then error(record.invalid("ctx:agent needs a prompt"), 0) end
+  local copy, answers = {}, {}
+  for name, value in pairs(call) do copy[name] = value end
+  copy.asks = nil
+  while true do
+    copy.prompt = with_answers(call.prompt, answers)
+    local result = ask(ctx, copy)
+    local text, options = core.text.question(result.text)
+    if not text then return result end
+    if #answers == most then
+      error({ kind = "failed", at = call.name,
+        message = ("an agent has asked %d questions, and asks again: %s"):format(most, core.text.printable(text, 300)),
+        hint = "say more in its prompt" }, 0)
+    end
+    answers[#answers + 1] = { question = text, answer = gate.question(ctx, {
+      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil }) }
+  end
+end
+
+return M

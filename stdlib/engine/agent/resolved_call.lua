@@ -1,0 +1,184 @@
+--- Who does an agent call, with what program, model and limits, and what holds it: everything about the
+--- call that is the same for all of its attempts.
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local command = require "moonlet.engine.runner.command"
+local grants = require "moonlet.engine.context.grants"
+local shared = require "moonlet.engine.runner.shared"
+local routing = require "moonlet.engine.agent.routing"
+local runners = require "moonlet.engine.load.runners"
+local workspace = require "moonlet.engine.workspace.workspace"
+
+local M = {}
+
+local default_timeout_ms = 30 * 60 * 1000
+local default_idle_ms = 10 * 60 * 1000
+
+---@class moonlet.Job
+---@field run table
+---@field step table            once it has begun
+---@field dir string            its folder beneath `.agent`
+---@field call table            what the script asked for
+---@field routed moonlet.Routed  who is asked, and why
+---@field runner table          see runners.lua
+---@field config table          the runner's entry of the user's config
+---@field argv string[]?        of the runner `command`
+---@field program string?       where the runner's program is
+---@field absent table?         the error for an attempt that would need it, and it is not there
+---@field model string?
+---@field cwd string            absolute; of the present attempt
+---@field writable string[]?    the folders that it may write; nil: where it works; of the present attempt
+---@field place moonlet.Workspace?  where it works; from an attempt to the one that repairs it
+---@field left string[]?        what its last attempt has changed, which was ended
+---@field left_warnings string[]?
+---@field touched table?        the error of an agent that wrote what no agent may write
+---@field ended string?         how the process of its last attempt ended, which this host has waited for
+---@field limits {wall: integer, idle: integer}
+---@field sandbox "read-only"|"workspace-write"
+---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
+---@field credential string     what a provider's refusal is about
+---@field login (fun(): string)?  what that account logs in with at the moment
+
+--- Any program as a runner. Its events, if it prints any, are read as another runner's.
+local function command_runner(events)
+  local reader = events and runners.events(events)
+  local runner = { name = "command", title = "the agent" }
+  function runner.command(call)
+    local made = command.command { argv = call.argv, prompt = call.prompt, prompt_file = call.prompt_file,
+      out = call.out }
+    return { argv = made.argv, stdin = made.stdin and "prompt" or "none", sandbox = "host",
+      writable = shared.writable(call) }
+  end
+  if reader then
+    for _, name in ipairs { "begin", "parse", "lines", "finish", "normalise" } do runner[name] = reader[name] end
+  else
+    function runner.finish(_, exit, answers)
+      return command.finish(exit, { text = answers.file or answers.stdout or "", cut = answers.cut }, answers.limits)
+    end
+  end
+  return runner
+end
+
+--- What a provider's refusal is about: the account, as far as it can be told without looking into it.
+local function credential_of(job)
+  local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
+  for _, name in ipairs(job.runner.env_names or {}) do
+    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+  end
+  for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+  -- A key that a script grants its call; of what else it grants nobody knows that it is of an account.
+  for _, name in ipairs(shared.secret_names({}, job.call.env)) do
+    parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
+  end
+  for _, word in ipairs(job.argv or {}) do parts[#parts + 1] = word end
+  return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
+end
+
+--- A hash of what an account logs in with, as far as it can be told: it is another one after each login. No part of
+--- what the account is, for programs renew their logins by themselves, and are no other account then.
+local function login_of(job)
+  local parts = {}
+  for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
+  local files = not job.config.private and job.runner.login_files
+  for _, path in ipairs(files and files(job.config) or {}) do
+    local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
+    local root = folder and core.file.root(folder)
+    local info = root and core.file.stat(root, name)
+    parts[#parts + 1] = info and ("%d %d %d"):format(info.size, info.mtime_ns, info.inode) or "none"
+  end
+  return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
+end
+
+local function confine_of(run, call, runner)
+  if call.confine and call.confine ~= "host" then
+    error(record.invalid(("ctx:agent: confine '%s' is not understood"):format(core.text.printable(call.confine, 40)),
+      'write confine = "host", or leave it out'), 0)
+  end
+  if run.options.unconfined then return "none" end
+  -- A runner's own sandbox knows one folder to write, where it works; the host's knows any.
+  if call.confine or call.writes then return "host" end
+  -- Nor does one keep an agent from reading what it was not given.
+  if call.inputs and core.process.confinement() then return "host" end
+  -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
+  if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or call.network == false
+    or run.options.sandbox) then
+    return "none"
+  end
+end
+
+--- Where the program is; else what is wrong. An answer that is on record needs none.
+local function find_program(job)
+  if not job.runner.detect then return nil end
+  local found, why = job.runner.detect(job.config)
+  if found then return found.path end
+  return nil, record.invalid(("the runner '%s' is not installed: %s"):format(job.runner.name, why),
+    ("install it, or set runners.%s.program in the config"):format(job.runner.name))
+end
+
+--- Who is asked for by the call, or else by the run. Raises for work that is not to be asked of it.
+local function route(run, call)
+  local asked = call.runner and runners.parse(call.runner, run.config)
+    or call.argv and { name = "command" } or run.runner
+  return routing.of_call(run, call, asked)
+end
+
+local function resolve(run, call, spec)
+  if spec.name == "rules" then return { name = "rules" }, {} end
+  if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
+  if spec.name ~= "command" then return runners.get(spec.name, run.config) end
+  local argv = call.argv or spec.argv
+  if not argv or #argv == 0 then
+    error(record.invalid("the runner 'command' needs a program",
+      "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }"), 0)
+  end
+  return command_runner(call.events), run.config.runners.command or {}, argv
+end
+
+--- The runner that a recording was made with reads it.
+local function recorded_runner(run, call)
+  if call.runner == "command" then return command_runner(call.events) end
+  return (runners.get(call.runner, run.config))
+end
+
+--- The prompt as the agent gets it: a role that the runner has no option for stands in front.
+---@param job moonlet.Job
+---@param prompt string
+---@return string
+function M.prompt(job, prompt)
+  local role = job.call.role or job.run.options.agent_role
+  if not role or job.runner.role ~= "prompt" then return prompt end
+  return shared.role_line(role) .. "\n\n" .. prompt
+end
+
+--- The job of a call; raises what is wrong with it.
+---@param run table
+---@param call table
+---@param routed moonlet.Routed?  who is asked, where that is known
+---@return moonlet.Job
+function M.of(run, call, routed)
+  routed = routed or route(run, call)
+  local runner, config, argv = resolve(run, call, routed.runner)
+  local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
+    model = call.model or run.options.model or routed.model or config.model }
+  if runner.name == "rules" then return job end
+  if runner.name == "cassette" then
+    job.cassette = routed.runner
+    job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
+  end
+  job.limits = {
+    wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
+    idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
+  }
+  grants.check_agents(run.grants)
+  for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
+  for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
+  job.sandbox = workspace.mode(run, call)
+  job.confine = confine_of(run, call, runner)
+  job.program, job.absent = find_program(job)
+  -- A fault on a cassette refuses nobody else.
+  job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
+  if not job.cassette then job.login = function() return login_of(job) end end
+  return job
+end
+
+return M

@@ -1,0 +1,139 @@
+--- What follows an attempt that failed: another one, after a while, or none. The host owns this, so that
+--- every try is on record and nothing is asked of a provider that has refused.
+local duration = require "moonlet.duration"
+local breaker = require "moonlet.engine.agent.circuit_breaker"
+
+local M = {}
+
+local most_tries = 3
+local first_wait_ms = 2000
+local longest_wait_ms = 60 * 1000
+local poll_ms = 50
+--- A provider that asks for more patience than this is asked for later, as with a quota.
+local longest_patience_ms = 10 * 60 * 1000
+
+--- How long to wait before try number `tries` + 1: it doubles, with jitter, and never less than what the
+--- provider asked for.
+---@param tries integer
+---@param asked_ms integer?
+---@return integer ms
+function M.wait(tries, asked_ms)
+  local most = math.min(longest_wait_ms, first_wait_ms * 2 ^ (tries - 1))
+  local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
+  local ms = math.tointeger(most // 2 + (most // 2 * share) // 1)
+  if asked_ms then ms = math.max(ms, asked_ms + math.tointeger((1000 * share) // 1)) end
+  return ms
+end
+
+local function until_text(until_ms)
+  return ("until %s (%s)"):format(core.clock.iso(until_ms),
+    "in " .. duration.text(math.max(0, until_ms - core.clock.wall())))
+end
+
+--- The error that parks the run until the provider can be asked again.
+local function quota_error(runner, message, until_ms)
+  return { kind = "quota", class = "quota", until_ms = until_ms,
+    message = ("%s; %s is not asked again %s"):format(message, runner, until_text(until_ms)),
+    hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
+end
+
+--- How often a prompt is asked at most where the provider refuses it for a while.
+---@param job moonlet.Job
+---@return integer
+function M.most(job) return math.max(1, job.call.retry or job.run.config.limits.retries or most_tries) end
+
+--- Whether this job may ask in spite of a refusal: one of a run that a person goes on with does, once, for they may
+--- have bought more, or logged in. The others of the run wait for what that comes to.
+local function may_ask(job, holds)
+  local run = job.run
+  if not run.asks_again then return false end
+  run.probes = run.probes or {}
+  local probe = run.probes[job.credential]
+  if not probe then
+    run.probes[job.credential] = { job = job, since = core.clock.wall() }
+    return true
+  end
+  -- Who holds the work tree would wait for one that waits for the work tree.
+  while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
+  return probe.job == job
+end
+
+local function probe_of(job)
+  local probe = (job.run.probes or {})[job.credential]
+  return probe and probe.job == job and probe or nil
+end
+
+--- A job has come to its end, whatever that was.
+---@param job moonlet.Job
+function M.ended(job)
+  local probe = probe_of(job)
+  if probe then probe.job = nil end
+end
+
+--- Raises when the credential was refused, by whichever process heard it.
+---@param job moonlet.Job
+---@param holds boolean?  the job has the work tree for itself
+function M.check(job, holds)
+  local function refused() return breaker.refusal(job.credential, job.login and job.login()) end
+  local refusal = refused()
+  if not refusal or may_ask(job, holds) then return end
+  refusal = refused()
+  if not refusal then return end
+  if refusal.class == "quota" then
+    local err = quota_error(job.runner.name, refusal.message, refusal.until_ms)
+    job.run.quota_error = job.run.quota_error or err
+    error(err, 0)
+  end
+  error({ kind = "failed", class = refusal.class,
+    message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
+    hint = ("log in again, or give another key: that is tried at once; this one by moonlet run resume, or not %s")
+      :format(until_text(refusal.until_ms)) }, 0)
+end
+
+--- An attempt went well: its account is open.
+---@param job moonlet.Job
+function M.succeeded(job)
+  local probe = probe_of(job)
+  breaker.succeeded(job.credential, probe and probe.since)
+  M.ended(job)
+end
+
+---@class moonlet.NextTry
+---@field wait_ms integer?  try again after this; nil: do not
+---@field error table?      raise this instead of the attempt's own error
+
+--- What to do after a failed attempt. `tries` is how often it was tried by now.
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+---@param tries integer
+---@return moonlet.NextTry
+function M.after(job, result, tries)
+  local err = result.error
+  local class = err.class or result.class
+  if class == "quota" or class == "auth" then
+    local until_ms = breaker.trip(job.credential, { class = class, runner = job.runner.name,
+      message = err.message, reset_at = class == "quota" and err.reset_at or nil,
+      login = class == "auth" and job.login and job.login() or nil, anew = probe_of(job) ~= nil })
+    M.ended(job)
+    if class == "auth" then return {} end
+    return { error = quota_error(job.runner.name, err.message, until_ms) }
+  end
+  -- Nobody refused anything.
+  if class == "gone" then return { wait_ms = 0 } end
+  if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
+  if tries >= M.most(job) then
+    err.message = ("%s (tried %d times)"):format(err.message, tries)
+    err.hint = "try again later: moonlet run resume goes on"
+    return {}
+  end
+  local asked = err.retry_after_ms
+  if asked and asked > longest_patience_ms then
+    local until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
+      reset_at = core.clock.wall() + asked, anew = probe_of(job) ~= nil })
+    M.ended(job)
+    return { error = quota_error(job.runner.name, err.message, until_ms) }
+  end
+  return { wait_ms = job.runner.instant and 0 or M.wait(tries, asked) }
+end
+
+return M

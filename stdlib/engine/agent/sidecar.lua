@@ -1,0 +1,173 @@
+--- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
+--- decision.md, the manifest of inputs.
+local credentials = require "moonlet.engine.agent.redact_argv"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = {}
+
+local null = core.json.null
+
+M.no_usage = "Token usage: unavailable from ephemeral run output."
+
+--- Text in a fence that no line of it can close.
+---@param text string
+---@param language string?
+---@return string
+function M.fence(text, language)
+  local longest = 2
+  for run in text:gmatch("`+") do longest = math.max(longest, #run) end
+  local fence = ("`"):rep(longest + 1)
+  return ("%s%s\n%s\n%s"):format(fence, language or "", (text:gsub("\n$", "")), fence)
+end
+
+local function or_null(value)
+  if value == nil then return null end
+  return value
+end
+
+--- exit.json: how the process ended, and what was cut.
+function M.exit_record(exit)
+  return {
+    version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
+    signal = exit.signal ~= 0 and exit.signal or null,
+    duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,
+    drained = exit.drained, stragglers = exit.stragglers,
+    stdout = { total = exit.stdout_total, kept = exit.stdout_kept, cut = exit.stdout_cut,
+      write_error = or_null(exit.stdout_write_error) },
+    stderr = { total = exit.stderr_total, kept = exit.stderr_kept, cut = exit.stderr_cut,
+      write_error = or_null(exit.stderr_write_error) },
+    error = or_null(exit.error and exit.error.message),
+  }
+end
+
+--- The usage as model.json has it, and the line that says so where there is none.
+local function usage_record(total)
+  local known = false
+  for _, name in ipairs(usage.counts) do known = known or total ~= nil and total[name] ~= nil end
+  return usage.record(total), not known and M.no_usage or nil
+end
+
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+local function model_record(job, result)
+  local run, step, call, runner, exit = job.run, job.step, job.call, job.runner, result.exit
+  local spent, note = usage_record(usage.of_attempts(result.attempts))
+  return {
+    version = 1, task_id = run.task_id, run = run.id, step = step.key, preset = run.preset_name,
+    title = or_null(run.options.title), phase = or_null(run.options.phase),
+    task_type = or_null(job.routed.task_type), route = or_null(job.routed.record),
+    agent_role = or_null(call.role or run.options.agent_role),
+    runner = runner.name, model = or_null(result.model or job.model),
+    command = exit and exit.argv and credentials.masked(exit.argv) or null,
+    sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
+    started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
+    status = result.status, class = or_null(result.class),
+    error = or_null(result.error and result.error.message),
+    attempts = core.json.array(result.attempts or {}),
+    files_changed = core.json.array(result.files_changed or {}),
+    denied = core.json.array(result.denied or {}), warnings = core.json.array(result.warnings or {}),
+    usage = spent, usage_note = or_null(note),
+  }
+end
+
+local function usage_text(model)
+  local spent = model.usage
+  local cost = spent.cost_usd == null and " Cost: unknown."
+    or (" Cost: %.4f USD (%s)."):format(spent.cost_usd, spent.cost_is)
+  if model.usage_note ~= null then return model.usage_note .. (spent.cost_usd == null and "" or cost) end
+  local function shown(value) return value == null and "unknown" or tostring(value) end
+  local text = ("Token usage: %s in all, %s input (%s of it cached), %s output (%s of it reasoning)."):format(
+    shown(spent.total_tokens), shown(spent.input_tokens), shown(spent.cached_input_tokens),
+    shown(spent.output_tokens), shown(spent.reasoning_output_tokens))
+  return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "") .. cost
+end
+
+local function route_text(route)
+  if route == null then return nil end
+  local what = route.task_type == null and "no task type" or core.text.printable(route.task_type, 100)
+  return ("%s, %s risk: %s%s"):format(what, route.risk, core.text.printable(route.why, 400),
+    route.chosen and " (runner and model were chosen by it)" or "")
+end
+
+local function model_text(model)
+  local lines = { "# How this was made", "" }
+  local function add(label, value)
+    if value ~= nil and value ~= null then lines[#lines + 1] = ("- %s: %s"):format(label, tostring(value)) end
+  end
+  add("Run", model.run .. " (" .. model.task_id .. ")")
+  add("Preset", model.preset)
+  add("Step", model.step)
+  for _, item in ipairs { { "Title", model.title }, { "Phase", model.phase }, { "Task type", model.task_type } } do
+    add(item[1], item[2] ~= null and core.text.printable(item[2], 400) or nil)
+  end
+  add("Runner", model.runner)
+  add("Model", model.model)
+  add("Route", route_text(model.route))
+  add("Sandbox", model.sandbox)
+  add("Started", model.started_at)
+  add("Took", model.duration_ms .. " ms")
+  add("Status", model.status)
+  add("Error", model.error ~= null and core.text.printable(model.error) or nil)
+  if model.command ~= null then
+    local words = {}
+    for i, word in ipairs(model.command) do words[i] = core.text.printable(word, 200) end
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = M.fence(table.concat(words, "\n"), "text")
+  end
+  lines[#lines + 1] = ""
+  lines[#lines + 1] = usage_text(model)
+  if model.runner == "rules" then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "Answered by the preset's own rules: no model was used and nothing was spent."
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Writes model.json and model.md of an agent call.
+---@param job moonlet.Job
+---@param result moonlet.RunnerResult
+function M.write_agent(job, result)
+  local run, dir = job.run, job.dir
+  local model = model_record(job, result)
+  run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
+  -- What is told of an answer is no reason to lose it.
+  local told, text = pcall(model_text, model)
+  run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
+end
+
+--- decision.md, once somebody has decided. `rec` is the run's record.
+---@param rec table
+---@param decision string
+---@param why string?
+---@param by string
+---@return string
+function M.decision(rec, decision, why, by)
+  return ([[
+# Decision
+
+- Run: %s (%s)
+- Preset: %s, which came to: %s
+- Decision: %s
+- By: %s, %s
+- Why: %s
+]]):format(rec.id, rec.task_id, rec.preset, rec.verdict, decision, core.text.printable(by, 80),
+    core.clock.iso(core.clock.wall()), why and core.text.clean(why) or "not said")
+end
+
+--- The form that decision.md is until somebody decides.
+---@param run table
+---@return string
+function M.decision_form(run)
+  return ([[
+# Decision
+
+Open. Nobody has decided yet what to do with this result.
+
+- Run: %s (%s)
+- Preset: %s
+- Decision: <!-- take, take with changes, or leave -->
+- Why:
+]]):format(run.id, run.task_id, run.preset_name)
+end
+
+return M

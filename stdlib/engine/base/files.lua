@@ -1,0 +1,50 @@
+--- Files of the host's own. Of one that is not there nothing is given; one that cannot be looked at, or written, says
+--- nothing of whether it is there: that is raised, and is a failure of the host.
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+
+local M = {}
+
+--- Raises what the system says of a file of the host's own.
+---@param err table
+function M.fail(err) error(host_failure.mark(err), 0) end
+
+local function found(value, err, ...)
+  -- This kind is that of paths that lead to nothing.
+  if value == nil and err.kind ~= "invalid" then M.fail(err) end
+  return value, err, ...
+end
+
+--- The value that a call of core.file gave; raises where it gave none.
+---@generic T
+---@param value T?
+---@param err table?
+---@return T
+function M.must(value, err)
+  if not value then M.fail(err) end
+  return value
+end
+
+---@param path string
+---@return any? root
+function M.root(path) return (found(core.file.root(path))) end
+
+---@return string? text
+function M.read(root, path, cap) return (found(core.file.read(root, path, cap))) end
+
+---@return table? info
+function M.stat(root, path) return (found(core.file.stat(root, path))) end
+
+---@return boolean
+function M.is_there(root, path) return M.stat(root, path) ~= nil end
+
+---@return table[]? entries
+function M.list(root, path) return (found(core.file.list(root, path))) end
+
+---@param path string  a folder, which is made where it is not there
+---@return any root
+function M.make_root(path) return M.must(core.file.make_root(path)) end
+
+--- As one step, and durably.
+function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
+
+return M

@@ -1,0 +1,95 @@
+--- `moonlet answer R-007 …`: answers a gate or a question that a run waits at, and goes on with it.
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+local gate = require "moonlet.engine.effects.gate"
+local home_module = require "moonlet.engine.run.repository"
+local record_store = require "moonlet.engine.run.store"
+local resume = require "moonlet.engine.cli.resume"
+
+local M = {}
+
+local known = {
+  key = { value = "KEY", help = "which gate or question, where there are several" },
+  note = { value = "TEXT", help = "why, for the record" },
+  by = { value = "NAME", help = "who answers (default: the user of this shell)" },
+}
+for name, option in pairs(resume.options) do known[name] = option end
+
+local usage_text = [[
+usage: moonlet answer RUN [approve | reject | TEXT] [options]
+
+A gate is approved or rejected; a question is answered by a text, an option or its number.
+Without an answer the open points are shown.
+
+options:
+]]
+
+--- What an answer to that point may be.
+local function expected(item)
+  if item.kind == "gate" then return "approve or reject" end
+  if item.options and #item.options > 0 then return "one of: " .. table.concat(item.options, ", ") end
+  return "say something"
+end
+
+local function pick(id, rec, key)
+  local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
+  if #open == 0 then
+    error(record.invalid(("%s waits for no answer"):format(id), "moonlet run show " .. id), 0)
+  end
+  if not key then
+    if #open == 1 then return open[1] end
+    local keys = {}
+    for i, item in ipairs(open) do keys[i] = item.key end
+    error(options.usage(("%s waits at %d points"):format(id, #open),
+      "say which: --key " .. table.concat(keys, ", --key ")), 0)
+  end
+  local keys = {}
+  for i, item in ipairs(open) do
+    if item.key == key then return item end
+    keys[i] = item.key
+  end
+  error(options.usage(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)),
+    record.suggest(key, keys)), 0)
+end
+
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if not rest[1] then error(options.usage("answer which run?", "moonlet answer R-007 approve"), 0) end
+  output.json, output.events = found.json or false, found.events or false
+  local home = home_module.open(found.repo)
+  local id, rec = record_store.find(home, rest[1])
+  if not rest[2] then return require("moonlet.engine.cli.runs").main({ "run", "show", id }) end
+  local item = pick(id, rec, found.key)
+  local text = table.concat(rest, " ", 2)
+  if not core.text.is_utf8(text) then
+    error(options.usage("the answer is not UTF-8", "give it in the encoding of the record"), 0)
+  end
+  local value, option = gate.read_answer(item, text)
+  if not value then
+    error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),
+      expected(item)), 0)
+  end
+  local now = core.clock.wall()
+  local answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
+    note = found.note,
+    by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
+    at = core.clock.iso(now), at_ms = now }
+  local function plan_of(of)
+    local plan = resume.plan(home, id, of, found)
+    gate.check_open(id, of, answer)
+    plan.answer = answer
+    return plan
+  end
+  local plan = plan_of(rec)
+  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
+  return resume.drive(home, id, plan, plan_of)
+end
+
+return M

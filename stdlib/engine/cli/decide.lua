@@ -1,0 +1,74 @@
+--- `moonlet decide R-007 …`: writes decision.md, the main agent's or person's word on a result.
+local options = require "moonlet.engine.cli.options"
+local artifacts = require "moonlet.engine.agent.sidecar"
+local home_module = require "moonlet.engine.run.repository"
+local integrity = require "moonlet.engine.run.seal"
+local record_store = require "moonlet.engine.run.store"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  why = { value = "TEXT", help = "the reason" },
+  by = { value = "NAME", help = "who decides (default: the user of this shell)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local decisions = { take = true, ["take-with-changes"] = true, leave = true }
+local tries = 5 -- where the run goes on at the same moment
+
+--- A reason of several lines stays what it is: none of them may pass for a line of the form.
+local function shown(why)
+  local lines = {}
+  for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
+    lines[#lines + 1] = core.text.printable(line, 256 * 1024)
+  end
+  return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
+end
+
+--- Puts a decision on the record of a run that has ended, and writes decision.md. Where somebody has gone on with the
+--- run meanwhile, it is another result: that is looked at first.
+---@return string id, table rec
+local function put_decision(home, run, decision, why, by)
+  local err
+  for _ = 1, tries do
+    local id, rec = record_store.find(home, run)
+    if not rec.ended then
+      error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
+    end
+    local text = (core.secret.hide(artifacts.decision(rec, decision, why and shown(why), by)))
+    local done
+    done, err = integrity.change(home, id, record_store.hash(rec), { t = "decision", decision = decision, by = by,
+      at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
+    -- The decision counts also where the journal is damaged.
+    if done and err then
+      core.system.print(2, ("moonlet: the decision is not in the journal: %s\n"):format(
+        core.text.printable(err.message, 400)))
+    end
+    if done then return id, rec end
+  end
+  error(err or { kind = "failed", message = run .. " goes on all the time", hint = "decide when it has ended" }, 0)
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help("usage: moonlet decide RUN take|take-with-changes|leave [options]\n\noptions:\n"
+      .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if #rest ~= 2 or not decisions[rest[2]] then
+    error(options.usage("decide what?", "moonlet decide R-007 take, take-with-changes or leave"), 0)
+  end
+  local home = home_module.open(found.repo)
+  local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
+  local id, rec = put_decision(home, rest[1], rest[2], found.why, by)
+  local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"
+  return { ok = true, command = "decide", run = record_store.envelope(home, rec), error = core.json.null,
+    result = { decision = rest[2], by = by, why = found.why or core.json.null, file = path } }, 0,
+    ("%s: %s; written to %s\n"):format(id, rest[2], path)
+end
+
+return M

@@ -1,0 +1,114 @@
+--- `moonlet doctor`: is this machine and repository fit, and if not, what to do.
+local options = require "moonlet.engine.cli.options"
+local runners = require "moonlet.engine.load.runners"
+local presets = require "moonlet.engine.load.loader"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder to look at (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local function collect()
+  local checks = { healthy = true }
+  function checks.add(name, state, text, hint)
+    checks[#checks + 1] = { name = name, state = state, text = text, hint = hint }
+    if state == "bad" then checks.healthy = false end
+  end
+  return checks
+end
+
+local function check_home(checks, folder)
+  local ok, home = pcall(core.run.home, folder)
+  if not ok then
+    checks.add("repository", "bad", home.message, home.hint)
+    return nil
+  end
+  checks.add("repository", "ok", home.git and "git work tree " .. home.top or home.top .. " (not a git repository)")
+  local writable, why = core.system.is_writable(home.agent_path)
+  checks.add("artifacts", writable and "ok" or "bad", writable and home.agent_path or why,
+    not writable and "name a writable place with --repo" or nil)
+  return home
+end
+
+-- From which Landlock on each of these is enforced.
+local enforced = { "writes", "moves", "truncation", "TCP", "devices", "signals" }
+
+local function check_confinement(checks)
+  local support, why = core.process.confinement()
+  if support then
+    local parts = table.move(enforced, 1, math.min(support.abi, #enforced), 1, {})
+    checks.add("sandbox", "ok", ("Landlock %d: %s"):format(support.abi, table.concat(parts, ", ")))
+  else
+    checks.add("sandbox", "none", why, "agents without a sandbox of their own cannot be confined here")
+  end
+end
+
+local function check_programs(checks)
+  local git = core.system.find_program "git"
+  checks.add("git", git and "ok" or "bad", git or "not in PATH", not git and "install git" or nil)
+  local found = runners.installed()
+  for _, name in ipairs(runners.agent_programs) do
+    checks.add(name, found[name] and "ok" or "none", found[name] or "not in PATH")
+  end
+end
+
+local function check_presets(checks, home)
+  local found, names = presets.all(home)
+  for _, name in ipairs(names) do
+    local ok, err = pcall(presets.preset, found[name])
+    if not ok then
+      checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),
+        found[name].origin)
+    end
+  end
+  checks.add("presets", "ok", table.concat(names, ", "))
+end
+
+local function check_leftovers(checks, home)
+  local swept = core.runs.sweep(home.handle)
+  local killed = 0
+  for _, item in ipairs(swept) do killed = killed + item.killed end
+  if killed > 0 then
+    checks.add("leftovers", "ok", ("%d processes of dead hosts were ended"):format(killed))
+  end
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help("usage: moonlet doctor [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if rest[1] then
+    error(options.usage(("moonlet doctor takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
+  end
+  local folder = found.repo or core.system.cwd()
+  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
+  local checks = collect()
+  checks.add("moonlet", "ok", core.system.version)
+  local keeper, why = core.system.keeper_program()
+  checks.add("keeper", keeper and "ok" or "bad", keeper or why)
+  check_confinement(checks)
+  check_programs(checks)
+  local home = check_home(checks, folder)
+  if home then
+    check_presets(checks, home)
+    check_leftovers(checks, home)
+  end
+  local lines, rows = {}, {}
+  for i, check in ipairs(checks) do
+    lines[#lines + 1] = ("%-5s %-12s %s"):format(check.state, check.name, check.text)
+    if check.hint then lines[#lines + 1] = "      " .. check.hint end
+    rows[i] = check
+  end
+  return { ok = checks.healthy, command = "doctor", run = core.json.null,
+    result = { healthy = checks.healthy, checks = core.json.array(rows) }, error = core.json.null },
+    checks.healthy and 0 or 1, table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,361 @@
+--- `moonlet preset test NAME`: runs what lies in the preset's own `tests/` folder. A test is a Lua file
+--- that returns data: files for a repository made for it alone, arguments, a runner (a cassette, mostly),
+--- and what is expected.
+---
+---   return {
+---     summary = "one reviewer of three is lost",
+---     files = { ["a.py"] = "x = 1\n" },        -- committed
+---     change = { ["a.py"] = "x = eval(y)\n" },  -- not committed; false removes a file
+---     args = { "--lenses", "risks,tests" },
+---     runner = "cassette:reviews,fault=crash@tests",   -- the folder is one of tests/
+---     record = "command:reviewer",   -- makes that cassette anew with --record; the program is one of tests/
+---     expect = { verdict = "degraded", exit_code = 4, result = { lost = { { key = "tests" } } },
+---       findings = "eval", error = "part of the message" },
+---   }
+---
+--- Of the result's objects it is enough to name the fields that matter; a list is expected as long as it is, and {} is
+--- nothing in it.
+---
+--- A test may come with a repository, as its preset: it starts no program, and has no right that the preset
+--- does not declare, unless the person who runs it says so. It goes by the runners of the user's config and by
+--- nothing else of it, so that it comes to the same everywhere and no hook hears of it.
+local record = require "moonlet.record"
+local acceptance = require "moonlet.engine.effects.consent"
+local cassette = require "moonlet.engine.runner.cassette"
+local config = require "moonlet.engine.load.config"
+local grants = require "moonlet.engine.context.grants"
+local presets = require "moonlet.engine.load.loader"
+
+local M = {}
+
+local source_cap = 1 << 20
+local fields = { summary = "string", files = "table", change = "table", args = "list", runner = "string",
+  expect = "table!", git = "boolean", record = "string" }
+local expect_fields = {
+  verdict = "string", exit_code = "integer", result = "any", findings = "string", error = "string",
+}
+
+--- What a test file returns, checked.
+local function load_case(origin, text)
+  local chunk = presets.load(origin, text, { m = require "moonlet" })
+  local ok, case = pcall(chunk)
+  if not ok then error(case, 0) end
+  record.check(case, fields, origin)
+  record.check(case.expect, expect_fields, origin .. ": expect")
+  if next(case.expect) == nil then
+    error(record.invalid(origin .. ": expect is empty, and whatever happens would be right",
+      'say what is to come, as in expect = { verdict = "ok" }'), 0)
+  end
+  return case
+end
+
+local function temporary_folder(name)
+  local base = core.system.env "TMPDIR" or ""
+  if base:sub(1, 1) ~= "/" then base = "/tmp" end
+  local path = ("%s/moonlet-preset-test-%s-%s"):format(base, name, core.clock.random_hex(8))
+  local root, err = core.file.make_root(path)
+  if not root then error(err, 0) end
+  return path, root, function()
+    local parent = core.file.root(base)
+    if parent then core.file.remove(parent, path:match("[^/]+$")) end
+  end
+end
+
+--- A repository whose settings come from a test would start what they name.
+local function check_path(path)
+  if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
+    or ("/" .. path:lower() .. "/"):find("/%.git/") then
+    error(record.invalid(("a test cannot write '%s'"):format(core.text.printable(tostring(path), 200)),
+      "name files beneath the test's own folder, and none of .git"), 0)
+  end
+end
+
+local function write_all(root, place, files)
+  for path, text in pairs(files or {}) do
+    check_path(path)
+    if text == false then
+      core.file.remove(root, path)
+    else
+      local folder = path:match("^(.*)/[^/]*$")
+      if folder then core.file.make_root(place .. "/" .. folder) end
+      local written, err = core.file.write(root, path, text)
+      if not written then error(err, 0) end
+    end
+  end
+end
+
+--- Names and dates are fixed, so that a commit has the same hash each time: prompts tell it.
+local commit_script = [[
+local dates = { GIT_AUTHOR_DATE = "2026-01-01T00:00:00Z", GIT_COMMITTER_DATE = "2026-01-01T00:00:00Z" }
+local function git(...)
+  local done = ctx:exec { argv = { "git", "-c", "user.name=test", "-c", "user.email=test@example.com",
+    "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", "-c", "init.defaultBranch=main", ... },
+    env = dates }
+  if done.code ~= 0 then error(done.stderr) end
+end
+git "init"
+git("add", "--all", "--", ".", ":(exclude).agent", ":(exclude).git-setup.lua")
+git("commit", "--quiet", "--allow-empty", "-m", "begin")
+]]
+
+--- Runs one command line in this process and gives its envelope.
+local function run(words, consent)
+  local output = {}
+  local ok, envelope, code = pcall(require("moonlet.engine.cli.run").main, words, output, consent)
+  if ok then return envelope, code end
+  local err = require("moonlet.engine.run.manifest").error(envelope)
+  return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
+end
+
+--- What the steps that failed told: why the whole is not as it should be, and what changed in a prompt that
+--- a cassette was recorded with.
+local function step_errors(told)
+  local list, seen = {}, {}
+  for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
+    local message = step.error ~= core.json.null and step.error.message
+    if message and not seen[message] and #list < 5 then
+      seen[message] = true
+      list[#list + 1] = ("the step '%s' told: %s"):format(core.text.printable(step.key, 100),
+        core.text.printable(message, 600))
+    end
+  end
+  return list
+end
+
+--- Whether `seen` holds all that `wanted` says; tells the first place where it does not.
+local function differs(wanted, seen, place)
+  if type(wanted) ~= "table" or wanted == core.json.null then
+    if wanted ~= seen then
+      return ("%s is %s, not %s"):format(place, core.text.printable(tostring(seen), 200), tostring(wanted))
+    end
+    return nil
+  end
+  if type(seen) ~= "table" or seen == core.json.null then return place .. " is not there" end
+  if next(wanted) == nil and next(seen) ~= nil then return place .. " is not empty" end
+  if #wanted > 0 and #wanted ~= #seen then
+    return ("%s has %d items, not %d"):format(place, #seen, #wanted)
+  end
+  for key, value in pairs(wanted) do
+    local why = differs(value, seen[key], place .. "." .. tostring(key))
+    if why then return why end
+  end
+end
+
+local function problems_of(case, envelope, code)
+  local expect, list = case.expect, {}
+  local function add(why) if why then list[#list + 1] = why end end
+  local told = envelope.run ~= core.json.null and envelope.run or {}
+  local spec = (case.runner or ""):match("^cassette:(.*)$")
+  for _, why in ipairs(spec and type(told.steps) == "table" and cassette.idle_faults(cassette.parse(spec), told.steps)
+    or {}) do add(why) end
+  if expect.verdict then add(differs(expect.verdict, told.verdict, "the verdict")) end
+  if expect.exit_code then add(differs(expect.exit_code, code, "the exit code")) end
+  if expect.result ~= nil then add(differs(expect.result, envelope.result, "result")) end
+  local message = envelope.error ~= core.json.null and envelope.error.message or ""
+  if expect.error and not message:find(expect.error, 1, true) then
+    add(("the error is '%s', without '%s'"):format(core.text.printable(message, 300), expect.error))
+  end
+  if #list > 0 then
+    if message ~= "" then add("the error told: " .. core.text.printable(message, 600)) end
+    for _, why in ipairs(step_errors(told)) do add(why) end
+  end
+  if expect.findings then
+    local root = told.dir and core.file.root(told.dir)
+    local text = root and core.file.read(root, "findings.md", 1 << 20) or ""
+    if not text:find(expect.findings, 1, true) then add(("findings.md has no '%s'"):format(expect.findings)) end
+  end
+  return list
+end
+
+local function not_allowed(what, grant)
+  error({ kind = "denied",
+    message = ("the test %s, which was not allowed: read it, then say --allow %s"):format(what, grant) }, 0)
+end
+
+--- What changes who runs, where and with what rights: no business of a test's.
+local refused_options = { "allow", "background", "detached", "events", "prepared", "record", "repo", "runner",
+  "unconfined" }
+
+--- Raises for a case that does more than its preset may, and was not allowed to.
+local function check_case(case, allowed, again)
+  local asked = again and case.record or case.runner or "rules"
+  local word = asked:match("^[^:]*")
+  if word ~= "rules" and word ~= "cassette" and not allowed.agents and not allowed.all then
+    not_allowed(("starts '%s'"):format(core.text.printable(asked, 200)), "agents")
+  end
+  for i, text in ipairs(case.args or {}) do
+    local name, value = tostring(text):match("^%-%-([^=]+)=?(.*)$")
+    for _, refused in ipairs(refused_options) do
+      if name == refused and not allowed.all then not_allowed("gives --" .. refused .. " to its run", "all") end
+    end
+    if name == "input" then
+      if value == "" then value = tostring(case.args[i + 1] or "") end
+      -- Of any other text inputs.lua may make a command.
+      local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
+        or case.files and case.files[value] or case.change and case.change[value]
+      if not is_plain and not allowed.agents and not allowed.all then
+        not_allowed(("reads '%s'"):format(core.text.printable(value, 200)), "agents")
+      end
+    end
+  end
+end
+
+--- The words of the run that a case asks for.
+local function words_of(target, case, tests_path, place, again)
+  local words = { "run", target, "--repo", place, "--json", "--runner" }
+  local rest = (case.runner or "rules"):match("^cassette:(.*)$")
+  local tape = rest and cassette.parse(rest, tests_path)
+  if again then
+    if not tape then
+      error(record.invalid("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"'), 0)
+    end
+    words[#words + 1] = (case.record:gsub("^command:", "command:" .. tests_path:gsub("%%", "%%%%") .. "/"))
+    words[#words + 1] = "--record"
+    words[#words + 1] = tape.dir
+  else
+    words[#words + 1] = tape and tape.text or case.runner or "rules"
+  end
+  for _, word in ipairs(case.args or {}) do words[#words + 1] = word end
+  return words
+end
+
+---@class moonlet.PresetTests
+---@field target string     what is run
+---@field path string       the folder of the tests
+---@field consent string    acceptance.mark() of what may have what it needs; "" for nothing
+---@field allowed moonlet.Grants
+
+local function run_case(tests, name, case, again)
+  check_case(case, tests.allowed, again)
+  local target, tests_path = tests.target, tests.path
+  local place, root, remove = temporary_folder(name)
+  local ok, list = pcall(function()
+    write_all(root, place, case.files)
+    if case.git ~= false then
+      local setup = place .. "/.git-setup.lua"
+      write_all(root, place, { [".git-setup.lua"] = commit_script })
+      local envelope = run { "run", setup, "--repo", place, "--json", "--allow", "all" }
+      core.file.remove(root, ".git-setup.lua")
+      core.file.remove(root, ".agent")
+      if not envelope.ok then return { "the repository could not be made: " .. envelope.error.message } end
+    end
+    write_all(root, place, case.change)
+    local envelope, code = run(words_of(target, case, tests_path, place, again), tests.consent)
+    return again and {} or problems_of(case, envelope, code)
+  end)
+  remove()
+  if not ok then list = { require("moonlet.engine.run.manifest").error(list).message } end
+  return list
+end
+
+--- The tests of a preset that is built in, in a folder of their own; nil where it has none.
+local function unpack_tests(name)
+  local files, found = {}, false
+  for path, text in pairs(core.script.tests()) do
+    local file = path:match("^([^/]+)/tests/.") == name and path:sub(#name + 8)
+    if file then files[file], found = text, true end
+  end
+  if not found then return nil end
+  local place, root, remove = temporary_folder(name)
+  local ok, err = pcall(write_all, root, place, files)
+  if ok then return root, place, remove end
+  remove()
+  error(err, 0)
+end
+
+--- Where the tests of a preset are: beside its init.lua, in presets/NAME/tests of this repository, or built
+--- in like itself. The last result takes away what was unpacked.
+local function tests_of(home, source)
+  local folder = source.folder or source.path and source.path:match("^(.*)/init%.lua$")
+  for _, path in ipairs { folder and folder .. "/tests" or "", home.top .. "/presets/" .. source.name .. "/tests" } do
+    local root = path ~= "" and core.file.root(path)
+    if root then return root, path, function() end end
+  end
+  if source.builtin then return unpack_tests(source.name) end
+end
+
+--- One test, from its file to what is wrong.
+local function problems_of_file(tests, root, entry, case_name, again)
+  local ok, problems = pcall(function()
+    local text, err = core.file.read(root, entry.name, source_cap)
+    if not text then error(err, 0) end
+    local case = load_case(tests.path .. "/" .. entry.name, text)
+    if again and case.record then run_case(tests, case_name, case, true) end
+    return run_case(tests, case_name, case)
+  end)
+  return ok and problems or { require("moonlet.engine.run.manifest").error(problems).message }
+end
+
+--- What --allow says, and whether the preset may have what it needs; raises when it may not.
+local function consent_of(source, allow)
+  local allowed, accepted = grants.empty(), false
+  for _, text in ipairs(allow or {}) do
+    if grants.parse(allowed, text) then accepted = true end
+  end
+  -- What is wrong with a preset is told by each of its tests.
+  local ok, preset = pcall(presets.preset, source)
+  if not ok then return allowed, "" end
+  local wanted = grants.from_needs(preset.needs)
+  local lines = grants.describe(wanted)
+  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, wanted)) then
+    error({ kind = "denied", usage = true,
+      message = ("the tests of preset %s need rights that were not given: %s"):format(preset.name,
+        table.concat(lines, "; ")),
+      hint = "read it and its tests, then say --allow needs: it holds for these tests alone" }, 0)
+  end
+  return allowed, acceptance.mark(source, wanted)
+end
+
+--- Calls `fn` while nothing but the runners of the user's config counts.
+local function with_runners_alone(fn)
+  local own = config.current()
+  config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
+  local ok, err = pcall(fn)
+  config.use(own)
+  if not ok then error(err, 0) end
+end
+
+--- Runs the tests of one preset, or those whose name holds `filter`.
+---@param home table
+---@param name string
+---@param filter string?
+---@param again boolean?  make the cassettes anew first, of the tests that say how
+---@param allow string[]?  of --allow: needs, agents, all
+---@param tell fun(line: string)  told of each test as soon as it is done: one that never ends ends us all
+---@return table result, string text, boolean passed
+function M.test(home, name, filter, again, allow, tell)
+  local source = presets.find(home, name)
+  local allowed, consent = consent_of(source, allow)
+  local root, path, remove = tests_of(home, source)
+  if not root then
+    error(record.invalid(("preset %s has no tests"):format(source.name),
+      "put Lua files into its folder tests/, each returning { files, args, runner, expect }"), 0)
+  end
+  if again and source.builtin then
+    remove()
+    error(record.invalid(("the cassettes of %s are built in: they cannot be made anew"):format(source.name),
+      "copy the preset's folder into presets/, and record there"), 0)
+  end
+  local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
+    allowed = allowed, consent = consent }
+  local rows, failed = {}, 0
+  local ok, err = pcall(with_runners_alone, function()
+    for _, entry in ipairs(core.file.list(root, ".") or {}) do
+      local case_name = entry.name:match("^(.+)%.lua$")
+      if case_name and (not filter or case_name:find(filter, 1, true)) then
+        local problems = problems_of_file(tests, root, entry, case_name, again)
+        rows[#rows + 1] = { name = case_name, passed = #problems == 0, problems = core.json.array(problems) }
+        tell((#problems == 0 and "ok      " or "FAILED  ") .. case_name)
+        for _, why in ipairs(problems) do tell("        " .. why) end
+        if #problems > 0 then failed = failed + 1 end
+      end
+    end
+  end)
+  remove()
+  if not ok then error(err, 0) end
+  if #rows == 0 then error(record.invalid(("no test of preset %s matches"):format(source.name), nil, path), 0) end
+  return { tests = core.json.array(rows), passed = #rows - failed, failed = failed },
+    ("%d passed, %d failed\n"):format(#rows - failed, failed), failed == 0
+end
+
+return M

@@ -1,0 +1,49 @@
+--- `moonlet ps`: every live child of the runs of this repository.
+local options = require "moonlet.engine.cli.options"
+local duration = require "moonlet.duration"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local function row_text(child, now)
+  local left = child.deadline_ms and duration.text(math.max(child.deadline_ms - now, 0)) or "none"
+  return ("%-7s %7d %9s %9s  %s"):format(child.run, child.pid, duration.text(child.age_ms), left,
+    core.text.printable(child.step, 120))
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help("usage: moonlet ps [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if rest[1] then
+    error(options.usage(("moonlet ps takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
+  end
+  local folder = found.repo or core.system.cwd()
+  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
+  local home = core.run.home(folder)
+  local swept = core.runs.sweep(home.handle)
+  local children = core.runs.live(home.handle)
+  local now = core.clock.wall()
+  local lines = { ("%-7s %7s %9s %9s  %s"):format("RUN", "PID", "AGE", "LEFT", "STEP") }
+  for _, child in ipairs(children) do lines[#lines + 1] = row_text(child, now) end
+  if #children == 0 then lines = { "nothing is running" } end
+  for _, item in ipairs(swept) do
+    if item.killed > 0 then
+      lines[#lines + 1] = ("%s was left by a dead host: %d of its processes were ended"):format(item.run, item.killed)
+    end
+  end
+  return { ok = true, command = "ps", run = core.json.null, error = core.json.null,
+    result = { children = core.json.array(children), swept = core.json.array(swept) } },
+    0, table.concat(lines, "\n") .. "\n"
+end
+
+return M

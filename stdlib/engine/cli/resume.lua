@@ -1,0 +1,180 @@
+--- `moonlet run resume R-007`: goes on with a run that was killed, failed in part, or waits for a
+--- person. What is on record is not done again.
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+local arg = require "moonlet.arg"
+local acceptance = require "moonlet.engine.effects.consent"
+local grants = require "moonlet.engine.context.grants"
+local home_module = require "moonlet.engine.run.repository"
+local presets = require "moonlet.engine.load.loader"
+local record_store = require "moonlet.engine.run.store"
+local routing = require "moonlet.engine.agent.routing"
+local runners = require "moonlet.engine.load.runners"
+local spending = require "moonlet.engine.agent.metering"
+
+local M = {}
+
+M.options = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
+  allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
+  gates = { value = "park|deny", help = "what a gate does without a person" },
+  budget = { value = "KIND=N,…", many = true, help = "another limit than it was started with; KIND=none lifts it" },
+  plain = { help = "lines instead of the live view, on a terminal too" },
+  json = { help = "print one JSON envelope and nothing else" },
+  events = { help = "print events as JSON lines while they happen" },
+  detached = { help = "this process is left to drive the run", hidden = true },
+  help = { help = "this text" },
+}
+
+--- The rights of the run, accepted when it was started; an edited preset may want more.
+local function rights(source, preset, rec, allow)
+  local given = rec.grants
+  if not preset or given.all then return given end
+  local wanted = grants.from_needs(preset.needs)
+  if grants.covers(given, wanted) or source.builtin then return given end
+  local accepted = false
+  for _, text in ipairs(allow or {}) do accepted = grants.parse(given, text) or accepted end
+  if accepted then
+    acceptance.accept(source, wanted)
+  elseif not acceptance.given(source, wanted) then
+    error({ kind = "denied", usage = true, hint = "read it, then say --allow needs",
+      message = ("preset %s was edited and asks for more than was accepted: %s"):format(preset.name,
+        table.concat(grants.describe(wanted), "; ")) }, 0)
+  end
+  return wanted
+end
+
+--- What --dry-run has started is driven on by --prepared alone: nobody who asks for no agent pays for one.
+local function refuse_prepared(home, id, rec)
+  if not rec.options.dry_run then return end
+  if rec.ended then
+    error(record.invalid(("%s is a dry run, which came to: %s"):format(id, tostring(rec.verdict)),
+      "prepare it anew with --dry-run"), 0)
+  end
+  error(record.invalid(id .. " is a dry run", require("moonlet.engine.cli.runs").prepared(home, rec)), 0)
+end
+
+--- The script or preset that the run was started with.
+local function source_of(home, rec)
+  if rec.path == core.json.null or not rec.path then return presets.find(home, rec.target) end
+  local source = presets.file(home_module.moved(home, rec, rec.path))
+  -- The places in what Lua raises begin with it, and a prompt may have one: a step would be another one otherwise.
+  if type(rec.origin) == "string" then source.origin = rec.origin end
+  return source
+end
+
+--- The plan of a run that goes on: its arguments, runner and options are those it was started with.
+---@param home table
+---@param id string
+---@param rec table   its run.json
+---@param found table options of the command line
+---@return table plan
+function M.plan(home, id, rec, found)
+  refuse_prepared(home, id, rec)
+  local was = record_store.hash(rec)
+  local lost
+  rec, lost = record_store.as_given(home, rec)
+  home = home_module.of_run(home, rec)
+  local source = source_of(home, rec)
+  local script_args = rec.script and rec.args or {}
+  local preset, resume = presets.open(source, script_args)
+  if (preset == nil) ~= (rec.script == true) then
+    error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
+  end
+  local run_cli = require "moonlet.engine.cli.run"
+  run_cli.check_gates(found.gates)
+  rec.options.gates = found.gates or rec.options.gates
+  local own_config = record_store.config(rec)
+  local plan = {
+    home = home, source = source, preset = preset, resume = resume, name = rec.preset,
+    args = preset and arg.complete(preset.args, rec.args) or rec.args,
+    runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
+    budget = run_cli.change_budget(rec.budget or {}, found.budget),
+    limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
+    inputs = nil, lost = lost, may_ask = not (found.json or found.events), fresh = found.fresh,
+    before = { id = rec.task_id, run = id, record = rec, was = was, resumed = true },
+  }
+  plan.routed = routing.of_run(plan)
+  if not plan.budget.usd then
+    rec.options.usd_asked = nil
+  elseif plan.budget.usd ~= rec.budget.usd or run_cli.names_usd(found.budget) then
+    rec.options.usd_asked = true
+    spending.check_plan(plan)
+  end
+  return plan
+end
+
+--- What a run that needs nothing more came to.
+local function already(home, id, rec)
+  return { ok = true, command = "run resume", error = core.json.null,
+    run = record_store.envelope(home, rec), result = record_store.result(home, rec) },
+    0, ("%s has ended already: %s\n"):format(id, rec.verdict)
+end
+
+--- Whether a run waits for its provider.
+---@param rec table
+---@return boolean
+function M.is_parked_for_quota(rec)
+  return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
+end
+
+--- Whether the provider that it waits for can be asked again.
+---@param rec table
+---@return boolean
+function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
+
+--- Drives a plan that was made from the record of a run. Where somebody else has gone on with the run before its lock
+--- was had, `again` is asked with the record as it is then.
+---@param home table
+---@param id string
+---@param plan table
+---@param again fun(rec: table): table?, ...   another plan; or nil and what to give back instead
+---@return table envelope, integer exit_code, string text
+function M.drive(home, id, plan, again)
+  while true do
+    local drove, envelope, code, text = pcall(require("moonlet.engine.cli.run").drive, plan)
+    if drove then return envelope, code, text end
+    if not record_store.is_stale(envelope) then error(envelope, 0) end
+    plan, envelope, code, text = again(select(2, record_store.find(home, id)))
+    if not plan then return envelope, code, text end
+  end
+end
+
+--- moonlet run resume R-007
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local found, rest = options.parse(words, M.options, 3)
+  if found.help then
+    options.print_help("usage: moonlet run resume RUN [options]\n\noptions:\n"
+      .. options.help(M.options) .. "\n", found.json)
+    return nil, 0
+  end
+  if #rest ~= 1 then
+    error(options.usage("resume which run?", "moonlet run resume R-007; moonlet run list shows them"), 0)
+  end
+  output.json, output.events = found.json or false, found.events or false
+  local home = home_module.open(found.repo)
+  local id, rec = record_store.find(home, rest[1])
+  local run_cli = require "moonlet.engine.cli.run"
+  run_cli.check_gates(found.gates)
+  run_cli.change_budget({}, found.budget)
+  local function plan_of(now)
+    if now.ended and now.verdict == "ok" then return nil, already(home, id, now) end
+    -- It is here for a provider that can be asked again, and for nothing else.
+    if found.detached and not M.is_due(now) then return nil, nil, 0 end
+    local plan = M.plan(home, id, now, found)
+    -- A person may know better than what the provider said; a process that goes on by itself does not.
+    plan.asks_again, plan.detached = not found.detached, found.detached
+    return plan
+  end
+  local plan, envelope, code, text = plan_of(rec)
+  if not plan then return envelope, code, text end
+  found.plain = found.plain or found.detached
+  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
+  return M.drive(home, id, plan, plan_of)
+end
+
+return M

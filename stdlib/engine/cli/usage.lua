@@ -1,0 +1,154 @@
+--- `moonlet usage`: what agents have used, from the ledger. What nobody reported is counted apart and
+--- never as nothing.
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+local home_module = require "moonlet.engine.run.repository"
+local ledger = require "moonlet.engine.run.ledger"
+local record_store = require "moonlet.engine.run.store"
+
+local M = {}
+
+local null = core.json.null
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
+  run = { value = "RUN", help = "of this run only" },
+  runner = { value = "NAME", help = "of this runner only; what a cassette played counts here alone" },
+  model = { value = "NAME", help = "of this model only" },
+  since = { value = "DAY", help = "from this day on, as 2026-11-01" },
+  ["until"] = { value = "DAY", help = "up to this day, that included" },
+  csv = { help = "print comma-separated values" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
+local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
+  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated" }
+local days_of_month = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+--- Is it a day of the calendar?
+local function is_day(text)
+  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
+  if not year then return false end
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return day >= 1 and day <= (days_of_month[month] or 0) and (month ~= 2 or day < 29 or is_leap)
+end
+
+local function check_day(text, name)
+  if text and not is_day(text) then
+    error(options.usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
+      "write it as 2026-11-01"), 0)
+  end
+  return text
+end
+
+local function csv_field(value)
+  local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
+  -- A spreadsheet takes such a text for a formula, also between quotes.
+  if text:find("^%s*[=+@%-]") and not tonumber(text) then text = "'" .. text end
+  if text:find('[,"\r\n]') then text = '"' .. text:gsub('"', '""') .. '"' end
+  return text
+end
+
+local function csv(rows, by)
+  local lines = { by .. "," .. table.concat(columns, ",") }
+  for _, row in ipairs(rows) do
+    local fields = { csv_field(row.group) }
+    for i, name in ipairs(columns) do
+      fields[i + 1] = row[name] == null and "" or csv_field(row[name])
+    end
+    lines[#lines + 1] = table.concat(fields, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function cost_text(row)
+  if row.cost_usd == null then return "unknown" end
+  return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd, row.unpriced > 0 and "+" or "")
+end
+
+local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
+
+--- Runs that have not come to their end, so that the ledger does not know what they have used.
+local function unfinished(home, found)
+  local ids = {}
+  for _, run in ipairs(core.ledger.list(home.handle, { status = "running" }, 1000) or {}) do
+    local day = type(run.started_at) == "string" and run.started_at:sub(1, 10) or ""
+    local is_within = day >= (found.since or "") and day <= (found["until"] or "9999")
+    if is_within and (not found.run or found.run == run.id) then ids[#ids + 1] = run.id end
+  end
+  return ids
+end
+
+local function unfinished_text(ids)
+  if #ids == 0 then return nil end
+  local shown = table.concat(ids, ", ", 1, math.min(#ids, 10))
+  if #ids > 10 then shown = ("%s and %d more"):format(shown, #ids - 10) end
+  return ("%s: not at an end, and not in these sums; moonlet ps tells whether it runs, run resume goes on with it")
+    :format(shown)
+end
+
+local function text(rows, by, pending, is_filtered)
+  if #rows == 0 then
+    local nothing = is_filtered and "no agent's call is what was asked for" or "no agent has used anything yet"
+    return (unfinished_text(pending) or nothing) .. "\n"
+  end
+  local lines = { ("%-28s %8s %12s %12s %12s %12s %10s"):format(by == "all" and "" or by:upper(), "ATTEMPTS", "INPUT",
+    "CACHED", "OUTPUT", "TOTAL", "USD") }
+  local unreported, unpriced, estimated = 0, 0, 0
+  for _, row in ipairs(rows) do
+    lines[#lines + 1] = ("%-28s %8d %12s %12s %12s %12s %10s"):format(core.text.printable(row.group, 60), row.attempts,
+      count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
+      count_text(row.total_tokens), cost_text(row))
+    unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
+  end
+  if unreported > 0 then
+    lines[#lines + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
+  end
+  if unpriced > 0 then lines[#lines + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
+  if estimated > 0 then
+    lines[#lines + 1] = ("~ the cost of %d attempts is an estimate by the prices of the config"):format(estimated)
+  end
+  lines[#lines + 1] = unfinished_text(pending)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help("usage: moonlet usage [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if rest[1] then
+    error(options.usage(("moonlet usage takes no argument '%s'"):format(core.text.printable(rest[1], 60)),
+      "moonlet usage --help"), 0)
+  end
+  local by = found.by or "day"
+  if not groups[by] then
+    error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
+      record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
+  end
+  check_day(found.since, "since")
+  check_day(found["until"], "until")
+  if found.since and found["until"] and found.since > found["until"] then
+    error(options.usage(("--since %s is after --until %s"):format(found.since, found["until"])), 0)
+  end
+  local is_filtered = found.run or found.runner or found.model or found.since or found["until"]
+  local home = home_module.open(found.repo)
+  local ready, err = ledger.ready(home)
+  if not ready then error(err, 0) end
+  if found.run then found.run = record_store.find(home, found.run) end
+  local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
+    since = found.since, ["until"] = found["until"] }, by)
+  if not rows then error(why, 0) end
+  local pending = unfinished(home, found)
+  return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
+    result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) } }, 0,
+    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered)
+end
+
+return M

@@ -1,0 +1,146 @@
+--- `moonlet run verify`: do the ledger, the journals, the records and the artifacts agree, byte for
+--- byte? With --rebuild the ledger is made anew from the files first.
+local options = require "moonlet.engine.cli.options"
+local audit = require "moonlet.engine.run.verify"
+local home_module = require "moonlet.engine.run.repository"
+local ledger = require "moonlet.engine.run.ledger"
+local record_store = require "moonlet.engine.run.store"
+local run_record = require "moonlet.engine.run.manifest"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  rebuild = { help = "make the ledger anew from the files, also in place of a damaged one" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local usage_text = "usage: moonlet run verify [RUN… | all] [options]\n\noptions:\n%s\n"
+local shown_notes = 20
+
+local function printable(text) return core.text.printable(text, 600) end
+
+--- The ids that were asked for; without any, or with `all`, those of all runs.
+local function wanted_ids(home, root, words)
+  local ids = {}
+  for _, word in ipairs(words) do
+    if word == "all" then return record_store.ids(root), true end
+    -- One whose run.json is gone can still be named.
+    local id = record_store.number(word) and word
+    if not (id and root and core.file.stat(root, "runs/" .. id)) then id = record_store.find(home, word) end
+    ids[#ids + 1] = id
+  end
+  if #words == 0 then return record_store.ids(root), true end
+  return ids, false
+end
+
+--- What the ledger has that is on no disk: runs without a folder, and rows without a run.
+local function strangers(home, root)
+  local found, before = {}, nil
+  repeat
+    local runs = core.ledger.list(home.handle, { before = before }, 500) or {}
+    for _, run in ipairs(runs) do
+      if not core.file.stat(root, "runs/" .. run.id) then
+        found[#found + 1] = ("the ledger has run %s, which is not on the disk"):format(run.id)
+      end
+      before = run.id
+    end
+  until #runs < 500
+  for _, text in ipairs(core.ledger.strays(home.handle) or {}) do
+    found[#found + 1] = ("the ledger has %s, which no run has left"):format(text)
+  end
+  return found
+end
+
+--- Rebuilds the ledger, or makes it fit for use. Returns what was rebuilt, and what is wrong with it.
+local function prepare_ledger(home, rebuild)
+  if not rebuild then
+    local ready, err = ledger.ready(home)
+    return nil, not ready and err or nil
+  end
+  local filled, err = core.ledger.rebuild(home.handle)
+  if not filled then error(err, 0) end
+  return filled
+end
+
+local function add_lines(lines, report, notes)
+  for _, problem in ipairs(report.problems) do
+    lines[#lines + 1] = ("%s: %s"):format(report.id, printable(problem.what))
+    lines[#lines + 1] = ("  at: %s"):format(printable(problem.at))
+    lines[#lines + 1] = ("  %s"):format(problem.hint)
+  end
+  for _, item in ipairs(report.notes) do
+    notes[#notes + 1] = ("note: %s: %s (%s)"):format(report.id, printable(item.what), printable(item.at))
+  end
+end
+
+--- One run that cannot be looked at must not hide what was done to the others.
+local function report_of(home, root, id, with_ledger)
+  local ok, report = pcall(audit.run, home, root, id, with_ledger)
+  if ok then return report end
+  if core.task.pending_error() then error(report, 0) end
+  local err = run_record.error(report)
+  return { id = id, state = core.json.null, records = core.json.null, torn_bytes = 0, fenced = 0,
+    notes = core.json.array {}, problems = core.json.array { { at = "runs/" .. id,
+      what = "it could not be verified: " .. err.message,
+      hint = type(err.hint) == "string" and err.hint or "do not rely on this run" } } }
+end
+
+local function count(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 3)
+  if found.help then
+    options.print_help(usage_text:format(options.help(known)), found.json)
+    return nil, 0
+  end
+  local home = home_module.open(found.repo)
+  local root = record_store.root(home)
+  local ids, all = wanted_ids(home, root, rest)
+  local lines, notes, runs, bad, problems = {}, {}, {}, 0, 0
+  local index = { id = "ledger", problems = core.json.array {}, notes = core.json.array {} }
+  local filled, trouble
+  if root then filled, trouble = prepare_ledger(home, found.rebuild) end
+  if filled then
+    lines[1] = ("the ledger was made anew from %s"):format(count(filled.runs, "run", "runs"))
+  elseif trouble and (trouble.kind == "denied" or trouble.kind == "timeout") then
+    index.notes[1] = { what = "it was not looked at: " .. trouble.message, at = "ledger.db" }
+  elseif trouble then
+    index.problems[1] = { what = trouble.message, at = "ledger.db", hint = "moonlet run verify --rebuild" }
+  elseif all and root then
+    for i, what in ipairs(strangers(home, root)) do
+      index.problems[i] = { what = what, at = "ledger.db", hint = "moonlet run verify --rebuild" }
+    end
+  end
+  add_lines(lines, index, notes)
+  for i, id in ipairs(ids) do
+    local report = report_of(home, root, id, trouble == nil)
+    runs[i] = report
+    if #report.problems > 0 then bad = bad + 1 end
+    problems = problems + #report.problems
+    add_lines(lines, report, notes)
+  end
+  problems = problems + #index.problems
+  for i = 1, math.min(#notes, shown_notes) do lines[#lines + 1] = notes[i] end
+  if #notes > shown_notes then
+    lines[#lines + 1] = ("and %d more notes: --json has them"):format(#notes - shown_notes)
+  end
+  lines[#lines + 1] = ("%s verified, %s"):format(count(#ids, "run", "runs"),
+    problems > 0 and count(problems, "problem", "problems") or index.notes[1]
+      and "all as it was written; the ledger was not looked at" or "all as it was written")
+  local err = core.json.null
+  if problems > 0 then
+    err = { kind = "failed", hint = core.json.null, at = core.json.null,
+      message = bad > 0 and ("%d of %s %s not agree with the record"):format(bad, count(#ids, "run", "runs"),
+          bad == 1 and "does" or "do")
+        or "the ledger does not agree with the runs" }
+  end
+  return { ok = problems == 0, command = "run verify", run = core.json.null, error = err,
+    result = { runs = core.json.array(runs), ledger = { problems = index.problems, notes = index.notes,
+      rebuilt = filled and filled.runs or core.json.null } } },
+    problems == 0 and 0 or 1, table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,98 @@
+--- `moonlet run wait R-007`: until the run has ended; its exit code is the run's.
+local options = require "moonlet.engine.cli.options"
+local duration = require "moonlet.duration"
+local home_module = require "moonlet.engine.run.repository"
+local record_store = require "moonlet.engine.run.store"
+local resume = require "moonlet.engine.cli.resume"
+local run_record = require "moonlet.engine.run.manifest"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run goes on" },
+  plain = { help = "lines instead of the live view, on a terminal too" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local poll_ms = 100
+local parked_poll_ms = 500
+local timed_out = 124
+
+--- `err`: of the waiting itself; else what the run came to tells why it is not well.
+local function envelope(home, rec, ok, err)
+  if not ok and not err and type(rec.error) == "table" then err = run_record.error(rec.error) end
+  return { ok = ok, command = "run wait", run = record_store.envelope(home, rec),
+    result = record_store.result(home, rec), error = err or core.json.null }
+end
+
+--- Goes on with a run that waited for its provider.
+local function go_on(home, id, rec, output)
+  local plan = resume.plan(home, id, rec, { json = output.json })
+  core.event.display(output.json and "none" or output.plain and "plain" or "live")
+  return require("moonlet.engine.cli.run").drive(plan)
+end
+
+--- The same in a process of its own: who waits for so long only lets the run go on afterwards.
+local function leave(home, id)
+  if core.detach.start { "run", "resume", id, "--detached", "--repo", home.top } ~= "" then return end
+  -- Somebody else may have gone on with it, or ended it.
+  if core.runs.holder(home.handle, id) or not resume.is_due(select(2, record_store.find(home, id))) then return end
+  error({ kind = "failed", message = ("%s could not be gone on with"):format(id),
+    hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)
+end
+
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local found, rest = options.parse(words, known, 3)
+  if found.help then
+    options.print_help("usage: moonlet run wait RUN [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
+  output.json, output.plain = found.json or false, found.plain
+  local home = home_module.open(found.repo)
+  local limit = found.timeout and duration.ms(found.timeout, "--timeout")
+  local started = core.clock.monotonic()
+  local id, rec = record_store.find(home, rest[1])
+  while true do
+    local is_due = resume.is_due(rec) and not core.runs.holder(home.handle, id)
+    if is_due and limit then
+      leave(home, id)
+      id, rec = record_store.find(home, id)
+    elseif is_due then
+      local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
+      -- Of several that wait one drives; the others go on waiting.
+      if not drove and not record_store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
+        error(envelope_now, 0)
+      end
+      if drove and code ~= run_record.exit_codes.quota then return envelope_now, code, text end
+      id, rec = record_store.find(home, id)
+    elseif rec.ended and not resume.is_parked_for_quota(rec) then
+      local code = run_record.exit_codes[rec.verdict] or 1
+      return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
+    end
+    if not rec.ended and not core.runs.holder(home.handle, id) then
+      -- It may have ended between the two looks.
+      id, rec = record_store.find(home, id)
+      if not rec.ended and rec.options.dry_run then
+        error({ kind = "lost", message = ("%s does not run"):format(id),
+          hint = require("moonlet.engine.cli.runs").prepared(home, rec) }, 0)
+      elseif not rec.ended then
+        error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
+          hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)
+      end
+    elseif limit and core.clock.monotonic() - started >= limit then
+      local err = { kind = "timeout", message = ("%s has not ended after %s"):format(id, duration.text(limit)),
+        hint = core.json.null, at = core.json.null }
+      return envelope(home, rec, false, err), timed_out
+    else
+      core.task.sleep(rec.ended and parked_poll_ms or poll_ms)
+      id, rec = record_store.find(home, id)
+    end
+  end
+end
+
+return M

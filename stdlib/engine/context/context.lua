@@ -1,0 +1,159 @@
+--- What the host keeps about each ctx. Scripts hold the ctx, which is an empty table to them; the
+--- state behind it is only reachable from here.
+local identity = require "moonlet.engine.journal.input_hash"
+
+local M = {}
+
+---@class moonlet.State
+---@field run table          the run (engine/run/run.lua)
+---@field scope any          the cancel scope of this body
+---@field budget moonlet.Budget?  what this body may spend
+---@field path string        the key prefix of this body: "" or "parallel/2"
+---@field counts table       name -> how often this body used it
+---@field finalizers function[]
+---@field within table?     the clean-up that this body is part of
+---@field place table?      its own clean-up, once that has begun
+---@field failure any        what a spawned task raised first
+---@field open boolean
+
+local states = setmetatable({}, { __mode = "k" })
+
+--- The class of ctx: engine/run/verbs.lua fills it with the verbs.
+M.verbs = {}
+
+local metatable = {
+  __index = function(ctx, key)
+    local verb = M.verbs[key]
+    if verb then return verb end
+    local getter = M.getters[key]
+    if getter then return getter(M.of(ctx)) end
+    local names = {}
+    for name in pairs(M.verbs) do names[#names + 1] = name end
+    for name in pairs(M.getters) do names[#names + 1] = name end
+    local record = require "moonlet.record"
+    error(record.invalid(("ctx has no '%s'"):format(tostring(key)),
+      record.suggest(tostring(key), names)), 0)
+  end,
+  __newindex = function()
+    error({ kind = "denied", message = "ctx is read-only" }, 0)
+  end,
+  __name = "ctx",
+  __metatable = false,
+}
+
+--- Fields of ctx that are read, not called.
+M.getters = {
+  repo = function(state) return state.run.top end,
+  runner = function(state) return state.run.runner_name end,
+  model = function(state) return state.run.model end,
+  task_id = function(state) return state.run.task_id end,
+  run_id = function(state) return state.run.id end,
+  budget = function(state)
+    return require("moonlet.engine.journal.journal").reading(state.run, M.key(state, "budget"), function()
+      return require("moonlet.engine.budget.budget").view(state.budget)
+    end)
+  end,
+  inputs = function(state) return state.run.input_list() end,
+}
+
+--- A new ctx for a body.
+---@param state moonlet.State
+---@return moonlet.Ctx
+function M.new(state)
+  local ctx = setmetatable({}, metatable)
+  state.counts = {}
+  state.finalizers = {}
+  state.open = true
+  states[ctx] = state
+  return ctx
+end
+
+--- The state of a ctx; raises for anything else, and for a ctx whose body has ended.
+---@param ctx moonlet.Ctx
+---@return moonlet.State
+function M.of(ctx)
+  local state = states[ctx]
+  if not state then
+    error({ kind = "invalid", message = "a ctx was expected",
+      hint = "call verbs with a colon: ctx:exec{…}, not ctx.exec{…}" }, 0)
+  end
+  if not state.open then
+    error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
+      hint = "use the ctx that the function was given" }, 0)
+  end
+  return state
+end
+
+local escapes = { ["/"] = "%2F", ["#"] = "%23" }
+
+--- A record can hold UTF-8 alone.
+local function as_escape(char) return ("%%%02X"):format(char:byte()) end
+
+local function escaped(run, name)
+  -- A run that began before this goes on with the keys that it has on record.
+  if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
+  return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
+end
+
+--- A name as a part of a key: "/" and "#" stand between the parts and belong to nobody's name, or two steps could
+--- have the same key, and the step of one scope could lie in another one. Keys are the names of records, processes
+--- and folders: no secret is in them.
+---@param run table
+---@param name string
+---@return string
+function M.part(run, name)
+  if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
+  if not run.journal then return escaped(run, name) end
+  local own = identity.name(run.journal, name)
+  local part = escaped(run, own)
+  if own ~= name then run.journal.stand_ins.clear[part] = escaped(run, name) end
+  return part
+end
+
+--- A key as it would be if its names were plain.
+---@param key string
+---@return string
+function M.plain(key)
+  return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
+end
+
+--- Where the steps of a body are: below its path, or where its clean-up has its own, also that of an enclosing body
+--- that the clean-up uses.
+---@param state moonlet.State
+---@return table
+function M.place(state)
+  local cleaning = state.run.cleaning
+  local place = cleaning and cleaning[core.task.current()]
+  return place and state.within ~= place and place or state
+end
+
+--- Raises for a name that would be none in a key.
+---@param name string
+function M.check_name(name)
+  if name == "" then
+    error({ kind = "invalid", message = "a name is empty", at = core.text.place(),
+      hint = "names are what steps are known by: give it one, or none at all" }, 0)
+  end
+end
+
+--- The key of the next step called `name` in this body: its path, the name, and from the second
+--- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
+---@param state moonlet.State
+---@param name string
+---@param at_once boolean?  this place may not be one that can wait
+---@return string
+function M.key(state, name, at_once)
+  M.check_name(name)
+  local place = M.place(state)
+  if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
+  local count = (place.counts[name] or 0) + 1
+  place.counts[name] = count
+  local own = M.part(state.run, name)
+  if count > 1 then own = ("%s#%d"):format(own, count) end
+  local key = place.path == "" and own or place.path .. "/" .. own
+  local journal = state.run.journal
+  if not journal or not next(journal.stand_ins.clear) then return key end
+  return identity.key(journal, key)
+end
+
+return M

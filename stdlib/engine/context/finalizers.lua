@@ -1,0 +1,173 @@
+--- What a body has to put in order when it has ended: ctx:finally. A run that parks has not ended: it goes on where it
+--- was, and finds there what it had set up. That holds within a clean-up too: what comes after the point where it waits
+--- is done when it goes on.
+local endings = require "moonlet.engine.journal.finalizer_journal"
+local journal = require "moonlet.engine.journal.journal"
+local under_way = require "moonlet.engine.context.in_flight"
+local task = core.task
+
+local M = {}
+
+local finally_ms = 10000
+
+local function kind_of(err)
+  return type(err) == "table" and rawget(err, "kind") or "failed"
+end
+
+local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
+
+--- Calls `fn` where no cancellation reaches it, but for a time limit of its own. Nothing is raised.
+---@param what string
+---@param fn fun(shield: any)
+---@param ms integer?  the limit; that of ctx:finally
+---@return boolean ok, any error
+function M.shielded(what, fn, ms)
+  local shield = task.open_scope { timeout = ms or finally_ms, shield = true, what = what }
+  local ok, err = pcall(fn, shield)
+  task.wait_scope(shield)
+  task.close_scope(shield)
+  return ok, err
+end
+
+--- Says what a clean-up raised that nobody else hears of.
+---@param state moonlet.State
+---@param err any
+function M.tell(state, err)
+  local run, kind = state.run, kind_of(err)
+  -- What waits for somebody is not over.
+  if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
+  local text = ("what %s leaves is not all put in order: %s"):format(state.place and state.place.of or "the run",
+    type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
+  run.emit("warning", { step = state.place and state.place.path, text = text })
+  -- Who cancels a run that nobody drove sees no events.
+  if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
+end
+
+--- The part of the record that the clean-up of this ending has for its own.
+local function place_of(state, how)
+  local run = state.run
+  local key = endings.key(run.journal and run.journal.endings or {}, state.path, how)
+  journal.fact(run, key, { verb = "finally", how = how }, function() return how end)
+  return { path = key, counts = {}, of = state.path == "" and "the run" or state.path }
+end
+
+--- One function of a clean-up, and the tasks that it starts.
+local function run_finalizer(state, place, fn)
+  local inner = task.open_scope {}
+  state.scope, state.failure, place.scope, place.failure = inner, nil, inner, nil
+  local ok, err = pcall(fn)
+  if not ok then
+    under_way.let_end(state.run, place.path, err)
+    task.cancel_scope(inner, err)
+  end
+  task.wait_scope(inner)
+  task.close_scope(inner)
+  local failure = place.failure
+  if failure == nil then failure = state.failure end
+  if ok and failure ~= nil then return false, failure end
+  return ok, err
+end
+
+--- Whether the rest is put in order later: when a person has answered, or a provider can be asked again.
+local function parks(run, how, refused, ok, err)
+  if how == "cancelled" or is_cancelled(run) then return false end
+  return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
+end
+
+--- Puts in order what is left to be, the last that was set up first. Gives the first error, and whether the run parks
+--- before all is done.
+local function run_finalizers_in(state, place, how)
+  local run, list, first = state.run, state.finalizers, nil
+  while list[1] do
+    local refused = run.quota_error
+    local ok, err = run_finalizer(state, place, table.remove(list))
+    if parks(run, how, refused, ok, err) then return task.pending_error() or err, true end
+    if not ok and first ~= nil then M.tell(state, err) end
+    if not ok and first == nil then first = err end
+  end
+  return first, false
+end
+
+local function remove(list, item)
+  for i = #list, 1, -1 do
+    if list[i] == item then return table.remove(list, i) end
+  end
+end
+
+local put_off
+
+local function run_finalizers(state, how)
+  local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
+  run.cleaning, run.shields = run.cleaning or {}, run.shields or {}
+  -- One that was put off half done goes on where it was.
+  state.place = state.place or place_of(state, how)
+  local place, around = state.place, run.cleaning[current]
+  -- The ctx may be used in other tasks of the clean-up too.
+  state.path, state.counts, run.cleaning[current] = place.path, place.counts, place
+  state.open = true
+  local first, is_parked
+  M.shielded("ctx:finally", function(shield)
+    table.insert(run.shields, shield)
+    first, is_parked = run_finalizers_in(state, place, how)
+    remove(run.shields, shield)
+  end)
+  state.open = false
+  state.scope, state.failure = scope, failure
+  run.cleaning[current] = around
+  if is_parked then
+    if not run.is_parking then put_off(state, how) end
+    run.owes_cleanup = true
+  end
+  return first
+end
+
+--- Cleans up what was put off below a path: the run goes on there, so it does not wait for a quota.
+local function clean_up_below(run, path)
+  local below = path == "" and "" or path .. "/"
+  local list, i = run.put_off, 1
+  while list[i] and not run.is_parking do
+    local item = list[i]
+    if item.state.path:sub(1, #below) == below then
+      table.remove(list, i)
+      local err = run_finalizers(item.state, item.how)
+      if err ~= nil then M.tell(item.state, err) end
+      i = 1
+    else
+      i = i + 1
+    end
+  end
+end
+
+function put_off(state, how)
+  local run = state.run
+  if not run.put_off then
+    run.put_off = {}
+    function run.clean_up_below(path) if run.put_off[1] then clean_up_below(run, path) end end
+  end
+  table.insert(run.put_off, { state = state, how = how })
+end
+
+--- A body has ended: puts in order what it leaves, unless the run parks. Where it may park for a quota that is put
+--- off until an enclosing body goes on all the same; if none does, the run parks.
+---@param state moonlet.State
+---@param ok boolean
+---@param err any
+---@return any error  the first one that was raised
+function M.after(state, ok, err)
+  local run, pending = state.run, task.pending_error()
+  local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
+  if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
+    if state.finalizers[1] then put_off(state, how) end
+    run.owes_cleanup = run.put_off and run.put_off[1] ~= nil or nil
+    return nil
+  end
+  if run.clean_up_below then run.clean_up_below(state.path) end
+  if not state.finalizers[1] then return nil end
+  if run.is_parking and how ~= "cancelled" then
+    run.owes_cleanup = true
+    return nil
+  end
+  return run_finalizers(state, how)
+end
+
+return M

@@ -1,0 +1,74 @@
+--- Commands that cannot be taken back are started once for each approval. They are on record before they
+--- start, they outlive their host, and a host that goes on takes up what they came to. Where that is not
+--- known, a person says whether they are done again.
+local attempts = require "moonlet.engine.agent.attempt"
+local gate = require "moonlet.engine.effects.gate"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local inherited = require "moonlet.engine.journal.adoption"
+local journal = require "moonlet.engine.journal.journal"
+local under_way = require "moonlet.engine.context.in_flight"
+
+local M = {}
+
+local function run_child(...) return host_failure.call(core.process.run, ...) end
+
+local doubt = "it may or may not have happened"
+
+local function taken(run, key, number, state)
+  run.emit("log", { step = key, taken_over = true, text = state == "running"
+    and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
+  return inherited.take(key, attempts.id(key, number))
+end
+
+local function take_or_start(run, key, last, hash, call)
+  local number = 1
+  if last then
+    number = last.a
+    local state = inherited.state(key, attempts.id(key, number))
+    local told = last.spent or run.journal.ended[key]
+    if (state == "running" or state == "exited") and not told then
+      local exit = taken(run, key, number, state)
+      if exit.why ~= "cancelled" and exit.why ~= "lost" then return exit end
+      state = "lost"
+    end
+    if state ~= "none" then
+      gate.done_before(run, key, number, call.argv, state == "lost" and "was ended with its host: " .. doubt
+        or "came to its end")
+    end
+    if state == "none" and not last.spent then attempts.check_unknown(run) end
+    if state ~= "none" or last.spent then number = number + 1 end
+  end
+  journal.begin(run, key, number, hash, { once = true })
+  call.attempt, call.outlives = attempts.id(key, number), true
+  return run_child(call)
+end
+
+--- Starts the command of a step, or takes up the one that an earlier host had started.
+---@param run table
+---@param key string
+---@param last table?    the begin of its last attempt
+---@param hash string
+---@param call table     of core.process.run
+---@return table exit
+function M.run(run, key, last, hash, call)
+  if not run.journal then return run_child(call) end
+  return under_way.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
+end
+
+--- Deals with a command that was started before its step was edited.
+---@param run table
+---@param key string
+---@param earlier table   its begin
+---@param argv string[]   what the step is now
+---@param asks boolean    that cannot be taken back either
+function M.settle(run, key, earlier, argv, asks)
+  local id = attempts.id(key, earlier.a)
+  local state = inherited.state(key, id)
+  if state == "none" then return end
+  if state == "running" then inherited.take(key, id) end
+  local how = "its input has changed since: " .. doubt
+  run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.a, how) })
+  if asks then gate.done_before(run, key, earlier.a, argv, how) end
+end
+
+return M

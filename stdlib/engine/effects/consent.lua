@@ -1,0 +1,87 @@
+--- Which presets the user has accepted: their needs are shown once for each content hash. The record
+--- is one small file a preset under the user's state folder.
+local grants = require "moonlet.engine.context.grants"
+local state_folder = require "moonlet.engine.base.state_dir"
+
+local M = {}
+
+local function accepted_folder()
+  local base = state_folder.path()
+  return base and base .. "/accepted"
+end
+
+--- The rights are part of the hash: a preset may compute what it needs.
+local function key(source, wanted)
+  local hash = source.hash and source.hash() -- of what is built in there is none
+  return hash and core.text.sha256(hash .. "\n" .. table.concat(grants.describe(wanted), "\n"))
+end
+
+local function is_recorded(name)
+  local folder = accepted_folder()
+  local root = folder and core.file.root(folder)
+  return root ~= nil and core.file.stat(root, name) ~= nil
+end
+
+--- What cannot be recorded is asked again the next time.
+local function record(name, source, wanted)
+  local folder = accepted_folder()
+  local root = folder and core.file.make_root(folder)
+  if not root then return end
+  local lines = grants.describe(wanted)
+  table.insert(lines, 1, ("%s (%s), accepted %s"):format(source.name, source.origin,
+    core.clock.iso(core.clock.wall())))
+  core.file.write(root, name, core.text.printable(table.concat(lines, "; "), 4000) .. "\n")
+end
+
+local function ask(source, wanted, question)
+  if not core.terminal.can_ask() then return false end
+  local lines = { ("preset %s (%s) asks to:"):format(source.name, source.origin) }
+  for _, line in ipairs(grants.describe(wanted)) do lines[#lines + 1] = "  " .. line end
+  lines[#lines + 1] = question
+  for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 2000) end
+  local answer = core.terminal.ask(table.concat(lines, "\n"))
+  answer = answer and answer:lower():match("^%s*(%l*)%s*$")
+  return answer == "y" or answer == "yes"
+end
+
+--- Whether the preset may have what it wants: it is built in, was accepted before with this very
+--- text, or the person at the terminal accepts it now.
+---@param source moonlet.Source
+---@param wanted moonlet.Grants
+---@return boolean
+function M.given(source, wanted)
+  local name = key(source, wanted)
+  if source.builtin then return true end
+  if name and is_recorded(name) then return true end
+  if not ask(source, wanted, "accept, for this text of it? [y/N] ") then return false end
+  if name then record(name, source, wanted) end
+  return true
+end
+
+--- The same for the tests of a preset: what the person says now holds for these tests, and is not recorded.
+---@param source moonlet.Source
+---@param wanted moonlet.Grants
+---@return boolean
+function M.given_to_tests(source, wanted)
+  local name = key(source, wanted)
+  return source.builtin or name ~= nil and is_recorded(name)
+    or ask(source, wanted, "accept, for the tests that are run now? [y/N] ")
+end
+
+--- What a text of a preset and its rights are known by, for one who decides before it is read again.
+---@param source moonlet.Source
+---@param wanted moonlet.Grants
+---@return string
+function M.mark(source, wanted)
+  return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
+end
+
+--- Records that `--allow needs` was said.
+---@param source moonlet.Source
+---@param wanted moonlet.Grants
+function M.accept(source, wanted)
+  local name = key(source, wanted)
+  if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
+end
+
+return M

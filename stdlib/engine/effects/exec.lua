@@ -1,0 +1,184 @@
+--- ctx:exec: runs a program and gives back what came of it. A program that ran and failed is data;
+--- one that cannot run raises.
+local state_of = require "moonlet.engine.context.context"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local budget = require "moonlet.engine.budget.budget"
+local grants = require "moonlet.engine.context.grants"
+local gate = require "moonlet.engine.effects.gate"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local inherited = require "moonlet.engine.journal.adoption"
+local once = require "moonlet.engine.effects.at_most_once"
+local attempts = require "moonlet.engine.agent.attempt"
+
+local M = {}
+
+local fields = {
+  argv = "list", cwd = "string", env = "table", stdin = "string", timeout = "duration",
+  cap = "integer", journal = "boolean", name = "string", clean = "function",
+}
+local default_timeout_ms = 10 * 60 * 1000
+local default_cap = 1 << 20
+local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` tells
+
+local function arguments(call)
+  local argv = call.argv
+  if not argv then
+    argv = {}
+    for i, word in ipairs(call) do argv[i] = word end
+  elseif call[1] ~= nil then
+    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
+  end
+  local copy = {}
+  for i, word in ipairs(argv) do
+    if math.type(word) then word = tostring(word) end
+    if type(word) ~= "string" then
+      error(record.invalid(("ctx:exec: argument %d is a %s, not text"):format(i, type(word))), 0)
+    end
+    if word:find("\0", 1, true) then
+      error(record.invalid(("ctx:exec: argument %d holds a NUL byte"):format(i),
+        "pass such data by stdin or a file"), 0)
+    end
+    copy[i] = word
+  end
+  if not copy[1] or copy[1] == "" then
+    error(record.invalid("ctx:exec needs a program", 'ctx:exec{ "git", "status" }'), 0)
+  end
+  return copy
+end
+
+--- Checks and completes a call. Numbered keys are the arguments, the rest is a closed record.
+local function prepare(call)
+  if type(call) ~= "table" then
+    error(record.invalid("ctx:exec needs a table", 'ctx:exec{ "git", "status" }'), 0)
+  end
+  local options = {}
+  for key, value in pairs(call) do
+    if math.type(key) ~= "integer" then options[key] = value end
+  end
+  record.check(options, fields, "ctx:exec")
+  local cap = options.cap or default_cap
+  if cap < 0 then error(record.invalid("ctx:exec: cap must not be negative"), 0) end
+  return arguments(call), options, math.min(cap, largest_cap)
+end
+
+local function run_child(...) return host_failure.call(core.process.run, ...) end
+
+--- What core.process.run is asked for.
+local function child_of(run, key, argv, options, cap, wall, durable)
+  return {
+    step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
+    stdin = options.stdin, cap = cap, wall = wall, durable = durable,
+  }
+end
+
+--- What ctx:exec gives; raises when the program could not run to its end.
+local function result_of(exit, argv, wall)
+  -- Whoever cancels it hears no more of it: one that reads so was ended by its keeper's end.
+  if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
+    local err = exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }
+    if exit.why == "not_started" and err.kind == "failed" then host_failure.mark(err) end
+    error(err, 0)
+  end
+  if exit.why == "wall" then
+    error({ kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
+      duration.text(wall)) }, 0)
+  end
+  return {
+    code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
+    stderr = exit.stderr, cut = exit.stdout_cut or exit.stderr_cut,
+  }
+end
+
+--- Whether all that was kept of what it printed is here: the log of the keeper has none of it.
+local function has_text(exit)
+  return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
+end
+
+--- What a program came to that had ended when its host died, before that was on record; nil where it must run
+--- again, which it may: it is no command that a person has to approve.
+local function left_behind(run, key, hash)
+  local story = run.journal
+  if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
+  local state = inherited.state(key, hash)
+  if state ~= "running" and state ~= "exited" then return nil end
+  local exit = inherited.take(key, hash)
+  return exit.why == "exited" and has_text(exit) and exit or nil
+end
+
+--- Runs a command that a person has approved. What it prints is on file, where a host that goes on finds it; but
+--- not with `clean`: what that takes away is to be nowhere.
+local function run_once(run, key, last, hash, call, clean)
+  local dir = run.step_directory(key)
+  local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
+  if not clean then call.stdout_file, call.stderr_file, call.redact = out, err, true end
+  local exit = once.run(run, key, last, hash, call)
+  if not clean then
+    exit.stdout = attempts.read_left(run, out, call.cap + 4096) or ""
+    exit.stderr = attempts.read_left(run, err, call.cap + 4096) or ""
+  elseif not has_text(exit) then
+    run.emit("warning", { step = key, text = "what it printed is lost: its host was ended before it could be kept" })
+    exit.stdout_cut = true
+  end
+  return exit
+end
+
+--- How what a program prints is kept without what is not to be kept of it: `clean` says what that is, and the program,
+--- which only reads, is asked again.
+local function private(clean, again)
+  if not clean then return nil end
+  return {
+    clean = function(value)
+      local copy = { redacted = true }
+      for name, field in pairs(value) do copy[name] = field end
+      copy.stdout, copy.stderr = clean(value.stdout), clean(value.stderr)
+      if type(copy.stdout) ~= "string" or type(copy.stderr) ~= "string" then
+        error(record.invalid("ctx:exec: clean gives no text", "clean = function(text) return text:gsub(…) end"), 0)
+      end
+      return copy.stdout == value.stdout and copy.stderr == value.stderr and value or copy
+    end,
+    again = again,
+  }
+end
+
+--- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
+function M.exec(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  local argv, options, cap = prepare(call)
+  grants.check_program(run.grants, argv[1])
+  local approved = gate.before(ctx, argv, options)
+  local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
+  local function counted(fn)
+    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)
+  end
+  if options.journal == false and not approved then
+    return counted(function()
+      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall, false))
+    end)
+  end
+  local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
+    stdin = options.stdin }
+  local key = state_of.key(state, options.name or "exec")
+  local kept = private(options.clean, function()
+    if approved then error({ kind = "denied", message = "it is done once" }, 0) end
+    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall, false)), argv, wall)
+  end)
+  local how = { private = kept, tells = not approved, once = approved and true or nil, paid = approved and true or nil,
+    settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
+  local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
+    return counted(function()
+      local child = child_of(run, key, argv, options, cap, wall, true)
+      if approved then return run_once(run, key, last, hash, child, options.clean) end
+      child.attempt = hash
+      local left = left_behind(run, key, hash)
+      if run.cancels and not left then run.end_cancelled() end
+      return left or run_child(child)
+    end)
+  end)
+  -- A program that ran has done its step: what its exit code means is for the script to say.
+  run.end_step(step, "ok", { exit_code = value.code })
+  return value
+end
+
+return M

@@ -1,0 +1,397 @@
+--- Gates and questions: points where a person decides. Without a person the run parks: what runs
+--- beside it finishes first, then the run ends as `needs-human` until `moonlet answer` goes on. An
+--- answer is bound to the hash of what was shown.
+local state_of = require "moonlet.engine.context.context"
+local journal = require "moonlet.engine.journal.journal"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local identity = require "moonlet.engine.journal.input_hash"
+local irreversible = require "moonlet.engine.effects.irreversible"
+local values = require "moonlet.engine.journal.values"
+local commands = require "moonlet.engine.runner.command"
+local dry_run = require "moonlet.engine.effects.dry_run"
+local task = core.task
+
+local M = {}
+
+local gate_fields = { action = "string!", why = "string", show = "string", timeout = "duration", name = "string" }
+local question_fields = { text = "string!", options = "list", show = "string", timeout = "duration", name = "string" }
+local show_cap = 64 * 1024
+
+local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
+
+--- The hash of what a person is shown, which binds the answer.
+local function shown(fields) return hash_of(core.json.encode_record(fields)) end
+
+--- The same of what a script gives, whichever of its secrets the environment has: a person is shown their names. Beside
+--- the hash of that stands the keyed one of all of it, for a script that names the secret itself.
+local function bind_shown(run, fields)
+  local all = core.json.encode_record(fields)
+  local told = identity.hidden_json(run.journal, all)
+  local function keyed() return values.keyed(all):match(":(.*)"):sub(1, 16) end
+  return {
+    shown = told == all and hash_of(all) or hash_of(told) .. "." .. keyed(),
+    is = function(given)
+      local hash, whole = tostring(given):match "^(%x+)%.?(%x*)$"
+      return hash ~= nil and (hash == hash_of(told) or hash == hash_of(all) or whole ~= "" and whole == keyed())
+    end,
+  }
+end
+
+local function print_shown(item)
+  local lines = { ("%s asks: %s"):format(item.kind, item.text) }
+  if item.why then lines[#lines + 1] = "why: " .. item.why end
+  for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 4000) end
+  if item.show then lines[#lines + 1] = core.text.clean(item.show) end
+  for i, option in ipairs(item.options or {}) do
+    lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 400))
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- The option that a text means: the option itself, before its number, before what differs in capitals alone. Where an
+--- option on record has the name of a secret, the text may have the secret.
+local function find_option(list, text)
+  for _, said in ipairs { text, (core.secret.hide(text)) } do
+    for i, option in ipairs(list) do
+      if option == said then return i end
+    end
+  end
+  local number = text:find("^%d+$") and math.tointeger(tonumber(text))
+  if number and list[number] then return number end
+  local found
+  for i, option in ipairs(list) do
+    if option:lower() == text:lower() then
+      if found then return nil end
+      found = i
+    end
+  end
+  return found
+end
+
+--- Reads what was typed: an approval of a gate, or the text (or number of an option) of a question.
+--- Nil when it is neither.
+---@param item table
+---@param line string
+---@return string? answer, integer? option  which of them
+function M.read_answer(item, line)
+  local text = line:match("^%s*(.-)%s*$")
+  if item.kind == "gate" then
+    local word = text:lower()
+    if word == "y" or word == "yes" or word == "approve" then return "approve" end
+    if word == "n" or word == "no" or word == "reject" then return "reject" end
+    return nil
+  end
+  if not item.options or #item.options == 0 then return text ~= "" and text or nil end
+  local number = find_option(item.options, text)
+  if number then return item.options[number], number end
+end
+
+local function kind_of(err)
+  return type(err) == "table" and rawget(err, "kind") or "failed"
+end
+
+local function ask_here(run, item)
+  if not run.may_ask or not core.terminal.can_ask() then return nil end
+  local prompt = item.kind == "gate" and "approve? [y/n] " or "answer: "
+  for _ = 1, 5 do
+    local line = core.terminal.ask(print_shown(item) .. prompt)
+    if not line then return nil end
+    local value, option = M.read_answer(item, line)
+    if value then return { value = value, option = option, by = "terminal" } end
+  end
+end
+
+local function forget_parked(run, item)
+  for i = #run.parked, 1, -1 do
+    if run.parked[i] == item then table.remove(run.parked, i) end
+  end
+end
+
+--- In the clean-up of a cancelled run nobody is waited for: what the gate guards is not done, the rest is.
+local function check_cancelled(run, item)
+  if run.cancels then run.end_cancelled() end
+  if not run.is_cancelled() then return end
+  error({ kind = "cancelled", at = item.key,
+    message = ("the run was cancelled, so nobody is asked: %s"):format(item.text) }, 0)
+end
+
+--- Waits until nothing else can happen, then ends the run as parked.
+local function park(run, item)
+  check_cancelled(run, item)
+  run.parked[#run.parked + 1] = item
+  run.emit("warning", { step = item.key, text = ("waits for a person: %s"):format(item.text) })
+  local ok, err = pcall(function()
+    task.park()
+    check_cancelled(run, item)
+    run.end_parked()
+    task.check()
+  end)
+  -- The part of the run that it is in was ended meanwhile.
+  if not ok and kind_of(err) ~= "parked" then forget_parked(run, item) end
+  if not ok then error(err, 0) end
+  error({ kind = "parked", message = item.text }, 0)
+end
+
+--- A person takes as long as it takes: a clean-up has its time for what it does itself.
+local function ask_or_park(run, item)
+  task.stop_clock()
+  local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
+  task.start_clock()
+  if not ok then error(here, 0) end
+  return here
+end
+
+local function expired(item)
+  error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
+end
+
+--- Whether the script was told that the time for it was over: what a clock says later changes nothing of that.
+local function was_told_expired(run, item)
+  local told = run.journal.facts[item.key .. "/expired"]
+  return told ~= nil and values.get(told.v) == item.until_ms
+end
+
+--- What the step of a gate or a question came to that raised something.
+local function status_of(err)
+  local kind = kind_of(err)
+  return (kind == "parked" or kind == "prepared") and kind or "failed"
+end
+
+--- The answer to `item`, from the record or the person at the terminal; parks without one.
+local function answer_of(run, item, timeout, bound)
+  if run.dry then return dry_run.answer(run, item) end
+  if run.journal.resumed then task.wait_turn() end
+  local given = run.journal.answers[item.key]
+  if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
+  if given and not timeout then return given end
+  local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown:match "^%x+" },
+    core.clock.wall)
+  item.until_ms = timeout and asked + timeout
+  local function check_time(at_ms)
+    if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then return end
+    journal.fact(run, item.key .. "/expired", { verb = "expired", until_ms = item.until_ms },
+      function() return item.until_ms end)
+    expired(item)
+  end
+  check_time(given and (given.at_ms or asked) or core.clock.wall())
+  if given then return given end
+  if run.options.gates == "deny" then
+    return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
+  end
+  local here = ask_or_park(run, item)
+  local now = core.clock.wall()
+  check_time(now)
+  journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, option = here.option,
+    by = here.by, at = core.clock.iso(now), at_ms = now })
+  return here
+end
+
+--- Raises where a run does not wait for this answer: somebody else was quicker, or its time is over.
+---@param id string
+---@param rec table      the record of the run
+---@param given table    the answer
+---@param before table?  the one that the journal has for the same point
+function M.check_open(id, rec, given, before)
+  local where = core.text.printable(given.k, 80)
+  if before and before.shown == given.shown then
+    local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
+    error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
+  end
+  for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
+    if item.key == given.k and item.shown == given.shown then
+      if math.type(item.until_ms) and given.at_ms > item.until_ms then
+        error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
+          core.clock.iso(item.until_ms)), ("moonlet run resume %s goes on without an answer"):format(id)), 0)
+      end
+      return
+    end
+  end
+  error(record.invalid(("%s does not wait at '%s' any more"):format(id, where), "moonlet run show " .. id), 0)
+end
+
+local function check_show(show)
+  if show and #show > show_cap then
+    error(record.invalid(("show has %d bytes; a person is shown at most %d"):format(#show, show_cap),
+      "show what decides, and name a file for the rest"), 0)
+  end
+end
+
+--- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises
+--- `rejected` when one said no. `bound` is what the answer holds for, where that is not what is shown.
+function M.gate(ctx, call, bound)
+  local state = state_of.of(ctx)
+  local run = state.run
+  record.check(call, gate_fields, "ctx:gate")
+  check_show(call.show)
+  task.check()
+  bound = bound or bind_shown(run, { "gate", call.action, call.why or "", call.show or "" })
+  local item = { kind = "gate", key = state_of.key(state, call.name or "gate"), text = call.action,
+    why = call.why, show = call.show, shown = bound.shown }
+  local step = run.begin_step(item.key, "gate")
+  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
+  if ok and given.value ~= "approve" then
+    ok, given = false, { kind = "rejected", at = item.key,
+      message = ("'%s' was rejected%s"):format(item.text, given.note and ": " .. given.note or " by " .. given.by) }
+  end
+  if not ok then
+    run.end_step(step, status_of(given), { error = given })
+    error(given, 0)
+  end
+  run.end_step(step, run.dry and "prepared" or "ok", {})
+  return { by = given.by, note = given.note }
+end
+
+local function quoted(word)
+  if word:find("^[%w_@%%+=:,./~-]+$") then return word end
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local function excerpt(text, cap)
+  if #text <= cap then return text end
+  return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text, core.text.sha256(text))
+end
+
+--- A command as a person is shown it: its words, and what else it depends on.
+local function show_command(argv, beside)
+  local words, lines = {}, {}
+  for i, word in ipairs(argv) do words[i] = quoted(word) end
+  lines[1] = excerpt(table.concat(words, " "), 16384)
+  if beside.cwd and beside.cwd ~= "" and beside.cwd ~= "." then lines[2] = "in: " .. excerpt(beside.cwd, 4096) end
+  local names = {}
+  for name in pairs(beside.env or {}) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local value = beside.env[name]
+    if i > 40 then
+      lines[#lines + 1] = ("and %d variables more"):format(#names - 40)
+      break
+    end
+    lines[#lines + 1] = value == false and "without: " .. excerpt(name, 200)
+      or ("with: %s=%s"):format(excerpt(name, 200), excerpt(tostring(value), 400))
+  end
+  if beside.env_names and beside.env_names[1] then
+    lines[#lines + 1] = "with: " .. excerpt(table.concat(beside.env_names, ", "), 2000)
+  end
+  if beside.stdin then
+    lines[#lines + 1] = ("standard input: %d bytes, sha256 %s"):format(#beside.stdin, core.text.sha256(beside.stdin))
+    lines[#lines + 1] = core.text.cut(beside.stdin, 4000)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- What the answer holds for: all of the command, whichever of its secrets the environment has. With secrets it is a
+--- keyed hash, and what is shown of the command, which hangs on them, is no part of that.
+local function bind(what, why, command, parts)
+  local text = table.concat(parts)
+  local digest = core.text.sha256(text)
+  local function plain(told) return shown { "gate", what, why, core.text.clean(told), digest } end
+  local function keyed() return values.keyed(what .. "\0" .. text):match(":(.*)"):sub(1, 16) end
+  local told = core.run.redact(command)
+  local open = told == command and core.run.redact(text) == text
+  return {
+    shown = open and plain(command) or keyed(),
+    is = function(hash) return hash == plain(command) or hash == plain(told) or hash == keyed() end,
+  }
+end
+
+local function ask_before(ctx, what, argv, beside)
+  -- Of a secret or a long text not all is shown: the answer holds for all of it.
+  local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
+  local given = {}
+  for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
+  table.sort(given)
+  table.move(given, 1, #given, #parts + 1, parts)
+  for i, part in ipairs(parts) do parts[i] = ("%d:%s"):format(#part, part) end
+  local why = "it changes what others see, and cannot be taken back"
+  local command = show_command(argv, beside)
+  M.gate(ctx, { action = what, name = "gate-" .. what:gsub("[^%w]+", "-"), why = why,
+    show = core.text.clean(core.run.redact(command)) }, bind(what, why, command, parts))
+end
+
+--- A gate before a command that cannot be taken back; nothing for others.
+---@param ctx moonlet.Ctx
+---@param argv string[]
+---@param beside {cwd: string?, env: table?, stdin: string?}
+---@return string? what  a person has approved
+function M.before(ctx, argv, beside)
+  local what = irreversible.action(argv, beside)
+  dry_run.check_command(state_of.of(ctx).run, argv, what)
+  if what then ask_before(ctx, what, argv, beside) end
+  return what
+end
+
+--- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads,
+--- it is commands.
+---@param ctx moonlet.Ctx
+---@param job moonlet.Job
+---@param prompt string
+function M.before_agent(ctx, job, prompt)
+  if not job.argv then return end
+  local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
+  local beside = { cwd = job.call.cwd, env_names = job.call.env, stdin = made.stdin and prompt or nil, prose = true }
+  local what = irreversible.action(job.argv) or irreversible.action(made.argv, beside)
+  if what then ask_before(ctx, what, made.argv, beside) end
+end
+
+--- ctx:question{ text, options, show, timeout }: returns what a person answered.
+function M.question(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  record.check(call, question_fields, "ctx:question")
+  check_show(call.show)
+  for _, option in ipairs(call.options or {}) do
+    if type(option) ~= "string" then error(record.invalid("ctx:question: options are texts"), 0) end
+  end
+  task.check()
+  local item = { kind = "question", key = state_of.key(state, call.name or "question"), text = call.text,
+    options = call.options, show = call.show }
+  local bound = bind_shown(run, { "question", call.text, call.options or {}, call.show or "" })
+  item.shown = bound.shown
+  local step = run.begin_step(item.key, "question")
+  local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
+  if ok and not given.value then
+    ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
+  end
+  if not ok then
+    run.end_step(step, status_of(given), { error = given })
+    error(given, 0)
+  end
+  run.end_step(step, run.dry and "prepared" or "ok", {})
+  -- On record an option has no secret.
+  return given.option and (call.options or {})[given.option] or given.value
+end
+
+--- A step that writes in place was under way when its host died: what it did is for a person to see.
+--- Returns when the person wants it done again.
+function M.interrupted_writer(run, step, attempt, changed)
+  local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
+  local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
+    why = "it would find what it left behind", show = "since it began these changed:\n" .. changed,
+    -- The answer holds for the attempt: the person may well put the files in order first.
+    shown = shown { "again", step.key, attempt } }
+  local given = answer_of(run, item)
+  if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
+end
+
+--- A command that cannot be taken back was started, and nobody knows whether it has happened, or it is to
+--- be done once more. Returns when the person wants that.
+---@param run table
+---@param key string
+---@param attempt integer  the one that was started
+---@param argv string[]
+---@param how string       what is known of it
+function M.done_before(run, key, attempt, argv, how)
+  local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
+    text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),
+    why = "look whether it has happened; approve to do it again, reject to end the run",
+    shown = shown { "done before", key, attempt, argv } }
+  local given = answer_of(run, item)
+  if given.value ~= "approve" then
+    error({ kind = "rejected", at = key,
+      message = ("step %s was started before and is not done again"):format(key) }, 0)
+  end
+end
+
+return M

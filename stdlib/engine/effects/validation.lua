@@ -1,0 +1,247 @@
+--- ctx:validate and ctx:require: the host runs a command itself and records what came of it. What an
+--- agent says about its own work satisfies neither.
+local state_of = require "moonlet.engine.context.context"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local budget = require "moonlet.engine.budget.budget"
+local grants = require "moonlet.engine.context.grants"
+local gate = require "moonlet.engine.effects.gate"
+local once = require "moonlet.engine.effects.at_most_once"
+local command = require "moonlet.engine.runner.command"
+local artifacts = require "moonlet.engine.agent.sidecar"
+
+---@class moonlet.Validation
+---@field kind string
+---@field command string
+---@field status string        passed, failed or timeout
+---@field why string?          in words, when it did not pass
+---@field exit_code integer?
+---@field duration_ms integer
+---@field stdout string        the end of it
+---@field stderr string
+---@field dir string           where the whole output is
+
+local M = {}
+
+local minute = 60 * 1000
+local default_timeouts = {
+  typecheck = 3 * minute, lint = 3 * minute, test = 10 * minute, build = 10 * minute, custom = 5 * minute,
+}
+local kinds = { "typecheck", "lint", "test", "build", "custom" }
+local log_cap = 8 << 20
+local tail_cap = 4000
+
+local validate_fields = {
+  kind = "string", command = "any!", timeout = "duration", timeout_ms = "integer", cwd = "string",
+  env = "table", name = "string", required = "boolean",
+}
+local require_fields = {
+  command = "any!", exit_code = "integer", repetitions = "integer", artifacts = "list",
+  timeout = "duration", cwd = "string", env = "table", name = "string",
+}
+
+--- Operators that only a shell would understand, where quotes do not make them plain text.
+local function shell_operator(text)
+  local bare = text:gsub("\\.", ""):gsub("'[^']*'", ""):gsub('"[^"]*"', "")
+  local expanded = text:gsub("\\.", ""):gsub("'[^']*'", "")
+  return bare:match("[|&;<>`\n]+") or expanded:match("%$[%w_({]")
+end
+
+--- The words of a command that is given as text or as a list.
+local function words_of(given, verb)
+  if type(given) == "string" then
+    local operator = shell_operator(given)
+    if operator then
+      error(record.invalid(("%s: '%s' needs a shell, and none is involved"):format(verb,
+        core.text.printable(given, 200)), "say so: { \"sh\", \"-c\", " .. core.json.encode(given) .. " }"), 0)
+    end
+    given = command.split(given)
+  end
+  if type(given) ~= "table" or type(given[1]) ~= "string" or given[1] == "" then
+    error(record.invalid(verb .. " needs a command", 'write "test:npm test", or a list of words'), 0)
+  end
+  local argv = {}
+  for i, word in ipairs(given) do
+    if math.type(word) then word = tostring(word) end
+    if type(word) ~= "string" or word:find("\0", 1, true) then
+      error(record.invalid(("%s: word %d of the command is no text without NUL"):format(verb, i)), 0)
+    end
+    argv[i] = word
+  end
+  return argv
+end
+
+--- "test:npm test" -> test, "npm test". Other prefixes belong to the command: "make:all" is custom.
+---@param text string
+---@return string kind, string command
+function M.split_kind(text)
+  local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
+  if kind and default_timeouts[kind] then return kind, rest end
+  return "custom", text
+end
+
+local function limit_of(call, kind)
+  if call.timeout then return duration.ms(call.timeout, "timeout") end
+  if call.timeout_ms then
+    if call.timeout_ms < 1 then error(record.invalid("timeout_ms must be at least 1"), 0) end
+    return call.timeout_ms
+  end
+  return default_timeouts[kind]
+end
+
+local function tail(run, path)
+  local text = run.read_artifact(path, log_cap + 4096) or ""
+  if #text > tail_cap then text = "…" .. text:sub(-tail_cap):gsub("^[\128-\191]+", "") end
+  return core.text.clean(text)
+end
+
+--- Runs the command with its output on file.
+local function run_once(run, call, argv, text, key, kind, limit, start)
+  local dir = run.step_directory(key)
+  local exit = start {
+    step = key, argv = argv, env = run.child_environment(call.env), cwd = run.resolve_cwd(call.cwd),
+    stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
+    wall = limit, durable = true, own_group = true, redact = true,
+  }
+  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  local result = {
+    kind = kind, command = type(text) == "string" and text or table.concat(argv, " "), argv = argv,
+    dir = run.absolute(dir),
+    exit_code = exit.why == "exited" and exit.code or nil, duration_ms = exit.duration_ms,
+    stdout = tail(run, dir .. "/stdout.log"), stderr = tail(run, dir .. "/stderr.log"),
+  }
+  if exit.why == "not_started" then
+    result.status, result.why = "failed", exit.error.message
+  elseif exit.why == "wall" then
+    result.status, result.why = "timeout", "took longer than " .. duration.text(limit)
+  elseif exit.why == "exited" then
+    result.status = "ran"
+  elseif exit.why == "signalled" then
+    result.status, result.why = "failed", ("was ended by signal %d"):format(exit.signal)
+  else
+    error(exit.error or { kind = "lost", message = "the command was lost" }, 0)
+  end
+  return result
+end
+
+local function did_not_pass(result) return result.status ~= "passed" end
+
+--- Looks, as soon as the command is done, at the files that it was to leave: what they were then is on record.
+local function look_at_artifacts(run, paths, result)
+  local found, missing = core.json.array {}, {}
+  for _, path in ipairs(paths) do
+    local info = core.file.stat(run.home.root, path)
+    if info and info.type == "file" and info.size > 0 then
+      local text = core.file.load(run.home.root, path, 0)
+      found[#found + 1] = { path = path, bytes = info.size, sha256 = text and text.sha256 }
+    else
+      missing[#missing + 1] = path
+    end
+  end
+  result.artifacts = found
+  if #missing == 0 then return end
+  result.status = "failed"
+  result.missing = "there is no " .. core.text.printable(table.concat(missing, ", "), 400) .. " with anything in it"
+  result.why = result.missing
+end
+
+--- One run of a command as a step; it passes when it ends with the exit code `expected`, and has left the
+--- files `paths`.
+local function check(state, call, argv, text, key, kind, limit, expected, approved, paths)
+  local run = state.run
+  local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,
+    artifacts = paths }
+  local what = kind == "require" and "require" or "validate"
+  local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
+    settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
+  local result, step = run.step(key, what, nil, input, how, function(last, hash)
+    local result = budget.with(state.budget, { processes = 1 }, function()
+      return run_once(run, call, argv, text, key, kind, limit, function(child)
+        if approved then return once.run(run, key, last, hash, child) end
+        return core.process.run(child)
+      end)
+    end)
+    if result.status == "ran" then
+      result.status = result.exit_code == expected and "passed" or "failed"
+      if result.status == "failed" then
+        result.why = ("ended with exit code %d%s"):format(result.exit_code,
+          expected ~= 0 and (", not %d"):format(expected) or "")
+      end
+    end
+    if paths and result.status == "passed" then look_at_artifacts(run, paths, result) end
+    return result
+  end)
+  run.end_step(step, result.status == "passed" and "ok" or "failed", { exit_code = result.exit_code,
+    error = result.why and { kind = "failed", message = result.why } or nil })
+  return result
+end
+
+--- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test".
+--- Gives { kind, command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr,
+--- dir }. A required one that failed last makes the verdict `blocked`.
+function M.validate(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  if type(call) == "string" then call = { command = call } end
+  record.check(call, validate_fields, "ctx:validate")
+  local kind, text = call.kind, call.command
+  if not kind and type(text) == "string" then kind, text = M.split_kind(text) end
+  kind = kind or "custom"
+  if not default_timeouts[kind] then
+    error(record.invalid(("ctx:validate knows no kind '%s'"):format(core.text.printable(kind, 60)),
+      record.suggest(kind, kinds)), 0)
+  end
+  local argv = words_of(text, "ctx:validate")
+  grants.check_program(run.grants, argv[1])
+  local approved = gate.before(ctx, argv, call)
+  local key = state_of.key(state, call.name or "validate-" .. kind)
+  local result = check(state, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
+  run.note_validation(key, result, call.required ~= false)
+  return result
+end
+
+local function checked_paths(paths)
+  for _, path in ipairs(paths or {}) do
+    if type(path) ~= "string" then error(record.invalid("ctx:require: artifacts are paths"), 0) end
+  end
+  return paths
+end
+
+--- ctx:require{ command, exit_code, repetitions, artifacts }: the command must end with `exit_code`
+--- (0) each of `repetitions` (1) times, and leave the artifacts, none of them empty. Gives { runs,
+--- artifacts }; raises when it did not, and then the verdict is `blocked` whoever catches it.
+function M.require(ctx, call)
+  local state = state_of.of(ctx)
+  local run = state.run
+  record.check(call, require_fields, "ctx:require")
+  local repetitions, expected = call.repetitions or 1, call.exit_code or 0
+  if repetitions < 1 or repetitions > 1000 then
+    error(record.invalid("ctx:require: repetitions are 1 to 1000"), 0)
+  end
+  local argv = words_of(call.command, "ctx:require")
+  grants.check_program(run.grants, argv[1])
+  local approved = gate.before(ctx, argv, call)
+  local limit = limit_of(call, "custom")
+  local key = state_of.key(state, call.name or "require")
+  local paths = checked_paths(call.artifacts)
+  local runs, why = {}, nil
+  for i = 1, repetitions do
+    local own_key = repetitions == 1 and key or key .. "/" .. i
+    runs[i] = check(state, call, argv, call.command, own_key, "require", limit, expected, approved,
+      i == repetitions and paths or nil)
+    if runs[i].status ~= "passed" then
+      why = runs[i].missing or ("'%s' %s (run %d of %d)"):format(runs[i].command, runs[i].why, i, repetitions)
+      break
+    end
+  end
+  local last = runs[#runs]
+  run.note_validation(key, { kind = "require", command = last.command, exit_code = last.exit_code,
+    duration_ms = last.duration_ms, status = why and "failed" or "passed", why = why }, true)
+  if why then
+    error({ kind = "failed", blocked = true, message = "required evidence is missing: " .. why,
+      hint = "read " .. last.dir }, 0)
+  end
+  return { runs = runs, artifacts = last.artifacts or core.json.array {} }
+end
+
+return M

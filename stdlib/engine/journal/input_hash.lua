@@ -1,0 +1,224 @@
+--- Whether something is what it was, whatever the environment has by now. Of an input, or of what was observed,
+--- a record has no secret; the script of a resumed run may hold a secret where the first one held its name, or the
+--- reverse, for secrets come and go with the environment.
+---
+--- An input has two hashes: `h` of it with the names in place of the secrets that are known, and `raw`, which is keyed,
+--- of all of it; that is on record where it is another text. It is the same input where one of them fits, with
+--- the secrets of then or those of now:
+---   secrets were added    what was recorded as it was, has the hash of all of it
+---   secrets were removed  what is given by the script has the same keyed hash; what comes from the record has
+---                         the names already
+---   secrets are others    the same names stand in their place
+--- What is not kept of an observed text (unkept.lua) counts like a secret of the environment: what is on record in its
+--- place is its name.
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local journal_record = require "moonlet.engine.journal.records"
+local unkept = require "moonlet.engine.journal.redactions"
+local values = require "moonlet.engine.journal.values"
+
+local M = {}
+
+local function digest(text) return core.text.sha256(text):sub(1, 32) end
+
+--- As JSON. It can only say that a byte is none of UTF-8, not which one: then the bytes are packed.
+local function encode(input)
+  local text = core.json.encode_record(input)
+  return text:find("\u{FFFD}", 1, true) and values.text(input) or text
+end
+
+--- The input as text, as `hide` shows what of it counts by its hash.
+local function text_of(input, hide)
+  if not input.stdin then return encode(input) end
+  local copy = {}
+  for name, value in pairs(input) do copy[name] = value end
+  copy.stdin = core.text.sha256(hide and (hide(input.stdin)) or input.stdin)
+  return encode(copy)
+end
+
+--- As it was hashed before there were keys.
+local function digest_of_old(input)
+  if type(input.prompt) ~= "string" then return nil end
+  local copy = {}
+  for name, value in pairs(input) do copy[name] = value end
+  copy.prompt = core.secret.hide(input.prompt)
+  return digest(text_of(copy))
+end
+
+--- A text without the secrets that are known, and without what is not kept of what was observed.
+---@param journal moonlet.Journal
+---@param text string
+---@return string
+function M.hidden(journal, text)
+  if journal.unkept[1] then text = unkept.hide(journal.unkept, text) end
+  return (core.secret.hide(text))
+end
+
+--- The same of the JSON of something.
+function M.hidden_json(journal, text)
+  if journal.unkept[1] then text = unkept.hide(journal.unkept, text, true) end
+  return (core.secret.hide(text))
+end
+
+--- The hash of an input: where a record has the same input, the one that it has there. What else is to be recorded
+--- beside it is noted in the journal.
+---@param journal moonlet.Journal
+---@param input table
+---@param first table?   records that may have it: { h, raw? }
+---@param second table?
+---@return string
+function M.of(journal, input, first, second)
+  local all = text_of(input)
+  local known = core.secret.hide(text_of(input, core.secret.hide))
+  local shown = known
+  if journal.unkept[1] then
+    local function hide(text) return M.hidden(journal, text) end
+    shown = M.hidden_json(journal, text_of(input, hide))
+  end
+  local hash = digest(shown)
+  local keyed = shown ~= all and values.keyed(all) or nil
+  local plain = shown ~= all and digest(all) or nil
+  local old = shown ~= all and digest_of_old(input) or nil
+  local function is_same(item)
+    if item.h == hash or item.h == plain or item.h == old then return true end
+    if shown ~= known and item.h == digest(known) then return true end
+    return item.raw ~= nil and item.raw == (keyed or values.keyed(all))
+  end
+  for i = 1, 2 do
+    local item = i == 1 and first or i == 2 and second
+    if item and is_same(item) then
+      journal.raws[item.h] = item.raw or keyed
+      return item.h
+    end
+  end
+  journal.raws[hash] = keyed
+  return hash
+end
+
+--- The first that stands for no other name yet.
+local function stand_in(journal, told)
+  local name, number = told, 1
+  while journal.stand_ins.taken[name] do
+    number = number + 1
+    name = ("%s~%d"):format(told, number)
+  end
+  return name
+end
+
+--- A name as it stands in keys, and so in all that is named by them: without secrets. What stands for one is on record
+--- with its keyed hash, and stands for it whatever the environment has by then.
+---@param journal moonlet.Journal
+---@param name string
+---@return string
+function M.name(journal, name)
+  local names = journal.stand_ins
+  local told = names.told[name]
+  if told then return told end
+  told = core.secret.hide(name)
+  if told == name and not next(names.on_record) then return name end
+  local keyed = values.keyed(name)
+  local own = names.on_record[keyed]
+  if not own and told ~= name then
+    own = stand_in(journal, told)
+    names.on_record[keyed], names.taken[own] = own, true
+    host_failure.call(core.journal.note, core.json.encode_record { t = "name", n = own, raw = keyed })
+  end
+  names.told[name] = own or name
+  return names.told[name]
+end
+
+--- What has to be known of the fields of a record to have the secrets in them again; nil where there are none.
+---@param record table
+---@param fields string[]
+---@return table<string, {places: integer[], whole: string}>?
+function M.places(record, fields)
+  local found
+  for _, name in ipairs(fields) do
+    local text = record[name] ~= nil and core.json.encode_record(record[name])
+    local places = text and select(2, core.secret.hide(text))
+    if places then
+      found = found or {}
+      found[name] = { places = core.json.array(places), whole = values.keyed(text) }
+    end
+  end
+  return found
+end
+
+--- A record with the secrets in its fields again, those that are known; a copy where there are any.
+---@param record table
+---@param key string?  of the run, where that is not the one that is being driven
+---@return table record
+---@return string[] lost  fields that have the names of secrets in place of them
+function M.with_secrets(record, key)
+  local copy, lost = {}, {}
+  if type(record.places) ~= "table" or record.places == core.json.null then return record, lost end
+  for name, value in pairs(record) do copy[name] = value end
+  for name, told in pairs(record.places) do
+    local text = type(told) == "table" and type(told.places) == "table" and record[name] ~= nil
+      and core.secret.restore(core.json.encode_record(record[name]), told.places)
+    if text and values.keyed(text, key) == told.whole then
+      copy[name] = core.json.decode_record(text)
+    else
+      lost[#lost + 1] = name
+    end
+  end
+  return copy, lost
+end
+
+--- The stand-ins of a journal.
+function M.stand_ins() return { told = {}, on_record = {}, taken = {}, clear = {} } end
+
+local function is_on_record(journal, key)
+  return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
+end
+
+--- The key that a step has on record: where a name in it was none of a secret yet, that is the name itself.
+---@param journal moonlet.Journal
+---@param key string
+---@return string
+function M.key(journal, key)
+  if not journal.resumed or is_on_record(journal, key) then return key end
+  local clear = key:gsub("[^/#]+", journal.stand_ins.clear)
+  return is_on_record(journal, clear) and clear or key
+end
+
+--- Takes in a record of one.
+---@param journal moonlet.Journal
+---@param item table
+function M.read_name(journal, item)
+  journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.n] = item.n, true
+end
+
+--- What a record is to hold of a value, in its fields `v`, `whole` and `places`.
+---@param journal moonlet.Journal
+---@param item table
+---@param value any
+---@param kept any         what of the value may be kept
+---@param durable boolean
+function M.put(journal, item, value, kept, durable)
+  local places
+  if kept ~= value then unkept.learn(journal.unkept, value, kept) end
+  item.v, places = values.put(kept, durable)
+  if kept == value and not places then return end
+  item.whole = values.keyed(values.text(value))
+  -- What was left out of it cannot be put in again.
+  item.places = kept == value and places or nil
+end
+
+--- What was observed once more, and is what it was.
+---@param journal moonlet.Journal
+---@param value any
+---@param kept any   what of it is on record
+function M.seen(journal, value, kept) unkept.learn(journal.unkept, value, kept) end
+
+--- The value of a record whose secrets are known: nil where they are not, or are others by now.
+---@param item table
+---@return any
+function M.restored(item)
+  if not item.places then return nil end
+  local text = values.stored_text(journal_record.stored(item, "v"))
+  local all = text and core.secret.restore(text, item.places)
+  if not all or values.keyed(all) ~= item.whole then return nil end
+  return values.read(all)
+end
+
+return M

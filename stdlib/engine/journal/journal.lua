@@ -1,0 +1,599 @@
+--- The journal of a run as its steps see it: what is on record is delivered again, in the order in
+--- which it happened; what is not is done, and put on record before the script hears of it.
+---
+--- Records, in the order of the file:
+---   drive    a host begins to drive the run; with retry it does again what had failed, with fresh what was observed
+---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
+---            not be started a second time unless a person wants it, with root it has the sidecar itself
+---   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
+---   spent    the last attempt of the step k has come to nothing, and the run parks; with repair what it was to
+---            repair stands, and the next one repairs that
+---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
+---            notes has what of it counts for the verdict
+---   fact     something that was observed: k, h, v
+---            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
+---            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
+---   timeout  the scope k took too long
+---   answer   what a person answered to the gate or question k, bound to the hash of what was shown; places has
+---            where secrets of the environment stood in it
+---   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
+---   name     what stands in keys for a name with secrets: n, and raw, the keyed hash of the name
+---   alive    the step k is still under way
+---   over     the run has come to a verdict
+---   decision what a person or a main agent made of the result so far; no step hears of it
+--- With ms: for how long the run had been driven by then, in milliseconds.
+local beat = require "moonlet.engine.journal.heartbeat"
+local endings = require "moonlet.engine.journal.finalizer_journal"
+local history = require "moonlet.engine.journal.past_spend"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local identity = require "moonlet.engine.journal.input_hash"
+local journal_record = require "moonlet.engine.journal.records"
+local unkept = require "moonlet.engine.journal.redactions"
+local values = require "moonlet.engine.journal.values"
+local verdict = require "moonlet.engine.run.verdict"
+local task = core.task
+
+local M = {}
+
+local function put_on_record(...) return host_failure.call(core.journal.append, ...) end
+
+--- Verdicts after which a resumed run tries again what had failed.
+local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
+
+local longest_cancelled_ms = 10 * 1000
+
+--- Steps that cost something.
+local paid = { agent = true }
+
+--- Errors that say something about the run, not about the step.
+local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
+
+--- How names stand in the keys of a run that begins now (engine/context/context.lua).
+M.names = "escaped"
+
+---@class moonlet.Journal
+---@field resumed boolean
+---@field ends table<string, table>      key -> its end record
+---@field begins table<string, table>    key -> the begin record of its last attempt
+---@field ended table<string, integer>   key -> its last attempt when it ended, whatever is made of that
+---@field failures table<string, true>   keys of the ends that a host which retries is not to hear of
+---@field frontier integer               the order of the last record of a step
+---@field fresh boolean                  what was observed is to be observed again
+---@field facts table<string, table>
+---@field timeouts table<string, table>
+---@field scopes table<string, moonlet.ScopeTime>
+---@field answers table<string, table>
+---@field root_key string?               the agent call that has the sidecar itself
+---@field attempts table<string, table[]>  key -> what its attempts came to
+---@field history moonlet.History        what earlier hosts have spent
+---@field verdict string?                when it was over last, and nobody has driven it since
+---@field decided string?                what a person or a main agent made of an earlier result
+---@field retry boolean?                 this host does again what had failed
+---@field records table<string, boolean> hashes of what run.json was
+---@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field cleanups table<string, string[]>  key of an ending -> the steps begun below it
+---@field plain_names boolean?           it began when names went into keys as they are
+---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
+---@field is_keyed boolean?               a record needs the key of the run
+---@field stand_ins table                 what stands in keys for names with secrets
+---@field unkept moonlet.Unkept            what is not on record of what was observed
+
+---@class moonlet.ScopeTime   of a scope that has not come to a good end
+---@field used integer     milliseconds that it took until it failed
+---@field since integer?   when it began that has not ended, on the clock of the run
+
+local function forget_failures(journal, last)
+  for key in pairs(journal.failures) do journal.ends[key] = nil end
+  journal.failures, journal.timeouts = {}, {}
+  -- A run that waits for a quota has not ended: a clean-up in which it does goes on there.
+  if last ~= "quota" then endings.forget(journal.endings) end
+end
+
+--- The world is looked at anew; what agents answered, and what was done once, stays.
+local function forget_observed(journal)
+  journal.facts, journal.timeouts = {}, {}
+  endings.forget(journal.endings, true)
+  for key, item in pairs(journal.ends) do
+    if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
+  end
+end
+
+local function note_begin(journal, item)
+  if not journal.begins[item.k] then endings.begin(journal.cleanups, item.k) end
+  journal.begins[item.k] = item
+end
+
+local apply = {
+  drive = function(journal, item)
+    local last = journal.verdict
+    journal.resumed, journal.verdict = true, nil
+    if item.fresh then forget_observed(journal) end
+    if item.names ~= M.names then journal.plain_names = true end
+    if type(item.record) == "string" then journal.records[item.record] = true end
+    if item.retry then forget_failures(journal, last) end
+  end,
+  begin = function(journal, item)
+    note_begin(journal, item)
+    if item.root then journal.root_key = item.k end
+  end,
+  fact = function(journal, item) journal.facts[item.k] = item end,
+  timeout = function(journal, item) journal.timeouts[item.k] = item end,
+  answer = function(journal, item) journal.answers[item.k] = identity.with_secrets(item) end,
+  over = function(journal, item)
+    journal.verdict = item.verdict
+    if type(item.record) == "string" then journal.records[item.record] = true end
+  end,
+  scope = function(journal, item)
+    local time = journal.scopes[item.k] or { used = 0 }
+    if item.s then time.used = time.used + math.max(0, item.ms - (time.since or item.ms)) end
+    time.since = not item.s and (time.since or item.ms) or nil
+    journal.scopes[item.k] = item.s ~= "ok" and time or nil
+  end,
+  name = identity.read_name,
+  decision = function(journal, item) journal.decided = item.decision end,
+  alive = function() end,
+}
+--- What came of the last attempt is known and dealt with: another one would be a new one.
+local function spend(journal, key, repair)
+  local last = journal.begins[key]
+  if last then last.spent, last.repairs = true, repair end
+end
+
+--- How an attempt ended that says nothing of the agent: what was to be paid is not paid, or is in the log.
+local unsettled = { lost = true, cancelled = true, not_started = true }
+
+--- Whether the last attempt is known to have failed by itself. Where it was the host that failed, before its
+--- answer was on record, or the keeper, before it had told, a resumed run looks at what the attempt has left.
+local function has_failed(journal, key)
+  local last = journal.begins[key]
+  for _, entry in ipairs(last and journal.attempts[key] or {}) do
+    if entry.number == last.a and entry.status ~= "ok" and entry.class ~= "lost" and not unsettled[entry.why] then
+      return true
+    end
+  end
+  return false
+end
+
+apply["end"] = function(journal, item)
+  journal.ended[item.k] = journal.begins[item.k] and journal.begins[item.k].a or 0
+  journal.ends[item.k] = item
+  journal.failures[item.k] = (item.s ~= "ok" or item.again) and true or nil
+  if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end
+end
+apply.attempt = function(journal, item)
+  local list = journal.attempts[item.k] or {}
+  journal.attempts[item.k] = list
+  local last = list[#list]
+  -- Its host died before it could tell what the attempt came to: it is told once more.
+  list[last and item.v.taken_over and last.number == item.v.number and #list or #list + 1] = item.v
+end
+apply.spent = function(journal, item) spend(journal, item.k, item.repair) end
+
+--- What a script has had done: what it observed before that, it has gone by.
+local done_by_steps = { begin = true, attempt = true, ["end"] = true }
+
+--- Whether a record has a hash that only the key of the run tells something of.
+local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
+
+--- Reads what is on record about the current run.
+---@param fresh boolean?  forget what was observed; answers of agents and people stay
+---@param ended boolean?  somebody has been told what the run had come to
+---@return moonlet.Journal
+function M.open(fresh, ended)
+  local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
+    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
+    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {}, cleanups = {} }
+  local records = core.journal.open()
+  core.journal.collect(false)
+  local ok, err = pcall(function()
+    for order, record, unread in records do
+      local item = journal_record.check(record, order, unread)
+      apply[item.t](journal, item)
+      if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
+      if done_by_steps[item.t] then journal.frontier = order end
+      endings.read(journal.endings, item)
+      journal.history:read(item)
+    end
+  end)
+  core.journal.collect(true)
+  if not ok then error(err, 0) end
+  journal.history:close()
+  -- A host that was killed before it told of a degraded run has only that left to do. The next one, if it
+  -- is asked, tries again what was lost.
+  if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
+    journal.retry = true
+    forget_failures(journal, journal.verdict)
+  end
+  if fresh then forget_observed(journal) end
+  return journal
+end
+
+--- Appends a record and waits until it is on the disk.
+---@param item table
+function M.append(item)
+  put_on_record(core.json.encode_record(item), true)
+end
+
+--- Appends a record that reaches the disk with the next one that is waited for, at the latest: a
+--- host that dies before has told nobody of anything that follows from it.
+---@param item table
+function M.note(item)
+  core.journal.note(core.json.encode_record(item))
+end
+
+local longest_told = 4096
+
+--- What people are told of an error; what was raised is beside it, and may be long.
+local function error_of(err)
+  if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_told) } end
+  local kept = {}
+  for _, key in ipairs { "kind", "message", "hint", "at", "blocked" } do
+    local value = rawget(err, key)
+    if type(value) == "string" then value = core.text.cut(value, longest_told) end
+    if type(value) == "string" or type(value) == "boolean" then kept[key] = value end
+  end
+  return kept
+end
+
+local deepest_error = 16
+
+--- What JSON can say of something that was raised: the rest a script could not hear again.
+local function plain_of(value, depth)
+  local kind = type(value)
+  if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
+  if value == core.json.null then return value end
+  if kind == "number" then return value == value and math.abs(value) < math.huge and value or nil end
+  if kind ~= "table" or depth > deepest_error then return nil end
+  local is_list = core.json.is_array(value) or rawlen(value) > 0
+  local copy = is_list and core.json.array {} or {}
+  for key, item in next, value do
+    if math.type(key) == "integer" == is_list and (is_list or type(key) == "string") then
+      copy[is_list and #copy + 1 or key] = plain_of(item, depth + 1)
+    end
+  end
+  return copy
+end
+
+--- An error that prints as its message, whether it is raised for the first time or told again.
+local function printing(value)
+  local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
+  return is_error and task.as_error(value) or value
+end
+
+--- Puts into the record of an end what was raised, and gives it as it will be raised when it is told again.
+local function put_error(item, err, durable)
+  local plain = plain_of(err, 1)
+  if plain == nil then plain = tostring(err) end
+  item.e, item.x = error_of(plain), values.put(plain, durable)
+  return printing(plain)
+end
+
+--- What a step raised. Records of before have what people are told alone.
+local function raised(item)
+  local stored = journal_record.stored(item, "x")
+  local plain = stored ~= nil and values.get(stored)
+  if plain == nil or plain == false and stored ~= false then plain = item.e end
+  return printing(plain)
+end
+
+--- Waits for the turn of what came to its end because it was cancelled: by then it is again.
+local function wait_cancelled(order)
+  local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
+  local ok, err = pcall(task.wait_turn, order)
+  task.wait_scope(shield)
+  task.close_scope(shield)
+  if not ok then error(err, 0) end
+end
+
+---@class moonlet.Private        an observation that can be made again, and of which not all may be kept
+---@field clean fun(value: any): any  the same value where all of it may be kept
+---@field again fun(): any            makes it again
+
+--- Adds to a record what it holds of a value.
+local function put(journal, item, value, private, durable)
+  identity.put(journal, item, value, private and private.clean(value) or value, durable)
+  return item
+end
+
+local function tell_changed(run, item)
+  run.emit("log", { step = item.k, text = item.places
+    and "it held a secret that the environment does not have any more: what is on record is taken, with its name only"
+    or "it held what looks like a secret, which is not kept, and it is not the same any more: what is on record is "
+      .. "taken, without the secret" })
+end
+
+--- Says that something is done again for want of its value: the file is not there, or is another one.
+local function tell_lost(run, key, stored)
+  local name = type(stored) == "table" and stored["$value"]
+  if not name then return end
+  run.emit("warning", { step = key, text = ("what is on record of it is missing or damaged (runs/%s/values/%s): "
+    .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
+end
+
+--- What was observed when the record was made, if its secrets are known, or it can still be observed; else nil.
+local function whole(journal, item, private)
+  local value = identity.restored(item)
+  if value ~= nil then return value end
+  local ok, again = false, nil
+  if private then
+    -- Others do not hear of what came later meanwhile.
+    task.hold_turn(item.order)
+    ok, again = pcall(private.again)
+    task.release_turn(item.order)
+  end
+  if not ok or not values.is(again, item.whole) then return nil end
+  identity.seen(journal, again, private.clean(again))
+  return again
+end
+
+--- What is on record of the step, delivered in its turn. Gives "ok" and the value; raises what it
+--- raised; nothing when it must be done (again).
+local function replayed(run, key, hash, private)
+  local journal = run.journal
+  local item = journal.ends[key]
+  if not item then return nil end
+  if item.h ~= hash then return nil end
+  if item.s == "cancelled" then
+    wait_cancelled(item.order)
+    if task.pending_error() ~= nil then error(raised(item), 0) end
+    return nil
+  end
+  local all = item.whole and whole(journal, item, private)
+  task.wait_turn(item.order)
+  if type(item.notes) == "table" then verdict.tell(run, key, item.notes) end
+  if item.s == "failed" then error(raised(item), 0) end
+  local value = all
+  local stored = journal_record.stored(item, "v")
+  if value == nil then value = values.get(stored) end
+  if value == nil and paid[item.verb] then
+    local file = ("runs/%s/values/%s"):format(run.id, item.v["$value"])
+    error(host_failure.mark { kind = "failed", at = run.absolute(file),
+      message = ("the answer of step %s is missing or damaged"):format(key),
+      hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
+  end
+  if value == nil then
+    tell_lost(run, key, stored)
+    return nil
+  end
+  if item.whole and all == nil then tell_changed(run, item) end
+  return "ok", value
+end
+
+--- Says why a step is done again though it had been begun, or done: unless that was said by the host that
+--- began it with this input.
+local function tell_new_input(run, key, hash)
+  local last, item = run.journal.begins[key], run.journal.ends[key]
+  if last and last.h == hash or not (last or item and item.h ~= hash) then return end
+  run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
+end
+
+--- An attempt that was under way with another input is dealt with first: it may still run, its step is to
+--- use the same folder, and what it used is to be on record.
+local function settle_earlier(run, key, hash, settle)
+  local last = run.journal.begins[key]
+  if not settle or not last or last.spent or last.h == hash then return end
+  settle(last)
+  M.spent(run, key)
+end
+
+--- Whether a budget or a provider refused something by now: what came of it is not the last word.
+local function refused(run)
+  return run.quota_error ~= nil or run.own_budget ~= nil and run.own_budget.refused ~= nil
+end
+
+---@class moonlet.StepOptions
+---@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
+---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
+---@field private moonlet.Private?  what of the value is not to be kept
+---@field notes (fun(): table?, boolean)?  what of it counts for the verdict, and whether a later resume does it again
+---@field tells boolean?  in a run that is only to be cleaned up `live` tells what else is known, and ends the run then
+---@field once boolean?  it must not happen a second time because somebody wants to see the world anew
+---@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
+
+--- Does a step, or hears what it came to.
+---@param run table           without a journal nothing is put on record
+---@param key string
+---@param input table          what it depends on; the same input is the same step
+---@param options moonlet.StepOptions
+---@param live fun(last: table?): table   does it; `last` is the begin of its last attempt,
+---                                       which has no end or is `spent`
+---@return table value         a JSON value
+---@return boolean cached
+function M.step(run, key, input, options, live)
+  local journal = run.journal
+  if not journal then return live(nil, ""), false end
+  local hash = identity.of(journal, input, journal.ends[key], journal.begins[key])
+  settle_earlier(run, key, hash, options.settle)
+  local how, value = replayed(run, key, hash, options.private)
+  if how then return value, true end
+  tell_new_input(run, key, hash)
+  -- Others may still hear of something that ends this one before it starts.
+  if journal.resumed then task.wait_turn() end
+  if run.cancels and not options.tells then run.end_cancelled() end
+  -- A body that is only gone through for its clean-up does not go on.
+  if not run.cancels then endings.touch(journal.endings, key) end
+  local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
+  if gone[1] then run.settle_cleanups(gone) end
+  if options.notes then verdict.begin(run, key) end
+  -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
+  local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
+  local notes, again
+  if options.notes then notes, again = options.notes() end
+  if ok then
+    local item = put(journal, { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash],
+      verb = input.verb, s = "ok", once = options.once, notes = notes,
+      again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
+      result, options.private, options.paid)
+    put_on_record(core.json.encode_record(item), options.paid or false)
+    return result, false
+  end
+  local kind = type(result) == "table" and rawget(result, "kind") or "failed"
+  if not of_the_run[kind] and not host_failure.is(result) then
+    local cancelled = task.pending_error() ~= nil
+    local item = { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
+      s = cancelled and "cancelled" or "failed", notes = notes }
+    result = put_error(item, result, options.paid)
+    put_on_record(core.json.encode_record(item), options.paid or false)
+  end
+  error(result, 0)
+end
+
+--- Whether the last attempt of a step that has ended was answered, and only what was made of that failed: its merge did
+--- not fit. A resumed run takes it up.
+local function is_kept(journal, key)
+  local last = journal.begins[key]
+  for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
+    if entry.number == last.a and entry.status == "ok" then return true end
+  end
+  return false
+end
+
+--- The step that an agent of a clean-up is already: its body has ended before, and there the same agent was asked the
+--- same. What was paid for then is not paid for again.
+---@param run table
+---@param key string
+---@param input_at fun(key: string): table  what it depends on, at that step
+---@return string key  its own one where there is none
+function M.paid_before(run, key, input_at)
+  local journal = run.journal
+  if not journal or journal.begins[key] then return key end
+  for _, twin in ipairs(endings.twins(journal, key)) do
+    local begun, ended = journal.begins[twin], journal.ends[twin]
+    local is_open = not begun.spent and journal.ended[twin] ~= begun.a or is_kept(journal, twin)
+    if not run.step_keys[twin] and (is_open or ended and ended.s == "ok") then
+      local hash = identity.of(journal, input_at(twin), ended, begun)
+      if hash == (ended and ended.s == "ok" and ended or begun).h then return twin end
+    end
+  end
+  return key
+end
+
+--- Records that an attempt of a paid step is about to start. On the disk when this returns.
+---@param run table
+---@param key string
+---@param attempt integer
+---@param hash string
+---@param more table?  further fields
+function M.begin(run, key, attempt, hash, more)
+  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash, raw = run.journal.raws[hash] }
+  for name, value in pairs(more or {}) do item[name] = value end
+  note_begin(run.journal, item)
+  M.append(item)
+end
+
+--- The attempts of a step that are on record.
+---@param run table
+---@param key string
+---@return table[]
+function M.attempts(run, key)
+  return { table.unpack(run.journal.attempts[key] or {}) }
+end
+
+--- Records what an attempt came to.
+---@param run table
+---@param key string
+---@param entry table
+function M.attempt(run, key, entry)
+  apply.attempt(run.journal, { k = key, v = entry })
+  M.note { t = "attempt", ms = beat.now(run), k = key, v = entry }
+end
+
+--- Records that the last attempt of a step has come to nothing, though the step is not over.
+---@param run table
+---@param key string
+---@param repair boolean?  it was to repair another one, whose work stands
+function M.spent(run, key, repair)
+  spend(run.journal, key, repair)
+  M.append { t = "spent", k = key, repair = repair }
+end
+
+--- Records what a person answered.
+---@param run table
+---@param item table
+function M.answer(run, item)
+  run.journal.answers[item.k] = item
+  local kept = { places = identity.places(item, { "value", "note", "by" }) }
+  for name, value in pairs(item) do kept[name] = value end
+  M.append(kept)
+end
+
+--- Something that is observed without waiting: a clock, a file, chance. Observed once.
+---@param run table
+---@param key string
+---@param input table
+---@param observe fun(): any  gives a JSON value
+---@param clean (fun(value: any): any)?  what may be kept of it
+---@return any
+function M.fact(run, key, input, observe, clean)
+  if not run.journal then return observe() end
+  local journal = run.journal
+  local item = journal.facts[key]
+  local hash = identity.of(journal, input, item)
+  local value
+  if item and item.h == hash then
+    if item.whole then
+      value = identity.restored(item)
+      if value ~= nil then return value end
+      value = observe()
+      if values.is(value, item.whole) then
+        if clean then identity.seen(journal, value, clean(value)) end
+        return value
+      end
+      tell_changed(run, item)
+    end
+    local stored = journal_record.stored(item, "v")
+    value = values.get(stored)
+    if value ~= nil then return value end
+    tell_lost(run, key, stored)
+  end
+  value = observe()
+  if not run.cancels then endings.touch(run.journal.endings, key) end
+  M.note(put(journal, { t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean },
+    false))
+  return value
+end
+
+--- Reads a budget: what a script saw before it went on is told again. What it saw last is looked at anew, for
+--- somebody may have given more since.
+---@param run table
+---@param key string
+---@param observe fun(): table
+---@return table
+function M.reading(run, key, observe)
+  local journal = run.journal
+  local item = journal and journal.facts[key]
+  if item and item.order > journal.frontier then journal.facts[key] = nil end
+  return M.fact(run, key, { verb = "budget" }, observe)
+end
+
+--- Records that a scope begins whose time on the wall is limited.
+---@param run table
+---@param path string
+---@return integer used_ms  what of it earlier hosts have used
+function M.scope_begins(run, path)
+  local journal = run.journal
+  if not journal then return 0 end
+  local time = journal.scopes[path] or { used = 0 }
+  local used = time.used + (time.since and math.max(0, run.driven_before - time.since) or 0)
+  M.note { t = "scope", k = path, ms = beat.now(run) }
+  return used
+end
+
+--- Records that it has ended. What it used counts when it is tried again, or goes on after it was parked.
+---@param run table
+---@param path string
+---@param ok boolean
+function M.scope_ends(run, path, ok)
+  if not run.journal then return end
+  M.note { t = "scope", k = path, ms = beat.now(run), s = ok and "ok" or "failed" }
+end
+
+--- The recorded end of a scope that took too long: { order, e }.
+---@param run table
+---@param path string
+---@return table?
+function M.timeout(run, path)
+  return run.journal and run.journal.timeouts[path]
+end
+
+return M

@@ -1,0 +1,237 @@
+--- What hosts before this one have spent on the run, by the records of its journal: every attempt that was begun,
+--- also those that failed, were cancelled or lie within a step that is only told again, and every program. It is
+--- known before the run is driven on, so that no budget forgets it; a script sees it grow as the story is told.
+local budget = require "moonlet.engine.budget.budget"
+
+local M = {}
+
+---@class moonlet.Charge
+---@field number integer?
+---@field hash string?       of the input of the step
+---@field amounts table<string, number>  what it used; as long as that is not known, what was reserved for it
+---@field entry table?       what the attempt came to
+---@field runner string?
+---@field model string?
+
+---@class moonlet.History
+---@field charges table<string, moonlet.Charge[]>  by the key of the step
+---@field ends table<string, table>   key -> how its step ended last
+---@field driven integer              milliseconds for which hosts have driven the run
+---@field over boolean                the story is told: something is done that is not on record
+---@field private keys string[]           those with charges or programs, in the order of the journal
+---@field private programs table<string, integer>  key -> how many programs its step has run
+---@field private once table<string, integer>      key -> the last attempt of a command that is done once
+---@field private told table<string, boolean>      keys that the story has come to
+---@field private sums table<string, table>        path -> { total, told }: of those that somebody asked for
+---@field private nested boolean?                   somebody asked for another path than the run's own
+---@field private inner table<string, string|string[]>  path -> the keys below it
+local History = {}
+History.__index = History
+
+local kinds = { "agents", "processes", "tokens", "usd" }
+
+--- Verbs of steps that are one program each: ctx:exec, ctx:validate of every kind, ctx:require.
+local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true, custom = true,
+  require = true }
+
+---@return moonlet.History
+function M.new()
+  return setmetatable({ charges = {}, ends = {}, driven = 0, over = false, keys = {}, programs = {}, once = {},
+    told = {}, sums = {}, inner = {} }, History)
+end
+
+--- Amounts as a record has them; what is none is left out.
+local function amounts_of(given)
+  local amounts = {}
+  for _, kind in ipairs(kinds) do
+    local amount = type(given) == "table" and given[kind]
+    if math.type(amount) and amount >= 0 and amount < math.huge then amounts[kind] = math.min(amount, budget.most) end
+  end
+  return amounts
+end
+
+--- Calls fn(path, …) for each path around the key of a step, the outermost first, but the run's own.
+---@param key string
+---@param fn fun(path: string, ...: any)
+function M.each_around(key, fn, ...)
+  local at = key:find("/", 1, true)
+  while at do
+    fn(key:sub(1, at - 1), ...)
+    at = key:find("/", at + 1, true)
+  end
+end
+
+local function note_key(history, key)
+  if not history.charges[key] and not history.programs[key] then history.keys[#history.keys + 1] = key end
+end
+
+local function note_program(history, key)
+  note_key(history, key)
+  history.programs[key] = (history.programs[key] or 0) + 1
+end
+
+local function charge_of(history, key)
+  local list = history.charges[key]
+  if not list then
+    note_key(history, key)
+    list = {}
+    history.charges[key] = list
+  end
+  return list
+end
+
+local function find(list, number)
+  for i = #list, 1, -1 do
+    if list[i].number == number then return list[i] end
+  end
+end
+
+local readers = {
+  begin = function(history, item)
+    history.once[item.k] = item.once and item.a or nil
+    if item.once then return end -- a command: its end counts
+    local list = charge_of(history, item.k)
+    local charge = find(list, item.a)
+    -- The intent may be on record twice where nothing was started in between.
+    if not charge or charge.entry or charge.hash ~= item.h then
+      charge = { number = item.a, hash = item.h }
+      list[#list + 1] = charge
+    end
+    charge.amounts = amounts_of(item.need or { agents = 1, processes = 1 })
+    charge.runner, charge.model = item.runner, item.model
+  end,
+  attempt = function(history, item)
+    if history.once[item.k] and history.once[item.k] == item.v.number then
+      -- A command that was started, and was given up with its step.
+      if not history.ends[item.k] then note_program(history, item.k) end
+      return
+    end
+    local list = charge_of(history, item.k)
+    local charge = find(list, item.v.number)
+    if not charge then
+      charge = { number = item.v.number, amounts = { agents = 1, processes = 1 } }
+      list[#list + 1] = charge
+    end
+    charge.entry = item.v
+    if type(item.v.used) == "table" and item.v.used ~= core.json.null then charge.amounts = amounts_of(item.v.used) end
+  end,
+  ["end"] = function(history, item)
+    history.ends[item.k] = item
+    if is_program[item.verb] then note_program(history, item.k) end
+  end,
+}
+
+--- Takes in a record of the journal.
+---@param item table
+function History:read(item)
+  if math.type(item.ms) == "integer" and item.ms > self.driven then self.driven = item.ms end
+  local reader = readers[item.t]
+  if reader then reader(self, item) end
+end
+
+local function note_inner(path, inner, key)
+  local known = inner[path]
+  if known == nil then
+    inner[path] = key
+  elseif type(known) == "string" then
+    inner[path] = { known, key }
+  else
+    known[#known + 1] = key
+  end
+end
+
+--- All records are read.
+function History:close()
+  for _, key in ipairs(self.keys) do M.each_around(key, note_inner, self.inner, key) end
+end
+
+--- Adds to a sum what the step of one key has spent.
+local function add_key(history, sum, key)
+  local charges = history.charges[key]
+  for i = 1, charges and #charges or 0 do
+    for kind, amount in pairs(charges[i].amounts) do sum[kind] = (sum[kind] or 0) + amount end
+  end
+  local programs = history.programs[key]
+  if programs then sum.processes = (sum.processes or 0) + programs end
+end
+
+--- Calls fn(key) for a key and those below it that have spent something; for "" all of them.
+local function each_below(history, path, fn)
+  if path == "" then
+    for _, key in ipairs(history.keys) do fn(key) end
+    return
+  end
+  if history.charges[path] or history.programs[path] then fn(path) end
+  local inner = history.inner[path]
+  if type(inner) == "string" then return fn(inner) end
+  for _, key in ipairs(inner or {}) do fn(key) end
+end
+
+--- The sums of a path: made when they are asked for first, and kept from then on.
+local function sums_of(history, path)
+  local sums = history.sums[path]
+  if sums then return sums end
+  sums = { total = {}, told = {} }
+  history.sums[path] = sums
+  history.nested = history.nested or path ~= ""
+  each_below(history, path, function(key)
+    add_key(history, sums.total, key)
+    if history.told[key] then add_key(history, sums.told, key) end
+  end)
+  return sums
+end
+
+--- What was spent below a path.
+---@param path string
+---@return table<string, number>
+function History:spent(path) return sums_of(self, path).total end
+
+--- What of it the story has not come to yet.
+---@param path string
+---@param kind string
+---@return number
+function History:ahead(path, kind)
+  if self.over then return 0 end
+  local sums = sums_of(self, path)
+  return (sums.total[kind] or 0) - (sums.told[kind] or 0)
+end
+
+local function tell_around(path, history, key)
+  local sums = history.sums[path]
+  if sums then add_key(history, sums.told, key) end
+end
+
+local function tell_key(history, key)
+  if history.told[key] then return end
+  history.told[key] = true
+  tell_around("", history, key)
+  tell_around(key, history, key)
+  if history.nested then M.each_around(key, tell_around, history, key) end
+end
+
+--- The story has come to the end of a step, and so of all that was done within.
+---@param path string
+function History:tell(path)
+  if self.over then return end
+  if self.charges[path] or self.programs[path] then tell_key(self, path) end
+  local inner = self.inner[path]
+  if type(inner) == "string" then return tell_key(self, inner) end
+  if inner then
+    for _, key in ipairs(inner) do tell_key(self, key) end
+  end
+end
+
+--- What an attempt is on record with that is about to be taken up, once: it is not to be counted twice.
+---@param key string
+---@param number integer
+---@param hash string
+---@return table<string, number>?
+function History:retake(key, number, hash)
+  local list = self.charges[key] or {}
+  local charge = find(list, number)
+  if not charge or charge.hash ~= hash or charge.taken then return nil end
+  charge.taken = true
+  return charge.amounts
+end
+
+return M

@@ -1,0 +1,83 @@
+--- The records of a journal as they stand in the file: what each kind of them must hold (engine/journal/journal.lua says what
+--- they mean).
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+
+local M = {}
+
+-- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
+local shapes = {
+  drive = {}, over = { verdict = "string" }, decision = {},
+  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
+    ["root?"] = "boolean", ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
+    ["tree?"] = "string" },
+  alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
+  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",
+    ["raw?"] = "string", ["notes?"] = "table" },
+  fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
+  timeout = { k = "string", e = "table" },
+  answer = { k = "string", ["places?"] = "table" }, attempt = { k = "string", v = "table" },
+  spent = { k = "string", ["repair?"] = "boolean" }, name = { n = "string", raw = "string" },
+}
+
+-- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
+local fields_of = {}
+for kind, shape in pairs(shapes) do
+  local list = {}
+  for name, wanted in pairs(shape) do
+    local field, optional = name:gsub("%?$", "")
+    list[#list + 1] = { field, wanted, optional == 1 }
+  end
+  fields_of[kind] = list
+end
+
+local function has_type(value, wanted)
+  if wanted == "integer" then return math.type(value) == "integer" end
+  return type(value) == wanted
+end
+
+--- What is wrong with a record; nil when it is one of ours. The chain of hashes holds, so it was
+--- written so: by another version, or on purpose.
+local function problem_of(item)
+  local fields = type(item) == "table" and type(item.t) == "string" and fields_of[item.t]
+  if not fields then
+    return ("a record of the type '%s' is not known"):format(
+      core.text.printable(type(item) == "table" and tostring(item.t) or "none", 40))
+  end
+  for i = 1, #fields do
+    local field, value = fields[i], item[fields[i][1]]
+    if not (has_type(value, field[2]) or (field[3] and value == nil)) then
+      return ("the field '%s' of a record '%s' is not a %s"):format(field[1], item.t, field[2])
+    end
+  end
+  if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
+end
+
+local function refusal(order, problem)
+  return { kind = "failed", message = ("record %d of the journal cannot be understood: %s"):format(order, problem),
+    hint = "resume the run with the moonlet that wrote it, or start a new run" }
+end
+
+--- Looks at a record, with its number as `order`; raises for what cannot be understood.
+---@param item any
+---@param order integer
+---@param unread string?  why it could not be read
+---@return table item
+function M.check(item, order, unread)
+  local problem = unread or problem_of(item)
+  if problem then error(refusal(order, problem), 0) end
+  item.order = order
+  return item
+end
+
+--- What stands in a record for a value. A large one is not kept: it is read again from the file, where it is checked.
+---@param item table
+---@param name string  "v" or "x"
+---@return any
+function M.stored(item, name)
+  if not item.lazy or item[name] ~= nil then return item[name] end
+  local value, unread = host_failure.call(core.journal.value, item.order, name)
+  if unread then error(host_failure.mark(refusal(item.order, unread)), 0) end
+  return value
+end
+
+return M

@@ -1,0 +1,102 @@
+--- What of the texts that were observed is not kept, and what stands on record in place of it: what looks like a
+--- secret in a file, in an input, in what git printed. Where such a text is another one by the time that a run is
+--- resumed, its script hears what is on record, and what it makes of that is no other prompt than before: in what is
+--- hashed, the one stands for the other.
+local lines = require "moonlet.engine.base.lines"
+
+local M = {}
+
+local byte, find, sub = string.byte, string.find, string.sub
+
+--- Shorter pieces stand for nothing: they are found where they do not belong.
+local least = 8
+
+---@class moonlet.Unkept  a list of { text, instead, json, json_instead }, the longest first
+---@field private by table<string, true>
+---@field private sorted boolean
+
+local function as_json(text) return sub(core.json.encode_record(text), 2, -2) end
+
+local function add(list, text, instead)
+  if #text < least or list.by[text] then return end
+  list.by[text], list.sorted = true, false
+  local item = { text = text, instead = instead }
+  if core.text.is_utf8(text) and core.text.is_utf8(instead) then
+    item.json, item.json_instead = as_json(text), as_json(instead)
+  end
+  list[#list + 1] = item
+end
+
+--- What is different between two lines.
+local function difference(line, kept)
+  local first, last = 1, 0
+  local shorter = math.min(#line, #kept)
+  while first <= shorter and byte(line, first) == byte(kept, first) do first = first + 1 end
+  while last <= shorter - first and byte(line, #line - last) == byte(kept, #kept - last) do last = last + 1 end
+  return sub(line, first, #line - last), sub(kept, first, #kept - last)
+end
+
+local function learn_text(list, text, kept)
+  local old, new = lines.of(text), lines.of(kept)
+  local covered = #old == #new
+  for i = 1, covered and #old or 0 do
+    if old[i] ~= new[i] then
+      local piece, instead = difference(old[i], new[i])
+      if #piece < least or not core.text.is_utf8(piece) then piece, instead = old[i], new[i] end
+      add(list, piece, instead)
+      covered = covered and #piece >= least
+    end
+  end
+  if not covered then add(list, text, kept) end
+end
+
+---@return moonlet.Unkept
+function M.new() return { by = {}, sorted = true } end
+
+--- Notes what stands for what, of a value and what of it is kept.
+---@param list moonlet.Unkept
+---@param value any
+---@param kept any
+function M.learn(list, value, kept)
+  if type(value) == "string" and type(kept) == "string" then
+    if value ~= kept then learn_text(list, value, kept) end
+  elseif type(value) == "table" and type(kept) == "table" and value ~= kept then
+    for key, item in pairs(kept) do M.learn(list, value[key], item) end
+  end
+end
+
+local function replaced(text, what, instead)
+  local at = find(text, what, 1, true)
+  if not at then return text end
+  local parts, from = {}, 1
+  while at do
+    parts[#parts + 1] = sub(text, from, at - 1)
+    parts[#parts + 1] = instead
+    from = at + #what
+    at = find(text, what, from, true)
+  end
+  parts[#parts + 1] = sub(text, from)
+  return table.concat(parts)
+end
+
+--- The text with what is on record in place of what is not kept.
+---@param list moonlet.Unkept
+---@param text string
+---@param is_json boolean?  it is the JSON of something
+---@return string
+function M.hide(list, text, is_json)
+  if not list.sorted then
+    table.sort(list, function(a, b) return #a.text > #b.text end)
+    list.sorted = true
+  end
+  for _, item in ipairs(list) do
+    if not is_json then
+      text = replaced(text, item.text, item.instead)
+    elseif item.json then
+      text = replaced(text, item.json, item.json_instead)
+    end
+  end
+  return text
+end
+
+return M

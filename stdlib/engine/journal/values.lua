@@ -1,0 +1,159 @@
+--- Values in the journal: JSON, and beside it what JSON cannot say (bytes), and files of their own for
+--- the large ones, named by their hash.
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+
+local M = {}
+
+local null = core.json.null
+local function write_value(...) return host_failure.call(core.run.write_value, ...) end
+local inline_cap = 64 * 1024
+local value_cap = 256 << 20
+
+local function is_plain(value) return type(value) ~= "table" or value == null end
+
+local function is_wrapper(value)
+  return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil or value["$pairs"] ~= nil
+end
+
+local function has_odd_key(value)
+  for key in pairs(value) do
+    if type(key) == "string" and not core.text.is_utf8(key) then return true end
+  end
+  return false
+end
+
+local function by_bytes(a, b) return a.key < b.key end
+
+--- A table with keys that are not UTF-8: JSON could not tell one from another.
+local function pack_pairs(value, pack)
+  local list = core.json.array {}
+  for key, item in pairs(value) do
+    if type(key) ~= "string" then return nil end
+    list[#list + 1] = { key = key, item = item }
+  end
+  table.sort(list, by_bytes)
+  for i, pair in ipairs(list) do list[i] = core.json.array { pack(pair.key), pack(pair.item) } end
+  return { ["$pairs"] = list }
+end
+
+--- Text that is not UTF-8 is kept with its bytes as the first 256 characters.
+local function pack(value)
+  if type(value) == "string" then
+    if core.text.is_utf8(value) then return value end
+    local text = value:gsub("[\128-\255]", function(c) return utf8.char(c:byte()) end)
+    return { ["$bytes"] = text }
+  end
+  if is_plain(value) then return value end
+  local odd = not core.json.is_array(value) and has_odd_key(value) and pack_pairs(value, pack)
+  if odd then return odd end
+  local copy = core.json.is_array(value) and core.json.array {} or {}
+  for key, item in pairs(value) do copy[key] = pack(item) end
+  return is_wrapper(value) and { ["$table"] = copy } or copy
+end
+
+local function unpack(value, inside)
+  if is_plain(value) then return value end
+  local bytes, whole, list = value["$bytes"], value["$table"], value["$pairs"]
+  if not inside and bytes then
+    return (bytes:gsub(utf8.charpattern, function(c) return string.char(utf8.codepoint(c)) end))
+  end
+  if not inside and whole then return unpack(whole, true) end
+  if not inside and list then
+    local copy = {}
+    for _, pair in ipairs(list) do copy[unpack(pair[1])] = unpack(pair[2]) end
+    return copy
+  end
+  for key, item in pairs(value) do value[key] = unpack(item) end
+  return value
+end
+
+--- What stands for a value of which JSON cannot say every byte; nil where it can.
+---@param value any
+---@return any
+function M.packed(value)
+  return core.json.encode_record(value):find("\u{FFFD}", 1, true) and pack(value) or nil
+end
+
+--- The value that is packed so.
+---@param packed any
+---@return any
+function M.unpacked(packed) return unpack(packed) end
+
+--- A value as text.
+---@param value any
+---@return string
+function M.text(value) return core.json.encode_record(pack(value)) end
+
+--- The value that has this text.
+---@param text string
+---@return any
+function M.read(text) return unpack(core.json.decode_record(text)) end
+
+--- A value as it is told from the record: nothing of it is shared with the value itself.
+---@param value any
+---@return any
+function M.copy(value)
+  if value == nil then return nil end
+  return M.read(M.text(value))
+end
+
+--- What stands in a record for `value`.
+---@param value any       a JSON value whose texts may be any bytes
+---@param durable boolean  it is on the disk when this returns, if it is a file of its own
+---@return any stored
+---@return integer[]? places  where the names of secrets stand in place of them (core.secret.restore)
+function M.put(value, durable)
+  local packed = pack(value)
+  local text, places = core.secret.hide(core.json.encode_record(packed))
+  if #text <= inline_cap then return packed, places end
+  if #text > value_cap then
+    error({ kind = "limit", message = ("a value takes %d MB on record; %d can be kept"):format(#text >> 20,
+      value_cap >> 20), hint = "keep such data in a file, and hand on its name" }, 0)
+  end
+  local name = core.text.sha256(text)
+  write_value(name, text, durable)
+  return { ["$value"] = name, bytes = #text }, places
+end
+
+--- A hash that tells nothing to who does not have the key of the run.
+---@param text string
+---@param key string?  that of another run than the one that is being driven
+---@return string
+function M.keyed(text, key)
+  key = key or host_failure.call(core.secret.key)
+  return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
+end
+
+--- Whether a hash on record is that of the value.
+---@param value any
+---@param hash string
+---@return boolean
+function M.is(value, hash)
+  if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
+  -- Of a journal that was begun before there were keys.
+  return core.text.sha256(core.run.redact(M.text(value))) == hash
+end
+
+--- What is kept of a value, as text; nil when its file is gone or damaged.
+---@param stored any
+---@param read (fun(name: string, cap: integer): string?)?
+---@return string?
+function M.stored_text(stored, read)
+  local name = not is_plain(stored) and stored["$value"]
+  if not name then return core.json.encode_record(stored) end
+  local text = (read or core.run.read_value)(name, value_cap)
+  return text and core.text.sha256(text) == name and text or nil
+end
+
+--- The value again; nil when its file is gone or damaged.
+---@param stored any
+---@param read (fun(name: string, cap: integer): string?)?  reads the files of another run than the one that is
+---                                                       being driven
+---@return any
+function M.get(stored, read)
+  if is_plain(stored) or not stored["$value"] then return unpack(stored) end
+  local text = M.stored_text(stored, read)
+  return text and M.read(text)
+end
+
+return M

@@ -1,0 +1,326 @@
+--- Finding and loading presets: ./presets, then the user's, then what is built in. A preset is
+--- NAME.lua, or a folder NAME with init.lua and whatever else belongs to it.
+local record = require "moonlet.record"
+local freeze = require "moonlet.engine.load.readonly"
+local preset_module = require "moonlet.preset"
+
+local M = {}
+
+local source_cap = 1 << 20
+
+---@class moonlet.Source
+---@field name string
+---@field origin string         "built in", or the path of the file
+---@field builtin boolean      its text is the executable's own
+---@field text string           the main file
+---@field read fun(file: string): string?, table?   a file of the preset's own folder
+---@field hash fun(): string?   sha256 over all that the preset is made of; nil when that is too much
+
+local function user_folder()
+  local base = core.system.env "XDG_CONFIG_HOME"
+  if not base or base == "" then
+    local home = core.system.env "HOME"
+    base = home and home ~= "" and home .. "/.config" or nil
+  end
+  return base and base .. "/moonlet/presets"
+end
+
+local function embedded()
+  local found = {}
+  for file, text in pairs(core.script.presets()) do
+    local name, rest = file:match("^([^/]+)/(.+)$")
+    if name then
+      found[name] = found[name] or {}
+      found[name][rest] = text
+    end
+  end
+  return found
+end
+
+--- The folders on disk that presets are looked for in, nearest first.
+function M.folders(home)
+  local folders = { { path = home.top .. "/presets", label = "presets" } }
+  local user = user_folder()
+  if user then folders[2] = { path = user, label = user } end
+  return folders
+end
+
+local most_files, most_bytes = 200, 8 << 20
+
+--- Reads the scripts and texts beneath a folder into `files`, by their path from there. False when
+--- there are more than a preset has. Its tests are no part of what runs.
+local function gather(root, folder, files, tests)
+  tests = tests or (folder == "." and "tests" or folder .. "/tests")
+  for _, entry in ipairs(core.file.list(root, folder) or {}) do
+    local path = folder == "." and entry.name or folder .. "/" .. entry.name
+    if entry.type == "directory" then
+      local counts = entry.name:sub(1, 1) ~= "." and path ~= tests
+      if counts and not gather(root, path, files, tests) then return false end
+    elseif entry.type == "file" then
+      local text, _, cut = core.file.read(root, path, source_cap)
+      files.count, files.bytes = files.count + 1, files.bytes + #(text or "")
+      if not text or cut or files.count > most_files or files.bytes > most_bytes then return false end
+      files.text[path] = text
+    end
+  end
+  return true
+end
+
+local function hash_of(files)
+  local lines = {}
+  for path, text in pairs(files) do
+    lines[#lines + 1] = core.text.sha256(text) .. " " .. path .. "\n"
+  end
+  table.sort(lines)
+  return core.text.sha256(table.concat(lines))
+end
+
+--- What a source on disk is made of: read once, when its hash is asked for, and served from memory
+--- from then on, so that what was accepted is what runs.
+local function disk_files(root, folder, main, text)
+  local snapshot
+  local function read(file)
+    if snapshot then
+      return snapshot[file], record.invalid("there is no file " .. core.text.printable(file, 80))
+    end
+    if not folder then return nil, record.invalid("a preset of one file has no folder of its own") end
+    return core.file.read(root, folder == "." and file or folder .. "/" .. file, source_cap)
+  end
+  local function files()
+    if snapshot then return snapshot end
+    local found = { text = {}, count = 0, bytes = 0 }
+    if folder and not gather(root, folder, found) then return nil end
+    snapshot = {}
+    for path, content in pairs(found.text) do
+      snapshot[folder == "." and path or path:sub(#folder + 2)] = content
+    end
+    snapshot[main] = text
+    return snapshot
+  end
+  return read, files
+end
+
+local function disk_source(folder, name)
+  local root = core.file.root(folder.path)
+  if not root then return nil end
+  local main, inside = name .. ".lua", nil
+  if not core.file.stat(root, main) then
+    main, inside = name .. "/init.lua", name
+    if not core.file.stat(root, main) then return nil end
+  end
+  local text, err, cut = core.file.read(root, main, source_cap)
+  if not text then error(err, 0) end
+  if cut then error(record.invalid(folder.path .. "/" .. main .. " is larger than 1 MB"), 0) end
+  local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
+  local source = { name = name, origin = folder.label .. "/" .. main, builtin = false, text = text, read = read,
+    folder = inside and folder.path .. "/" .. inside or nil }
+  function source.hash()
+    local own = files()
+    if not own then return nil end
+    local hash, shipped = hash_of(own), embedded()[name]
+    source.builtin = inside and shipped and hash_of(shipped) == hash or false
+    return hash
+  end
+  return source
+end
+
+local function builtin_source(name, files)
+  return {
+    name = name, origin = "built in", builtin = true, text = files["init.lua"],
+    read = function(file) return files[file], record.invalid("there is no file " .. file) end,
+  }
+end
+
+--- All presets by name; the nearest of a name wins.
+---@return table<string, moonlet.Source>, string[] names
+function M.all(home)
+  local found, names = {}, {}
+  local function add(source)
+    if source and not found[source.name] then
+      found[source.name] = source
+      names[#names + 1] = source.name
+    end
+  end
+  for _, folder in ipairs(M.folders(home)) do
+    local root = core.file.root(folder.path)
+    for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
+      local name = entry.type == "directory" and entry.name or entry.name:match("^(.+)%.lua$")
+      if name and name:match("^%l[%l%d-]*$") then add(disk_source(folder, name)) end
+    end
+  end
+  for name, files in pairs(embedded()) do add(builtin_source(name, files)) end
+  table.sort(names)
+  return found, names
+end
+
+--- The source that `target` names: a preset, or a path of a Lua file.
+---@param home table
+---@param target string
+---@return moonlet.Source
+function M.find(home, target)
+  if target:sub(-4) == ".lua" or target:find("/", 1, true) then return M.file(target) end
+  for _, folder in ipairs(M.folders(home)) do
+    if target:match("^%l[%l%d-]*$") then
+      local source = disk_source(folder, target)
+      if source then return source end
+    end
+  end
+  local builtin = embedded()
+  if builtin[target] then return builtin_source(target, builtin[target]) end
+  local _, names = M.all(home)
+  error(record.invalid(("there is no preset '%s'"):format(core.text.printable(target, 80)),
+    record.suggest(target, names)), 0)
+end
+
+--- A Lua file named by its path.
+---@param path string
+---@return moonlet.Source
+function M.file(path)
+  local full = path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
+  if full:sub(-1) == "/" then
+    error(record.invalid(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
+      "name a Lua file, or a preset: moonlet preset list"), 0)
+  end
+  local folder, name = full:match("^(.*)/([^/]+)$")
+  local root, err = core.file.root(folder == "" and "/" or folder)
+  local text, cut
+  if root then text, err, cut = core.file.read(root, name, source_cap) end
+  if not text then
+    err.message = ("cannot read the script %s: %s"):format(path, err.message:gsub("^cannot read [^:]*: ", ""))
+    err.at = path
+    error(err, 0)
+  end
+  if cut then error(record.invalid(path .. " is larger than 1 MB", "a script is a small text file"), 0) end
+  local read, files = disk_files(root, ".", name, text)
+  return {
+    name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = full, read = read,
+    hash = function()
+      local own = files()
+      return own and hash_of(own)
+    end,
+  }
+end
+
+--- `m` as one script sees it: the standard library, and the files of its own folder.
+local function script_m(source)
+  local base = freeze.view(require "moonlet")
+  local function asset(file)
+    local text, err = source.read(tostring(file))
+    if not text then
+      error(record.invalid(("the preset has no file '%s'"):format(core.text.printable(tostring(file), 80)),
+        err and err.message), 0)
+    end
+    return text
+  end
+  return setmetatable({}, {
+    __index = function(_, key) return key == "asset" and asset or base[key] end,
+    __newindex = function() error({ kind = "denied", message = "m is read-only" }, 0) end,
+    __metatable = false,
+  })
+end
+
+local function own_module(source, name, globals)
+  if not name:match("^[%w_][%w_.-]*$") or name:find("..", 1, true) then
+    error(record.invalid(("'%s' is no name of a module"):format(core.text.printable(name, 80)),
+      "modules are named by letters, digits, _ and ."), 0)
+  end
+  local file = name:gsub("%.", "/") .. ".lua"
+  local text, err = source.read(file)
+  if not text then
+    error(record.invalid(("there is no module '%s'"):format(name), err and err.message), 0)
+  end
+  return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
+end
+
+--- The require of one script: the public standard library, and files of the script's own folder.
+local function script_require(source, globals)
+  local cache, loading = {}, {}
+  return function(name)
+    if type(name) ~= "string" then error(record.invalid("require needs a name"), 0) end
+    if name == "moonlet" then return globals.m end
+    if cache[name] ~= nil then return cache[name] end
+    if name:match("^moonlet%.") then
+      local public = name:match("^moonlet%.([%l_]+)$")
+      local ok, module = pcall(require, public and name or "moonlet.")
+      if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
+      cache[name] = type(module) == "table" and freeze.view(module) or module
+      return cache[name]
+    end
+    if loading[name] then error(record.invalid(("the modules require each other: %s"):format(name)), 0) end
+    loading[name] = true
+    local result = own_module(source, name, globals)(name)
+    loading[name] = nil
+    cache[name] = result == nil and true or result
+    return cache[name]
+  end
+end
+
+--- Loads script text; raises a clear error for one that does not parse.
+function M.load(origin, text, globals, on_missing)
+  if text:byte(1) == 27 then
+    error(record.invalid(origin .. " is bytecode; scripts are text"), 0)
+  end
+  text = text:gsub("^\xef\xbb\xbf", "")
+  if text:sub(1, 1) == "#" then text = "--" .. text end
+  local chunk, message = core.script.load(text, "@" .. origin, globals, on_missing)
+  if chunk then return chunk end
+  local line = message:match(":(%d+):")
+  error({ kind = "invalid", message = "syntax error: " .. message:gsub("^.-:%d+:%s*", ""),
+    at = line and origin .. ":" .. line or origin, hint = "the script was not started" }, 0)
+end
+
+local function evaluation_error(source, value)
+  local err = type(value) == "table" and value or nil
+  if not err then
+    local at, message = tostring(value):match("^(.-:%d+): (.*)$")
+    err = { kind = "invalid", message = message or tostring(value), at = at }
+  end
+  err.at = err.at or source.origin
+  error(err, 0)
+end
+
+--- Runs a source until it returns or asks for `ctx`, be it in a coroutine of its own. Gives the
+--- preset it returned; or, for a script, a function that goes on with it: resume(ctx) -> what the
+--- script returned.
+---@param source moonlet.Source
+---@param args string[]? what a script sees as `args`
+---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
+function M.open(source, args)
+  local globals = { m = script_m(source), args = args or {} }
+  globals.require = script_require(source, globals)
+  local current
+  local chunk = M.load(source.origin, source.text, globals, function(key)
+    if key ~= "ctx" then return nil end
+    if not current then core.coroutine.wait_outside() end
+    return current
+  end)
+  local script = coroutine.create(chunk)
+  local how, value = core.coroutine.drive(script)
+  if how == "failed" then evaluation_error(source, value) end
+  local function refuse_yield()
+    error(record.invalid(source.origin .. " yields outside of any coroutine",
+      "to wait, call ctx:sleep or another verb of ctx", source.origin), 0)
+  end
+  if how == "yielded" then refuse_yield() end
+  if preset_module.is(value) then return value end
+  return nil, function(ctx)
+    if how == "ended" then return value end
+    current = ctx
+    local ended, result = core.coroutine.drive(script)
+    if ended == "failed" then error(result, 0) end
+    if ended == "yielded" then refuse_yield() end
+    return result
+  end
+end
+
+--- Evaluates a source that must be a preset.
+---@param source moonlet.Source
+---@return moonlet.Preset
+function M.preset(source)
+  local preset = M.open(source)
+  if preset then return preset end
+  error(record.invalid(("%s returns no preset"):format(source.origin),
+    "end it with: return m.preset { … }", source.origin), 0)
+end
+
+return M

@@ -1,0 +1,77 @@
+--- m.route: which runner and model a kind of work goes to.
+local record = require "moonlet.record"
+local routes = require "moonlet.engine.load.route_table"
+
+local fields = { task_type = "string", risk = "string", force = "boolean", reason = "string", config = "table" }
+
+local function merged(base, over)
+  local result = {}
+  for key, value in pairs(base) do result[key] = value end
+  for key, value in pairs(over or {}) do result[key] = value end
+  return result
+end
+
+--- The user's entry for a task type, whatever way its name is written.
+local function own_entry(own, name)
+  if own[name] then return own[name] end
+  for key, entry in pairs(own) do
+    if routes.normal(key) == name then return entry end
+  end
+  return nil
+end
+
+--- Chooses the runner and the model for a task. Work that must not go to a sidecar raises `denied`
+--- with "escalate", unless it is forced with a reason, which then is part of `why`.
+---@param spec {task_type: string?, risk: "low"|"medium"|"high"|nil, force: boolean?, reason: string?, config: table?}
+---@return {runner: string, model: string?, why: string, task_type: string?, forced: boolean?}
+return function(spec)
+  record.check(spec, fields, "m.route")
+  local risk = spec.risk or "low"
+  routes.check_risk(risk, "m.route.risk")
+  local config = spec.config or require("moonlet.engine.load.config").current()
+  local own = config.routes
+  if own == nil then own = {} end
+  if spec.config then routes.check(own, "m.route.config.routes") end
+  local name = spec.task_type and spec.task_type:find("%S") and routes.normal(spec.task_type) or nil
+  if name then routes.check_name(name, own) end
+  local entry = name and own_entry(own, name)
+  local at_risk = entry and entry[risk]
+  local chosen = merged(merged(routes.sidecar, entry), at_risk)
+  -- A runner of the user's own does not know the model of the built-in one.
+  local named = (at_risk and at_risk.runner) or (entry and entry.runner)
+  if named and named ~= routes.sidecar.runner and not (at_risk and at_risk.model) and not (entry and entry.model) then
+    chosen.model = nil
+  end
+
+  local escalate
+  if at_risk and at_risk.escalate ~= nil then
+    escalate = at_risk.escalate and (at_risk.why or "your config says so") or nil
+  elseif entry and entry.escalate ~= nil then
+    escalate = entry.escalate and (entry.why or "your config says so") or nil
+  elseif name and routes.escalate[name] and not (entry and named) then
+    escalate = routes.escalate[name]
+  elseif risk == "high" and not (at_risk and (at_risk.runner or at_risk.model)) then
+    escalate = "work of high risk needs the main agent, or a strong and fresh reviewer"
+  end
+  local reason = spec.reason and spec.reason:find("%S") and spec.reason or nil
+  if escalate and not (spec.force and reason) then
+    error({ kind = "denied", escalate = true, at = core.text.place(),
+      message = ("escalate: %s"):format(escalate),
+      hint = spec.force and "to force it, give a reason"
+        or 'do it yourself, or force it with a reason: --reason TEXT, or reason = "…" of the call' }, 0)
+  end
+  local why
+  if escalate then
+    why = ("forced although %s: %s"):format(escalate, reason)
+  elseif entry then
+    why = ("your config routes %s to %s"):format(name, chosen.runner)
+  elseif name and routes.good[name] then
+    why = ("%s (%s) suits a fast sidecar model"):format(name, routes.good[name])
+  elseif name then
+    why = ("no rule for '%s': the fast sidecar model"):format(core.text.printable(name, 60))
+  else
+    why = "no task type: the fast sidecar model"
+  end
+  return { runner = chosen.runner, model = chosen.model, why = why, task_type = name,
+    forced = escalate and true or nil }
+end

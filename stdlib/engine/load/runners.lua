@@ -1,0 +1,123 @@
+--- Which runners there are, what --runner means, and where their programs are.
+---
+--- A runner is a table:
+---   name, title        how it is named on the command line, and in messages
+---   program            what is looked for in PATH
+---   role               "flag": command() passes call.role on; "prompt": the caller puts
+---                      shared.role_line(role) in front of the prompt
+---   detect(config)     -> { path, wrapper_of? } or nil, why: by path alone, nothing is started
+---   command(call)      -> moonlet.RunnerCommand (engine/runner/shared.lua); raises `invalid` for a
+---                      prompt that would not arrive as it is
+---   begin()            -> a state, one for each attempt
+---   parse(state, line) -> moonlet.RunnerEvent[]; never raises, whatever the bytes
+---   finish(state, exit, answers) -> moonlet.RunnerResult (engine/runner/outcome.lua)
+---   normalise(data, returns)?    -> the data to validate, where the CLI was given another schema
+local record = require "moonlet.record"
+local command = require "moonlet.engine.runner.command"
+
+local M = {}
+
+local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
+local known = { "rules", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
+
+--- Agent programs that people have; named in reports so that nobody has to guess.
+M.agent_programs = { "codex", "claude", "gemini", "opencode" }
+
+local function config_of(given) return given or require("moonlet.engine.load.config").current() end
+
+local user_runners = setmetatable({}, { __mode = "k" })
+
+local function load_builtin(name) return require("moonlet.engine.runner." .. name) end
+
+--- The names that --runner may have.
+---@param config table?
+---@return string[]
+function M.names(config)
+  local names = { table.unpack(known) }
+  for name, entry in pairs(config_of(config).runners) do
+    if entry.file then names[#names + 1] = name end
+  end
+  return names
+end
+
+--- The runner of a name; raises `invalid` with the near name for one that is not there.
+---@param name string
+---@param config table?   the user's config; the current one without it
+---@return table runner, table entry  the runner, and its entry of the config ({} without one)
+function M.get(name, config)
+  config = config_of(config)
+  local entry = config.runners[name] or {}
+  if builtin[name] and name ~= "moonlet" and not entry.file then return load_builtin(name), entry end
+  if entry.file then
+    local loaded = user_runners[config] or {}
+    user_runners[config] = loaded
+    loaded[name] = loaded[name] or require("moonlet.engine.load.user_runner").load(name, entry.file, load_builtin)
+    return loaded[name], entry
+  end
+  error(record.invalid(("there is no runner '%s'"):format(core.text.printable(name, 60)),
+    record.suggest(name, M.names(config))), 0)
+end
+
+--- What reads the events that a program of the runner `command` prints.
+---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
+---@return table  with begin, parse and finish
+function M.events(name)
+  if not builtin[name] then
+    error(record.invalid(("there are no events '%s'"):format(core.text.printable(name, 60)),
+      record.suggest(name, { "codex", "claude", "gemini", "opencode", "moonlet" })), 0)
+  end
+  return load_builtin(name)
+end
+
+--- Reads a --runner value (or ctx:agent's runner). What "route" leads to is for routing.lua to say.
+---@param text string
+---@param config table?
+---@return {name: string, argv: string[]?}
+function M.parse(text, config)
+  local name, rest = text:match("^([^:]+):(.*)$")
+  name = name or text
+  if name == "rules" and not rest then return { name = "rules" } end
+  if name == "command" then
+    local argv = rest and command.split(rest) or nil
+    if rest and #argv == 0 then
+      error(record.invalid("--runner command: names no program", "write --runner 'command:PROGRAM ARG…'"), 0)
+    end
+    return { name = "command", argv = argv }
+  end
+  if name == "cassette" then return require("moonlet.engine.runner.cassette").parse(rest) end
+  if name == "route" and not rest then return { name = "route" } end
+  if name ~= "route" then M.get(name, config) end
+  if rest then
+    error(record.invalid(("the runner '%s' takes nothing after a colon"):format(name),
+      name == "route" and "what goes where is said in the config: routes"
+        or "its arguments belong into the config: runners." .. name .. ".args"), 0)
+  end
+  return { name = name }
+end
+
+--- Where the program of a runner is; raises `invalid` when it is not there.
+---@param name string
+---@param config table?
+---@return {path: string, wrapper_of: string?}
+function M.locate(name, config)
+  local runner, entry = M.get(name, config)
+  local found, why = runner.detect(entry)
+  if found then return found end
+  error(record.invalid(("the runner '%s' is not installed: %s"):format(name, why),
+    ("install it, or set runners.%s.program in the config"):format(name)), 0)
+end
+
+--- The agent programs that are found, name -> path of what would be started.
+---@param config table?
+---@return table<string, string>
+function M.installed(config)
+  local ok, entries = pcall(function() return config_of(config).runners end)
+  local found = {}
+  for _, name in ipairs(M.agent_programs) do
+    local place = load_builtin(name).detect(ok and entries[name] or nil)
+    found[name] = place and place.path
+  end
+  return found
+end
+
+return M

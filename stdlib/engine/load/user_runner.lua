@@ -1,0 +1,267 @@
+--- Runners that a user adds: a Lua file named in the config, loaded in the sandbox. What it gives is
+--- checked, and what it may do wrong stays with its own attempt. examples/runner-mine.lua shows one.
+local record = require "moonlet.record"
+local shared = require "moonlet.engine.runner.shared"
+local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
+local own_format = require "moonlet.engine.runner.moonlet"
+
+local M = {}
+
+local fields = {
+  program = "string!", title = "string", events = "string", command = "callable!", parse = "callable",
+  finish = "callable", role = "string",
+}
+local command_fields = {
+  argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
+  answer_file = "string", writable = "list", warnings = "list",
+}
+local event_kinds = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true, text = true }
+local source_cap = 256 * 1024
+
+local function reason(err)
+  if type(err) == "string" then return err end
+  local message = type(err) == "table" and rawget(err, "message")
+  return type(message) == "string" and message or "it raised an error that is no text"
+end
+
+local function refuse(name, message, hint) error(record.invalid(("runner %s: %s"):format(name, message), hint), 0) end
+
+--- Plain data: nothing of the script's own is kept, and nothing of ours is handed out.
+local function plain(value, depth)
+  if type(value) ~= "table" then
+    if type(value) == "function" or type(value) == "thread" then return nil end
+    return value
+  end
+  if (depth or 0) > 16 then return nil end
+  local result = core.json.is_array(value) and core.json.array {} or {}
+  for key, item in next, value do
+    if type(key) == "string" or math.type(key) == "integer" then result[key] = plain(item, (depth or 0) + 1) end
+  end
+  return result
+end
+
+--- Calls a function of the user's, which has nothing to wait for. Like pcall.
+local function called(fn, ...)
+  local co = coroutine.create(fn)
+  local results = table.pack(coroutine.resume(co, ...))
+  if coroutine.status(co) == "suspended" then return false, "it yields, and a runner has nothing to wait for" end
+  return table.unpack(results, 1, results.n)
+end
+
+--- Lists of the user's have no holes: what comes after one would be lost.
+local function check_holes(name, made)
+  for key, list in next, type(made) == "table" and made or {} do
+    local count, largest = 0, 0
+    for index in next, type(list) == "table" and list or {} do
+      if math.type(index) == "integer" then count, largest = count + 1, math.max(largest, index) end
+    end
+    if largest > count then
+      local at = 1
+      while rawget(list, at) ~= nil do at = at + 1 end
+      refuse(name, ("%s of what command() gives has no item %d"):format(stream.printable(tostring(key), 40), at),
+        "it is nil there: leave it out of the list, or give a text")
+    end
+  end
+end
+
+local function texts(name, list, what, pattern)
+  for _, item in ipairs(list) do
+    if type(item) ~= "string" or item:find("\0", 1, true) or (pattern and not item:find(pattern)) then
+      refuse(name, what .. " must be a list of texts")
+    end
+  end
+  return list
+end
+
+--- May the runner have a file written there?
+local function may_write(call, path)
+  if type(path) ~= "string" or path:find("/%.%.?/") or path:find("/%.%.?$") then return false end
+  for _, folder in ipairs { call.out, call.scratch or call.out } do
+    if path:sub(1, #folder + 1) == folder .. "/" then return true end
+  end
+  return path == call.schema_file
+end
+
+local function checked_command(name, call, made)
+  if type(made) ~= "table" then refuse(name, "command() must give a table") end
+  check_holes(name, made)
+  made = plain(made)
+  local ok, err = pcall(record.check, made, command_fields, "what command() of runner " .. name .. " gives")
+  if not ok then error(err, 0) end
+  texts(name, made.argv, "argv")
+  if #made.argv == 0 then refuse(name, "argv is empty") end
+  made.stdin = made.stdin or "none"
+  if made.stdin ~= "prompt" and made.stdin ~= "none" then refuse(name, "stdin must be \"prompt\" or \"none\"") end
+  local env = {}
+  for key, value in pairs(made.env or {}) do
+    if type(key) ~= "string" or not key:find("^[%a_][%w_]*$") or type(value) ~= "string"
+      or value:find("\0", 1, true) then
+      refuse(name, "env must give texts to names")
+    end
+    env[key] = value
+  end
+  for path, text in pairs(made.files or {}) do
+    if not may_write(call, path) or type(text) ~= "string" then
+      refuse(name, "files may be written beneath call.out and call.scratch alone")
+    end
+  end
+  if made.answer_file and not may_write(call, made.answer_file) then
+    refuse(name, "answer_file must lie beneath call.out or call.scratch")
+  end
+  shared.check_argv(name, made.argv)
+  return { argv = made.argv, env = env,
+    env_names = shared.env_names(texts(name, made.env_names or {}, "env_names", "^[%a_][%w_]*$"),
+      call.config and call.config.env),
+    stdin = made.stdin, files = made.files or {}, state_dirs = texts(name, made.state_dirs or {}, "state_dirs", "^/"),
+    answer_file = made.answer_file, sandbox = "host",
+    writable = made.writable and texts(name, made.writable, "writable", "^/") or shared.writable(call),
+    warnings = texts(name, made.warnings or {}, "warnings") }
+end
+
+--- A parser of the user's own gives events of moonlet's own format; they are taken in one by one.
+local function own_parser(parse)
+  return stream.guarded(function(state, line, events)
+    state.lines = state.lines + 1
+    state.own = state.own or {}
+    local ok, given = called(parse, state.own, line)
+    if not ok then
+      state.own_error = state.own_error or stream.printable(reason(given), 300)
+      error(given, 0)
+    end
+    if type(given) ~= "table" then return end
+    given = plain(given)
+    if type(given.type) == "string" then given = { given } end
+    for i, event in ipairs(given) do
+      if i > 100 then break end
+      if type(event) == "table" then own_format.apply(state, events, event) end
+    end
+  end)
+end
+
+--- Programs that print their answer as text: exit code 0 is all that they tell.
+local function text_parser(state, line)
+  state.lines, state.events = state.lines + 1, 1
+  stream.keep_text(state, line .. "\n", true)
+  return {}
+end
+
+local function wrap_finish(finish, own)
+  return function(state, exit, answers)
+    local result = finish(state, exit, answers)
+    local ok, changed = called(own, plain(result), plain(exit), plain(answers or {}))
+    if not ok then
+      if result.status == "ok" then
+        result.status, result.class = "failed", "failed"
+        result.error = truth.error("failed",
+          "finish() of the runner failed: " .. stream.printable(reason(changed), 300))
+      end
+      return result
+    end
+    if type(changed) ~= "table" then return result end
+    changed = plain(changed)
+    if type(changed.text) == "string" then result.text = changed.text end
+    -- It may find a failure in what looked good, never the other way round.
+    if changed.status == "failed" and result.status == "ok" then
+      local class = type(changed.class) == "string" and changed.class or "failed"
+      result.status, result.class = "failed", class
+      result.error = truth.error(class,
+        type(changed.message) == "string" and changed.message or "the runner found a failure")
+    end
+    return result
+  end
+end
+
+--- Makes a runner of what a user's file returned.
+---@param name string
+---@param spec table
+---@param builtin fun(name: string): table   gives a built-in runner
+---@return table runner
+function M.make(name, spec, builtin)
+  if type(spec) ~= "table" then
+    refuse(name, "its file must return a table", "end it with: return { program = …, command = function(call) … end }")
+  end
+  local given = {}
+  for key, value in next, spec do given[key] = value end
+  record.check(given, fields, "runner " .. name)
+  if given.events and not event_kinds[given.events] then
+    refuse(name, ("events cannot be '%s'"):format(stream.printable(given.events, 40)),
+      record.suggest(given.events, { "codex", "claude", "gemini", "opencode", "moonlet", "text" }))
+  end
+  if (given.events == nil) == (given.parse == nil) then
+    refuse(name, "it needs either events or parse", 'write events = "text" for a program that prints its answer')
+  end
+  if given.role and given.role ~= "flag" and given.role ~= "prompt" then
+    refuse(name, "role must be \"flag\" or \"prompt\"")
+  end
+  local runner = { name = name, own = true, program = given.program, title = given.title or name,
+    role = given.role or "prompt" }
+  function runner.detect(config)
+    local path, why = shared.find(config and config.program or given.program)
+    if not path then return nil, why end
+    return { path = path }
+  end
+  function runner.command(call)
+    if not core.text.is_utf8(call.prompt) then shared.check_prompt(name, call.prompt, {}) end
+    local ok, made = called(given.command, plain(call))
+    if not ok then refuse(name, "command() failed: " .. stream.printable(reason(made), 300)) end
+    local command = checked_command(name, call, made)
+    if call.program and command.argv[1] == given.program then command.argv[1] = call.program end
+    return command
+  end
+  local base = given.events and given.events ~= "text" and builtin(given.events) or nil
+  runner.begin, runner.lines = base and base.begin or stream.begin, base and base.lines
+  runner.parse = base and base.parse or given.events == "text" and text_parser or own_parser(given.parse)
+  local function finish(state, exit, answers)
+    if given.events == "text" and exit.why == "exited" and exit.code == 0 then state.done = true end
+    local result = truth.conclude(runner.title, state, exit, answers, state.usage)
+    if result.status ~= "ok" and not state.failure and state.own_error then
+      result.error.message = ("%s; parse() of the runner %s failed: %s"):format(result.error.message, name,
+        state.own_error)
+      result.error.hint = "mend parse() in the runner's file; what it was given is in stdout.log"
+    end
+    return result
+  end
+  finish = base and base.finish or finish
+  runner.finish = given.finish and wrap_finish(finish, given.finish) or finish
+  return runner
+end
+
+--- Loads a user's file. Raises `invalid` with the place.
+---@param name string
+---@param path string   absolute
+---@param builtin fun(name: string): table
+---@return table runner
+function M.load(name, path, builtin)
+  local folder, file = path:match("^(.*)/([^/]+)$")
+  local root, err = core.file.root(folder == "" and "/" or folder)
+  local text, cut
+  if root then text, err, cut = core.file.read(root, file, source_cap) end
+  if not text then
+    error(record.invalid(("runner %s: cannot read %s: %s"):format(name, path, err.message), err.hint, path), 0)
+  end
+  if cut then error(record.invalid(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path), 0) end
+  local presets = require "moonlet.engine.load.loader"
+  local freeze = require "moonlet.engine.load.readonly"
+  local view = freeze.view(require "moonlet")
+  local globals = { m = view }
+  function globals.require(module)
+    if module == "moonlet" then return view end
+    error(record.invalid(("a runner cannot require '%s'"):format(stream.printable(tostring(module), 60)),
+      "it may require \"moonlet\" alone"), 0)
+  end
+  local chunk = presets.load(path, text, globals)
+  local ok, spec = pcall(chunk)
+  if not ok then
+    local at = type(spec) == "string" and spec:match("^(.-:%d+):") or path
+    error(record.invalid(("runner %s: %s"):format(name, (reason(spec):gsub("^.-:%d+:%s*", ""))), nil, at), 0)
+  end
+  local made, runner = pcall(M.make, name, spec, builtin)
+  if not made then
+    if type(runner) == "table" then runner.at = runner.at or path end
+    error(runner, 0)
+  end
+  return runner
+end
+
+return M

@@ -1,0 +1,202 @@
+--- --input: what an agent may look at. file:, glob:, cmd: and diff:, or the obvious one of them.
+--- Every input is listed in input-manifest.md with its digest, and what was cut of it.
+local glob = require "moonlet.glob"
+local command = require "moonlet.engine.runner.command"
+
+local M = {}
+
+local text_cap = 128 * 1024
+local match_limit = 500
+local walk_limit = 200000
+
+local function file_error(spec, err)
+  error({ kind = "invalid", message = ("--input %s: %s"):format(spec, err.message), hint = err.hint,
+    at = spec }, 0)
+end
+
+local function read_file(home, spec, path, strict)
+  local info, err = core.file.stat(home.root, path)
+  if not info then file_error(spec, err) end
+  if info.type ~= "file" and info.type ~= "link" then
+    file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
+      hint = "name a file, or a glob such as " .. path .. "/**" })
+  end
+  local input, why = core.file.load(home.root, path, text_cap)
+  if not input then file_error(spec, { message = why, hint = "name a text file of the repository" }) end
+  if input.binary and strict then
+    file_error(spec, { message = path .. " is binary; agents are given text",
+      hint = "convert it first, by cmd: for instance" })
+  end
+  input.spec, input.kind, input.path = spec, "file", path
+  return input
+end
+
+local function expand_glob(home, spec, pattern)
+  if pattern:sub(1, 1) == "/" or pattern:find("%.%.") then
+    file_error(spec, { message = "a glob stays inside the repository", hint = "write it relative to the top" })
+  end
+  local matches = glob.compile(pattern)
+  local found, seen = {}, 0
+  local pending = { glob.root(pattern) }
+  while #pending > 0 do
+    local folder = table.remove(pending)
+    local entries = core.file.list(home.root, folder == "" and "." or folder) or {}
+    for _, entry in ipairs(entries) do
+      seen = seen + 1
+      if seen > walk_limit then
+        file_error(spec, { message = "the glob walks through too many files", hint = "begin it with a folder" })
+      end
+      local path = folder == "" and entry.name or folder .. "/" .. entry.name
+      if entry.type == "directory" then
+        if entry.name ~= ".git" and path ~= ".agent" then pending[#pending + 1] = path end
+      elseif entry.type == "file" and matches(path) then
+        found[#found + 1] = path
+      end
+    end
+  end
+  table.sort(found)
+  if #found > match_limit then
+    file_error(spec, { message = ("%d files match; at most %d are taken"):format(#found, match_limit),
+      hint = "write a narrower glob" })
+  end
+  return found
+end
+
+--- What kind of input a --input value is. Raises for one that cannot be meant.
+local function classify(home, spec)
+  local kind, rest = spec:match("^(%l+):(.*)$")
+  if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
+    if rest == "" and kind ~= "diff" then file_error(spec, { message = "nothing follows the prefix" }) end
+    return kind, rest
+  end
+  if spec == "" then file_error(spec, { message = "an input cannot be empty" }) end
+  if spec:sub(1, 1) ~= "-" and core.file.stat(home.root, spec) then return "file", spec end
+  if glob.is_glob(spec) and not spec:find("%s") then
+    local found = expand_glob(home, spec, spec)
+    if #found > 0 then return "glob", spec, found end
+  end
+  if spec:sub(1, 1) == "/" or spec:sub(1, 3) == "../" then
+    file_error(spec, { message = "an input lies inside the repository",
+      hint = "write its path relative to " .. home.top .. ", or copy it there" })
+  end
+  local words = command.split(spec)
+  if #words == 1 or not core.system.find_program(words[1]) then
+    file_error(spec, { message = "no such file, no glob that matches, and no program",
+      hint = "check the spelling, or say which is meant with file:, glob:, cmd: or diff:" })
+  end
+  return "cmd", spec
+end
+
+--- Reads the inputs that need no program and checks the others, before anything is started.
+---@param home table
+---@param specs string[]
+---@return table[] inputs some of kind cmd and diff still to be run
+function M.prepare(home, specs)
+  local inputs = {}
+  for _, spec in ipairs(specs) do
+    local kind, rest, found = classify(home, spec)
+    if kind == "file" then
+      inputs[#inputs + 1] = read_file(home, spec, rest, true)
+    elseif kind == "glob" then
+      found = found or expand_glob(home, spec, rest)
+      if #found == 0 then file_error(spec, { message = "no file matches", hint = "check the spelling of the glob" }) end
+      for _, path in ipairs(found) do inputs[#inputs + 1] = read_file(home, spec, path, false) end
+    else
+      local argv = command.split(rest)
+      if kind == "diff" then
+        for _, word in ipairs(argv) do
+          if word:sub(1, 1) == "-" and word ~= "--" and word ~= "--staged" and word ~= "--cached" then
+            file_error(spec, { message = ("diff: takes revisions and paths, not the option %s"):format(word) })
+          end
+        end
+        local full = { "git", "-c", "core.fsmonitor=false", "--no-pager", "diff", "--no-ext-diff",
+          "--no-textconv", "--no-color" }
+        argv = table.move(argv, 1, #argv, #full + 1, full)
+      end
+      inputs[#inputs + 1] = { spec = spec, kind = kind, argv = argv }
+    end
+  end
+  return inputs
+end
+
+--- Runs the inputs of kind cmd and diff, inside the run.
+---@param run table
+---@param inputs table[]
+---@return table[] inputs
+function M.complete(run, inputs)
+  for _, input in ipairs(inputs) do
+    if input.argv then
+      local exit = core.process.run {
+        step = "input", argv = input.argv, env = run.child_environment(), cwd = run.top,
+        cap = 8 << 20, wall = 60000,
+      }
+      if exit.why ~= "exited" then
+        error(exit.error or { kind = "failed", message = ("--input %s was ended: %s"):format(input.spec, exit.why) }, 0)
+      end
+      if exit.code ~= 0 then
+        error({ kind = "failed", at = input.spec, message = ("--input %s ended with exit code %d: %s"):format(
+          input.spec, exit.code, core.text.printable(exit.stderr, 300)) }, 0)
+      end
+      for key, value in pairs(core.file.take(exit.stdout, text_cap)) do input[key] = value end
+      input.bytes, input.cut = exit.stdout_total, input.cut or exit.stdout_cut
+      input.path = table.concat(input.argv, " ")
+    end
+  end
+  return inputs
+end
+
+--- input-manifest.md
+---@param inputs table[]
+---@return string
+function M.manifest(inputs)
+  return core.run.manifest(inputs)
+end
+
+--- Inputs without what they say.
+---@param inputs table[]
+---@return table[]
+function M.without_text(inputs)
+  local list = {}
+  for i, input in ipairs(inputs) do
+    local copy = {}
+    for key, value in pairs(input) do copy[key] = value end
+    copy.text = nil
+    list[i] = copy
+  end
+  return list
+end
+
+--- Inputs without the secrets in what they say; the list itself where there are none.
+---@param inputs table[]
+---@return table[]
+function M.without_secrets(inputs)
+  local list, changed = {}, false
+  for i, input in ipairs(inputs) do
+    local text = input.text and require("moonlet.facts").shown(input.text, input.kind == "file" and input.path or nil)
+    list[i] = input
+    if text ~= input.text then
+      local copy = {}
+      for key, value in pairs(input) do copy[key] = value end
+      copy.text, copy.redacted = text, true
+      list[i], changed = copy, true
+    end
+  end
+  return changed and core.json.array(list) or inputs
+end
+
+--- What is different between the inputs on record and those that were read again: their names.
+---@param recorded table[]
+---@param now table[]
+---@return string[]
+function M.changed(recorded, now)
+  local names = {}
+  for i = 1, math.max(#recorded, #now) do
+    local old, new = recorded[i] or {}, now[i] or {}
+    if old.sha256 ~= new.sha256 or old.path ~= new.path then
+      names[#names + 1] = new.path or old.path or new.spec or "?"
+    end
+  end
+  return names
+end
+
+return M

@@ -1,0 +1,171 @@
+--- What is written and told about a run: run.json, and the `run` object of the envelope.
+local credentials = require "moonlet.engine.agent.redact_argv"
+local grants = require "moonlet.engine.context.grants"
+local home = require "moonlet.engine.run.repository"
+local identity = require "moonlet.engine.journal.input_hash"
+local past = require "moonlet.engine.run.unreplayed_steps"
+local usage = require "moonlet.engine.runner.usage"
+local values = require "moonlet.engine.journal.values"
+
+local M = {}
+
+local null = core.json.null
+
+M.exit_codes = {
+  ok = 0, failed = 1, ["needs-human"] = 3, degraded = 4, budget = 5, blocked = 6, quota = 75,
+  cancelled = 130,
+}
+
+local function or_null(value)
+  if value == nil then return null end
+  return value
+end
+
+--- An error as the envelope has it; null for none.
+---@param err any
+---@return table
+function M.error(err)
+  if err == nil then return null end
+  if type(err) ~= "table" then
+    local at, message = tostring(err):match("^(.-:%d+): (.*)$")
+    err = { kind = "failed", message = message or tostring(err), at = at }
+  end
+  -- A script may raise any table: what is no text is left out.
+  local function text(key, otherwise)
+    local value = rawget(err, key)
+    if type(value) ~= "string" then return otherwise end
+    return core.text.cut(value, 4096)
+  end
+  return {
+    kind = text("kind", "failed"),
+    message = text("message", "an error without a message was raised"),
+    hint = text("hint", null), at = text("at", null),
+  }
+end
+
+--- The usage of a step: of an agent that told none each count is unknown; of all else there is none.
+local function step_usage(step, with_model)
+  if step.kind ~= "agent" or step.runner == "rules" or step.status == "parked" then return null end
+  local told = usage.record(step.usage)
+  if with_model then told.model = or_null(step.model) end
+  return told
+end
+
+--- The steps; for run.json with the model of each, which the ledger counts by.
+local function step_records(run, with_model)
+  local list = {}
+  for i, step in ipairs(run.steps) do
+    list[i] = {
+      key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
+      cached = step.cached or false, duration_ms = or_null(step.duration_ms),
+      usage = step_usage(step, with_model),
+      error = M.error(step.error),
+    }
+  end
+  return core.json.array(list)
+end
+
+local function validation_records(run)
+  local list = {}
+  for i, item in ipairs(run.validation) do
+    list[i] = { kind = item.kind, command = item.command, status = item.status,
+      exit_code = or_null(item.exit_code), duration_ms = or_null(item.duration_ms) }
+  end
+  return core.json.array(list)
+end
+
+--- The usage of all steps together.
+local function total_usage(run)
+  local list = {}
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and step.runner ~= "rules" then list[#list + 1] = step.usage or false end
+  end
+  return usage.record(usage.sum(list))
+end
+
+local function changed_files(run)
+  local seen, list = {}, {}
+  for _, step in ipairs(run.steps) do
+    for _, path in ipairs(step.files_changed or {}) do
+      if not seen[path] then list[#list + 1] = path end
+      seen[path] = true
+    end
+  end
+  table.sort(list)
+  return core.json.array(list)
+end
+
+--- The model that was asked for: for this run, or by the config for its runner.
+---@param model string?
+---@param runner string?
+---@param runners table?  of the config
+function M.model(model, runner, runners)
+  if model ~= nil and model ~= null then return model end
+  local entry = type(runners) == "table" and runners[runner]
+  return or_null(type(entry) == "table" and entry.model or nil)
+end
+
+--- The `run` object of the envelope.
+function M.envelope(run)
+  return {
+    id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
+    model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
+    exit_code = run.verdict and M.exit_codes[run.verdict] or null,
+    started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
+    dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
+    steps = step_records(run),
+    usage = total_usage(run),
+    validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
+    files_changed = changed_files(run),
+  }
+end
+
+--- The part of the user's config that a resumed run is to find as it was.
+local function config_record(run)
+  return { runners = credentials.of_runners(run.config.runners), prices = run.config.prices or nil,
+    limits = run.config.limits or nil }
+end
+
+--- What a resumed run is to find as it was, with the secrets that it held (engine/journal/input_hash.lua).
+local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
+
+--- The text of run.json: what the run was started with, and, once it has ended, what it came to.
+---@return string
+function M.text(run)
+  local rec = {
+    version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
+    target = run.source.name, script = run.preset == nil, origin = run.source.origin,
+    path = or_null(run.source.path), top = run.top, linked = home.is_linked(run.home) or nil,
+    preset_sha256 = core.text.sha256(run.source.text),
+    args = run.args, runner = run.runner_spec, model = or_null(run.model),
+    options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
+    budget = run.budget, limit = run.limit, grants = run.grants,
+    granted = core.json.array(grants.describe(run.grants)),
+    prepared = run.prepared or nil, cleanup = run.owes_cleanup, sidecar = run.sidecar,
+    started_at = run.started_at or core.clock.iso(run.started_wall),
+    moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
+    parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
+    spent = run.own_budget and run.own_budget.spent or null,
+    verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
+    exit_code = or_null(M.exit_codes[run.verdict]),
+    ended_at = run.verdict and core.clock.iso(core.clock.wall()) or null,
+    validation = validation_records(run), error = M.error(run.error),
+    usage = run.verdict and total_usage(run) or null,
+    files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
+    result = or_null(run.kept_result),
+    steps = run.verdict and step_records(run, true) or null,
+    attempts = run.verdict and core.json.array(past.attempts(run)) or null,
+    files = or_null(run.files), files_fold = run.files_fold, altered = run.altered, keeper_log = run.keeper_log,
+  }
+  rec.places = identity.places(rec, given)
+  for _, name in ipairs(given) do
+    local packed = values.packed(rec[name])
+    if packed ~= nil then
+      rec.bytes = rec.bytes or {}
+      rec.bytes[name] = packed
+    end
+  end
+  return core.json.encode_record(rec, 2) .. "\n"
+end
+
+return M

@@ -1,0 +1,147 @@
+--- What is under way in steps that the script has not come to, or has left behind it.
+local attempts = require "moonlet.engine.agent.attempt"
+local guarded = require "moonlet.engine.workspace.protected_paths"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local inherited = require "moonlet.engine.journal.adoption"
+local journal = require "moonlet.engine.journal.journal"
+local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local look = require "moonlet.engine.workspace.baseline"
+local past = require "moonlet.engine.run.unreplayed_steps"
+local stay = require "moonlet.engine.agent.workspace_lease"
+local worktree = require "moonlet.engine.workspace.worktree"
+
+local M = {}
+
+--- Who cancels a run that nobody drove sees no events.
+local function tell(run, key, text)
+  run.emit("warning", { step = key, text = text })
+  core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
+end
+
+--- What was merged already by a host that could not tell it any more.
+local function end_merged(run, key, last)
+  return worktree.end_merged(run, key, run.directory_of(key), last.tree)
+end
+
+--- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already.
+local function give_up(run, key, last)
+  return worktree.give_up(run, key, run.directory_of(key), last.tree)
+end
+
+--- What is in the work tree of an attempt that wrote there.
+local function find_left(run, key, last, state)
+  local seen = look.kept(last.seen)
+  local found = state == "lost" and (not seen or seen.in_place) and stay.found(run, key, last)
+  if found and #found.touched > 0 then return found.touched end
+  local touched, changed = stay.left(run, seen, found or nil)
+  return touched, changed
+end
+
+--- What an attempt has left in the work tree that nobody goes on with, for its run is cancelled, is on record as what
+--- it changed.
+local function tell_left(run, key, last, state)
+  local touched, changed, text
+  if last.tree then
+    changed, text = end_merged(run, key, last), "what it made was merged already"
+  elseif last.seen ~= nil then
+    touched, changed = find_left(run, key, last, state)
+  end
+  if not touched and not (changed and changed[1]) then return end
+  text = touched and guarded.error(touched).message or text and ("%s: %s"):format(text, leftovers.shown(changed))
+    or stay.ended_text(changed)
+  tell(run, key, text)
+  changed = changed and core.json.array(changed)
+  journal.attempt(run, key, { number = last.a, status = "failed", class = "cancelled", why = "cancelled", error = text,
+    outside = touched, changed = changed, taken_over = true })
+  if run.step_keys[key] then run.step_keys[key].files_changed = changed end
+end
+
+--- The run is cancelled, and this host only put in order what it leaves: what was under way before is told.
+local function tell_cancelled(run)
+  for key, last in pairs(run.journal.begins) do
+    local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.a
+    local state = is_open and inherited.state(key, attempts.id(key, last.a)) or "none"
+    if state ~= "none" then
+      local ok, err = pcall(tell_left, run, key, last, state)
+      if not ok then
+        tell(run, key, "what it left could not be looked at: " .. tostring(type(err) == "table" and err.message or err))
+      end
+    end
+  end
+end
+
+local function has_host_failed(run)
+  for _, step in ipairs(run.steps) do
+    if host_failure.is(step.error) then return true end
+  end
+  return false
+end
+
+--- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
+--- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
+--- for runs to its end first. So it does where the host has failed, and the script made do without the step that it
+--- failed for. All else ends with the run.
+---@param run table
+---@param ok boolean  the script came to its end
+---@param err any
+local function settle(run, ok, err)
+  if not run.journal.resumed then return end
+  if run.cancels then return tell_cancelled(run) end
+  local kind = not ok and type(err) == "table" and rawget(err, "kind")
+  local cut_off = has_host_failed(run)
+  for key, last in pairs(run.journal.begins) do
+    local id, step = attempts.id(key, last.a), run.step_keys[key]
+    local state = not last.spent and (not step or host_failure.is(step.error)) and inherited.state(key, id)
+    if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
+      run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
+      inherited.take(key, id)
+    elseif ok and state == "running" then
+      inherited.stop(key, id)
+    end
+    if ok and not cut_off and state and state ~= "none" and not past.is_told(run, key) then
+      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
+      run.emit("warning", { step = key, text = text })
+      local changed = last.tree and give_up(run, key, last)
+      journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text,
+        changed = changed and core.json.array(changed) or nil })
+      journal.spent(run, key)
+    end
+  end
+end
+
+--- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
+local function is_cut_off(run, ok, err)
+  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
+end
+
+--- The same, and gives what the run has come to by then. A run that is cut off is to be left as a host that is killed
+--- leaves it: nothing is ended.
+---@param run table
+---@param ok boolean
+---@param err any
+---@return boolean ok, any err, boolean cut_off
+function M.settled(run, ok, err)
+  if is_cut_off(run, ok, err) then return ok, err, true end
+  local settled, why = pcall(settle, run, ok, err)
+  if not settled and (ok or host_failure.is(why)) then ok, err = false, why end
+  return ok, err, is_cut_off(run, ok, err)
+end
+
+--- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
+--- works beside the body nor is lost.
+---@param run table
+---@param keys string[]   of the clean-ups
+function M.settle_cleanups(run, keys)
+  for _, around in ipairs(keys) do
+    for _, key in ipairs(run.journal.cleanups[around] or {}) do
+      local last = run.journal.begins[key]
+      local id = not last.spent and attempts.id(key, last.a)
+      if id and inherited.state(key, id) == "running" then
+        run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
+        inherited.take(key, id)
+      end
+    end
+  end
+end
+
+return M

@@ -1,0 +1,57 @@
+--- What a person reads when a run has ended.
+local duration = require "moonlet.duration"
+local runners = require "moonlet.engine.load.runners"
+local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local worktree = require "moonlet.engine.workspace.worktree"
+
+local M = {}
+
+--- Who did the work: the runners of the agent steps, or the run's own where there was none.
+local function by_whom(run)
+  local seen, names = {}, {}
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and not seen[step.runner] then
+      seen[step.runner] = true
+      names[#names + 1] = step.runner
+    end
+  end
+  if #names == 0 then
+    if run.preset and not run.preset.needs.agents then return "" end
+    names[1] = run.runner_name
+  end
+  if #names == 1 and names[1] == "rules" then return "rules, no model, nothing spent, " end
+  return table.concat(names, " and ") .. ", "
+end
+
+--- The distilled answer, the verdict, what it rests on, and where the rest is.
+---@param run table
+---@param envelope table
+---@return string
+function M.text(run, envelope)
+  local lines = {}
+  local findings = run.findings
+  if findings and findings ~= "" then
+    lines[#lines + 1] = findings:gsub("\n*$", "\n")
+  elseif envelope.result ~= core.json.null then
+    local result = envelope.result
+    lines[#lines + 1] = type(result) == "string" and result or core.json.encode_record(result, 2) .. "\n"
+  end
+  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
+    duration.text(run.duration_ms))
+  if run.route then lines[#lines + 1] = "  " .. run.route end
+  if run.verdict == "degraded" then
+    for _, item in ipairs(run.degraded) do
+      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
+    end
+  end
+  if run.runner_name == "rules" and run.preset and run.preset.needs.agents then
+    for name in pairs(runners.installed()) do
+      lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
+    end
+  end
+  for _, path in ipairs(worktree.left(run.home, run.id)) do lines[#lines + 1] = leftovers.text(path) end
+  lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,63 @@
+--- What has to hold of a run that is on record, under its lock, before anybody goes on with it.
+local gate = require "moonlet.engine.effects.gate"
+local integrity = require "moonlet.engine.run.seal"
+local record = require "moonlet.record"
+local record_store = require "moonlet.engine.run.store"
+
+local M = {}
+
+--- Raises where run.json is not what the journal says it was: to go on would make it so.
+local function check_record(run)
+  local path = "runs/" .. run.id .. "/run.json"
+  local text = core.run.read(path, record_store.record_cap)
+  if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
+  error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
+    at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
+end
+
+--- Raises where somebody else has driven what was prepared since that was looked at.
+local function check_prepared(run, root)
+  local now = record_store.read(root, run.id)
+  if now and not now.ended and now.options.dry_run then return end
+  error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
+    run.id), "moonlet run show " .. run.id), 0)
+end
+
+local function check_journal(run)
+  -- The first record is on the disk before run.json is.
+  if run.journal.resumed then return end
+  error({ kind = "failed",
+    message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
+    at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
+    hint = "bring the file back from a copy, or start a new run" }, 0)
+end
+
+local function check_key(run, root)
+  if not run.journal.is_keyed or integrity.key(root, run.id) then return end
+  error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
+    message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
+      run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
+end
+
+--- The plan was made before the lock was had: somebody else may have answered since.
+local function check_answer(run, plan, root)
+  local now = record_store.read(root, run.id) or plan.before.record
+  gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
+end
+
+--- Raises where a plan does not hold for the run any more, or what is on record of it is not whole.
+---@param run table
+---@param plan table
+function M.check(run, plan)
+  local before = plan.before
+  if not before then return end
+  local root = core.file.root(run.home.agent_path)
+  if not before.resumed then check_prepared(run, root) end
+  if before.resumed then check_journal(run) end
+  check_key(run, root)
+  if plan.answer then check_answer(run, plan, root) end
+  record_store.check_unchanged(root, run.id, before.was or record_store.hash(before.record))
+  if before.resumed then check_record(run) end
+end
+
+return M

@@ -1,0 +1,564 @@
+--- One run of a preset or script: its directories, its steps, its verdict, and the record of it.
+local journal = require "moonlet.engine.journal.journal"
+local scope = require "moonlet.engine.context.scope"
+local artifacts = require "moonlet.engine.agent.sidecar"
+local inputs_module = require "moonlet.engine.run.inputs"
+local budget = require "moonlet.engine.budget.budget"
+local cassette = require "moonlet.engine.runner.cassette"
+local duration = require "moonlet.duration"
+local record = require "moonlet.record"
+local values = require "moonlet.engine.journal.values"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local hooks = require "moonlet.engine.run.hooks"
+local past = require "moonlet.engine.run.unreplayed_steps"
+local routing = require "moonlet.engine.agent.routing"
+local spending = require "moonlet.engine.agent.metering"
+local usage = require "moonlet.engine.runner.usage"
+local state_of = require "moonlet.engine.context.context"
+local unreached = require "moonlet.engine.run.orphans"
+local run_record = require "moonlet.engine.run.manifest"
+local integrity = require "moonlet.engine.run.seal"
+local ledger = require "moonlet.engine.run.ledger"
+local verdict = require "moonlet.engine.run.verdict"
+local going_on = require "moonlet.engine.run.resume_checks"
+local half_merges = require "moonlet.engine.workspace.interrupted_merge"
+
+local M = {}
+
+local null = core.json.null
+local model_cap = 4 << 20
+
+--- What a child sees of the environment beside what it is granted.
+local plain_env = {
+  "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
+  "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+  "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
+}
+
+--- The run that is being driven, for the engine to end when Lua itself was killed.
+M.current = nil
+
+local function write_file(...) return host_failure.call(core.run.write, ...) end
+local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) end
+
+local function add_paths(run)
+  function run.absolute(path) return run.home.agent_path .. "/" .. path end
+
+  --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
+  --- because the journal has what it says.
+  local written, folders = {}, {}
+  function run.write_artifact(path, text, later)
+    written[path:sub(#run.sidecar + 2)] = true
+    write_file(path, text, later)
+  end
+  --- Whether a file of the sidecar was written since this host drives the run, or is of a step that it has done.
+  function run.has_written(path)
+    local step = path:match "^steps/[^/]+"
+    return written[path] or folders[step or ""] or false
+  end
+  function run.read_artifact(path, cap) return core.run.read(path, cap) end
+  function run.input_list() return run.inputs end
+  function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
+
+  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
+  --- every other one its own under steps/. It is made with open_directory(). An attempt that is on record keeps the
+  --- one that it began in, whatever the first call is by now.
+  function run.agent_directory(top_level, key)
+    local begun = run.journal and run.journal.begins[key]
+    if top_level and not begun then run.root_key = run.root_key or key end
+    return run.directory_of(key)
+  end
+
+  --- The directory that an agent call was given.
+  function run.directory_of(key)
+    return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
+  end
+
+  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  function run.open_directory(dir, kept)
+    if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
+    make_dirs(dir .. "/out", true)
+    core.run.sweep(dir)
+  end
+
+  --- A directory for what a command of the run leaves.
+  function run.step_directory(key)
+    local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
+    folders[dir:sub(#run.sidecar + 2)] = true
+    make_dirs(dir)
+    return dir
+  end
+
+  function run.resolve_cwd(cwd)
+    if not cwd then return run.top end
+    if cwd:sub(1, 1) == "/" then return cwd end
+    return run.top .. "/" .. cwd
+  end
+end
+
+local function add_environment(run)
+  --- The environment of a child: the plain variables, those granted by name, and `extra`.
+  function run.child_environment(extra, names)
+    local env = {}
+    for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
+    for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
+    for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
+    for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
+    for name, value in pairs(extra or {}) do
+      if type(name) ~= "string" or name == "" or name:find("[=%z]") then
+        error(record.invalid("env: names of variables are texts without '='"), 0)
+      end
+      if value == false then
+        env[name] = nil
+      elseif type(value) ~= "string" and not math.type(value) then
+        error(record.invalid(("env.%s must be text"):format(name)), 0)
+      else
+        env[name] = tostring(value)
+      end
+    end
+    local list = {}
+    for name, value in pairs(env) do
+      if value:find("\0", 1, true) then
+        error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
+      end
+      list[#list + 1] = name .. "=" .. value
+    end
+    table.sort(list)
+    return list
+  end
+end
+
+--- What is left of the limits, for those who watch; told when it has changed.
+local function tell_budget(run)
+  if not run.own_budget or not next(run.budget) then return end
+  local left = {}
+  for kind, amount in pairs(budget.view(run.own_budget).left) do
+    -- A limit that is not watched (spending.lua) leaves nothing to be told of.
+    if amount ~= null and not (kind == "usd" and run.price_told) then left[kind] = amount end
+  end
+  local text = core.json.encode(left)
+  if text == run.told_budget then return end
+  run.told_budget = text
+  core.event.emit("budget", nil, { left = left,
+    wall_left_ms = run.wall and run.wall - (core.clock.monotonic() - run.started) or nil })
+end
+
+--- Whether an attempt of a step was started by an earlier host.
+local function was_taken_over(step)
+  for _, attempt in ipairs(not step.cached and step.attempts or {}) do
+    if attempt.taken_over then return true end
+  end
+end
+
+--- The status of a step that raised. What was cancelled because it is not needed any more, has not failed; what
+--- took too long has.
+local function status_of(err)
+  if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
+  local pending = core.task.pending_error()
+  return pending and pending.kind ~= "timeout" and "cancelled" or "failed"
+end
+
+local function add_steps(run)
+  --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
+  --- Returns the value, and the step, which the caller ends.
+  function run.step(key, kind, runner, input, options, live)
+    local step = run.begin_step(key, kind, runner)
+    local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
+      core.event.emit("step.started", key, { kind = kind, runner = runner })
+      return live(last, hash, step)
+    end)
+    run.journal.history:tell(key)
+    if not ok then
+      if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
+      run.end_step(step, status_of(value), { error = value })
+      error(value, 0)
+    end
+    step.cached = cached
+    return value, step
+  end
+
+  function run.begin_step(key, kind, runner)
+    if run.step_keys[key] then
+      error({ kind = "failed", message = ("two steps have the key '%s'"):format(key) }, 0)
+    end
+    local step = { key = key, kind = kind, runner = runner, status = "running",
+      started_wall = core.clock.wall(), started = core.clock.monotonic() }
+    run.step_keys[key] = step
+    run.note_step(step)
+    return step
+  end
+
+  function run.end_step(step, status, outcome)
+    step.status = status
+    step.error = outcome.error
+    step.duration_ms = core.clock.monotonic() - step.started
+    core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
+      cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
+      error = type(outcome.error) == "table" and outcome.error.message or outcome.error,
+      error_kind = type(outcome.error) == "table" and rawget(outcome.error, "kind") or nil, runner = step.runner,
+      usage = step.usage, attempts = step.attempts and #step.attempts,
+      taken_over = was_taken_over(step) })
+    tell_budget(run)
+  end
+
+  --- Nothing but gates and questions is left: the run ends until they are answered.
+  function run.end_parked()
+    run.is_parking = true
+    local err = { kind = "parked",
+      message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
+    core.task.cancel_scope(run.scope, err)
+    -- Nothing reaches a clean-up from outside, but what it puts in order is to be there when the run goes on.
+    for _, shield in ipairs(run.shields or {}) do core.task.cancel_scope(shield, err) end
+  end
+
+  --- Whether the user has cancelled the run, which a clean-up does not hear of.
+  function run.is_cancelled()
+    local err = core.task.pending_error(run.scope)
+    return err ~= nil and err.kind == "cancelled"
+  end
+
+  --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
+  function run.end_cancelled()
+    core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
+    core.task.check()
+  end
+end
+
+--- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
+--- as it began, and one that is only prepared not at all.
+local function written_key(run)
+  local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
+  local ok, model = pcall(core.json.decode, text or "")
+  return ok and type(model) == "table" and type(model.step) == "string" and model.step or nil
+end
+
+--- The files that a run begins with.
+local function begin_record(run, plan)
+  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
+  run.root_key = run.journal.root_key or written_key(run)
+  run.driven_before = math.max(run.driven_before, run.journal.history.driven)
+  going_on.check(run, plan)
+  if plan.answer then journal.answer(run, plan.answer) end
+  run.record = run_record.text(run)
+  journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
+    moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
+    fresh = run.journal.fresh or nil,
+    record = integrity.hash_of_record(run.record) }
+  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  if plan.before then ledger.put_run(run) end
+  core.run.write_run(run.record)
+  local resumed = plan.before and plan.before.resumed
+  -- What the host before this one was writing; the folders of steps follow when they are begun anew.
+  if resumed then core.run.sweep(run.sidecar) end
+  if resumed and run.had_sidecar then return end
+  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
+  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+end
+
+--- Leaves the run as a host that is killed would: that this one has failed is no reason to end what a host before it
+--- had started. Raises that failure.
+local function leave(run, err)
+  if type(err) == "table" and core.run.still_runs() then
+    local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
+      :format(run.id)
+    err.hint = err.hint and err.hint .. "; " .. still or still
+  end
+  core.run.finish(true)
+  M.current = nil
+  error(err, 0)
+end
+
+--- Creates the directories of a run. Everything that can be refused was checked before.
+---@param plan table what the command line came to (engine/cli/run.lua)
+---@return table run
+function M.create(plan)
+  local run = {
+    home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
+    preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
+    runner = plan.runner, routed = plan.routed, runner_name = plan.routed.runner.name, runner_spec = plan.runner_spec,
+    config = plan.config,
+    model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
+    limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
+    may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
+    steps = {}, step_keys = {},
+    started_wall = core.clock.wall(), started = core.clock.monotonic(),
+  }
+  add_paths(run)
+  add_environment(run)
+  add_steps(run)
+  verdict.add(run)
+  run.settle_cleanups = function(keys) unreached.settle_cleanups(run, keys) end
+  local before = plan.before
+  local created = core.run.create {
+    home = plan.home.handle, task_id = before and before.id or plan.task_id,
+    -- The name of a folder comes from it.
+    preset = (core.secret.hide(run.preset_name)),
+    run = before and before.run, take_over = before and before.take_over,
+  }
+  run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
+  -- In a linked worktree `.agent` is not beneath the top.
+  local agent = core.file.root(plan.home.agent_path)
+  run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
+  if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
+  run.started_at = before and before.record.started_at
+  run.sealed = before and before.resumed and before.record or nil
+  run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
+  run.prepared = before and (not before.resumed or before.record.prepared) or false
+  local begun, err = pcall(begin_record, run, plan)
+  if not begun then
+    -- A full disk: half a record would only be in the way of the next try.
+    if before then leave(run, err) end
+    core.run.discard()
+    error(err, 0)
+  end
+  M.current = run
+  if plan.begun then plan.begun(run) end
+  core.event.start(run.sidecar .. "/events.jsonl")
+  core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
+    preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+  if type(run.journal.decided) == "string" then
+    core.event.emit("warning", nil, { text = ("'%s' was decided of what the run had come to before: decision.md says "
+      .. "that until somebody decides again"):format(core.text.printable(run.journal.decided, 40)) })
+  end
+  for _, name in ipairs(plan.lost or {}) do
+    core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
+      .. "more: its name stands in place of it"):format(name) })
+  end
+  local model = run_record.model(run.model, run.runner_name, run.config.runners)
+  run.route = routing.told(run.routed, model ~= null and model or nil)
+  if run.route then core.event.emit("log", nil, { text = run.route }) end
+  if not before then ledger.put_run(run) end
+  hooks.fire(run, "started")
+  return run
+end
+
+--- What the attempts under way had used beyond the limits when they were told is not all that they used.
+local function tell_overshoot(run)
+  if not run.own_budget then return end
+  for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
+  local lines = budget.overshoot(run.own_budget)
+  if run.verdict == "budget" and run.error and #lines > 0 then
+    local err = {}
+    for key, value in pairs(run.error) do err[key] = value end
+    err.message = ("%s; %s"):format(err.message, table.concat(lines, "; "))
+    run.error = err
+  end
+end
+
+--- Faults of a cassette that were asked for in vain; a run that goes on later may come to their steps.
+local function tell_idle_faults(run)
+  if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
+  for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
+    core.event.emit("warning", nil, { text = text })
+  end
+end
+
+--- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+local function end_prepared(run)
+  local path = run.sidecar .. "/model.json"
+  local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
+  if not ok or type(model) ~= "table" or model.status ~= "prepared" then return end
+  model.status = run.verdict
+  run.write_artifact(path, core.json.encode(model, 2) .. "\n")
+end
+
+--- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
+local function finish(run, ok, result)
+  run.error = nil
+  if run.own_budget then past.add_steps(run) end
+  if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
+  run.verdict = verdict.of(run, ok, result)
+  if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
+  if run.verdict == "blocked" and not run.error then
+    local item = verdict.first_blocked(run.validation)
+    run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
+      item.command, item.why), hint = "read its stdout.log and stderr.log under steps/" }
+  end
+  run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
+  core.run.end_children()
+  tell_overshoot(run)
+  tell_idle_faults(run)
+  -- Where Lua itself was ended, nobody else does it.
+  core.run.remove_temporary()
+  for _, step in ipairs(run.steps) do
+    if step.status == "running" then run.end_step(step, "cancelled", {}) end
+  end
+  if ok and result ~= nil then
+    local encoded, text = pcall(core.json.encode, result, 2)
+    if not encoded then
+      run.verdict, run.error = "failed", text
+    else
+      run.result, run.kept_result = result, values.put(result, true)
+      if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
+    end
+  end
+  -- Nobody is asked any more where the run has ended.
+  if run.verdict ~= "needs-human" then run.parked = {} end
+  if run.verdict == "needs-human" then
+    run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
+      hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
+  end
+  if run.verdict == "quota" then
+    if run.quota_error then run.error = run.quota_error end
+    run.until_ms = run.error.until_ms
+    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
+      :format(run.id, run.id)
+  end
+  end_prepared(run)
+  core.run.begin_sync()
+  integrity.seal(run)
+  core.run.sync()
+  run.record = run_record.text(run)
+  journal.append { t = "over", ms = run.duration_ms, verdict = run.verdict, files = integrity.hash_of_files(run.files),
+    record = integrity.hash_of_record(run.record) }
+  core.run.write_run(run.record)
+  ledger.put_run(run)
+  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
+    duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
+    message = run.error and run_record.error(run.error).message or nil })
+  hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
+  core.run.end_children()
+  core.run.finish()
+  M.current = nil
+  return {
+    ok = run.verdict == "ok", command = "run", run = run_record.envelope(run),
+    result = run.result == nil and null or run.result, error = run_record.error(run.error),
+  }, run_record.exit_codes[run.verdict]
+end
+
+--- The inputs, as they were when the run first saw them. What private ones say is not put on record:
+--- they are read again, and a change is told.
+local function observed_inputs(run)
+  local private = run.preset ~= nil and run.preset.private_inputs
+  local function read()
+    local given = run.inputs or inputs_module.prepare(run.home, run.input_specs)
+    return core.json.array(inputs_module.complete(run, given))
+  end
+  local live
+  local recorded = journal.fact(run, "inputs", { specs = run.input_specs }, function()
+    live = read()
+    return private and core.json.array(inputs_module.without_text(live)) or live
+  end, inputs_module.without_secrets)
+  if not private then return recorded end
+  live = live or read()
+  for _, name in ipairs(inputs_module.changed(recorded, live)) do
+    core.event.emit("warning", nil, { text = ("the input %s has changed since the run was started"):format(
+      core.text.printable(name, 200)) })
+  end
+  return live
+end
+
+--- Runs the preset or script in the scope of the run.
+local function run_body(run)
+  -- The time in which nobody drove the run does not count; nor does that of putting in order what it leaves.
+  local wall
+  if run.budget.wall and not run.cancels then
+    wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
+  end
+  run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
+    history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
+  run.own_budget.on_agent = function() tell_budget(run) end
+  run.wall, run.least_wall = wall, wall
+  tell_budget(run)
+  return pcall(scope.body, run, "", {
+    budget = run.own_budget, timeout = wall, timeout_kind = "budget",
+    what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
+  }, function(ctx)
+    run.scope = state_of.of(ctx).scope
+    run.inputs = observed_inputs(run)
+    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+    if run.preset then return run.preset.run(ctx, run.args) end
+    return run.resume(ctx)
+  end)
+end
+
+--- Lets the run go, whatever state its record is in.
+local function abandon()
+  core.run.end_children()
+  core.run.finish()
+  M.current = nil
+end
+
+--- Ends the run. Where its record cannot be written that is raised.
+local function finish_or_abandon(run, ok, result)
+  local recorded, envelope, code = pcall(finish, run, ok, result)
+  if recorded then return envelope, code end
+  abandon()
+  error(envelope, 0)
+end
+
+--- Runs a created run to its end. Returns the envelope and the exit code.
+---@param run table
+---@return table envelope, integer exit_code
+function M.execute(run)
+  local ok, result = true, nil
+  if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
+  if ok then ok, result = run_body(run) end
+  local cut_off
+  ok, result, cut_off = unreached.settled(run, ok, result)
+  if cut_off then leave(run, result) end
+  return finish_or_abandon(run, ok, result)
+end
+
+--- What the prepared agents may come to, as a line for people.
+local function worst_case_text(run)
+  local worst = run.worst
+  local text = ("%d agent calls are prepared"):format(worst.calls)
+  if worst.calls > 0 then
+    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
+      :format(text, worst.agents, worst.tokens, cost)
+  end
+  if #worst.uncounted == 0 then return text end
+  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
+end
+
+--- Says where a limit may not hold all that is prepared, and gives such limits.
+local function tell_beyond(run)
+  local beyond = spending.beyond(run.budget, run.worst)
+  for _, item in ipairs(beyond) do
+    core.event.emit("warning", nil, { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
+      :format(item.kind, budget.shown(item.kind, item.limit), budget.shown(item.kind, item.worst)) })
+  end
+  return core.json.array(beyond)
+end
+
+--- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- (engine/effects/dry_run.lua).
+---@param run table
+---@return table envelope, integer exit_code
+function M.dry_run(run)
+  run.dry = true
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
+  local ok, result = run_body(run)
+  if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
+    return finish_or_abandon(run, ok, result)
+  end
+  core.run.end_children()
+  run.duration_ms = core.clock.monotonic() - run.started
+  -- Commands that came before the agents have been run, and count.
+  run.worst.processes = run.worst.processes + run.own_budget.spent.processes
+  run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
+    version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
+    task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
+    model = run.model or null, status = "prepared" }, 2) .. "\n")
+  core.event.emit("log", nil, { text = worst_case_text(run) })
+  local worst = run.worst
+  local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
+    result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
+      uncounted = worst.uncounted, worst_case = { agents = worst.agents, processes = worst.processes,
+        tokens = worst.tokens, usd = worst.unpriced and null or worst.usd } } }
+  core.run.finish()
+  M.current = nil
+  return envelope, 0
+end
+
+--- Ends the current run after Lua was killed for what it used. Raises what hinders its record.
+---@param err table
+---@return table? envelope, integer? exit_code
+function M.killed(err)
+  if not M.current then return nil end
+  return finish_or_abandon(M.current, false, err)
+end
+
+return M

@@ -1,0 +1,188 @@
+--- What binds a run's files to its journal: the hashes that are put on record when it begins, when it
+--- is over and when somebody decides.
+local values = require "moonlet.engine.journal.values"
+
+local M = {}
+
+--- The file of a sidecar that still grows when the run is over: its beginning is bound.
+M.grows = "events.jsonl"
+--- Files of a sidecar that change after the run is over.
+M.later = { M.grows, "decision.md" }
+local grown_cap = 256 << 20
+
+--- The entry of the file that grows: that of its first bytes. Where it is bound it is on the disk when this returns,
+--- for the record that binds it will be.
+local function grown(tree, bytes)
+  local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
+  if is then
+    is.grows = true
+    return is
+  end
+  return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
+end
+
+--- Every file of a sidecar by its hash; nil and an error where the folder cannot be read.
+---@param root any       the opened `.agent` folder
+---@param sidecar string
+---@param fold integer?  as an earlier list of it had it
+---@param bytes integer?  how much of the file that grows an earlier list of it had
+---@return table? tree  { files, fold?, beginning }
+---@return table? err
+function M.tree(root, sidecar, fold, bytes)
+  local tree, err = core.audit.tree(root, sidecar, M.later, fold)
+  if not tree then return nil, err end
+  local path = sidecar .. "/" .. M.grows
+  function tree.beginning(...) return core.audit.beginning(root, path, ...) end
+  tree.files[M.grows] = grown(tree, bytes)
+  return tree
+end
+
+--- What keeper.log says so far: { bytes, sha256 }; nil where the run had no keeper. It only grows.
+---@param root any
+---@param id string
+---@return table?
+function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
+
+--- The key of a run, for its keyed hashes; nil where it has none.
+---@param root any
+---@param id string
+---@return string?
+function M.key(root, id)
+  local key = core.file.read(root, ("runs/%s/key"):format(id), 65)
+  return key and #key == 64 and not key:find("[^%x]") and key or nil
+end
+
+--- A file whose path has a secret is listed without it, and with a keyed hash of the path; without a key not at all.
+---@param files table
+---@param keyed fun(text: string): string?
+function M.name_files(files, keyed)
+  local named = {}
+  for path in pairs(files) do
+    local told = core.secret.hide(path)
+    if told ~= path then named[path] = told end
+  end
+  for path, told in pairs(named) do
+    local file, name, number = files[path], told, 1
+    while files[name] do
+      number = number + 1
+      name = ("%s~%d"):format(told, number)
+    end
+    file.named, files[path] = keyed(path), nil
+    files[name] = file.named and file
+  end
+end
+
+local function file_text(file)
+  return file.error or (file.special and "special file") or file.sha256
+end
+
+--- Whether a file is what it was. Of what was too large to be hashed then the size has to do. The other way round it
+--- does not: whoever adds files must not be able to turn a hash into a size.
+function M.is_same(is, was)
+  if is.link ~= was.link then return false end
+  if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
+  return file_text(is) == file_text(was)
+end
+
+--- Whether a file of a sidecar is none of what a step has left, but lies there for a merge that is under way.
+local function is_for_merge(path)
+  local name = path:match("^steps/[^/]+/(.*)$") or path
+  return name == "changes.carried" or name:sub(1, 8) == "landing/"
+end
+
+--- Whether a file, or a folder above it, could not be read: then nothing is known of it.
+local function is_unread(tree, path)
+  local at = path
+  while at do
+    local entry = tree.files[at]
+    if entry then return entry.error ~= nil end
+    at = at:match "^(.*/)[^/]+/?$"
+  end
+  return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
+end
+
+--- What cannot be read now is still what it was, for all that is known: it stays bound to that.
+local function keep_unread(tree, before, is_ours)
+  for path, was in pairs(before) do
+    if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
+  end
+end
+
+--- The files that somebody else has changed since they were bound to a record which said that the run had ended, or
+--- waited: its next end does not make them the run's own.
+---@param rec table                           that record
+---@param tree table                          what is there now
+---@param is_ours (fun(path: string): boolean)?  whether the run has written it since
+---@return string[]? paths
+function M.altered(rec, tree, is_ours)
+  local paths, known = core.json.array {}, {}
+  for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
+    paths[#paths + 1], known[path] = path, true
+  end
+  -- Where there were many files, folders are bound as a whole, and others of them by then.
+  local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
+  keep_unread(tree, before, is_ours)
+  for path, was in pairs(before) do
+    local is = tree.files[path]
+    if is and was.grows and is ~= was then
+      is = grown(tree, was.bytes)
+      if is and is.error then is, tree.files[path] = was, was end
+    end
+    local ours = is_for_merge(path) or not was.grows and is_ours and is_ours(path)
+    if not known[path] and not ours and not was.error and not (is and M.is_same(is, was)) then
+      paths[#paths + 1] = path
+    end
+  end
+  table.sort(paths)
+  return paths[1] and paths or nil
+end
+
+--- Hashes what the run has left in its sidecar. A failure is told, for a run does not fail for it.
+---@param run table
+function M.seal(run)
+  local root, err = core.file.root(run.home.agent_path)
+  local tree
+  if root then tree, err = M.tree(root, run.sidecar) end
+  if not tree then
+    run.emit("warning", { text = "the artifacts are not bound to the record: " .. err.message })
+    return
+  end
+  M.name_files(tree.files, values.keyed)
+  run.altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
+  if run.altered then
+    run.emit("warning", { text = ("%d of its files were changed or removed while nobody drove it, the first of them: "
+      .. "%s"):format(#run.altered, core.text.printable(run.altered[1], 200)) })
+  end
+  run.files, run.files_fold = tree.files, tree.fold
+  run.keeper_log = M.keeper_log(root, run.id)
+end
+
+--- The hash of a list of files as the journal has it.
+---@param files table?
+---@return string?
+function M.hash_of_files(files)
+  return files and core.text.sha256(core.json.encode_record(files)) or nil
+end
+
+--- The hash of a text as it is written for the run that is being driven.
+---@param text string
+---@return string
+function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
+
+--- Puts something on the record of a run that nobody drives, with the file that it is about: both under the run's lock,
+--- and only while run.json is what the caller has read. Raises where they cannot be written.
+---@param home table
+---@param id string
+---@param was string    hash of that run.json (record_store.hash)
+---@param item table
+---@param path string   of the file, from `.agent`
+---@param text string
+---@return boolean done   false: somebody drives the run, or has driven it since: look again
+---@return table? err     why it was not done, or why the journal, which is damaged, does not have it
+function M.change(home, id, was, item, path, text)
+  local done, err = core.audit.record(home.handle, id, core.json.encode_record(item), was, path, text)
+  if done == nil then error(err, 0) end
+  return done, err
+end
+
+return M

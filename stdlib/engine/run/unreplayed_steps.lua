@@ -1,0 +1,149 @@
+--- What the journal has of agents beside what the script was told. Those that it was not asked for again, because the
+--- function that they lie in has ended, or the script was edited: they were paid, and are steps of the run as before.
+--- And every attempt that was begun, which is what the ledger counts.
+local endings = require "moonlet.engine.journal.finalizer_journal"
+local journal_record = require "moonlet.engine.journal.records"
+local usage = require "moonlet.engine.runner.usage"
+local values = require "moonlet.engine.journal.values"
+
+local M = {}
+
+local null = core.json.null
+
+--- Whether a function that was told from the journal holds the key.
+local function lies_in_cached(by_key, key)
+  for at = #key, 1, -1 do
+    if key:byte(at) == 47 then
+      local around = by_key[key:sub(1, at - 1)]
+      if around then return around.cached or false end
+    end
+  end
+  return false
+end
+
+--- Whether a step that the script was not asked for again is one of it all the same: it lies in a function that is told
+--- from the journal, or in a clean-up, which is done anew where its body is.
+---@param run table
+---@param key string
+---@return boolean
+function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or endings.holds(key) end
+
+local function usages_of(charges)
+  local list = {}
+  for i, charge in ipairs(charges) do
+    local told = charge.entry and charge.entry.usage
+    list[i] = type(told) == "table" and told ~= null and told or false
+  end
+  return usage.sum(list)
+end
+
+--- What the attempts came to; what has no end was cancelled, or lost with its host.
+local function status_of(charges, ended)
+  if ended then
+    local is_late = ended.s == "cancelled" and type(ended.e) == "table" and ended.e.kind == "timeout"
+    return is_late and "failed" or ended.s
+  end
+  local entry = charges[#charges].entry
+  return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
+end
+
+--- The files that it has changed, by its end and by its attempts.
+local function changed_of(run, key, ended)
+  local paths, seen = {}, {}
+  local function add(list)
+    for _, path in ipairs(type(list) == "table" and list or {}) do
+      if not seen[path] then paths[#paths + 1] = path end
+      seen[path] = true
+    end
+  end
+  local value = ended and ended.s == "ok" and values.get(journal_record.stored(ended, "v"))
+  add(type(value) == "table" and value.files_changed or nil)
+  for _, entry in ipairs(run.journal.attempts[key] or {}) do add(entry.changed) end
+  return paths
+end
+
+local function step_of(run, key, charges)
+  local last, ended = charges[#charges], run.journal.history.ends[key]
+  local ms = 0
+  for _, charge in ipairs(charges) do
+    ms = ms + (charge.entry and math.tointeger(charge.entry.duration_ms) or 0)
+  end
+  local told = usage.model_of { last.entry }
+  local step = { key = key, kind = "agent", runner = last.runner or run.runner_name, model = told or last.model,
+    files_changed = changed_of(run, key, ended),
+    cached = true, status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
+    gone = not lies_in_cached(run.step_keys, key) }
+  if step.status == "failed" then
+    step.error = ended and ended.e or { kind = "failed", message = tostring(last.entry and last.entry.error) }
+  end
+  return step
+end
+
+--- Adds them to the steps of the run, by their keys; and what is on record of steps that did not come to their end.
+---@param run table
+function M.add_steps(run)
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end
+  end
+  local keys = {}
+  for key, charges in pairs(run.journal.history.charges) do
+    if not run.step_keys[key] and charges[1].number then keys[#keys + 1] = key end
+  end
+  if #keys == 0 then return end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local step = step_of(run, key, run.journal.history.charges[key])
+    run.step_keys[key] = step
+    run.steps[#run.steps + 1] = step
+  end
+end
+
+--- The attempts of a step that were begun, by their numbers. One that came to nothing has a begin and no more.
+local function begun_of(run, key)
+  local found, last = {}, run.journal.begins[key] or {}
+  local function note(number, item, entry)
+    -- A command that is done once is begun too, and is no agent.
+    if math.type(number) ~= "integer" or last.once and number == last.a then return end
+    local attempt = found[number] or { step = key, number = number }
+    found[number] = attempt
+    attempt.runner = item.runner or attempt.runner
+    attempt.model = usage.model_of { entry } or attempt.model or item.model
+    local told = entry and entry.usage
+    if type(told) == "table" and told ~= null then attempt.usage = told end
+  end
+  for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
+  -- What this host has begun has no charge: all of a step goes to one runner.
+  for _, entry in ipairs(run.journal.attempts[key] or {}) do
+    note(entry.number, not found[entry.number] and last or {}, entry)
+  end
+  note(last.a, last)
+  return found
+end
+
+--- Every attempt of an agent that was begun on the run, whatever became of it: { step, number, runner, model, usage },
+--- without a usage where none was told.
+---@param run table
+---@return table[]
+function M.attempts(run)
+  local seen, keys, list = {}, {}, {}
+  for _, by_key in ipairs { run.journal.history.charges, run.journal.attempts, run.journal.begins } do
+    for key in pairs(by_key) do
+      if not seen[key] then keys[#keys + 1] = key end
+      seen[key] = true
+    end
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local found, numbers = begun_of(run, key), {}
+    for number in pairs(found) do numbers[#numbers + 1] = number end
+    table.sort(numbers)
+    for _, number in ipairs(numbers) do
+      local attempt = found[number]
+      attempt.runner = attempt.runner or run.runner_name
+      list[#list + 1] = attempt
+    end
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,220 @@
+--- The verbs of ctx. Everything that acts hangs off ctx; options are the last argument and a closed
+--- record.
+local state_of = require "moonlet.engine.context.context"
+local scope = require "moonlet.engine.context.scope"
+local record = require "moonlet.record"
+local duration = require "moonlet.duration"
+local journal = require "moonlet.engine.journal.journal"
+local grants = require "moonlet.engine.context.grants"
+local values = require "moonlet.engine.journal.values"
+local verdict = require "moonlet.engine.run.verdict"
+
+---@class moonlet.Ctx
+---@field repo string      the top of the work tree, or the working directory
+---@field runner string    the name of the run's runner
+---@field model string?    the model that was asked for
+---@field task_id string
+---@field run_id string
+---@field budget table    { spent, left }, each by kind: agents, processes, tokens, usd
+---@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
+local verbs = state_of.verbs
+
+verbs.scope = scope.scope
+verbs.spawn = scope.spawn
+verbs.finally = scope.finally
+verbs.parallel = scope.parallel
+verbs.pipeline = scope.pipeline
+
+--- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
+--- `clean = function(text) return … end` the journal keeps what that gives for what was printed, and a resumed run asks
+--- the program again, so it must only read; where it prints something else by then, what is on record is taken, and
+--- `redacted` is true.
+---@param call table
+---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
+function verbs:exec(call, ...)
+  if select("#", ...) > 0 then
+    error(record.invalid("ctx:exec takes one table",
+      'words and options stand in it: ctx:exec{ "sort", stdin = text }'), 0)
+  end
+  return require("moonlet.engine.effects.exec").exec(self, call)
+end
+
+--- Runs a check of the repository: ctx:validate "test:npm test", or { kind =, command =, timeout =,
+--- cwd =, env =, required =, name = }. A required one that fails makes the verdict `blocked`.
+---@param call table|string
+---@return moonlet.Validation
+function verbs:validate(call)
+  return require("moonlet.engine.effects.validation").validate(self, call)
+end
+
+--- Demands evidence: ctx:require{ command =, exit_code =, repetitions =, artifacts =, timeout =,
+--- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
+---@param call table
+---@return {runs: table[], artifacts: table[]}
+function verbs:require(call)
+  return require("moonlet.engine.effects.validation").require(self, call)
+end
+
+--- A point where a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person
+--- the run parks as `needs-human`; a "no" raises `rejected`.
+---@param call table
+---@return {by: string, note: string?}
+function verbs:gate(call)
+  return require("moonlet.engine.effects.gate").gate(self, call)
+end
+
+--- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
+---@param call table
+---@return string answer
+function verbs:question(call)
+  return require("moonlet.engine.effects.gate").question(self, call)
+end
+
+--- Gives a prompt to an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
+---@param call table
+---@return {text: string, data: any, attempts: table[]?, dir: string}
+function verbs:agent(call)
+  return require("moonlet.engine.agent.call").agent(self, call)
+end
+
+--- Runs a named function once: a resumed run hears what it returned, as long as opts.input is the
+--- same. ctx:step("plan", { input = facts }, function(c) … end); it returns one JSON value.
+---@param name string
+---@param options {input: any}?
+---@param fn fun(ctx: moonlet.Ctx): any
+---@return any
+function verbs:step(name, options, fn)
+  local state = state_of.of(self)
+  if type(options) == "function" then options, fn = {}, options end
+  record.check(options, { input = "any" }, "ctx:step")
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    error(record.invalid("ctx:step needs a name and a function",
+      'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
+  end
+  local key = state_of.key(state, name)
+  -- The steps in it are told one by one.
+  local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
+  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
+    -- As a resumed run will hear it: nothing of it is shared with the function.
+    return values.copy(scope.body(state.run, key, { budget = state.budget }, fn))
+  end)
+  state.run.end_step(step, "ok", {})
+  return value
+end
+
+--- Says what the run is at; `planned` is how many steps are to come in this phase.
+---@param name string
+---@param planned integer?
+function verbs:phase(name, planned)
+  state_of.of(self).run.emit("phase", { name = tostring(name), planned = planned })
+end
+
+--- A line for the person who watches.
+---@param text string
+function verbs:log(text)
+  state_of.of(self).run.emit("log", { text = tostring(text) })
+end
+
+--- Observes something once: a resumed run sees what the first one saw.
+local function observe(ctx, verb, input, fn, clean)
+  local state = state_of.of(ctx)
+  input.verb = verb
+  return journal.fact(state.run, state_of.key(state, verb, true), input, fn, clean)
+end
+
+local function plain_error(err)
+  return { kind = err.kind, message = err.message, hint = err.hint, at = err.at }
+end
+
+--- Waits: ctx:sleep("2s").
+---@param time string|number
+function verbs:sleep(time)
+  local state = state_of.of(self)
+  local ms = duration.ms(time, "ctx:sleep")
+  journal.step(state.run, state_of.key(state, "sleep"), { verb = "sleep", ms = ms }, {}, function()
+    core.task.sleep(ms)
+    return true
+  end)
+end
+
+--- Milliseconds since 1970.
+---@return integer
+function verbs:now()
+  return observe(self, "now", {}, core.clock.wall)
+end
+
+--- A random integer between `low` and `high` (or 1 and `low`), or without arguments a number in [0, 1).
+---@param low integer?
+---@param high integer?
+---@return number
+function verbs:random(low, high)
+  local bits = observe(self, "random", {}, function() return tonumber(core.clock.random_hex(7), 16) >> 3 end)
+  if low == nil then return bits / (1 << 53) end
+  if high == nil then low, high = 1, low end
+  if math.type(low) ~= "integer" or math.type(high) ~= "integer" or low > high
+    or high - low >= 1 << 53 or high - low < 0 then
+    error(record.invalid("ctx:random needs whole numbers, the smaller one first"), 0)
+  end
+  return low + bits % (high - low + 1)
+end
+
+--- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error
+--- table when it cannot be read; the third result tells whether it was cut. What looks like a secret in it is not put
+--- on record: a resumed run reads the file again, and where it is another one by then hears what is on record, and as
+--- the fourth result that the secrets of it are not.
+---@param path string
+---@param options {cap: integer?}?
+---@return string? text, table? err, boolean? cut, boolean? redacted
+function verbs:read(path, options)
+  local run = state_of.of(self).run
+  options = record.check(options or {}, { cap = "integer" }, "ctx:read")
+  grants.check_read(run.grants, path)
+  local cap = options.cap or 1 << 20
+  local seen = observe(self, "read", { path = path, cap = cap }, function()
+    local text, err, cut = core.file.read(run.home.root, path, cap)
+    return { text = text, err = err and plain_error(err), cut = cut }
+  end, function(value)
+    local kept = value.text and require("moonlet.facts.clean").file(path, value.text)
+    return kept == value.text and value or { text = kept, cut = value.cut, redacted = true }
+  end)
+  return seen.text, seen.err, seen.cut, seen.redacted
+end
+
+--- The entries of a folder of the repository: { {name, type}, … }, sorted; nil and an error table.
+---@param path string
+---@return table[]? entries, table? err
+function verbs:list(path)
+  local run = state_of.of(self).run
+  grants.check_read(run.grants, path)
+  local seen = observe(self, "list", { path = path }, function()
+    local entries, err = core.file.list(run.home.root, path)
+    return { entries = entries and core.json.array(entries), err = err and plain_error(err) }
+  end)
+  return seen.entries, seen.err
+end
+
+local host_files = {
+  ["prompt.md"] = true, ["input-manifest.md"] = true, ["output.md"] = true, ["decision.md"] = true,
+  ["model.md"] = true, ["model.json"] = true, ["events.jsonl"] = true, ["stdout.log"] = true,
+  ["stderr.log"] = true, ["exit.json"] = true, out = true, steps = true,
+}
+
+--- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
+---@param name string
+---@param text string
+function verbs:write(name, text)
+  local state = state_of.of(self)
+  local run = state.run
+  if type(name) ~= "string" or type(text) ~= "string" then
+    error(record.invalid("ctx:write needs a name and a text"), 0)
+  end
+  if not name:match("^[%w_][%w_.-]*$") or host_files[name] then
+    error(record.invalid(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
+      "give a plain file name that the host does not use itself, such as findings.md"), 0)
+  end
+  core.task.check()
+  run.write_artifact(run.sidecar .. "/" .. name, text)
+  if name == "findings.md" then run.note_findings(state.path, text) end
+end
+
+return verbs

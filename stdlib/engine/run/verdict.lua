@@ -1,0 +1,144 @@
+--- What a run came to in a word, and what counts for that beside its result: checks that did not pass, agents and
+--- branches that were lost. A script may make do without them; the verdict tells them all the same. What counts within
+--- the function of a ctx:step is on record with its end, for a resumed run does not go through that function again.
+local run_record = require "moonlet.engine.run.manifest"
+
+local M = {}
+
+local findings_cap = 64 << 20
+
+--- The required check that failed, where no later one of the same command passed.
+---@param validation table[]
+---@return table?
+function M.first_blocked(validation)
+  local last = {}
+  for _, item in ipairs(validation) do last[item.kind .. ":" .. item.command] = item end
+  for _, item in ipairs(validation) do
+    local latest = last[item.kind .. ":" .. item.command]
+    if latest.required and latest.status ~= "passed" then return latest end
+  end
+end
+
+local function is_lost_agent(step)
+  local kind = type(step.error) == "table" and rawget(step.error, "kind")
+  return step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled"
+end
+
+--- What a script made of agents that failed is its own affair; that they failed is told.
+local function note_failed_agents(run)
+  if #run.degraded > 0 then return end
+  for _, step in ipairs(run.steps) do
+    if is_lost_agent(step) then
+      run.note_degraded(step.key, 0, 1, { { key = step.key, error = step.error } })
+    end
+  end
+end
+
+--- The verdict of a run whose script has ended.
+---@param run table
+---@param ok boolean
+---@param err any
+---@return string
+function M.of(run, ok, err)
+  local refused = run.own_budget and run.own_budget.refused
+  if ok then
+    if refused then return "budget" end
+    note_failed_agents(run)
+    if M.first_blocked(run.validation) then return "blocked" end
+    return #run.degraded > 0 and "degraded" or "ok"
+  end
+  local kind = type(err) == "table" and rawget(err, "kind")
+  if kind == "parked" then return "needs-human" end
+  if run.quota_error and kind ~= "cancelled" then return "quota" end
+  if type(err) == "table" and rawget(err, "blocked") == true and not refused and M.first_blocked(run.validation) then
+    return "blocked"
+  end
+  if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
+  return refused and "budget" or "failed"
+end
+
+--- Adds to what counts for the run, and for each ctx:step around `key` whose function runs.
+local function note(run, name, item, key)
+  table.insert(run[name], item)
+  local at = key:find("/", 1, true)
+  while at do
+    local around = run.inside[key:sub(1, at - 1)]
+    if around then table.insert(around[name], item) end
+    at = key:find("/", at + 1, true)
+  end
+end
+
+--- The function of a step begins: what counts within it is noted from now on.
+---@param run table
+---@param key string
+function M.begin(run, key)
+  run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
+end
+
+--- Adds to a run what is noted for its verdict.
+---@param run table
+function M.add(run)
+  run.degraded, run.validation, run.inside = {}, {}, {}
+
+  --- A step of the run.
+  function run.note_step(step) note(run, "steps", step, step.key) end
+
+  --- What a check came to; `key` is that of its step.
+  function run.note_validation(key, result, required)
+    note(run, "validation", { at = key, kind = result.kind,
+      -- On record it has no secret, and there it is to be the same.
+      command = (core.secret.hide(result.command)),
+      status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
+      why = result.why, required = required }, key)
+  end
+
+  --- Branches or agents that were lost, where the rest was enough.
+  function run.note_degraded(path, succeeded, total, lost)
+    local names = {}
+    for i, item in ipairs(lost) do
+      names[i] = { key = item.key, error = run_record.error(item.error) }
+    end
+    note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names) }, path)
+    core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
+  end
+
+  --- The findings of the run, which are shown at its end; `path` is that of the body that wrote them.
+  function run.note_findings(path, text) run.findings, run.findings_at = text, path end
+end
+
+--- What counts for the verdict of what the function of a step has done; nil where that is nothing.
+---@param run table
+---@param key string  of the step; nothing more is noted for it
+---@return {validation: table[], degraded: table[], findings: boolean?}? notes
+---@return boolean again  something of it was lost or did not pass: a run that tries again what failed does so here
+function M.within(run, key)
+  local inside = run.inside[key]
+  run.inside[key] = nil
+  local validation, degraded = inside.validation, inside.degraded
+  local again = #degraded > 0 or M.first_blocked(validation) ~= nil
+  for _, step in ipairs(inside.steps) do
+    local failed_before = step.kind == "function" and step.cached and run.journal.failures[step.key]
+    again = again or failed_before or is_lost_agent(step)
+  end
+  local findings = run.findings_at and (run.findings_at .. "/"):sub(1, #key + 1) == key .. "/" or nil
+  if #validation == 0 and #degraded == 0 and not findings then return nil, again end
+  return { validation = validation, degraded = degraded, findings = findings }, again
+end
+
+--- Counts again what is on record of a step that is told from the journal.
+---@param run table
+---@param key string
+---@param notes table
+function M.tell(run, key, notes)
+  for _, name in ipairs { "validation", "degraded" } do
+    for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
+      note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
+    end
+  end
+  if notes.findings == true then
+    local text = run.read_artifact(run.sidecar .. "/findings.md", findings_cap)
+    if text then run.note_findings(key, text) end
+  end
+end
+
+return M

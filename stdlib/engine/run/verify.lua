@@ -1,0 +1,379 @@
+--- Holds what is on record of one run against its files, byte for byte: the journal, run.json, the
+--- values beside the journal, the artifacts, keeper.log, decision.md and the ledger.
+local artifacts = require "moonlet.engine.agent.sidecar"
+local integrity = require "moonlet.engine.run.seal"
+local record_store = require "moonlet.engine.run.store"
+local values = require "moonlet.engine.journal.values"
+
+local M = {}
+
+local null = core.json.null
+local restore = "restore the file from a backup, or do not rely on this run"
+local model_cap = 4 << 20
+local answer_cap = 256 << 20
+local rebuild = "moonlet run verify --rebuild"
+
+---@class moonlet.Finding
+---@field what string   what is wrong
+---@field at string     where, from `.agent`
+---@field hint string   what to do
+
+--- Collects what is wrong with a run, and what is only worth a note.
+local function new_report(id)
+  local report = { id = id, state = null, records = null, torn_bytes = 0, fenced = 0,
+    problems = core.json.array {}, notes = core.json.array {} }
+  return report, function(what, at, hint)
+    report.problems[#report.problems + 1] = { what = what, at = at, hint = hint or restore }
+  end, function(what, at)
+    report.notes[#report.notes + 1] = { what = what, at = at }
+  end
+end
+
+--- Whether anything tells that a run got further than its folder. A host makes the folder, then the first record
+--- of the journal, then run.json; one that was ended in between leaves nothing that could be lost.
+local function has_begun(story, root, path, text)
+  if text or story.records > 1 or story.why then return true end
+  for _, mark in ipairs(story.marks) do
+    if mark.t == "over" then return true end
+  end
+  local log = core.file.stat(root, path .. "/keeper.log")
+  return log ~= nil and log.size > 0 or core.file.stat(root, path .. "/values") ~= nil
+end
+
+local function check_journal(story, path, problem, note)
+  if story.records == 0 and not story.why then
+    problem("the journal is empty or gone: what was done and paid is not known", path .. "/steps.jsonl",
+      "bring the file back from a copy, or start a new run")
+  end
+  if story.why then
+    problem(("the journal is damaged: line %d: %s"):format(story.line, story.why),
+      ("%s/steps.jsonl:%d"):format(path, story.line))
+  end
+  if story.torn_bytes > 0 then
+    note(("the last write of the journal did not end: %d bytes count for nothing; its host was ended"):format(
+      story.torn_bytes), path .. "/steps.jsonl")
+  end
+  if story.fenced > 0 then
+    note(("%d lines of the journal are of a host that had been taken over"):format(story.fenced),
+      path .. "/steps.jsonl")
+  end
+end
+
+--- The name of the file that a large result is in.
+local function name_of_result(rec)
+  local stored = rec and rec.result
+  local name = type(stored) == "table" and stored["$value"]
+  return type(name) == "string" and name or nil
+end
+
+local function check_values(story, result, path, problem, note)
+  local function tell(names, is_what)
+    for _, name in ipairs(names) do
+      local at = ("%s/values/%s"):format(path, name)
+      if name == result then
+        problem("the result of the run " .. is_what, at)
+      else
+        problem(("a value of the journal %s"):format(is_what), at, restore .. "; a resume cannot be told its step")
+      end
+    end
+  end
+  tell(story.values.missing, "is missing")
+  tell(story.values.damaged, "was changed")
+  local extra = story.values.extra
+  if extra > 0 and not story.why then
+    note(("%d %s no record names"):format(extra, extra == 1 and "value that" or "values that"),
+      path .. "/values")
+  end
+end
+
+--- Whether it was a cassette that an attempt was played from, by what was written of it beside the journal: the
+--- attempts of run.json, or of a run that has not ended what it was started with, or the step's own model.json.
+local function is_of_cassette(rec, root, key, number)
+  for _, attempt in ipairs(type(rec.attempts) == "table" and rec.attempts or {}) do
+    if type(attempt) == "table" and attempt.step == key and attempt.number == number then
+      return attempt.runner == "cassette"
+    end
+  end
+  if rec.runner_name == "cassette" then return true end
+  for _, dir in ipairs { rec.sidecar .. "/steps/" .. core.run.step_name(key), rec.sidecar } do
+    local ok, model = pcall(core.json.decode, core.file.read(root, dir .. "/model.json", model_cap) or "")
+    if ok and type(model) == "table" and model.step == key and model.runner == "cassette" then return true end
+  end
+  return false
+end
+
+--- A cassette starts no process. That a step was played from one must not be for the journal alone to say: whoever
+--- writes a result into it could say that of any step.
+local function check_played(story, rec, root, path, problem)
+  for _, item in ipairs(story.played) do
+    if not is_of_cassette(rec, root, item.key, item.attempt) then
+      problem(("the journal has step '%s' from a cassette, and nothing else of the run does"):format(
+        core.text.printable(item.key, 120)), path .. "/steps.jsonl",
+        "look at the step's artifacts before you rely on it; the journal was changed")
+    end
+  end
+  for _, name in ipairs(story.acted) do
+    problem(("keeper.log has a start of '%s', which is from a cassette by the journal"):format(
+      core.text.printable(name, 120)), path .. "/steps.jsonl",
+      "look at the step's artifacts before you rely on it; one of the two was changed")
+  end
+end
+
+--- Steps that are finished by the journal, and that no keeper knows of; and attempts that a keeper has
+--- started and the journal does not know.
+local function check_keeper(story, rec, root, path, problem)
+  for _, item in ipairs(story.untold) do
+    problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
+      core.text.printable(item.key, 120), item.attempt), path .. "/keeper.log",
+      "look at the step's artifacts before you rely on it; keeper.log was changed or lost")
+  end
+  if not story.why and story.records > 0 then
+    for _, name in ipairs(story.unbegun) do
+      problem(("keeper.log has a start of '%s', which the journal does not know: the journal was cut off"):format(
+        core.text.printable(name, 120)), path .. "/steps.jsonl",
+        "bring the file back from a copy; a resume would pay for it again")
+    end
+  end
+  local was = rec.ended and type(rec.keeper_log) == "table" and rec.keeper_log
+  if not was or was == null or math.type(was.bytes) ~= "integer" then return end
+  local is = core.audit.beginning(root, path .. "/keeper.log", was.bytes)
+  if not is then
+    problem("keeper.log is missing", path .. "/keeper.log")
+  elseif is.sha256 ~= was.sha256 then
+    problem("keeper.log was changed after the run", path .. "/keeper.log")
+  end
+end
+
+--- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
+--- the one before.
+local function check_record(story, rec, text, path, problem, note)
+  if story.why or story.records == 0 then return end -- what stands after the damage was not read
+  local hash, last, at = core.text.sha256(text), nil, nil
+  for i, mark in ipairs(story.marks) do
+    if mark.record then
+      last = i
+      if mark.record == hash then at = i end
+    end
+  end
+  local place = path .. "/run.json"
+  if not last then
+    if rec.ended and rec.files then
+      problem("the journal of a run that has ended has no record of it", path .. "/steps.jsonl")
+    end
+  elseif not at then
+    problem(rec.ended and story.marks[last].t ~= "over"
+      and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
+      or "run.json was changed after it was written", place)
+  elseif at ~= last then
+    note("run.json is older than the journal: its host was ended before it could write; moonlet run resume goes on",
+      place)
+  end
+end
+
+--- Lists the files whose paths have a secret as the record does: without it.
+local function name_files(root, rec, files)
+  local names, key = {}, nil
+  for path, was in pairs(rec.files) do
+    if type(was.named) == "string" then names[was.named], key = path, key or integrity.key(root, rec.id) end
+  end
+  if not key then return end
+  local found = {}
+  for path in pairs(files) do
+    local name = not rec.files[path] and names[values.keyed(path, key)]
+    if name then found[path] = name end
+  end
+  for path, name in pairs(found) do files[name], files[path] = files[path], nil end
+end
+
+--- Holds the list of artifacts that was made at the end of the run against the folder.
+local function check_files(root, rec, problem, note)
+  if type(rec.files) ~= "table" or rec.files == null then return end
+  local events = rec.files[integrity.grows]
+  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold, events and events.bytes or 0)
+  if not tree then
+    if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
+    return
+  end
+  name_files(root, rec, tree.files)
+  local extra, unhashed, first = 0, 0, nil
+  for path, was in pairs(rec.files) do
+    if was.unhashed then unhashed = unhashed + 1 end
+    local is, at = tree.files[path], rec.sidecar .. "/" .. path
+    if was.error then
+      note("an artifact could not be read when the run ended: " .. was.error, at)
+    elseif not is then
+      problem("an artifact is missing", at)
+    elseif is.error then
+      problem("an artifact cannot be read: " .. is.error, at, "make it readable")
+    elseif not integrity.is_same(is, was) then
+      problem(was.files and "artifacts in a folder were changed after the run" or
+        "an artifact was changed after the run", at)
+    end
+  end
+  for path in pairs(tree.files) do
+    if not rec.files[path] and path ~= integrity.grows then
+      extra = extra + 1
+      first = first or path
+    end
+  end
+  for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
+    problem(("it was %s after it had been written, and before the run went on"):format(
+      tree.files[path] and "changed" or "removed"), rec.sidecar .. "/" .. path, "do not rely on this file")
+  end
+  if unhashed > 0 then
+    note(("%d %s too large for a hash: only the size is on record"):format(unhashed,
+      unhashed == 1 and "artifact is" or "artifacts are"), rec.sidecar)
+  end
+  if extra > 0 then
+    note(("%d %s beside the artifacts, the first of them: %s"):format(extra, extra == 1 and "file lies" or "files lie",
+      core.text.printable(first, 120)), rec.sidecar)
+  end
+end
+
+--- The hash of an answer as output.md has it; nil where the journal does not tell.
+local function hash_of_answer(item, root, path)
+  if item.sha256 then return item.sha256 end
+  local value = values.get(item.v, function(name, cap)
+    return (core.file.read(root, ("%s/values/%s"):format(path, name), cap))
+  end)
+  local text = type(value) == "table" and value.text
+  return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
+end
+
+--- Where the answer of a step is: the first call of the run's own body has the sidecar itself.
+local function answer_paths(item, first, root, rec)
+  local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
+  local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil
+  local paths = { has_own and own or nil }
+  if first == item.key or not first and not has_own then paths[#paths + 1] = "output.md" end
+  return paths
+end
+
+--- Whether the answers that people read are those that the journal has, and a script is told again.
+local function check_answers(story, rec, root, path, problem)
+  if #story.answers == 0 or story.why then return end
+  local ok, model = pcall(core.json.decode, core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
+  local first = ok and type(model) == "table" and model.step or nil
+  local sealed = rec.ended and type(rec.files) == "table" and rec.files or {}
+  for _, item in ipairs(story.answers) do
+    local hash = hash_of_answer(item, root, path)
+    for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
+      local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
+      local is = text and not cut and core.text.sha256(text)
+      -- What is not as it was at the end of the run, is told with the other files.
+      if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
+        problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
+          rec.ended and "do not rely on this file; moonlet run show tells what the run returned"
+            or "moonlet run resume writes it again, as the journal has it")
+      end
+    end
+  end
+end
+
+local function check_decision(root, rec, story, problem, note)
+  local at = rec.sidecar .. "/decision.md"
+  local text = core.file.read(root, at, 1 << 20)
+  local hash = text and core.text.sha256(text)
+  local last, known, is_old
+  for _, mark in ipairs(story.marks) do
+    if mark.t == "decision" then
+      last, is_old = mark.sha256, false
+      known = known or mark.sha256 == hash
+    elseif mark.t == "drive" then
+      is_old = true
+    end
+  end
+  local form = artifacts.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
+  if not last then
+    if text and text ~= form and not story.why then
+      note("decision.md was written by hand: moonlet decide puts it on record", at)
+    end
+  elseif hash ~= last then
+    if not text then
+      problem("the decision is missing", at, "moonlet decide it again")
+    elseif known or text == form then
+      note("the last decision was not written to its end: moonlet decide it again", at)
+    else
+      problem("decision.md was changed after the decision", at, "moonlet decide it again")
+    end
+  elseif is_old then
+    note("the run has gone on since it was decided on: moonlet decide it again", at)
+  end
+end
+
+local function check_ledger(home, id, text, problem)
+  local places, err = core.ledger.differs(home.handle, id, text)
+  if not places then
+    problem("the ledger cannot be read: " .. err.message, "ledger.db", rebuild)
+  elseif #places > 0 then
+    problem("the ledger differs from run.json: " .. table.concat(places, ", "), "ledger.db", rebuild)
+  end
+end
+
+local function check(home, root, id, with_ledger)
+  local report, problem, note = new_report(id)
+  local path = "runs/" .. id
+  local text, why, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
+  local rec = not cut and record_store.parse(text, id)
+  local result = name_of_result(rec)
+  local story, err = core.audit.story(home.handle, id, result)
+  if not story then
+    problem(err.message, path)
+    return report
+  end
+  report.records, report.torn_bytes, report.fenced = story.records, story.torn_bytes, story.fenced
+  if not text and why.kind ~= "invalid" then
+    problem(why.message, path .. "/run.json", why.hint)
+    return report
+  end
+  report.state = core.runs.holder(home.handle, id) and "running" or rec and (rec.ended and rec.verdict or "interrupted")
+    or null
+  local begun = has_begun(story, root, path, text)
+  if begun then check_journal(story, path, problem, note) end
+  -- Of a run that is being driven the rest changes while one looks.
+  if report.state == "running" then return report end
+  if not begun then
+    note("the run was ended before it began; the folder can be removed", path)
+    return report
+  end
+  if not rec then
+    problem(text and "run.json is damaged" or "run.json is missing", path .. "/run.json", restore)
+    return report
+  end
+  check_values(story, result, path, problem, note)
+  check_keeper(story, rec, root, path, problem)
+  check_played(story, rec, root, path, problem)
+  check_record(story, rec, text, path, problem, note)
+  check_answers(story, rec, root, path, problem)
+  if story.keyed and not integrity.key(root, id) then
+    problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
+      path .. "/key", "bring the file back from a copy")
+  end
+  if not core.file.stat(root, rec.sidecar) then problem("the artifacts are missing", rec.sidecar) end
+  if rec.ended then
+    check_files(root, rec, problem, note)
+    check_decision(root, rec, story, problem, note)
+  end
+  if with_ledger then check_ledger(home, id, text, problem) end
+  return report
+end
+
+--- Everything about one run. What changed while it was looked at is looked at again.
+---@param home table
+---@param root any
+---@param id string
+---@param with_ledger boolean
+---@return table report
+function M.run(home, root, id, with_ledger)
+  local before
+  for _ = 1, 3 do
+    local stat = core.file.stat(root, "runs/" .. id .. "/steps.jsonl")
+    before = stat and stat.size
+    local report = check(home, root, id, with_ledger)
+    stat = core.file.stat(root, "runs/" .. id .. "/steps.jsonl")
+    if report.state == "running" or before == (stat and stat.size) then return report end
+  end
+  return check(home, root, id, with_ledger)
+end
+
+return M

@@ -1,0 +1,485 @@
+--- The runner `cassette`: plays back what `--record DIR` kept of agents, in milliseconds and without any
+--- process, through the very code that read them when they were real. Faults can be asked for:
+---   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
+---   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
+--- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to
+--- steps of which NAME is a part of the key.
+---
+--- What an agent changed on disk is not on a cassette: a step that may write says so when it is played back.
+---
+--- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
+--- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
+local lines = require "moonlet.engine.base.lines"
+local record = require "moonlet.record"
+local state_of = require "moonlet.engine.context.context"
+local truth = require "moonlet.engine.runner.outcome"
+
+local M = {}
+
+local file_cap = 64 << 20
+local slow_ms = 300
+
+local faults = {
+  ["429"] = true, quota = true, auth = true, network = true, hang = true, truncated = true, crash = true,
+  slow = true, invalid = true,
+}
+
+local function parse_fault(text)
+  local kind, count, step = text:match("^([%w]+)(%*?[%d%*]*)@?(.*)$")
+  if not kind or not faults[kind] then
+    local names = {}
+    for name in pairs(faults) do names[#names + 1] = name end
+    error(record.invalid(("there is no fault '%s'"):format(core.text.printable(kind or text, 40)),
+      record.suggest(kind or "", names)), 0)
+  end
+  local times = count == "" and 1 or count == "**" and math.huge or math.tointeger(tonumber(count:sub(2)))
+  if not times then
+    error(record.invalid(("fault '%s' is not understood"):format(core.text.printable(text, 60)),
+      "write fault=429, fault=429*2, fault=429** or fault=429@step"), 0)
+  end
+  return { kind = kind, times = times, step = step, text = text }
+end
+
+--- Takes the faults off the text before and after the folder, whose name may hold commas.
+local function split(text)
+  local before, after = {}, {}
+  while true do
+    local fault, rest = text:match("^fault=([^,]*),(.*)$")
+    if not fault then fault, rest = text:match("^fault=([^,]*)$"), "" end
+    if not fault then break end
+    before[#before + 1], text = fault, rest
+  end
+  while true do
+    local rest, fault = text:match("^(.*),fault=([^,]*)$")
+    if not rest then break end
+    table.insert(after, 1, fault)
+    text = rest
+  end
+  table.move(after, 1, #after, #before + 1, before)
+  return text, before
+end
+
+--- What follows "cassette:" in --runner.
+---@param rest string
+---@param base string?  where a folder stands that is named from there; else the working directory
+---@return {name: string, dir: string, faults: table[], text: string}
+function M.parse(rest, base)
+  local dir, asked = split(rest or "")
+  if dir == "" then
+    error(record.invalid("--runner cassette names no folder", "write --runner cassette:DIR"), 0)
+  end
+  if dir:find(",fault=", 1, true) then
+    error(record.invalid(("the faults of the cassette '%s' stand on both sides of a part of its name")
+      :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
+  end
+  local spec = { name = "cassette", faults = {} }
+  -- A resumed run may stand elsewhere.
+  spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
+  spec.text = "cassette:" .. spec.dir
+  for i, fault in ipairs(asked) do
+    spec.faults[i] = parse_fault(fault)
+    spec.text = ("%s,fault=%s"):format(spec.text, fault)
+  end
+  return spec
+end
+
+--- A text with another in place of each whole path `path`.
+local function with_path(text, path, by)
+  if path == "" then return text end
+  local parts, kept, from = {}, 1, 1
+  while true do
+    local at, stop = text:find(path, from, true)
+    if not at then break end
+    from = stop + 1
+    local is_whole = not text:find("^[%w_-]", from) and not text:find("^%.[%w_]", from)
+      and not text:sub(math.max(1, at - 1), at - 1):find("^[%w_./-]")
+    if is_whole then
+      parts[#parts + 1] = text:sub(kept, at - 1) .. by
+      kept = from
+    end
+  end
+  parts[#parts + 1] = text:sub(kept)
+  return table.concat(parts)
+end
+
+--- Raises for a cassette that is not there, before there is a run.
+---@param spec {dir: string}
+function M.check(spec)
+  local root, err = core.file.root(spec.dir)
+  if root then return end
+  error(record.invalid(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
+    "record it with --record DIR"), 0)
+end
+
+--- A prompt without the paths that differ in each run. The run's own names stay what they are: a task may be named
+--- by any word of its prompt.
+local function prompt_of(job, attempt)
+  local run = job.run
+  return with_path(with_path(attempt.prompt, run.absolute(run.sidecar), "<sidecar>"), run.top, "<repository>")
+end
+
+--- Makes the folder of --record, before anything is started that would have to be paid for in vain.
+---@param dir string  absolute
+function M.prepare(dir)
+  local named, spec = pcall(M.parse, dir)
+  if not named or spec.dir ~= dir then
+    error(record.invalid(("--record: no cassette can be named %s"):format(core.text.printable(dir, 400)),
+      "name a folder without ',fault=' in its path"), 0)
+  end
+  local root, err = core.file.make_root(dir)
+  local probe = ".moonlet-" .. core.clock.random_hex(8)
+  local written
+  if root then
+    written, err = core.file.write(root, probe, "")
+    core.file.remove(root, probe)
+  end
+  if written then return end
+  error(record.invalid(("--record: nothing can be kept in %s: %s"):format(dir, err.message),
+    "name a folder that can be made and written"), 0)
+end
+
+--- The numbers of the attempts that a step has recordings of, ascending.
+local function recorded_numbers(root, path)
+  local numbers = {}
+  for _, entry in ipairs(core.file.list(root, path) or {}) do
+    local digits = entry.name:match("^attempt%-([1-9]%d*)$")
+    if digits and #digits < 10 then numbers[#numbers + 1] = math.tointeger(tonumber(digits)) end
+  end
+  table.sort(numbers)
+  return numbers
+end
+
+--- The attempts with the same input as the present one, whose recordings stand beside its own. One that was lost or
+--- given up has left none: what lies there under its number is of an earlier recording.
+local function kept_before(job)
+  local story, key = job.run.journal, job.step.key
+  local kept = job.kept or {}
+  job.kept = kept
+  for _, charge in ipairs(story.history.charges[key] or {}) do
+    local entry = charge.entry
+    if entry and entry.class ~= "abandoned" and charge.hash == story.begins[key].h then kept[charge.number] = true end
+  end
+  return kept
+end
+
+--- Puts a whole recording in place of the one before. Attempts of an earlier recording, or with an input that the
+--- step has no more, are none of this one's.
+local function replace(base, beside, number, kept)
+  local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
+  local there = core.file.stat(base, path) ~= nil
+  local moved, err = true, nil
+  if there then moved, err = core.file.rename(base, path, old) end
+  if moved then moved, err = core.file.rename(base, beside, path) end
+  if not moved then
+    if there then core.file.rename(base, old, path) end
+    core.file.remove(base, beside)
+    error(err, 0)
+  end
+  if there then core.file.remove(base, old) end
+  kept[number] = true
+  for _, n in ipairs(recorded_numbers(base, ".")) do
+    if n > number or not kept[n] then core.file.remove(base, "attempt-" .. n) end
+  end
+end
+
+--- Keeps what an attempt was given and gave: all of it new, or what was there before.
+---@param job moonlet.Job
+---@param attempt moonlet.Attempt
+---@param exit table
+function M.keep(job, attempt, exit)
+  local run = job.run
+  local name = core.run.step_name(job.step.key)
+  local base, err = core.file.make_root(run.options.record .. "/" .. name)
+  if not base then error(err, 0) end
+  local beside = ".new-" .. core.clock.random_hex(8)
+  local function put(file, text)
+    local written, why = core.file.write(base, beside .. "/" .. file, core.run.redact(text))
+    if not written then
+      core.file.remove(base, beside)
+      error(why, 0)
+    end
+  end
+  local made, why = core.file.make_root(run.options.record .. "/" .. name .. "/" .. beside)
+  if not made then error(why, 0) end
+  local prompt = prompt_of(job, attempt)
+  put("call.json", core.json.encode({ version = 1, key = job.step.key, attempt = attempt.number,
+    runner = job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
+    task = run.task_id, run = run.id, prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
+  for _, file in ipairs { "stdout.log", "stderr.log" } do
+    put(file, run.read_artifact(job.dir .. "/" .. file, file_cap) or "")
+  end
+  local answer = run.read_artifact(job.dir .. "/out/output.md", file_cap)
+  if answer then put("output.md", answer) end
+  put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
+    duration_ms = exit.duration_ms }, 2) .. "\n")
+  replace(base, beside, attempt.number, kept_before(job))
+end
+
+local function miss(dir, message, hint)
+  error({ kind = "failed", class = "refused", message = ("the cassette %s %s"):format(dir, message),
+    hint = hint or "record it again with --record DIR" }, 0)
+end
+
+local function read_json(root, path)
+  local text = core.file.read(root, path, file_cap)
+  local ok, value = pcall(core.json.decode, text or "")
+  return ok and type(value) == "table" and not core.json.is_array(value) and value or nil
+end
+
+local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, lost = true,
+  not_started = true }
+
+--- The call.json of a recording; raises what is wrong with it.
+local function read_call(root, dir, path)
+  local call = read_json(root, path .. "/call.json")
+  if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
+  if call.version ~= nil and call.version ~= 1 then
+    miss(dir, ("was made by another version of moonlet: %s/call.json"):format(path))
+  end
+  for _, name in ipairs { "events", "task", "run" } do
+    if call[name] == core.json.null then call[name] = nil end
+  end
+  for _, name in ipairs { "prompt", "runner", "events", "task", "run" } do
+    if type(call[name]) ~= "string" and (name == "prompt" or name == "runner" or call[name] ~= nil) then
+      miss(dir, ("holds %s/call.json without its %s"):format(path, name))
+    end
+  end
+  if call.runner == "cassette" or call.runner == "rules" then
+    miss(dir, ("holds %s/call.json of the runner %s, which has nothing to record"):format(path, call.runner))
+  end
+  return call
+end
+
+--- The exit.json of a recording; raises what is wrong with it: how a process ended is half of what it said.
+local function read_exit(root, dir, path)
+  local exit = read_json(root, path .. "/exit.json")
+  if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
+  for _, name in ipairs { "code", "signal" } do
+    if exit[name] == core.json.null then exit[name] = nil end
+    if exit[name] ~= nil and math.type(exit[name]) ~= "integer" then
+      miss(dir, ("holds %s/exit.json whose %s is no whole number"):format(path, name))
+    end
+  end
+  if not whys[exit.why] or exit.why == "exited" and not exit.code
+    or exit.why == "signalled" and not (exit.signal and exit.signal > 0) then
+    miss(dir, ("holds %s/exit.json that does not say how the process ended"):format(path))
+  end
+  return exit
+end
+
+--- A file of a recording; raises for one that cannot be read, and for one that must be there and is not.
+local function read_part(root, dir, path, needed)
+  if not needed and not core.file.stat(root, path) then return nil end
+  local text, err = core.file.read(root, path, file_cap)
+  if not text then miss(dir, ("has no %s that can be read: %s"):format(path, err.message)) end
+  return text
+end
+
+--- Whether a line is one that was recorded without its secrets, whose names stand in place of them: of a tape nobody
+--- is to have them, and who plays it need not know them either.
+local function fits(recorded, line)
+  if recorded == line then return true end
+  local at, pos = 1, 1
+  while true do
+    local from, to = recorded:find("%[redacted:[%w_.-]+%]", pos)
+    local piece = recorded:sub(pos, from and from - 1)
+    if not from then
+      return pos > 1 and #line - #piece + 1 >= at and line:sub(#line - #piece + 1) == piece
+    end
+    local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
+    if not found then return false end
+    -- In place of a name there is at least a character.
+    at, pos = found + #piece + 1, to + 1
+  end
+end
+
+--- The folder of a step that was recorded when its key had a secret that was known, or has one that was not.
+local function find_renamed(root, key)
+  local found
+  for _, entry in ipairs(core.file.list(root, ".") or {}) do
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
+    local recorded = call and call.key
+    if type(recorded) == "string" and (fits(recorded, key) or core.secret.hide(recorded) == key) then
+      if found then return nil end
+      found = entry.name
+    end
+  end
+  return found
+end
+
+--- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
+--- Numbers are left out where an attempt was lost with its host, or its step was edited.
+---@return string path, table call, boolean first
+local function find(root, dir, key, number)
+  local name = core.run.step_name(key)
+  -- One that was recorded when names went into keys as they are.
+  if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
+  if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
+  local numbers = recorded_numbers(root, name)
+  if #numbers > 0 then
+    local at = math.min(number, #numbers)
+    local path = ("%s/attempt-%d"):format(name, numbers[at])
+    return path, read_call(root, dir, path), at == 1
+  end
+  local keys = {}
+  for _, entry in ipairs(core.file.list(root, ".") or {}) do
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
+    if call and type(call.key) == "string" and #keys < 20 then keys[#keys + 1] = core.text.printable(call.key, 100) end
+  end
+  miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
+end
+
+--- What makes two lines of different runs the same: the names of both runs, wherever they stand.
+---@param call table  of the recording
+---@return fun(text: string): string
+local function same_names(call, run)
+  local names, seen = {}, {}
+  for _, name in ipairs { call.task or "", call.run or "", run.task_id, run.id } do
+    if name ~= "" and not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names, function(a, b) return #a > #b end)
+  return function(text)
+    for _, name in ipairs(names) do text = text:gsub((name:gsub("%p", "%%%0")), "\0") end
+    return text
+  end
+end
+
+--- A line of a tape that was made when the run's names were left out wherever they stood: each fits any name.
+local function of_before(line) return (line:gsub("<task>", "[redacted:task]"):gsub("<run>", "[redacted:run]")) end
+
+--- The first line in which a prompt is another than the recorded one, and the lines of both; nil where there is none.
+local function different(call, now, run)
+  -- It may have been recorded where nobody knew that a word of it is a secret.
+  local recorded = core.run.redact(call.prompt)
+  if recorded == now then return nil end
+  local neutral = same_names(call, run)
+  local function is_same(old, new)
+    if fits(old, new) then return true end
+    if not call.task then return fits(of_before(old), new) end
+    return fits(neutral(old), neutral(new))
+  end
+  local old, new = lines.of(recorded), lines.of(now)
+  local i = 1
+  while i <= #old and i <= #new and is_same(old[i], new[i]) do i = i + 1 end
+  if i <= #old or i <= #new then return i, old, new end
+end
+
+--- Says what is different in a prompt: the first line that is.
+local function check_prompt(dir, key, call, now, run)
+  local i, old, new = different(call, now, run)
+  if not i then return end
+  local function shown(line) return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing" end
+  miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s (%d lines were, %d are)")
+    :format(key, i, shown(old[i]), shown(new[i]), #old, #new))
+end
+
+--- The step of a clean-up that a tape has with this prompt: it may have been recorded when its body had ended more than
+--- once, while one that is played comes to its end but once.
+local function find_ending(root, key, prompt, run)
+  local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
+  if neutral_key(key) == key then return key end
+  local found
+  for _, entry in ipairs(core.file.list(root, ".") or {}) do
+    local first = recorded_numbers(root, entry.name)[1]
+    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
+    local is_it = call and type(call.key) == "string" and neutral_key(call.key) == neutral_key(key)
+    if is_it and type(call.prompt) == "string" and not different(call, prompt, run) then
+      if call.key == key then return key end
+      found = call.key
+    end
+  end
+  return found or key
+end
+
+local function fault_of(spec, key, number)
+  local plain = state_of.plain(key)
+  for _, fault in ipairs(spec.faults) do
+    if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
+  end
+end
+
+--- The faults that befall none of these steps: what they were to test was not tested.
+---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
+---@param steps {key: string, kind: string}[]
+---@return string[]
+function M.idle_faults(spec, steps)
+  local idle = {}
+  for _, fault in ipairs(spec.faults or {}) do
+    local befell = false
+    for _, step in ipairs(steps) do
+      befell = befell or step.kind == "agent"
+        and (fault.step == "" or state_of.plain(step.key):find(fault.step, 1, true) ~= nil)
+    end
+    if not befell then
+      idle[#idle + 1] = ("the fault '%s' befell no step%s"):format(core.text.printable(fault.text, 100),
+        fault.step ~= "" and (": none has '%s' in its key"):format(core.text.printable(fault.step, 60)) or "")
+    end
+  end
+  return idle
+end
+
+--- Errors that a provider would have told.
+local told = {
+  ["429"] = function() return truth.error("rate", "a fault that was asked for: 429 Too Many Requests",
+    { retry_after_ms = 0 }) end,
+  quota = function() return truth.error("quota", "a fault that was asked for: the quota is used up",
+    { reset_at = core.clock.wall() + 2000 }) end,
+  auth = function() return truth.error("auth", "a fault that was asked for: 401 Unauthorized") end,
+  network = function() return truth.error("network", "a fault that was asked for: connection refused",
+    { retry_after_ms = 0 }) end,
+}
+
+--- What became of a recording by a fault: changes `tape` in place.
+local function spoil(kind, tape)
+  if kind == "hang" then
+    tape.exit.why, tape.exit.code, tape.stdout, tape.answer = "idle", -1, "", nil
+  elseif kind == "truncated" then
+    tape.stdout, tape.answer = tape.stdout:sub(1, #tape.stdout // 2), nil
+  elseif kind == "crash" then
+    tape.exit.why, tape.exit.code, tape.exit.signal, tape.answer = "signalled", -1, 11, nil
+    tape.stdout = tape.stdout:sub(1, #tape.stdout // 2)
+  elseif kind == "invalid" then
+    tape.answer = "This is not what was asked for."
+  elseif kind == "slow" then
+    core.task.sleep(slow_ms)
+  end
+end
+
+--- Plays one attempt: leaves its files as if it had run, and gives the exit.
+---@param spec {dir: string, faults: table[]}
+---@param job moonlet.Job
+---@param attempt moonlet.Attempt
+---@return table exit, table call, table? error  what a fault of the provider comes to
+function M.play(spec, job, attempt)
+  local dir = spec.dir
+  local root = core.file.root(dir)
+  if not root then miss(dir, "is not there") end
+  local key = job.step.key
+  -- A repair round is asked with another prompt.
+  local run, prompt = job.run, prompt_of(job, attempt)
+  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt, run)
+  local path, call, first = find(root, dir, job.recorded_key, attempt.number)
+  if not (attempt.repair and first) then check_prompt(dir, key, call, prompt, run) end
+  local kind = fault_of(spec, key, attempt.number)
+  local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
+    stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }
+  if kind then spoil(kind, tape) end
+  run.write_artifact(job.dir .. "/stdout.log", tape.stdout)
+  run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
+  if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end
+  if call.sandbox == "workspace-write" or job.sandbox == "workspace-write" then
+    run.emit("warning", { step = key,
+      text = "a cassette holds what an agent said, not what it wrote: no file is changed" })
+  end
+  local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
+    cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = #tape.stdout, stdout_kept = #tape.stdout,
+    stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false }
+  return exit, call, kind and told[kind] and told[kind]() or nil
+end
+
+return M

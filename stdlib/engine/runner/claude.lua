@@ -1,0 +1,357 @@
+--- The runner `claude`: Claude Code, one `claude -p` for each attempt. Its permission rules are no
+--- sandbox (an allowed `git diff --output=FILE` writes), so the host's holds it as well.
+local shared = require "moonlet.engine.runner.shared"
+local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
+local schema = require "moonlet.engine.runner.schema"
+local reset = require "moonlet.engine.runner.quota_reset"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = { name = "claude", program = "claude", title = "Claude", role = "flag", begin = stream.begin }
+
+M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
+M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN",
+  "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
+local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
+
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
+    or shared.home_path "~/.claude"
+  return { home .. "/.credentials.json" }
+end
+
+local reading = { "Read", "Grep", "Glob", "Bash" }
+--- Commands that start no other program, whatever their options.
+local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
+  "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
+
+---@param config table?
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(config)
+  local found, why = shared.find(config and config.program or M.program)
+  if not found then return nil, why end
+  local real = core.system.real_path(found) or found
+  if not shared.is_script(real) then return { path = found } end
+  -- A wrapper of npm's, whose native program lies in bin/ or in a package beside it.
+  local package = shared.parent(real)
+  if package and package:find("/bin$") then package = shared.parent(package) end
+  local beside = package and shared.parent(package)
+  if beside and package:find("/claude%-code$") then
+    local places = { package .. "/bin/claude.exe" }
+    for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-arm64",
+      "darwin-x64" } do
+      places[#places + 1] = beside .. "/claude-code-" .. platform .. "/claude"
+      places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform .. "/claude"
+    end
+    for _, path in ipairs(places) do
+      if shared.is_native(path) then return { path = path, wrapper_of = found } end
+    end
+  end
+  return { path = found }
+end
+
+---@param call moonlet.RunnerCall
+---@return moonlet.RunnerCommand
+function M.command(call)
+  local config = call.config or {}
+  M.check_prompt(call.prompt)
+  local writes = call.sandbox == "workspace-write"
+  local warnings = {}
+  local tools, allowed = { table.unpack(reading) }, { table.unpack(writes and reading or looking) }
+  local function add(list, ...)
+    for _, name in ipairs { ... } do list[#list + 1] = name end
+  end
+  if writes then
+    add(tools, "Edit", "Write", "NotebookEdit", "TodoWrite")
+    add(allowed, "Edit", "Write", "NotebookEdit")
+  end
+  if call.web_search then
+    add(tools, "WebSearch", "WebFetch")
+    add(allowed, "WebSearch", "WebFetch")
+  end
+  if writes then
+    warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
+    if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
+  end
+  -- Options that take many words are joined to theirs: they would swallow what follows.
+  local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
+    "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
+    "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
+    "--allowedTools=" .. table.concat(allowed, ",") }
+  if writes then
+    for _, path in ipairs { call.out, table.unpack(call.writable or {}) } do argv[#argv + 1] = "--add-dir=" .. path end
+  end
+  local model = call.model or config.model
+  if model then argv[#argv + 1] = "--model=" .. model end
+  if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
+  if call.returns then
+    local object, why = schema.object(call.returns)
+    local text = object and core.json.encode(object)
+    if not text then
+      warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
+    elseif shared.fits("--json-schema=" .. text) then
+      argv[#argv + 1] = "--json-schema=" .. text
+    else
+      warnings[#warnings + 1] = "the schema is told in the prompt alone: it is too long for the command line"
+    end
+  end
+  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.check_argv(M.title, argv)
+
+  local env = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = "1", DISABLE_AUTOUPDATER = "1", DISABLE_TELEMETRY = "1",
+    DISABLE_ERROR_REPORTING = "1", CLAUDE_CODE_SAFE_MODE = "1", CLAUDE_CODE_MAX_RETRIES = tostring(shared.retries) }
+  local state_dirs
+  if call.private then
+    env.CLAUDE_CONFIG_DIR = call.scratch .. "/claude"
+    if not (shared.has(config, "ANTHROPIC_API_KEY") or shared.has(config, "ANTHROPIC_AUTH_TOKEN")
+      or shared.has(config, "CLAUDE_CODE_OAUTH_TOKEN")) then
+      warnings[#warnings + 1] = "a private CLAUDE_CONFIG_DIR holds no login: set ANTHROPIC_API_KEY or "
+        .. "CLAUDE_CODE_OAUTH_TOKEN"
+    end
+    state_dirs = { env.CLAUDE_CONFIG_DIR }
+  else
+    if config.home then env.CLAUDE_CONFIG_DIR = shared.home_path(config.home) end
+    local home = env.CLAUDE_CONFIG_DIR or core.system.env "CLAUDE_CONFIG_DIR"
+    state_dirs = home and { home } or { shared.home_path "~/.claude", shared.home_path "~/.claude.json" }
+  end
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
+    state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
+end
+
+--- What to validate: a value that was put under a field to be an object.
+---@param data any
+---@param returns table
+---@return any
+function M.normalise(data, returns) return schema.unwrap(data, returns) end
+
+--- The text of a tool's input for people.
+local function detail_of(input)
+  for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query", "description" } do
+    local value = stream.str(stream.at(input, name))
+    if value then return value end
+  end
+  return nil
+end
+
+local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = true }
+
+local most_messages = 2000
+
+-- Every event of a message tells its usage again; its end tells what counts.
+local function so_far(state, events, message)
+  local given, id = stream.tbl(message.usage), stream.str(message.id)
+  local input = given and stream.count(given.input_tokens)
+  if not input or not id then return end
+  state.so_far = state.so_far or { total = 0, count = 0, of = {} }
+  local sum, total = state.so_far, input + (stream.count(given.cache_read_input_tokens) or 0)
+    + (stream.count(given.cache_creation_input_tokens) or 0) + (stream.count(given.output_tokens) or 0)
+  if not sum.of[id] then
+    if sum.count >= most_messages then return end
+    sum.count = sum.count + 1
+  end
+  sum.total = sum.total + total - (sum.of[id] or 0)
+  sum.of[id] = total
+  events[#events + 1] = { type = "usage", usage = { total_tokens = sum.total } }
+end
+
+local function assistant(state, events, event)
+  local message = stream.tbl(event.message) or {}
+  so_far(state, events, message)
+  local model = stream.str(message.model)
+  local failed = model == "<synthetic>" and stream.str(event.error)
+  local is_main = stream.str(event.parent_tool_use_id) == nil
+  if model and model ~= "<synthetic>" and not state.model then state.model = model end
+  for i, block in ipairs(stream.tbl(message.content) or {}) do
+    if i > 500 then break end
+    local kind = stream.str(stream.at(block, "type"))
+    local text = kind == "text" and stream.str(block.text)
+    if text and failed then
+      local told = { message = core.text.cut(text, 8000), code = failed }
+      if is_main then stream.note_error(state, told) else state.last_error = told end
+      events[#events + 1] = { type = "error", text = stream.printable(text, 300) }
+    elseif text then
+      -- A subagent's words are not the answer.
+      if is_main then
+        stream.begin_again(state)
+        stream.keep_text(state, text)
+      end
+      stream.say(state, events, text)
+    elseif kind == "tool_use" and stream.str(block.name) then
+      if is_main then stream.begin_again(state) end
+      stream.open_tool(state, block.id, { name = block.name, path = writers[block.name]
+        and stream.str(stream.at(block.input, "file_path") or stream.at(block.input, "notebook_path")) })
+      stream.tool(state, events, { name = block.name, detail = detail_of(block.input), status = "running" })
+    end
+  end
+end
+
+local function tool_results(state, events, event)
+  for i, block in ipairs(stream.tbl(stream.at(event, "message", "content")) or {}) do
+    if i > 500 then break end
+    if stream.at(block, "type") == "tool_result" then
+      local tool = stream.close_tool(state, block.tool_use_id)
+      local failed = block.is_error == true
+      if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
+      local content = stream.str(block.content) or stream.str(stream.at(block.content, 1, "text"))
+      stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and content or nil,
+        status = failed and "failed" or "ok" })
+    end
+  end
+end
+
+--- Claude counts input without what came from the cache; modelUsage is right where usage is not.
+local function usage_of(event)
+  local per_model, sum = stream.tbl(event.modelUsage), nil
+  local unknown = {}
+  for _, item in pairs(per_model or {}) do
+    local input = stream.count(stream.at(item, "inputTokens"))
+    local output = stream.count(stream.at(item, "outputTokens"))
+    local read = stream.count(stream.at(item, "cacheReadInputTokens")) or 0
+    local made = stream.count(stream.at(item, "cacheCreationInputTokens")) or 0
+    unknown.input_tokens, unknown.output_tokens = unknown.input_tokens or not input, unknown.output_tokens or not output
+    sum = usage.add(sum, usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
+      output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
+  end
+  if sum then
+    -- What one model did not tell is not known of all of them.
+    if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
+    if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
+    sum.partial = nil
+  else
+    local given = stream.tbl(event.usage) or {}
+    local input = stream.count(given.input_tokens)
+    local read = stream.count(given.cache_read_input_tokens) or 0
+    sum = usage.of { input_tokens = input and input + read + (stream.count(given.cache_creation_input_tokens) or 0),
+      cached_input_tokens = input and read, output_tokens = stream.count(given.output_tokens) }
+  end
+  local cost = stream.amount(event.total_cost_usd)
+  if cost then
+    sum = sum or {}
+    sum.cost_usd, sum.cost_is = cost, "reported"
+  end
+  return sum and next(sum) ~= nil and sum or nil
+end
+
+--- What cut an answer short that is told as a success; nil where nothing did.
+local function cut_by(event)
+  if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
+    return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
+  elseif event.terminal_reason == "max_turns" then
+    return "interrupted", "it had as many turns as it may, and was not done (max_turns)"
+  end
+end
+
+--- The answer: what was given by the schema, whatever the closing words are, in those words where they say the same.
+local function keep_answer(state, text, structured)
+  if type(structured) ~= "table" then
+    if text then stream.keep_text(state, text) end
+    return
+  end
+  local given = core.json.encode(structured)
+  local ok, said = pcall(core.json.decode, text or "")
+  stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
+end
+
+--- The class of a failure that the fields of its event tell, and what to say of it instead of its words.
+local function failure_class(event, subtype)
+  local ending = stream.str(event.terminal_reason) or ""
+  if event.stop_reason == "refusal" then return "refused" end
+  if ending == "prompt_too_long" then return "context" end
+  if subtype == "error_max_turns" or ending == "max_turns" then return "interrupted" end
+  if ending:find("^aborted") then return "interrupted", "it was interrupted while it worked" end
+  if subtype == "error_max_structured_output_retries" then return "invalid-output" end
+  if subtype == "error_max_budget_usd" then return "refused" end
+end
+
+local function result(state, events, event)
+  state.usage = usage_of(event) or state.usage
+  local models = stream.tbl(event.modelUsage)
+  if models and not state.model then
+    for name in pairs(models) do state.model = state.model or stream.str(name) end
+  end
+  state.retry = nil
+  if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
+  for i, denial in ipairs(stream.tbl(event.permission_denials) or {}) do
+    if i > 100 then break end
+    stream.deny(state, stream.str(stream.at(denial, "tool_name")) or "tool", detail_of(stream.at(denial, "tool_input")))
+  end
+  local text, subtype = stream.str(event.result), stream.str(event.subtype)
+  local class, message
+  if event.is_error == false and subtype == "success" and event.stop_reason ~= "refusal" then
+    keep_answer(state, text, event.structured_output)
+    class, message = cut_by(event)
+    if not class then
+      state.done, state.failure = true, nil
+      events[#events + 1] = { type = "done", status = "ok" }
+      return
+    end
+  else
+    class, message = failure_class(event, subtype)
+    message = message or text or stream.str(stream.at(event, "errors", 1)) or subtype or "it told no reason"
+  end
+  state.done = false
+  state.failure = { message = core.text.cut(message, 8000), status = stream.count(event.api_error_status),
+    code = state.last_error and state.last_error.code, class = class }
+  if state.limit and (state.failure.status == 429 or not state.failure.status) then
+    state.failure.retry_after_ms, state.failure.reset_at = state.limit.retry_after_ms, state.limit.reset_at
+    state.failure.class = class or "quota"
+  end
+  events[#events + 1] = { type = "error", text = stream.printable(message, 300) }
+  events[#events + 1] = { type = "done", status = "failed" }
+end
+
+local function system(state, events, event)
+  local subtype = stream.str(event.subtype)
+  if subtype == "init" then
+    stream.begin_again(state)
+    state.model, state.session = stream.str(event.model) or state.model, stream.str(event.session_id)
+    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
+      id = state.session and stream.printable(state.session, 80) }
+  elseif subtype == "api_retry" then
+    local status = stream.count(event.error_status)
+    local delay = stream.amount(event.retry_delay_ms)
+    local code = stream.str(event.error)
+    state.retry = { message = ("%s%s"):format(code or "the request failed", status and " (" .. status .. ")" or ""),
+      status = status, code = code }
+    events[#events + 1] = { type = "retry", attempt = stream.count(event.attempt), delay_ms = delay and delay // 1 | 0,
+      text = stream.printable(state.retry.message, 300) }
+  end
+end
+
+local function parse(state, line, events)
+  local event = stream.object(state, events, line)
+  local kind = event and stream.str(event.type)
+  if not kind then return end
+  state.events = state.events + 1
+  if kind == "system" then
+    system(state, events, event)
+  elseif kind == "assistant" then
+    assistant(state, events, event)
+  elseif kind == "user" then
+    tool_results(state, events, event)
+  elseif kind == "result" then
+    result(state, events, event)
+  elseif kind == "rate_limit_event" then
+    local info = stream.tbl(event.rate_limit_info) or {}
+    if stream.str(info.status) == "rejected" then
+      state.limit = reset.moment(info.resetsAt, core.clock.wall()) or {}
+      stream.warn(state, events, "the provider's limit is reached: " .. (stream.str(info.rateLimitType) or "unnamed"))
+    end
+  end
+end
+
+M.lines = "object"
+M.parse = stream.guarded(parse)
+
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult
+function M.finish(state, exit, answers) return truth.conclude(M.title, state, exit, answers, state.usage) end
+
+function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
+
+return M

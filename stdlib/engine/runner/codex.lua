@@ -1,0 +1,307 @@
+--- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of its
+--- own, which cannot work inside another: with confine = "host" it is turned off.
+local shared = require "moonlet.engine.runner.shared"
+local stream = require "moonlet.engine.runner.stream"
+local schema = require "moonlet.engine.runner.schema"
+local truth = require "moonlet.engine.runner.outcome"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
+
+--- Codex itself takes no longer prompt, in characters.
+local longest_prompt = 1048576
+--- What it may take from the user's environment; tools never see these.
+M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
+M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
+  "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
+
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME"
+    or shared.home_path "~/.codex"
+  return { home .. "/auth.json" }
+end
+
+local platforms = {
+  { "codex-linux-x64", "x86_64-unknown-linux-musl" }, { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
+  { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
+}
+
+--- The native program that npm's wrapper would start; it lies in a package beside or beneath the wrapper's.
+local function native_of(wrapper)
+  local package = shared.parent(shared.parent(wrapper))       -- …/@openai/codex
+  local beside = package and shared.parent(package)           -- …/@openai
+  if not beside then return nil end
+  for _, platform in ipairs(platforms) do
+    for _, vendor in ipairs {
+      package .. "/node_modules/@openai/" .. platform[1] .. "/vendor",
+      beside .. "/" .. platform[1] .. "/vendor",
+      package .. "/vendor",
+    } do
+      for _, file in ipairs { "/bin/codex", "/codex/codex" } do
+        local path = vendor .. "/" .. platform[2] .. file
+        if shared.is_native(path) then return path end
+      end
+    end
+  end
+  return nil
+end
+
+--- Where the program is; nothing is started. `wrapper_of` is the wrapper that the native program was
+--- found behind.
+---@param config table?  the runner's entry of the user's config
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(config)
+  local found, why = shared.find(config and config.program or M.program)
+  if not found then return nil, why end
+  local real = core.system.real_path(found) or found
+  if not shared.is_script(real) then return { path = found } end
+  local native = native_of(real)
+  if native then return { path = native, wrapper_of = found } end
+  return { path = found }
+end
+
+local begin = stream.begin
+
+local function toml(text)
+  return '"' .. text:gsub('[%z\1-\31\\"\127]', function(c)
+    if c == "\\" or c == '"' then return "\\" .. c end
+    return ("\\u%04X"):format(c:byte())
+  end) .. '"'
+end
+
+local function toml_list(list)
+  local parts = {}
+  for i, text in ipairs(list) do parts[i] = toml(text) end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+--- The model provider that the user's own arguments name: only there can retries be limited.
+local function provider_of(args)
+  local name
+  for i, word in ipairs(args or {}) do
+    local value = word:match("^%-%-config=(.*)$") or ((args[i - 1] == "-c" or args[i - 1] == "--config") and word)
+    name = value and value:match('^model_provider%s*=%s*"?([%w_-]+)"?$') or name
+  end
+  return name
+end
+
+local always = {
+  "features.plugins=false", "features.apps=false", "features.hooks=false", "features.shell_snapshot=false",
+  "features.multi_agent=false", "features.goals=false", "features.unbounded_connection_retries=false",
+  "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
+}
+
+--- The command line of one attempt.
+---@param call moonlet.RunnerCall
+---@return moonlet.RunnerCommand
+function M.command(call)
+  local config = call.config or {}
+  shared.check_prompt(M.title, call.prompt, { characters = longest_prompt })
+  local host = call.confine == "host"
+  local writes = call.sandbox == "workspace-write"
+  local warnings, files = {}, {}
+  local argv = { call.program or M.program, "exec", "--json", "--color", "never", "--ephemeral", "--ignore-user-config",
+    "--ignore-rules", "--skip-git-repo-check", "-C", call.cwd,
+    "-s", host and "danger-full-access" or writes and "workspace-write" or "read-only" }
+  local function set(value)
+    argv[#argv + 1] = "-c"
+    argv[#argv + 1] = value
+  end
+  for _, value in ipairs(always) do set(value) end
+  set('web_search="' .. (call.web_search and "live" or "disabled") .. '"')
+  set("shell_environment_policy.exclude=" .. toml_list(shared.secret_names(M.secrets, config.env)))
+  if writes and not host then
+    set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
+    -- It has a folder for temporary files of its own; in the common one may lie anybody's work.
+    if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
+    local roots = { call.out }
+    for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
+    set("sandbox_workspace_write.writable_roots=" .. toml_list(roots))
+  elseif host and call.network == false then
+    warnings[#warnings + 1] = "Codex's shell commands have the network of the user"
+  elseif call.network and not host then
+    warnings[#warnings + 1] = "Codex gives its tools the network only together with workspace-write"
+  end
+  if call.role then set("developer_instructions=" .. toml(shared.role_line(call.role))) end
+  local model = call.model or config.model
+  if model then
+    argv[#argv + 1] = "-m"
+    argv[#argv + 1] = model
+  end
+  argv[#argv + 1] = "-o"
+  argv[#argv + 1] = call.out .. "/output.md"
+  if call.returns then
+    local strict, why = schema.strict(call.returns)
+    if strict and call.schema_file then
+      files[call.schema_file] = core.json.encode(strict, 2) .. "\n"
+      argv[#argv + 1] = "--output-schema"
+      argv[#argv + 1] = call.schema_file
+    elseif why then
+      warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
+    end
+  end
+  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  local provider = provider_of(config.args)
+  if provider then
+    set(("model_providers.%s.request_max_retries=%d"):format(provider, shared.retries))
+    set(("model_providers.%s.stream_max_retries=%d"):format(provider, shared.retries))
+  end
+  argv[#argv + 1] = "-"
+  shared.check_argv(M.title, argv)
+
+  local env, state_dirs = {}, {}
+  if call.private then
+    env.CODEX_HOME = call.scratch .. "/codex"
+    warnings[#warnings + 1] = not shared.has(config, "CODEX_API_KEY") and not provider
+      and "a private CODEX_HOME holds no login: set CODEX_API_KEY" or nil
+  elseif config.home then
+    env.CODEX_HOME = shared.home_path(config.home)
+  end
+  -- What npm's wrapper would have put into PATH.
+  local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
+  if tools and core.system.find_program(tools .. "/codex-path/rg") then
+    env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
+  end
+  state_dirs[1] = env.CODEX_HOME or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
+    files = files, state_dirs = state_dirs, answer_file = call.out .. "/output.md",
+    sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
+end
+
+--- What to validate: optional fields that strict mode made null are taken out again.
+---@param data any
+---@param returns table
+---@return any
+function M.normalise(data, returns) return schema.normalise(data, returns) end
+
+local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
+
+local function item_event(state, events, kind, item)
+  local id, type_of = item.id, stream.str(item.type)
+  local status = tool_status[stream.str(item.status) or ""] or (kind == "item.started" and "running") or "ok"
+  if type_of == "agent_message" then
+    local text = stream.str(item.text)
+    if text and kind == "item.completed" then
+      stream.begin_again(state)
+      stream.keep_text(state, text)
+      stream.say(state, events, text)
+    end
+    return
+  elseif type_of == "error" then
+    local message = stream.str(item.message)
+    if message then stream.warn(state, events, stream.message(message)) end
+    return
+  elseif type_of == "reasoning" or type_of == "todo_list" or not type_of then
+    state.retry = nil
+    return
+  end
+  local name, detail = type_of, nil
+  if type_of == "command_execution" then
+    name, detail = "shell", stream.str(item.command)
+  elseif type_of == "file_change" then
+    local paths = {}
+    for _, change in ipairs(stream.tbl(item.changes) or {}) do
+      local path = stream.str(stream.at(change, "path"))
+      if path and #paths < 50 then paths[#paths + 1] = path end
+      if path and status ~= "failed" and status ~= "denied" and kind == "item.completed" then
+        stream.changed_file(state, path)
+      end
+    end
+    name, detail = "edit", table.concat(paths, " ")
+  elseif type_of == "mcp_tool_call" then
+    name, detail = "mcp", (stream.str(item.server) or "") .. " " .. (stream.str(item.tool) or "")
+  elseif type_of == "web_search" then
+    detail = stream.str(item.query)
+  end
+  if kind == "item.started" then
+    stream.begin_again(state)
+    stream.open_tool(state, id, name)
+  else
+    stream.close_tool(state, id)
+  end
+  if status == "denied" then stream.deny(state, name, detail) end
+  stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code) })
+end
+
+local function parse(state, line, events)
+  local event = stream.object(state, events, line)
+  local kind = event and stream.str(event.type)
+  if not kind then return end
+  state.events = state.events + 1
+  if kind == "thread.started" then
+    state.session = stream.str(event.thread_id)
+    events[#events + 1] = { type = "session", id = state.session and stream.printable(state.session, 80) }
+  elseif kind == "turn.started" then
+    stream.begin_again(state)
+  elseif kind == "item.started" or kind == "item.updated" or kind == "item.completed" then
+    local item = stream.tbl(event.item)
+    if item then item_event(state, events, kind, item) end
+  elseif kind == "turn.completed" then
+    state.done, state.failure, state.retry = true, nil, nil
+    local given = stream.tbl(event.usage)
+    -- Cumulative over the thread: the last one counts.
+    if given then
+      state.usage = usage.codex(given, state.usage_before)
+      events[#events + 1] = { type = "usage", usage = state.usage }
+    end
+    events[#events + 1] = { type = "done", status = "ok" }
+  elseif kind == "turn.failed" then
+    local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
+    state.done, state.retry = false, nil
+    -- Of a request that was wrong (400) Codex tells the body as it came; other statuses it names.
+    local body = message:find('^%s*{.*"error"') ~= nil
+    state.failure = { message = core.text.cut(message, 8000), status = truth.status_in(message) or body and 400 or nil }
+    events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+    events[#events + 1] = { type = "done", status = "failed" }
+  elseif kind == "error" then
+    local message = stream.str(event.message) or "an error without words"
+    local attempt = message:match("^Reconnecting%.%.%. (%d+)/%d+")
+    if attempt or message:find("^Reconnecting%.%.%.") then
+      state.retry = { message = message:match("^Reconnecting%.%.%. [%d/]*%s*(.*)$"):sub(1, 8000) }
+      events[#events + 1] = { type = "retry", text = stream.printable(message, 300), attempt = tonumber(attempt) }
+    else
+      stream.note_error(state, { message = core.text.cut(message, 8000) })
+      events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+    end
+  end
+end
+
+--- What a line of stdout says. Never raises.
+M.lines = "object"
+M.parse = stream.guarded(parse)
+
+--- A fresh state. `before`: the usage that the thread had counted before, where there is one.
+---@return moonlet.RunnerState
+function M.begin(before)
+  local state = begin()
+  state.usage_before = before
+  return state
+end
+
+--- What the attempt came to.
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult
+function M.finish(state, exit, answers)
+  -- A tool call that Codex refuses leaves no event: standard error alone tells of it.
+  for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
+    stream.deny(state, "shell", said)
+  end
+  -- Without --json the answer is all of standard output, and standard error ends with a count.
+  local tail = exit.stderr_tail or ""
+  if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
+    and tail:find("\ntokens used\n[%d,]+%s*$") then
+    state.done = true
+    stream.keep_text(state, (answers.stdout:gsub("\n$", "")))
+  end
+  return truth.conclude(M.title, state, exit, answers, state.usage)
+end
+
+--- Raises for a prompt that it cannot take; for callers that want to know early.
+function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, { characters = longest_prompt }) end
+
+return M

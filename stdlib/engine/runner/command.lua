@@ -1,0 +1,96 @@
+--- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
+--- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
+--- is out/output.md when the program wrote it, else what it printed.
+local duration = require "moonlet.duration"
+local lines = require "moonlet.engine.base.lines"
+local record = require "moonlet.record"
+
+local M = { name = "command" }
+
+--- Splits text into words as a shell would, with quotes and backslashes, and nothing more: no
+--- variables, no globs, no pipes.
+---@param text string
+---@return string[]
+function M.split(text)
+  local words, word, quote, i = {}, nil, nil, 1
+  while i <= #text do
+    local c = text:sub(i, i)
+    if quote == "'" then
+      if c == "'" then quote = nil else word = word .. c end
+    elseif c == "\\" and (quote ~= '"' or text:sub(i + 1, i + 1):find('[\\"]')) then
+      i = i + 1
+      word = (word or "") .. text:sub(i, i)
+    elseif quote == '"' then
+      if c == '"' then quote = nil else word = word .. c end
+    elseif c == "'" or c == '"' then
+      quote, word = c, word or ""
+    elseif c:find("%s") then
+      if word then words[#words + 1], word = word, nil end
+    else
+      word = (word or "") .. c
+    end
+    i = i + 1
+  end
+  if quote then
+    error(record.invalid(("a %s quote is not closed in: %s"):format(quote, text)), 0)
+  end
+  if word then words[#words + 1] = word end
+  return words
+end
+
+--- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so
+--- that braces inside it stay what they are.
+---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
+---@return {argv: string[], stdin: boolean}
+function M.command(call)
+  local argv, saw_prompt = {}, false
+  local values = { prompt = call.prompt, prompt_file = call.prompt_file, out = call.out }
+  for i, word in ipairs(call.argv) do
+    argv[i] = word:gsub("{([%a_]+)}", function(name)
+      if values[name] == nil then return nil end
+      if name ~= "out" then saw_prompt = true end
+      return values[name]
+    end)
+    if argv[i]:find("\0", 1, true) then
+      error(record.invalid("the prompt holds a NUL byte and cannot be an argument",
+        "use {prompt_file} or standard input for it"), 0)
+    end
+    if #argv[i] >= 128 * 1024 then
+      error(record.invalid(("argument %d of the command would be %d bytes long"):format(i, #argv[i]),
+        "the system allows 128 KiB for one argument: use {prompt_file} or standard input"), 0)
+    end
+  end
+  return { argv = argv, stdin = not saw_prompt }
+end
+
+--- What an exit means: success is exit code 0 by itself, nothing else.
+---@param exit table
+---@param output {text: string, cut: boolean}
+---@param limits {wall: integer, idle: integer} in milliseconds, for the message
+---@return {status: string, text: string, error: table?}
+function M.finish(exit, output, limits)
+  if exit.why == "exited" and exit.code == 0 then
+    return { status = "ok", text = output.text, cut = output.cut,
+      warnings = not output.text:find("%S") and { "the answer is empty" } or nil }
+  end
+  local kinds = { wall = "timeout", idle = "timeout", cancelled = "lost", lost = "lost" }
+  local messages = {
+    wall = "did not finish within " .. duration.text(limits.wall) .. " and was ended",
+    idle = "printed nothing for " .. duration.text(limits.idle) .. " and was ended",
+    -- Whoever cancels it hears no more of it: this was the keeper.
+    cancelled = "was ended with its keeper",
+    lost = "was lost: its keeper died",
+    not_started = "could not be started",
+    signalled = ("was ended by signal %s"):format(exit.signal),
+    exited = ("ended with exit code %s"):format(exit.code),
+  }
+  local tail = lines.last(exit.stderr_tail or "")
+  local message = "the agent " .. messages[exit.why]
+  if exit.error and exit.error.message ~= "" then message = message .. ": " .. exit.error.message end
+  if exit.why == "exited" and tail then message = message .. ": " .. tail:sub(1, 300) end
+  return { status = "failed", text = output.text, cut = output.cut,
+    error = { kind = exit.error and exit.why ~= "lost" and exit.error.kind or kinds[exit.why] or "failed",
+      message = message, hint = exit.error and exit.error.hint or "read stderr.log and stdout.log" } }
+end
+
+return M

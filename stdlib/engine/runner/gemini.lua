@@ -1,0 +1,279 @@
+--- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
+--- kernel enforces here, so the host's holds it. Its own settings file overrides the user's where the
+--- two differ; Gemini takes it only from folders that nobody else can write.
+local lines = require "moonlet.engine.base.lines"
+local shared = require "moonlet.engine.runner.shared"
+local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", begin = stream.begin }
+
+M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
+M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
+  "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
+  "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
+--- Gemini cuts what comes on standard input there, and goes on.
+local prompt_limits = { bytes = 8 * 1024 * 1024 }
+local object_cap = 4 << 20
+
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local home = config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME"
+    or shared.home_path "~"
+  local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/.env" }
+  files[3] = core.system.env "GOOGLE_APPLICATION_CREDENTIALS"
+  return files
+end
+
+---@param config table?
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(config)
+  local found, why = shared.find(config and config.program or M.program)
+  if not found then return nil, why end
+  return { path = found }
+end
+
+local function settings(call, key)
+  local refused = { "google_web_search", "web_fetch" }
+  return core.json.encode({
+    security = key and { auth = { selectedType = "gemini-api-key" } } or nil,
+    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = shared.retries + 1,
+      retryFetchErrors = false },
+    privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false },
+    context = { fileName = ".moonlet-no-context-file" }, hooksConfig = { enabled = false },
+    skills = { enabled = false }, tools = not call.web_search and { exclude = core.json.array(refused) } or nil,
+  }, 2) .. "\n"
+end
+
+---@param call moonlet.RunnerCall
+---@return moonlet.RunnerCommand
+function M.command(call)
+  local config = call.config or {}
+  M.check_prompt(call.prompt)
+  local writes = call.sandbox == "workspace-write"
+  local warnings = {}
+  -- Without approval of all tools the shell is not even offered.
+  local argv = { call.program or M.program, "--skip-trust", "-o", "stream-json", "--approval-mode",
+    writes and "yolo" or "default", "-e", "none", "--allowed-mcp-server-names=none" }
+  local model = call.model or config.model
+  if model then
+    argv[#argv + 1] = "-m"
+    argv[#argv + 1] = model
+  end
+  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.check_argv(M.title, argv)
+  if call.returns then warnings[#warnings + 1] = "the schema is told in the prompt alone: Gemini CLI takes none" end
+  if not call.network and writes then
+    warnings[#warnings + 1] = "Gemini's shell commands have the network of the user"
+  end
+  if call.prompt:find("@[%w./_~-]") then
+    warnings[#warnings + 1] = "Gemini adds the files that a prompt names after an @"
+  end
+
+  local key = shared.has(config, "GEMINI_API_KEY")
+  local env, files, state_dirs = {}, {}, {}
+  local scratch = call.scratch or call.out
+  files[scratch .. "/gemini-settings.json"] = settings(call, key)
+  env.GEMINI_CLI_SYSTEM_SETTINGS_PATH = scratch .. "/gemini-settings.json"
+  if call.private then
+    env.GEMINI_CLI_HOME = scratch .. "/gemini"
+    -- There it is also the user's, in case Gemini does not trust the folder of the other.
+    files[scratch .. "/gemini/.gemini/settings.json"] = settings(call, key)
+    if not key then warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY" end
+  elseif config.home then
+    env.GEMINI_CLI_HOME = shared.home_path(config.home)
+  end
+  state_dirs[1] = (env.GEMINI_CLI_HOME or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~") .. "/.gemini"
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
+    files = files, state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
+end
+
+--- What a stats object of the last line says: its input holds the cached part, its output no thoughts.
+local function usage_of(stats)
+  local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
+  local total = stream.count(stats.total_tokens)
+  local thoughts = input and output and total and total >= input + output and total - input - output or nil
+  return usage.of { input_tokens = input, cached_input_tokens = stream.count(stats.cached),
+    output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts }
+end
+
+--- The same of the one object that `-o json` prints, for each model.
+local function usage_of_models(models)
+  local sum
+  for _, item in pairs(stream.tbl(models) or {}) do
+    local tokens = stream.tbl(stream.at(item, "tokens")) or {}
+    local output, thoughts = stream.count(tokens.candidates), stream.count(tokens.thoughts)
+    sum = usage.add(sum, usage.of { input_tokens = stream.count(tokens.prompt),
+      cached_input_tokens = stream.count(tokens.cached), output_tokens = output and output + (thoughts or 0),
+      reasoning_output_tokens = thoughts })
+  end
+  return sum
+end
+
+local function fail(state, events, err)
+  local message = stream.str(stream.at(err, "message")) or "it told no reason"
+  local kind = stream.str(stream.at(err, "type"))
+  state.done = false
+  state.failure = { message = core.text.cut(message, 8000), code = kind ~= "unknown" and kind or nil,
+    status = truth.status_in(message) }
+  events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+  events[#events + 1] = { type = "done", status = "failed" }
+end
+
+--- The whole object of `-o json`.
+local function whole(state, events, object)
+  state.events = state.events + 1
+  state.session = stream.str(object.session_id)
+  state.usage = usage_of_models(stream.at(object, "stats", "models"))
+  for name in pairs(stream.tbl(stream.at(object, "stats", "models")) or {}) do
+    state.model = state.model or stream.str(name)
+  end
+  if stream.tbl(object.error) then return fail(state, events, object.error) end
+  local text = stream.str(object.response)
+  if not text then return end
+  stream.keep_text(state, text)
+  stream.say(state, events, text)
+  state.done = true
+  if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
+  events[#events + 1] = { type = "done", status = "ok" }
+end
+
+--- An object that is spread over lines is put together, up to a size.
+local function gather(state, events, line)
+  if not state.gathered then
+    if state.events > 0 or not line:find("^%s*{%s*$") then return false end
+    state.gathered, state.gathered_size = {}, 0
+  end
+  -- The lines of one object are set in; an event of its own means that it was none.
+  if line:find("^{.") then
+    state.gathered, state.malformed = nil, state.malformed + #state.gathered
+    return false
+  end
+  state.lines = state.lines + 1
+  state.gathered_size = state.gathered_size + #line + 1
+  if state.gathered_size > object_cap then
+    state.gathered, state.skipped = nil, state.skipped + 1
+    stream.warn(state, events, "an object larger than 4 MB was skipped")
+    return true
+  end
+  state.gathered[#state.gathered + 1] = line
+  if not line:find("^}") then return true end
+  local text = table.concat(state.gathered, "\n")
+  state.gathered = nil
+  local ok, object = pcall(core.json.decode, text)
+  if ok and type(object) == "table" then
+    whole(state, events, object)
+  else
+    state.malformed = state.malformed + 1
+    stream.warn(state, events, "the object that was printed cannot be read")
+  end
+  return true
+end
+
+--- What it says now is no part of the answer that it had given.
+local function begin_again(state)
+  if state.done then state.fresh = true end
+  stream.begin_again(state)
+end
+
+local tool_writes = { replace = true, write_file = true, edit = true }
+
+local function parse(state, line, events)
+  if gather(state, events, line) then return end
+  local event = stream.object(state, events, line)
+  if not event then return end
+  local kind = stream.str(event.type)
+  if not kind then
+    if event.response ~= nil or event.error ~= nil then whole(state, events, event) end
+    return
+  end
+  state.events = state.events + 1
+  if kind == "init" then
+    begin_again(state)
+    state.model, state.session = stream.str(event.model), stream.str(event.session_id)
+    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
+      id = state.session and stream.printable(state.session, 80) }
+  elseif kind == "message" then
+    local text = stream.str(event.content)
+    if text and event.role == "assistant" then
+      begin_again(state)
+      -- After a tool a new message begins: the last one is the answer.
+      stream.keep_text(state, text, event.delta == true and not state.fresh)
+      state.fresh = false
+      stream.say(state, events, text)
+    end
+  elseif kind == "tool_use" then
+    begin_again(state)
+    state.fresh = true
+    local name = stream.str(event.tool_name) or "tool"
+    local parameters = stream.tbl(event.parameters) or {}
+    local detail = stream.str(parameters.command) or stream.str(parameters.file_path) or stream.str(parameters.path)
+    stream.open_tool(state, event.tool_id,
+      { name = name, path = tool_writes[name] and stream.str(parameters.file_path) })
+    stream.tool(state, events, { name = name, detail = detail, status = "running" })
+  elseif kind == "tool_result" then
+    state.fresh = true
+    local tool = stream.close_tool(state, event.tool_id)
+    local failed = event.status ~= "success"
+    local said = stream.str(event.output)
+    local what = stream.str(stream.at(event, "error", "type"))
+    local denied = what == "tool_not_registered" or what == "policy_violation"
+    if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
+    if denied then stream.deny(state, tool and tool.name or "tool", said) end
+    stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and said or nil,
+      status = denied and "denied" or failed and "failed" or "ok" })
+  elseif kind == "error" then
+    local message = stream.str(event.message) or "an error without words"
+    if event.severity == "warning" then
+      stream.warn(state, events, message)
+    else
+      stream.note_error(state, { message = core.text.cut(message, 8000) })
+      events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+    end
+  elseif kind == "result" then
+    local stats = stream.tbl(event.stats)
+    if stats then
+      state.usage = usage_of(stats)
+      if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
+    end
+    if event.status == "success" then
+      state.done, state.failure = true, nil
+      events[#events + 1] = { type = "done", status = "ok" }
+    else
+      fail(state, events, event.error)
+    end
+  end
+end
+
+M.lines = "json"
+M.parse = stream.guarded(parse)
+
+--- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.
+local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "interrupted" }
+
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult
+function M.finish(state, exit, answers)
+  if exit.why == "exited" and not state.done and not state.failure then
+    local class = exit_classes[exit.code]
+    local said = lines.last(exit.stderr_tail or "")
+    local told = (exit.stderr_tail or ""):sub(-16000):match("\n(%b{})%s*$")
+    local ok, object = pcall(core.json.decode, told or "")
+    local message = ok and stream.str(stream.at(object, "error", "message")) or said
+    if class then
+      state.failure = { message = message or "it told no reason", class = class }
+    elseif ok and stream.str(stream.at(object, "error", "message")) then
+      state.failure = { message = message, status = truth.status_in(message) }
+    end
+  end
+  return truth.conclude(M.title, state, exit, answers, state.usage)
+end
+
+function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
+
+return M

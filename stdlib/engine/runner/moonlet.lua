@@ -1,0 +1,110 @@
+--- moonlet's own event format, which moonlet-executor prints and any program may: JSON lines, each
+--- with a "type".
+---
+---   {"type":"session","model":"m","id":"s"}
+---   {"type":"text","text":"…"}                      a message of the agent; the last one is the answer
+---   {"type":"tool","name":"shell","detail":"ls","status":"running|ok|failed|denied","exit_code":0}
+---   {"type":"file","path":"src/a.c"}                a file that it changed
+---   {"type":"usage","input_tokens":10,…,"cost_usd":0.1}  of the whole attempt so far: the last one counts
+---   {"type":"retry","message":"…","attempt":1,"delay_ms":500}
+---   {"type":"warning","message":"…"}
+---   {"type":"error","message":"…","class":"rate","status":429,"retry_after_ms":2000,"reset_at":1730000000}
+---   {"type":"done","status":"ok"}                   or "failed", with a message; "text" is the answer
+---
+--- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit code 0, and
+--- no session, text or running tool after it.
+local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
+local reset = require "moonlet.engine.runner.quota_reset"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = { name = "moonlet", title = "the agent", begin = stream.begin }
+
+local classes = {}
+for _, class in ipairs(truth.classes) do classes[class] = true end
+
+local function failure_of(event)
+  local wait = {}
+  if stream.count(event.retry_after_ms) then
+    wait = { retry_after_ms = event.retry_after_ms, reset_at = core.clock.wall() + event.retry_after_ms }
+  elseif event.reset_at ~= nil then
+    wait = reset.moment(event.reset_at, core.clock.wall()) or {}
+  end
+  local class = stream.str(event.class)
+  return { message = core.text.cut(stream.str(event.message) or "it told no reason", 8000),
+    status = stream.count(event.status), class = classes[class] and class or nil,
+    retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at }
+end
+
+local tool_states = { running = true, ok = true, failed = true, denied = true }
+
+--- Takes one event of this format into the state, and tells it on.
+---@param state moonlet.RunnerState
+---@param events moonlet.RunnerEvent[]
+---@param event table
+function M.apply(state, events, event)
+  local kind = stream.str(event.type)
+  if not kind then return end
+  state.events = state.events + 1
+  local text, message = stream.str(event.text), stream.str(event.message)
+  if kind == "session" then
+    stream.begin_again(state)
+    state.model, state.session = stream.str(event.model), stream.str(event.id)
+    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
+      id = state.session and stream.printable(state.session, 80) }
+  elseif kind == "text" and text then
+    stream.begin_again(state)
+    stream.keep_text(state, text)
+    stream.say(state, events, text)
+  elseif kind == "tool" then
+    local status = tool_states[event.status] and event.status or "ok"
+    local name, detail = stream.str(event.name) or "tool", stream.str(event.detail)
+    if status == "running" then stream.begin_again(state) end
+    if status == "denied" then stream.deny(state, name, detail) end
+    stream.tool(state, events,
+      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code) })
+  elseif kind == "file" then
+    stream.changed_file(state, event.path)
+  elseif kind == "usage" then
+    state.usage = usage.of(event) or state.usage
+    if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
+  elseif kind == "retry" then
+    state.retry = { message = core.text.cut(message or "it tries again", 8000), status = stream.count(event.status) }
+    events[#events + 1] = { type = "retry", text = stream.printable(state.retry.message, 300),
+      attempt = stream.count(event.attempt), delay_ms = stream.count(event.delay_ms) }
+  elseif kind == "warning" and message then
+    stream.warn(state, events, message)
+  elseif kind == "error" then
+    state.last_error = failure_of(event)
+    state.done = false
+    events[#events + 1] = { type = "error", text = stream.printable(state.last_error.message, 300) }
+  elseif kind == "done" then
+    if text then stream.keep_text(state, text) end
+    state.retry = nil
+    if event.status == "ok" or event.status == nil then
+      state.done, state.failure, state.last_error = true, nil, nil
+      events[#events + 1] = { type = "done", status = "ok" }
+    else
+      state.done = false
+      state.failure = (message or event.class ~= nil) and failure_of(event) or state.last_error or failure_of(event)
+      events[#events + 1] = { type = "done", status = "failed" }
+    end
+  end
+end
+
+M.lines = "object"
+M.parse = stream.guarded(function(state, line, events)
+  local event = stream.object(state, events, line)
+  if event then M.apply(state, events, event) end
+end)
+
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult
+function M.finish(state, exit, answers)
+  if state.last_error and not state.done then state.failure = state.failure or state.last_error end
+  return truth.conclude(M.title, state, exit, answers, state.usage)
+end
+
+return M

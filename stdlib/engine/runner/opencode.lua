@@ -1,0 +1,207 @@
+--- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
+--- host's sandbox holds what is left. It has no way not to keep a session, so a private state
+--- directory is the hermetic way to run it.
+local shared = require "moonlet.engine.runner.shared"
+local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
+local reset = require "moonlet.engine.runner.quota_reset"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt", begin = stream.begin }
+
+--- Providers' keys are many: the user's config names those that it may see.
+M.secrets = { "OPENCODE_API_KEY" }
+M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
+local prompt_limits = { bytes = 64 << 20 }
+
+--- Where its own login lies.
+---@param config table
+---@return string[]
+function M.login_files(config)
+  local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
+    or shared.home_path "~/.local/share"
+  return { data .. "/opencode/auth.json" }
+end
+
+---@param config table?
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(config)
+  local found, why = shared.find(config and config.program or M.program)
+  if not found then return nil, why end
+  local real = core.system.real_path(found) or found
+  if not shared.is_script(real) then return { path = found } end
+  local package = shared.parent(shared.parent(real))
+  local beside = package and shared.parent(package)
+  for _, platform in ipairs { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" } do
+    for _, path in ipairs(beside and { beside .. "/opencode-" .. platform .. "/bin/opencode",
+      package .. "/node_modules/opencode-" .. platform .. "/bin/opencode" } or {}) do
+      if shared.is_native(path) then return { path = path, wrapper_of = found } end
+    end
+  end
+  return { path = found }
+end
+
+local function permissions(call)
+  local writes = call.sandbox == "workspace-write"
+  local web = call.web_search and "allow" or "deny"
+  local bash = "allow"
+  if not writes then
+    -- The last rule that fits wins; ours are written in the order of their bytes, "*" first.
+    bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
+      ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
+  end
+  return { edit = writes and "allow" or "deny", bash = bash, webfetch = web, websearch = web, codesearch = web,
+    external_directory = "deny", question = "deny", doom_loop = "deny", task = "deny", skill = "deny" }
+end
+
+---@param call moonlet.RunnerCall
+---@return moonlet.RunnerCommand
+function M.command(call)
+  local config = call.config or {}
+  M.check_prompt(call.prompt)
+  local warnings = {}
+  local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet" }
+  local model = call.model or config.model
+  if model then
+    argv[#argv + 1] = "-m"
+    argv[#argv + 1] = model
+  end
+  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.check_argv(M.title, argv)
+  if call.returns then warnings[#warnings + 1] = "the schema is told in the prompt alone: opencode takes none" end
+  if not call.network and call.sandbox == "workspace-write" then
+    warnings[#warnings + 1] = "opencode's shell commands have the network of the user"
+  end
+  local env = { OPENCODE_DISABLE_AUTOUPDATE = "1", OPENCODE_DISABLE_MODELS_FETCH = "1",
+    OPENCODE_DISABLE_LSP_DOWNLOAD = "1", OPENCODE_DISABLE_DEFAULT_PLUGINS = "1",
+    OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled", autoupdate = false,
+      instructions = core.json.array {} } }
+  local state_dirs = {}
+  local function place(name, folder, usual)
+    if call.private then
+      env[name] = call.scratch .. "/opencode/" .. folder
+    elseif config.home and folder ~= "config" then
+      env[name] = shared.home_path(config.home) .. "/" .. folder
+    end
+    local base = env[name] or core.system.env(name) or shared.home_path(usual)
+    if folder ~= "config" or call.private then state_dirs[#state_dirs + 1] = base .. "/opencode" end
+  end
+  place("XDG_DATA_HOME", "data", "~/.local/share")
+  place("XDG_STATE_HOME", "state", "~/.local/state")
+  place("XDG_CACHE_HOME", "cache", "~/.cache")
+  place("XDG_CONFIG_HOME", "config", "~/.config")
+  if call.private and not (config.env and #config.env > 0) and not shared.has(config, "OPENCODE_CONFIG") then
+    warnings[#warnings + 1] = "a private opencode has no login and no config: grant it a key with env in the config"
+  end
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
+    state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
+end
+
+--- Of one step: input holds nothing cached, output nothing reasoned.
+local function usage_of(part)
+  local tokens = stream.tbl(stream.at(part, "tokens")) or {}
+  local input, output = stream.count(tokens.input), stream.count(tokens.output)
+  local read = stream.count(stream.at(tokens, "cache", "read")) or 0
+  local made = stream.count(stream.at(tokens, "cache", "write")) or 0
+  local reasoned = stream.count(tokens.reasoning)
+  local cost = stream.amount(part.cost)
+  return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
+    output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
+    -- 0 is also what it says of a model whose price it does not know.
+    cost_usd = cost and cost > 0 and cost or nil }
+end
+
+local function tool(state, events, part)
+  local now = stream.tbl(part.state) or {}
+  local input = stream.tbl(now.input) or {}
+  local name = stream.str(part.tool) or "tool"
+  local status = stream.str(now.status)
+  local said = stream.str(now.error) or stream.str(now.output)
+  local denied = name == "invalid" or (status == "error" and (said or ""):find("reject", 1, true)
+    or status == "error" and (said or ""):find("prevents", 1, true)) and true or false
+  local detail = stream.str(input.command) or stream.str(input.filePath) or stream.str(input.path)
+    or stream.str(input.pattern) or stream.str(now.title)
+  if denied then
+    stream.deny(state, name == "invalid" and stream.str(input.tool) or name, stream.str(input.error) or said or detail)
+  end
+  if status == "completed" and (name == "edit" or name == "write" or name == "patch" or name == "multiedit") then
+    stream.changed_file(state, input.filePath)
+  end
+  stream.tool(state, events, { name = name, detail = detail, exit_code = stream.int(stream.at(now, "metadata", "exit")),
+    status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
+end
+
+--- What it says now is no part of the answer that it had given.
+local function begin_again(state)
+  if state.done then state.fresh = true end
+  stream.begin_again(state)
+end
+
+local function parse(state, line, events)
+  local event = stream.object(state, events, line)
+  local kind = event and stream.str(event.type)
+  if not kind then return end
+  state.events = state.events + 1
+  local part = stream.tbl(event.part) or {}
+  if not state.session and stream.str(event.sessionID) then
+    state.session = event.sessionID
+    events[#events + 1] = { type = "session", id = stream.printable(event.sessionID, 80) }
+  end
+  if kind == "step_start" then
+    -- The answer is what the last step says.
+    begin_again(state)
+    state.fresh, state.retry = true, nil
+  elseif kind == "text" then
+    local text = stream.str(part.text)
+    if text then
+      begin_again(state)
+      stream.keep_text(state, text, not state.fresh)
+      state.fresh = false
+      stream.say(state, events, text)
+    end
+  elseif kind == "tool_use" then
+    begin_again(state)
+    tool(state, events, part)
+  elseif kind == "step_finish" then
+    state.usage = usage.add(state.usage, usage_of(part))
+    if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
+    local reason = stream.str(part.reason)
+    if reason == "stop" then
+      state.done, state.failure = true, nil
+      events[#events + 1] = { type = "done", status = "ok" }
+    elseif reason and reason ~= "tool-calls" then
+      state.failure = { message = "the step ended with: " .. reason,
+        class = reason == "length" and "invalid-output" or reason == "content-filter" and "refused" or nil }
+    end
+  elseif kind == "error" then
+    local data = stream.tbl(stream.at(event, "error", "data")) or {}
+    local headers = stream.tbl(data.responseHeaders) or {}
+    local name = stream.str(stream.at(event, "error", "name"))
+    local message = stream.str(data.message) or name or "an error without words"
+    local now = core.clock.wall()
+    local ms = stream.str(headers["retry-after-ms"])
+    local wait = ms and ms:match("^%d+$") and #ms < 13
+      and { retry_after_ms = math.tointeger(tonumber(ms)), reset_at = now + math.tointeger(tonumber(ms)) }
+      or reset.header(headers["retry-after"], now) or {}
+    state.done = false
+    state.failure = { message = core.text.cut(message, 8000), status = stream.count(data.statusCode), code = name,
+      retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at,
+      class = name == "ProviderAuthError" and "auth" or name == "MessageOutputLengthError" and "invalid-output"
+        or name == "MessageAbortedError" and "interrupted" or nil }
+    events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+    events[#events + 1] = { type = "done", status = "failed" }
+  end
+end
+
+M.lines = "object"
+M.parse = stream.guarded(parse)
+
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult
+function M.finish(state, exit, answers) return truth.conclude(M.title, state, exit, answers, state.usage) end
+
+function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
+
+return M

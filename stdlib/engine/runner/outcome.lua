@@ -1,0 +1,316 @@
+--- What an attempt of an agent came to. Success is exit code 0 and the terminal success event and
+--- nothing that failed after it; all else is a failure with a class that says what to do next.
+---
+---   quota           the account's limit is used up: nothing more until `reset_at`
+---   rate            too many requests at once: again after a while
+---   auth            no credential, or one that is not accepted: no start until a person acts
+---   context         the prompt and what was read do not fit into the model's window
+---   refused         the provider or the CLI said no to this request: asking again changes nothing
+---   network         the provider was not reached, or it had a failure of its own: again after a while
+---   interrupted     it ended before it was done, without saying why
+---   invalid-output  it is done, but what it gave is not usable or was cut short
+---   killed          another process ended it
+---   crashed         it died of its own failure
+---   timeout         the host ended it because its time was up (`cause`: the class of what it was stuck in)
+---   lost            its keeper died
+---   failed          it told a failure that no other class fits
+local duration = require "moonlet.duration"
+local failure = require "moonlet.engine.runner.classify"
+local reset = require "moonlet.engine.runner.quota_reset"
+local stream = require "moonlet.engine.runner.stream"
+local zone = require "moonlet.engine.runner.timezones"
+
+local M = {}
+
+M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
+  "crashed", "timeout", "lost", "failed" }
+
+local retryable = { rate = true, network = true }
+local stops_others = { quota = true, auth = true }
+local kinds = { quota = "quota", timeout = "timeout", lost = "lost" }
+local hints = {
+  quota = "wait for the reset, or name another runner or model",
+  rate = "it is tried again by itself; --limit lowers how many run at once",
+  auth = "log in with the agent's own program, or set its key; moonlet doctor shows what is found",
+  context = "give it less: fewer inputs, a narrower prompt, or a model with a larger window",
+  refused = "read the message; the same request would be refused again",
+  network = "look at the connection, the proxy and the provider's status",
+  interrupted = "read stderr.log and stdout.log",
+  ["invalid-output"] = "read stdout.log; ask for less at once",
+  killed = "look for what ended it: memory, a person, the system going down",
+  crashed = "read stderr.log and stdout.log",
+}
+local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
+--- Of one that the host ended while it was stuck in something: nothing tries it again.
+local stuck_hints = {
+  quota = hints.quota, auth = hints.auth,
+  rate = "its provider asks for patience: moonlet run resume asks again; --limit lowers how many run at once",
+  network = hints.network .. "; moonlet run resume asks again",
+}
+
+local usage_words = { "unexpected argument", "unknown option", "unknown argument", "unrecognized", "invalid value",
+  "cannot be used", "must be provided", "requires --", "not inside a trusted directory", "no prompt provided",
+  "failed to read output schema", "is already in use", "no conversation found", "no rollout found", "error loading",
+  "usage:", "config", "model provider", "invalid type" }
+local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap out of memory", "fatal error:",
+  "bun has crashed", "unhandled", "uncaught", "stack overflow", "assertion", "aborted" }
+
+M.status_in, M.classify = failure.status_in, failure.classify
+local any = failure.any
+
+--- Lines of standard error that say nothing of a failure.
+local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
+  "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is" }
+
+local function last_line(text)
+  local last
+  for line in (text or ""):gmatch("[^\r\n]+") do
+    local from = line:find("%S")
+    -- A line of a bundle is as long as the bundle; its beginning tells what it is.
+    local head = from and line:sub(math.max(1, from - 8), from + 1000)
+    for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
+    if head then last = line:sub(from) end
+  end
+  return last
+end
+
+--- What the CLI's standard error says of its failure.
+local function stderr_message(exit)
+  local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
+  tail = tail:gsub("\27%[[%d;?]*%a", "")
+  local found
+  for line in tail:gmatch("[^\r\n]+") do
+    local said = line:match("^%s*[Ee][Rr][Rr][Oo][Rr]:%s*(.+)") or line:match("^%s*Fatal:?%s*(.+)")
+    if said then found = said end
+  end
+  return found or last_line(tail), tail
+end
+
+--- When a text says that one may ask again. Of a moment told without its seconds only the end is late
+--- enough.
+local function moment_of(text, now)
+  local found = reset.parse(text, now, zone.here(), zone.named)
+  if found and found.coarse then
+    found.reset_at = found.reset_at + 60 * 1000
+    found.retry_after_ms = math.max(0, found.reset_at - now)
+  end
+  return found
+end
+
+local signal_names = { [1] = "HUP", [2] = "INT", [3] = "QUIT", [4] = "ILL", [6] = "ABRT", [7] = "BUS", [8] = "FPE",
+  [9] = "KILL", [11] = "SEGV", [13] = "PIPE", [14] = "ALRM", [15] = "TERM", [24] = "XCPU", [25] = "XFSZ", [31] = "SYS" }
+
+local function signal_class(signal)
+  if signal == 2 or signal == 1 or signal == 3 then return "interrupted" end
+  if signal == 9 or signal == 15 or signal == 24 or signal == 25 or signal == 14 then return "killed" end
+  return "crashed"
+end
+
+--- An error of an attempt, whole.
+---@param class string
+---@param message string
+---@param extra table?  further fields: retry_after_ms, reset_at, cause, hint
+---@return table error
+function M.error(class, message, extra)
+  local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
+    retryable = retryable[class] or false, stops_others = stops_others[class] or false }
+  for key, value in pairs(extra or {}) do err[key] = value end
+  return err
+end
+
+--- The error that a failure event stands for.
+local function told(name, told_failure, now)
+  local said = told_failure.message or ""
+  local message = stream.message(told_failure.message or "it told no reason")
+  local wait = told_failure.retry_after_ms
+    and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at } or moment_of(said, now) or {}
+  local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code, wait.retry_after_ms)
+  -- The body of an HTTP answer without its status: the provider did not take the request.
+  class = class or said:find('^%s*{.*"error"') and "refused" or "failed"
+  if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
+  local text = message:find("%S") and message or "it told no reason"
+  return M.error(class, ("%s failed: %s"):format(name, text), {
+    retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at, status = told_failure.status,
+    hint = class == "failed" and failure.is_local(text) and local_hint or nil })
+end
+
+local function wording(limits, key)
+  return limits and limits[key] and " within " .. duration.text(limits[key]) or " in time"
+end
+
+--- What an attempt that the host ended was stuck in: how the message goes on, and its class; `certain`
+--- where the agent's own events told it.
+local function stuck_in(state, exit, now)
+  local stuck = state.failure or state.retry or state.last_error
+  if stuck and stuck.message then
+    local wait = moment_of(stuck.message, now)
+    return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
+      M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
+  end
+  -- CLIs that retry without an event still grumble on standard error.
+  local said = stderr_message(exit)
+  local cause = said and M.classify(exit.stderr_tail:sub(-8000)) or nil
+  return "", stuck_hints[cause or ""] and cause or nil, false
+end
+
+--- One that ran out of its time, or was silent for too long.
+local function time_error(name, state, exit, limits, now)
+  local idle = exit.why == "idle"
+  local message = not idle and name .. " did not finish" .. wording(limits, "wall") .. " and was ended"
+    or ("%s printed nothing%s and was ended"):format(name, limits and limits.idle
+      and " for " .. duration.text(limits.idle) or " for too long")
+  local more, cause, certain, wait = stuck_in(state, exit, now)
+  message = message .. more
+  -- Some wait in silence for as long as their provider asks, however long: that is the host's to do.
+  if idle and cause and (retryable[cause] or certain and stops_others[cause]) then
+    wait = (retryable[cause] or cause == "quota") and wait or {}
+    return M.error(cause, message, { retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at })
+  end
+  return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
+    hint = stuck_hints[cause or ""] or hints[cause or ""] or idle and not state.pieces and state.tools == 0
+      and "it may have waited for its provider without a word: moonlet run resume asks again"
+      or "give it more time with timeout, or less to do" })
+end
+
+--- Why the host itself ended the attempt, or could not start it.
+local function host_error(name, state, exit, limits, now)
+  local why = exit.why
+  if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
+  if why == "cancelled" then return M.error("lost", name .. " was ended with its keeper") end
+  if why == "lost" then return M.error("lost", name .. " was lost: its keeper died") end
+  local err = exit.error or {}
+  local message = name .. " could not be started"
+  if err.message and err.message ~= "" then message = message .. ": " .. err.message end
+  return M.error("failed", message, { kind = err.kind or "failed", hint = err.hint })
+end
+
+--- The error of an exit that no event explains.
+local function exit_error(name, state, exit, now)
+  local said, tail = stderr_message(exit)
+  local shown = said and ": " .. stream.printable(said, 300) or ""
+  local signal = exit.why == "signalled" and exit.signal or nil
+  local code = exit.code
+  if not signal and code and code > 128 and code <= 128 + 31 and signal_names[code - 128]
+    and (code == 129 or code == 130 or code == 131 or code == 137 or code == 143 or code == 139 or code == 134) then
+    signal = code - 128
+  end
+  if signal then
+    local class = signal_class(signal)
+    return M.error(class, ("%s was ended by signal %s"):format(name, signal_names[signal] or signal)
+      .. (class == "crashed" and shown or ""))
+  end
+  if code == 0 then
+    if state.events > 0 then
+      local cut = state.malformed > 0 and "; the last of its output cannot be read" or ""
+      local again = state.begun_again and ", began something else and ended without saying that it was done with that"
+        or " ended without saying that it was done"
+      return M.error("interrupted", (state.begun_again and name .. " said that it was done" or name) .. again .. cut)
+    end
+    if state.plain + state.malformed + state.skipped > 0 then
+      return M.error("invalid-output", name .. " ended with exit code 0, but printed no event that can be read",
+        { hint = "its command line must ask for events: read stdout.log" })
+    end
+    return M.error("interrupted", name .. " ended with exit code 0 and printed nothing" .. shown)
+  end
+  local message = ("%s ended with exit code %s"):format(name, tostring(code))
+  local lower = tail:lower()
+  if lower:find("\nturn interrupted\n", 1, true) then
+    return M.error("interrupted", message .. " before it was done")
+  end
+  local wait = said and moment_of(said, now)
+  local class = said and M.classify(said, nil, nil, wait and wait.retry_after_ms)
+  if any(lower, crash_words) then
+    class = class and class ~= "refused" and class or "crashed"
+  elseif not class or class == "refused" then
+    local loose = state.events == 0
+    if loose and (any(lower, usage_words) or class == "refused" or code == 2) then
+      class = "refused"
+    elseif state.plain > 0 and loose and not said then
+      class = M.classify(state.plain_tail or "") or "crashed"
+      shown = ": " .. stream.printable(state.plain_tail or "", 300)
+    elseif state.events > 0 and not class then
+      class = said and "crashed" or "interrupted"
+    else
+      class = class or "crashed"
+    end
+  end
+  if class == "interrupted" then message = message .. " before it was done" end
+  local waits = wait and (retryable[class] or class == "quota")
+  return M.error(class, message .. shown, { retry_after_ms = waits and wait.retry_after_ms or nil,
+    reset_at = waits and wait.reset_at or nil, hint = said and failure.is_local(said) and local_hint or nil })
+end
+
+---@class moonlet.RunnerExit
+---@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"lost"|"not_started"
+---@field code integer?
+---@field signal integer?
+---@field stderr_tail string?   the last 64 KB of standard error
+---@field error table?          of one that could not be started
+
+---@class moonlet.RunnerAnswers
+---@field file string?     what the program wrote to command().answer_file
+---@field stdout string?   what it printed, for programs that print no events
+---@field cut boolean?     one of them is not whole
+---@field limits {wall: integer?, idle: integer?}?  ms, for messages
+---@field now integer?     ms since 1970
+
+---@class moonlet.RunnerResult
+---@field status "ok"|"failed"
+---@field class string?        one of M.classes, of a failed one
+---@field text string          the answer, "" where there is none
+---@field cut boolean          the answer is not whole
+---@field usage table?         see usage.lua; nil where nothing was reported
+---@field model string?        the model that the agent named
+---@field error table?         kind, class, message, hint, retryable, stops_others, retry_after_ms?, reset_at?, cause?
+---@field files_changed string[]  what the agent says that it changed
+---@field denied table[]       { tool, detail? }: what it was not allowed to do
+---@field warnings string[]
+
+--- Puts together what an attempt came to.
+---@param name string                how messages call the agent
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@param usage table?
+---@return moonlet.RunnerResult
+function M.conclude(name, state, exit, answers, usage)
+  answers = answers or {}
+  local now = answers.now or core.clock.wall()
+  local text, cut = stream.text(state)
+  if answers.file and answers.file ~= "" then text, cut = answers.file, answers.cut or false end
+  local files = {}
+  for path in pairs(state.files) do files[#files + 1] = path end
+  table.sort(files)
+  local result = { status = "failed", text = text or "", cut = cut, usage = usage, model = state.model,
+    files_changed = core.json.array(files), denied = core.json.array(state.denied),
+    warnings = core.json.array(state.warnings) }
+  if exit.why ~= "exited" and exit.why ~= "signalled" then
+    result.error = host_error(name, state, exit, answers.limits, now)
+  elseif state.failure then
+    result.error = told(name, state.failure, now)
+  elseif state.done and exit.why == "exited" and exit.code == 0 and state.unread
+    and not (answers.file and answers.file ~= "") then
+    result.error = M.error("invalid-output",
+      name .. " is done, but an event after the last text could not be read: the answer may have been in it")
+  elseif state.done and exit.why == "exited" and exit.code == 0 then
+    result.status = "ok"
+    if state.open_count > 0 then
+      stream.warn(state, {}, ("%d of its tools never told their end"):format(state.open_count))
+    end
+    if result.text == "" then stream.warn(state, {}, "the answer is empty") end
+    return result
+  elseif state.done then
+    local err = exit_error(name, state, exit, now)
+    if err.class == "interrupted" then err.class, err.hint = "crashed", hints.crashed end
+    err.message = err.message .. "; it had said that it was done"
+    result.error = err
+  elseif state.last_error and not (exit.why == "exited" and exit.code == 0) then
+    result.error = told(name, state.last_error, now)
+  else
+    result.error = exit_error(name, state, exit, now)
+  end
+  result.class = result.error.class
+  return result
+end
+
+return M

@@ -1,0 +1,44 @@
+--- m.runner: readers of the event streams that agent CLIs print, for whoever writes a runner or looks
+--- at a recording. They are pure: nothing is started and nothing is read.
+---
+---   local reader = m.runner.codex
+---   local state = reader.begin()
+---   for line in text:gmatch("[^\n]+") do reader.parse(state, line) end
+---   local result = reader.finish(state, { why = "exited", code = 0 }, { now = 0 })
+local M = {}
+
+local function reader_of(name)
+  local runner = require("moonlet.engine.runner." .. name)
+  return {
+    begin = runner.begin, parse = runner.parse, finish = runner.finish, normalise = runner.normalise,
+  }
+end
+
+for _, name in ipairs { "codex", "claude", "gemini", "opencode", "moonlet" } do M[name] = reader_of(name) end
+
+--- What takes a stream piece by piece: reader:feed(bytes) and reader:close() give events; reader.state
+--- goes to finish.
+---@param name string
+---@return moonlet.RunnerReader
+function M.reader(name)
+  return require("moonlet.engine.runner.stream").reader(require("moonlet.engine.load.runners").events(name))
+end
+
+--- Reads a whole stream at once, line endings of any kind, the last line with or without one.
+---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
+---@param bytes string
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult, moonlet.RunnerEvent[]
+function M.read(name, bytes, exit, answers)
+  local reader = M.reader(name)
+  local runner = require("moonlet.engine.load.runners").events(name)
+  local events = {}
+  for at = 1, #bytes, 65536 do
+    for _, event in ipairs(reader:feed(bytes:sub(at, at + 65535))) do events[#events + 1] = event end
+  end
+  for _, event in ipairs(reader:close()) do events[#events + 1] = event end
+  return runner.finish(reader.state, exit, answers), events
+end
+
+return M

@@ -1,0 +1,156 @@
+--- Token usage of attempts, counted one way whatever a provider calls it: input_tokens holds what came
+--- from a cache, output_tokens holds what was reasoned, total_tokens is their sum. What nobody reported
+--- is nil here and null in records; nothing is guessed.
+local stream = require "moonlet.engine.runner.stream"
+local prices = require "moonlet.engine.budget.prices"
+local budget = require "moonlet.engine.budget.budget"
+
+local M = {}
+
+local null = core.json.null
+
+---@class moonlet.Usage
+---@field input_tokens integer?
+---@field cached_input_tokens integer?
+---@field output_tokens integer?
+---@field reasoning_output_tokens integer?
+---@field total_tokens integer?
+---@field cost_usd number?
+---@field cost_is "reported"|"estimate"|nil
+---@field partial boolean?   a sum in which something was unknown: it is at least that much
+
+M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens" }
+
+local function plus(a, b)
+  if a == nil then return b end
+  if b == nil then return a end
+  return a + b
+end
+
+--- A usage out of counts that may be missing; the total is worked out where it can be.
+---@param given table
+---@return moonlet.Usage?
+function M.of(given)
+  local usage, any = {}, false
+  for _, name in ipairs(M.counts) do
+    usage[name] = stream.count(given[name])
+    any = any or usage[name] ~= nil
+  end
+  if usage.input_tokens and usage.output_tokens then
+    usage.total_tokens = usage.input_tokens + usage.output_tokens
+  end
+  usage.cost_usd = stream.amount(given.cost_usd)
+  usage.cost_is = usage.cost_usd and (given.cost_is or "reported") or nil
+  if not any and not usage.cost_usd then return nil end
+  return usage
+end
+
+--- Codex counts over the whole thread: `before` is what the thread had counted before this attempt.
+---@param given table   a turn.completed's usage
+---@param before table? an earlier one of the same thread
+---@return moonlet.Usage?
+function M.codex(given, before)
+  local function since(name)
+    local value = stream.count(given[name])
+    local earlier = before and stream.count(before[name])
+    if value and earlier and earlier <= value then return value - earlier end
+    return value
+  end
+  return M.of { input_tokens = since "input_tokens", cached_input_tokens = since "cached_input_tokens",
+    output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
+end
+
+--- The sum of two; a cost is "reported" only where all of it is.
+---@param a moonlet.Usage?
+---@param b moonlet.Usage?
+---@return moonlet.Usage?
+function M.add(a, b)
+  if not a or not b then
+    local only = a or b
+    if not only then return nil end
+    local copy = {}
+    for key, value in pairs(only) do copy[key] = value end
+    return copy
+  end
+  local function known(usage) return usage.total_tokens or plus(usage.input_tokens, usage.output_tokens) end
+  local sum = { partial = a.partial or b.partial or nil }
+  for _, name in ipairs(M.counts) do
+    sum[name] = plus(a[name], b[name])
+    if (a[name] == nil) ~= (b[name] == nil) and name ~= "reasoning_output_tokens" and name ~= "cached_input_tokens" then
+      sum.partial = true
+    end
+  end
+  sum.total_tokens = plus(known(a), known(b))
+  sum.cost_usd = a.cost_usd and b.cost_usd and budget.plus(a.cost_usd, b.cost_usd) or a.cost_usd or b.cost_usd
+  if sum.cost_usd then
+    sum.cost_is = (a.cost_is == "estimate" or b.cost_is == "estimate") and "estimate" or "reported"
+    if (a.cost_usd == nil) ~= (b.cost_usd == nil) then sum.partial = true end
+  end
+  return sum
+end
+
+--- The sum over a list in which an attempt without usage is `false` or nil-less `{}`.
+---@param list (moonlet.Usage|false)[]
+---@return moonlet.Usage?
+function M.sum(list)
+  local sum, missing = nil, false
+  for _, usage in ipairs(list) do
+    if usage and next(usage) ~= nil then sum = M.add(sum, usage) else missing = true end
+  end
+  if sum and missing then sum.partial = true end
+  return sum
+end
+
+--- The usage of all attempts of a step; nil when nobody reported any.
+---@param attempts table[]?  each with its `usage`
+---@return moonlet.Usage?
+function M.of_attempts(attempts)
+  local list = {}
+  for i, attempt in ipairs(attempts or {}) do
+    list[i] = attempt.usage ~= nil and attempt.usage ~= null and attempt.usage or false
+  end
+  return M.sum(list)
+end
+
+--- The model that answered last, as far as it was told.
+---@param attempts table[]?
+---@return string?
+function M.model_of(attempts)
+  for i = #(attempts or {}), 1, -1 do
+    local model = attempts[i].model
+    if type(model) == "string" then return model end
+  end
+end
+
+--- Fills in the cost from the user's price table where the agent reported none.
+---@param usage moonlet.Usage?
+---@param model string?
+---@param table_of_prices table?
+---@return moonlet.Usage?
+function M.priced(usage, model, table_of_prices)
+  if not usage or usage.cost_usd then return usage end
+  local cost = prices.estimate(usage, model, table_of_prices)
+  if not cost then return usage end
+  local priced = {}
+  for key, value in pairs(usage) do priced[key] = value end
+  priced.cost_usd, priced.cost_is = cost, "estimate"
+  return priced
+end
+
+--- The record of model.json and of the envelope: every field, null where unknown; `partial` only where it
+--- is a sum with something unknown in it.
+---@param usage moonlet.Usage?
+---@return table
+function M.record(usage)
+  usage = usage or {}
+  local record = {}
+  for _, name in ipairs(M.counts) do
+    if usage[name] == nil then record[name] = null else record[name] = usage[name] end
+  end
+  if usage.cost_usd == nil then record.cost_usd = null else record.cost_usd = usage.cost_usd end
+  record.cost_is = usage.cost_is or null
+  record.partial = usage.partial
+  return record
+end
+
+return M

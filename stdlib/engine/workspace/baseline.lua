@@ -1,0 +1,98 @@
+--- What an agent finds that writes in the work tree, and what is different after it: in the files, and, where it may
+--- write all of them, in what no agent may write. A look is on record before the agent starts: a host that goes on
+--- compares with the same, and so does the attempt that follows in its place.
+local changes = require "moonlet.engine.workspace.tree_diff"
+local guarded = require "moonlet.engine.workspace.protected_paths"
+local values = require "moonlet.engine.journal.values"
+
+local M = {}
+
+---@class moonlet.Look
+---@field in_place boolean
+---@field whole boolean             the whole work tree may be written
+---@field tree moonlet.Snapshot?    nil in what an earlier moonlet could not look at
+---@field guard table?              of guarded.lua
+---@field stored any                as it is in the journal
+
+--- Looks now.
+---@param run table
+---@param in_place boolean
+---@param whole boolean
+---@param declared string[]?  folders that it may write
+---@return moonlet.Look
+function M.take(run, in_place, whole, declared)
+  local tree = changes.snapshot(run, run.top, whole, nil, not whole and declared or nil)
+  return { in_place = in_place, whole = whole, tree = tree,
+    guard = whole and guarded.look(run, nil, tree.nested) or nil }
+end
+
+--- What stands for a look in the journal.
+---@param look moonlet.Look
+---@return any
+function M.stored(look)
+  if look.stored == nil then
+    look.stored = values.put({ in_place = look.in_place, whole = look.whole,
+      tree = look.tree and changes.record(look.tree), guard = look.guard and guarded.record(look.guard) }, true)
+  end
+  return look.stored
+end
+
+--- A look out of the journal; nil where it is lost, or of an earlier moonlet.
+---@param stored any
+---@return moonlet.Look?
+function M.kept(stored)
+  local kept = stored ~= nil and values.get(stored)
+  if type(kept) ~= "table" or kept.in_place == nil then return nil end
+  if kept.guard and not guarded.is_record(kept.guard) then return nil end
+  return { in_place = kept.in_place, whole = kept.whole, tree = kept.tree and changes.of_record(kept.tree),
+    guard = kept.guard and guarded.of_record(kept.guard), stored = stored }
+end
+
+--- What is different now of what no agent may write; nothing where the look is not of all of it.
+---@param run table
+---@param look moonlet.Look
+---@return string[] paths
+function M.touched(run, look)
+  if not look.guard then return {} end
+  return guarded.between(look.guard, guarded.look(run, look.guard))
+end
+
+--- The files that are different now. Git is asked: only where nothing is different of what it would start.
+---@param run table
+---@param look moonlet.Look
+---@return string[] paths, boolean cut
+function M.changed(run, look)
+  if not look.tree then
+    error({ kind = "failed",
+      message = "what changed in the work tree cannot be told: nobody could look at it before" }, 0)
+  end
+  return changes.between(look.tree, changes.snapshot(run, run.top, look.whole, look.tree))
+end
+
+---@class moonlet.Found   what is different, as it is kept
+---@field text string        for a person
+---@field touched string[]   of what no agent may write
+---@field changed string[]   other files; none where something was touched
+
+--- Both.
+---@param run table
+---@param look moonlet.Look?
+---@return moonlet.Found
+function M.found(run, look)
+  local none = core.json.array {}
+  local function of(text, touched, changed)
+    return { text = text, touched = core.json.array(touched or none), changed = core.json.array(changed or none) }
+  end
+  if not look then return of "nobody knows what: the look from before it began is lost\n" end
+  local touched = M.touched(run, look)
+  if #touched == 0 then
+    local looked, paths, cut = pcall(M.changed, run, look)
+    if looked then return of(changes.text(paths, cut), nil, paths) end
+    if core.task.pending_error() then error(paths, 0) end
+    return of(("nobody knows what: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
+  end
+  return of(changes.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. "
+    .. "Git was not asked for the rest, for they can make it start programs)\n", touched)
+end
+
+return M

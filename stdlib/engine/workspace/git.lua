@@ -1,0 +1,181 @@
+--- The host's own calls of git: what a user's config or environment says about output and application of
+--- a patch changes nothing, and nothing that a repository holds is started by them.
+local state_folder = require "moonlet.engine.base.state_dir"
+
+local M = {}
+
+--- Each of them can change what a diff prints, where a patch is applied, what is taken into an index, or
+--- start a program.
+local pinned = {
+  "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.splitIndex=false",
+  "core.quotePath=true", "core.safecrlf=false", "core.bigFileThreshold=512m", "core.alternateRefsCommand=",
+  "core.ignoreStat=false", "core.trustctime=true", "core.checkStat=default",
+  "gc.auto=0", "maintenance.auto=false", "color.ui=false", "add.ignoreErrors=false", "commit.gpgSign=false",
+  "submodule.recurse=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "diff.orderFile=/dev/null",
+  "diff.external=", "diff.relative=false", "diff.renames=false", "diff.suppressBlankEmpty=false",
+  "diff.context=3", "diff.interHunkContext=0", "diff.algorithm=myers", "diff.submodule=short",
+  "diff.ignoreSubmodules=none", "diff.indentHeuristic=false", "apply.whitespace=nowarn",
+  "apply.ignoreWhitespace=no", "status.relativePaths=false", "status.showStash=false", "status.branch=false",
+}
+
+--- What makes a patch the same everywhere.
+M.diff_options = {
+  "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-renames", "--no-indent-heuristic",
+  "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3", "--inter-hunk-context=0",
+  "--submodule=short", "-O/dev/null",
+}
+
+--- The command line of a git command.
+---@param words string[]
+---@return string[]
+function M.command(words)
+  local argv = { "git", "--no-pager" }
+  for _, item in ipairs(pinned) do
+    argv[#argv + 1] = "-c"
+    argv[#argv + 1] = item
+  end
+  for _, word in ipairs(words) do argv[#argv + 1] = word end
+  return argv
+end
+
+local plain_path = "/usr/local/bin:/usr/bin:/bin"
+local programs = { "git", "cp", "find", "chmod" }
+
+local function is_within(path, folders)
+  for _, folder in ipairs(folders) do
+    if path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
+  end
+  return false
+end
+
+--- Where programs are looked for: not in the repository, nor in a worktree of it, for an agent may have put one there.
+local function search_path(run)
+  if run.host_path then return run.host_path end
+  local own = { run.top, (run.home.agent_path:gsub("/%.agent$", "")) }
+  local base = state_folder.path()
+  own[#own + 1] = base and base .. "/worktrees"
+  for i, folder in ipairs(own) do own[i] = core.system.real_path(folder) or folder end
+  local list = {}
+  for folder in (core.system.env "PATH" or plain_path):gmatch("[^:]+") do
+    local real = folder:sub(1, 1) == "/" and core.system.real_path(folder)
+    local safe = real and not is_within(real, own)
+    for _, name in ipairs(programs) do
+      local program = safe and core.system.real_path(real .. "/" .. name)
+      if program and is_within(program, own) then safe = false end
+    end
+    if safe then list[#list + 1] = folder end
+  end
+  run.host_path = #list > 0 and table.concat(list, ":") or plain_path
+  return run.host_path
+end
+
+local function plain_environment(run, extra)
+  local list = {}
+  for _, item in ipairs(run.child_environment { LC_ALL = "C", LANGUAGE = false, PATH = search_path(run) }) do
+    if item:sub(1, 4) ~= "GIT_" and not (extra and extra[item:match "^[^=]*"]) then list[#list + 1] = item end
+  end
+  for name, value in pairs(extra or {}) do list[#list + 1] = name .. "=" .. value end
+  return list
+end
+
+--- The filters that the user's config, or the repository's, names are programs, and may lie in the work tree, where
+--- an agent can rewrite them. They are named again without one.
+local function no_filters(run)
+  if run.host_filters then return run.host_filters end
+  local exit = core.process.run { step = "git", cwd = run.top, wall = 60000, cap = 1 << 20,
+    env = plain_environment(run), argv = M.command { "config", "--null", "--name-only", "--get-regexp",
+      "^filter\\..*\\.(clean|smudge|process|required)$" } }
+  if exit.why ~= "exited" or exit.stdout_cut then
+    error({ kind = "failed", message = "the filters of git's config cannot be looked at: "
+      .. core.text.printable(exit.stderr, 300) }, 0)
+  end
+  local list, count = {}, 0
+  for name in exit.stdout:gmatch("([^%z]+)%z") do
+    list[#list + 1] = ("GIT_CONFIG_KEY_%d=%s"):format(count, name)
+    list[#list + 1] = ("GIT_CONFIG_VALUE_%d=%s"):format(count, name:match("%.required$") and "false" or "")
+    count = count + 1
+  end
+  if count > 0 then list[#list + 1] = ("GIT_CONFIG_COUNT=%d"):format(count) end
+  run.host_filters = list
+  return list
+end
+
+--- What holds git where it reads what an agent has left in place, whatever that makes git start. Git may write to these
+--- folders, and what git-lfs keeps. Nothing where agents are not held either.
+---@param run table
+---@param common string     the common git folder, absolute
+---@param writable string[]
+---@return table? rules  what core.process.run takes as `confine`
+function M.rules(run, common, writable)
+  if run.options.unconfined or not core.process.confinement() then return nil end
+  local list = { table.unpack(writable) }
+  if core.system.real_path(common .. "/lfs") then list[#list + 1] = common .. "/lfs" end
+  return { writable = list, network = true }
+end
+
+--- The environment of such a call: no variable of git's own but those that are given.
+---@param run table
+---@param extra table<string, string>?
+---@return string[]
+function M.environment(run, extra)
+  local list = plain_environment(run, extra)
+  table.move(no_filters(run), 1, #no_filters(run), #list + 1, list)
+  list[#list + 1] = "GIT_TERMINAL_PROMPT=0"
+  table.sort(list)
+  return list
+end
+
+--- What the machine says of a file that cannot be looked at.
+local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = true, ["Input/output error"] = true,
+  ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
+
+--- What git could not look at. It passes such files over as if they were as before, and ends well.
+---@param stderr string
+---@return string[] paths
+function M.unread(stderr)
+  local list = {}
+  for line in stderr:gmatch("[^\n]+") do
+    local said, why = line:match("^(.*): ([^:]+)$")
+    -- Its own rules and settings, which may be anywhere, do not count.
+    if of_a_look[why] and not said:find("^warning: unable to access ") then
+      list[#list + 1] = said:match("^warning: could not open directory '(.-)/?'$") or said
+    end
+  end
+  return list
+end
+
+--- Whether the disk of a work tree tells `a` from `A`. What git found out when it made the repository need not hold
+--- on the machine that it is on now.
+---@param top string  absolute
+---@return boolean
+function M.tells_case(top)
+  local root = core.file.root(top)
+  local own, other = root and core.file.stat(root, ".git"), root and core.file.stat(root, ".GIT")
+  return not (own and other and own.inode == other.inode)
+end
+
+local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
+
+--- The folders that hold what is git's own of a work tree, opened: its own one (its index lies there), and the one
+--- that it shares with others (config, hooks, info). Nil where there is none; git is not asked.
+---@param top string  absolute
+---@return any own, any common, string? path  of the common one
+function M.dirs(top)
+  local root = core.file.root(top)
+  local info = root and core.file.stat(root, ".git")
+  if not info then return nil end
+  local path = top .. "/.git"
+  if info.type == "file" then
+    local named = (core.file.read(root, ".git", 8192) or ""):match("^gitdir: ([^\r\n]+)")
+    if not named then return nil end
+    path = below(top, named)
+  end
+  local own = core.file.root(path)
+  if not own then return nil end
+  local shared = (core.file.read(own, "commondir", 8192) or ""):match("^[^\r\n]+")
+  if not shared then return own, own, path end
+  path = below(path, shared)
+  return own, core.file.root(path), path
+end
+
+return M

@@ -1,0 +1,68 @@
+--- Merges that a host had begun, and did not come to the end of: what an agent made is in the work tree in part.
+local carried = require "moonlet.engine.workspace.merge_receipt"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local host_file = require "moonlet.engine.base.files"
+local landing = require "moonlet.engine.workspace.merge_apply"
+local overlay = require "moonlet.engine.workspace.merge_plan"
+local writer = require "moonlet.engine.workspace.write_lock"
+
+local M = {}
+
+local merge_ms = 10 * 1000 -- for others that write the work tree
+
+local function bring_back(run, dir, folder)
+  local ok, undone = pcall(function()
+    local release = writer.hold(run, "the merge", merge_ms)
+    local done, result
+    if carried.is_there(folder) then
+      -- It had come to its end, and was only not told.
+      done, result = pcall(landing.forget, run, dir)
+    else
+      done, result = pcall(landing.undo, run, dir)
+    end
+    release()
+    if not done then error(result, 0) end
+    return result
+  end)
+  if ok and not undone then return end
+  if not ok and host_failure.is(undone) then error(undone, 0) end
+  run.emit("warning", { text = ok
+    and "a merge that was interrupted is brought back: what the agent made is in its worktree"
+    or ("a merge that was interrupted is not brought back: %s; see %s"):format(
+      type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(overlay.folder(dir))) })
+end
+
+--- The folders of a run's steps in which a merge was begun.
+local function begun_merges(run)
+  local root = host_file.root(run.absolute(run.sidecar))
+  local list, dirs = {}, { run.sidecar }
+  for _, entry in ipairs(root and host_file.list(root, "steps") or {}) do
+    if entry.type == "directory" then dirs[#dirs + 1] = run.sidecar .. "/steps/" .. entry.name end
+  end
+  for _, dir in ipairs(dirs) do
+    local folder = host_file.root(run.absolute(dir))
+    if folder and host_file.is_there(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
+  end
+  return list
+end
+
+--- Whether what an agent made is in the work tree in part: a host was ended while it merged.
+---@param run { absolute: fun(path: string), sidecar: string }
+---@return boolean
+function M.is_half_merged(run)
+  for _, place in ipairs(begun_merges(run)) do
+    if host_file.is_there(place.folder, "landing/record") and not carried.is_there(place.folder) then
+      return true
+    end
+  end
+  return false
+end
+
+--- Brings back what hosts before this one had begun to merge, and did not end: nobody is to work on half of it, and
+--- the step that it was for may be another one by now. What the agent made is in its worktree.
+---@param run table
+function M.bring_back(run)
+  for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end
+end
+
+return M

@@ -1,0 +1,381 @@
+--- Brings files into the work tree, one after the other, so that it can be taken up at any moment: what is
+--- to be done is on record first, each file is exchanged with what was there as one step, and what came out
+--- is looked at before it is let go. What the user changed meanwhile is put back.
+local host_file = require "moonlet.engine.base.files"
+local overlay = require "moonlet.engine.workspace.merge_plan"
+local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local turn = require "moonlet.engine.base.cooperative"
+
+local M = {}
+
+local head = "moonlet landing 2"
+local record_cap = 256 << 20
+
+---@class moonlet.Landing
+---@field entries moonlet.OverlayEntry[]   deletions first
+---@field folders string[]                 that are made for it
+---@field left string[]                    what stays behind
+---@field top string                       of the work tree
+---@field work any
+---@field stage any
+
+local function must(value, err)
+  if value == nil then error(err, 0) end
+  return value
+end
+
+local function content(root, path) return must(core.file.content(root, path)) end
+
+local function open(run, dir, top)
+  local folder = run.absolute(overlay.folder(dir))
+  return { entries = {}, folders = {}, left = {}, before = {}, top = top, work = must(core.file.root(top)),
+    stage = host_file.make_root(folder) }
+end
+
+local function write_record(landing)
+  local parts = { head, "top", landing.top, "", "", "" }
+  local function add(kind, path, base, result, name)
+    table.move({ kind, path, base or "", result or "", name or "" }, 1, 5, #parts + 1, parts)
+  end
+  for _, folder in ipairs(landing.folders) do add("folder", folder) end
+  for _, path in ipairs(landing.left) do add("left", path) end
+  for _, entry in ipairs(landing.before) do add("before", entry.path, entry.base, entry.result, entry.name) end
+  for _, entry in ipairs(landing.entries) do add("file", entry.path, entry.base, entry.result, entry.name) end
+  host_file.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
+end
+
+--- The folders that are not there yet.
+local function missing_folders(work, entries)
+  local known, list = {}, {}
+  for _, entry in ipairs(entries) do
+    local prefix = ""
+    for name in (entry.result ~= "" and entry.path or ""):gmatch("([^/]+)/") do
+      prefix = prefix == "" and name or prefix .. "/" .. name
+      if known[prefix] == nil then
+        known[prefix] = content(work, prefix) == "directory"
+        if not known[prefix] then list[#list + 1] = prefix end
+      end
+    end
+  end
+  return list
+end
+
+local function in_order(entries)
+  local list = {}
+  for _, entry in ipairs(entries) do
+    if entry.result == "" then list[#list + 1] = entry end
+  end
+  for _, entry in ipairs(entries) do
+    if entry.result ~= "" then list[#list + 1] = entry end
+  end
+  return list
+end
+
+local function parent_of(path) return path:match("^(.*)/[^/]+$") end
+
+--- Removes the folders above, as long as nothing is in them.
+local function remove_emptied(work, path)
+  local folder = parent_of(path)
+  while folder and core.file.remove_empty(work, folder) do folder = parent_of(folder) end
+end
+
+--- Removes a folder in which there are only folders.
+local function remove_folders(work, folder)
+  for _, entry in ipairs(core.file.list(work, folder) or {}) do
+    if entry.type ~= "directory" then return end
+    remove_folders(work, folder .. "/" .. entry.name)
+  end
+  core.file.remove_empty(work, folder)
+end
+
+local function exchange(landing, entry)
+  return must(core.file.swap(landing.work, entry.path, landing.stage, entry.name))
+end
+
+--- Lets one file and what was there change places. False when it was not what it had been.
+local function put(landing, entry)
+  local work, stage = landing.work, landing.stage
+  if entry.result ~= "" then
+    local folder = parent_of(entry.path)
+    if folder then must(core.file.make_dirs(work, folder)) end
+    if entry.base == "" and content(work, entry.path) == "directory" then remove_folders(work, entry.path) end
+  elseif content(work, entry.path) == "" then
+    return false
+  end
+  exchange(landing, entry)
+  if content(stage, entry.name) == entry.base then return true end
+  exchange(landing, entry)
+  return false
+end
+
+--- What is at the path of an entry. A folder is no file: where there is to be none, or was none, it may be.
+local function present(landing, entry)
+  local now = content(landing.work, entry.path)
+  return (now == "directory" and (entry.base == "" or entry.result == "")) and "" or now, now
+end
+
+--- Where an entry stands: "done", "open", or "changed" by somebody else.
+local function standing(landing, entry)
+  local stage, name = landing.stage, entry.name
+  local now = present(landing, entry)
+  local old = name .. ".old"
+  if content(stage, old) ~= "" then
+    -- The exchange was cut off where it takes more than a step.
+    if now == entry.result then must(core.file.rename(stage, old, name)) else must(core.file.remove(stage, old)) end
+  end
+  local kept = content(stage, name)
+  if now == entry.result then
+    if kept == entry.base or kept == "" or kept == entry.result then return "done" end
+    -- Cut off before it was looked at: it is what the user had made meanwhile.
+    exchange(landing, entry)
+    return "changed"
+  end
+  if now ~= entry.base then return "changed" end
+  if entry.result == "" then
+    must(core.file.remove(stage, name))
+    return "open"
+  end
+  return kept == entry.result and "open" or "changed"
+end
+
+--- Brings one file back. False where somebody has changed it since it was put in place: it stays as it is.
+local function take_back_one(landing, entry)
+  local work, stage = landing.work, landing.stage
+  local now, shown = present(landing, entry)
+  -- Where the folder has not what was there, it was never put in place.
+  if now == entry.base or content(stage, entry.name) ~= entry.base then return true end
+  if now ~= entry.result then return false end
+  if shown == "directory" then remove_folders(work, entry.path) end
+  local folder = entry.base ~= "" and parent_of(entry.path)
+  if folder then must(core.file.make_dirs(work, folder)) end
+  exchange(landing, entry)
+  if content(stage, entry.name) == entry.result then return true end
+  exchange(landing, entry)
+  return false
+end
+
+--- Brings back what was there. True when all of it is as it was, but for what others have changed since.
+---@return boolean whole, moonlet.OverlayEntry[] changed
+local function take_back(landing)
+  local whole, changed, breathe = true, {}, turn.new()
+  local function note(entry, ok, back)
+    whole = whole and ok
+    if ok and not back then changed[#changed + 1] = entry end
+  end
+  -- Of these the work tree has what the user made of them, or that merged.
+  for _, entry in ipairs(landing.before) do
+    note(entry, pcall(function()
+      return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
+    end))
+  end
+  for i = #landing.entries, 1, -1 do
+    note(landing.entries[i], pcall(take_back_one, landing, landing.entries[i]))
+    breathe()
+  end
+  for i = #landing.folders, 1, -1 do core.file.remove_empty(landing.work, landing.folders[i]) end
+  return whole, changed
+end
+
+local function drop(run, dir)
+  local root = host_file.must(core.file.root(run.absolute(dir)))
+  -- Without it the rest is nothing that anybody goes on with.
+  if host_file.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
+  must(core.file.remove(root, "landing"))
+end
+
+--- A folder of the step's that is not there yet.
+local function free_folder(root)
+  local name, count = "before-merge", 1
+  while host_file.is_there(root, name) do
+    count = count + 1
+    name = "before-merge-" .. count
+  end
+  return name
+end
+
+--- What was brought back is let go of. Files that somebody has changed since they were merged hold what the agent made
+--- too: that is told first, and what they were before is put aside.
+local function let_go(run, dir, changed)
+  if #changed == 0 then return drop(run, dir) end
+  local root = must(core.file.root(run.absolute(dir)))
+  local folder, shown, put_aside = free_folder(root), {}, false
+  for i, entry in ipairs(changed) do
+    put_aside = put_aside or entry.base ~= ""
+    shown[i] = entry.path
+  end
+  local text = leftovers.shown(shown)
+    .. ": changed since what the agent made was merged there, so it is left as it is"
+  if put_aside then text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder) end
+  run.emit("warning", { text = text })
+  for _, entry in ipairs(changed) do
+    if entry.base ~= "" then
+      local path = folder .. "/" .. entry.path
+      must(core.file.make_dirs(root, parent_of(path)))
+      -- One that was changed twice has two.
+      while host_file.is_there(root, path) do path = path .. "~" end
+      must(core.file.rename(root, "landing/" .. entry.name, path))
+    end
+  end
+  drop(run, dir)
+end
+
+--- Takes it all back, and raises what was in its way.
+local function give_up(run, dir, landing, err)
+  local whole, changed = take_back(landing)
+  local ok = whole and pcall(let_go, run, dir, changed)
+  if not ok and type(err) == "table" then
+    err.hint = "some files could not be brought back: they are in " .. run.absolute(overlay.folder(dir))
+  end
+  error(err, 0)
+end
+
+local function changed_meanwhile(entry)
+  return { kind = "failed", class = "conflict", meanwhile = true,
+    message = ("what the agent changed does not apply any more: %s was changed meanwhile"):format(
+      core.text.printable(entry.path, 300)) }
+end
+
+--- Calls fn where nothing can cancel it. Nothing is raised.
+---@param fn function
+---@return boolean ok, any error
+function M.shielded(fn, ...)
+  local shield = core.task.open_scope { shield = true, what = "a merge" }
+  local ok, err = pcall(fn, ...)
+  core.task.wait_scope(shield)
+  core.task.close_scope(shield)
+  return ok, err
+end
+
+--- Does what is open, and puts on record that it is done. What cannot be told is taken back, so that nobody hears of
+--- a merge that failed and is there.
+local function carry_out(run, dir, landing, done, standings)
+  local breathe = turn.new()
+  local ok, err = pcall(function()
+    for _, entry in ipairs(landing.entries) do
+      if (not standings or standings[entry] == "open") and not put(landing, entry) then
+        error(changed_meanwhile(entry), 0)
+      end
+      breathe()
+    end
+    for _, entry in ipairs(landing.entries) do
+      if entry.result == "" then remove_emptied(landing.work, entry.path) end
+    end
+    done()
+  end)
+  if not ok then give_up(run, dir, landing, err) end
+  -- It is on record: what is left of it is in nobody's way.
+  pcall(drop, run, dir)
+end
+
+--- Puts the entries in place, and calls `done`; raises, and brings all back, when it cannot. Nothing cancels it once
+--- it has begun.
+---@param run table
+---@param dir string    the step's folder
+---@param entries moonlet.OverlayEntry[]
+---@param left string[]
+---@param done fun()    puts on record that it is done; where it raises that is not on record
+function M.land(run, dir, entries, left, done)
+  local landing = open(run, dir, run.top)
+  landing.entries, landing.left = in_order(entries), left
+  landing.folders = missing_folders(landing.work, entries)
+  core.task.check()
+  write_record(landing)
+  local ok, err = M.shielded(carry_out, run, dir, landing, done)
+  if not ok then error(err, 0) end
+end
+
+--- What an earlier host had on record and did not end; nil when there is none.
+---@return moonlet.Landing?
+function M.pending(run, dir)
+  local root = host_file.root(run.absolute(overlay.folder(dir)))
+  local text = root and host_file.read(root, "record", record_cap)
+  if not text or text:sub(1, #head + 1) ~= head .. "\0" then return nil end
+  local top = text:match("^top%z([^%z]+)%z", #head + 2)
+  if not top then return nil end
+  local landing = open(run, dir, top)
+  local fields = "(%l+)%z([^%z]+)%z([^%z]*)%z([^%z]*)%z([^%z]*)%z"
+  for kind, path, base, result, name in text:sub(#head + 2):gmatch(fields) do
+    if kind == "folder" then
+      landing.folders[#landing.folders + 1] = path
+    elseif kind == "left" then
+      landing.left[#landing.left + 1] = path
+    elseif kind == "file" or kind == "before" then
+      local list = kind == "file" and landing.entries or landing.before
+      list[#list + 1] = { path = path, base = base, result = result, name = name }
+    end
+  end
+  return landing
+end
+
+--- Goes on with it. `again(entry)` works out what a file comes to that somebody changed meanwhile: its
+--- entries, none when it has what the agent did; raises when that does not fit any more, and then all is
+--- brought back.
+---@param run table
+---@param dir string
+---@param landing moonlet.Landing
+---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
+---@param done fun()   puts on record that it is done; where it raises that is not on record
+function M.go_on(run, dir, landing, again, done)
+  local standings, list, before, changed = {}, {}, { table.unpack(landing.before) }, false
+  local ok, err = pcall(function()
+    local breathe = turn.new()
+    for _, entry in ipairs(landing.entries) do
+      local stands = standing(landing, entry)
+      if stands == "changed" then
+        changed = true
+        before[#before + 1] = entry
+        for _, other in ipairs(again(entry) or {}) do
+          list[#list + 1] = other
+          standings[other] = "open"
+        end
+      else
+        list[#list + 1] = entry
+        standings[entry] = stands
+      end
+      breathe()
+    end
+  end)
+  if not ok then
+    if type(err) == "table" and err.class == "conflict" then
+      err = select(2, M.shielded(give_up, run, dir, landing, err))
+    end
+    error(err, 0)
+  end
+  if changed then
+    landing.entries, landing.before = in_order(list), before
+    write_record(landing)
+  end
+  ok, err = M.shielded(carry_out, run, dir, landing, done, standings)
+  if not ok then error(err, 0) end
+end
+
+--- Brings back what an earlier host had begun to put in place, for an attempt that nobody wants any more.
+---@return boolean  whether there was anything
+function M.undo(run, dir)
+  local landing = M.pending(run, dir)
+  if landing then
+    local whole, changed
+    local ok = M.shielded(function()
+      local breathe = turn.new()
+      for _, entry in ipairs(landing.entries) do
+        standing(landing, entry)
+        breathe()
+      end
+      whole, changed = take_back(landing)
+      if whole then let_go(run, dir, changed) end
+    end)
+    if not (ok and whole) then
+      error({ kind = "failed", message = "what an earlier attempt had begun to merge could not be brought back",
+        hint = "what was there before is in " .. run.absolute(overlay.folder(dir)) }, 0)
+    end
+  end
+  M.forget(run, dir)
+  return landing ~= nil
+end
+
+--- Lets go of what was there before.
+function M.forget(run, dir)
+  if host_file.root(run.absolute(dir)) then drop(run, dir) end
+end
+
+return M

@@ -1,0 +1,50 @@
+--- What a merge that is done came to, in the folder of its step: a host that goes on tells it, and merges nothing.
+local host_file = require "moonlet.engine.base.files"
+
+local M = {}
+
+local name = "changes.carried"
+local cap = 64 << 20
+
+---@class moonlet.Carried
+---@field paths string[]
+---@field warning string?
+---@field kept boolean?     the worktree holds what was not carried over
+
+---@param run table
+---@param dir string    the step's folder beneath `.agent`
+---@return moonlet.Carried?
+function M.read(run, dir)
+  local root = host_file.root(run.absolute(dir))
+  local text = root and host_file.read(root, name, cap)
+  if not text then return nil end
+  local parts = {}
+  for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
+  return { kept = parts[1] == "kept", warning = parts[2] ~= "" and parts[2] or nil,
+    paths = table.move(parts, 3, #parts, 1, {}) }
+end
+
+--- Whether there is one.
+---@param root any   the opened folder of a step
+---@return boolean
+function M.is_there(root) return host_file.is_there(root, name) end
+
+---@param root any
+function M.forget(root) core.file.remove(root, name) end
+
+--- Puts on record that it is done: what follows need not come to pass. Where it raises that is not on record.
+---@param run table
+---@param dir string
+---@param carried moonlet.Carried
+function M.note(run, dir, carried)
+  local root, err = core.file.root(run.absolute(dir))
+  local written
+  local parts = { carried.kept and "kept" or "", carried.warning or "" }
+  table.move(carried.paths, 1, #carried.paths, 3, parts)
+  if root then written, err = core.file.write(root, name, table.concat(parts, "\0") .. "\0") end
+  -- It may be there all the same.
+  if written or root and not core.file.remove(root, name) and M.is_there(root) then return end
+  host_file.fail(err)
+end
+
+return M

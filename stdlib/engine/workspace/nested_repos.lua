@@ -1,0 +1,111 @@
+--- Repositories within a worktree: what an agent made with `git init`, and submodules. They are looked at
+--- as files alone. Git is never run in one: its config is the agent's, and may name programs to start.
+local host_git = require "moonlet.engine.workspace.git"
+local turn = require "moonlet.engine.base.cooperative"
+
+local M = {}
+
+local walk_cap = 10000000
+
+local function join(folder, name) return folder == "." and name or folder .. "/" .. name end
+
+--- Calls fn(folder, entry) for each entry beneath `folder`; where it gives true a folder is gone into.
+local function walk(root, folder, fn)
+  local pending, seen, breathe = { folder }, 0, turn.new()
+  while #pending > 0 do
+    local at = table.remove(pending)
+    local list, err = core.file.list(root, at)
+    if not list then error(err, 0) end
+    breathe()
+    for _, entry in ipairs(list) do
+      seen = seen + 1
+      if seen > walk_cap then
+        error({ kind = "failed", message = "the worktree holds more files than can be looked at" }, 0)
+      end
+      if fn(at, entry) and entry.type == "directory" then pending[#pending + 1] = join(at, entry.name) end
+    end
+  end
+end
+
+--- Lets the host look into all folders beneath one that is its own.
+---@param run table
+---@param key string
+---@param path string  absolute
+function M.open_folders(run, key, path)
+  core.process.run { step = key .. "/worktree", cwd = path, wall = 10 * 60 * 1000, cap = 1 << 16,
+    env = host_git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
+      "u+rwx", "{}", ";" } }
+end
+
+--- Adds the files of a nested repository to `list`, without what is git's own.
+---@param root any
+---@param folder string
+---@param list string[]
+function M.files(root, folder, list)
+  walk(root, folder, function(at, entry)
+    if entry.name == ".git" then return false end
+    if entry.type == "file" or entry.type == "link" then list[#list + 1] = join(at, entry.name) end
+    return true
+  end)
+end
+
+--- Does it hold anything that is in no file of the work tree? One that was only begun does not.
+local function has_history(root, git_dir)
+  local info = core.file.stat(root, git_dir)
+  if not info or info.type ~= "directory" then return true end
+  local found = false
+  local list = core.file.list(root, git_dir .. "/objects")
+  if not list then return true end
+  for _, entry in ipairs(list) do
+    if entry.name ~= "info" and entry.name ~= "pack" then found = true end
+  end
+  local packs = core.file.list(root, git_dir .. "/objects/pack") or {}
+  return found or #packs > 0
+end
+
+--- What of a worktree is not in what was taken of it: the folders beneath its top that are repositories with
+--- a history of their own, and the files that git does not take, such as those in a folder `.GIT`.
+---@param root any
+---@param taken table<string, true>   the paths that were
+---@return string[] histories, string[] files
+function M.left_behind(root, taken)
+  local histories, files = {}, {}
+  walk(root, ".", function(at, entry)
+    local path = join(at, entry.name)
+    if entry.name ~= ".git" then
+      if (entry.type == "file" or entry.type == "link") and not taken[path] then files[#files + 1] = path end
+      return true
+    end
+    if at ~= "." and has_history(root, path) then histories[#histories + 1] = at end
+    return false
+  end)
+  table.sort(histories)
+  table.sort(files)
+  return histories, files
+end
+
+--- Raises when something was put into the folder of a submodule, or in its place: in a worktree they are all empty,
+--- and a patch of the repository cannot hold what lies in another one.
+---@param root any
+---@param path string                     of the worktree
+---@param entries moonlet.IndexEntry[]    what it began with
+---@return string[] gone                  those whose folder is not there any more
+function M.refuse_submodules(root, path, entries)
+  local gone = {}
+  for _, entry in ipairs(entries) do
+    local submodule = entry.path
+    local info = entry.mode == "160000" and entry.tag ~= "S" and core.file.stat(root, submodule)
+    if info == nil then
+      gone[#gone + 1] = submodule
+    elseif info and (info.type ~= "directory" or #(core.file.list(root, submodule) or {}) > 0) then
+      local shown = core.text.printable(submodule, 200)
+      error({ kind = "failed",
+        message = ("what the agent made in the submodule %s cannot be carried over, so nothing was"):format(shown),
+        hint = ("it is in %s/%s, and its other changes beside it; let it write submodules with in_place = true"):format(
+          path, shown) }, 0)
+    end
+  end
+  return gone
+end
+
+return M

@@ -1,0 +1,128 @@
+--- Git over the bytes of a work tree as they are. What is git's lies in a folder of our own: no filter, no line
+--- ends and no setting of the repository or the user count there. Nothing that they name is started, and what is
+--- taken into an index and written from it is the same byte for byte.
+local host_file = require "moonlet.engine.base.files"
+local own_index = require "moonlet.engine.workspace.scratch_index"
+local turn = require "moonlet.engine.base.cooperative"
+
+local M = {}
+
+local list_cap = 64 << 20
+
+--- The last word about attributes: above all files of that name in the work tree.
+local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
+local head = "ref: refs/heads/none\n"
+--- What a file system can do, as git found out when it made the repository, and who else is to have what is put there.
+local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
+
+---@class moonlet.RawGit
+---@field path string     of the folder, absolute
+---@field objects string  those of the repository
+
+local function quoted(path)
+  return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
+end
+
+--- Git's own word for it may come from another machine, where the repository was made.
+local function ignores_case(root) return host_file.is_there(root, "head") end
+
+local function config_of(run, key, format, root)
+  local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
+    ("\tignorecase = %s\n"):format(ignores_case(root)) }
+  local settings = own_index.git(run, key, run.top, { "config", "--null", "--get-regexp", kept_settings },
+    { may_fail = true })
+  for name, value in settings.stdout:gmatch("core%.(%l+)\n(%w+)%z") do
+    lines[#lines + 1] = ("\t%s = %s\n"):format(name, value)
+  end
+  lines[#lines + 1] = format == "sha1" and "\trepositoryformatversion = 0\n"
+    or ("\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = %s\n"):format(format)
+  return table.concat(lines)
+end
+
+--- Writes a file, where it is not there as it is to be: a disk that is full is in nobody's way then.
+---@return boolean written
+local function put(root, name, text, is_new)
+  if not is_new and host_file.read(root, name, #text + 1) == text then return false end
+  host_file.write(root, name, text)
+  return true
+end
+
+--- Makes the folder, or opens it again: what it holds of objects stays.
+---@param run table
+---@param key string
+---@param path string
+---@return moonlet.RawGit
+function M.open(run, key, path)
+  local root = host_file.make_root(path)
+  local exit = own_index.git(run, key, run.top,
+    { "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects" })
+  local format, objects = exit.stdout:match("^(%w+)\n(.*)\n$")
+  local is_new = put(root, "HEAD", head, false)
+  for _, folder in ipairs { "info", "refs", "objects/info" } do host_file.must(core.file.make_dirs(root, folder)) end
+  put(root, "config", config_of(run, key, format, root), is_new)
+  put(root, "info/attributes", attributes, is_new)
+  put(root, "objects/info/alternates", quoted(objects), is_new)
+  return { path = path, objects = objects }
+end
+
+--- The environment for a command over a work tree and an index.
+---@param raw moonlet.RawGit
+---@param work_tree string
+---@param index string
+---@param shared boolean?  new objects become the repository's
+---@return table<string, string>
+function M.env(raw, work_tree, index, shared)
+  return { GIT_DIR = raw.path, GIT_WORK_TREE = work_tree, GIT_INDEX_FILE = index, GIT_LITERAL_PATHSPECS = "1",
+    GIT_CONFIG_GLOBAL = "/dev/null", GIT_CONFIG_NOSYSTEM = "1", GIT_ATTR_NOSYSTEM = "1",
+    GIT_OBJECT_DIRECTORY = shared and raw.objects or nil }
+end
+
+local function add_by_attribute(run, key, dir, paths, set)
+  local exit = own_index.feed(run, key, dir, run.top,
+    { "check-attr", "-z", "--stdin", "filter", "ident", "working-tree-encoding" }, paths, { cap = list_cap })
+  for path, value in (exit and exit.stdout or ""):gmatch("([^%z]+)%z[^%z]+%z([^%z]*)%z") do
+    if value ~= "unspecified" and value ~= "unset" then set[path] = true end
+  end
+end
+
+--- Line ends that are not the same make a file longer, or shorter.
+local function add_by_size(run, key, dir, files, env, set)
+  local root = host_file.must(core.file.root(run.top))
+  local ids = {}
+  for i, entry in ipairs(files) do ids[i] = entry.id end
+  local exit = own_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,
+    { cap = list_cap, env = env, between = "\n" })
+  local i, breathe = 0, turn.new()
+  for line in (exit and exit.stdout or ""):gmatch("([^\n]*)\n") do
+    i = i + 1
+    local path, size = files[i].path, math.tointeger(tonumber(line))
+    local info = size and core.file.stat(root, path)
+    if info and info.type == "file" and info.size ~= size then set[path] = true end
+    breathe()
+  end
+end
+
+--- The tracked files whose bytes may be others than those that git has of them.
+---@param run table
+---@param key string
+---@param dir string                      beneath `.agent`
+---@param entries moonlet.IndexEntry[]    of the user's index
+---@param changed string[]                those that are not as they are there
+---@param env table<string, string>
+---@return table<string, true>
+function M.converted(run, key, dir, entries, changed, env)
+  local files, paths, set, other = {}, {}, {}, {}
+  for _, path in ipairs(changed) do other[path] = true end
+  for _, entry in ipairs(entries) do
+    -- What is not checked out is nowhere else than with git.
+    if entry.mode:sub(1, 3) == "100" and entry.tag ~= "S" then
+      if not other[entry.path] then files[#files + 1] = entry end
+      paths[#paths + 1] = entry.path
+    end
+  end
+  add_by_attribute(run, key, dir, paths, set)
+  add_by_size(run, key, dir, files, env, set)
+  return set
+end
+
+return M

@@ -1,0 +1,220 @@
+--- An index of git's that is the host's own: what a work tree holds is taken into it, and the one of the
+--- user, or of an agent, is only read. No command of git that would look into a nested repository is used:
+--- the config that lies there is an agent's.
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local host_file = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
+local turn = require "moonlet.engine.base.cooperative"
+
+local M = {}
+
+local list_cap = 64 << 20
+local whole_file = 1 << 40
+
+local function verb_of(words)
+  local is_setting = false
+  for _, word in ipairs(words) do
+    if word:sub(1, 1) ~= "-" and not is_setting then return word end
+    is_setting = word == "-c"
+  end
+  return "?"
+end
+
+---@class moonlet.GitOptions
+---@field env table<string, string>?
+---@field may_fail boolean?
+---@field may_cut boolean?
+---@field whole boolean?    what it could not look at is a failure
+---@field cap integer?
+---@field between string?
+---@field stdin_file string?
+---@field stdout_file string?
+
+--- What the machine says when it is not git, nor the repository, that cannot.
+local of_the_machine = { "No space left on device", "Disk quota exceeded", "Read%-only file system",
+  "Too many open files", "Input/output error", "Cannot allocate memory" }
+
+local function fail(verb, exit)
+  local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
+  local err = { kind = "failed", message = ("git %s failed: %s"):format(verb, core.text.printable(said, 600)) }
+  for _, text in ipairs(of_the_machine) do
+    if said:find(text) then host_failure.mark(err) end
+  end
+  error(err, 0)
+end
+
+local function refuse_unread(cwd, verb, exit)
+  local paths = host_git.unread(exit.stderr)
+  if #paths == 0 then return end
+  error({ kind = "failed", message = ("git %s cannot look at %s in %s: %s"):format(verb,
+    core.text.printable(paths[1], 200), cwd, core.text.printable(exit.stderr:match("([^:\n]*)\n*$"), 100)),
+    hint = "see who may read it, and enter the folders above it" }, 0)
+end
+
+--- Runs git; raises when it fails.
+---@param run table
+---@param key string
+---@param cwd string
+---@param words string[]
+---@param options moonlet.GitOptions?
+---@return table exit
+function M.git(run, key, cwd, words, options)
+  options = options or {}
+  local exit = core.process.run {
+    step = key .. "/worktree", argv = host_git.command(words), cwd = cwd,
+    env = host_git.environment(run, options.env), wall = 10 * 60 * 1000,
+    cap = options.cap or options.stdout_file and whole_file or 8 << 20, stdin_file = options.stdin_file,
+    stdout_file = options.stdout_file,
+  }
+  if exit.stdout_write_error then
+    error(host_failure.mark { kind = "failed", message = ("cannot write %s: %s"):format(
+      run.absolute(options.stdout_file), exit.stdout_write_error) }, 0)
+  end
+  if exit.why == "exited" and (exit.code == 0 or options.may_fail) then
+    if options.whole then refuse_unread(cwd, verb_of(words), exit) end
+    if not exit.stdout_cut or options.may_cut then return exit end
+    error({ kind = "failed", message = ("git %s lists more than can be looked at"):format(verb_of(words)) }, 0)
+  end
+  fail(verb_of(words), exit)
+end
+
+--- Hands a list to a command of git, which reads it from a file with zeros between, or `options.between`.
+---@param run table
+---@param key string
+---@param dir string    beneath `.agent`
+---@param cwd string
+---@param command string[]
+---@param list string[]
+---@param options moonlet.GitOptions
+---@return table? exit  nil where there is nothing to hand on
+function M.feed(run, key, dir, cwd, command, list, options)
+  if #list == 0 then return nil end
+  local root, between = host_file.make_root(run.absolute(dir)), options.between or "\0"
+  host_file.write(root, "changes.list", table.concat(list, between) .. between)
+  options.stdin_file = dir .. "/changes.list"
+  local ok, exit = pcall(M.git, run, key, cwd, command, options)
+  core.file.remove(root, "changes.list")
+  if not ok then error(exit, 0) end
+  return exit
+end
+
+--- Copies an index with its time: git tells by it which entries to look at again.
+---@return boolean  false when there is none
+function M.copy(run, key, from, to)
+  local folder, name = from:match("^(.*)/([^/]+)$")
+  local root = host_file.root(folder)
+  if not (root and host_file.is_there(root, name)) then return false end
+  local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
+    cwd = run.top, env = host_git.environment(run), wall = 60000, cap = 1 << 16 }
+  if copied.why == "exited" and copied.code == 0 then return true end
+  local said = core.text.printable(copied.stderr, 300)
+  error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
+end
+
+--- Takes the index of the user, whose entries are all in that one file then.
+---@param run table
+---@param key string
+---@param file string  absolute
+function M.copy_users(run, key, file)
+  -- In a hook of `git commit -a` it is another file than the repository's.
+  local own = core.system.env "GIT_INDEX_FILE"
+  local exit = M.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-path", "index" },
+    { env = own and { GIT_INDEX_FILE = own } or nil })
+  local env = { GIT_INDEX_FILE = file }
+  if M.copy(run, key, exit.stdout:gsub("\n$", ""), file) then
+    M.git(run, key, run.top, { "update-index", "--no-split-index" }, { env = env })
+  else
+    M.git(run, key, run.top, { "read-tree", "HEAD" }, { env = env })
+  end
+end
+
+--- The tracked files that differ from the index: those that are there, and those that are gone.
+---@return string[] changed, string[] gone
+function M.tracked_changes(run, key, cwd, command, env)
+  local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
+  local changed, gone = {}, {}
+  for state, path in exit.stdout:gmatch("(%u)%z([^%z]+)%z") do
+    local list = state == "D" and gone or changed
+    list[#list + 1] = path
+  end
+  return changed, gone
+end
+
+--- The words before a command that takes paths into an index, and takes them out.
+local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdin" }
+local removing = { "update-index", "-z", "--force-remove", "--stdin" }
+
+--- Takes files into an index as they are, and those that are gone out of it.
+function M.take(run, key, dir, cwd, changed, gone, env)
+  M.feed(run, key, dir, cwd, removing, gone, { env = env })
+  M.feed(run, key, dir, cwd, adding, changed, { env = env })
+end
+
+--- Calls fn(env) with an index that is a file of our own, and is gone afterwards.
+---@param parent string  a folder, absolute
+---@param name string
+function M.with(parent, name, fn)
+  local root = host_file.make_root(parent)
+  local function clear()
+    for _, suffix in ipairs { ".index", ".index.lock" } do core.file.remove(root, name .. suffix) end
+  end
+  -- A host that was killed has left them.
+  clear()
+  local ok, result = pcall(fn, { GIT_INDEX_FILE = ("%s/%s.index"):format(parent, name) })
+  clear()
+  if not ok then error(result, 0) end
+  return result
+end
+
+--- The entries that some paths have in an index, as `update-index --index-info` takes them.
+---@param entries moonlet.IndexEntry[]
+---@return string[]
+function M.info_of(entries)
+  local list = {}
+  for i, entry in ipairs(entries) do list[i] = ("%s %s 0\t%s"):format(entry.mode, entry.id, entry.path) end
+  return list
+end
+
+---@class moonlet.IndexEntry
+---@field path string
+---@field mode string   as git writes it: 100644, 100755, 120000, 160000
+---@field id string
+---@field tag string?   what `git ls-files -t` says of it
+---@field assumed boolean?  git was told to take it for unchanged
+
+--- What an index holds.
+---@return moonlet.IndexEntry[]
+function M.entries(run, key, env)
+  local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
+  local list = {}
+  for tag, mode, id, path in exit.stdout:gmatch("(%a) (%d+) (%x+) 0\t([^%z]+)%z") do
+    local plain = tag:upper()
+    list[#list + 1] = { tag = plain, mode = mode, id = id, path = path, assumed = tag ~= plain or nil }
+  end
+  return list
+end
+
+--- Has git look at all files that are there, whatever it was told about them: those that are not to be checked out,
+--- and those that it is to take for unchanged.
+---@param root any  the work tree
+---@param entries moonlet.IndexEntry[]
+---@param env table<string, string>
+function M.see(run, key, dir, cwd, root, entries, env)
+  local there, assumed, breathe = {}, {}, turn.new()
+  for _, entry in ipairs(entries) do
+    if entry.assumed then assumed[#assumed + 1] = entry.path end
+    -- A submodule that is not checked out is a folder all the same.
+    if entry.tag == "S" and entry.mode ~= "160000" then
+      local info = core.file.stat(root, entry.path)
+      if info and info.type ~= "directory" then
+        there[#there + 1] = entry.path
+        entry.tag = "H"
+      end
+    end
+    breathe()
+  end
+  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-assume-unchanged", "--stdin" }, assumed, { env = env })
+  M.feed(run, key, dir, cwd, { "update-index", "-z", "--no-skip-worktree", "--stdin" }, there, { env = env })
+end
+
+return M

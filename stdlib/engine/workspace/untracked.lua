@@ -1,0 +1,66 @@
+--- The files of a work tree that the user has not added yet, and that git does not ignore: they are as much what the
+--- user has as all others. What lies in nested repositories is theirs. So much that a copy would cost more than it is
+--- worth is left out, and told.
+local host_git = require "moonlet.engine.workspace.git"
+local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local own_index = require "moonlet.engine.workspace.scratch_index"
+local turn = require "moonlet.engine.base.cooperative"
+
+local M = {}
+
+local list_cap = 64 << 20
+local most_files = 20000
+local most_bytes = 256 << 20
+local largest = 32 << 20
+
+local function list_of(run, key, index)
+  local case = "core.ignorecase=" .. tostring(not host_git.tells_case(run.top))
+  local exit = own_index.git(run, key, run.top,
+    { "-c", case, "ls-files", "--others", "--exclude-standard", "-z" },
+    { env = { GIT_INDEX_FILE = index }, cap = list_cap, may_cut = true })
+  local paths = {}
+  for path in exit.stdout:gmatch("([^%z]+)%z") do
+    local is_nested, is_ours = path:sub(-1) == "/", path:sub(1, 7) == ".agent/"
+    if not is_nested and not is_ours then paths[#paths + 1] = path end
+  end
+  return paths, exit.stdout_cut
+end
+
+--- Whether it can be taken, and how large it is.
+local function look_at(root, path)
+  local info = core.file.stat(root, path)
+  if not info or info.type ~= "file" then return info and info.type == "link", 0 end
+  return info.size <= largest and core.file.part(root, path, 0, 1) ~= nil, info.size
+end
+
+local function tell(run, key, paths, why)
+  if #paths == 0 then return end
+  run.emit("warning", { step = key, text = ("the worktree begins without %s, which git does not track: %s"):format(
+    leftovers.shown(paths), why) })
+end
+
+--- Those to begin with.
+---@param run table
+---@param key string
+---@param root any       of the work tree
+---@param index string   what is tracked, absolute
+---@return string[] paths
+function M.files(run, key, root, index)
+  local paths, cut = list_of(run, key, index)
+  local taken, left, bytes, breathe = {}, {}, 0, turn.new()
+  for _, path in ipairs(#paths <= most_files and not cut and paths or {}) do
+    local fits, size = look_at(root, path)
+    bytes = bytes + (fits and size or 0)
+    local list = fits and taken or left
+    list[#list + 1] = path
+    breathe()
+  end
+  if cut or #paths > most_files or bytes > most_bytes then
+    tell(run, key, paths, ("there are more than %d files or %d MB of that"):format(most_files, most_bytes >> 20))
+    return {}
+  end
+  tell(run, key, left, ("it cannot be read, or is larger than %d MB"):format(largest >> 20))
+  return taken
+end
+
+return M

@@ -1,0 +1,243 @@
+--- Where an agent works and what it may write: the shared work tree to read, folders that it declared, a
+--- worktree of its own, or the work tree itself under an exclusive lock.
+local grants = require "moonlet.engine.context.grants"
+local guarded = require "moonlet.engine.workspace.protected_paths"
+local look = require "moonlet.engine.workspace.baseline"
+local places = require "moonlet.engine.workspace.real_paths"
+local record = require "moonlet.record"
+local worktree = require "moonlet.engine.workspace.worktree"
+local writer = require "moonlet.engine.workspace.write_lock"
+
+local M = {}
+
+local input_cap = 64 << 20
+local modes = { ["read-only"] = true, ["workspace-write"] = true }
+
+--- Which sandbox a call asks for; raises for one that the user has ruled out.
+---@param run table
+---@param call table
+---@return "read-only"|"workspace-write"
+function M.mode(run, call)
+  local writes = call.writes or call.in_place
+  local asked = call.sandbox or writes and "workspace-write" or run.options.sandbox or "read-only"
+  if not modes[asked] then
+    error(record.invalid(("ctx:agent: sandbox '%s' is not understood"):format(core.text.printable(asked, 40)),
+      "write read-only or workspace-write"), 0)
+  end
+  if asked == "workspace-write" and run.options.sandbox == "read-only" then
+    error({ kind = "denied", message = "the agent asks to write, and --sandbox read-only was said" }, 0)
+  end
+  if call.inputs and asked == "workspace-write" then
+    error(record.invalid("ctx:agent: with inputs the agent sees copies alone, and cannot write the work tree"), 0)
+  end
+  if call.writes and #call.writes == 0 then
+    error(record.invalid("ctx:agent: writes names no folder",
+      "name the folders that the agent may write, or leave it out where it only reads"), 0)
+  end
+  if call.writes and call.in_place then
+    error(record.invalid("ctx:agent: writes and in_place exclude each other",
+      "writes names folders; in_place allows the whole work tree"), 0)
+  end
+  return asked
+end
+
+local function refuse_folder(path, why, hint)
+  error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
+end
+
+--- The folders that a call declared, by where they really are, and how they lie in the repository. A link
+--- is no way out of it, nor into what is git's or moonlet's.
+local function declared_folders(run, writes)
+  local list, relative = {}, {}
+  for i, path in ipairs(writes) do
+    if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
+      or ("/" .. path .. "/"):find("/../", 1, true) or places.is_reserved(path) then
+      refuse_folder(path, "is no folder of the repository", "write it relative to the top, without ..")
+    end
+    grants.check_write(run.grants, path)
+    local own, why, real = places.of_repository(run, path)
+    if not own then refuse_folder(path, why, "name a folder of the repository itself, and no link") end
+    local root, err = core.file.make_root(real)
+    if not root then error(err, 0) end
+    if core.system.real_path(run.top .. "/" .. path) ~= real then
+      refuse_folder(path, "leads elsewhere now", "name a folder of the repository itself, and no link")
+    end
+    list[i], relative[i] = real, own
+  end
+  return list, relative
+end
+
+local function inside(path, folders)
+  for _, folder in ipairs(folders) do
+    if folder == "" or path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
+  end
+  return false
+end
+
+---@class moonlet.Workspace   of an attempt and of the one that is told what is wrong with its answer
+---@field cwd string            absolute
+---@field writable string[]?   the folders that may be written; nil: `cwd`, where anything may
+---@field tree string?          the worktree that it is
+---@field anew boolean?         that is a new one
+---@field env table<string, string>?  what the agent finds in its environment for that place
+---@field stored fun(): any     what a host that goes on must know of how it was
+---@field touched fun(): string[]  what was touched that no agent may write
+---@field changed fun(): string[]  files that changed, where what an agent did stays although its answer is not taken
+---@field finish fun(key: string): string[], string?  files that changed, and what a person should know; raises
+---                                          when they cannot be merged
+---@field abandon fun(kept: boolean?, number: integer): string?  where nothing is taken of that attempt; or is
+---                                          later, by a resumed run. Gives where what was done is left
+
+local function none() return {} end
+
+--- A place with what is the same of most.
+local function place_of(fields)
+  local place = { stored = function() end, touched = none, changed = none, finish = none,
+    abandon = function() end }
+  for name, value in pairs(fields) do place[name] = value end
+  return place
+end
+
+--- Copies of the files that an agent may look at, and nothing beside them.
+local function copy_inputs(run, dir, inputs)
+  local work = dir .. "/work"
+  core.run.remove(work)
+  core.run.make_dirs(work)
+  for _, path in ipairs(inputs) do
+    local text, err, cut = core.file.read(run.home.root, path, input_cap)
+    if not text then error(err, 0) end
+    if cut then
+      error(record.invalid(("ctx:agent: the input %s is larger than %d MB"):format(path, input_cap >> 20)), 0)
+    end
+    local folder = path:match("^(.*)/[^/]*$")
+    if folder then core.run.make_dirs(work .. "/" .. folder) end
+    run.write_artifact(work .. "/" .. path, text)
+  end
+  return run.absolute(work)
+end
+
+local function only_inputs(run, dir, call, attempt)
+  -- One that is under way, or is asked again, has them.
+  local there = (attempt.state or attempt.repair) and core.system.real_path(run.absolute(dir .. "/work"))
+  return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
+end
+
+local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
+
+--- How the work tree was before the first of the attempts that are told of as one. What a person was told of, of what
+--- no agent may write, is not told again.
+local function look_of(run, key, attempt, in_place, whole, declared)
+  local known = look.kept(attempt.seen)
+  if not known then
+    if attempt.seen ~= nil then
+      run.emit("warning", { step = key,
+        text = "what an earlier attempt found is lost: what is told of changes begins with what is there now" })
+    end
+    return look.take(run, in_place, whole, declared)
+  end
+  if attempt.told and known.guard then known.guard, known.stored = guarded.look(run, nil, known.guard.nested), nil end
+  return known
+end
+
+--- What changed since the look; where there is too much to tell all of it that is told.
+local function changed_since(run, key, seen)
+  local paths, cut = look.changed(run, seen)
+  if cut then
+    run.emit("warning", { step = key,
+      text = ("more is there, or has changed, than is looked at: of what changed %d files are told"):format(#paths) })
+  end
+  return paths
+end
+
+local function watched(run, seen, fields)
+  fields.stored = function() return look.stored(seen) end
+  fields.touched = function() return look.touched(run, seen) end
+  fields.finish = fields.changed
+  return place_of(fields)
+end
+
+local function shared_tree(run, key, call, attempt)
+  local folders, relative = declared_folders(run, call.writes)
+  local seen = look_of(run, key, attempt, false, inside("", relative), relative)
+  return watched(run, seen, {
+    cwd = run.resolve_cwd(call.cwd), writable = folders,
+    changed = function()
+      local own = {}
+      for _, path in ipairs(changed_since(run, key, seen)) do
+        if inside(path, relative) then
+          own[#own + 1] = path
+        else
+          run.emit("warning", { step = key, text = "changed during the step, and not one of its folders: "
+            .. core.text.printable(path, 200) })
+        end
+      end
+      return own
+    end,
+  })
+end
+
+local function in_place(run, key, call, attempt)
+  local cwd = run.resolve_cwd(call.cwd)
+  local own, why, real = places.of_repository(run, cwd)
+  if not own then
+    error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200), why),
+      "name a folder of the repository"), 0)
+  end
+  local release, env = writer.hold_for_agent(run, key)
+  local ok, seen = pcall(look_of, run, key, attempt, true, true)
+  if not ok then
+    release()
+    error(seen, 0)
+  end
+  local function changed() return changed_since(run, key, seen) end
+  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env })
+  function place.finish()
+    local looked, paths = pcall(changed)
+    release()
+    if not looked then error(paths, 0) end
+    return paths
+  end
+  return place
+end
+
+local function patch_name(number) return ("attempt-%d-changes.patch"):format(number) end
+
+local function own_worktree(run, key, dir, call, attempt)
+  if call.cwd then
+    error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
+      "leave cwd out, declare writes, or say in_place = true"), 0)
+  end
+  -- The first attempt has none before it that could have left anything.
+  local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
+  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repair or false,
+    attempt.tree, patch)
+  return place_of {
+    cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
+      if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
+    end,
+    finish = function() return worktree.merge(run, key, dir, tree) end,
+  }
+end
+
+--- The place for an attempt.
+---@param run table
+---@param key string
+---@param dir string
+---@param call table
+---@param mode "read-only"|"workspace-write"
+---@param attempt moonlet.Attempt
+---@return moonlet.Workspace
+function M.open(run, key, dir, call, mode, attempt)
+  if call.inputs then return only_inputs(run, dir, call, attempt) end
+  if call.writes then return shared_tree(run, key, call, attempt) end
+  if mode == "read-only" then return reading(run, call) end
+  grants.check_write(run.grants, call.cwd or ".")
+  if call.in_place then return in_place(run, key, call, attempt) end
+  if not run.home.git then
+    error(record.invalid("a step that writes gets a git worktree of its own, and this is no repository",
+      "declare the folders with writes = { … }, or say in_place = true"), 0)
+  end
+  return own_worktree(run, key, dir, call, attempt)
+end
+
+return M

@@ -1,0 +1,599 @@
+--- A git worktree of its own for a step that writes: all that it changes comes back, or nothing. The worktree
+--- lies outside of the repository, and git is told where everything is: the agent can rewrite the `.git` file in
+--- it. What cannot be carried over is never thrown away: the worktree is kept, and told of.
+local beginning = require "moonlet.engine.workspace.worktree_seed"
+local carried_record = require "moonlet.engine.workspace.merge_receipt"
+local host_file = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
+local landing = require "moonlet.engine.workspace.merge_apply"
+local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local nested = require "moonlet.engine.workspace.nested_repos"
+local overlay = require "moonlet.engine.workspace.merge_plan"
+local own_index = require "moonlet.engine.workspace.scratch_index"
+local raw_git = require "moonlet.engine.workspace.plumbing"
+local state_folder = require "moonlet.engine.base.state_dir"
+local writer = require "moonlet.engine.workspace.write_lock"
+
+local M = {}
+
+local git = own_index.git
+local listed_cap = 2000
+local apply_tries = 3
+local removal_ms = 60 * 1000
+M.removal_ms = removal_ms
+local unused_ms = 24 * 3600 * 1000
+local list_cap = 64 << 20
+
+--- What tells the worktrees of this repository from those of another one that lies, or lay, at the same path.
+local id_file = ".worktrees"
+
+local function id_of(home)
+  local root = host_file.root(home.agent_path)
+  return root and host_file.read(root, id_file, 64), root
+end
+
+local function give_id(home)
+  local id, root = id_of(home)
+  if not id then host_file.write(root, id_file, core.clock.random_hex(16)) end
+end
+
+--- Where the worktrees of a repository are; nil where there is no place for them, or were none yet.
+local function parent_of(home)
+  local base, id = state_folder.path(), id_of(home)
+  return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
+end
+
+local function folder_of(run, key)
+  if not state_folder.path() then
+    error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
+  end
+  if not id_of(run.home) then writer.with_worktrees(run, key, give_id, run.home) end
+  return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
+end
+
+--- Where git over the bytes of a worktree has its own: beside those of all the repository's.
+local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
+
+---@class moonlet.Worktree
+---@field path string      absolute
+---@field git_dir string
+---@field base string      the tree it began with
+---@field branch string?   what the user had checked out then
+---@field raw moonlet.RawGit
+---@field carried moonlet.Carried?  it was merged by a host that could not tell any more
+
+local function split(path) return path:match("^(.*)/([^/]+)$") end
+
+--- The name of the last worktree of a step: one that was kept is not used again by another attempt.
+local function last_name(root, name)
+  local count = 1
+  while host_file.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
+  return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
+end
+
+--- What git has on record of where a worktree is; nil of one of another user that is not ours to see.
+local function read_gitdir(root, name)
+  local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
+  if not text and err.kind == "failed" then host_file.fail(err) end
+  return text
+end
+
+--- The folder that git has of a worktree, beneath `common`/worktrees. It has its name, but where another
+--- one had that already.
+local function find_admin(common, tree)
+  -- The user's own are never taken for it: this end of the path is nobody else's.
+  local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
+  local root = host_file.root(common .. "/worktrees")
+  for _, entry in ipairs(root and host_file.list(root, ".") or {}) do
+    local text = entry.type == "directory" and read_gitdir(root, entry.name)
+    if text and text:gsub("\n$", ""):sub(-#wanted) == wanted then return entry.name, root end
+  end
+  return nil, root
+end
+
+local function common_dir(run, key)
+  local exit = git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir" })
+  return (exit.stdout:gsub("\n$", ""))
+end
+
+--- What was put on record when it was made: the tree that it began with, and the branch.
+local function read_base(root, name)
+  local text = host_file.read(root, name .. ".base", 8192)
+  if not text then return nil end
+  local base, branch = text:match("^(%x+)\n([^\n]*)")
+  return base, branch
+end
+
+--- The branch that the user has checked out, or the commit.
+local function branch_of(run, key)
+  local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
+  if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
+  return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
+end
+
+--- What an attempt before this one has left of a merge is brought back.
+local function forget_merge(run, key, dir)
+  local root = host_file.root(run.absolute(dir))
+  if not root then return end
+  -- What was merged to its end stays.
+  if carried_record.is_there(root) then
+    landing.forget(run, dir)
+    carried_record.forget(root)
+  end
+  if not host_file.is_there(root, "landing") then return end
+  local release = writer.hold(run, key)
+  local ok, err = pcall(landing.undo, run, dir)
+  release()
+  if not ok then error(err, 0) end
+end
+
+--- Those of worktrees that somebody else has removed.
+local function sweep_raw(parent)
+  local folder = raw_path(parent, ".")
+  local root, trees = core.file.root(folder), core.file.root(parent)
+  for _, entry in ipairs(root and trees and core.file.list(root, ".") or {}) do
+    local info = core.file.stat(root, entry.name)
+    local old = info and core.clock.wall() - info.mtime_ns // 1000000 > unused_ms
+    if old and not host_file.is_there(trees, entry.name) then core.file.remove(root, entry.name) end
+  end
+end
+
+--- Makes it, with what the user has.
+local function make(run, key, dir, root, parent, name, tree)
+  sweep_raw(parent)
+  tree.raw = raw_git.open(run, key, raw_path(parent, name))
+  tree.branch = branch_of(run, key)
+  local begun = beginning.state(run, key, dir, tree.raw)
+  tree.base = begun.tree
+  writer.with_worktrees(run, key, git, run, key, run.top,
+    { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
+  tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+  -- Neither its HEAD nor its index is a witness: an agent that is not confined may have changed them.
+  beginning.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
+  host_file.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
+end
+
+--- Where an earlier attempt has put it on record, which may be elsewhere than this host would look: the repository was
+--- moved since, and git has it on its list all the same.
+local function recorded_place(tree, parent, first, path)
+  local folder, name = split(path or "")
+  if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
+  local root = host_file.root(folder)
+  local ours = root and (folder:match("[^/]+$") == parent:match("[^/]+$")
+    or host_file.is_there(root, name .. ".base") and find_admin(tree.common, { path = path }))
+  if ours then return folder, name, root end
+end
+
+--- One that was kept for a person, and that git was told to remove, is dealt with: merged by hand, or not wanted. One
+--- that is only not there may have been lost.
+local function refuse_lost(tree)
+  if not find_admin(tree.common, tree) then return end
+  local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
+    leftovers.removal(tree.path))
+  error({ kind = "failed", hint = way,
+    message = ("what the agent changed is gone: %s was kept for it, and is not there"):format(tree.path) }, 0)
+end
+
+--- Removes what is where a worktree is to be made. False where it is kept.
+local function clear(run, key, dir, root, tree, patch)
+  local folder, name = split(tree.path)
+  local base = patch and host_file.is_there(root, name) and read_base(root, name)
+  if not base then
+    M.remove(run, key, tree)
+    return true
+  end
+  local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, base = base,
+    raw = raw_git.open(run, key, raw_path(folder, name)) }, patch)
+  if text then run.emit("warning", { step = key, text = text }) end
+  return not host_file.is_there(root, name)
+end
+
+--- The worktree of a step, made anew; with `keep` the one that an earlier attempt still works in.
+---@param run table
+---@param key string
+---@param dir string   the step's folder beneath `.agent`
+---@param keep boolean
+---@param path string?  where that attempt had it
+---@param patch string?  the name of one for what an attempt has left that nobody takes up
+---@return moonlet.Worktree, boolean? anew
+function M.open(run, key, dir, keep, path, patch)
+  local parent, first = folder_of(run, key)
+  local root = host_file.make_root(parent)
+  local name, another = last_name(root, first)
+  local tree = { common = common_dir(run, key) }
+  if keep then
+    local folder, other, opened = recorded_place(tree, parent, first, path)
+    if folder then parent, name, root = folder, other, opened end
+  end
+  tree.path = parent .. "/" .. name
+  tree.carried = keep and carried_record.read(run, dir) or nil
+  if tree.carried then return tree end
+  local there, kept = host_file.is_there(root, name), host_file.is_there(root, name .. ".kept")
+  if kept and keep and not there then
+    refuse_lost(tree)
+    tree.carried = { paths = {}, warning = ("the worktree that was kept is removed: what the agent changed is taken as "
+      .. "merged by hand, and no file is told as changed (%s)"):format(tree.path) }
+    return tree
+  end
+  if there and not keep and kept then name, there = another, false end
+  tree.path = parent .. "/" .. name
+  if keep and there then tree.base, tree.branch = read_base(root, name) end
+  if tree.base then
+    tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+    tree.raw = raw_git.open(run, key, raw_path(parent, name))
+    return tree
+  end
+  forget_merge(run, key, dir)
+  if not clear(run, key, dir, root, tree, patch) then
+    name = another
+    tree.path = parent .. "/" .. name
+  end
+  local ok, why = pcall(make, run, key, dir, root, parent, name, tree)
+  if ok then return tree, true end
+  -- Somebody may have cancelled it while git was at work.
+  landing.shielded(M.remove, run, key, tree)
+  error(why, 0)
+end
+
+local function forget_raw(tree)
+  local raw, name = split(raw_path(split(tree.path)))
+  local root = core.file.root(raw)
+  if root then core.file.remove(root, name) end
+end
+
+--- Removes it, if it is there; of what git has of worktrees its own alone.
+---@param run table
+---@param key string
+---@param tree moonlet.Worktree
+function M.remove(run, key, tree)
+  local folder, name = split(tree.path)
+  local root = host_file.root(folder)
+  if root and host_file.is_there(root, name) then
+    writer.with_worktrees(run, key, git, run, key, run.top,
+      { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
+  end
+  local problem
+  for _, suffix in ipairs(root and { "", ".base", ".kept" } or {}) do
+    local removed, err = core.file.remove(root, name .. suffix)
+    problem = problem or not removed and err or nil
+  end
+  forget_raw(tree)
+  local own, admin = find_admin(tree.common, tree)
+  if own then writer.with_worktrees(run, key, core.file.remove, admin, own) end
+  if problem then host_file.fail(problem) end
+end
+
+--- From now on it is the user's.
+local function keep(tree)
+  local folder, name = split(tree.path)
+  local root = core.file.root(folder)
+  if root then core.file.write(root, name .. ".kept", "") end
+end
+
+local function diff(tree, ...)
+  -- What is not worth it for objects that go soon is for a file that stays.
+  local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
+  for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
+  command[#command + 1] = tree.base
+  return command
+end
+
+local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agent/" end
+
+local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
+
+--- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
+---@return moonlet.Change[]
+local function changes_of(run, key, tree, env, unseen)
+  local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
+  local list = {}
+  for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
+    local change = { state = state, path = path, was = version(was, old), is = version(is, new) }
+    if unseen[path] and change.is then change.state, change.was = "A", nil end
+    list[#list + 1] = change
+  end
+  return list
+end
+
+--- What the worktree holds that is not carried over.
+---@class moonlet.LeftBehind
+---@field histories string[]   folders whose own history stays
+---@field files string[]       that git does not take
+---@field ours string[]        beneath .agent
+---@field submodules string[]  that are not there any more
+
+--- Everything that the agent left, in an index of our own; ignored files too.
+---@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
+local function gather(run, key, dir, tree, env)
+  local root = host_file.must(core.file.root(tree.path))
+  local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
+  if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
+  local left, known, ours = { ours = {} }, {}, {}
+  local entries, unseen = own_index.entries(run, key, env), {}
+  left.submodules = nested.refuse_submodules(root, tree.path, entries)
+  for _, entry in ipairs(entries) do unseen[entry.path] = entry.tag == "S" or nil end
+  own_index.see(run, key, dir, tree.path, root, entries, env)
+  local changed, gone = own_index.tracked_changes(run, key, tree.path,
+    { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
+  local function mine(paths)
+    local list = {}
+    for _, path in ipairs(paths) do
+      local own = is_ours(path) and ours or list
+      own[#own + 1] = path
+    end
+    return list
+  end
+  changed, gone = mine(changed), mine(gone)
+  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
+  for path in others.stdout:gmatch("([^%z]+)%z") do
+    if path:sub(-1) == "/" and not is_ours(path) then
+      nested.files(root, path:sub(1, -2), changed)
+    elseif not is_ours(path) then
+      changed[#changed + 1] = path
+    end
+  end
+  own_index.take(run, key, dir, tree.path, changed, gone, env)
+  for _, entry in ipairs(own_index.entries(run, key, env)) do known[entry.path] = true end
+  for _, path in ipairs(ours) do known[path] = false end
+  left.histories, left.files = nested.left_behind(root, known)
+  local files = left.files
+  left.files = {}
+  for _, path in ipairs(files) do
+    local list = is_ours(path) and left.ours or left.files
+    list[#list + 1] = path
+  end
+  for _, path in ipairs(ours) do
+    if not core.file.stat(root, path) then left.ours[#left.ours + 1] = path end
+  end
+  return left, unseen
+end
+
+--- What a file comes to that somebody changed while its merge was interrupted.
+local function again(run, key, dir, tree, changes, entry)
+  for _, change in ipairs(changes) do
+    if change.path == entry.path then
+      return (overlay.of(run, key, dir, tree, { change }, entry.name .. "x"))
+    end
+  end
+end
+
+--- Works out what the work tree comes to, and brings it there. Somebody may save a file between the two.
+local function apply(run, key, dir, tree, changes, done)
+  local function once()
+    local entries, left = overlay.of(run, key, dir, tree, changes, "")
+    if #entries > 0 then
+      landing.land(run, dir, entries, left, function() done(left) end)
+    else
+      done(left)
+    end
+  end
+  local ok, err
+  for _ = 1, apply_tries do
+    ok, err = pcall(once)
+    if ok then return end
+    -- What could not be brought back stays, for a later host.
+    if landing.pending(run, dir) then break end
+    landing.forget(run, dir)
+    if not (type(err) == "table" and err.meanwhile) then break end
+  end
+  error(err, 0)
+end
+
+--- What a person is told of a merge that was done.
+local function carried_of(run, key, tree, changes, left, behind, patch)
+  local parts, gone, paths = {}, {}, {}
+  for _, path in ipairs(behind) do gone[path] = true end
+  for _, change in ipairs(changes) do
+    if #paths < listed_cap and not gone[change.path] then paths[#paths + 1] = change.path end
+  end
+  local kept = leftovers.left_behind(tree.path, left)
+  parts[1] = kept
+  if #changes - #behind > #paths then
+    parts[#parts + 1] = ("%d files were merged, of which %d are listed as changed; %s has them all"):format(
+      #changes - #behind, #paths, run.absolute(patch))
+  end
+  if #behind > 0 then
+    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
+      leftovers.shown(behind), run.absolute(patch))
+  end
+  local branch = branch_of(run, key)
+  if #changes > 0 and tree.branch and tree.branch ~= branch then
+    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are in that"):format(
+      core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
+  end
+  return { paths = paths, kept = kept ~= nil, warning = #parts > 0 and table.concat(parts, "; ") or nil }
+end
+
+local function bring(run, key, dir, tree, changes, patch, left)
+  local release = writer.hold(run, key)
+  local carried
+  local function done(behind)
+    carried = carried_of(run, key, tree, changes, left, behind, patch)
+    if carried.kept then keep(tree) end
+    carried_record.note(run, dir, carried)
+  end
+  local ok, err = pcall(function()
+    local begun = landing.pending(run, dir)
+    if begun then
+      landing.go_on(run, dir, begun, function(entry) return again(run, key, dir, tree, changes, entry) end,
+        function() done(begun.left) end)
+    elseif #changes > 0 then
+      apply(run, key, dir, tree, changes, done)
+    else
+      done {}
+    end
+  end)
+  release()
+  if ok then return carried end
+  if type(err) == "table" and err.class == "conflict" then
+    -- Without a repository git converts nothing.
+    local place = ("its changes are in %s (GIT_DIR=/none git apply takes them byte for byte), and in the worktree %s"
+      ):format(run.absolute(patch), tree.path)
+    err.hint = err.hint and err.hint .. "; " .. place or place
+  end
+  error(err, 0)
+end
+
+--- Calls fn(changes, left) with what the agent changed, which the file `patch` holds.
+local function with_changes(run, key, dir, tree, patch, fn)
+  return own_index.with(tree.raw.path, "gathered", function(own)
+    local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
+    local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+    if not ok then
+      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
+      nested.open_folders(run, key, tree.path)
+      left, unseen = gather(run, key, dir, tree, env)
+    end
+    local changes = changes_of(run, key, tree, env, unseen)
+    git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
+    -- It may hold what is in files that nobody else may read.
+    local folder = host_file.must(core.file.root(run.absolute(dir)))
+    host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
+    return fn(changes, left)
+  end)
+end
+
+local function carry(run, key, dir, tree)
+  local patch = dir .. "/changes.patch"
+  return with_changes(run, key, dir, tree, patch, function(changes, left)
+    return bring(run, key, dir, tree, changes, patch, left)
+  end)
+end
+
+--- Removes one whose work is not taken. It was paid for: what git takes of it stays as a patch, and where there can be
+--- none the worktree stays.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@param name string   of the patch in that folder
+---@return string? text  what a person is told of it
+function M.drop(run, key, dir, tree, name)
+  local folder, last = split(tree.path)
+  local root, text = host_file.root(folder), nil
+  if tree.base and root and host_file.is_there(root, last) then
+    local patch = dir .. "/" .. name
+    local ok, count = pcall(with_changes, run, key, dir, tree, patch, function(changes) return #changes end)
+    if not ok then
+      keep(tree)
+      return ("what the agent had changed is left in %s, for no patch could be made of it (%s): %s drops it"):format(
+        tree.path, type(count) == "table" and tostring(count.message) or tostring(count), leftovers.removal(tree.path))
+    end
+    if count == 0 then
+      core.file.remove(host_file.must(core.file.root(run.absolute(dir))), name)
+    else
+      text = ("what the agent had changed (%d %s) is not merged, and is in %s/%s"):format(count,
+        count == 1 and "file" or "files", run.absolute(dir), name)
+    end
+  end
+  M.remove(run, key, tree)
+  return text
+end
+
+--- Says where it is, whatever the script makes of the error.
+local function tell_kept(run, key, tree, err)
+  keep(tree)
+  local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
+    .. "what you have merged by hand"):format(run.id, leftovers.removal(tree.path))
+  local text = ("what the agent made is not merged, and is kept in %s: %s"):format(tree.path, ways)
+  run.emit("warning", { step = key, text = text })
+  if type(err) ~= "table" then return end
+  local told = err.hint and err.hint:find(tree.path, 1, true)
+  err.hint = ("%s%s%s"):format(err.hint and err.hint .. "; " or "",
+    told and "" or "what the agent made is in " .. tree.path .. "; ", ways)
+end
+
+--- Brings what was changed in the worktree into the work tree of the repository; the patch is kept as
+--- `changes.patch`. Raises, and changes nothing, when it does not apply; the worktree is kept then. A host that
+--- is killed meanwhile has put on record how to go on. Once it is begun it comes to its end, whoever cancels it.
+---@param run table
+---@param key string
+---@param dir string   the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@return string[] paths, string? warning
+function M.merge(run, key, dir, tree)
+  local ok, carried = true, tree.carried
+  if not carried then ok, carried = pcall(carry, run, key, dir, tree) end
+  if not ok then
+    tell_kept(run, key, tree, carried)
+    error(carried, 0)
+  end
+  -- Where that cannot be let go of now, a host that goes on does it: the merge is on record.
+  pcall(landing.forget, run, dir)
+  if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
+  if carried.kept then
+    forget_raw(tree)
+  else
+    local removed, why = landing.shielded(M.remove, run, key, tree)
+    if not removed then
+      run.emit("warning", { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
+        :format(type(why) == "table" and tostring(why.message) or tostring(why), leftovers.removal(tree.path)) })
+    end
+  end
+  return carried.paths, carried.warning
+end
+
+--- Ends what a host had merged that could not tell it any more, for an attempt that nobody goes on with.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param path string   of the worktree
+---@return string[]? paths  that were merged; nil where nothing was
+function M.end_merged(run, key, dir, path)
+  local carried = carried_record.read(run, dir)
+  if not carried then return nil end
+  return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
+end
+
+--- What an attempt that is given up has left: says where its worktree is, which is the user's from now on. Gives the
+--- files that were merged already, by a host that could not tell any more.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param path string?  of the worktree
+---@param replaced boolean?  another attempt gets one in its place, and tells what was in it
+---@return string[]? paths
+function M.give_up(run, key, dir, path, replaced)
+  local paths = path and M.end_merged(run, key, dir, path)
+  if paths or not path then return paths end
+  local folder, name = split(path)
+  local root = not replaced and host_file.root(folder)
+  if root and host_file.is_there(root, name) then
+    keep { path = path }
+    run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
+      leftovers.removal(path)) })
+  end
+end
+
+--- The worktrees that a run has left.
+---@param home table
+---@param id string
+---@return string[] paths  absolute
+function M.left(home, id)
+  local paths, known = core.json.array {}, {}
+  -- Where that cannot be read now, those on git's list are told of all the same.
+  local looked, parent = pcall(parent_of, home)
+  local function add(folder, name)
+    local path = folder .. "/" .. name
+    if name:gsub("^%d+%-", ""):sub(1, #id + 1) ~= id .. "-" or known[path] then return end
+    known[path] = true
+    paths[#paths + 1] = path
+  end
+  local root = looked and parent and core.file.root(parent)
+  for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
+    if entry.type == "directory" then add(parent, entry.name) end
+  end
+  -- Those from before the repository was moved are on git's list alone.
+  local base, common = state_folder.path(), select(3, host_git.dirs(home.top))
+  local admins = base and common and core.file.root(common .. "/worktrees")
+  for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do
+    local text = entry.type == "directory" and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""
+    local folder, name = text:match("^(.*)/([^/]+)/%.git\n?$")
+    local there = folder and folder:sub(1, #base + 11) == base .. "/worktrees/" and core.file.root(folder)
+    if there and core.file.stat(there, name) then add(folder, name) end
+  end
+  table.sort(paths)
+  return paths
+end
+
+return M

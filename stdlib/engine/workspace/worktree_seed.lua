@@ -1,0 +1,134 @@
+--- What a worktree begins with: exactly what the user has, byte for byte, but for what git ignores, and a commit that
+--- git itself takes for the same. The user's index is only read.
+local host_file = require "moonlet.engine.base.files"
+local own_index = require "moonlet.engine.workspace.scratch_index"
+local raw_git = require "moonlet.engine.workspace.plumbing"
+local untracked = require "moonlet.engine.workspace.untracked"
+local writer = require "moonlet.engine.workspace.write_lock"
+
+local M = {}
+
+local git = own_index.git
+
+local function refuse_unmerged(run, key, env)
+  local exit = git(run, key, run.top,
+    { "diff-files", "--name-only", "-z", "--diff-filter=U", "--ignore-submodules=all" }, { env = env, may_cut = true })
+  local path = exit.stdout:match("^([^%z]+)")
+  if not path then return end
+  error({ kind = "failed", message = ("a worktree cannot begin in the middle of a merge: %s is unmerged"):format(
+    core.text.printable(path, 200)),
+    hint = "resolve it and git add it, or give the merge up (git merge --abort, git rebase --abort); or declare "
+      .. "writes = { … }" }, 0)
+end
+
+local function head_of(run, key)
+  local head = git(run, key, run.top, { "rev-parse", "--quiet", "--verify", "HEAD^{commit}" }, { may_fail = true })
+  if head.code == 0 then return head.stdout:match("%x+") end
+  error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
+    hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
+end
+
+--- A commit with that tree; nothing points to it.
+local function commit_of(run, key, head, tree)
+  local same = git(run, key, run.top, { "rev-parse", head .. "^{tree}" }).stdout:match("%x+")
+  if tree == same then return head end
+  return git(run, key, run.top, { "-c", "user.name=moonlet", "-c", "user.email=moonlet@localhost", "commit-tree",
+    "-p", head, "-m", "The work tree as a step began", tree }).stdout:match("%x+")
+end
+
+local function write_tree(run, key, env)
+  return git(run, key, run.top, { "write-tree" }, { env = env }).stdout:match("%x+")
+end
+
+local function without(paths, set)
+  local list = {}
+  for _, path in ipairs(paths) do
+    if not set[path] then list[#list + 1] = path end
+  end
+  return list
+end
+
+---@class moonlet.Beginning
+---@field commit string                      what is checked out
+---@field tree string                        what is there, byte for byte
+---@field others moonlet.IndexEntry[]        what git has in the commit of those files whose bytes are not the same
+---@field unseen string[]                    tracked, and not to be checked out
+
+local function look(run, key, dir, raw)
+  local head = head_of(run, key)
+  return own_index.with(raw.path, "begin", function(own)
+    local index = own.GIT_INDEX_FILE
+    local shared = raw_git.env(raw, run.top, index, true)
+    own_index.copy_users(run, key, index)
+    refuse_unmerged(run, key, shared)
+    local root = host_file.must(core.file.root(run.top))
+    local entries, others, unseen, again = own_index.entries(run, key, shared), {}, {}, {}
+    own_index.see(run, key, dir, run.top, root, entries, shared)
+    local changed, gone = own_index.tracked_changes(run, key, run.top,
+      { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=dirty" }, shared)
+    local missing = {}
+    for _, path in ipairs(gone) do missing[path] = true end
+    local converted = raw_git.converted(run, key, dir, entries, changed, shared)
+    for _, entry in ipairs(entries) do
+      if entry.tag == "S" then unseen[#unseen + 1] = entry.path end
+      if converted[entry.path] and not missing[entry.path] then
+        others[#others + 1] = entry
+        again[#again + 1] = entry.path
+      end
+    end
+    own_index.take(run, key, dir, run.top, without(changed, converted), gone, shared)
+    own_index.take(run, key, dir, run.top, untracked.files(run, key, root, index), {}, shared)
+    local tree = write_tree(run, key, shared)
+    local commit = commit_of(run, key, head, tree)
+    if #others > 0 then
+      local env = raw_git.env(raw, run.top, index)
+      -- An entry that comes without times and flags is compared with the file.
+      own_index.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" }, own_index.info_of(others),
+        { env = env })
+      own_index.take(run, key, dir, run.top, again, {}, env)
+      tree = write_tree(run, key, env)
+    end
+    return { commit = commit, tree = tree, others = others, unseen = unseen }
+  end)
+end
+
+--- Looks at what the user has.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param raw moonlet.RawGit
+---@return moonlet.Beginning
+function M.state(run, key, dir, raw)
+  -- Half of a merge is a state that nobody has ever made.
+  local release = writer.hold_merges(run, key)
+  local ok, begun = pcall(look, run, key, dir, raw)
+  release()
+  if not ok then error(begun, 0) end
+  return begun
+end
+
+--- The index that holds what a worktree began with, and when it was written: no agent can change it.
+---@param raw moonlet.RawGit
+function M.index(raw) return raw.path .. "/begun.index" end
+
+--- Fills a worktree that has no file yet.
+---@param run table
+---@param key string
+---@param dir string
+---@param path string    of the worktree
+---@param own string     git's index of it, absolute
+---@param raw moonlet.RawGit
+---@param beginning moonlet.Beginning
+function M.fill(run, key, dir, path, own, raw, beginning)
+  local index = M.index(raw)
+  local env = raw_git.env(raw, path, index)
+  git(run, key, path, { "read-tree", beginning.tree }, { env = env })
+  own_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" }, beginning.unseen,
+    { env = env })
+  git(run, key, path, { "checkout-index", "--all", "--force", "--index", "--quiet" }, { env = env })
+  own_index.copy(run, key, index, own)
+  own_index.feed(run, key, dir, path, { "update-index", "-z", "--index-info" }, own_index.info_of(beginning.others),
+    { env = raw_git.env(raw, path, own) })
+end
+
+return M

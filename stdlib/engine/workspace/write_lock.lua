@@ -1,0 +1,156 @@
+--- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
+--- as it works, or a merge; of a merge alone, for whoever must not look at half of it; and of whoever makes or removes
+--- a worktree, at which git itself looks at all the others.
+local duration = require "moonlet.duration"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local host_file = require "moonlet.engine.base.files"
+
+local M = {}
+
+local short_ms, long_ms = 20, 200
+local told_after = 50 -- tries: a merge is soon over
+--- Git is given ten minutes to make a worktree: whoever is at it for longer has been stopped.
+local longest_worktree_ms = 15 * 60 * 1000
+--- What a host gets to let go that drove the run before: it may be ending.
+local predecessor_ms = 10 * 1000
+
+local id_cap = 400
+--- The holds that this process works within, outermost first: those of the agents in place that have started it.
+local variable = "MOONLET_WRITER"
+
+local function around() return core.system.env(variable) or "" end
+
+local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
+
+--- Gives the function that lets go of it; else the name of the lock that another has, and what that one says of itself.
+local function take(root, name, id, who)
+  local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
+  if held then return function() core.file.unlock(held) end end
+  if not busy then error(host_failure.mark(err), 0) end
+  -- An agent that has the work tree may let others write there, whom it starts: one at a time again.
+  local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
+  -- The host that started the agent of this step holds it for that, though it drives the run no more.
+  if outer == id and id ~= "" then return function() end end
+  if not outer or not is_around(outer) then return nil, name, holder end
+  return take(root, ("writer-%s.lock"):format(outer), id, who)
+end
+
+local function shown(holder)
+  return holder and holder ~= "" and ": " .. core.text.printable(holder, 200) or ""
+end
+
+local doings = { ["writer.lock"] = "another step writes the work tree",
+  ["merge.lock"] = "another step merges, or begins with what the work tree holds" }
+
+local function what_of(name) return doings[name] or "another run makes or removes a worktree" end
+
+local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
+
+--- The process that holds it where that has driven this run before: it was stopped, and will not let go by itself.
+local function predecessor(run, holder)
+  local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
+  return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
+end
+
+local function predecessor_error(run, lock, pid)
+  return host_failure.mark { kind = "failed", at = run.absolute(lock),
+    message = ("process %s, which drove %s before, still has %s: it may be stopped"):format(pid, run.id,
+      lock == "worktrees.lock" and "git's worktrees" or "the work tree"),
+    hint = ("let it go on (kill -CONT %s) or end it (kill -KILL %s), then resume the run"):format(pid, pid) }
+end
+
+local function hold(run, key, name, id, patience, clock)
+  local root = host_file.must(core.file.root(run.home.agent_path))
+  local who = who_holds(run, key)
+  local tries, since = 0, core.clock.monotonic()
+  while true do
+    local release, lock, holder = take(root, name, id, who)
+    if release then return release, root end
+    tries = tries + 1
+    if tries == told_after then
+      run.emit("log", { step = key, text = ("waits: %s%s"):format(what_of(name), shown(holder)) })
+    end
+    local pid = predecessor(run, holder)
+    if pid and core.clock.monotonic() - since > predecessor_ms then error(predecessor_error(run, lock, pid), 0) end
+    if patience and core.clock.monotonic() - since > patience then
+      error({ kind = "failed", message = ("%s for longer than %s already%s"):format(what_of(name),
+        duration.text(patience), shown(holder)), at = run.absolute(lock), hint = "end it, then resume this run" }, 0)
+    end
+    if clock then clock(true) end
+    core.task.sleep(tries < told_after and short_ms or long_ms)
+  end
+end
+
+--- How long others have the work tree says nothing of whoever waits: the time of a clean-up does not run meanwhile, but
+--- where somebody has cancelled the run, and is to wait no longer than for that.
+local function clock_of(run)
+  local stopped = false
+  return function(waits)
+    local stop = waits and not (run.cancels or run.is_cancelled and run.is_cancelled())
+    if stop == stopped then return end
+    stopped = stop
+    if stop then core.task.stop_clock() else core.task.start_clock() end
+  end
+end
+
+local function hold_patiently(run, key, name, id, patience)
+  local clock = clock_of(run)
+  local ok, release, root = pcall(hold, run, key, name, id, patience, clock)
+  clock(false)
+  if not ok then error(release, 0) end
+  return release, root
+end
+
+--- Keeps merges away, and waits for one that is under way; an agent in place may work on.
+---@param run table
+---@param key string
+---@param patience integer?  ms, after which it raises
+---@return fun()
+function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
+
+--- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
+---@param run table
+---@param key string
+---@param patience integer?  ms, after which it raises
+---@return fun()
+function M.hold(run, key, patience)
+  local release = hold_patiently(run, key, "writer.lock", "", patience)
+  local ok, merged = pcall(M.hold_merges, run, key, patience)
+  if not ok then
+    release()
+    error(merged, 0)
+  end
+  return function()
+    merged()
+    release()
+  end
+end
+
+--- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
+--- that it need not wait for it.
+---@param run table
+---@param key string
+---@return fun() release, table<string, string> env
+function M.hold_for_agent(run, key)
+  -- The same for a host that goes on: the agent may have outlived the one that started it.
+  local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
+  local release, root = hold_patiently(run, key, "writer.lock", id)
+  local outer = around()
+  return function()
+    core.file.remove(root, ("writer-%s.lock"):format(id))
+    release()
+  end, { [variable] = outer == "" and id or outer .. ":" .. id }
+end
+
+--- Calls fn(…) while nobody else makes or removes a worktree.
+---@param run table
+---@param key string
+---@param fn function
+function M.with_worktrees(run, key, fn, ...)
+  local release = hold(run, key, "worktrees.lock", "", longest_worktree_ms)
+  local ok, err = pcall(fn, ...)
+  release()
+  if not ok then error(err, 0) end
+end
+
+return M

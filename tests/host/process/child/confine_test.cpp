@@ -1,0 +1,576 @@
+#include "host/process/child/confine.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "host/process/child/spawn.h"
+#include "host/process/keeper/control.h"
+#include "tests/catch.h"
+#include "tests/host/process/keeper_fixture.h"
+
+using namespace moonlet;
+using namespace moonlet::test;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+/// Verb and arguments of one line, see probe().
+std::string line(const std::string& verb, const std::string& first = {},
+                 const std::string& second = {}) {
+  return verb + "\t" + first + (second.empty() ? "" : "\t" + second);
+}
+
+std::string joined(const Lines& script) {
+  std::string text;
+  for (const auto& entry : script) text += entry + "\n";
+  return text;
+}
+
+Lines split(const std::string& text) {
+  Lines lines;
+  std::istringstream in(text);
+  for (std::string each; std::getline(in, each);) lines.push_back(each);
+  return lines;
+}
+
+void skipped(const std::string& why) { WARN("skipped: " << why); }
+
+bool supported(int abi = 1) {
+  const ConfinementSupport support = confinement_support();
+  if (support.abi >= abi) return true;
+  skipped(support.abi == 0 ? support.reason
+                           : "Landlock ABI " + std::to_string(abi) + " is not here");
+  return false;
+}
+
+/// A keeper and two folders: one to work in, one that is nobody's business.
+struct Place {
+  Place() {
+    for (const auto& folder : {work, other, outside}) std::filesystem::create_directory(folder);
+    for (const char* name : {"file", "victim", "second"}) put(outside + "/" + name, "precious");
+    std::filesystem::create_directory(outside + "/empty");
+    confinement.writable = {work};
+  }
+
+  void put(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  bool untouched() {
+    Lines names;
+    for (const auto& entry : std::filesystem::directory_iterator(outside)) {
+      names.push_back(entry.path().filename());
+    }
+    std::sort(names.begin(), names.end());
+    if (names != Lines{"empty", "file", "second", "victim"}) return false;
+    return std::all_of(names.begin() + 1, names.end(), [&](const std::string& name) {
+      return run.folder.read("outside/" + name) == "precious";
+    });
+  }
+  /// What became of each line of the script, done by a child under `confinement`.
+  Lines probe(const Lines& script) {
+    ChildSpec spec = run.act("probe", joined(script));
+    spec.confinement = confinement;
+    spec.stdin_fd = stdin_fd;
+    const ChildExit& exit = run.run(spec);
+    INFO(exit.error.message << exit.err.text);
+    CHECK(exit.success());
+    return split(exit.out.text);
+  }
+  Error refused() {
+    ChildSpec spec = run.act("rest");
+    spec.confinement = confinement;
+    const ChildExit& exit = run.run(spec);
+    CHECK(exit.why == ChildExit::Why::kNotStarted);
+    CHECK(processes_with(run.folder.tag()).empty());
+    return exit.error;
+  }
+
+  Run run{false};
+  std::string work = run.folder.path() + "/work", other = run.folder.path() + "/other",
+              outside = run.folder.path() + "/outside";
+  Confinement confinement;
+  int stdin_fd = -1;
+};
+
+/// A listening socket on this machine.
+class Server {
+ public:
+  Server() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(listen(fd_.get(), 16) == 0);
+    REQUIRE(getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = std::to_string(ntohs(address.sin_port));
+  }
+  const std::string& port() const { return port_; }
+
+ private:
+  Fd fd_;
+  std::string port_;
+};
+
+class UnixServer {
+ public:
+  /// "@name" is an abstract socket.
+  explicit UnixServer(const std::string& name)
+      : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path, sizeof address.sun_path - 1);
+    if (name[0] == '@') address.sun_path[0] = '\0';
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+    REQUIRE(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(listen(fd_.get(), 16) == 0);
+  }
+
+ private:
+  Fd fd_;
+};
+
+/// From now on `call` fails with `number` for the calling thread and all that it starts.
+bool refuse_call(long call, int number) {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  sock_fprog filter{4, program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+/// The present kernel, asked to behave like one of this ABI; no keeper in between.
+Lines probe_with_abi(const Confinement& confinement, int abi, const Lines& script) {
+  auto ruleset = make_ruleset(confinement, {MOONLET_KEEPER_PROGRAM}, {abi, {}});
+  REQUIRE(ruleset);
+  const std::string text = joined(script);
+  const char* argv[] = {MOONLET_KEEPER_PROGRAM, "act", "probe", "no-tag", text.c_str(), nullptr};
+  SpawnRequest request;
+  request.path = MOONLET_KEEPER_PROGRAM;
+  request.argv = const_cast<char* const*>(argv);
+  request.envp = environ;
+  request.ruleset_fd = ruleset->get();
+  int answers = -1, end = -1;
+  REQUIRE(make_output_pipe(answers, end));
+  Fd reading(answers), writing(end);
+  request.fds = {0, writing.get(), 2};
+  SpawnResult result = spawn(request);
+  REQUIRE(std::holds_alternative<Spawned>(result));
+  waitpid(std::get<Spawned>(result).pid, nullptr, 0);
+  char buffer[4096];
+  const long got = read_some(reading.get(), buffer, sizeof buffer);
+  return split(std::string(buffer, got > 0 ? static_cast<std::size_t>(got) : 0));
+}
+
+}  // namespace
+
+TEST_CASE("a confined child writes nothing outside") {
+  if (!supported(3)) return;
+  Place place;
+  const std::string &out = place.outside, &work = place.work;
+  place.put(work + "/mine", "x");
+  const Lines script = {line("create", out + "/new"),
+                        line("write", out + "/file"),
+                        line("append", out + "/file"),
+                        line("empty", out + "/file"),
+                        line("truncate", out + "/file"),
+                        line("unlink", out + "/file"),
+                        line("mkdir", out + "/folder"),
+                        line("rmdir", out + "/empty"),
+                        line("symlink", "x", out + "/link"),
+                        line("fifo", out + "/fifo"),
+                        line("bind-unix", out + "/socket"),
+                        line("create-beneath", out, "new"),
+                        line("create", work + "/../outside/new"),
+                        line("write", "/proc/self/root" + out + "/file"),
+                        line("create", "/proc/self/cwd" + out + "/new"),
+                        line("create", "/tmp/moonlet-confined"),
+                        line("create", "/dev/shm/moonlet-confined"),
+                        line("write", "/proc/self/oom_score_adj"),
+                        line("write", "/proc/sys/kernel/core_pattern")};
+  CHECK(place.probe(script) == Lines(script.size(), "EACCES"));
+
+  SECTION("nor by a rename or a link") {
+    // EXDEV: the kernel says that it is another device, so that mv copies instead, and fails.
+    for (const std::string& answer : place.probe({line("rename", work + "/mine", out + "/new"),
+                                                  line("rename", work + "/mine", out + "/file"),
+                                                  line("rename", out + "/file", work + "/theirs"),
+                                                  line("link", work + "/mine", out + "/new"),
+                                                  line("link", out + "/file", work + "/theirs"),
+                                                  line("rename", out + "/file", out + "/new")})) {
+      CHECK((answer == "EXDEV" || answer == "EACCES"));
+    }
+  }
+  SECTION("nor through a link of its own making") {
+    CHECK(place.probe({line("symlink", out, work + "/folder"),
+                       line("symlink", out + "/file", work + "/file"),
+                       line("create", work + "/folder/new"), line("append", work + "/file"),
+                       line("truncate", work + "/file"), line("unlink", work + "/folder/file")}) ==
+          Lines{"ok", "ok", "EACCES", "EACCES", "EACCES", "EACCES"});
+  }
+  SECTION("nor from a daemon that has left everything") {
+    CHECK(place.probe({line("daemonize"), line("create", out + "/new"),
+                       line("append", out + "/file"), line("create", work + "/daemon")}) ==
+          Lines{"ok", "EACCES", "EACCES", "ok"});
+  }
+  SECTION("nor by a device") {
+    if (geteuid() != 0) return skipped("only root may make a device");
+    CHECK(place.probe({line("null-node", work + "/device")}) == Lines{"EACCES"});
+  }
+  CHECK(place.untouched());
+}
+
+TEST_CASE("a confined child works in what is writable") {
+  if (!supported(2)) return;
+  Place place;
+  place.confinement.writable = {place.work, place.other, place.outside + "/second"};
+  const std::string &work = place.work, &other = place.other;
+  const Lines script = {line("create", work + "/a"),
+                        line("append", work + "/a"),
+                        line("empty", work + "/a"),
+                        line("truncate", work + "/a"),
+                        line("mkdir", work + "/folder"),
+                        line("rename", work + "/a", work + "/folder/a"),
+                        line("rename", work + "/folder/a", other + "/a"),
+                        line("link", other + "/a", work + "/b"),
+                        line("symlink", "b", work + "/c"),
+                        line("fifo", work + "/fifo"),
+                        line("bind-unix", work + "/socket"),
+                        line("rename", work + "/folder", other + "/folder"),
+                        line("rmdir", other + "/folder"),
+                        line("unlink", work + "/b"),
+                        line("write", place.outside + "/second"),
+                        line("truncate", place.outside + "/second"),
+                        line("read", place.outside + "/file"),
+                        line("list", "/"),
+                        line("append", "/dev/null"),
+                        line("write", "/dev/urandom"),
+                        line("append", "/dev/stdout"),
+                        line("run", "/bin/true")};
+  Lines answers = place.probe(script);
+  // What went to /dev/stdout stands before the next answer.
+  for (auto& answer : answers) answer.erase(0, answer[0] == 'x' ? 1 : 0);
+  CHECK(answers == Lines(script.size(), "ok"));
+  // A file is writable as it is; its folder is not.
+  CHECK(place.probe({line("unlink", place.outside + "/second")}) == Lines{"EACCES"});
+}
+
+TEST_CASE("what confinement is known not to stop") {
+  if (!supported()) return;
+  Place place;
+  UnixServer server(place.outside + "/server");
+  Fd file(open((place.outside + "/file").c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+  place.stdin_fd = file.get();
+  CHECK(place.probe({line("chmod", place.outside + "/victim"), line("write-fd", "0"),
+                     line("connect-unix", place.outside + "/server")}) == Lines(3, "ok"));
+}
+
+TEST_CASE("commits in a linked worktree need four folders of its repository, and no more") {
+  if (!supported(2)) return;
+  if (access("/usr/bin/git", X_OK) != 0) return skipped("there is no /usr/bin/git");
+  Place place;
+  const std::string repo = place.other + "/repo", tree = place.work + "/tree", git = repo + "/.git";
+  auto in_git = [&](const std::string& cwd, Lines words, bool confined) {
+    ChildSpec spec = place.run.act("git");
+    spec.argv = {"git", "-c", "user.name=n", "-c", "user.email=e"};
+    spec.argv.insert(spec.argv.end(), words.begin(), words.end());
+    spec.cwd = cwd;
+    if (confined) spec.confinement = place.confinement;
+    return place.run.run(spec);
+  };
+  REQUIRE(in_git("/", {"init", "-q", repo}, false).success());
+  REQUIRE(in_git(repo, {"commit", "-q", "--allow-empty", "-m", "first"}, false).success());
+  REQUIRE(in_git(repo, {"worktree", "add", "-q", "-b", "branch", tree}, false).success());
+  place.put(tree + "/file", "text");
+
+  place.confinement.writable = {tree};
+  CHECK_FALSE(in_git(tree, {"add", "file"}, true).success());
+  place.confinement.writable = {tree, git + "/worktrees/tree", git + "/objects",
+                                git + "/refs/heads", git + "/logs/refs/heads"};
+  const ChildExit added = in_git(tree, {"add", "file"}, true);
+  CHECK(added.err.text == "");
+  const ChildExit committed = in_git(tree, {"commit", "-q", "-m", "second"}, true);
+  CHECK(committed.err.text == "");
+  CHECK(committed.success());
+  CHECK(in_git(repo, {"rev-list", "--count", "branch"}, false).out.text == "2\n");
+  CHECK_FALSE(in_git(tree, {"config", "core.hooksPath", "/tmp"}, true).success());
+  CHECK(place.probe({line("create", git + "/hooks/post-commit"),
+                     line("append", git + "/config")}) == Lines(2, "EACCES"));
+}
+
+TEST_CASE("reads are restricted when asked") {
+  if (!supported()) return;
+  Place place;
+  place.confinement.restrict_reads = true;
+  place.confinement.readable = {place.other, place.outside + "/second", "/no/such/place"};
+  place.put(place.other + "/input", "text");
+  place.put(place.work + "/script", "#!/bin/sh\nexit 0\n");
+  chmod((place.work + "/script").c_str(), 0700);
+  const Lines open_to_it = {
+      line("read", place.other + "/input"),
+      line("list", place.other),
+      line("read", place.outside + "/second"),
+      line("create", place.work + "/new"),
+      line("read", place.work + "/new"),
+      line("list", place.work),
+      line("run", place.work + "/script"),
+      line("run", "/bin/true"),
+      line("read", "/etc/passwd"),
+      line("read", "/proc/self/status"),
+      line("read", "/dev/urandom"),
+      line("list", "/dev"),
+  };
+  CHECK(place.probe(open_to_it) == Lines(open_to_it.size(), "ok"));
+
+  const Lines closed = {
+      line("read", place.outside + "/file"),
+      line("list", place.outside),
+      line("append", place.other + "/input"),
+      line("run", place.outside + "/script"),
+      line("list", place.run.folder.path()),
+      line("list", "/"),
+      line("list", "/tmp"),
+      line("read", "/proc/self/root" + place.outside + "/file"),
+      line("read", "/proc/" + std::to_string(getpid()) + "/root/etc/passwd"),
+  };
+  place.put(place.outside + "/script", "#!/bin/sh\nexit 0\n");
+  chmod((place.outside + "/script").c_str(), 0700);
+  CHECK(place.probe(closed) == Lines(closed.size(), "EACCES"));
+}
+
+TEST_CASE("a confined child has no network when it is to have none") {
+  if (!supported(4)) return;
+  Place place;
+  Server server;
+  const Lines script = {line("connect", server.port()), line("bind", "0"), line("daemonize"),
+                        line("connect", server.port())};
+  CHECK(place.probe(script) == Lines(4, "ok"));
+  place.confinement.no_network = true;
+  CHECK(place.probe(script) == Lines{"EACCES", "EACCES", "ok", "EACCES"});
+}
+
+TEST_CASE("a confined child signals nobody outside and connects to no abstract socket") {
+  if (!supported(6)) return;
+  Place place;
+  const std::string name = "@" + place.run.folder.tag();
+  UnixServer server(name);
+  const std::string self = std::to_string(getpid());
+  CHECK(place.probe({line("signal", self), line("signal", std::to_string(place.run.worker())),
+                     line("connect-unix", name)}) == Lines(3, "EPERM"));
+}
+
+TEST_CASE("terminals are out of reach unless asked for") {
+  if (!supported(5)) return;
+  Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!master || grantpt(master.get()) != 0 || unlockpt(master.get()) != 0) {
+    return skipped("no pseudo-terminals");
+  }
+  const std::string users = ptsname(master.get());
+  Place place;
+  CHECK(place.probe({line("append", users), line("type", users), line("terminal")}) ==
+        Lines(3, "EACCES"));
+  place.confinement.terminals = true;
+  CHECK(place.probe({line("terminal")}) == Lines{"ok"});
+}
+
+TEST_CASE("older kernels enforce what they know") {
+  if (!supported(6)) return;
+  Place place;
+  Server server;
+  place.confinement.writable = {place.work, place.other};
+  for (int abi = 1; abi <= 6; ++abi) {
+    INFO("ABI " << abi);
+    place.put(place.work + "/a", "x");
+    const Lines answers = probe_with_abi(
+        place.confinement, abi,
+        {line("create", place.outside + "/new"), line("append", place.outside + "/file"),
+         line("rename", place.work + "/a", place.other + "/a"),
+         line("truncate", place.outside + "/victim"), line("signal", std::to_string(getpid()))});
+    CHECK(answers == Lines{"EACCES", "EACCES", abi < 2 ? "EXDEV" : "ok", abi < 3 ? "ok" : "EACCES",
+                           abi < 6 ? "ok" : "EPERM"});
+    place.put(place.outside + "/victim", "precious");
+    CHECK(place.untouched());
+
+    Confinement offline = place.confinement;
+    offline.no_network = true;
+    if (abi >= 4) {
+      CHECK(probe_with_abi(offline, abi, {line("connect", server.port())}) == Lines{"EACCES"});
+    } else {
+      auto refused = make_ruleset(offline, {"/bin/true"}, {abi, {}});
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().kind == ErrorKind::kDenied);
+      CHECK(refused.error().message.find("(ABI " + std::to_string(abi) + ")") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a confinement that cannot be made starts nothing") {
+  if (!supported()) return;
+  Place place;
+  SECTION("a writable path that is not there") {
+    place.confinement.writable.push_back(place.run.folder.path() + "/nowhere");
+    const Error error = place.refused();
+    CHECK(error.kind == ErrorKind::kInvalid);
+    CHECK(error.message.find("/nowhere") != std::string::npos);
+  }
+  SECTION("a relative one") {
+    place.confinement.writable.emplace_back("work");
+    CHECK(place.refused().message == "the writable path 'work' is not absolute");
+  }
+  SECTION("one with a NUL byte") {
+    place.confinement.writable.emplace_back(std::string("/tmp\0/x", 7));
+    CHECK(place.refused().kind == ErrorKind::kInvalid);
+  }
+}
+
+TEST_CASE("without Landlock the reason is told") {
+  auto ruleset = make_ruleset({}, {"/bin/true"}, {0, "this kernel has no Landlock"});
+  REQUIRE_FALSE(ruleset);
+  CHECK(ruleset.error().kind == ErrorKind::kDenied);
+  CHECK(ruleset.error().message == "the step cannot be confined: this kernel has no Landlock");
+}
+
+TEST_CASE("a kernel that refuses confinement has the step not started") {
+  if (!supported()) return;
+  struct Case {
+    long call;
+    int number;
+    const char* says;
+  };
+  for (const Case& each : {Case{444, ENOSYS, "this kernel has no Landlock"},
+                           Case{444, EOPNOTSUPP, "Landlock is switched off"},
+                           Case{444, EPERM, "cannot ask the kernel for Landlock"},
+                           Case{446, EPERM, "cannot confine the process"},
+                           Case{446, E2BIG, "too many confinements"}}) {
+    INFO(each.says);
+    bool filtered = false;
+    // A thread of its own, for a filter is inherited by the keeper but never taken off again.
+    std::thread([&] {
+      filtered = refuse_call(each.call, each.number);
+      if (!filtered) return;
+      Place place;
+      const Error error = place.refused();
+      CHECK(error.message.find(each.says) != std::string::npos);
+      ChildSpec free = place.run.act("probe", line("create", place.outside + "/new"));
+      CHECK(place.run.run(free).out.text == "ok\n");
+    }).join();
+    if (!filtered) return skipped("this process may not filter system calls");
+  }
+}
+
+TEST_CASE("a step does not command its own keeper, which could start what it may not do itself") {
+  Run run(false);
+  const std::string& folder = run.folder.path();
+  const ChildExit& exit = run.run(run.act(
+      "probe", joined({line("status", folder), line("adopt", folder), line("shutdown", folder),
+                       line("daemonize"), line("adopt", folder)})));
+  CHECK(split(exit.out.text) == Lines{"ok", "EACCES", "EACCES", "ok", "EACCES"});
+  CHECK(run.run(run.act("probe", line("status", folder))).success());
+}
+
+TEST_CASE(
+    "a confined step commands no other run's keeper, not even where it may write its record") {
+  if (!supported(2)) return;
+  Place place;
+  Run victim(false);
+  const std::string& folder = victim.folder.path();
+  REQUIRE(wait_for([&] { return keeper_live(victim.folder.fd()).ok(); }));
+  const Lines script = {line("status", folder), line("adopt", folder), line("shutdown", folder),
+                        line("lift-brand"),     line("daemonize"),     line("adopt", folder)};
+  const Lines refused = {"ok", "EACCES", "EACCES", "EPERM", "ok", "EACCES"};
+  CHECK(place.probe(script) == refused);
+  place.confinement.writable.push_back(folder);
+  CHECK(place.probe(script) == refused);
+  // One that is confined by somebody else, and of no step.
+  CHECK(probe_with_abi(Confinement{}, confinement_support().abi,
+                       {line("status", folder), line("shutdown", folder)}) ==
+        Lines{"ok", "EACCES"});
+  CHECK(victim.run(victim.act("probe", line("status", folder))).success());
+  CHECK_FALSE(victim.keeper->superseded());
+  CHECK(victim.run(victim.act("probe", line("status", folder))).success());
+  // Who is not confined does as its user may: nothing is gained by it.
+  ChildSpec free = place.run.act("probe", line("shutdown", folder));
+  CHECK(place.run.run(free).out.text == "ok\n");
+}
+
+TEST_CASE("a host tells nothing to a confined step that listens in the keeper's place") {
+  if (!supported(2)) return;
+  Place place;
+  RunFolder victim;
+  ChildSpec spec = place.run.act("probe", line("listen-unix", victim.path() + "/keeper.sock"));
+  spec.confinement = place.confinement;
+  spec.confinement->writable.push_back(victim.path());
+  auto child = place.run.spawn(spec);
+  Result<std::optional<AdoptedKeeper>> adopted{std::optional<AdoptedKeeper>()};
+  REQUIRE(place.run.until([&] {
+    adopted = adopt_keeper(victim.fd(), 2);
+    return !adopted.ok();
+  }));
+  CHECK(adopted.error().kind == ErrorKind::kDenied);
+  CHECK(adopted.error().message.find("confined step") != std::string::npos);
+  child->cancel();
+  place.run.wait(child);
+}
+
+TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
+  if (!supported(2)) return;
+  Place place;
+  const char* both =
+      "\"$0\" host \"$1\" \"$2\" 1 >/dev/null 2>&1 & "
+      "until [ -S \"$1/keeper.sock\" ]; do sleep 0.02; done; \"$0\" act probe \"$2\" \"$3\"";
+  ChildSpec spec = place.run.act("rest");
+  spec.argv = {"/bin/sh",
+               "-c",
+               both,
+               MOONLET_KEEPER_PROGRAM,
+               place.work,
+               place.run.folder.tag(),
+               joined({line("adopt", place.work)})};
+  spec.confinement = place.confinement;
+  const ChildExit& exit = place.run.run(spec);
+  INFO(exit.error.message << exit.err.text);
+  CHECK(exit.out.text == "ok\n");
+}
+
+TEST_CASE("a confined root has not what reaches beyond its files") {
+  if (!supported()) return;
+  Place place;
+  const std::string self = std::to_string(getpid());
+  const Lines answers = place.probe({line("read", "/proc/" + self + "/environ"),
+                                     line("read", "/proc/" + self + "/maps"),
+                                     line("read", "/proc/self/environ"), line("lift-brand")});
+  CHECK(answers == Lines{"EACCES", "EACCES", "ok", "EPERM"});
+}
+
+TEST_CASE("a confined child dies with its keeper") {
+  if (!supported()) return;
+  Run run(false);
+  ChildSpec spec = run.act("stubborn");
+  spec.confinement = Confinement{};
+  auto child = run.spawn(spec);
+  REQUIRE(run.until([&] { return child->pid() != 0; }));
+  kill(run.guard(), SIGKILL);
+  kill(run.worker(), SIGKILL);
+  CHECK(nobody_left(run.folder));
+}

@@ -1,0 +1,321 @@
+#include "host/telemetry/live/view.h"
+
+#include <cstdint>
+
+#include "host/telemetry/live/text.h"
+#include "host/telemetry/live/width.h"
+#include "tests/catch.h"
+
+using namespace moonlet;
+
+namespace {
+
+constexpr std::int64_t kStart = 1795230720000;
+
+/// A run that is told event by event.
+class Story {
+ public:
+  Story() { tell(EventType::kRunStarted, {}, {{"preset", "review"}, {"runner", "codex"}}); }
+
+  Story& tell(EventType type, const std::string& step, nlohmann::json fields) {
+    model.apply({type, now, "R-007", step, std::move(fields)});
+    return *this;
+  }
+  Story& phase(const std::string& name, int planned = 0) {
+    return tell(EventType::kPhase, {}, {{"name", name}, {"planned", planned}});
+  }
+  Story& start(const std::string& key, const std::string& kind = "agent",
+               const std::string& runner = "codex") {
+    return tell(EventType::kStepStarted, key, {{"kind", kind}, {"runner", runner}});
+  }
+  Story& finish(const std::string& key, const std::string& status = "ok",
+                nlohmann::json more = nlohmann::json::object()) {
+    nlohmann::json fields = {{"kind", "agent"}, {"status", status}, {"duration_ms", 2100}};
+    fields.update(more);
+    return tell(EventType::kStepFinished, key, fields);
+  }
+  Story& end(const std::string& verdict) {
+    return tell(EventType::kRunFinished, {}, {{"verdict", verdict}});
+  }
+  Story& wait(std::int64_t ms) {
+    now += ms;
+    return *this;
+  }
+  std::vector<std::string> seen(int width = 80, int height = 24) const {
+    return texts(render_live(model, {width, height}, now), width);
+  }
+  std::vector<std::string> last(int width = 80) const {
+    return texts(render_final(model, {width, 24}, now), width);
+  }
+
+  LiveModel model;
+  std::int64_t now = kStart;
+
+ private:
+  static std::vector<std::string> texts(const std::vector<LiveLine>& lines, int width) {
+    std::vector<std::string> out;
+    for (const auto& line : lines) {
+      CHECK(line.columns == display_width(line.text));
+      CHECK(line.columns <= width);
+      out.push_back(line.text);
+    }
+    return out;
+  }
+};
+
+nlohmann::json usage(std::int64_t tokens, double usd, const char* is = "reported") {
+  return {{"usage", {{"total_tokens", tokens}, {"cost_usd", usd}, {"cost_is", is}}}};
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the live view shows nothing before a run has begun") {
+  LiveModel model;
+  CHECK(render_live(model, {}, kStart).empty());
+  CHECK(render_final(model, {}, kStart).empty());
+  CHECK_FALSE(model.apply({EventType::kLog, kStart, "R-007", "", {{"text", "hello"}}}));
+}
+
+TEST_CASE("the live view is a tree of phases and steps") {
+  Story story;
+  story.phase("facts", 1).start("exec", "exec", "").wait(40);
+  story.finish("exec", "ok", {{"kind", "exec"}, {"duration_ms", 40}});
+  story.phase("review", 4).start("parallel/bugs/agent").start("parallel#2/style/style");
+  story.start("parallel/tests/agent").wait(12'300);
+  story.finish("parallel/bugs/agent", "ok", usage(12'345, 0.4));
+  story.finish("parallel#2/style/style", "failed", {{"error", "exit code 3"}, {"attempts", 2}});
+  CHECK(story.seen() ==
+        Lines{
+            "review R-007 \u00b7 12s \u00b7 codex",
+            "agents: 1 running, 1 failed, 1 ok \u00b7 12.3k+ tokens, $0.40 and what is unknown",
+            "\u2713 facts 1/1",
+            "  \u2713 exec               40ms",
+            "\u25cf review 2/4, 1 failed",
+            "  \u2713 bugs      codex    2.1s  12.3k tokens, $0.40",
+            "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
+            "  \u25cf tests     codex     12s",
+        });
+  story.wait(1000).finish("parallel/tests/agent", "ok", usage(1'000, 0.0123)).end("degraded");
+  CHECK(story.last() ==
+        Lines{
+            "review R-007 \u00b7 13s \u00b7 degraded \u00b7 codex",
+            "agents: 1 failed, 2 ok \u00b7 13.3k+ tokens, $0.41 and what is unknown",
+            "\u2713 facts 1/1",
+            "\u2717 review 3/4, 1 failed",
+            "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
+        });
+}
+
+TEST_CASE("the live view says who paid") {
+  Story story;
+  story.finish("a", "ok",
+               {{"runner", "codex"}, {"cached", true}, {"usage", {{"total_tokens", 900}}}});
+  story.start("b").finish("b", "ok", usage(50, 0.001, "estimate"));
+  story.start("c").tell(EventType::kLog, "c", {{"text", "waiting for it"}, {"taken_over", true}});
+  story.start("d", "agent", "rules").finish("d", "ok");
+  story.start("e").finish("e");
+  story.start("f").tell(EventType::kWarning, "f", {{"text", "429"}, {"retry_in_ms", 5000}});
+  story.start("g", "gate").finish("g", "parked", {{"kind", "gate"}, {"error", "?"}});
+  const auto lines = story.seen(100);
+  REQUIRE(lines.size() == 9);
+  CHECK(lines[1] ==
+        "agents: 2 running, 4 ok \u00b7 50+ tokens, ~$0.0010 and what is unknown, 900 before");
+  CHECK(lines[2] == "\u2713 a         codex    2.1s  900 tokens, cached");
+  CHECK(lines[3] == "\u2713 b         codex    2.1s  50 tokens, ~$0.0010");
+  CHECK(lines[4] == "\u25cf c         codex      0s  taken over");
+  CHECK(lines[5] == "\u2713 d         rules    2.1s  nothing spent");
+  CHECK(lines[6] == "\u2713 e         codex    2.1s  cost unknown");
+  CHECK(lines[7] == "\u25cf f         codex      0s  asks again in 5s");
+  CHECK(lines[8] == "? g         codex    2.1s  waits for a person");
+  story.wait(6000);
+  CHECK(story.seen()[7] == "\u25cf f         codex      6s");
+}
+
+TEST_CASE("the live view says what an agent is at") {
+  Story story;
+  story.start("a").start("b");
+  story.tell(EventType::kProgress, "a", {{"doing", "shell: make"}, {"tokens", 12'345}});
+  story.tell(EventType::kProgress, "c", {{"doing", "of no step"}, {"tokens", 1}});
+  auto lines = story.seen(100);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1] == "\u25cf a         codex      0s  12.3k tokens so far, shell: make");
+  CHECK(lines[2] == "\u25cf b         codex      0s");
+  story.tell(EventType::kProgress, "a", {{"doing", ""}, {"tokens", 20'000}});
+  CHECK(story.seen(100)[1] == "\u25cf a         codex      0s  20.0k tokens so far");
+  story.finish("a", "ok");
+  CHECK(story.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
+}
+
+TEST_CASE("the live view tells what budgets have left") {
+  Story story;
+  story.tell(
+      EventType::kBudget, {},
+      {{"left", {{"agents", 8}, {"tokens", 152'000}, {"usd", 3.58}}}, {"wall_left_ms", 90'000}});
+  story.start("a").wait(31'000);
+  const auto lines = story.seen();
+  CHECK(lines[0] == "review R-007 \u00b7 31s \u00b7 codex");
+  CHECK(lines[1] == "agents: 1 running \u00b7 left: 8 agents, 152.0k tokens, $3.58, 59s");
+  story.model.runner.clear();
+  CHECK(story.seen(120)[0] ==
+        "review R-007 \u00b7 31s \u00b7 agents: 1 running \u00b7 left: 8 agents, 152.0k "
+        "tokens, "
+        "$3.58, 59s");
+}
+
+TEST_CASE("two hundred agents have a place on 24 lines") {
+  Story story;
+  story.phase("ask", 200);
+  story.tell(EventType::kProgress, {}, {{"name", "parallel"}, {"planned", 200}});
+  for (int i = 1; i <= 188; ++i) {
+    const auto key = "parallel/lens-" + std::to_string(i) + "/agent";
+    story.start(key);
+    if (i <= 180) story.finish(key, i % 60 == 7 ? "failed" : "ok");
+  }
+  const auto lines = story.seen(80, 22);
+  REQUIRE(lines.size() == 22);
+  CHECK(lines[1] == "\u25cf ask 180/200, 3 failed");
+  for (int i = 0; i < 8; ++i) {
+    CHECK(lines[2 + i].find("\u25cf lens-" + std::to_string(181 + i)) == 2);
+  }
+  CHECK(lines[10].find("\u2717 lens-127") == 2);
+  CHECK(lines[12].find("\u2717 lens-7 ") == 2);
+  CHECK(lines[13].find("\u2713 lens-180") == 2);
+  CHECK(lines[21] == "  \u2026 169 ok, 12 waiting");
+
+  SECTION("what is running comes first on few lines, and the rest is counted") {
+    const auto few = story.seen(40, 6);
+    REQUIRE(few.size() == 6);
+    CHECK(few[1] == "agents: 8 running, 3 failed, 177 ok");
+    CHECK(few[5] == "  \u2026 6 running, 3 failed, 177 ok, 12 wai\u2026");
+  }
+  SECTION("every size holds what it shows") {
+    for (int width = 1; width <= 130; width += 3) {
+      for (int height = 1; height <= 60; ++height) {
+        const auto shown = story.seen(width, height);
+        REQUIRE(shown.size() <= static_cast<std::size_t>(height));
+        REQUIRE_FALSE(shown.empty());
+      }
+    }
+  }
+  SECTION("branches that will never begin do not wait for ever") {
+    story.tell(EventType::kProgress, {}, {{"name", "parallel"}, {"ended", true}});
+    CHECK(story.model.waiting(0) == 0);
+  }
+  SECTION("the final form is short") {
+    story.end("degraded");
+    CHECK(story.last().size() == 6);
+  }
+}
+
+TEST_CASE("the live view keeps a bounded part of an endless run") {
+  Story story;
+  for (int i = 0; i < 20'000; ++i) {
+    story.phase("phase " + std::to_string(i / 50));
+    story.start("step " + std::to_string(i), "exec");
+    story.finish("step " + std::to_string(i), i % 2 == 0 ? "ok" : "failed", {{"kind", "exec"}});
+  }
+  CHECK(story.model.phases.size() == 100);
+  std::size_t kept = 0;
+  std::size_t begun = 0;
+  for (const auto& phase : story.model.phases) {
+    kept += phase.steps.size();
+    begun += phase.begun();
+  }
+  CHECK(begun == 20'000);
+  CHECK(kept <= 100 * 128);
+  CHECK(story.model.phases.back().steps.size() <= 128);
+  CHECK(story.seen().size() == 24);
+  CHECK(story.end("failed").last().size() <= 33);
+}
+
+TEST_CASE("the live view passes nothing on that a terminal would obey") {
+  Story story;
+  story.tell(EventType::kRunStarted, {}, {{"preset", "p\x1b[2J\u202e"}, {"runner", "r\r\n"}});
+  story.phase("a\x1b]0;title\x07 b\n").start("x\x9b\x08/\xff\xc2\x9b", "agent", "\x1b[31m");
+  story.finish("x\x9b\x08/\xff\xc2\x9b", "failed", {{"error", "line\nline \x1b[8mhidden"}});
+  for (const auto* lines : {new Lines(story.seen(200)), new Lines(story.end("\x1bq").last(200))}) {
+    for (const auto& line : *lines) {
+      INFO(line);
+      for (const char c : line) CHECK((static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
+      CHECK(line.find("\u202e") == std::string::npos);
+      CHECK(line.find("\xc2\x9b") == std::string::npos);
+    }
+    delete lines;
+  }
+}
+
+TEST_CASE("the live view takes events of any shape") {
+  LiveModel model;
+  const nlohmann::json shapes[] = {nullptr,
+                                   7,
+                                   "text",
+                                   nlohmann::json::array({1, 2}),
+                                   {{"name", 1}, {"planned", "x"}, {"kind", {}}, {"status", 3}},
+                                   {{"planned", 1e300}, {"duration_ms", -1e300}, {"usage", 5}},
+                                   {{"left", {{"usd", "x"}}}, {"wall_left_ms", 1e18}}};
+  for (int type = 0; type <= static_cast<int>(EventType::kError); ++type) {
+    for (const auto& fields : shapes) {
+      model.apply({static_cast<EventType>(type), kStart, "R-007", "key", fields});
+      (void)render_live(model, {80, 24}, kStart);
+      (void)render_final(model, {80, 24}, kStart);
+    }
+  }
+  CHECK(model.agents[0] == 0);
+}
+
+TEST_CASE("the live view counts wide names by their columns") {
+  Story story;
+  story.phase("\u8a55\u4fa1", 2).start("\u65e5\u672c\u8a9e\u306e\u540d\u524d").start("cafe\u0301");
+  for (int width = 10; width <= 80; ++width) story.seen(width);
+  const auto lines = story.seen();
+  CHECK(lines[2] == "  \u25cf \u65e5\u672c\u8a9e\u306e\u540d\u524d  codex      0s");
+  CHECK(lines[3] == "  \u25cf cafe\u0301          codex      0s");
+}
+
+TEST_CASE("a terminal without UTF-8 is shown marks that it knows") {
+  Story story;
+  story.phase("ask").start("a").start("b").finish("b");
+  for (const auto& line : render_live(story.model, {30, 24, false, false}, story.now)) {
+    for (const char c : line.text) CHECK(static_cast<unsigned char>(c) < 0x80);
+  }
+}
+
+TEST_CASE("colours do not count as columns") {
+  Story story;
+  story.phase("ask").start("a").finish("a", "failed", {{"error", "no"}}).start("b");
+  const auto plain = render_live(story.model, {40, 24, false, true}, story.now);
+  const auto coloured = render_live(story.model, {40, 24, true, true}, story.now);
+  REQUIRE(plain.size() == coloured.size());
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    CHECK(plain[i].columns == coloured[i].columns);
+    std::string bare;
+    for (std::size_t at = 0; at < coloured[i].text.size(); ++at) {
+      if (coloured[i].text[at] == '\x1b') {
+        at = coloured[i].text.find('m', at);
+      } else {
+        bare += coloured[i].text[at];
+      }
+    }
+    CHECK(bare == plain[i].text);
+  }
+}
+
+TEST_CASE("durations and counts are short") {
+  CHECK(time_text(-5, false) == "0ms");
+  CHECK(time_text(40, false) == "40ms");
+  CHECK(time_text(40, true) == "0s");
+  CHECK(time_text(3'240, false) == "3.2s");
+  CHECK(time_text(3'240, true) == "3s");
+  CHECK(time_text(65'000, true) == "1m05s");
+  CHECK(time_text(2 * 3'600'000 + 180'000, false) == "2h03m");
+  CHECK(count_text(0) == "0");
+  CHECK(count_text(999) == "999");
+  CHECK(count_text(1'000) == "1.0k");
+  CHECK(count_text(999'999) == "999.9k");
+  CHECK(count_text(1'340'000) == "1.3M");
+  CHECK(money_text(0, false) == "$0.00");
+  CHECK(money_text(0.0123, true) == "~$0.0123");
+  CHECK(money_text(12.345, false) == "$12.35");
+}
