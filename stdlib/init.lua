@@ -17,7 +17,7 @@ end
 --- Modules that load when first used.
 local lazy = {
   checks = true, duration = true, facts = true, findings = true, git = true, merge = true,
-  privacy = true, prompt = true, record = true, route = true, rules = true, runner = true,
+  privacy = true, prompt = true, record = true, rules = true,
 }
 
 return setmetatable(M, {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "host/artifact/run/directory.h"
+#include "host/process/client/control.h"
 #include "host/process/client/sweep.h"
 #include "host/process/client/temporary_folders.h"
-#include "host/process/keeper/control.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
 #include "lua/vm/cancel_request.h"

@@ -54,7 +54,7 @@ int require_module(lua_State* L) {
   if (luaL_loadbufferx(L, module->bytes.data(), module->bytes.size(), file, "b") != LUA_OK) {
     return lua_error(L);
   }
-  push_module_environment(L, std::string_view(file, length).substr(0, 9) == "internal/");
+  push_module_environment(L, std::string_view(file, length).starts_with("engine/"));
   lua_setupvalue(L, -2, 1);
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);

@@ -13,8 +13,8 @@
 #include "host/base/fd.h"
 #include "host/process/child/subreaper.h"
 #include "host/process/child/tree.h"
+#include "host/process/client/control.h"
 #include "host/process/client/sweep.h"
-#include "host/process/keeper/control.h"
 #include "host/process/wire/keeper_log.h"
 
 namespace moonlet {

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "host/base/fd.h"
+#include "host/process/client/control.h"
 #include "host/process/client/launch.h"
 #include "host/process/client/link.h"
-#include "host/process/keeper/control.h"
 #include "host/process/wire/channel.h"
 #include "host/process/wire/protocol.h"
 

@@ -22,8 +22,6 @@
 
 namespace moonlet {
 
-inline constexpr const char* kKeeperSocketName = "keeper.sock";
-
 class ControlServer {
  public:
   struct Handlers {
@@ -72,23 +70,5 @@ class ControlServer {
   uv_poll_t* listening_ = nullptr;
   std::list<Peer*> open_;
 };
-
-/// For the commands: blocking, at most a few seconds each. kInvalid when no keeper listens there.
-Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd);
-Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
-Result<void> keeper_shutdown(int run_dir_fd);
-
-/// A connection to a keeper whose host the caller has become.
-struct AdoptedKeeper {
-  std::unique_ptr<Channel> channel;  ///< may hold frames already
-  HelloFrame hello;
-  AdoptedFrame adopted;
-};
-/// Becomes the host of the keeper in this directory, in place of one with a lower generation.
-/// Nothing when none works there, nor will: one that is ending is waited for, and a sweep, too.
-/// kDenied when a host of this or a higher generation is there, or what answers is a confined step
-/// of another run's, or the caller may not write the run's record; kTimeout when neither is certain
-/// after about ten seconds.
-Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation);
 
 }  // namespace moonlet

@@ -15,6 +15,9 @@
 
 namespace moonlet {
 
+/// The socket in the run's folder where a keeper listens.
+inline constexpr const char* kKeeperSocketName = "keeper.sock";
+
 /// Changed with every change of a field or its meaning.
 inline constexpr std::uint32_t kKeeperProtocol = 5;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and

@@ -1,6 +1,7 @@
 --- One attempt of an agent: its command line, its process, what it printed, what that comes to. Whether
 --- there is another attempt is for retry.lua and agent.lua to say.
-local artifacts = require "moonlet.engine.agent.sidecar"
+local exit_record = require "moonlet.engine.base.exit_record"
+local files = require "moonlet.engine.base.files"
 local follow = require "moonlet.engine.agent.progress"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
@@ -31,9 +32,6 @@ local function rename(...) return host_failure.call(core.run.rename, ...) end
 local function remove(...) return host_failure.call(core.run.remove, ...) end
 local function size_of(...) return host_failure.call(core.run.size, ...) end
 local function run_child(...) return host_failure.call(core.process.run, ...) end
-
---- The name of an attempt in keeper.log.
-function M.id(key, number) return ("%s@%d"):format(key, number) end
 
 --- The file that an attempt prints to; the last attempt has the plain name.
 local function keep_earlier(dir, number)
@@ -104,7 +102,7 @@ local function start(job, attempt, env)
     for name, value in pairs(more) do env[name] = value end
   end
   local exit = run_child {
-    step = step.key, attempt = M.id(step.key, attempt.number), argv = made.argv,
+    step = step.key, attempt = inherited.id(step.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
@@ -121,7 +119,7 @@ local function run_process(job, attempt)
   if attempt.state == "running" or attempt.state == "exited" then
     run.emit("log", { step = step.key, taken_over = true, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    local exit = inherited.take(step.key, M.id(step.key, attempt.number))
+    local exit = inherited.take(step.key, inherited.id(step.key, attempt.number))
     confinement.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
@@ -148,32 +146,20 @@ local function read_events(job, runner, state)
   if not read then error(err, 0) end
 end
 
---- A file that the agent may have left: nil when there is none that can be used. What the system
---- cannot read at the moment is no answer, and no lack of one.
----@param run table
----@param path string
----@param cap integer
----@return string? text, boolean? cut
-function M.read_left(run, path, cap)
-  local text, err, cut = run.read_artifact(path, cap)
-  if not text and err.kind == "failed" then error(host_failure.mark(err), 0) end
-  return text, cut
-end
-
 local function with_note(text)
   return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text)
 end
 
 local function answers_of(job, runner)
   local run, dir = job.run, job.dir
-  local written, written_cut = M.read_left(run, dir .. "/out/output.md", answer_cap)
+  local written, written_cut = files.read_left(run, dir .. "/out/output.md", answer_cap)
   if written then
     local told = core.run.redact(written)
     if told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
     return { file = written_cut and with_note(told) or told, cut = written_cut, limits = job.limits }
   end
   if runner.parse then return { limits = job.limits } end
-  local printed, cut = M.read_left(run, dir .. "/stdout.log", answer_cap)
+  local printed, cut = files.read_left(run, dir .. "/stdout.log", answer_cap)
   return { stdout = cut and with_note(printed) or printed or "", cut = cut or false, limits = job.limits }
 end
 
@@ -191,25 +177,9 @@ local function loss(job, runner, exit)
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
-  if not runner.parse and M.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
+  if not runner.parse and files.read_left(job.run, job.dir .. "/out/output.md", 1) then return nil end
   return { kind = "lost", message = "the agent's answer was lost: " .. why,
     hint = hint .. ": the agent is asked again" }
-end
-
---- To be asked before an attempt is started that is on record, and that no keeper knows of: raises where keeper.log
---- has lost others, whose results the journal has. It may have lost the start of this one, too.
----@param run table
-function M.check_unknown(run)
-  if run.keeper_log_is_whole then return end
-  local story = core.audit.story(run.home.handle, run.id)
-  local gap = story and story.untold[1]
-  if gap then
-    error(host_failure.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),
-      message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is in the journal"):format(
-        core.text.printable(gap.key, 120)),
-      hint = "bring the file back from a copy, or start a new run; to go on might pay for what was started again" }, 0)
-  end
-  run.keeper_log_is_whole = true
 end
 
 --- Why the answer of an attempt that ended under another host is lost; nil where it is not.
@@ -217,7 +187,7 @@ end
 ---@param number integer
 ---@return string? why
 function M.lost(job, number)
-  local err = loss(job, job.runner, inherited.take(job.step.key, M.id(job.step.key, number)))
+  local err = loss(job, job.runner, inherited.take(job.step.key, inherited.id(job.step.key, number)))
   return err and err.message or nil
 end
 
@@ -263,7 +233,7 @@ local function conclude(job, runner, exit)
   -- It was the machine that could not, or the keeper: with a program that is not there it would be another kind.
   if exit.why == "not_started" and exit.error.kind == "failed" then host_failure.mark(result.error) end
   result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n", true)
+  run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit), 2) .. "\n", true)
   return result
 end
 

@@ -1,5 +1,6 @@
 --- ctx:agent: one bounded piece of work for one agent, with an artifact directory of its own. The
 --- agent sees a prompt, never a conversation; what it answers is checked before anyone uses it.
+local files = require "moonlet.engine.base.files"
 local state_of = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -65,7 +66,7 @@ end
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
-    local exit = inherited.take(step.key, attempts.id(step.key, last.a))
+    local exit = inherited.take(step.key, inherited.id(step.key, last.a))
     state = exit.why == "cancelled" and "lost" or "exited"
   end
   if state ~= "lost" then return state end
@@ -78,7 +79,7 @@ end
 --- what it used stays on the bill of its step. One that wrote in place is shown to a person first.
 local function abandon(job, earlier)
   local run, key = job.run, job.step.key
-  local id = attempts.id(key, earlier.a)
+  local id = inherited.id(key, earlier.a)
   local state = inherited.state(key, id)
   if state == "none" then return end
   local started = core.clock.monotonic()
@@ -89,7 +90,7 @@ local function abandon(job, earlier)
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
   local exit = state == "running" and inherited.stop(key, id) or inherited.take(key, id)
   local result = attempts.left(job, exit)
-  local prompt = attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or ""
+  local prompt = files.read_left(run, job.dir .. "/prompt.md", prompt_cap) or ""
   spending.price(job, result)
   local used = spending.used(job, prompt, result)
   local text = ("its input was changed while attempt %d was under way"):format(earlier.a)
@@ -111,7 +112,7 @@ end
 --- what it is about was paid for.
 local function next_attempt(job, last, hash, first)
   first.number, first.tries = last.a + 1, 1
-  local prompt = last.repairs and last.h == hash and attempts.read_left(job.run, job.dir .. "/prompt.md", prompt_cap)
+  local prompt = last.repairs and last.h == hash and files.read_left(job.run, job.dir .. "/prompt.md", prompt_cap)
   if prompt then
     first.repair, first.prompt, first.seen, first.tree = true, prompt, last.seen, last.tree
     first.told = stay.was_told(job.run, job.step.key, last.a)
@@ -125,7 +126,7 @@ local function first_attempt(job, last, hash)
   local first = { number = 1, prompt = core.run.redact(jobs.prompt(job, call.prompt)) }
   if not last then
     -- What its keeper knows was begun: a journal without that is not whole.
-    if run.journal.resumed and inherited.state(step.key, attempts.id(step.key, 1)) ~= "none" then
+    if run.journal.resumed and inherited.state(step.key, inherited.id(step.key, 1)) ~= "none" then
       error(host_failure.mark { kind = "failed",
         message = ("the journal was cut off: keeper.log has a start of '%s', which it does not know"):format(step.key),
         at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
@@ -134,14 +135,14 @@ local function first_attempt(job, last, hash)
     return first
   end
   if last.spent then return next_attempt(job, last, hash, first) end
-  local state = inherited.state(step.key, attempts.id(step.key, last.a))
+  local state = inherited.state(step.key, inherited.id(step.key, last.a))
   if call.in_place then state = settle_in_place(run, step, last, state) end
   local lost = state == "exited" and attempts.lost(job, last.a)
   if lost then state = "lost" end
   local attempt = { number = last.a, repair = last.repair, state = state, seen = last.seen, tree = last.tree }
   attempt.told = state == "lost" and call.in_place or stay.was_told(run, step.key, last.a)
   -- A repair round was asked with a prompt that its predecessor's answer is part of.
-  attempt.prompt = last.repair and attempts.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
+  attempt.prompt = last.repair and files.read_left(run, job.dir .. "/prompt.md", prompt_cap) or first.prompt
   if state == "lost" then
     run.emit("warning", { step = step.key, text = lost and ("attempt %d, once more: %s"):format(last.a, lost)
       or ("attempt %d was %s: once more"):format(last.a, run.sealed and run.sealed.ended and "ended with the run"
@@ -150,7 +151,7 @@ local function first_attempt(job, last, hash)
     -- What was found in place is on record; what came to it since is nobody's of these.
     if call.in_place then attempt.seen = nil end
   elseif state == "none" then
-    attempts.check_unknown(run)
+    inherited.check_unknown(run)
     attempt.state = nil
     if not last.repair then attempt.seen = nil end
   end
@@ -279,7 +280,7 @@ local function is_taken_up(job)
   if last.spent then return last.repairs or false end
   if job.ended then return job.ended ~= "cancelled" end
   -- This host did not hear of its end, or did not wait for it.
-  local state = inherited.state(key, attempts.id(key, last.a), true)
+  local state = inherited.state(key, inherited.id(key, last.a), true)
   return state == "exited" or state == "running"
 end
 
@@ -296,7 +297,7 @@ end
 --- An attempt of an agent that was under way where rules are asked by now.
 local function give_up_earlier(run, key, dir)
   local last = run.journal and run.journal.begins[key]
-  local id = last and not last.spent and attempts.id(key, last.a)
+  local id = last and not last.spent and inherited.id(key, last.a)
   local state = id and inherited.state(key, id) or "none"
   if state == "none" then return end
   if state == "running" then inherited.stop(key, id) end
@@ -423,7 +424,7 @@ end
 local function with_agreed_prompt(run, key, dir, call)
   if not run.prepared then return call end
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
-    return attempts.read_left(run, dir .. "/prompt.md", prompt_cap) or core.json.null
+    return files.read_left(run, dir .. "/prompt.md", prompt_cap) or core.json.null
   end)
   if agreed == core.json.null then return call end
   return setmetatable({ prompt = agreed }, { __index = call })

@@ -2,6 +2,7 @@
 --- call that is the same for all of its attempts.
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
+local readers = require "moonlet.engine.runner.reader"
 local command = require "moonlet.engine.runner.command"
 local grants = require "moonlet.engine.context.grants"
 local shared = require "moonlet.engine.runner.shared"
@@ -41,7 +42,7 @@ local default_idle_ms = 10 * 60 * 1000
 
 --- Any program as a runner. Its events, if it prints any, are read as another runner's.
 local function command_runner(events)
-  local reader = events and runners.events(events)
+  local reader = events and readers.events(events)
   local runner = { name = "command", title = "the agent" }
   function runner.command(call)
     local made = command.command { argv = call.argv, prompt = call.prompt, prompt_file = call.prompt_file,

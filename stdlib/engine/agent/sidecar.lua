@@ -25,21 +25,6 @@ local function or_null(value)
   return value
 end
 
---- exit.json: how the process ended, and what was cut.
-function M.exit_record(exit)
-  return {
-    version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
-    signal = exit.signal ~= 0 and exit.signal or null,
-    duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,
-    drained = exit.drained, stragglers = exit.stragglers,
-    stdout = { total = exit.stdout_total, kept = exit.stdout_kept, cut = exit.stdout_cut,
-      write_error = or_null(exit.stdout_write_error) },
-    stderr = { total = exit.stderr_total, kept = exit.stderr_kept, cut = exit.stderr_cut,
-      write_error = or_null(exit.stderr_write_error) },
-    error = or_null(exit.error and exit.error.message),
-  }
-end
-
 --- The usage as model.json has it, and the line that says so where there is none.
 local function usage_record(total)
   local known = false

@@ -47,4 +47,16 @@ function M.make_root(path) return M.must(core.file.make_root(path)) end
 --- As one step, and durably.
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 
+--- A file that the agent may have left: nil when there is none that can be used. What the system
+--- cannot read at the moment is no answer, and no lack of one.
+---@param run table
+---@param path string
+---@param cap integer
+---@return string? text, boolean? cut
+function M.read_left(run, path, cap)
+  local text, err, cut = run.read_artifact(path, cap)
+  if not text and err.kind == "failed" then error(host_failure.mark(err), 0) end
+  return text, cut
+end
+
 return M

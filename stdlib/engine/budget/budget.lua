@@ -1,6 +1,7 @@
 --- Budgets of a run and of the scopes in it: agents, processes, tokens, USD. What a start may need is
 --- reserved before it, in every budget around it, and settled by what was used. Wall-clock budgets are
 --- the scheduler's.
+local past_spend = require "moonlet.engine.journal.past_spend"
 local record = require "moonlet.record"
 
 local M = {}
@@ -11,8 +12,7 @@ M.fields = { wall = "duration", agents = "integer", processes = "integer", token
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
---- What one attempt, and all attempts of one call, count at most: whatever is asked for or reported, no sum wraps.
-M.most = 1 << 40
+M.most = past_spend.most
 
 --- A sum of amounts. Those of prices are kept to a millionth of a millionth of a dollar: three times 0.1 is 0.3.
 ---@param one number

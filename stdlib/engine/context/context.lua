@@ -1,6 +1,8 @@
 --- What the host keeps about each ctx. Scripts hold the ctx, which is an empty table to them; the
 --- state behind it is only reachable from here.
+local budget = require "moonlet.engine.budget.budget"
 local identity = require "moonlet.engine.journal.input_hash"
+local journal = require "moonlet.engine.journal.journal"
 
 local M = {}
 
@@ -49,9 +51,7 @@ M.getters = {
   task_id = function(state) return state.run.task_id end,
   run_id = function(state) return state.run.id end,
   budget = function(state)
-    return require("moonlet.engine.journal.journal").reading(state.run, M.key(state, "budget"), function()
-      return require("moonlet.engine.budget.budget").view(state.budget)
-    end)
+    return journal.reading(state.run, M.key(state, "budget"), function() return budget.view(state.budget) end)
   end,
   inputs = function(state) return state.run.input_list() end,
 }
@@ -151,9 +151,9 @@ function M.key(state, name, at_once)
   local own = M.part(state.run, name)
   if count > 1 then own = ("%s#%d"):format(own, count) end
   local key = place.path == "" and own or place.path .. "/" .. own
-  local journal = state.run.journal
-  if not journal or not next(journal.stand_ins.clear) then return key end
-  return identity.key(journal, key)
+  local recorded = state.run.journal
+  if not recorded or not next(recorded.stand_ins.clear) then return key end
+  return identity.key(recorded, key)
 end
 
 return M

@@ -1,7 +1,6 @@
 --- Commands that cannot be taken back are started once for each approval. They are on record before they
 --- start, they outlive their host, and a host that goes on takes up what they came to. Where that is not
 --- known, a person says whether they are done again.
-local attempts = require "moonlet.engine.agent.attempt"
 local gate = require "moonlet.engine.effects.gate"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
@@ -17,14 +16,14 @@ local doubt = "it may or may not have happened"
 local function taken(run, key, number, state)
   run.emit("log", { step = key, taken_over = true, text = state == "running"
     and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-  return inherited.take(key, attempts.id(key, number))
+  return inherited.take(key, inherited.id(key, number))
 end
 
 local function take_or_start(run, key, last, hash, call)
   local number = 1
   if last then
     number = last.a
-    local state = inherited.state(key, attempts.id(key, number))
+    local state = inherited.state(key, inherited.id(key, number))
     local told = last.spent or run.journal.ended[key]
     if (state == "running" or state == "exited") and not told then
       local exit = taken(run, key, number, state)
@@ -35,11 +34,11 @@ local function take_or_start(run, key, last, hash, call)
       gate.done_before(run, key, number, call.argv, state == "lost" and "was ended with its host: " .. doubt
         or "came to its end")
     end
-    if state == "none" and not last.spent then attempts.check_unknown(run) end
+    if state == "none" and not last.spent then inherited.check_unknown(run) end
     if state ~= "none" or last.spent then number = number + 1 end
   end
   journal.begin(run, key, number, hash, { once = true })
-  call.attempt, call.outlives = attempts.id(key, number), true
+  call.attempt, call.outlives = inherited.id(key, number), true
   return run_child(call)
 end
 
@@ -62,7 +61,7 @@ end
 ---@param argv string[]   what the step is now
 ---@param asks boolean    that cannot be taken back either
 function M.settle(run, key, earlier, argv, asks)
-  local id = attempts.id(key, earlier.a)
+  local id = inherited.id(key, earlier.a)
   local state = inherited.state(key, id)
   if state == "none" then return end
   if state == "running" then inherited.take(key, id) end

@@ -1,5 +1,6 @@
 --- ctx:exec: runs a program and gives back what came of it. A program that ran and failed is data;
 --- one that cannot run raises.
+local files = require "moonlet.engine.base.files"
 local state_of = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -9,7 +10,6 @@ local gate = require "moonlet.engine.effects.gate"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
 local once = require "moonlet.engine.effects.at_most_once"
-local attempts = require "moonlet.engine.agent.attempt"
 
 local M = {}
 
@@ -114,8 +114,8 @@ local function run_once(run, key, last, hash, call, clean)
   if not clean then call.stdout_file, call.stderr_file, call.redact = out, err, true end
   local exit = once.run(run, key, last, hash, call)
   if not clean then
-    exit.stdout = attempts.read_left(run, out, call.cap + 4096) or ""
-    exit.stderr = attempts.read_left(run, err, call.cap + 4096) or ""
+    exit.stdout = files.read_left(run, out, call.cap + 4096) or ""
+    exit.stderr = files.read_left(run, err, call.cap + 4096) or ""
   elseif not has_text(exit) then
     run.emit("warning", { step = key, text = "what it printed is lost: its host was ended before it could be kept" })
     exit.stdout_cut = true

@@ -8,7 +8,7 @@ local grants = require "moonlet.engine.context.grants"
 local gate = require "moonlet.engine.effects.gate"
 local once = require "moonlet.engine.effects.at_most_once"
 local command = require "moonlet.engine.runner.command"
-local artifacts = require "moonlet.engine.agent.sidecar"
+local exit_record = require "moonlet.engine.base.exit_record"
 
 ---@class moonlet.Validation
 ---@field kind string
@@ -103,7 +103,7 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
     wall = limit, durable = true, own_group = true, redact = true,
   }
-  run.write_artifact(dir .. "/exit.json", core.json.encode(artifacts.exit_record(exit), 2) .. "\n")
+  run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit), 2) .. "\n")
   local result = {
     kind = kind, command = type(text) == "string" and text or table.concat(argv, " "), argv = argv,
     dir = run.absolute(dir),

@@ -23,4 +23,23 @@ function M.take(key, id) return host_failure.call(core.process.take, key, id) en
 ---@return table exit
 function M.stop(key, id) return host_failure.call(core.process.stop, key, id) end
 
+--- The name of an attempt in keeper.log.
+function M.id(key, number) return ("%s@%d"):format(key, number) end
+
+--- To be asked before an attempt is started that is on record, and that no keeper knows of: raises where keeper.log
+--- has lost others, whose results the journal has. It may have lost the start of this one, too.
+---@param run table
+function M.check_unknown(run)
+  if run.keeper_log_is_whole then return end
+  local story = core.audit.story(run.home.handle, run.id)
+  local gap = story and story.untold[1]
+  if gap then
+    error(host_failure.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),
+      message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is in the journal"):format(
+        core.text.printable(gap.key, 120)),
+      hint = "bring the file back from a copy, or start a new run; to go on might pay for what was started again" }, 0)
+  end
+  run.keeper_log_is_whole = true
+end
+
 return M

@@ -30,7 +30,6 @@ local identity = require "moonlet.engine.journal.input_hash"
 local journal_record = require "moonlet.engine.journal.records"
 local unkept = require "moonlet.engine.journal.redactions"
 local values = require "moonlet.engine.journal.values"
-local verdict = require "moonlet.engine.run.verdict"
 local task = core.task
 
 local M = {}
@@ -340,7 +339,7 @@ local function replayed(run, key, hash, private)
   end
   local all = item.whole and whole(journal, item, private)
   task.wait_turn(item.order)
-  if type(item.notes) == "table" then verdict.tell(run, key, item.notes) end
+  if type(item.notes) == "table" then run.note_recorded(key, item.notes) end
   if item.s == "failed" then error(raised(item), 0) end
   local value = all
   local stored = journal_record.stored(item, "v")
@@ -414,7 +413,7 @@ function M.step(run, key, input, options, live)
   if not run.cancels then endings.touch(journal.endings, key) end
   local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
-  if options.notes then verdict.begin(run, key) end
+  if options.notes then run.note_begin(key) end
   -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again

@@ -1,9 +1,11 @@
 --- What hosts before this one have spent on the run, by the records of its journal: every attempt that was begun,
 --- also those that failed, were cancelled or lie within a step that is only told again, and every program. It is
 --- known before the run is driven on, so that no budget forgets it; a script sees it grow as the story is told.
-local budget = require "moonlet.engine.budget.budget"
 
 local M = {}
+
+--- No sum of an attempt, or of all attempts of a call, goes beyond this: numbers never wrap.
+M.most = 1 << 40
 
 ---@class moonlet.Charge
 ---@field number integer?
@@ -45,7 +47,7 @@ local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
     local amount = type(given) == "table" and given[kind]
-    if math.type(amount) and amount >= 0 and amount < math.huge then amounts[kind] = math.min(amount, budget.most) end
+    if math.type(amount) and amount >= 0 and amount < math.huge then amounts[kind] = math.min(amount, M.most) end
   end
   return amounts
 end

@@ -1,5 +1,5 @@
---- The records of a journal as they stand in the file: what each kind of them must hold (engine/journal/journal.lua says what
---- they mean).
+--- The records of a journal as they stand in the file, and what each kind of them must hold. engine/journal/journal.lua
+--- says what they mean.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}

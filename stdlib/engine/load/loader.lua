@@ -203,7 +203,7 @@ end
 
 --- `m` as one script sees it: the standard library, and the files of its own folder.
 local function script_m(source)
-  local base = freeze.view(require "moonlet")
+  local base = freeze.view(require "moonlet.engine.load.library")
   local function asset(file)
     local text, err = source.read(tostring(file))
     if not text then

@@ -58,17 +58,6 @@ function M.get(name, config)
     record.suggest(name, M.names(config))), 0)
 end
 
---- What reads the events that a program of the runner `command` prints.
----@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
----@return table  with begin, parse and finish
-function M.events(name)
-  if not builtin[name] then
-    error(record.invalid(("there are no events '%s'"):format(core.text.printable(name, 60)),
-      record.suggest(name, { "codex", "claude", "gemini", "opencode", "moonlet" })), 0)
-  end
-  return load_builtin(name)
-end
-
 --- Reads a --runner value (or ctx:agent's runner). What "route" leads to is for routing.lua to say.
 ---@param text string
 ---@param config table?

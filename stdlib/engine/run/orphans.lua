@@ -1,5 +1,4 @@
 --- What is under way in steps that the script has not come to, or has left behind it.
-local attempts = require "moonlet.engine.agent.attempt"
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
@@ -60,7 +59,7 @@ end
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
     local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.a
-    local state = is_open and inherited.state(key, attempts.id(key, last.a)) or "none"
+    local state = is_open and inherited.state(key, inherited.id(key, last.a)) or "none"
     if state ~= "none" then
       local ok, err = pcall(tell_left, run, key, last, state)
       if not ok then
@@ -90,7 +89,7 @@ local function settle(run, ok, err)
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
   local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
-    local id, step = attempts.id(key, last.a), run.step_keys[key]
+    local id, step = inherited.id(key, last.a), run.step_keys[key]
     local state = not last.spent and (not step or host_failure.is(step.error)) and inherited.state(key, id)
     if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
       run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
@@ -135,7 +134,7 @@ function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do
     for _, key in ipairs(run.journal.cleanups[around] or {}) do
       local last = run.journal.begins[key]
-      local id = not last.spent and attempts.id(key, last.a)
+      local id = not last.spent and inherited.id(key, last.a)
       if id and inherited.state(key, id) == "running" then
         run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
         inherited.take(key, id)

@@ -68,17 +68,30 @@ local function note(run, name, item, key)
   end
 end
 
---- The function of a step begins: what counts within it is noted from now on.
----@param run table
----@param key string
-function M.begin(run, key)
-  run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
+local function note_recorded(run, key, notes)
+  for _, name in ipairs { "validation", "degraded" } do
+    for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
+      note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
+    end
+  end
+  if notes.findings == true then
+    local text = run.read_artifact(run.sidecar .. "/findings.md", findings_cap)
+    if text then run.note_findings(key, text) end
+  end
 end
 
 --- Adds to a run what is noted for its verdict.
 ---@param run table
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
+
+  --- The function of the step `key` begins: everything within it that counts for the verdict is noted from now on.
+  function run.note_begin(key)
+    run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
+  end
+
+  --- Counts the notes of a step again that is replayed from the journal.
+  function run.note_recorded(key, notes) note_recorded(run, key, notes) end
 
   --- A step of the run.
   function run.note_step(step) note(run, "steps", step, step.key) end
@@ -123,22 +136,6 @@ function M.within(run, key)
   local findings = run.findings_at and (run.findings_at .. "/"):sub(1, #key + 1) == key .. "/" or nil
   if #validation == 0 and #degraded == 0 and not findings then return nil, again end
   return { validation = validation, degraded = degraded, findings = findings }, again
-end
-
---- Counts again what is on record of a step that is told from the journal.
----@param run table
----@param key string
----@param notes table
-function M.tell(run, key, notes)
-  for _, name in ipairs { "validation", "degraded" } do
-    for _, item in ipairs(type(notes[name]) == "table" and notes[name] or {}) do
-      note(run, name, item, type(item) == "table" and type(item.at) == "string" and item.at or key)
-    end
-  end
-  if notes.findings == true then
-    local text = run.read_artifact(run.sidecar .. "/findings.md", findings_cap)
-    if text then run.note_findings(key, text) end
-  end
 end
 
 return M

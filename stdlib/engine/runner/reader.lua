@@ -5,23 +5,40 @@
 ---   local state = reader.begin()
 ---   for line in text:gmatch("[^\n]+") do reader.parse(state, line) end
 ---   local result = reader.finish(state, { why = "exited", code = 0 }, { now = 0 })
+local record = require "moonlet.record"
+
 local M = {}
 
+local names = { "codex", "claude", "gemini", "opencode", "moonlet" }
+local known = {}
+for _, name in ipairs(names) do known[name] = true end
+
+--- The runner that reads the events of a format; raises `invalid` with the near name for an unknown one.
+---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
+---@return table  with begin, parse and finish
+function M.events(name)
+  if not known[name] then
+    error(record.invalid(("there are no events '%s'"):format(core.text.printable(name, 60)),
+      record.suggest(name, names)), 0)
+  end
+  return require("moonlet.engine.runner." .. name)
+end
+
 local function reader_of(name)
-  local runner = require("moonlet.engine.runner." .. name)
+  local runner = M.events(name)
   return {
     begin = runner.begin, parse = runner.parse, finish = runner.finish, normalise = runner.normalise,
   }
 end
 
-for _, name in ipairs { "codex", "claude", "gemini", "opencode", "moonlet" } do M[name] = reader_of(name) end
+for _, name in ipairs(names) do M[name] = reader_of(name) end
 
 --- What takes a stream piece by piece: reader:feed(bytes) and reader:close() give events; reader.state
 --- goes to finish.
 ---@param name string
 ---@return moonlet.RunnerReader
 function M.reader(name)
-  return require("moonlet.engine.runner.stream").reader(require("moonlet.engine.load.runners").events(name))
+  return require("moonlet.engine.runner.stream").reader(M.events(name))
 end
 
 --- Reads a whole stream at once, line endings of any kind, the last line with or without one.
@@ -32,7 +49,7 @@ end
 ---@return moonlet.RunnerResult, moonlet.RunnerEvent[]
 function M.read(name, bytes, exit, answers)
   local reader = M.reader(name)
-  local runner = require("moonlet.engine.load.runners").events(name)
+  local runner = M.events(name)
   local events = {}
   for at = 1, #bytes, 65536 do
     for _, event in ipairs(reader:feed(bytes:sub(at, at + 65535))) do events[#events + 1] = event end

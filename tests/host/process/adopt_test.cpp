@@ -9,8 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "host/process/client/control.h"
 #include "host/process/client/sweep.h"
-#include "host/process/keeper/control.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
 

@@ -23,7 +23,7 @@
 #include <sstream>
 #include <vector>
 
-#include "host/process/keeper/control.h"
+#include "host/process/client/control.h"
 
 namespace moonlet::test {
 

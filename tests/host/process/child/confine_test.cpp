@@ -21,7 +21,7 @@
 #include <thread>
 
 #include "host/process/child/spawn.h"
-#include "host/process/keeper/control.h"
+#include "host/process/client/control.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
 

@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "host/process/keeper/control.h"
+#include "host/process/client/control.h"
 #include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"

@@ -1,0 +1,15 @@
+--- The table that scripts get for `require "moonlet"`: the public library, and the two parts of it that the engine
+--- provides, m.route and m.runner.
+local public = require "moonlet"
+
+local provided = { route = "moonlet.engine.load.route", runner = "moonlet.engine.runner.reader" }
+
+return setmetatable({}, {
+  __index = function(library, name)
+    local module = provided[name]
+    local value
+    if module then value = require(module) else value = public[name] end
+    rawset(library, name, value)
+    return value
+  end,
+})
