@@ -26,8 +26,13 @@ local function or_null(value)
 end
 
 --- exit.json: how the process ended, and what was cut.
-function M.exit_record(exit)
+---@param exit table
+---@param result moonlet.RunnerResult?  of an agent
+---@return table
+function M.exit_record(exit, result)
   return {
+    answer = result and { total = result.cut or #result.text, kept = #result.text, cut = result.cut ~= false
+      and result.cut ~= nil } or nil,
     version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
     signal = exit.signal ~= 0 and exit.signal or null,
     duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,
@@ -39,6 +44,11 @@ function M.exit_record(exit)
     error = or_null(exit.error and exit.error.message),
   }
 end
+
+--- What is on record of the last attempt of a step.
+---@param attempts table[]?
+---@return table
+function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
 
 --- The usage as model.json has it, and the line that says so where there is none.
 local function usage_record(total)
@@ -62,9 +72,9 @@ local function model_record(job, result)
     sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
     status = result.status, class = or_null(result.class),
-    error = or_null(result.error and result.error.message),
+    error = or_null(result.error and result.error.message), cut = result.cut and true or false,
     attempts = core.json.array(result.attempts or {}),
-    files_changed = core.json.array(result.files_changed or {}),
+    files_changed = core.json.array(result.files_changed or {}), held_back = M.last_of(result.attempts).held_back,
     denied = core.json.array(result.denied or {}), warnings = core.json.array(result.warnings or {}),
     usage = spent, usage_note = or_null(note),
   }
