@@ -7,6 +7,7 @@ local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
 local cassette = require "moonlet.engine.runner.cassette"
 local confinement = require "moonlet.engine.agent.sandbox"
+local cuts = require "moonlet.engine.agent.cuts"
 local stream = require "moonlet.engine.runner.stream"
 local truth = require "moonlet.engine.runner.outcome"
 local turn = require "moonlet.engine.base.cooperative"
@@ -16,7 +17,6 @@ local usage = require "moonlet.engine.runner.usage"
 local M = {}
 
 local answer_cap = 8 << 20
-local encoded_cap = 12 << 20 -- of an answer as JSON: bytes that are no text take six times their size there
 local log_cap = 64 << 20
 local read_grace_ms = 2000   -- for reading events once the agent's own time is over
 local stderr_cap = 64 << 10
@@ -155,21 +155,26 @@ local function read_events(job, runner, state, exit)
   return all
 end
 
-local function with_note(text)
-  return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text)
+--- An answer in a file, and the size of the whole where it is not kept whole.
+local function read_answer(run, path, bytes)
+  local text, cut = files.read_left(run, path, answer_cap)
+  if not cut then return text, false end
+  bytes = math.max(bytes, size_of(path) or 0)
+  return cuts.ends(run, path, answer_cap, bytes), bytes
 end
 
-local function answers_of(job, runner)
+local function answers_of(job, runner, exit)
   local run, dir = job.run, job.dir
-  local written, written_cut = files.read_left(run, dir .. "/out/output.md", answer_cap)
+  local written, cut = read_answer(run, dir .. "/out/output.md", 0)
   if written then
     local told = core.run.redact(written)
-    if told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
-    return { file = written_cut and with_note(told) or told, cut = written_cut, limits = job.limits }
+    if cut or told ~= written then run.write_artifact(dir .. "/out/output.md", told) end
+    return { file = told, cut = cut, limits = job.limits }
   end
   if runner.parse then return { limits = job.limits } end
-  local printed, cut = files.read_left(run, dir .. "/stdout.log", answer_cap)
-  return { stdout = cut and with_note(printed) or printed or "", cut = cut or false, limits = job.limits }
+  local printed
+  printed, cut = read_answer(run, dir .. "/stdout.log", exit.stdout_total or 0)
+  return { stdout = printed or "", cut = cut, limits = job.limits }
 end
 
 --- What the disk did not take of what the agent printed, or has lost since, where that is its answer; nil when all is
@@ -218,25 +223,14 @@ function M.redacted(value)
   return value
 end
 
---- Cuts an answer that is hardly text so that it can be kept.
-local function bound(result)
-  local text, size = result.text, core.text.json_size(result.text)
-  if size <= encoded_cap then return end
-  while size > encoded_cap do
-    text = text:sub(1, math.min(#text * encoded_cap // size, #text * 7 // 8))
-    size = core.text.json_size(text)
-  end
-  result.text, result.cut = with_note(text), true
-end
-
 --- Reads what the attempt left, by the runner's own rules.
 local function conclude(job, runner, exit)
   local run, dir = job.run, job.dir
   exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
   local state = runner.begin and runner.begin()
   local all = exit.why == "not_started" or read_events(job, runner, state, exit)
-  local result = M.redacted(runner.finish(state, exit, answers_of(job, runner)))
-  bound(result)
+  local result = M.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
+  cuts.check(job, result)
   if not all and (result.status == "ok" or exit.why == "exited") then
     result.status, result.class = "failed", "timeout"
     result.error = truth.error("timeout", ("%s printed more events than could be read in its time"):format(
@@ -251,7 +245,7 @@ local function conclude(job, runner, exit)
   -- It was the machine that could not, or the keeper: with a program that is not there it would be another kind.
   if exit.why == "not_started" and exit.error.kind == "failed" then host_failure.mark(result.error) end
   result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit), 2) .. "\n", true)
+  run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit, result), 2) .. "\n", true)
   return result
 end
 
@@ -276,7 +270,10 @@ local function play(job, attempt)
   local recorded = job.recorded_runner(call)
   job.runner.normalise = recorded.normalise
   local result = conclude(job, recorded, exit)
-  if refused then result.status, result.class, result.error, result.text = "failed", refused.class, refused, "" end
+  -- Who refused it has charged nothing.
+  if refused then
+    result.status, result.class, result.error, result.text, result.usage = "failed", refused.class, refused, "", nil
+  end
   return result
 end
 

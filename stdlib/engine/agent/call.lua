@@ -34,6 +34,7 @@ local M = {}
 ---@field reason string?      why it is asked although a rule refuses it; else the run's
 ---@field turns integer?      how often its model may answer, where its program or its events can tell
 ---@field asks boolean?       it may put questions to a person (engine/agent/questions.lua)
+---@field cut "fail"|"allow"|nil  what becomes of an answer that is too long to keep whole; "fail" is the default
 
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
@@ -41,7 +42,7 @@ local fields = {
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
-  asks = "boolean",
+  asks = "boolean", cut = "string",
 }
 local prompt_cap = 64 << 20
 
@@ -207,7 +208,7 @@ local function entry_of(attempt, result, started)
   return { number = attempt.number, status = result.status, why = result.exit.why, exit_code = result.exit.code,
     class = result.class, duration_ms = core.clock.monotonic() - started, usage = result.usage,
     used = result.used, error = result.error and result.error.message or core.json.null,
-    model = result.model and core.text.printable(result.model, 200),
+    model = result.model and core.text.printable(result.model, 200), cut = result.cut or nil,
     warnings = result.warnings and result.warnings[1] and core.json.array(result.warnings) or nil,
     taken_over = attempt.state ~= nil or nil }
 end
@@ -246,11 +247,27 @@ local function retry_of(job, attempt, result, wait_ms)
   return { number = attempt.number + 1, repair = attempt.repair, prompt = attempt.prompt }
 end
 
+--- Whether an attempt had failed by itself in a run that failed, before anybody heard of it: a host that tries again
+--- what had failed tries this again too.
+local function failed_unheard(job, attempt)
+  return attempt.state == "exited" and job.run.journal.retry and not job.touched
+end
+
+local function tell_unheard(job, attempt, result)
+  local text = ("attempt %d had failed before the run was resumed (%s): once more"):format(attempt.number,
+    result.error.message)
+  job.run.emit("warning", { step = job.step.key, text = text })
+end
+
 --- What follows an attempt: another one, or none, and how many there were like it. A repair round finds what the
 --- attempt left that it is about; a retry begins anew.
 local function after(job, attempt, result, entry, tries)
   stay.watch(job, entry)
-  if result.status ~= "ok" then
+  if result.status ~= "ok" and failed_unheard(job, attempt) then
+    tell_unheard(job, attempt, result)
+    if not attempt.repair then stay.leave(job, entry) end
+    return { number = attempt.number + 1, repair = attempt.repair, prompt = attempt.prompt }, 1
+  elseif result.status ~= "ok" then
     local wait_ms = wait_of(job, result, tries)
     if not (wait_ms and attempt.repair) then stay.leave(job, entry, result.parks and attempt.repair) end
     return wait_ms and retry_of(job, attempt, result, wait_ms), tries + 1
@@ -263,6 +280,10 @@ local function after(job, attempt, result, entry, tries)
   local following = repair_of(job, attempt, result, problems, entry)
   if job.touched then following = nil end
   if not following then stay.leave(job, entry) end
+  if not following and failed_unheard(job, attempt) then
+    tell_unheard(job, attempt, result)
+    following = { number = attempt.number + 1, prompt = core.run.redact(jobs.prompt(job, job.call.prompt)) }
+  end
   return following, 1
 end
 
@@ -471,6 +492,10 @@ function M.agent(ctx, call)
   record.check(call, fields, "ctx:agent")
   if call.asks then return asking.agent(ctx, call, M.agent) end
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
+  if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
+    error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
+      "write fail or allow"), 0)
+  end
   answer.check_schema(call.returns)
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end

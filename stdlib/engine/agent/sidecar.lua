@@ -25,6 +25,11 @@ local function or_null(value)
   return value
 end
 
+--- What is on record of the last attempt of a step.
+---@param attempts table[]?
+---@return table
+function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
+
 --- The usage as model.json has it, and the line that says so where there is none.
 local function usage_record(total)
   local known = false
@@ -47,9 +52,9 @@ local function model_record(job, result)
     sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
     status = result.status, class = or_null(result.class),
-    error = or_null(result.error and result.error.message),
+    error = or_null(result.error and result.error.message), cut = result.cut and true or false,
     attempts = core.json.array(result.attempts or {}),
-    files_changed = core.json.array(result.files_changed or {}),
+    files_changed = core.json.array(result.files_changed or {}), held_back = M.last_of(result.attempts).held_back,
     denied = core.json.array(result.denied or {}), warnings = core.json.array(result.warnings or {}),
     usage = spent, usage_note = or_null(note),
   }

@@ -7,6 +7,7 @@ local journal_record = require "moonlet.engine.journal.records"
 local leftovers = require "moonlet.engine.workspace.kept_worktrees"
 local look = require "moonlet.engine.workspace.baseline"
 local scope = require "moonlet.engine.context.scope"
+local startup = require "moonlet.engine.workspace.startup"
 local workspace = require "moonlet.engine.workspace.workspace"
 local worktree = require "moonlet.engine.workspace.worktree"
 local writer = require "moonlet.engine.workspace.write_lock"
@@ -39,13 +40,21 @@ function M.enter(job, attempt)
   end
 end
 
---- An attempt that ended well under a host before this one, and whose worktree is gone: its answer tells of changes
---- that nobody has.
+--- An answer tells of changes that nobody has: the attempt ended well under a host before this one, and its worktree is
+--- gone, or the agent has destroyed what it worked in.
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
 ---@param result moonlet.RunnerResult
 function M.check_there(job, attempt, result)
-  if not (job.place.anew and attempt.state and result.status == "ok") then return end
+  if result.status ~= "ok" then return end
+  local ruin = job.place.ruin()
+  if ruin then
+    result.status, result.class = "failed", "failed"
+    result.error = { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; resume asks it again",
+      message = ("the agent's worktree %s, so nothing of it is merged"):format(ruin) }
+    return
+  end
+  if not (job.place.anew and attempt.state) then return end
   result.status, result.class = "failed", "gone"
   result.error = { kind = "failed", class = "gone", retryable = true,
     message = ("attempt %d ended well, but the worktree with what it changed is gone"):format(attempt.number) }
@@ -180,6 +189,27 @@ function M.changed(job, list, more)
   return paths
 end
 
+--- What a person should know of an agent that was to write.
+local function idle_writer(job, result)
+  if job.sandbox ~= "workspace-write" or job.cassette or result.status ~= "ok" or #result.files_changed > 0 then
+    return nil
+  end
+  local text = "the agent was to write, and changed no file"
+  job.run.emit("warning", { step = job.step.key, text = text })
+  return text
+end
+
+--- Where an agent writes the user's own files nothing is held back: what starts programs there is told.
+local function tell_startup(job, tree, paths, warnings)
+  local found = not tree and startup.of(paths, job.call.writes) or {}
+  if #found == 0 then return false end
+  local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")
+    :format(leftovers.shown(found))
+  job.run.emit("warning", { step = job.step.key, text = text })
+  warnings[#warnings + 1] = text
+  return true
+end
+
 --- Takes what was done in the place, if it is to be taken, and tells what all attempts have changed.
 ---@param job moonlet.Job
 ---@param result moonlet.RunnerResult
@@ -187,25 +217,28 @@ end
 ---@return moonlet.RunnerResult
 function M.finish(job, result, list)
   local place, warnings = job.place, union(job, list, "warnings")
-  local paths
+  local paths, told
   if job.touched then
     M.leave(job)
     result.status, result.class, result.error = "failed", job.touched.class, job.touched
   elseif place then
     job.place = nil
-    local ok, some, warning = pcall(place.finish)
+    local ok, some, warning, held = pcall(place.finish)
     if not ok then
       -- Where its work is kept: the script may go on, and nobody may be told of its error.
       if type(some) == "table" and some.hint then job.left_warnings = { some.hint } end
       error(some, 0)
     end
-    paths, warnings[#warnings + 1] = some, warning
+    paths, told, warnings[#warnings + 1] = some, warning ~= nil, warning
+    list[#list].held_back = held and or_nil(held) or nil
+    told = tell_startup(job, place.tree, paths, warnings) or told
   end
   table.move(job.left_warnings or {}, 1, #(job.left_warnings or {}), #warnings + 1, warnings)
   if job.put_aside and result.status ~= "ok" and type(result.error) == "table" then
     result.error.hint = (result.error.hint and result.error.hint .. "; " or "") .. job.put_aside
   end
   result.warnings, result.files_changed = warnings, M.changed(job, list, paths)
+  if not told then warnings[#warnings + 1] = idle_writer(job, result) end
   return result
 end
 

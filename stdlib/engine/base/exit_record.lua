@@ -7,9 +7,12 @@ local function or_null(value)
 end
 
 ---@param exit table  as core.process gives it
+---@param result moonlet.RunnerResult?  of an agent
 ---@return table
-return function(exit)
+return function(exit, result)
   return {
+    answer = result and { total = result.cut or #result.text, kept = #result.text, cut = result.cut ~= false
+      and result.cut ~= nil } or nil,
     version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
     signal = exit.signal ~= 0 and exit.signal or null,
     duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,

@@ -180,13 +180,33 @@ local function branch_keys(items, options)
   return keys
 end
 
+local function message_of(err) return type(err) == "table" and tostring(err.message) or tostring(err) end
+
 local function quorum_error(failed, need, total, first)
   return {
     kind = "quorum",
     message = ("%d of %d failed, and %d must succeed; the first failure: %s"):format(failed, total,
-      need, type(first) == "table" and tostring(first.message) or tostring(first)),
+      need, message_of(first)),
     cause = first,
   }
+end
+
+--- The error of a fan-out that has come to nothing, or that a provider's quota has left without some answers; nil
+--- where it may go on with what it has. No `need` and no `settle` makes do with that.
+local function lost_cause(lost, total)
+  for _, item in ipairs(lost) do
+    if kind_of(item.error) == "quota" then return item.error end
+  end
+  if total == 0 or #lost < total then return nil end
+  local blocked = true
+  for _, item in ipairs(lost) do
+    local err = item.error
+    if kind_of(err) == "budget" or host_failure.is(err) then return err end
+    blocked = blocked and type(err) == "table" and rawget(err, "blocked") == true
+  end
+  local first = lost[1].error
+  return { kind = "quorum", cause = first, blocked = blocked or nil,
+    message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
 end
 
 --- Runs the branches inside the open scope of `state`; outcomes[i] = {ok, value}.
@@ -278,6 +298,8 @@ function M.parallel(ctx, items, fn, options)
     return done
   end)
   local values, lost = collect(outcomes, keys, options.settle)
+  local cause = lost_cause(lost, total)
+  if cause then error(cause, 0) end
   if #lost > 0 and need then state.run.note_degraded(path, total - #lost, total, lost) end
   return values, lost
 end

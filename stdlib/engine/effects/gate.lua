@@ -375,6 +375,24 @@ function M.interrupted_writer(run, step, attempt, changed)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
 end
 
+--- What an agent made in its worktree deletes most of the files. Returns when a person wants that.
+---@param run table
+---@param key string
+---@param paths string[]
+---@param total integer  of the files that there were
+function M.mass_deletion(run, key, paths, total)
+  local text = ("merge what step %s made: it deletes %d of %d files"):format(key, #paths, total)
+  local list = table.concat(paths, "\n")
+  local item = { kind = "gate", key = key .. "/deletes", text = text, show = core.text.cut(list, show_cap),
+    why = "an agent that deletes most of what there is may have gone wrong",
+    shown = shown { "deletes", key, total, core.text.sha256(list) } }
+  local given = answer_of(run, item)
+  if given.value ~= "approve" then
+    error({ kind = "rejected", at = key, message = ("step %s deletes %d of %d files, and that was rejected"):format(key,
+      #paths, total) }, 0)
+  end
+end
+
 --- A command that cannot be taken back was started, and nobody knows whether it has happened, or it is to
 --- be done once more. Returns when the person wants that.
 ---@param run table

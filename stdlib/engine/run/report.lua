@@ -1,4 +1,5 @@
 --- What a person reads when a run has ended.
+local artifacts = require "moonlet.engine.agent.sidecar"
 local duration = require "moonlet.duration"
 local runners = require "moonlet.engine.load.runners"
 local leftovers = require "moonlet.engine.workspace.kept_worktrees"
@@ -23,12 +24,36 @@ local function by_whom(run)
   return table.concat(names, " and ") .. ", "
 end
 
+--- What waits for a person, which is to be seen before all else.
+local function held_back(run)
+  local lines = {}
+  for _, step in ipairs(run.steps) do
+    local held = artifacts.last_of(step.attempts).held_back
+    if held and held[1] then
+      local dir = run.absolute(run.directory_of(step.key))
+      lines[#lines + 1] = ("%s: %s"):format(step.key, leftovers.held_back(held, dir))
+    end
+  end
+  return lines
+end
+
+--- Answers that were taken though they are not whole.
+local function add_cut(run, lines)
+  for _, step in ipairs(run.steps) do
+    local bytes = artifacts.last_of(step.attempts).cut
+    if bytes and step.status == "ok" then
+      lines[#lines + 1] = ("  cut: of the %d bytes that %s answered the head and the tail are kept"):format(bytes,
+        step.key)
+    end
+  end
+end
+
 --- The distilled answer, the verdict, what it rests on, and where the rest is.
 ---@param run table
 ---@param envelope table
 ---@return string
 function M.text(run, envelope)
-  local lines = {}
+  local lines = held_back(run)
   local findings = run.findings
   if findings and findings ~= "" then
     lines[#lines + 1] = findings:gsub("\n*$", "\n")
@@ -39,6 +64,7 @@ function M.text(run, envelope)
   lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
   if run.route then lines[#lines + 1] = "  " .. run.route end
+  add_cut(run, lines)
   if run.verdict == "degraded" then
     for _, item in ipairs(run.degraded) do
       lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)

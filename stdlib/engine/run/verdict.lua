@@ -24,6 +24,18 @@ local function is_lost_agent(step)
   return step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled"
 end
 
+--- The error of a provider's quota that left an agent without an answer, whatever the script made of it; nil where
+--- none did.
+---@param run table
+---@return table?
+function M.unasked(run)
+  for _, step in ipairs(run.steps) do
+    if is_lost_agent(step) and type(step.error) == "table" and rawget(step.error, "kind") == "quota" then
+      return step.error
+    end
+  end
+end
+
 --- What a script made of agents that failed is its own affair; that they failed is told.
 local function note_failed_agents(run)
   if #run.degraded > 0 then return end

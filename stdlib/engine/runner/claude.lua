@@ -170,7 +170,7 @@ local function assistant(state, events, event)
   for i, block in ipairs(stream.tbl(message.content) or {}) do
     if i > 500 then break end
     local kind = stream.str(stream.at(block, "type"))
-    local text = kind == "text" and stream.str(block.text)
+    local text = kind == "text" and stream.said(state, events, block.text)
     if text and failed then
       local told = { message = core.text.cut(text, 8000), code = failed }
       if is_main then stream.note_error(state, told) else state.last_error = told end
@@ -281,7 +281,7 @@ local function result(state, events, event)
     if i > 100 then break end
     stream.deny(state, stream.str(stream.at(denial, "tool_name")) or "tool", detail_of(stream.at(denial, "tool_input")))
   end
-  local text, subtype = stream.str(event.result), stream.str(event.subtype)
+  local text, subtype = stream.said(state, events, event.result), stream.str(event.subtype)
   local class, message
   if event.is_error == false and subtype == "success" and event.stop_reason ~= "refusal" then
     keep_answer(state, text, event.structured_output)

@@ -183,7 +183,7 @@ local function item_event(state, events, kind, item)
   local id, type_of = item.id, stream.str(item.type)
   local status = tool_status[stream.str(item.status) or ""] or (kind == "item.started" and "running") or "ok"
   if type_of == "agent_message" then
-    local text = stream.str(item.text)
+    local text = stream.said(state, events, item.text)
     if text and kind == "item.completed" then
       stream.begin_again(state)
       stream.keep_text(state, text)

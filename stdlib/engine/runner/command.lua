@@ -65,7 +65,7 @@ end
 
 --- What an exit means: success is exit code 0 by itself, nothing else.
 ---@param exit table
----@param output {text: string, cut: boolean}
+---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer} in milliseconds, for the message
 ---@return {status: string, text: string, error: table?}
 function M.finish(exit, output, limits)

@@ -132,7 +132,7 @@ local function whole(state, events, object)
     state.model = state.model or stream.str(name)
   end
   if stream.tbl(object.error) then return fail(state, events, object.error) end
-  local text = stream.str(object.response)
+  local text = stream.said(state, events, object.response)
   if not text then return end
   stream.keep_text(state, text)
   stream.say(state, events, text)
@@ -197,8 +197,8 @@ local function parse(state, line, events)
     events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
       id = state.session and stream.printable(state.session, 80) }
   elseif kind == "message" then
-    local text = stream.str(event.content)
-    if text and event.role == "assistant" then
+    local text = event.role == "assistant" and stream.said(state, events, event.content)
+    if text then
       begin_again(state)
       -- After a tool a new message begins: the last one is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)

@@ -46,7 +46,7 @@ function M.apply(state, events, event)
   local kind = stream.str(event.type)
   if not kind then return end
   state.events = state.events + 1
-  local text, message = stream.str(event.text), stream.str(event.message)
+  local text, message = stream.said(state, events, event.text), stream.str(event.message)
   if kind == "session" then
     stream.begin_again(state)
     state.model, state.session = stream.str(event.model), stream.str(event.id)

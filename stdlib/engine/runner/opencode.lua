@@ -152,7 +152,7 @@ local function parse(state, line, events)
     begin_again(state)
     state.fresh, state.retry = true, nil
   elseif kind == "text" then
-    local text = stream.str(part.text)
+    local text = stream.said(state, events, part.text)
     if text then
       begin_again(state)
       stream.keep_text(state, text, not state.fresh)

@@ -261,7 +261,7 @@ end
 ---@class moonlet.RunnerAnswers
 ---@field file string?     what the program wrote to command().answer_file
 ---@field stdout string?   what it printed, for programs that print no events
----@field cut boolean?     one of them is not whole
+---@field cut integer|false|nil  how many bytes the one that counts had, where it is not whole
 ---@field limits {wall: integer?, idle: integer?, turns: integer?}?  ms, for messages
 ---@field now integer?     ms since 1970
 
@@ -269,7 +269,7 @@ end
 ---@field status "ok"|"failed"
 ---@field class string?        one of M.classes, of a failed one
 ---@field text string          the answer, "" where there is none
----@field cut boolean          the answer is not whole
+---@field cut integer|false    how many bytes the answer had, where it is not whole
 ---@field usage table?         see usage.lua; nil where nothing was reported
 ---@field model string?        the model that the agent named
 ---@field error table?         kind, class, message, hint, retryable, stops_others, retry_after_ms?, reset_at?, cause?

@@ -335,31 +335,63 @@ end
 
 -- What a state remembers.
 
+--- The head and the tail of a long text, with a note of what is missing between them.
+---@param head string
+---@param tail string
+---@param bytes integer  the size of the whole
+---@return string
+function M.ends(head, tail, bytes)
+  return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head), bytes - #head - #tail,
+    core.text.clean(tail))
+end
+
+local half = M.text_cap // 2
+
+--- Adds to the last bytes of an answer that is too long; some more than are kept of them, so that it takes no longer.
+local function keep_end(state, text)
+  local list = state.last or { size = 0 }
+  list[#list + 1] = text:sub(-half)
+  list.size = list.size + #list[#list]
+  if list.size > M.text_cap or #list > 512 then
+    local joined = table.concat(list):sub(-half)
+    list = { joined, size = #joined }
+  end
+  state.last = list
+end
+
 --- Keeps the answer. `more`: a part of it that follows what came before.
 function M.keep_text(state, text, more)
   state.text_cut = state.cut_line or more and state.text_cut or nil
-  if more then
-    state.pieces = state.pieces or {}
-    state.piece_size = state.piece_size or 0
-    local room = M.text_cap - state.piece_size
-    state.piece_size = state.piece_size + #text
-    if room > 0 then state.pieces[#state.pieces + 1] = text:sub(1, room) end
-    if #state.pieces > 512 then state.pieces = { table.concat(state.pieces) } end
-    return
-  end
-  state.pieces, state.piece_size, state.unread = { text:sub(1, M.text_cap) }, #text, nil
+  if not more then state.pieces, state.piece_size, state.last, state.unread = {}, 0, nil, nil end
+  state.pieces, state.piece_size = state.pieces or {}, state.piece_size or 0
+  local room = math.max(0, M.text_cap - state.piece_size)
+  state.piece_size = state.piece_size + #text
+  if room > 0 then state.pieces[#state.pieces + 1] = text:sub(1, room) end
+  if #state.pieces > 512 then state.pieces = { table.concat(state.pieces) } end
+  if #text > room then keep_end(state, text:sub(room + 1)) end
 end
 
---- The answer, and whether it is whole.
----@return string? text, boolean cut
+--- The text of a message. One that has something else there has said what nobody can read.
+---@return string?
+function M.said(state, events, value)
+  if value ~= nil and value ~= null and type(value) ~= "string" then
+    state.unread = true
+    M.warn(state, events, "a message of the agent has no text, but another value in its place")
+  end
+  return M.str(value)
+end
+
+--- The answer, and how many bytes it had where it is not whole.
+---@return string? text, integer|false cut
 function M.text(state)
   if not state.pieces then return nil, false end
   local text = table.concat(state.pieces)
   if state.text_cut then
-    return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text), true
+    return core.text.clean(text) .. ("\n[cut: the first %d bytes are kept]\n"):format(#text), #text
   end
   if state.piece_size <= M.text_cap then return text, false end
-  return core.text.clean(text) .. ("\n[cut: %d of %d bytes are kept]\n"):format(M.text_cap, state.piece_size), true
+  local tail = (text:sub(-half) .. table.concat(state.last)):sub(-half)
+  return M.ends(text:sub(1, half), tail, state.piece_size), state.piece_size
 end
 
 function M.changed_file(state, path)

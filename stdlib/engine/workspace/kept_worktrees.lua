@@ -36,6 +36,17 @@ function M.left_behind(path, left)
     M.removal(path))
 end
 
+--- Files that are not merged, because they make programs start.
+---@param paths string[]
+---@param dir string  the folder with their patch, absolute
+---@return string
+function M.held_back(paths, dir)
+  local patch = dir .. "/held-back.patch"
+  return ("held back from the merge, because %s on this machine: %s; read %s, and apply it with: git apply %s"):format(
+    #paths == 1 and "it starts programs" or "they start programs", M.shown(paths), core.text.printable(patch, 400),
+    names.shell_word(patch) or core.text.printable(patch, 400))
+end
+
 --- One that was left, for a person.
 ---@param path string
 ---@return string

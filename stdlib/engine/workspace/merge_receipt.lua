@@ -10,6 +10,7 @@ local cap = 64 << 20
 ---@field paths string[]
 ---@field warning string?
 ---@field kept boolean?     the worktree holds what was not carried over
+---@field held string[]?    files that are held back
 
 ---@param run table
 ---@param dir string    the step's folder beneath `.agent`
@@ -20,8 +21,11 @@ function M.read(run, dir)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
-  return { kept = parts[1] == "kept", warning = parts[2] ~= "" and parts[2] or nil,
-    paths = table.move(parts, 3, #parts, 1, {}) }
+  -- Those that are held back come first.
+  local kept, held = (parts[1] or ""):match("^(%l*) ?(%d*)$")
+  local first = 3 + (tonumber(held) or 0)
+  return { kept = kept == "kept", warning = parts[2] ~= "" and parts[2] or nil,
+    held = table.move(parts, 3, first - 1, 1, {}), paths = table.move(parts, first, #parts, 1, {}) }
 end
 
 --- Whether there is one.
@@ -39,8 +43,10 @@ function M.forget(root) core.file.remove(root, name) end
 function M.note(run, dir, carried)
   local root, err = core.file.root(run.absolute(dir))
   local written
-  local parts = { carried.kept and "kept" or "", carried.warning or "" }
-  table.move(carried.paths, 1, #carried.paths, 3, parts)
+  local held = carried.held or {}
+  local parts = { ("%s %d"):format(carried.kept and "kept" or "", #held), carried.warning or "" }
+  table.move(held, 1, #held, 3, parts)
+  table.move(carried.paths, 1, #carried.paths, #parts + 1, parts)
   if root then written, err = core.file.write(root, name, table.concat(parts, "\0") .. "\0") end
   -- It may be there all the same.
   if written or root and not core.file.remove(root, name) and M.is_there(root) then return end

@@ -1,5 +1,6 @@
 --- Where an agent works and what it may write: the shared work tree to read, folders that it declared, a
 --- worktree of its own, or the work tree itself under an exclusive lock.
+local gathering = require "moonlet.engine.workspace.worktree_changes"
 local grants = require "moonlet.engine.context.grants"
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local look = require "moonlet.engine.workspace.baseline"
@@ -83,8 +84,9 @@ end
 ---@field stored fun(): any     what a host that goes on must know of how it was
 ---@field touched fun(): string[]  what was touched that no agent may write
 ---@field changed fun(): string[]  files that changed, where what an agent did stays although its answer is not taken
----@field finish fun(key: string): string[], string?  files that changed, and what a person should know; raises
----                                          when they cannot be merged
+---@field finish fun(key: string): string[], string?, string[]?  files that changed, what a person should know, and
+---                                          files that are held back; raises when they cannot be merged
+---@field ruin fun(): string?   why what is there is no work: the agent has destroyed it
 ---@field abandon fun(kept: boolean?, number: integer): string?  where nothing is taken of that attempt; or is
 ---                                          later, by a resumed run. Gives where what was done is left
 
@@ -92,7 +94,7 @@ local function none() return {} end
 
 --- A place with what is the same of most.
 local function place_of(fields)
-  local place = { stored = function() end, touched = none, changed = none, finish = none,
+  local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
     abandon = function() end }
   for name, value in pairs(fields) do place[name] = value end
   return place
@@ -215,6 +217,7 @@ local function own_worktree(run, key, dir, call, attempt)
     cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
+    ruin = function() return gathering.ruin(tree) end,
     finish = function() return worktree.merge(run, key, dir, tree) end,
   }
 end

@@ -3,11 +3,11 @@
 --- it. What cannot be carried over is never thrown away: the worktree is kept, and told of.
 local beginning = require "moonlet.engine.workspace.worktree_seed"
 local carried_record = require "moonlet.engine.workspace.merge_receipt"
+local gathering = require "moonlet.engine.workspace.worktree_changes"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
 local landing = require "moonlet.engine.workspace.merge_apply"
 local leftovers = require "moonlet.engine.workspace.kept_worktrees"
-local nested = require "moonlet.engine.workspace.nested_repos"
 local overlay = require "moonlet.engine.workspace.merge_plan"
 local own_index = require "moonlet.engine.workspace.scratch_index"
 local raw_git = require "moonlet.engine.workspace.plumbing"
@@ -22,7 +22,6 @@ local apply_tries = 3
 local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
-local list_cap = 64 << 20
 
 --- What tells the worktrees of this repository from those of another one that lies, or lay, at the same path.
 local id_file = ".worktrees"
@@ -270,84 +269,6 @@ local function keep(tree)
   if root then core.file.write(root, name .. ".kept", "") end
 end
 
-local function diff(tree, ...)
-  -- What is not worth it for objects that go soon is for a file that stays.
-  local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
-  for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
-  command[#command + 1] = tree.base
-  return command
-end
-
-local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agent/" end
-
-local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
-
---- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
----@return moonlet.Change[]
-local function changes_of(run, key, tree, env, unseen)
-  local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
-  local list = {}
-  for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
-    local change = { state = state, path = path, was = version(was, old), is = version(is, new) }
-    if unseen[path] and change.is then change.state, change.was = "A", nil end
-    list[#list + 1] = change
-  end
-  return list
-end
-
---- What the worktree holds that is not carried over.
----@class moonlet.LeftBehind
----@field histories string[]   folders whose own history stays
----@field files string[]       that git does not take
----@field ours string[]        beneath .agent
----@field submodules string[]  that are not there any more
-
---- Everything that the agent left, in an index of our own; ignored files too.
----@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
-local function gather(run, key, dir, tree, env)
-  local root = host_file.must(core.file.root(tree.path))
-  local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
-  if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
-  local left, known, ours = { ours = {} }, {}, {}
-  local entries, unseen = own_index.entries(run, key, env), {}
-  left.submodules = nested.refuse_submodules(root, tree.path, entries)
-  for _, entry in ipairs(entries) do unseen[entry.path] = entry.tag == "S" or nil end
-  own_index.see(run, key, dir, tree.path, root, entries, env)
-  local changed, gone = own_index.tracked_changes(run, key, tree.path,
-    { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
-  local function mine(paths)
-    local list = {}
-    for _, path in ipairs(paths) do
-      local own = is_ours(path) and ours or list
-      own[#own + 1] = path
-    end
-    return list
-  end
-  changed, gone = mine(changed), mine(gone)
-  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
-  for path in others.stdout:gmatch("([^%z]+)%z") do
-    if path:sub(-1) == "/" and not is_ours(path) then
-      nested.files(root, path:sub(1, -2), changed)
-    elseif not is_ours(path) then
-      changed[#changed + 1] = path
-    end
-  end
-  own_index.take(run, key, dir, tree.path, changed, gone, env)
-  for _, entry in ipairs(own_index.entries(run, key, env)) do known[entry.path] = true end
-  for _, path in ipairs(ours) do known[path] = false end
-  left.histories, left.files = nested.left_behind(root, known)
-  local files = left.files
-  left.files = {}
-  for _, path in ipairs(files) do
-    local list = is_ours(path) and left.ours or left.files
-    list[#list + 1] = path
-  end
-  for _, path in ipairs(ours) do
-    if not core.file.stat(root, path) then left.ours[#left.ours + 1] = path end
-  end
-  return left, unseen
-end
-
 --- What a file comes to that somebody changed while its merge was interrupted.
 local function again(run, key, dir, tree, changes, entry)
   for _, change in ipairs(changes) do
@@ -380,14 +301,15 @@ local function apply(run, key, dir, tree, changes, done)
 end
 
 --- What a person is told of a merge that was done.
-local function carried_of(run, key, tree, changes, left, behind, patch)
+local function carried_of(run, key, dir, tree, changes, left, behind, patch)
   local parts, gone, paths = {}, {}, {}
   for _, path in ipairs(behind) do gone[path] = true end
   for _, change in ipairs(changes) do
     if #paths < listed_cap and not gone[change.path] then paths[#paths + 1] = change.path end
   end
+  parts[1] = #left.held > 0 and leftovers.held_back(left.held, run.absolute(dir)) or nil
   local kept = leftovers.left_behind(tree.path, left)
-  parts[1] = kept
+  parts[#parts + 1] = kept
   if #changes - #behind > #paths then
     parts[#parts + 1] = ("%d files were merged, of which %d are listed as changed; %s has them all"):format(
       #changes - #behind, #paths, run.absolute(patch))
@@ -401,14 +323,15 @@ local function carried_of(run, key, tree, changes, left, behind, patch)
     parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are in that"):format(
       core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
   end
-  return { paths = paths, kept = kept ~= nil, warning = #parts > 0 and table.concat(parts, "; ") or nil }
+  return { paths = paths, kept = kept ~= nil, held = left.held,
+    warning = #parts > 0 and table.concat(parts, "; ") or nil }
 end
 
 local function bring(run, key, dir, tree, changes, patch, left)
   local release = writer.hold(run, key)
   local carried
   local function done(behind)
-    carried = carried_of(run, key, tree, changes, left, behind, patch)
+    carried = carried_of(run, key, dir, tree, changes, left, behind, patch)
     if carried.kept then keep(tree) end
     carried_record.note(run, dir, carried)
   end
@@ -434,29 +357,15 @@ local function bring(run, key, dir, tree, changes, patch, left)
   error(err, 0)
 end
 
---- Calls fn(changes, left) with what the agent changed, which the file `patch` holds.
-local function with_changes(run, key, dir, tree, patch, fn)
-  return own_index.with(tree.raw.path, "gathered", function(own)
-    local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
-    local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
-    if not ok then
-      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
-      nested.open_folders(run, key, tree.path)
-      left, unseen = gather(run, key, dir, tree, env)
-    end
-    local changes = changes_of(run, key, tree, env, unseen)
-    git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
-    -- It may hold what is in files that nobody else may read.
-    local folder = host_file.must(core.file.root(run.absolute(dir)))
-    host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
-    return fn(changes, left)
-  end)
-end
-
 local function carry(run, key, dir, tree)
   local patch = dir .. "/changes.patch"
-  return with_changes(run, key, dir, tree, patch, function(changes, left)
-    return bring(run, key, dir, tree, changes, patch, left)
+  return gathering.with(run, key, dir, tree, patch, function(changes, left)
+    local taken, held = gathering.split(changes)
+    local deleted = not landing.pending(run, dir) and gathering.mass_deletion(taken, left.tracked)
+    if deleted then require("moonlet.engine.effects.gate").mass_deletion(run, key, deleted, left.tracked) end
+    for i, change in ipairs(held) do left.held[i] = change.path end
+    if held[1] then gathering.write_patch(run, key, dir, tree, held, dir .. "/held-back.patch") end
+    return bring(run, key, dir, tree, taken, patch, left)
   end)
 end
 
@@ -471,9 +380,14 @@ end
 function M.drop(run, key, dir, tree, name)
   local folder, last = split(tree.path)
   local root, text = host_file.root(folder), nil
+  local ruin = root and tree.base and host_file.is_there(root, last) and gathering.ruin(tree)
+  if ruin then
+    keep(tree)
+    return ("the worktree %s, and is kept: %s drops it"):format(ruin, leftovers.removal(tree.path))
+  end
   if tree.base and root and host_file.is_there(root, last) then
     local patch = dir .. "/" .. name
-    local ok, count = pcall(with_changes, run, key, dir, tree, patch, function(changes) return #changes end)
+    local ok, count = pcall(gathering.with, run, key, dir, tree, patch, function(changes) return #changes end)
     if not ok then
       keep(tree)
       return ("what the agent had changed is left in %s, for no patch could be made of it (%s): %s drops it"):format(
@@ -510,12 +424,13 @@ end
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param tree moonlet.Worktree
----@return string[] paths, string? warning
+---@return string[] paths, string? warning, string[]? held  files that are held back
 function M.merge(run, key, dir, tree)
   local ok, carried = true, tree.carried
   if not carried then ok, carried = pcall(carry, run, key, dir, tree) end
   if not ok then
-    tell_kept(run, key, tree, carried)
+    local is_parked = type(carried) == "table" and rawget(carried, "kind") == "parked"
+    if not is_parked then tell_kept(run, key, tree, carried) end
     error(carried, 0)
   end
   -- Where that cannot be let go of now, a host that goes on does it: the merge is on record.
@@ -530,7 +445,7 @@ function M.merge(run, key, dir, tree)
         :format(type(why) == "table" and tostring(why.message) or tostring(why), leftovers.removal(tree.path)) })
     end
   end
-  return carried.paths, carried.warning
+  return carried.paths, carried.warning, carried.held
 end
 
 --- Ends what a host had merged that could not tell it any more, for an attempt that nobody goes on with.

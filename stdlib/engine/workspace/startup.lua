@@ -1,0 +1,72 @@
+--- Which of the files that an agent has changed make programs start on the user's machine.
+local lists = require "moonlet.engine.workspace.startup_files"
+
+local M = {}
+
+local function set_of(list)
+  local set = {}
+  for _, path in ipairs(list) do set[path] = true end
+  return set
+end
+
+local folders, files, above = set_of(lists.folders), set_of(lists.files), {}
+for _, list in ipairs { lists.folders, lists.files } do
+  for _, path in ipairs(list) do
+    local folder = path:match("^(.*)/[^/]+$")
+    while folder do
+      above[folder] = true
+      folder = folder:match("^(.*)/[^/]+$")
+    end
+  end
+end
+
+local function names_of(path)
+  local names = {}
+  for name in path:lower():gmatch("[^/]+") do names[#names + 1] = name end
+  return names
+end
+
+--- Where the part of a path begins that makes it one of them, as the number of a name in it; nil where none does.
+local function place_of(names)
+  local last = names[#names] or ""
+  for _, ending in ipairs(lists.endings) do
+    if last:sub(-#ending) == ending then return #names end
+  end
+  for i = 1, #names do
+    local rest = table.concat(names, "/", i)
+    -- A link, or a file, that is put where a folder of them may be leads to others.
+    if files[rest] or above[rest] or folders[names[i]] then return i end
+    if names[i + 1] and folders[names[i] .. "/" .. names[i + 1]] then return i end
+  end
+end
+
+--- Whether a file makes programs start, and none of the folders `writes` names it.
+---@param path string
+---@param writes string[]?
+---@return boolean
+function M.is_one(path, writes)
+  local names = names_of(path)
+  local at = place_of(names)
+  if not at then return false end
+  local special = table.concat(names, "/", 1, at)
+  for _, folder in ipairs(writes or {}) do
+    local given = table.concat(names_of(folder), "/")
+    local names_it = given == special or given:sub(1, #special + 1) == special .. "/"
+    if names_it and (table.concat(names, "/") .. "/"):sub(1, #given + 1) == given .. "/" then return false end
+  end
+  return true
+end
+
+--- Those of a list.
+---@param paths string[]
+---@param writes string[]?
+---@return string[]
+function M.of(paths, writes)
+  local found = {}
+  for _, path in ipairs(paths) do
+    if M.is_one(path, writes) then found[#found + 1] = path end
+  end
+  return found
+end
+
+return M

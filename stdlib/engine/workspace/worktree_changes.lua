@@ -1,0 +1,203 @@
+--- What an agent left in its worktree: what it changed, as a patch, and what git does not take of it. Which of that is
+--- merged without a word, and what is not.
+local beginning = require "moonlet.engine.workspace.worktree_seed"
+local host_file = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
+local nested = require "moonlet.engine.workspace.nested_repos"
+local own_index = require "moonlet.engine.workspace.scratch_index"
+local raw_git = require "moonlet.engine.workspace.plumbing"
+local startup = require "moonlet.engine.workspace.startup"
+
+local M = {}
+
+local git = own_index.git
+local list_cap = 64 << 20
+local many_deleted = 10 -- files; more than that, and more than half of all, is for a person to decide
+
+local function diff(tree, ...)
+  -- What is not worth it for objects that go soon is for a file that stays.
+  local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
+  for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
+  command[#command + 1] = tree.base
+  return command
+end
+
+local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agent/" end
+
+local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
+
+--- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
+---@return moonlet.Change[]
+local function changes_of(run, key, tree, env, unseen)
+  local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
+  local list = {}
+  for was, is, old, new, state, path in exit.stdout:gmatch(":(%d+) (%d+) (%x+) (%x+) (%u)%d*%z([^%z]+)%z") do
+    local change = { state = state, path = path, was = version(was, old), is = version(is, new) }
+    if unseen[path] and change.is then change.state, change.was = "A", nil end
+    list[#list + 1] = change
+  end
+  return list
+end
+
+--- What the worktree holds that is not carried over.
+---@class moonlet.LeftBehind
+---@field histories string[]   folders whose own history stays
+---@field files string[]       that git does not take
+---@field ours string[]        beneath .agent
+---@field submodules string[]  that are not there any more
+---@field held string[]         that start programs
+---@field tracked integer       how many files the agent began with
+
+--- Everything that the agent left, in an index of our own; ignored files too.
+---@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
+local function gather(run, key, dir, tree, env)
+  local root = host_file.must(core.file.root(tree.path))
+  local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
+  if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
+  local left, known, ours = { ours = {}, held = {} }, {}, {}
+  local entries, unseen = own_index.entries(run, key, env), {}
+  left.tracked = #entries
+  left.submodules = nested.refuse_submodules(root, tree.path, entries)
+  for _, entry in ipairs(entries) do unseen[entry.path] = entry.tag == "S" or nil end
+  own_index.see(run, key, dir, tree.path, root, entries, env)
+  local changed, gone = own_index.tracked_changes(run, key, tree.path,
+    { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
+  local function mine(paths)
+    local list = {}
+    for _, path in ipairs(paths) do
+      local own = is_ours(path) and ours or list
+      own[#own + 1] = path
+    end
+    return list
+  end
+  changed, gone = mine(changed), mine(gone)
+  local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
+  for path in others.stdout:gmatch("([^%z]+)%z") do
+    if path:sub(-1) == "/" and not is_ours(path) then
+      nested.files(root, path:sub(1, -2), changed)
+    elseif not is_ours(path) then
+      changed[#changed + 1] = path
+    end
+  end
+  own_index.take(run, key, dir, tree.path, changed, gone, env)
+  for _, entry in ipairs(own_index.entries(run, key, env)) do known[entry.path] = true end
+  for _, path in ipairs(ours) do known[path] = false end
+  left.histories, left.files = nested.left_behind(root, known)
+  local files = left.files
+  left.files = {}
+  for _, path in ipairs(files) do
+    local list = is_ours(path) and left.ours or left.files
+    list[#list + 1] = path
+  end
+  for _, path in ipairs(ours) do
+    if not core.file.stat(root, path) then left.ours[#left.ours + 1] = path end
+  end
+  return left, unseen
+end
+
+--- Writes what an index has beside what the agent began with.
+local function write_diff(run, key, dir, tree, patch, env)
+  git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
+  -- It may hold what is in files that nobody else may read.
+  local folder = host_file.must(core.file.root(run.absolute(dir)))
+  host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
+end
+
+--- Calls fn(changes, left) with what the agent changed, which the file `patch` holds.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@param patch string
+---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind): any
+function M.with(run, key, dir, tree, patch, fn)
+  return own_index.with(tree.raw.path, "gathered", function(own)
+    local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
+    local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+    if not ok then
+      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
+      nested.open_folders(run, key, tree.path)
+      left, unseen = gather(run, key, dir, tree, env)
+    end
+    local changes = changes_of(run, key, tree, env, unseen)
+    write_diff(run, key, dir, tree, patch, env)
+    return fn(changes, left)
+  end)
+end
+
+--- Changes that are merged, and those that are held back: files that make programs start on the user's machine.
+---@param changes moonlet.Change[]
+---@return moonlet.Change[] taken, moonlet.Change[] held
+function M.split(changes)
+  local taken, held = {}, {}
+  for _, change in ipairs(changes) do
+    local list = startup.is_one(change.path) and held or taken
+    list[#list + 1] = change
+  end
+  return taken, held
+end
+
+--- The files that are deleted, where they are most of `total`. One that was moved is not deleted.
+---@param changes moonlet.Change[]
+---@param total integer
+---@return string[]?
+function M.mass_deletion(changes, total)
+  local paths, made = {}, {}
+  for _, change in ipairs(changes) do
+    if not change.was and change.is then made[change.is.id] = (made[change.is.id] or 0) + 1 end
+  end
+  for _, change in ipairs(changes) do
+    local id = not change.is and change.was and change.was.id
+    if id and (made[id] or 0) > 0 then
+      made[id] = made[id] - 1
+    elseif id then
+      paths[#paths + 1] = change.path
+    end
+  end
+  return #paths > many_deleted and #paths * 2 > total and paths or nil
+end
+
+--- Writes some of the changes as a patch of their own.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@param changes moonlet.Change[]
+---@param patch string
+function M.write_patch(run, key, dir, tree, changes, patch)
+  own_index.with(tree.raw.path, "held", function(own)
+    local env, lines = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE), {}
+    git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
+    for i, change in ipairs(changes) do
+      local is = change.is or { mode = "0", id = ("0"):rep(#change.was.id) }
+      lines[i] = ("%s %s\t%s"):format(is.mode, is.id, change.path)
+    end
+    own_index.feed(run, key, dir, tree.path, { "update-index", "-z", "--index-info" }, lines, { env = env })
+    write_diff(run, key, dir, tree, patch, env)
+  end)
+end
+
+--- Whether any file lies beneath a folder, but for the `.git` at its top.
+local function holds_files(root, folder)
+  for _, entry in ipairs(core.file.list(root, folder) or {}) do
+    local path = folder == "." and entry.name or folder .. "/" .. entry.name
+    if path ~= ".git" and (entry.type ~= "directory" or holds_files(root, path)) then return true end
+  end
+  return false
+end
+
+local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
+  ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
+
+--- Why what lies in a worktree is no work: an agent has destroyed it; nil where it is.
+---@param tree moonlet.Worktree
+---@return string?
+function M.ruin(tree)
+  if tree.carried then return nil end
+  local root = host_file.root(tree.path)
+  if not root then return "is not there any more" end
+  if not host_file.is_there(root, ".git") then return "has lost its .git" end
+  if not empty_trees[tree.base] and not holds_files(root, ".") then return "was emptied" end
+end
+
+return M
