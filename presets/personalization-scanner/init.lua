@@ -2,6 +2,7 @@ local m = require "moonlet"
 local units = require "units"
 local statements = require "statements"
 local placing = require "placing"
+local privacy = require "privacy"
 local merge = require "merge"
 local W = require "words"
 local report = require "report"
@@ -53,15 +54,15 @@ local function read_inputs(inputs, outcome, pause)
     texts[#texts + 1] = input.text
     local found, why = units.segments(input)
     for _, segment in ipairs(found) do segments[#segments + 1] = segment end
-    local shown = m.privacy.holds(input.path) and "an input" or input.path
+    local shown = privacy.holds(input.path) and "an input" or input.path
     if why then outcome.skipped[#outcome.skipped + 1] = { path = shown, why = why } end
     if input.cut then outcome.cut[#outcome.cut + 1] = shown end
   end
-  local names, sentences = m.privacy.names(texts), {}
+  local names, sentences = privacy.names(texts), {}
   for _, segment in ipairs(segments) do
     for _ = 1, 1 + #segment.lines do pause() end
     -- A path can hold a name as well as a text can.
-    local shown = m.privacy.holds(segment.path, { names = names }) and "input" or segment.path
+    local shown = privacy.holds(segment.path, { names = names }) and "input" or segment.path
     for _, unit in ipairs(units.units(segment, names)) do
       unit.place = ("%s:%d"):format(shown, unit.line)
       sentences[#sentences + 1] = unit
@@ -81,12 +82,12 @@ end
 local function unprivate(unit, names)
   if unit.class ~= "personal" then return end
   local rest = unit.text:match(";%s+([^;]+)$")
-  if rest and statements.is_order(rest) and not m.privacy.holds(rest, { names = names }) then
+  if rest and statements.is_order(rest) and not privacy.holds(rest, { names = names }) then
     return copy_of(unit, rest)
   end
   local verb, what = unit.text:match("^%u[%w\128-\255'’%-]+ (%l+) (.+)$")
   if not W.wants[verb] then verb, what = unit.text:match(":%s+%u[%w\128-\255'’%-]+ (%l+) (.+)$") end
-  if verb and W.wants[verb] and not m.privacy.holds(what, { names = names }) then
+  if verb and W.wants[verb] and not privacy.holds(what, { names = names }) then
     return copy_of(unit, ("The user %s %s"):format(verb, what))
   end
 end
@@ -95,7 +96,7 @@ local function statement_of(found, unit, names)
   local stands_in
   if unit.kind == "instructions" and unit.place:sub(1, 6) ~= "input:" then
     local heading = unit.heading
-    if heading and m.privacy.holds(heading, { names = names, strict = true }) then heading = nil end
+    if heading and privacy.holds(heading, { names = names, strict = true }) then heading = nil end
     stands_in = { path = unit.path, heading = heading }
   end
   return { text = found.text, a = found.a, b = found.b, negative = found.marks.negative or false, marks = found.marks,
@@ -115,7 +116,7 @@ local function gather(sentences, names, outcome, pause)
       found = {}
     end
     for _, statement in ipairs(found) do
-      local class = m.privacy.holds(statement.text, { names = names, strict = true })
+      local class = privacy.holds(statement.text, { names = names, strict = true })
       if class then
         outcome.dropped[class] = outcome.dropped[class] + 1
       else
@@ -170,7 +171,7 @@ end
 -- Whether an agent may read a sentence. Where something private stands beside it, only what states a wish: "She is
 -- still in hospital" tells as much as what was taken out before it.
 local function may_leave(unit, names)
-  if unit.class or m.privacy.holds(unit.text, { names = names, strict = true }) then return false end
+  if unit.class or privacy.holds(unit.text, { names = names, strict = true }) then return false end
   return not unit.paragraph.private or #statements.read(unit) > 0
 end
 
@@ -243,7 +244,7 @@ local function statements_of(answer, sentences, names, outcome)
   local places, list = {}, {}
   for _, unit in ipairs(sentences) do places[unit.place] = unit end
   for _, item in ipairs(answer.preferences) do
-    local class = m.privacy.holds(item.text, { names = names, strict = true })
+    local class = privacy.holds(item.text, { names = names, strict = true })
     local found = {}
     for _, place in ipairs(item.evidence) do
       local known = place:match("^(.-:%d+)") and places[place:match("^(.*:%d+)") or place]
@@ -256,7 +257,7 @@ local function statements_of(answer, sentences, names, outcome)
       outcome.unfounded = outcome.unfounded + 1
     else
       local low = item.text:lower()
-      local private = function(text) return m.privacy.holds(text, { names = names, strict = true }) ~= nil end
+      local private = function(text) return privacy.holds(text, { names = names, strict = true }) ~= nil end
       for i, place in ipairs(found) do
         list[#list + 1] = { text = normal_text(item.text), confidence = math.min(0.95, item.confidence), place = place,
           unit = places[place], marks = {}, scope = item.scope, target = not private(item.target) and item.target
@@ -295,7 +296,7 @@ return m.preset {
     local paths = {}
     for _, input in ipairs(ctx.inputs) do
       -- A path can be a name; then nothing suggests it.
-      if not m.privacy.holds(input.path, { names = names }) then paths[#paths + 1] = input.path end
+      if not privacy.holds(input.path, { names = names }) then paths[#paths + 1] = input.path end
     end
     local memory = placing.memory(paths)
 
