@@ -176,7 +176,7 @@ return m.preset {
       returns = schema,
       rules = function() return ruled end,
     }.data
-    local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, checks)
+    local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, found)
     local warnings = before and meddling(before, watched(ctx)) or {}
     for i = #warnings, 1, -1 do table.insert(result.reasons, 1, warnings[i]) end
     ctx:write("findings.md", report.markdown(result, facts, found, ctx.runner))
