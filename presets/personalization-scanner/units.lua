@@ -4,6 +4,7 @@ local paths = require "moonlet.paths"
 local context = require "context"
 local json = require("moonlet").json
 local privacy = require "privacy"
+local set = require("moonlet.text").set
 local structured = require "structured"
 local talk = require "talk"
 
@@ -13,12 +14,6 @@ local M = {}
 
 local line_cap = 4000
 local paragraph_cap = 8000
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
 
 local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "copilot%-instructions", "cursorrules$",
   "windsurfrules$", "clinerules$", "%.cursor/", "convention", "guideline", "style[%w_%-]*%.md$",

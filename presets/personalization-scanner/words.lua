@@ -1,11 +1,7 @@
 --- The word lists that tell a standing wish from a step, a story or a guess.
-local M = {}
+local set = require("moonlet.text").set
 
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
+local M = {}
 
 -- What an order can begin with.
 M.verbs = set [[accept account acknowledge act add address adopt aim align alphabetise alphabetize analyse analyze

@@ -2,6 +2,7 @@
 --- Found, never invented: a script of a manifest, a target of a task runner, the tool that a configuration file is
 --- for, a line of the CI, or else a syntax check that needs nothing but the language itself. Runs nothing.
 
+local data = require "checks_data"
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
 local read = require "checks.read"
@@ -31,36 +32,15 @@ M.read = read
 local MOST = 40
 local RANK = { typecheck = 2, lint = 3, custom = 4, build = 5, test = 6 }
 
--- Names that are worth listing from the index: whatever an ecosystem may ask for.
-local NAMES, PARTS = {}, { "^tsconfig[%w.]*%.json$", "^requirements[%w_.-]*%.txt$", "^%.markdownlint", "%.csproj$",
-  "%.sln$", "%.cabal$", "%.gemspec$", "^eslint%.config%.", "^%.eslintrc", "^test[%w_]*%.py$", "_test%.py$" }
-for word in string.gmatch([[
-  package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lockb bun.lock deno.json
-  deno.jsonc deno.lock makefile gnumakefile cmakelists.txt cmakepresets.json meson.build module.bazel
-  workspace workspace.bazel pyproject.toml setup.cfg setup.py tox.ini pytest.ini noxfile.py conftest.py
-  mypy.ini .mypy.ini ruff.toml .ruff.toml .flake8 .pylintrc pyrightconfig.json uv.lock poetry.lock pdm.lock
-  pipfile pipfile.lock manage.py cargo.toml cargo.lock clippy.toml .clippy.toml rustfmt.toml .rustfmt.toml
-  go.mod go.sum go.work .golangci.yml .golangci.yaml .golangci.toml build.gradle build.gradle.kts
-  settings.gradle settings.gradle.kts gradlew pom.xml mvnw composer.json composer.lock phpunit.xml
-  phpunit.xml.dist gemfile gemfile.lock .rspec .rubocop.yml rakefile rails justfile .justfile taskfile.yml
-  taskfile.yaml .pre-commit-config.yaml .gitlab-ci.yml .luacheckrc .busted .luacov .shellcheckrc .yamllint
-  .yamllint.yml .yamllint.yaml .vale.ini mkdocs.yml package.swift mix.exs .formatter.exs mix.lock pubspec.yaml
-  pubspec.lock build.zig stack.yaml stylua.toml .stylua.toml .hadolint.yaml .sqlfluff buf.yaml actionlint.yaml
-  run.sh test.sh tests.sh run-tests.sh run_tests.sh runtests.sh test check biome.json biome.jsonc flake.lock
-  packages.lock.json package.resolved podfile podfile.lock skill.md __init__.py check.sh
-]], "%S+") do
-  NAMES[word] = true
-end
-
 ---Whether a tracked file matters to the finding of checks; give it to `facts.git` as `survey`.
 ---@param name string
 ---@param path string
 ---@return boolean
 function M.wanted(name, path)
   local low = lower(name)
-  if NAMES[low] then return true end
-  for i = 1, #PARTS do
-    if find(low, PARTS[i]) then return true end
+  if data.names[low] then return true end
+  for i = 1, #data.parts do
+    if find(low, data.parts[i]) then return true end
   end
   return sub(path, 1, 18) == ".github/workflows/"
 end
@@ -199,9 +179,6 @@ local function diff_check(facts, s)
   if command then s.emit("lint", command, "git", "") end
 end
 
-local SCRIPTS = { "tests/run.sh", "test/run.sh", "test.sh", "tests.sh", "run-tests.sh", "run_tests.sh", "runtests.sh",
-  "scripts/test.sh", "script/test", "scripts/test", "bin/test", "scripts/check.sh", "scripts/run_tests.sh" }
-
 local function has_kind(s, kinds)
   for _, check in ipairs(s.checks) do
     if kinds[check.kind] then return true end
@@ -209,18 +186,12 @@ local function has_kind(s, kinds)
   return false
 end
 
-local INERT = {}
-for word in string.gmatch([[.gitignore .gitattributes .editorconfig .gitlab-ci.yml .mailmap .dockerignore .npmignore
-  .gitmodules .pre-commit-config.yaml codeowners .git-blame-ignore-revs .env .env.example]], "%S+") do
-  INERT[word] = true
-end
-
 ---Files that neither a build nor a test of the product reads, so that changing them asks for none.
 ---@param path string
 ---@return boolean
 function M.inert(path)
   local _, name = paths.split(path)
-  return sub(path, 1, 8) == ".github/" or INERT[lower(name)] == true
+  return sub(path, 1, 8) == ".github/" or data.inert[lower(name)] == true
 end
 
 local function any_code(s)
@@ -294,7 +265,7 @@ end
 -- What nobody declared in a manifest: a test script with a well-known name, then what the CI runs.
 local function hints(s)
   if not has_kind(s, { test = true }) then
-    for _, path in ipairs(SCRIPTS) do
+    for _, path in ipairs(data.scripts) do
       if s.has(path) then
         s.emit("test", script_command(s, path), path, "")
         break

@@ -4,16 +4,11 @@
 
 local phrases = require "moonlet.phrases"
 local secrets = require "moonlet.secrets"
+local set = require("moonlet.text").set
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
 local M = {}
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
 
 -- What a credential begins with, and how much must follow.
 local LEADS = {

@@ -2,16 +2,11 @@
 --- dates of birth, places on the map.
 
 local phrases = require "moonlet.phrases"
+local set = require("moonlet.text").set
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
 local M = {}
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
 
 -- What stands after the last dot of a file, not of a mail address.
 local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc cpp

@@ -1,6 +1,8 @@
---- What looks private without being of a known kind: long numbers, words that mix letters and digits as keys do, and
---- any
---- such word in a sentence about credentials. For texts that leave the machine and lose little by a sentence less.
+--- Text that looks private without being of a known kind: long numbers, words that mix letters and digits as keys do,
+--- and any such word in a sentence about credentials. For texts that leave the machine and lose little by a sentence
+--- less.
+
+local set = require("moonlet.text").set
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
@@ -8,12 +10,6 @@ local M = {}
 
 --- The kind of hit that is about a person rather than a key.
 M.number = "a long number"
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
 
 local ABOUT = { "password", "passwort", "kennwort", "passphrase", "passcode", "login", "log in", "credential",
   "token", "secret", "api key", "access key", "private key", "mot de passe", "contraseña", "wachtwoord", "zugang",

@@ -1,6 +1,7 @@
 --- One function for each ecosystem: which commands a repository declares for the files that changed in one folder
 --- of it. A command names only words from this file and paths that a shell line can show.
 
+local data = require "checks.ecosystems_data"
 local git = require "moonlet.git"
 local node = require "checks.node"
 local read = require "checks.read"
@@ -46,8 +47,7 @@ local function first_in(s, dir, names)
   end
 end
 
-local PYTHON_ROOTS = { "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "pytest.ini", "noxfile.py", "Pipfile",
-  "requirements.txt", "manage.py" }
+local PYTHON_ROOTS = data.python_roots
 
 local function python_prefix(s, dir)
   local _, lock = s.nearest(dir, { "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock" })
@@ -358,15 +358,7 @@ local HOMES = {
   { "haskell", { "stack.yaml" }, false, haskell },
 }
 
--- A manifest belongs to its ecosystem, whatever its language.
-local MANIFESTS = {
-  ["pyproject.toml"] = "python", ["setup.cfg"] = "python", ["tox.ini"] = "python", ["pytest.ini"] = "python",
-  ["pipfile"] = "python", ["requirements.txt"] = "python", ["cargo.toml"] = "rust", ["pom.xml"] = "java",
-  ["composer.json"] = "php", ["package.swift"] = "swift", ["pubspec.yaml"] = "dart", ["mix.exs"] = "elixir",
-  ["cmakepresets.json"] = "cmake", ["phpunit.xml"] = "php", ["gemfile"] = "ruby", ["gemfile.lock"] = "ruby",
-  [".rubocop.yml"] = "ruby", [".luacheckrc"] = "lua", ["ruff.toml"] = "python", ["mypy.ini"] = "python",
-  ["pipfile.lock"] = "python", ["gradle.properties"] = "java",
-}
+local MANIFESTS = data.manifests
 
 for _, home in ipairs(HOMES) do
   local languages = {}
@@ -399,15 +391,9 @@ local function dotnet_home(s, files)
   if projects[1] then dotnet(s, nil, "") end
 end
 
-local TARGETS = {
-  lint = { "lint", "check-lint", "lint-check", "format-check", "fmt-check", "check-format", "style" },
-  typecheck = { "typecheck", "type-check", "types" },
-  test = { "test", "tests", "check", "unit-test", "test-unit", "unittest", "unit" },
-  build = { "build", "all", "compile" },
-}
+local TARGETS = data.targets
 
-local RUNNERS = { "justfile", "Justfile", ".justfile", "Taskfile.yml", "Taskfile.yaml", "GNUmakefile", "makefile",
-  "Makefile" }
+local RUNNERS = data.runners
 
 -- The program and the targets that a file of make, just or task has.
 local function targets_of(s, path)
@@ -417,7 +403,7 @@ local function targets_of(s, path)
   return "make ", read.make_targets(text)
 end
 
-local COMPILED = { c = true, cpp = true, objc = true, asm = true, make = true, fortran = true }
+local COMPILED = data.compiled
 
 local function run_targets(s, files, covered)
   local seen = {}
@@ -450,8 +436,7 @@ local function kinds_of(s, from)
   return kinds
 end
 
-local MARKDOWN = { ".markdownlint.json", ".markdownlint.jsonc", ".markdownlint.yaml", ".markdownlint.yml",
-  ".markdownlintrc", ".markdownlint-cli2.jsonc", ".markdownlint-cli2.yaml", ".markdownlint-cli2.cjs" }
+local MARKDOWN = data.markdown
 
 local function docs(s, checks, files)
   if #files == 0 then return end
