@@ -128,12 +128,17 @@ local function gather(sentences, names, outcome, pause)
   return list
 end
 
-local function loosens(text)
-  local low = text:lower()
-  for _, pattern in ipairs(W.unsafe) do
+local function any(low, patterns)
+  for _, pattern in ipairs(patterns) do
     if low:find(pattern) then return true end
   end
   return false
+end
+
+-- Whether a wish takes a safeguard away. "Never push without asking" keeps one.
+local function loosens(text)
+  local low = text:lower()
+  return any(low, W.unsafe_bans) or any(low, W.unsafe) and not any(low, W.bans)
 end
 
 local function privacy_note(item)

@@ -31,7 +31,7 @@ local STOPS = {
   python = {
     { "%f[%w_]pdb%.set_trace%(", "A breakpoint (pdb.set_trace)" },
     { "%f[%w_]i?pu?db%.set_trace%(", "A breakpoint" },
-    { "^%s*import%s+i?pu?db%s*;?%s*$", "The import of a debugger" },
+    { "^%s*import%s+(i?pu?db)%s*;?%s*$", "The import of a debugger" },
     { "^%s*breakpoint%(%)", "A breakpoint" }, { ":%s*breakpoint%(%)", "A breakpoint" },
     { "%f[%w_]embed%(%)%s*$", "A call that opens a shell" },
     { "%f[%w_]code%.interact%(", "A call that opens a shell" },
@@ -53,9 +53,19 @@ local STOPS = {
   cpp = { { "%f[%w_]__debugbreak%(", "A breakpoint" }, { "%f[%w_]raise%(%s*SIGTRAP%s*%)", "A breakpoint" } },
 }
 
+-- Whether a file works with a debugger's module, beyond stopping in it: then its import is on purpose.
+local function works_with(view, module)
+  for _, line in pairs(view.lines) do
+    local used = match(line.code, "%f[%w_]" .. module .. "%.([%w_]+)")
+    if used and used ~= "set_trace" and used ~= "post_mortem" then return true end
+  end
+  return false
+end
+
 local function breakpoints(view, n, line, report)
   for _, stop in ipairs(STOPS[view.family] or {}) do
-    if find(line.code, stop[1]) then
+    local at, _, module = find(line.code, stop[1])
+    if at and not (module and works_with(view, module)) then
       report("breakpoint", view, n, stop[2] .. " was left in the code.")
       return
     end
@@ -131,7 +141,7 @@ local SWITCHED_OFF = {
   { "^%s*if%s+false%s*$", NEVER }, { "^%s*if%s+false%s*;%s*then", NEVER },
   { "^%s*if%s*%(%s*true%s*%)", NOTHING }, { "^%s*if%s*%(%s*1%s*%)", NOTHING }, { "^%s*if%s+True%s*:", NOTHING },
   { "^%s*if%s+true%s*{", NOTHING }, { "^%s*if%s+true%s*;%s*then", NOTHING },
-  { "%f[%w_]if.*[%s(]false%s*&&", "the part after && never runs" },
+  { "%f[%w_]if.*[(|&]%s*false%s*&&", "the part after && never runs" },
   { "%f[%w_]if.*&&%s*false%s*%)", "it is never true" },
   { "%f[%w_]if.*||%s*true%s*%)", "it is always true" }, { "%f[%w_]if%s*%(%s*true%s*||", "it is always true" },
   { "^%s*if.*%sor%s+True%s*:", "it is always true" }, { "^%s*if%s+True%s+or%s", "it is always true" },

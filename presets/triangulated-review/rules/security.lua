@@ -12,7 +12,7 @@ local M = {}
 
 M.rules = {
   ["secret"] = { lenses = { "security", "risks" }, severity = "critical", confidence = 0.85,
-    fix = "Take it out, revoke it (it is in the history now), and read it from the environment." },
+    fix = "Take it out, revoke it, and read it from the environment." },
   ["secret-file"] = { lenses = { "security", "risks" }, severity = "high", confidence = 0.85,
     fix = "Take the file out of the repository, ignore it, and revoke what it holds." },
   ["verification-off"] = { lenses = { "security", "risks" }, severity = "high", confidence = 0.9,
@@ -59,28 +59,35 @@ local function found_secrets(view)
   return list
 end
 
+local COMMITTED = "Take it out, revoke it (it is in the history now), and read it from the environment."
+-- How to mend it depends on where it is by now.
+local FIXES = { commit = COMMITTED, range = COMMITTED,
+  path = "Take it out, revoke it if it was ever committed, and read it from the environment." }
+local NOT_COMMITTED = "Take it out before you commit, and read it from the environment."
+
 -- Reports a secret without repeating it.
-local function report_secret(view, n, kind, report, confidence)
+local function report_secret(view, n, kind, report, change, confidence)
   -- Tests of anything with certificates hold keys that open nothing.
   local made = view.test and kind == "private key" and "keys in tests are mostly made for them" or nil
   report("secret", view, n, format("A secret is in the text: it looks like a %s.", kind), { loud = true,
     evidence = format("line %d holds a %s; it is not repeated here", n, kind), confidence = confidence,
+    fix = FIXES[change.facts.target.kind] or NOT_COMMITTED,
     severity = view.d.kind == "docs" and "high" or nil, question = made })
 end
 
-local function named_passwords(view, report)
+local function named_passwords(view, report, change)
   if view.test or view.example or view.generated or view.d.kind ~= "code" and view.d.kind ~= "config" then return end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
     if not line.moved and #line.text < 1000 and find(line.code, "%S") and passwords.has(line.text) then
-      report_secret(view, n, "password", report, 0.75)
+      report_secret(view, n, "password", report, change, 0.75)
     end
   end
 end
 
-local function leaked(view, report)
-  for _, hit in ipairs(found_secrets(view)) do report_secret(view, hit.line, hit.kind, report) end
-  named_passwords(view, report)
+local function leaked(view, report, change)
+  for _, hit in ipairs(found_secrets(view)) do report_secret(view, hit.line, hit.kind, report, change) end
+  named_passwords(view, report, change)
   local new = view.status == "added" or view.status == "untracked"
   local what, maybe = secrets.name(view.path)
   if what and not maybe and new and not view.test and not view.example then
@@ -276,8 +283,8 @@ local function check(view, n, line, report)
 end
 
 ---@param view rules.View
-function M.file(view, report)
-  leaked(view, report)
+function M.file(view, report, change)
+  leaked(view, report, change)
   if view.generated or view.d.fixture or view.d.kind ~= "code" and view.d.kind ~= "config" then return end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]

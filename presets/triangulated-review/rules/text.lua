@@ -107,7 +107,7 @@ local function notes_removed(view)
   return count
 end
 
-local function todo_notes(view, report)
+local function todo_notes(view, report, change)
   if view.generated or view.d.fixture or not source.known(view.language) then return end
   local old = notes_removed(view)
   for _, n in ipairs(view.added) do
@@ -116,7 +116,8 @@ local function todo_notes(view, report)
     if word and old > 0 then
       old = old - 1
     elseif word then
-      report("todo-added", view, n, format("A new %s says that something is not finished.", word),
+      report("todo-added", view, n,
+        format("A %s%s says that something is not finished.", change.whole_files and "" or "new ", word),
         { severity = word == "FIXME" and "medium" or nil })
     end
   end
@@ -184,9 +185,9 @@ local function hidden(view, report)
 end
 
 ---@param view rules.View
-function M.file(view, report)
+function M.file(view, report, change)
   conflict_markers(view, report)
-  todo_notes(view, report)
+  todo_notes(view, report, change)
   not_for_others(view, report)
   line_ends(view, report)
   indents(view, report)
