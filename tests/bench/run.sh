@@ -237,7 +237,8 @@ suite_capture() {
 suite_startup() {
   local times=101 module
   if [ -n "$quick" ]; then times=21; fi
-  printf '\nstart-up, ms (%s times each, in turn; "all.lua" loads every module of the standard library, "preset list" every preset)\n' $times
+  printf '\nstart-up, ms (%s times each, in turn)\n' $times
+  printf '  "all.lua" loads every module of the standard library, "preset list" every preset\n'
   {
     printf 'local m = require "moonlet"\n'
     for module in "$root"/stdlib/*.lua; do

@@ -44,8 +44,8 @@ TEST_CASE("the text of a built-in preset's file is there too") {
 
 TEST_CASE("a file that no built-in preset has is nil") {
   LuaFixture lua;
-  CHECK(lua.run("return core.script.load_preset('no/init.lua', {}), "
-                "core.script.preset_file('no/init.lua')") == "nil,nil");
+  CHECK(lua.run("return (core.script.load_preset('no/init.lua', {})), "
+                "(core.script.preset_file('no/init.lua'))") == "nil,nil");
   CHECK(lua.run("local names = {} for _, name in ipairs(core.script.presets()) do "
                 "names[name] = true end return names['sidecar/init.lua'], names['sidecar/x']") ==
         "true,nil");
