@@ -16,8 +16,8 @@ end
 
 --- Modules that load when first used.
 local lazy = {
-  checks = true, duration = true, facts = true, findings = true, git = true, merge = true,
-  privacy = true, prompt = true, record = true, route = true, rules = true, runner = true,
+  duration = true, facts = true, findings = true, git = true, merge = true, prompt = true, record = true,
+  route = true, runner = true,
 }
 
 return setmetatable(M, {
