@@ -16,8 +16,7 @@ end
 
 --- Modules that load when first used.
 local lazy = {
-  checks = true, duration = true, facts = true, findings = true, git = true, merge = true,
-  privacy = true, prompt = true, record = true, rules = true,
+  duration = true, facts = true, findings = true, git = true, merge = true, prompt = true, record = true,
 }
 
 return setmetatable(M, {

@@ -130,45 +130,14 @@ end
 
 local function last_piece(value) return match(value, "([^/]*)$") end
 
--- Forms that providers publish: {lead, pattern of the whole, kind, least entropy, least and greatest length, a test,
--- what of it is the secret where the rest may be anything}
-local FORMS = {
-  { "AKIA", "^AKIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
-  { "ASIA", "^ASIA[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]+", "AWS access key", 2.8, 20, 20 },
-  { "ghp_", "^ghp_%w+", "GitHub token", 3, 40, 255 },
-  { "gho_", "^gho_%w+", "GitHub token", 3, 40, 255 },
-  { "ghu_", "^ghu_%w+", "GitHub token", 3, 40, 255 },
-  { "ghs_", "^ghs_%w+", "GitHub token", 3, 40, 255 },
-  { "ghr_", "^ghr_%w+", "GitHub token", 3, 40, 255 },
-  { "github_pat_", "^github_pat_[%w_]+", "GitHub token", 3, 50, 255 },
-  { "glpat-", "^glpat%-[%w_%-]+", "GitLab token", 3, 26, 255 },
-  { "xoxb-", "^xoxb%-[%w%-]+", "Slack token", 2.8, 24, 255 },
-  { "xoxp-", "^xoxp%-[%w%-]+", "Slack token", 2.8, 24, 255 },
-  { "xoxa-", "^xoxa%-[%w%-]+", "Slack token", 2.8, 24, 255 },
-  { "xoxs-", "^xoxs%-[%w%-]+", "Slack token", 2.8, 24, 255 },
-  { "xapp-", "^xapp%-[%w%-]+", "Slack token", 2.8, 24, 255 },
-  { "hooks.slack.com/services/T", "^hooks%.slack%.com/services/T%w+/B%w+/%w+", "Slack webhook", 3, 50, 255 },
-  { "discord.com/api/webhooks/", "^discord%.com/api/webhooks/%d+/[%w_%-]+", "Discord webhook", 3.4, 90, 160, nil,
-    last_piece },
-  { "discordapp.com/api/webhooks/", "^discordapp%.com/api/webhooks/%d+/[%w_%-]+", "Discord webhook", 3.4, 90, 160, nil,
-    last_piece },
-  { "AccountKey=", "^AccountKey=[%w+/]+=*", "storage account key", 4, 60, 130 },
-  { "SharedAccessKey=", "^SharedAccessKey=[%w+/]+=*", "service bus key", 4, 50, 130 },
-  { "sk_live_", "^sk_live_%w+", "Stripe live key", 3, 24, 255 },
-  { "rk_live_", "^rk_live_%w+", "Stripe live key", 3, 24, 255 },
-  { "AIza", "^AIza[%w_%-]+", "Google API key", 3.4, 39, 39 },
-  { "GOCSPX-", "^GOCSPX%-[%w_%-]+", "Google client secret", 3, 30, 60 },
-  { "ya29.", "^ya29%.[%w_%-]+", "Google access token", 3.4, 40, 2048 },
-  { "sk-", "^sk%-[%w_%-]+", "API key", 3.5, 35, 255, has_long_run },
-  { "npm_", "^npm_%w+", "npm token", 3.2, 40, 40 },
-  { "pypi-AgE", "^pypi%-AgE[%w_%-]+", "PyPI token", 3.5, 60, 2048 },
-  { "hf_", "^hf_%w+", "Hugging Face token", 3.4, 37, 40 },
-  { "SG.", "^SG%.[%w_%-]+%.[%w_%-]+", "SendGrid key", 3.5, 60, 80 },
-  { "dop_v1_", "^dop_v1_%x+", "DigitalOcean token", 3, 71, 71 },
-  { "shpat_", "^shpat_%x+", "Shopify token", 3, 38, 38 },
-  { "AGE-SECRET-KEY-1", "^AGE%-SECRET%-KEY%-1%w+", "age private key", 3, 70, 80 },
-  { "eyJ", "^eyJ[%w_%-]+%.eyJ[%w_%-]+%.[%w_%-]+", "JSON web token", 4, 60, 4096 },
-}
+-- What forms name: tests of a match, and functions that give its secret part.
+local TESTS = { ["long run"] = has_long_run }
+local PARTS = { ["last piece"] = last_piece }
+
+local FORMS = require "moonlet.secrets.forms"
+for _, form in ipairs(FORMS) do
+  form.test, form.part = form[7] and TESTS[form[7]], form[8] and PARTS[form[8]]
+end
 
 -- Names whose value is a secret, as they occur in lower-cased text.
 local KEYS = {
@@ -201,8 +170,9 @@ local function known_forms(text, hits, limit, context)
       local value = starts_word(text, at) and match(sub(text, at, at + form[6]), form[2])
       local size = value and #value or 0
       if size >= form[5] and size <= form[6] and ends_word(text, at + size - 1)
-        and not blank(form[8] and form[8](value) or value, context) and M.entropy(sub(value, #form[1] + 1)) >= form[4]
-        and (context == "code" or form[1] ~= "eyJ") and (not form[7] or form[7](value)) then
+        and not blank(form.part and form.part(value) or value, context)
+        and M.entropy(sub(value, #form[1] + 1)) >= form[4]
+        and (context == "code" or form[1] ~= "eyJ") and (not form.test or form.test(value)) then
         add(hits, at, at + size - 1, form[3])
       end
       at = find(text, form[1], at + math.max(size, 1), true)

@@ -74,6 +74,27 @@ int missing_global(lua_State* L) {
   return 1;
 }
 
+/// Pushes the environment of a script. The table at `globals` holds further globals; the function
+/// at the index after it, or nil, gives the value of a global that is not there.
+void push_environment(lua_State* L, int globals) {
+  push_script_environment(L);
+  const int environment = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, globals) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, environment);
+  }
+  if (lua_isnil(L, globals + 1)) return;
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, globals + 1);
+  lua_pushcclosure(L, missing_global, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_setmetatable(L, environment);
+}
+
 /// load(text, chunk_name, globals [, on_missing]) -> function, or nil and a message. `globals` is a
 /// table of further globals; on_missing(name) gives the value of a global that is not there.
 int script_load(lua_State* L) {
@@ -82,60 +103,65 @@ int script_load(lua_State* L) {
   const char* name = luaL_checkstring(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 4);
-  push_script_environment(L);
-  lua_pushnil(L);
-  while (lua_next(L, 3) != 0) {
-    lua_pushvalue(L, -2);
-    lua_insert(L, -2);
-    lua_rawset(L, 5);
-  }
-  if (!lua_isnil(L, 4)) {
-    lua_createtable(L, 0, 2);
-    lua_pushvalue(L, 4);
-    lua_pushcclosure(L, missing_global, 1);
-    lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, 5);
-  }
+  push_environment(L, 3);
   if (load_text(L, text, size, name)) return 1;
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
 }
 
-int push_files(lua_State* L, const EmbeddedFile* file) {
-  lua_newtable(L);
-  for (; file->name != nullptr; ++file) {
-    lua_pushlstring(L, file->bytes.data(), file->bytes.size());
-    lua_setfield(L, -2, file->name);
+/// load_preset(file, globals [, on_missing]) -> function, or nil when there is no such file: a Lua
+/// file of a built-in preset, "NAME/init.lua", as load() gives it for a text.
+int script_load_preset(lua_State* L) {
+  std::size_t size = 0;
+  const char* name = luaL_checklstring(L, 1, &size);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 3);
+  const EmbeddedFile* file = find(embedded_preset_code(), {name, size});
+  if (file == nullptr) return 0;
+  if (luaL_loadbufferx(L, file->bytes.data(), file->bytes.size(), name, "b") != LUA_OK) {
+    return lua_error(L);
   }
+  push_environment(L, 2);
+  lua_setupvalue(L, -2, 1);
   return 1;
 }
 
-/// presets() -> {file name -> text}: what is embedded
-int script_presets(lua_State* L) { return push_files(L, embedded_presets()); }
-
-/// tests() -> {file name -> text}: the same of the presets' tests
-int script_tests(lua_State* L) { return push_files(L, embedded_tests()); }
-
-/// modules() -> list of module file names
-int script_modules(lua_State* L) {
+/// presets() -> list of the names of the built-in presets' files
+int script_presets(lua_State* L) {
   lua_newtable(L);
   lua_Integer count = 0;
-  for (const EmbeddedFile* file = embedded_modules(); file->name != nullptr; ++file) {
+  for (const EmbeddedFile* file = embedded_presets(); file->name != nullptr; ++file) {
     lua_pushstring(L, file->name);
     lua_rawseti(L, -2, ++count);
   }
   return 1;
 }
 
+/// preset_file(name) -> text, or nil when there is no such file
+int script_preset_file(lua_State* L) {
+  std::size_t size = 0;
+  const char* name = luaL_checklstring(L, 1, &size);
+  const EmbeddedFile* file = find(embedded_presets(), {name, size});
+  if (file == nullptr) return 0;
+  lua_pushlstring(L, file->bytes.data(), file->bytes.size());
+  return 1;
+}
+
+/// tests() -> {file name -> text} of the presets' tests
+int script_tests(lua_State* L) {
+  lua_newtable(L);
+  for (const EmbeddedFile* file = embedded_tests(); file->name != nullptr; ++file) {
+    lua_pushlstring(L, file->bytes.data(), file->bytes.size());
+    lua_setfield(L, -2, file->name);
+  }
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<script_load>},
-    {"presets", guard<script_presets>},
-    {"tests", guard<script_tests>},
-    {"modules", guard<script_modules>},
-    {nullptr, nullptr},
+    {"load", guard<script_load>},       {"load_preset", guard<script_load_preset>},
+    {"presets", guard<script_presets>}, {"preset_file", guard<script_preset_file>},
+    {"tests", guard<script_tests>},     {nullptr, nullptr},
 };
 
 }  // namespace

@@ -231,11 +231,18 @@ end
 local HABITS = { "^we now%s+()", "^we only%s+()", "^we also%s+()", "^we%s+()", "^this project%s+()uses%s",
   "^the project%s+()uses%s", "^this repository%s+()uses%s", "^this repo%s+()uses%s", "^this codebase%s+()uses%s" }
 
+local HERE = { "^in this repo,? we%s+()", "^in this repository,? we%s+()", "^in this project,? we%s+()",
+  "^in this codebase,? we%s+()" }
+
 -- "We use X": a habit that somebody chose.
 function M.habit(text, low, marks, unit)
   local rest
+  for _, lead in ipairs(HERE) do rest = rest or match(low, lead) end
+  marks.here = rest ~= nil or nil
   for _, lead in ipairs(HABITS) do rest = rest or match(low, lead) end
-  if not rest or unit.kind == "chat" and not (marks.label or marks.lasts) and not find(low, "^we only") then return end
+  if not rest then return end
+  local firm = marks.label or marks.lasts or marks.here
+  if unit.kind == "chat" and not firm and not find(low, "^we only") then return end
   local body, body_low = gsub(sub(text, rest), "^uses ", "use "), gsub(sub(low, rest), "^uses ", "use ")
   if find(body_low, "^settled on ") or find(body_low, "^standardi[sz]ed? on ") or find(body_low, "^moved to ")
     or find(body_low, "^switched to ") then
@@ -248,9 +255,9 @@ function M.habit(text, low, marks, unit)
   local known = word and (W.verbs[word] or marks.lasts and not find(word, "ed$") and word ~= "are" and word ~= "have")
   if not known or W.no_habits[word] then return end
   if find(body_low, "^use it ") or find(body_low, "^use this ") then return end
-  local firm = marks.lasts or marks.norm or find(low, "^we now") or find(low, "^we only")
+  firm = firm or marks.norm or find(low, "^we now") or find(low, "^we only")
     or any(body_low, W.general) or find(body_low, "%f[%a]for%f[%A]")
-  if not normative(unit) and not firm and not marks.label then return end
+  if not normative(unit) and not firm then return end
   marks.habit = true
   return made("do", capital(body))
 end

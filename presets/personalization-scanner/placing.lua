@@ -85,6 +85,7 @@ end
 function M.scope(text, marks, unit)
   local low = lower(text)
   if any(low, REPOSITORY) and not any(low, { "%f[%a]emoji" }) then return "repository" end
+  if marks.here then return "project" end
   if marks.user or any(low, USER) then return "user" end
   if names_tool(text, low) then return "tool" end
   if unit.kind == "chat" or unit.kind == "memory" and M.topic(text) == "Communication" then return "user" end

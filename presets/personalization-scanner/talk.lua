@@ -1,13 +1,9 @@
 --- Who speaks in a line of a conversation.
+local set = require("moonlet.text").set
+
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
 local M = {}
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
 
 M.user = set "user human me"
 local OTHERS = set [[assistant agent claude codex gemini gpt chatgpt copilot ai bot system tool model sidecar reviewer

@@ -1,8 +1,10 @@
 --- Turns inputs into sentences with their places. What is quoted, logged, code, or spoken by somebody other than the
 --- user never becomes one; where something private stands in a sentence, the sentence says of which class.
-local m = require "moonlet"
 local paths = require "moonlet.paths"
 local context = require "context"
+local json = require("moonlet").json
+local privacy = require "privacy"
+local set = require("moonlet.text").set
 local structured = require "structured"
 local talk = require "talk"
 
@@ -12,12 +14,6 @@ local M = {}
 
 local line_cap = 4000
 local paragraph_cap = 8000
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
 
 local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "copilot%-instructions", "cursorrules$",
   "windsurfrules$", "clinerules$", "%.cursor/", "convention", "guideline", "style[%w_%-]*%.md$",
@@ -118,7 +114,7 @@ local function spoken(record, line, segments, path)
 end
 
 local function decode(text)
-  local ok, value = pcall(m.json.decode, text)
+  local ok, value = pcall(json.decode, text)
   if ok then return value end
 end
 
@@ -549,13 +545,13 @@ function M.units(segment, names)
   for i, entry in ipairs(segment.lines) do texts[i] = entry.text end
   local whole = table.concat(texts, "\n")
   if is_over(segment) then return units end
-  if segment.raw and not segment.class then segment.class = m.privacy.holds(segment.raw, { names = names }) end
+  if segment.raw and not segment.class then segment.class = privacy.holds(segment.raw, { names = names }) end
   if not segment.speaker and (segment.kind == "chat" or segment.kind == "notes") then
     segment.speakers = talk.speakers(segment.lines)
     if segment.speakers then segment.kind = "chat" end
   end
   local base = segment.level or context.file(segment.path) and "rules" or nil
-  local reader = setmetatable({ segment = segment, units = units, hits = m.privacy.scan(whole, { names = names }),
+  local reader = setmetatable({ segment = segment, units = units, hits = privacy.scan(whole, { names = names }),
     follow = context.follow(base), level = base, heading = segment.heading, speaker = segment.speaker, blank = true,
     in_message = false, skip = front_matter_end(segment.lines) }, Reader)
   local at = 1

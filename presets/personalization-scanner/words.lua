@@ -1,11 +1,7 @@
 --- The word lists that tell a standing wish from a step, a story or a guess.
-local M = {}
+local set = require("moonlet.text").set
 
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
+local M = {}
 
 -- What an order can begin with.
 M.verbs = set [[accept account acknowledge act add address adopt aim align alphabetise alphabetize analyse analyze
@@ -76,8 +72,11 @@ M.injected = { "ignore all", "ignore any", "ignore the previous", "ignore previo
 -- Wishes that take a safeguard away; a person decides about these.
 M.unsafe = { "no%-verify", "force[- ]push", "without asking", "without confirm", "without approval", "without review",
   "skip the tests", "skip tests", "skip review", "disable the sandbox", "disable sandbox", "disable the check",
-  "never ask", "do not ask", "not wanted: to be asked", "for confirmation", "sudo", "chmod 777", "as root",
-  "auto%-approve", "automatically approve", "disable tls", "verify=false", "dangerously" }
+  "sudo", "chmod 777", "as root", "auto%-approve", "automatically approve", "disable tls", "verify=false",
+  "dangerously" }
+-- The same where they forbid: a ban of what stands above keeps a safeguard.
+M.unsafe_bans = { "never ask", "do not ask", "avoid asking", "not wanted: to be asked", "for confirmation" }
+M.bans = { "^never ", "^avoid ", "^do not ", "^don't ", "^no ", "^not wanted", "^stop " }
 
 M.once = { "%f[%a]today%f[^%a ]", "%f[%a]today$", "^today%f[%A]", "%f[%a]today [^o]", "%f[%a]tomorrow%f[%A]",
   "%f[%a]tonight%f[%A]", "%f[%a]yesterday%f[%A]",

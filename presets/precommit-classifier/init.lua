@@ -1,4 +1,5 @@
 local m = require "moonlet"
+local checks = require "checks"
 local classify = require "classify"
 local report = require "report"
 
@@ -29,9 +30,9 @@ local schema = {
   },
 }
 
-local function validation_of(checks, path)
+local function validation_of(found, path)
   local list = {}
-  for _, check in ipairs(checks) do
+  for _, check in ipairs(found) do
     -- On the Fast Path nothing runs, so nothing needs a build or its tests.
     if path ~= "fast" or check.kind == "lint" or check.kind == "custom" or check.why == "mkdocs.yml" then
       list[#list + 1] = { kind = check.kind, command = check.line }
@@ -40,11 +41,11 @@ local function validation_of(checks, path)
   return m.array(list)
 end
 
-local function result_of(verdict, checks)
+local function result_of(verdict, found)
   return {
     path = verdict.path,
     reasons = m.array(verdict.reasons),
-    validation = validation_of(checks, verdict.path),
+    validation = validation_of(found, verdict.path),
     reinstall = { needed = verdict.skills.needed, skills = m.array(verdict.skills.names) },
   }
 end
@@ -112,7 +113,7 @@ end
 
 -- An agent may be more careful than the rules, choose among the checks that were found, and lower what is a matter of
 -- judgement. It never lowers a hard finding, invents a command, or forgets a skill that is stale.
-local function merge(verdict, ruled, answer, checks)
+local function merge(verdict, ruled, answer, found)
   local path = classify.more_careful(answer.path, verdict.floor)
   local reasons = {}
   if path ~= answer.path then
@@ -130,7 +131,7 @@ local function merge(verdict, ruled, answer, checks)
   local wanted, known = {}, {}
   for _, check in ipairs(answer.validation) do wanted[check.command] = true end
   local list = {}
-  for _, check in ipairs(checks) do
+  for _, check in ipairs(found) do
     known[check.line] = true
     if wanted[check.line] then list[#list + 1] = { kind = check.kind, command = check.line } end
   end
@@ -142,7 +143,7 @@ local function merge(verdict, ruled, answer, checks)
     reasons[#reasons + 1] = ("note: %d commands were left out that the repository does not declare"):format(invented)
   end
   -- A careful path without a single check is an oversight where there are checks.
-  if #list == 0 and path ~= "fast" then list = validation_of(checks, path) end
+  if #list == 0 and path ~= "fast" then list = validation_of(found, path) end
   return { path = path, reasons = m.array(reasons), validation = m.array(list), reinstall = ruled.reinstall }
 end
 
@@ -161,11 +162,11 @@ return m.preset {
 
   run = function(ctx, args)
     ctx:phase("facts", 1)
-    local facts = m.facts.git(ctx, args.target, { survey = m.checks.wanted })
+    local facts = m.facts.git(ctx, args.target, { survey = checks.wanted })
     local verdict = classify.classify(ctx, facts)
-    local checks = m.checks.find(ctx, facts)
-    for _, check in ipairs(checks) do check.line = m.checks.line(check) end
-    local ruled = result_of(verdict, checks)
+    local found = checks.find(ctx, facts)
+    for _, check in ipairs(found) do check.line = checks.line(check) end
+    local ruled = result_of(verdict, found)
 
     ctx:phase("classify", 1)
     local before = ctx.runner ~= "rules" and watched(ctx)
@@ -175,10 +176,10 @@ return m.preset {
       returns = schema,
       rules = function() return ruled end,
     }.data
-    local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, checks)
+    local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, found)
     local warnings = before and meddling(before, watched(ctx)) or {}
     for i = #warnings, 1, -1 do table.insert(result.reasons, 1, warnings[i]) end
-    ctx:write("findings.md", report.markdown(result, facts, checks, ctx.runner))
+    ctx:write("findings.md", report.markdown(result, facts, found, ctx.runner))
     return result
   end,
 }

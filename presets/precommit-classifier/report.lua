@@ -31,7 +31,7 @@ end
 
 ---@param result table what the preset returns
 ---@param facts moonlet.facts.Git
----@param checks moonlet.checks.Check[]
+---@param checks checks.Check[]
 ---@param runner string
 ---@return string
 function M.markdown(result, facts, checks, runner)

@@ -1,17 +1,12 @@
 --- What a path's name says about the care that a change to it needs. Each rule gives a short reason or nothing.
 --- Documentation is never caught by a name: a page about authentication is a page.
 
+local data = require "rules_data"
 local paths = require "moonlet.paths"
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
-local M = {}
-
-local function set(text)
-  local result = {}
-  for word in string.gmatch(text, "%S+") do result[word] = true end
-  return result
-end
+local M = data.m
 
 local function has_dir(path, name) return find("/" .. lower(path), "/" .. name .. "/", 1, true) ~= nil end
 
@@ -35,21 +30,12 @@ local function in_any(d, list)
   return known[d.dir]
 end
 
-local CI_NAMES = set [[.gitlab-ci.yml jenkinsfile azure-pipelines.yml azure-pipelines.yaml .travis.yml appveyor.yml
-  .appveyor.yml .drone.yml bitbucket-pipelines.yml cloudbuild.yaml cloudbuild.yml .goreleaser.yml .goreleaser.yaml
-  .cirrus.yml codemagic.yaml buildspec.yml .woodpecker.yml release.config.js release.config.cjs release.config.mjs
-  .releaserc .releaserc.json .releaserc.yml .releaserc.js release-please-config.json wercker.yml netlify.toml
-  vercel.json fastfile dangerfile .release-it.json lerna-publish.json action.yml action.yaml renovate.json
-  renovate.json5 .renovaterc .renovaterc.json .buildkite.yml .cirrus.star .semaphore.yml]]
-local GITHUB_NAMES = set "dependabot.yml dependabot.yaml release.yml release.yaml release-drafter.yml labeler.yml"
-local CI_DIRS = { ".github/workflows", ".github/actions", ".circleci", ".buildkite", ".tekton", ".woodpecker",
-  ".gitlab/ci", ".ci", "fastlane", ".azure-pipelines", ".semaphore", ".changeset/config",
-  ".appveyor", ".teamcity", ".jenkins", ".drone", ".travis", ".builds", ".concourse", ".forgejo/workflows",
-  ".gitea/workflows" }
--- Where a folder called ci is that of the project, not a module of the product.
-local CI_PATHS = { "^ci/", "^jenkins/", "^scripts?/ci/", "^tools?/ci/", "^build/ci/", "^etc/ci/", "^%.?github/ci/" }
-local RELEASE = set "release releases deploy deployment publish rollout rollback promote"
-local SCRIPT_DIRS = set "scripts script bin tools ci build hack ops deploy release .ci"
+local CI_NAMES = data.ci_names
+local GITHUB_NAMES = data.github_names
+local CI_DIRS = data.ci_dirs
+local CI_PATHS = data.ci_paths
+local RELEASE = data.release
+local SCRIPT_DIRS = data.script_dirs
 
 local function ci(d)
   if CI_NAMES[lower(d.name)] then return "CI or release workflow" end
@@ -68,13 +54,9 @@ local function ci(d)
   end
 end
 
-local INFRA_NAMES = set [[docker-compose.yml docker-compose.yaml compose.yml compose.yaml procfile fly.toml app.yaml
-  vagrantfile skaffold.yaml skaffold.yml tiltfile kustomization.yaml kustomization.yml chart.yaml serverless.yml
-  serverless.yaml nginx.conf cdk.json pulumi.yaml samconfig.toml template.yaml render.yaml terragrunt.hcl ansible.cfg
-  caddyfile haproxy.cfg dockerfile containerfile wrangler.toml helmfile.yaml]]
-local INFRA_DIRS = { "k8s", "kubernetes", "helm", "charts", "terraform", "ansible", "kustomize", "cloudformation",
-  "argocd", "infra", "infrastructure" }
-local INFRA_EXT = set "tf tfvars hcl service socket timer"
+local INFRA_NAMES = data.infra_names
+local INFRA_DIRS = data.infra_dirs
+local INFRA_EXT = data.infra_ext
 
 local function infrastructure(d)
   local low = lower(d.name)
@@ -86,17 +68,12 @@ local function infrastructure(d)
   end
 end
 
-local GIT_HOOKS = set [[pre-commit pre-push commit-msg prepare-commit-msg post-commit post-merge post-checkout
-  pre-rebase post-rewrite pre-receive post-receive update pre-merge-commit applypatch-msg pre-applypatch]]
+local GIT_HOOKS = data.git_hooks
 
-local HOOK_DIRS = { ".husky", ".githooks", ".git-hooks", "git-hooks" }
-local HOOK_NAMES = set [[.pre-commit-config.yaml .pre-commit-hooks.yaml .overcommit.yml lefthook.yml lefthook.yaml
-  .lefthook.yml .lefthook.yaml .lintstagedrc .lintstagedrc.json lint-staged.config.js lint-staged.config.mjs]]
-local TOOL_DIRS = { ".claude/hooks", ".devcontainer" }
--- name -> the folder it has to be in, if any
-local TOOL_NAMES = { [".mcp.json"] = "", ["opencode.json"] = "", ["devcontainer.json"] = "",
-  ["settings.json"] = { ".claude", ".gemini" }, ["settings.local.json"] = { ".claude" }, ["config.toml"] = { ".codex" },
-  ["tasks.json"] = { ".vscode" }, ["launch.json"] = { ".vscode" } }
+local HOOK_DIRS = data.hook_dirs
+local HOOK_NAMES = data.hook_names
+local TOOL_DIRS = data.tool_dirs
+local TOOL_NAMES = data.tool_names
 
 local function hooks(d)
   local low = lower(d.name)
@@ -119,20 +96,13 @@ local function license(d)
   end
 end
 
-local AUTH = set [[auth authn authz authentication authorization authenticator authorizer authenticate authorize oauth
-  oauth2 oidc openid saml sso login signin logout password passwords passwd credential credentials permission
-  permissions
-  rbac acl acls jwt jwts crypto cryptography encryption encrypt encryptor decrypt decryption cipher ciphers keychain
-  keystore keyring csrf xsrf cors mfa totp sudoers iam privilege privileges webauthn passkey passkeys ldap kerberos tls
-  ssl x509 security secrets codeowners]]
-local LOCALES = { "locales", "locale", "i18n", "lang", "translations", "l10n" }
-local NO_LOGIC = set "css html template"
+local AUTH = data.auth
+local LOCALES = data.locales
+local NO_LOGIC = data.no_logic
 
--- Words that mean it in a file's own name; a folder of roles may be anything.
-local AUTH_NAME = set "role roles acls rbac abac"
-local ACCESS_NAMES = set [[sudoers doas.conf authorized_keys authorized_keys2 ssh_config sshd_config pam.conf .htaccess
-  .rhosts hosts.allow hosts.deny access.conf login.defs]]
-local ACCESS_DIRS = { "pam.d", "sudoers.d", ".ssh", "polkit-1", "sshd_config.d", "ssh_config.d" }
+local AUTH_NAME = data.auth_name
+local ACCESS_NAMES = data.access_names
+local ACCESS_DIRS = data.access_dirs
 
 local function auth(d)
   local low = lower(d.name)
@@ -152,9 +122,9 @@ local function auth(d)
   if words.access and words.control then return "authentication, permissions or cryptography" end
 end
 
-local MIGRATION_WORDS = set "migration migrations migrate migrator alembic flyway liquibase"
-local CHANGELOG_EXT = set "xml yaml yml json sql"
-local SCHEMA_NAMES = set "schema.rb structure.sql schema.sql schema.prisma init.sql schema.ddl"
+local MIGRATION_WORDS = data.migration_words
+local CHANGELOG_EXT = data.changelog_ext
+local SCHEMA_NAMES = data.schema_names
 
 local function migration(d)
   local low = lower(d.name)
@@ -176,10 +146,9 @@ local function migration(d)
   end
 end
 
-local SOURCES = set [[.npmrc .yarnrc .yarnrc.yml pip.conf nuget.config gradle-wrapper.properties gradle-wrapper.jar
-  .bazelrc .pnpmfile.cjs maven-wrapper.properties]]
+local SOURCES = data.sources
 
-local SOURCE_DIRS = { ".cargo", ".mvn" }
+local SOURCE_DIRS = data.source_dirs
 
 local function sources(d)
   local low = lower(d.name)
@@ -219,16 +188,7 @@ function M.of_name(d)
   return reasons
 end
 
--- Calls and settings that decide who may do what; matched against changed lines in lower case.
-local SIGNALS = { "verify=false", "insecureskipverify", "rejectunauthorized", "check_password", "verify_password",
-  "checkpassword", "set_password", "bcrypt", "scrypt(", "argon2", "pbkdf2", "hmac.new", "createhmac", "createcipher",
-  "jwt.sign", "jwt.verify", "jwt.decode", "jwt.encode", "login_required", "permission_required", "@preauthorize",
-  "@rolesallowed", "has_permission", "haspermission", "check_permission", "checkpermission", "permission_classes",
-  "csrf_exempt", "allowany", "seteuid(", "setuid(", "chmod 777", "0o777", "access-control-allow-origin", "aes.new",
-  "cipher.getinstance", "evp_encrypt", "evp_decrypt", "ssl_ctx_", "is_superuser", "authenticate(", "authorize(",
-  "isauthenticated", "is_authenticated", "isadmin", "is_admin", "hasrole", "has_role", "hasanyrole",
-  "has_any_role", "requirerole", "require_role", "requiresrole", "hasauthority", "is_staff", "canaccess", "can_access",
-  "hasaccess", "has_access", "checkaccess", "check_access", "row level security", "grant all", "nopasswd" }
+local SIGNALS = data.signals
 
 local function is_comment(text)
   return find(text, "^%s*[#*]") or find(text, "^%s*//") or find(text, "^%s*%-%-")

@@ -1,4 +1,5 @@
 local m = require "moonlet"
+local redaction = require "moonlet.redaction"
 local task_of = require "task"
 local checks = require "checks"
 local changes = require "changes"
@@ -30,7 +31,7 @@ local function data_of(inputs)
   for _, input in ipairs(inputs) do
     if not input.binary then
       local kept = m.facts.shown(input.text, input.kind == "file" and input.path or nil)
-      local text, counts = m.privacy.redact(kept, { only = "secret" })
+      local text, counts = redaction.redact(kept)
       withheld = withheld + counts.secret + labels(kept) - (input.redacted and 0 or labels(input.text))
       data[#data + 1] = { label = input.path, text = text, limit = 200000 }
     end
@@ -95,7 +96,7 @@ end
 local function shown(raw)
   -- What is no text may become many times as long when it is cleaned.
   raw = raw:sub(1, 32 * answer_cap)
-  local text = m.privacy.redact(m.prompt.clean(raw), { only = "secret" })
+  local text = redaction.redact(m.prompt.clean(raw))
   if #text > answer_cap then
     text = text:sub(1, utf8.offset(text, 0, answer_cap) - 1) .. "\n[cut; output.md holds all of it]"
   end
@@ -201,7 +202,7 @@ return m.preset {
 
   check = function(look, args)
     local text, source = task_of.text(look, args)
-    if m.privacy.holds(text, { only = "secret" }) == "secret" then
+    if redaction.holds(text) == "secret" then
       invalid(source .. " seems to hold a secret", "leave it out: prompts are kept in the record and sent to agents")
     end
     if args.output then check_output(args.output) end

@@ -1,6 +1,7 @@
 local m = require "moonlet"
 local report = require "report"
 local reviewers = require "reviewers"
+local rules = require "rules"
 
 local function invalid(message, hint) error({ kind = "invalid", message = message, hint = hint }, 0) end
 
@@ -8,7 +9,7 @@ local function invalid(message, hint) error({ kind = "invalid", message = messag
 local function read_lenses(names)
   local lenses, seen = {}, {}
   for i, name in ipairs(names) do
-    local lens = m.rules.lens(name)
+    local lens = rules.lens(name)
     if seen[lens] then
       invalid(("--lenses: '%s' stands there twice"):format(lens), "name two to four different ones")
     end
@@ -34,10 +35,10 @@ end
 
 -- What is to be reviewed. Without a target that is what nobody committed yet, or else the last commit.
 local function facts_of(ctx, target)
-  if target ~= "" then return m.rules.facts(ctx, target) end
-  local facts = m.rules.facts(ctx, "worktree")
+  if target ~= "" then return rules.facts(ctx, target) end
+  local facts = rules.facts(ctx, "worktree")
   if #facts.files > 0 or not facts.head then return facts end
-  return m.rules.facts(ctx, "HEAD")
+  return rules.facts(ctx, "HEAD")
 end
 
 -- The places that a finding can be about: every path of the tree, and those that went away.
@@ -72,7 +73,7 @@ local function line_counts(ctx, facts, reviews, known)
     end
   end
   local lengths = {}
-  for _, some in ipairs { texts, #wanted > 0 and m.rules.texts(ctx, facts, wanted) or {} } do
+  for _, some in ipairs { texts, #wanted > 0 and rules.texts(ctx, facts, wanted) or {} } do
     for path, text in pairs(some) do
       local _, lines = text:gsub("\n", "")
       lengths[path] = lines + ((text == "" or text:sub(-1) == "\n") and 0 or 1)
@@ -108,7 +109,7 @@ local function read_all(ctx, lenses, facts, context)
       name = lens,
       prompt = reviewers.prompt(lens, review),
       returns = m.findings.schema,
-      rules = function() return m.rules.review(lens, facts) end,
+      rules = function() return rules.review(lens, facts) end,
     }
     return review_of(lens, ctx.runner, answer.data)
   end, { need = 0, key = function(lens) return lens end })
@@ -140,7 +141,7 @@ return m.preset {
         .. "without it what is not committed yet, or else the last commit",
     },
     lenses = m.arg.list {
-      default = { "correctness", "risks", "tests" }, min = 2, max = 4, choices = m.rules.lens_names,
+      default = { "correctness", "risks", "tests" }, min = 2, max = 4, choices = rules.lens_names,
       help = "two to four lenses",
     },
     need = m.arg.integer { default = 2, min = 1, max = 4, help = "how many reviews must succeed" },
@@ -173,7 +174,7 @@ return m.preset {
     local all = { table.unpack(reviews) }
     local by_rules = ctx.runner == "rules" or args.rules
     for _, lens in ipairs(ctx.runner ~= "rules" and args.rules and lenses or {}) do
-      all[#all + 1] = review_of(lens, "rules", m.rules.review(lens, facts))
+      all[#all + 1] = review_of(lens, "rules", rules.review(lens, facts))
     end
     local known = known_places(facts)
     local result = m.merge.findings(all, { root = ctx.repo, known = known, lost = lost,

@@ -1,5 +1,6 @@
 --- What is told of a review: what was looked at and by whom, beside what was found.
 local m = require "moonlet"
+local rules = require "rules"
 
 local M = {}
 
@@ -31,7 +32,7 @@ end
 local function how_many_rules(lenses)
   local wanted, count = {}, 0
   for _, lens in ipairs(lenses) do wanted[lens] = true end
-  for _, rule in pairs(m.rules.catalog()) do
+  for _, rule in pairs(rules.catalog()) do
     local applies = false
     for _, lens in ipairs(rule.lenses) do applies = applies or wanted[lens] or false end
     if applies then count = count + 1 end

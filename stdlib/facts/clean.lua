@@ -2,7 +2,7 @@
 --- are made of them. What was cleaned once comes out of a second time as it is.
 
 local git = require "moonlet.git"
-local passwords = require "moonlet.rules.passwords"
+local passwords = require "moonlet.passwords"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
 

@@ -237,7 +237,8 @@ suite_capture() {
 suite_startup() {
   local times=101 module
   if [ -n "$quick" ]; then times=21; fi
-  printf '\nstart-up, ms (%s times each, in turn; "all.lua" loads every module of the standard library)\n' $times
+  printf '\nstart-up, ms (%s times each, in turn)\n' $times
+  printf '  "all.lua" loads every module of the standard library, "preset list" every preset\n'
   {
     printf 'local m = require "moonlet"\n'
     for module in "$root"/stdlib/*.lua; do
@@ -246,7 +247,7 @@ suite_startup() {
     done
     printf 'return m.preset { name = "all", summary = "Loads every module.", run = function() end }\n'
   } >all.lua
-  local programs=(/bin/true "$moonlet --version" "$moonlet preset show $PWD/all.lua")
+  local programs=(/bin/true "$moonlet --version" "$moonlet preset show $PWD/all.lua" "$moonlet preset list")
   if have lua5.4; then programs+=("lua5.4 -v"); fi
   if [ -n "$python" ]; then programs+=("$python -c pass"); fi
   if have node; then programs+=("node -e 0"); fi

@@ -24,6 +24,10 @@ assert(count == 16, count)
 local step, shown = pairs(string)
 assert(shown == string)
 for name in pairs(m) do assert(type(name) == "string") end
+-- What was asked for once is as little the script's as before.
+local encode = m.json.encode
+denied(function() m.json.encode = 1 end)
+assert(m.json.encode == encode)
 -- A copy of plain data is the script's own.
 assert(pcall(function() local t = { 1 } table.insert(t, 2) rawset(t, "x", 1) end))
 return "frozen"

@@ -1,7 +1,6 @@
 --- The command line: finds the verb, prints what it came to, gives the exit code.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
-local run_module = require "moonlet.engine.run.run"
 
 local M = {}
 
@@ -123,7 +122,7 @@ end
 ---@return integer exit_code, string envelope
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
-  local ended, envelope, code = pcall(run_module.killed, err)
+  local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)
   if not ended then
     envelope, code = failure(output.command or "run", envelope)
   elseif not envelope then

@@ -14,6 +14,8 @@ local source_cap = 1 << 20
 ---@field builtin boolean      its text is the executable's own
 ---@field text string           the main file
 ---@field read fun(file: string): string?, table?   a file of the preset's own folder
+---@field code (fun(file: string, globals: table, on_missing: function?): function?)?   a Lua file of the preset's own
+---  folder, loaded; only of what is built in
 ---@field hash fun(): string?   sha256 over all that the preset is made of; nil when that is too much
 
 local function user_folder()
@@ -25,17 +27,15 @@ local function user_folder()
   return base and base .. "/moonlet/presets"
 end
 
-local function embedded()
-  local found = {}
-  for file, text in pairs(core.script.presets()) do
-    local name, rest = file:match("^([^/]+)/(.+)$")
-    if name then
-      found[name] = found[name] or {}
-      found[name][rest] = text
-    end
-  end
-  return found
+-- The files of the presets that are built in: file names by preset.
+local embedded = {}
+for _, path in ipairs(core.script.presets()) do
+  local name, file = path:match("^([^/]+)/(.+)$")
+  embedded[name] = embedded[name] or {}
+  table.insert(embedded[name], file)
 end
+
+local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
 --- The folders on disk that presets are looked for in, nearest first.
 function M.folders(home)
@@ -73,6 +73,12 @@ local function hash_of(files)
   end
   table.sort(lines)
   return core.text.sha256(table.concat(lines))
+end
+
+local function embedded_hash(name)
+  local files = {}
+  for _, file in ipairs(embedded[name]) do files[file] = embedded_text(name, file) end
+  return hash_of(files)
 end
 
 --- What a source on disk is made of: read once, when its hash is asked for, and served from memory
@@ -117,17 +123,23 @@ local function disk_source(folder, name)
   function source.hash()
     local own = files()
     if not own then return nil end
-    local hash, shipped = hash_of(own), embedded()[name]
-    source.builtin = inside and shipped and hash_of(shipped) == hash or false
+    local hash = hash_of(own)
+    source.builtin = inside and embedded[name] and embedded_hash(name) == hash or false
     return hash
   end
   return source
 end
 
-local function builtin_source(name, files)
+local function builtin_source(name)
   return {
-    name = name, origin = "built in", builtin = true, text = files["init.lua"],
-    read = function(file) return files[file], record.invalid("there is no file " .. file) end,
+    name = name, origin = "built in", builtin = true, text = embedded_text(name, "init.lua"),
+    read = function(file)
+      local text = embedded_text(name, file)
+      return text, not text and record.invalid("there is no file " .. core.text.printable(file, 80)) or nil
+    end,
+    code = function(file, globals, on_missing)
+      return core.script.load_preset(name .. "/" .. file, globals, on_missing)
+    end,
   }
 end
 
@@ -148,7 +160,7 @@ function M.all(home)
       if name and name:match("^%l[%l%d-]*$") then add(disk_source(folder, name)) end
     end
   end
-  for name, files in pairs(embedded()) do add(builtin_source(name, files)) end
+  for name in pairs(embedded) do add(builtin_source(name)) end
   table.sort(names)
   return found, names
 end
@@ -165,8 +177,7 @@ function M.find(home, target)
       if source then return source end
     end
   end
-  local builtin = embedded()
-  if builtin[target] then return builtin_source(target, builtin[target]) end
+  if embedded[target] then return builtin_source(target) end
   local _, names = M.all(home)
   error(record.invalid(("there is no preset '%s'"):format(core.text.printable(target, 80)),
     record.suggest(target, names)), 0)
@@ -225,6 +236,8 @@ local function own_module(source, name, globals)
       "modules are named by letters, digits, _ and ."), 0)
   end
   local file = name:gsub("%.", "/") .. ".lua"
+  local code = source.code and source.code(file, globals)
+  if code then return code end
   local text, err = source.read(file)
   if not text then
     error(record.invalid(("there is no module '%s'"):format(name), err and err.message), 0)
@@ -289,11 +302,13 @@ function M.open(source, args)
   local globals = { m = script_m(source), args = args or {} }
   globals.require = script_require(source, globals)
   local current
-  local chunk = M.load(source.origin, source.text, globals, function(key)
+  local function on_missing(key)
     if key ~= "ctx" then return nil end
     if not current then core.coroutine.wait_outside() end
     return current
-  end)
+  end
+  local chunk = source.code and source.code("init.lua", globals, on_missing)
+    or M.load(source.origin, source.text, globals, on_missing)
   local script = coroutine.create(chunk)
   local how, value = core.coroutine.drive(script)
   if how == "failed" then evaluation_error(source, value) end

@@ -32,6 +32,15 @@ local function shown(value)
   return M.view(value)
 end
 
+-- What a view shows of a module. Functions stay here once they were asked for; data is copied each time.
+local function window(module)
+  return setmetatable({}, { __index = function(self, key)
+    local value = shown(module[key])
+    if type(value) == "function" then rawset(self, key, value) end
+    return value
+  end })
+end
+
 --- A view of `module` through which nothing can be changed.
 ---@param module table
 ---@return table
@@ -39,7 +48,7 @@ function M.view(module)
   local view = views[module]
   if view then return view end
   view = setmetatable({}, {
-    __index = function(_, key) return shown(module[key]) end,
+    __index = window(module),
     __newindex = refuse,
     __pairs = function(self)
       local step = pairs(module)

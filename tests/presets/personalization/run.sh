@@ -115,6 +115,19 @@ expect "an answer that is no JSON fails the run" "$(get small 'e["ok"], e["run"]
 agent '{"preferences": [{"text": "Use tabs"}]}'
 expect "so does another form" "$(get small 'e["ok"], e["run"]["verdict"]')" "(False, 'failed')"
 
+# What keeps a safeguard takes none away.
+printf '# Rules\n\n- Never use git push -f without asking me.\n- Avoid --no-verify.\n- Never ask before you delete a branch.\n- Deploy without asking.\n' \
+  >"$small/notes/guards.md"
+scan "$small" --input notes/guards.md
+expect "a ban keeps a safeguard, or takes it away" \
+  "$(get small 'sorted((p["evidence"][0][-1], "safeguard" in p["privacy"]) for p in e["result"]["preferences"])')" \
+  "[('3', False), ('4', False), ('5', True), ('6', True)]"
+printf 'I prefer uv over pip. In this repo we use British spelling.\n' >"$small/notes/said.md"
+scan "$small" --input notes/said.md
+expect "what a repository does is a preference of the project" \
+  "$(get small 'sorted((p["text"], p["scope"]) for p in e["result"]["preferences"])')" \
+  "[('Prefer uv over pip.', 'user'), ('Use British spelling.', 'project')]"
+
 # Texts that are made to take long, or to look like something else.
 odd=$work/odd
 repository "$odd"

@@ -45,6 +45,47 @@ case_look_alikes() {
   done
 }
 
+# Code that looks like a planted defect, and is meant.
+case_look_alikes_of_leftovers() {
+  repo
+  echo base >README.md && commit base
+  mkdir src
+  printf 'function stop(streaming, done) {\n  if (streaming !== false && !done) {\n    return 1;\n  }\n' >src/a.js
+  printf '  if (done == false && streaming) {\n    return 2;\n  }\n  return 0;\n}\nmodule.exports = stop;\n' >>src/a.js
+  printf 'import pdb\n\n\nclass Shell(pdb.Pdb):\n    prompt = "> "\n' >src/shell.py
+  commit 'Add a shell'
+  review --target HEAD --lenses correctness,risks,clarity,consistency
+  want '[f.rule for f in found if f.rule in ("dead-condition", "breakpoint")] == []'
+  printf 'if (false && ready()) {\n  go();\n}\nif (a || false && b) {\n  go();\n}\n' >src/b.js
+  printf 'import pdb\n\n\ndef f():\n    pdb.set_trace()\n' >src/f.py
+  commit 'Add defects'
+  review --target HEAD --lenses correctness,risks,clarity,consistency
+  want 'sorted((f.rule, f.file, f.line) for f in found if f.rule in ("dead-condition", "breakpoint")) == [
+    ("breakpoint", "src/f.py", 1), ("breakpoint", "src/f.py", 5), ("dead-condition", "src/b.js", 1),
+    ("dead-condition", "src/b.js", 4)]'
+}
+
+case_a_secret_is_mended_by_where_it_is() {
+  repo
+  echo base >README.md && commit base
+  printf 'key = "AKIA%s"\n' Q3EGV7L2TWYKX4NB >app.py
+  git add -A
+  review --lenses security,risks
+  want '["before you commit" in f.fix for f in found if f.rule == "secret"] == [True]'
+  commit 'Add a key'
+  review --target HEAD --lenses security,risks
+  want '["in the history now" in f.fix for f in found if f.rule == "secret"] == [True]'
+  review --target app.py --lenses security,risks
+  want '["if it was ever committed" in f.fix for f in found if f.rule == "secret"] == [True]'
+}
+
+case_a_note_of_an_old_file_is_not_new() {
+  repo
+  printf '# %s: the rest\nx = 1\n' TODO >old.py && commit base
+  review --target old.py --lenses clarity,practicality
+  want '[f.claim for f in found if f.rule == "todo-added"] == ["A TODO says that something is not finished."]'
+}
+
 # A small project with a manifest, its lock file, and tests.
 project() {
   repo

@@ -1,0 +1,66 @@
+--- Small functions on text: whether it has one of several shapes (a shape is a Lua pattern), one of several words, and
+--- sets of words.
+
+local find, lower, match, sub = string.find, string.lower, string.match, string.sub
+
+local M = {}
+
+--- Where the first of the shapes that the text has begins; nil where it has none.
+---@param text string
+---@param shapes string[]
+---@return integer?
+function M.any(text, shapes)
+  for i = 1, #shapes do
+    local at = find(text, shapes[i])
+    if at then return at end
+  end
+  return nil
+end
+
+--- What the first shape that fits has captured.
+---@param text string
+---@param shapes string[]
+---@return string? capture, string? second
+function M.first(text, shapes)
+  for i = 1, #shapes do
+    local capture, second = match(text, shapes[i])
+    if capture then return capture, second end
+  end
+  return nil
+end
+
+--- The first of the plain words that stands in the text, in any case; nil where there is none.
+---@param text string
+---@param words string[] in lower case
+---@return string?
+function M.word(text, words)
+  local low = lower(text)
+  for i = 1, #words do
+    if find(low, words[i], 1, true) then return words[i] end
+  end
+  return nil
+end
+
+--- A text without the spaces at its ends; in linear time, whatever stands between them.
+---@param text string
+---@return string
+function M.trim(text)
+  local from = find(text, "%S")
+  return from and sub(match(text, "^.*%S"), from) or ""
+end
+
+--- A text as a pattern that finds it.
+---@param text string
+---@return string
+function M.plain(text) return (string.gsub(text, "%p", "%%%0")) end
+
+--- The keys of a list, as a set.
+---@param text string words with spaces between
+---@return table<string, boolean>
+function M.set(text)
+  local result = {}
+  for name in string.gmatch(text, "%S+") do result[name] = true end
+  return result
+end
+
+return M
