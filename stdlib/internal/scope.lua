@@ -37,7 +37,15 @@ end
 local function add_place(err, fn)
   if type(err) ~= "table" or rawget(err, "at") ~= nil then return end
   local kind = rawget(err, "kind")
-  if kind == "invalid" or kind == "denied" then rawset(err, "at", core.text.place(fn)) end
+  if kind == "invalid" or kind == "denied" then rawset(err, "at", (core.text.place(fn))) end
+end
+
+--- Calls a function of a script, whose mistakes have a place.
+function M.with_place(fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  add_place(results[2], fn)
+  error(results[2], 0)
 end
 
 --- Runs `fn(ctx)` as a scope of its own inside the running task and returns what it returned.
