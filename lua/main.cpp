@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -194,6 +196,21 @@ std::string own_program() {
   return {path, size};
 }
 
+bool ends_with_envelope = false;
+
+/// A destructor or a thread of a library that found no memory: nobody can catch that. The keeper
+/// and the files hold everything that matters.
+[[noreturn]] void end_without_memory() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoMemoryEnvelope : kNoMemory);
+    _exit(1);
+  } catch (...) {
+    std::abort();
+  }
+}
+
 int run_command(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   moonlet::EngineOptions options;
@@ -230,6 +247,8 @@ int main(int argc, char** argv) {
     return moonlet::keeper_main(argc - 2, argv + 2);
   }
   fill_standard_descriptors();
+  ends_with_envelope = wants_envelope(argc, argv);
+  std::set_terminate(end_without_memory);
   try {
     return run_command(argc, argv);
   } catch (const std::bad_alloc&) {
