@@ -390,6 +390,14 @@ int process_take(lua_State* L) { return take_kept(L, false); }
 /// stop(step, name) -> exit: the same, and one that is running is ended first
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
+/// sees_processes() -> whether the system lets us look at processes, and so end all that a step has
+/// started
+int process_sees_processes(lua_State* L) {
+  ProcessInfo own;
+  lua_pushboolean(L, read_process(getpid(), own) ? 1 : 0);
+  return 1;
+}
+
 /// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
 int process_confinement(lua_State* L) {
   auto& support = push_box<ConfinementSupport>(L, confinement_support());
@@ -409,6 +417,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"take", guard<process_take>},
     {"stop", guard<process_stop>},
     {"confinement", guard<process_confinement>},
+    {"sees_processes", guard<process_sees_processes>},
     {nullptr, nullptr},
 };
 

@@ -467,7 +467,7 @@ local function run_body(run)
     run.scope = state_of.of(ctx).scope
     run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
-    if run.preset then return run.preset.run(ctx, run.args) end
+    if run.preset then return scope.with_place(run.preset.run, ctx, run.args) end
     return run.resume(ctx)
   end)
 end
