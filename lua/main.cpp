@@ -8,13 +8,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "host/base/json.h"
+#include "host/base/text.h"
 #include "host/process/keeper/keeper.h"
 #include "moonlet/engine.h"
 
@@ -111,53 +115,68 @@ void print_into(const std::string& log) {
   close(fd);
 }
 
-bool wants_envelope(const std::vector<std::string>& words) {
-  for (const std::string& word : words) {
-    if (word == "--") return false;
-    if (word == "--json" || word == "--events") return true;
+constexpr std::size_t kLongestLine = 2000;
+
+/// Printed where not even an envelope can be made.
+constexpr std::string_view kNoMemoryEnvelope =
+    R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
+    R"("message":"out of memory","hint":"raise `ulimit -v`, or end other programs","at":null}})"
+    "\n";
+constexpr std::string_view kNoMemory =
+    "moonlet: out of memory\n  raise `ulimit -v`, or end other programs\n";
+
+bool wants_envelope(int argc, char** argv) {
+  for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0 || std::strcmp(argv[i], "--events") == 0) return true;
   }
   return false;
 }
 
-/// The envelope of a command that did not come to print one. Empty where there is no memory for it.
-std::string envelope_of(const std::vector<std::string>& words, const moonlet::Error& error) {
+/// The envelope of a command that did not come to print one.
+std::string envelope_of(const char* command, const moonlet::Error& error) {
   using nlohmann::json;
   const auto some = [](const std::string& text) { return text.empty() ? json() : json(text); };
-  try {
-    const json envelope = {{"ok", false},
-                           {"command", words.empty() ? std::string() : words[0]},
-                           {"run", nullptr},
-                           {"result", nullptr},
-                           {"error",
-                            {{"kind", to_string(error.kind)},
-                             {"message", error.message},
-                             {"hint", some(error.hint)},
-                             {"at", some(error.at)}}}};
-    return envelope.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-  } catch (const std::exception&) {
-    return {};
-  }
+  return moonlet::json_text({{"ok", false},
+                             {"command", command},
+                             {"run", nullptr},
+                             {"result", nullptr},
+                             {"error",
+                              {{"kind", to_string(error.kind)},
+                               {"message", error.message},
+                               {"hint", some(error.hint)},
+                               {"at", some(error.at)}}}}) +
+         "\n";
 }
 
-int report(const std::vector<std::string>& words, const moonlet::Error& error) {
-  if (wants_envelope(words)) {
-    if (const std::string text = envelope_of(words, error); !text.empty()) {
-      print(1, text);
-      return 1;
-    }
-  }
-  std::fprintf(stderr, "moonlet: %s\n", error.message.c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+std::string text_of(const moonlet::Error& error) {
+  std::string text = "moonlet: " + moonlet::printable(error.message, kLongestLine) + "\n";
+  if (!error.hint.empty()) text += "  " + moonlet::printable(error.hint, kLongestLine) + "\n";
+  return text;
+}
+
+int report_no_memory(int argc, char** argv) {
+  const bool envelope = wants_envelope(argc, argv);
+  print(envelope ? 1 : 2, envelope ? kNoMemoryEnvelope : kNoMemory);
   return 1;
 }
 
+int report(int argc, char** argv, const moonlet::Error& error) {
+  try {
+    const bool envelope = wants_envelope(argc, argv);
+    print(envelope ? 1 : 2,
+          envelope ? envelope_of(argc > 1 ? argv[1] : "", error) : text_of(error));
+    return 1;
+  } catch (const std::bad_alloc&) {
+    return report_no_memory(argc, argv);
+  }
+}
+
 /// The last resort. The keeper and the files hold everything that matters.
-[[noreturn]] void end_stuck_host(const std::vector<std::string>& words, const std::string& why) {
+[[noreturn]] void end_stuck_host(int argc, char** argv, const std::string& why) {
   moonlet::Error error;
   error.kind = moonlet::ErrorKind::kLimit;
   error.message = why + ", and it could not be stopped: the host ends itself";
-  (void)report(words, error);
-  std::fflush(stderr);
+  (void)report(argc, argv, error);
   _exit(1);
 }
 
@@ -177,6 +196,46 @@ std::string own_program() {
   return {path, size};
 }
 
+bool ends_with_envelope = false;
+
+/// A destructor or a thread of a library that found no memory: nobody can catch that. The keeper
+/// and the files hold everything that matters.
+[[noreturn]] void end_without_memory() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoMemoryEnvelope : kNoMemory);
+    _exit(1);
+  } catch (...) {
+    std::abort();
+  }
+}
+
+int run_command(int argc, char** argv) {
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  moonlet::EngineOptions options;
+  options.moonlet_program = own_program();
+  options.print = print;
+  options.interactive = true;
+  options.on_detached = print_into;
+  options.interrupt_signal = kInterruptSignal;
+  options.on_stuck = [=](const std::string& why) { end_stuck_host(argc, argv, why); };
+  install_interrupt();
+  auto engine = moonlet::Engine::open(std::move(options));
+  if (!engine) return report(argc, argv, engine.error());
+  watch_signals(*engine);
+  auto outcome = engine->command(words);
+  signalled = nullptr;
+  if (!outcome) return report(argc, argv, outcome.error());
+  if (lost_output != 0) {
+    std::fprintf(stderr,
+                 "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
+                 std::strerror(lost_output));
+    return outcome->exit_code == 0 ? 1 : outcome->exit_code;
+  }
+  return outcome->exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -188,26 +247,11 @@ int main(int argc, char** argv) {
     return moonlet::keeper_main(argc - 2, argv + 2);
   }
   fill_standard_descriptors();
-  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  moonlet::EngineOptions options;
-  options.moonlet_program = own_program();
-  options.print = print;
-  options.interactive = true;
-  options.on_detached = print_into;
-  options.interrupt_signal = kInterruptSignal;
-  options.on_stuck = [&words](const std::string& why) { end_stuck_host(words, why); };
-  install_interrupt();
-  auto engine = moonlet::Engine::open(std::move(options));
-  if (!engine) return report(words, engine.error());
-  watch_signals(*engine);
-  auto outcome = engine->command(words);
-  signalled = nullptr;
-  if (!outcome) return report(words, outcome.error());
-  if (lost_output != 0) {
-    std::fprintf(stderr,
-                 "moonlet: the result could not be printed: %s\n  the record is under .agent/\n",
-                 std::strerror(lost_output));
-    return outcome->exit_code == 0 ? 1 : outcome->exit_code;
+  ends_with_envelope = wants_envelope(argc, argv);
+  std::set_terminate(end_without_memory);
+  try {
+    return run_command(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return report_no_memory(argc, argv);
   }
-  return outcome->exit_code;
 }

@@ -44,20 +44,29 @@ local function segment_pattern(glob)
   return table.concat(parts)
 end
 
-local function match_segments(patterns, p, names, n)
-  while p <= #patterns do
-    if patterns[p] == "**" then
-      for skip = n, #names + 1 do
-        if match_segments(patterns, p + 1, names, skip) then return true end
-      end
+local function match_name(pattern, name)
+  if not name:find(pattern) then return false end
+  return name:sub(1, 1) ~= "." or pattern:sub(1, 3) ~= "^.*"
+end
+
+--- Goes back to the last ** alone: what an earlier one could take as well, that one can take too.
+local function match_segments(patterns, names)
+  local p, n, star, from = 1, 1, nil, nil
+  while n <= #names do
+    local pattern = patterns[p]
+    if pattern == "**" then
+      star, from, p = p, n, p + 1
+    elseif pattern and match_name(pattern, names[n]) then
+      p, n = p + 1, n + 1
+    elseif star then
+      from = from + 1
+      p, n = star + 1, from
+    else
       return false
     end
-    local name = names[n]
-    if not name or not name:find(patterns[p]) then return false end
-    if name:sub(1, 1) == "." and patterns[p]:sub(1, 3) == "^.*" then return false end
-    p, n = p + 1, n + 1
   end
-  return n == #names + 1
+  while patterns[p] == "**" do p = p + 1 end
+  return p > #patterns
 end
 
 local function segments(text)
@@ -81,7 +90,7 @@ function M.compile(glob)
   return function(path)
     local names = segments(path)
     for _, patterns in ipairs(all) do
-      if match_segments(patterns, 1, names, 1) then return true end
+      if match_segments(patterns, names) then return true end
     end
     return false
   end

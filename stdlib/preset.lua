@@ -29,6 +29,11 @@ local arg_types = {
   string = true, integer = true, number = true, boolean = true, list = true, duration = true,
 }
 
+--- Words that mean something else behind `moonlet run`.
+local commands = {}
+for _, name in ipairs { "list", "show", "resume", "wait", "cancel", "verify", "tree", "diff", "log", "attach", "replay",
+  "queue", "start-ready", "prune", "export", "last" } do commands[name] = true end
+
 local declared = setmetatable({}, { __mode = "k" })
 
 local function check_args(args, name)
@@ -52,6 +57,10 @@ function M.preset(spec)
   if not spec.name:match("^%l[%l%d-]*$") or #spec.name > 40 then
     error(record.invalid(("preset name '%s' is malformed"):format(spec.name),
       "use at most 40 lower-case letters, digits and -"), 0)
+  end
+  if commands[spec.name] then
+    error(record.invalid(("preset name '%s' is a word of the command line"):format(spec.name),
+      "choose another: `moonlet run " .. spec.name .. "` would not reach it"), 0)
   end
   if spec.task_type and not spec.task_type:find("%S") then
     error(record.invalid(("preset %s: task_type is empty"):format(spec.name), "name one, or leave it out"), 0)

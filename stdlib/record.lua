@@ -39,6 +39,8 @@ function M.nearest(name, names)
   return best
 end
 
+local most_listed = 60
+
 --- " did you mean 'x'?" or a list of what there is.
 ---@param name string
 ---@param names string[]
@@ -48,7 +50,9 @@ function M.suggest(name, names)
   local near = M.nearest(name, names)
   if near then return ("did you mean '%s'?"):format(near) end
   if #names == 0 then return "there is none" end
-  return "known are: " .. table.concat(names, ", ", 1, math.min(#names, 24))
+  local more = #names - most_listed
+  return "known are: " .. table.concat(names, ", ", 1, math.min(#names, most_listed))
+    .. (more > 0 and (" and %d more"):format(more) or "")
 end
 
 --- An error table of kind `invalid`.
@@ -72,6 +76,17 @@ local accepts = {
   list = function(v) return type(v) == "table" end,
   callable = function(v) return type(v) == "function" end,
 }
+
+--- Where a list has a nil before its last item; nothing for one that is whole.
+---@param list table
+---@return integer? index
+function M.hole(list)
+  local size = 0
+  while rawget(list, size + 1) ~= nil do size = size + 1 end
+  for key in pairs(list) do
+    if math.type(key) == "integer" and key > size then return size + 1 end
+  end
+end
 
 --- Checks `value` against `fields` (name -> type name, a trailing "!" means required). Types are
 --- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
@@ -102,6 +117,11 @@ function M.check(value, fields, what)
     end
   end
   for name, wanted in pairs(fields) do
+    local hole = wanted:find("^list!?$") and value[name] ~= nil and M.hole(value[name])
+    if hole then
+      error(M.invalid(("%s.%s: item %d is nil"):format(what, name, hole),
+        "nil ends a list: leave the item out, or write \"\" for an empty text"), 0)
+    end
     if wanted:sub(-1) == "!" and value[name] == nil then
       error(M.invalid(("%s needs '%s'"):format(what, name)), 0)
     end

@@ -193,7 +193,7 @@ run_counting() {
   fi
 }
 
-# --- presets: programs that print "ok NAME" or "FAIL NAME: why" for each case ----------------------
+# --- presets: programs that print "ok NAME", "FAIL NAME: why" or "skip NAME: why" for each case -----
 run_preset_cases() {
   local program name status line cases
   for program in "$root"/tests/presets/*/run.sh; do
@@ -215,6 +215,7 @@ run_preset_cases() {
           status=0
           printf 'FAILED: %s: %s\n' "$name" "${line#FAIL }"
           ;;
+        'skip '*) skip "$name" "${line#skip }" ;;
       esac
     done <"$scratch/cases.log"
     if [ "$status" -ne 0 ] || { [ "$cases" -eq 0 ] && [ -z "$filter" ]; }; then

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/text.h"
+
 namespace moonlet {
 namespace {
 
@@ -277,14 +279,40 @@ Result<json> parse_within(std::string_view text, const JsonLimits& limits) {
   return builder.take_value();
 }
 
-/// Most text holds nothing that JSON would say otherwise; the rest is the library's.
+void write_escape(std::uint32_t unit, std::string& out) {
+  constexpr char kHex[] = "0123456789abcdef";
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += kHex[(unit >> shift) & 15];
+}
+
+void write_escaped(std::uint32_t code, std::string& out) {
+  if (code < 0x10000) return write_escape(code, out);
+  write_escape(0xd800 + ((code - 0x10000) >> 10), out);
+  write_escape(0xdc00 + ((code - 0x10000) & 0x3ff), out);
+}
+
+/// JSON allows DEL, the C1 controls and the marks that reorder text as they are; a terminal obeys
+/// them.
+void escape_unsafe(std::string_view text, std::string& out) {
+  while (!text.empty()) {
+    const std::size_t size = std::max<std::size_t>(utf8_sequence(text), 1);
+    const std::string_view sequence = text.substr(0, size);
+    if (const auto code = unsafe_on_terminal(sequence)) {
+      write_escaped(*code, out);
+    } else {
+      out += sequence;
+    }
+    text.remove_prefix(size);
+  }
+}
+
+/// Most text needs no escape; the library escapes what JSON demands.
 void write_string(const std::string& text, std::string& out) {
   const auto is_plain = [](unsigned char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
   };
   if (!std::all_of(text.begin(), text.end(), is_plain)) {
-    out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-    return;
+    return escape_unsafe(json(text).dump(-1, ' ', false, json::error_handler_t::replace), out);
   }
   out += '"';
   out += text;

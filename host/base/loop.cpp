@@ -10,18 +10,18 @@ namespace moonlet {
 
 namespace {
 
-// For what libuv needs at the least. Its first loop of a process ends the process where there are
-// too few for the pipe of its signals. 0 or an errno.
+// Takes what libuv's first loop takes before it ends the process for want of it: a descriptor, and
+// the pipe of its signals. 0 or an errno.
 int try_descriptors() {
-  int fds[3], number = 0;
-  for (int& fd : fds) {
-    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) number = errno;
-  }
-  for (int fd : fds) {
-    if (fd >= 0) close(fd);
-  }
-  return number == EMFILE || number == ENFILE ? number : 0;
+  int ends[2];
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const int number = pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+  close(fd);
+  if (number != 0) return number;
+  close(ends[0]);
+  close(ends[1]);
+  return 0;
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ constexpr ErrnoAdvice kAdvice[] = {
     {ENOENT, "ENOENT", ErrorKind::kInvalid, "check the spelling of the path"},
     {ENOTDIR, "ENOTDIR", ErrorKind::kInvalid, "a part of the path is not a folder"},
     {EISDIR, "EISDIR", ErrorKind::kInvalid, "the path is a folder, a file was expected"},
-    {ELOOP, "ELOOP", ErrorKind::kInvalid, "a symbolic link stands in the path; name its target"},
+    {ELOOP, "ELOOP", ErrorKind::kInvalid,
+     "name the target of the link, or put a folder or file in its place"},
     {ENAMETOOLONG, "ENAMETOOLONG", ErrorKind::kInvalid, "use a shorter path"},
     {EEXIST, "EEXIST", ErrorKind::kInvalid, "it exists already; choose another name"},
     {EIO, "EIO", ErrorKind::kFailed, "the disk or file system reports an error"},
@@ -77,7 +78,8 @@ Error Error::from_errno(int number, std::string_view doing, std::string at) {
   error.message = "cannot " + std::string(doing);
   if (!at.empty()) error.message += " " + at;
   error.message += ": ";
-  error.message += std::strerror(number);
+  // The system's own words speak of too many links: most often there is one, where none may be.
+  error.message += number == ELOOP ? "a symbolic link stands in the path" : std::strerror(number);
   for (const auto& advice : kAdvice) {
     if (advice.number != number) continue;
     error.message += std::string(" (") + advice.name + ")";

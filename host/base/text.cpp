@@ -131,18 +131,14 @@ std::string to_valid_utf8(std::string_view text) {
 std::size_t json_size(std::string_view text) {
   std::size_t size = 2;
   while (!text.empty()) {
-    const auto c = static_cast<unsigned char>(text[0]);
-    std::size_t length = 1;
-    if (c < 0x20) {
-      size += 6;
-    } else if (c < 0x80) {
-      size += c == '"' || c == '\\' ? 2 : 1;
+    const std::size_t length = utf8_sequence(text);
+    const std::string_view sequence = text.substr(0, length);
+    if (length == 0 || unsafe_on_terminal(sequence)) {
+      size += length == 4 ? 12 : 6;
     } else {
-      length = utf8_sequence(text);
-      size += length == 0 ? 6 : length;
-      length = std::max<std::size_t>(length, 1);
+      size += sequence == "\"" || sequence == "\\" ? 2 : length;
     }
-    text.remove_prefix(length);
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return size;
 }
@@ -227,6 +223,13 @@ std::string cut_middle(std::string_view text, std::size_t cap, std::string_view 
   MiddleCut cut(cap);
   cut.feed(text);
   return cut.text(note);
+}
+
+std::optional<std::uint32_t> unsafe_on_terminal(std::string_view sequence) {
+  if (sequence.empty() || (byte_at(sequence, 0) >= 0x20 && byte_at(sequence, 0) < 0x7f)) return {};
+  const std::uint32_t code = code_point(sequence);
+  if (is_control(code) || deceives(code)) return code;
+  return {};
 }
 
 std::string strip_controls(std::string_view text) {

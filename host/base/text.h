@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,9 @@ std::string cut_middle(std::string_view text, std::size_t cap, std::string_view 
 /// The longest start of `text` within `cap` bytes that ends on a UTF-8 boundary.
 std::string_view cut_end(std::string_view text, std::size_t cap);
 
+/// The code point of one well-formed sequence that a terminal would obey or that reorders or hides
+/// text: C0, DEL, C1, bidirectional marks and their like. Nothing for all else.
+std::optional<std::uint32_t> unsafe_on_terminal(std::string_view sequence);
 /// What a terminal may be shown: without escape sequences, control characters (but \n and \t) and
 /// characters that reorder or hide text. The result is valid UTF-8.
 std::string strip_controls(std::string_view text);

@@ -2,6 +2,8 @@
 // events.jsonl.
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "host/base/json.h"
 #include "host/telemetry/event.h"
@@ -63,6 +65,14 @@ int event_start(lua_State* L) {
   return 0;
 }
 
+/// A script runs until it asks for `ctx` before there is a run whose log could have its lines.
+void tell_early(Services& services) {
+  for (Event& event : std::exchange(services.early, {})) {
+    event.run = services.run->dir->id();
+    services.bus->emit(event);
+  }
+}
+
 /// emit(type, step or nil, fields)
 int event_emit(lua_State* L) {
   const char* name = luaL_checkstring(L, 1);
@@ -88,6 +98,7 @@ int event_emit(lua_State* L) {
     services.run->events.reset();
   }
   services.bus->emit(event);
+  if (*type == EventType::kRunStarted || *type == EventType::kRunResumed) tell_early(services);
   return 0;
 }
 

@@ -416,6 +416,14 @@ int process_hold_idle(lua_State* L) {
   return 0;
 }
 
+/// sees_processes() -> whether the system lets us look at processes, and so end all that a step has
+/// started
+int process_sees_processes(lua_State* L) {
+  ProcessInfo own;
+  lua_pushboolean(L, read_process(getpid(), own) ? 1 : 0);
+  return 1;
+}
+
 /// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
 int process_confinement(lua_State* L) {
   auto& support = push_box<ConfinementSupport>(L, confinement_support());
@@ -437,6 +445,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"end_finished", guard<process_end_finished>},
     {"hold_idle", guard<process_hold_idle>},
     {"confinement", guard<process_confinement>},
+    {"sees_processes", guard<process_sees_processes>},
     {nullptr, nullptr},
 };
 

@@ -56,7 +56,8 @@ int system_cwd(lua_State* L) {
   return 1;
 }
 
-/// find_program(name) -> path or nil: where PATH has it; nothing is started
+/// find_program(name) -> path or nil: where PATH has it, its relative folders apart; nothing is
+/// started
 int system_find_program(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -74,7 +75,7 @@ int system_find_program(lua_State* L) {
     const std::size_t colon = rest.find(':');
     const std::string_view folder = rest.substr(0, colon);
     rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
-    if (folder.empty()) continue;
+    if (folder.empty() || folder[0] != '/') continue;
     candidate.assign(folder).append("/").append(name, size);
     if (access(candidate.c_str(), X_OK) != 0) continue;
     lua_pushlstring(L, candidate.data(), candidate.size());

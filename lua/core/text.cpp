@@ -81,8 +81,16 @@ int text_sha256(lua_State* L) {
 
 /// place() -> "file:line" of the script that is running, innermost first; nothing in the standard
 /// library itself. For errors that a script's author is to find.
+/// place(fn) -> where a function of a script begins: a tail call leaves no line of it behind
 int text_place(lua_State* L) {
   lua_Debug frame;
+  if (lua_isfunction(L, 1)) {
+    lua_pushvalue(L, 1);
+    lua_getinfo(L, ">S", &frame);
+    if (frame.source[0] != '@') return 0;
+    lua_pushfstring(L, frame.linedefined > 0 ? "%s:%d" : "%s", frame.short_src, frame.linedefined);
+    return 1;
+  }
   for (int level = 1; lua_getstack(L, level, &frame); ++level) {
     lua_getinfo(L, "Sl", &frame);
     if (frame.source[0] != '@' || frame.currentline <= 0) continue;

@@ -133,7 +133,11 @@ int script_print(lua_State* L) {
   Event& event = push_box<Event>(L);
   event.type = EventType::kLog;
   event.fields["text"] = std::string(text, size);
-  if (services.run) event.run = services.run->dir->id();
+  if (!services.run) {
+    services.early.push_back(event);
+    return 0;
+  }
+  event.run = services.run->dir->id();
   services.bus->emit(event);
   return 0;
 }

@@ -36,6 +36,7 @@ struct Services {
   std::unique_ptr<Bus> bus;
   std::unique_ptr<Run> run;
   std::size_t logged_bytes = 0;  ///< what scripts have printed and logged so far
+  std::vector<Event> early;      ///< what a script printed before its run began
   /// How many folders Lua holds open, and at how many what is garbage of them is looked for.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
   std::size_t most_open_folders = 0;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <new>
 #include <semaphore>
 #include <system_error>
 #include <thread>
@@ -89,6 +90,8 @@ class Work final : public Operation {
     void run() {
       try {
         result = fn();
+      } catch (const std::bad_alloc&) {
+        result = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // short: no allocation
       } catch (const std::exception& e) {
         Error error;
         error.message = std::string("internal error: ") + e.what();

@@ -16,7 +16,8 @@
 #   nogit    an empty file: the working directory is not a git repository
 #   clean    an empty file: cmd must leave the working directory as setup left it (.git apart)
 #   needs    what the case needs, one a line: root, user, linux, soak, mounts (root that may mount),
-#            release (the release build), normal (no sanitizer), program NAME; else it is skipped
+#            release (the release build), normal (no sanitizer), no-tsan (no ThreadSanitizer, which holds
+#            signals back and is too slow for limits on time), program NAME; else it is skipped
 #   limit    the time that cmd may take, in seconds (60)
 # After each case no process may be left, two seconds later, that belongs to it: all of them carry
 # the case's directory in their environment (PATH), working directory or executable.
@@ -141,6 +142,10 @@ unmet_need() {
       normal)
         ! grep -qs '^MOONLET_SANITIZE:STRING=.' "$build/CMakeCache.txt" ||
           { echo "needs a build without sanitizers" && return; }
+        ;;
+      no-tsan)
+        ! grep -qs '^MOONLET_SANITIZE:STRING=.*thread' "$build/CMakeCache.txt" ||
+          { echo "needs a build without ThreadSanitizer" && return; }
         ;;
       'program '*)
         command -v "${need#program }" >/dev/null 2>&1 ||

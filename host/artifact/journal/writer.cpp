@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::size_t kMostRecords = 1024;
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+constexpr std::size_t kSpareBytes = std::size_t{64} << 10;
 
 // Without the times of the file, which nobody needs to be durable.
 int sync_data(int fd) {
@@ -37,7 +40,7 @@ int sync_data(int fd) {
 }  // namespace
 
 JournalWriter::JournalWriter(JournalFile file, std::function<void()> wake)
-    : file_(std::move(file)), wake_(std::move(wake)) {}
+    : file_(std::move(file)), spare_(new char[kSpareBytes]), wake_(std::move(wake)) {}
 
 JournalWriter::~JournalWriter() {
   if (!thread_.joinable()) return;
@@ -125,8 +128,20 @@ void JournalWriter::fail_queue(const Error& error) {
   queue_.clear();
 }
 
+// Where memory is used up, what was kept for that has room for the last entries.
+template <typename Fn>
+auto JournalWriter::with_spare(Fn fn) {
+  try {
+    return fn();
+  } catch (const std::bad_alloc&) {
+    spare_.reset();
+    return fn();
+  }
+}
+
 JournalWriter::Batch JournalWriter::take_batch() {
   Batch batch;
+  batch.reserve(std::min<std::size_t>(queue_.size(), kMostRecords));
   std::size_t bytes = 0;
   while (!queue_.empty() && batch.size() < kMostRecords) {
     bytes += queue_.front().body.size();
@@ -142,7 +157,7 @@ void JournalWriter::run() {
   for (;;) {
     changed_.wait(lock, [&] { return stop_ || sync_wanted_ || (go_ && !queue_.empty()); });
     if (queue_.empty() && !sync_wanted_) return;  // only stop_ ends the wait so
-    Batch batch = take_batch();
+    Batch batch = with_spare([this] { return take_batch(); });
     const bool last = queue_.empty();
     const bool sync_all = sync_wanted_ && last;
     busy_ = true;
@@ -150,6 +165,7 @@ void JournalWriter::run() {
     const auto error = commit(batch, sync_all);
     lock.lock();
     busy_ = false;
+    with_spare([&] { done_.reserve(done_.size() + batch.size() + queue_.size()); });
     std::move(batch.begin(), batch.end(), std::back_inserter(done_));
     if (error) fail_queue(*error);
     if (sync_all || error) sync_wanted_ = false;
@@ -167,15 +183,13 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
   const std::uint64_t records = file_.records;
   const std::uint64_t size = file_.size;
   const std::string last_hash = file_.last_hash;
-  std::optional<Error> error = broken_ ? broken_ : check_file();
   bool durable = false;
-  if (!error) {
-    const std::string lines = lines_of(batch);
-    for (const auto& entry : batch) {
-      durable = durable || (!entry.error && entry.durable == Durable::kYes);
-    }
-    if (!lines.empty()) error = write_lines(lines);
-    if (!error && (durable || (sync_all && unsynced_))) error = sync();
+  std::optional<Error> error;
+  try {
+    error = write_batch(batch, sync_all, durable);
+  } catch (const std::bad_alloc&) {
+    spare_.reset();
+    error = broken_ = Error{ErrorKind::kFailed, "out of memory", {}, {}};  // short: no allocation
   }
   if (error) {
     file_.records = records;
@@ -188,7 +202,8 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     }
   } else if (durable) {
     // Before the sync it was ours; is it still? Only then the next holder has read these records.
-    if (auto owned = file_.lock.check(); !owned) error = broken_ = owned.error();
+    auto owned = with_spare([this] { return file_.lock.check(); });
+    if (!owned) error = broken_ = owned.error();
   }
   wrote_ = false;
   if (error) {
@@ -198,6 +213,19 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     }
   }
   return error;
+}
+
+std::optional<Error> JournalWriter::write_batch(Batch& batch, bool sync_all, bool& durable) {
+  if (auto error = broken_ ? broken_ : check_file()) return error;
+  const std::string lines = lines_of(batch);
+  for (const auto& entry : batch) {
+    durable = durable || (!entry.error && entry.durable == Durable::kYes);
+  }
+  if (!lines.empty()) {
+    if (auto error = write_lines(lines)) return error;
+  }
+  if (durable || (sync_all && unsynced_)) return sync();
+  return {};
 }
 
 // That the run is still ours, and the file as we left it.

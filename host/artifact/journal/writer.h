@@ -66,8 +66,11 @@ class JournalWriter {
 
   void start();
   void run();
+  template <typename Fn>
+  auto with_spare(Fn fn);
   Batch take_batch();
   std::optional<Error> commit(Batch& batch, bool sync_all);
+  std::optional<Error> write_batch(Batch& batch, bool sync_all, bool& durable);
   void fail_queue(const Error& error);
   std::optional<Error> check_file();
   std::string lines_of(Batch& batch);
@@ -78,10 +81,11 @@ class JournalWriter {
 
   // Of the thread alone, once it runs:
   JournalFile file_;
-  bool unsynced_ = false;        // the file holds whole records that were not synced
-  bool wrote_ = false;           // the batch has touched the file
-  bool leftover_ = false;        // the file holds a part of a failed write
-  std::optional<Error> broken_;  // for good: nothing is written any more
+  bool unsynced_ = false;          // the file holds whole records that were not synced
+  bool wrote_ = false;             // the batch has touched the file
+  bool leftover_ = false;          // the file holds a part of a failed write
+  std::optional<Error> broken_;    // for good: nothing is written any more
+  std::unique_ptr<char[]> spare_;  // memory for the end of a process that has no more
 
   std::function<void()> wake_;
   std::thread thread_;

@@ -70,13 +70,16 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
   while (true) {
     std::size_t colon = rest.find(':');
     std::string_view folder = rest.substr(0, colon);
-    std::string file = locate(in_folder(folder.empty() ? "." : folder, name));
-    int number = check_program(file);
-    if (number == 0) return file;
-    // The first file of that name that cannot be run explains more than "not found".
-    if (worst == 0 && (number == EACCES || number == EISDIR)) {
-      worst = number;
-      where = file;
+    // A relative folder is one of the repository, which may hold anything under the name of git.
+    if (!folder.empty() && folder[0] == '/') {
+      std::string file = in_folder(folder, name);
+      int number = check_program(file);
+      if (number == 0) return file;
+      // The first file of that name that cannot be run explains more than "not found".
+      if (worst == 0 && (number == EACCES || number == EISDIR)) {
+        worst = number;
+        where = file;
+      }
     }
     if (colon == std::string_view::npos) break;
     rest.remove_prefix(colon + 1);

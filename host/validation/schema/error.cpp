@@ -22,25 +22,6 @@ std::string_view cut(std::string_view text, std::size_t bytes) {
   return text.substr(0, bytes);
 }
 
-// JSON leaves DEL and the C1 controls as they are; a terminal would obey some of them.
-std::string escape_controls(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if (byte == 0x7F) {
-      out += "\\u007f";
-    } else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
-      constexpr char kHex[] = "0123456789abcdef";
-      out += std::string("\\u00") + kHex[next >> 4] + kHex[next & 15];
-      ++i;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
 // Slips: a wrong, missing, additional or swapped letter; `most` + 1 stands for all above.
@@ -70,7 +51,7 @@ std::size_t slips_between(std::string_view a, std::string_view b, std::size_t mo
 
 std::string show_text(std::string_view text) {
   const auto shown = cut(text, kShown);
-  std::string quoted = escape_controls(json_text(json(std::string(shown))));
+  std::string quoted = json_text(json(std::string(shown)));
   if (shown.size() < text.size()) quoted.insert(quoted.size() - 1, "…");
   return quoted;
 }

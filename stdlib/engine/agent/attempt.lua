@@ -242,8 +242,10 @@ local function conclude(job, runner, exit)
   end
   local lost = loss(job, runner, exit)
   if lost then result.status, result.class, result.error = "failed", "lost", host_failure.mark(lost) end
-  -- It was the machine that could not, or the keeper: with a program that is not there it would be another kind.
-  if exit.why == "not_started" and exit.error.kind == "failed" then host_failure.mark(result.error) end
+  -- The machine could not, or the keeper: with a program that is not there it would be another kind.
+  if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" then
+    host_failure.mark(result.error)
+  end
   result.exit = exit
   run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit, result), 2) .. "\n", true)
   return result

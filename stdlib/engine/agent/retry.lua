@@ -33,7 +33,7 @@ end
 --- The error that parks the run until the provider can be asked again.
 local function quota_error(runner, message, until_ms)
   return { kind = "quota", class = "quota", until_ms = until_ms,
-    message = ("%s; %s is not asked again %s"):format(message, runner, until_text(until_ms)),
+    message = ("%s; this run does not ask %s again %s"):format(message, runner, until_text(until_ms)),
     hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
 end
 

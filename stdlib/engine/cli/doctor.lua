@@ -1,4 +1,6 @@
 --- `moonlet doctor`: is this machine and repository fit, and if not, what to do.
+local config = require "moonlet.engine.load.config"
+local home_module = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local runners = require "moonlet.engine.load.runners"
 local presets = require "moonlet.engine.load.loader"
@@ -46,6 +48,15 @@ local function check_confinement(checks)
   end
 end
 
+local function check_processes(checks)
+  if core.process.sees_processes() then
+    checks.add("processes", "ok", "all that an agent starts can be seen and ended")
+  else
+    checks.add("processes", "bad", "/proc cannot be read: a process that leaves the session of its agent outlives it",
+      "mount /proc")
+  end
+end
+
 local function check_programs(checks)
   local git = core.system.find_program "git"
   checks.add("git", git and "ok" or "bad", git or "not in PATH", not git and "install git" or nil)
@@ -53,6 +64,17 @@ local function check_programs(checks)
   for _, name in ipairs(runners.agent_programs) do
     checks.add(name, found[name] and "ok" or "none", found[name] or "not in PATH")
   end
+end
+
+local function check_config(checks)
+  local ok, read = pcall(config.current)
+  if ok then
+    checks.add("config", read.path and "ok" or "none", read.path or "no config.lua")
+    return
+  end
+  local at = type(read) == "table" and read.at
+  checks.add("config", "bad", (at and at .. ": " or "") .. (type(read) == "table" and read.message or tostring(read)),
+    type(read) == "table" and read.hint or nil)
 end
 
 local function check_presets(checks, home)
@@ -87,14 +109,15 @@ function M.main(words)
   if rest[1] then
     error(options.usage(("moonlet doctor takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
   end
-  local folder = found.repo or core.system.cwd()
-  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
+  local folder = home_module.folder(found.repo)
   local checks = collect()
   checks.add("moonlet", "ok", core.system.version)
   local keeper, why = core.system.keeper_program()
   checks.add("keeper", keeper and "ok" or "bad", keeper or why)
   check_confinement(checks)
+  check_processes(checks)
   check_programs(checks)
+  check_config(checks)
   local home = check_home(checks, folder)
   if home then
     check_presets(checks, home)

@@ -45,7 +45,9 @@ end
 ---@return table<string, any> options, string[] rest
 function M.parse(words, known, start)
   local found, rest, names = {}, {}, {}
-  for name in pairs(known) do names[#names + 1] = name end
+  for name, option in pairs(known) do
+    if not option.hidden then names[#names + 1] = name end
+  end
   local i = start or 1
   while i <= #words do
     local word = words[i]

@@ -1,4 +1,5 @@
 --- `moonlet preset list`, `moonlet preset show NAME` and `moonlet preset test NAME`.
+local home_module = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local presets = require "moonlet.engine.load.loader"
@@ -81,8 +82,7 @@ function M.main(words)
     return nil, 0
   end
   local verb = rest[1]
-  local folder = found.repo or core.system.cwd()
-  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
+  local folder = home_module.folder(found.repo)
   local home = core.run.home(folder)
   local result, text
   local code = 0

@@ -8,7 +8,7 @@
 ---     change = { ["a.py"] = "x = eval(y)\n" },  -- not committed; false removes a file
 ---     args = { "--lenses", "risks,tests" },
 ---     runner = "cassette:reviews,fault=crash@tests",   -- the folder is one of tests/
----     record = "command:reviewer",   -- makes that cassette anew with --record; the program is one of tests/
+---     record = "command:reviewer",   -- makes that cassette anew with --record; a program of tests/, or of PATH
 ---     expect = { verdict = "degraded", exit_code = 4, result = { lost = { { key = "tests" } } },
 ---       findings = "eval", error = "part of the message" },
 ---   }
@@ -200,6 +200,20 @@ local function check_case(case, allowed, again)
   end
 end
 
+--- The runner that makes a cassette. Raises where its program is not there: a tape of that would say so, and no more.
+local function recorder(spec, tests_path)
+  local command = spec:match("^command:(.*)$")
+  local program = command and require("moonlet.engine.runner.command").split(command)[1]
+  if not program or program:sub(1, 1) == "/" then return spec end
+  local root = core.file.root(tests_path)
+  if root and core.file.stat(root, program) then
+    return "command:" .. tests_path .. "/" .. command:gsub("^%s+", "")
+  end
+  if core.system.find_program(program) then return spec end
+  error(record.invalid(("record names the program '%s', which is neither in %s nor in PATH"):format(
+    core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable"), 0)
+end
+
 --- The words of the run that a case asks for.
 local function words_of(target, case, tests_path, place, again)
   local words = { "run", target, "--repo", place, "--json", "--runner" }
@@ -209,7 +223,7 @@ local function words_of(target, case, tests_path, place, again)
     if not tape then
       error(record.invalid("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"'), 0)
     end
-    words[#words + 1] = (case.record:gsub("^command:", "command:" .. tests_path:gsub("%%", "%%%%") .. "/"))
+    words[#words + 1] = recorder(case.record, tests_path)
     words[#words + 1] = "--record"
     words[#words + 1] = tape.dir
   else
@@ -241,7 +255,8 @@ local function run_case(tests, name, case, again)
     end
     write_all(root, place, case.change)
     local envelope, code = run(words_of(target, case, tests_path, place, again), tests.consent)
-    return again and {} or problems_of(case, envelope, code)
+    if not again then return problems_of(case, envelope, code) end
+    return envelope.run == core.json.null and { "the cassette could not be made: " .. envelope.error.message } or {}
   end)
   remove()
   if not ok then list = { require("moonlet.engine.run.manifest").error(list).message } end
@@ -280,8 +295,8 @@ local function problems_of_file(tests, root, entry, case_name, again)
     local text, err = core.file.read(root, entry.name, source_cap)
     if not text then error(err, 0) end
     local case = load_case(tests.path .. "/" .. entry.name, text)
-    if again and case.record then run_case(tests, case_name, case, true) end
-    return run_case(tests, case_name, case)
+    local hindered = again and case.record and run_case(tests, case_name, case, true) or {}
+    return #hindered > 0 and hindered or run_case(tests, case_name, case)
   end)
   return ok and problems or { require("moonlet.engine.run.manifest").error(problems).message }
 end

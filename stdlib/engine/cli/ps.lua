@@ -1,4 +1,5 @@
 --- `moonlet ps`: every live child of the runs of this repository.
+local home_module = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 
@@ -27,8 +28,7 @@ function M.main(words)
   if rest[1] then
     error(options.usage(("moonlet ps takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
   end
-  local folder = found.repo or core.system.cwd()
-  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
+  local folder = home_module.folder(found.repo)
   local home = core.run.home(folder)
   local swept = core.runs.sweep(home.handle)
   local children = core.runs.live(home.handle)

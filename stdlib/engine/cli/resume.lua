@@ -27,22 +27,16 @@ M.options = {
   help = { help = "this text" },
 }
 
---- The rights of the run, accepted when it was started; an edited preset may want more.
+--- The rights of the run. A preset's were accepted with the text that it was started with: another text asks, and has
+--- what this command line gives it, as with `run`.
 local function rights(source, preset, rec, allow)
-  local given = rec.grants
-  if not preset or given.all then return given end
-  local wanted = grants.from_needs(preset.needs)
-  if grants.covers(given, wanted) or source.builtin then return given end
-  local accepted = false
-  for _, text in ipairs(allow or {}) do accepted = grants.parse(given, text) or accepted end
-  if accepted then
-    acceptance.accept(source, wanted)
-  elseif not acceptance.given(source, wanted) then
-    error({ kind = "denied", usage = true, hint = "read it, then say --allow needs",
-      message = ("preset %s was edited and asks for more than was accepted: %s"):format(preset.name,
-        table.concat(grants.describe(wanted), "; ")) }, 0)
-  end
-  return wanted
+  local said, accepted = grants.empty(), false
+  for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
+  local is_same = not preset or presets.is_text(source, rec.preset_sha256)
+    and grants.covers(rec.grants, grants.from_needs(preset.needs))
+  if is_same then return grants.join(rec.grants, said) end
+  if said.all then return said end
+  return grants.join(said, acceptance.demand(source, preset, accepted))
 end
 
 --- What --dry-run has started is driven on by --prepared alone: nobody who asks for no agent pays for one.

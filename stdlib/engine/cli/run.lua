@@ -57,7 +57,7 @@ local known = {
   ["help"] = { help = "this text; with a preset also its arguments" },
 }
 
---- What else can be said of runs: `moonlet run list`. A preset of such a name is run by its path.
+--- What else can be said of runs: `moonlet run list`. No preset has such a name (preset.lua).
 local subcommands = {
   list = "moonlet.engine.cli.runs", show = "moonlet.engine.cli.runs",
   resume = "moonlet.engine.cli.resume", wait = "moonlet.engine.cli.wait",
@@ -242,23 +242,6 @@ local function check_needs(preset, home)
   end
 end
 
-local function refuse_needs(preset, wanted)
-  local lines = grants.describe(wanted)
-  error({ kind = "denied", usage = true,
-    message = ("preset %s asks for rights that were not given: %s"):format(preset.name,
-      table.concat(lines, "; ")),
-    hint = "read it, then say --allow needs: once for each text of it" }, 0)
-end
-
---- Whether a preset that is not built in may have what it wants. What `--allow needs` accepts is recorded; a
---- consent that was given elsewhere holds for the text that it was given for.
-local function may_have(source, wanted, accepted, consent)
-  if consent then return consent == acceptance.mark(source, wanted) end
-  if not accepted then return acceptance.given(source, wanted) end
-  acceptance.accept(source, wanted)
-  return true
-end
-
 --- What the run may do: built-in presets what they declare, others what was allowed.
 local function resolve_grants(source, preset, allow, consent)
   local given, accepted = grants.empty(), false
@@ -273,10 +256,7 @@ local function resolve_grants(source, preset, allow, consent)
     return given
   end
   if given.all then return given end
-  local wanted = grants.from_needs(preset.needs)
-  if not source.builtin and #grants.describe(wanted) > 0 and not may_have(source, wanted, accepted, consent) then
-    refuse_needs(preset, wanted)
-  end
+  local wanted = acceptance.demand(source, preset, accepted, consent)
   for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
   return wanted
 end
@@ -284,7 +264,7 @@ end
 --- What a run was prepared with it may have, as long as its text is the same.
 local function given_before(plan, allow)
   local rec = plan.before and plan.before.record
-  if not rec or rec.preset_sha256 ~= core.text.sha256(plan.source.text) then return nil end
+  if not rec or not presets.is_text(plan.source, rec.preset_sha256) then return nil end
   for _, text in ipairs(allow or {}) do grants.parse(rec.grants, text) end
   return rec.grants
 end

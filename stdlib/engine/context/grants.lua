@@ -110,6 +110,23 @@ function M.covers(have, wanted)
     and all_in("env", function(name) return have.env[name] end) and same_path("read") and same_path("write")
 end
 
+--- All that either of the two has.
+---@param one moonlet.Grants
+---@param other moonlet.Grants
+---@return moonlet.Grants
+function M.join(one, other)
+  local joined = empty()
+  for _, part in ipairs { one, other } do
+    joined.all, joined.agents = joined.all or part.all, joined.agents or part.agents
+    for kind in pairs(kinds) do
+      for key, value in pairs(part[kind]) do
+        if type(key) == "string" then joined[kind][key] = value else table.insert(joined[kind], value) end
+      end
+    end
+  end
+  return joined
+end
+
 local function denied(message, hint)
   error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
 end

@@ -33,6 +33,21 @@ local function outcome_of(results, state, own)
   return own == nil, own
 end
 
+--- A mistake of the script's author has a place: `return ctx:agent { … }` leaves none but that of its function.
+local function add_place(err, fn)
+  if type(err) ~= "table" or rawget(err, "at") ~= nil then return end
+  local kind = rawget(err, "kind")
+  if kind == "invalid" or kind == "denied" then rawset(err, "at", (core.text.place(fn))) end
+end
+
+--- Calls a function of a script, whose mistakes have a place.
+function M.with_place(fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  add_place(results[2], fn)
+  error(results[2], 0)
+end
+
 --- Runs `fn(ctx)` as a scope of its own inside the running task and returns what it returned.
 ---@param run table
 ---@param path string the key prefix
@@ -49,6 +64,7 @@ function M.body(run, path, options, fn, ...)
     within = run.cleaning and run.cleaning[task.current()] }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))
+  if not results[1] then add_place(results[2], fn) end
   if not results[1] and not is_prepared(results[2]) then
     under_way.let_end(run, path, results[2])
     task.cancel_scope(scope, results[2])

@@ -77,11 +77,33 @@ function M.mark(source, wanted)
 end
 
 --- Records that `--allow needs` was said.
----@param source moonlet.Source
----@param wanted moonlet.Grants
-function M.accept(source, wanted)
+local function accept(source, wanted)
   local name = key(source, wanted)
   if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
+end
+
+--- What a preset needs; raises unless it may have that. `accepted`: the command line says --allow needs. A consent that
+--- was given elsewhere holds for the text that it was given for.
+---@param source moonlet.Source
+---@param preset moonlet.Preset
+---@param accepted boolean
+---@param consent string?  acceptance.mark() of what may have what it needs, "" for nothing
+---@return moonlet.Grants
+function M.demand(source, preset, accepted, consent)
+  local wanted = grants.from_needs(preset.needs)
+  local lines = grants.describe(wanted)
+  if source.builtin or #lines == 0 then return wanted end
+  if consent then
+    if consent == M.mark(source, wanted) then return wanted end
+  elseif accepted then
+    accept(source, wanted)
+    return wanted
+  elseif M.given(source, wanted) then
+    return wanted
+  end
+  error({ kind = "denied", usage = true,
+    message = ("preset %s asks for rights that were not given: %s"):format(preset.name, table.concat(lines, "; ")),
+    hint = "read it, then say --allow needs: once for each text of it" }, 0)
 end
 
 return M

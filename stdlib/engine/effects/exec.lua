@@ -24,6 +24,11 @@ local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut`
 local function arguments(call)
   local argv = call.argv
   if not argv then
+    local hole = record.hole(call)
+    if hole then
+      error(record.invalid(("ctx:exec: argument %d is nil"):format(hole),
+        "leave it out, or write \"\" for an empty text"), 0)
+    end
     argv = {}
     for i, word in ipairs(call) do argv[i] = word end
   elseif call[1] ~= nil then

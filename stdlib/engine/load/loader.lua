@@ -12,11 +12,15 @@ local source_cap = 1 << 20
 ---@field name string
 ---@field origin string         "built in", or the path of the file
 ---@field builtin boolean      its text is the executable's own
+---@field named boolean?       it is found by its name, which its preset must have
 ---@field text string           the main file
 ---@field read fun(file: string): string?, table?   a file of the preset's own folder
 ---@field code (fun(file: string, globals: table, on_missing: function?): function?)?   a Lua file of the preset's own
 ---  folder, loaded; only of what is built in
 ---@field hash fun(): string?   sha256 over all that the preset is made of; nil when that is too much
+---@field folder string?       of a preset that has one to itself
+---@field used table<string, string>   the files that were read of it, beside the main one: sha256 by path
+---@field opened string?       sha256 over what M.open() ran; nil for a folder that is too much
 
 local function user_folder()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -118,7 +122,8 @@ local function disk_source(folder, name)
   if not text then error(err, 0) end
   if cut then error(record.invalid(folder.path .. "/" .. main .. " is larger than 1 MB"), 0) end
   local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
-  local source = { name = name, origin = folder.label .. "/" .. main, builtin = false, text = text, read = read,
+  local source = { name = name, origin = folder.label .. "/" .. main, named = true, builtin = false, text = text,
+    read = read,
     folder = inside and folder.path .. "/" .. inside or nil }
   function source.hash()
     local own = files()
@@ -205,6 +210,7 @@ function M.file(path)
   local read, files = disk_files(root, ".", name, text)
   return {
     name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = full, read = read,
+    folder = name == "init.lua" and folder or nil,
     hash = function()
       local own = files()
       return own and hash_of(own)
@@ -212,11 +218,17 @@ function M.file(path)
   }
 end
 
+local function read_own(source, file)
+  local text, err = source.read(file)
+  if text then source.used[file] = core.text.sha256(text) end
+  return text, err
+end
+
 --- `m` as one script sees it: the standard library, and the files of its own folder.
 local function script_m(source)
   local base = freeze.view(require "moonlet.engine.load.library")
   local function asset(file)
-    local text, err = source.read(tostring(file))
+    local text, err = read_own(source, tostring(file))
     if not text then
       error(record.invalid(("the preset has no file '%s'"):format(core.text.printable(tostring(file), 80)),
         err and err.message), 0)
@@ -238,7 +250,7 @@ local function own_module(source, name, globals)
   local file = name:gsub("%.", "/") .. ".lua"
   local code = source.code and source.code(file, globals)
   if code then return code end
-  local text, err = source.read(file)
+  local text, err = read_own(source, file)
   if not text then
     error(record.invalid(("there is no module '%s'"):format(name), err and err.message), 0)
   end
@@ -292,6 +304,29 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
+--- What is known of a source once it is opened: all of a folder of its own, else the main file and what it has read.
+local function opened_hash(source)
+  if source.folder then return source.hash() end
+  local lines = { core.text.sha256(source.text) }
+  for path, hash in pairs(source.used) do lines[#lines + 1] = hash .. " " .. path end
+  table.sort(lines)
+  return core.text.sha256(table.concat(lines, "\n"))
+end
+
+local function check_name(source, preset)
+  if not source.named or preset.name == source.name then return end
+  error(record.invalid(("the preset of %s calls itself '%s'"):format(source.origin, preset.name),
+    ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
+end
+
+--- Whether a source that was opened has the text that a run was recorded with.
+---@param source moonlet.Source
+---@param recorded string?  `opened` of that time
+---@return boolean
+function M.is_text(source, recorded)
+  return source.builtin or source.opened ~= nil and source.opened == recorded
+end
+
 --- Runs a source until it returns or asks for `ctx`, be it in a coroutine of its own. Gives the
 --- preset it returned; or, for a script, a function that goes on with it: resume(ctx) -> what the
 --- script returned.
@@ -299,6 +334,7 @@ end
 ---@param args string[]? what a script sees as `args`
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
+  source.used = {}
   local globals = { m = script_m(source), args = args or {} }
   globals.require = script_require(source, globals)
   local current
@@ -312,17 +348,26 @@ function M.open(source, args)
   local script = coroutine.create(chunk)
   local how, value = core.coroutine.drive(script)
   if how == "failed" then evaluation_error(source, value) end
+  source.opened = opened_hash(source)
   local function refuse_yield()
     error(record.invalid(source.origin .. " yields outside of any coroutine",
       "to wait, call ctx:sleep or another verb of ctx", source.origin), 0)
   end
   if how == "yielded" then refuse_yield() end
-  if preset_module.is(value) then return value end
+  if preset_module.is(value) then
+    check_name(source, value)
+    return value
+  end
   return nil, function(ctx)
     if how == "ended" then return value end
     current = ctx
     local ended, result = core.coroutine.drive(script)
-    if ended == "failed" then error(result, 0) end
+    if ended == "failed" then
+      local err = type(result) == "table" and result or {}
+      local kind = rawget(err, "kind")
+      if rawget(err, "at") == nil and (kind == "invalid" or kind == "denied") then rawset(err, "at", source.origin) end
+      error(result, 0)
+    end
     if ended == "yielded" then refuse_yield() end
     return result
   end

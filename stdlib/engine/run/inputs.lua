@@ -15,14 +15,16 @@ local function file_error(spec, err)
 end
 
 local function read_file(home, spec, path, strict)
-  local info, err = core.file.stat(home.root, path)
-  if not info then file_error(spec, err) end
-  if info.type ~= "file" and info.type ~= "link" then
+  local info = core.file.stat(home.root, path)
+  if info and info.type ~= "file" and info.type ~= "link" then
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
+  -- Below a linked folder stat() sees nothing; a link that stays inside is read through.
   local input, why = core.file.load(home.root, path, text_cap)
-  if not input then file_error(spec, { message = why, hint = "name a text file of the repository" }) end
+  if not input then
+    file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
+  end
   if input.binary and strict then
     file_error(spec, { message = path .. " is binary; agents are given text",
       hint = "convert it first, by cmd: for instance" })
@@ -70,7 +72,8 @@ local function classify(home, spec)
     return kind, rest
   end
   if spec == "" then file_error(spec, { message = "an input cannot be empty" }) end
-  if spec:sub(1, 1) ~= "-" and core.file.stat(home.root, spec) then return "file", spec end
+  local is_there = core.file.stat(home.root, spec) or core.file.load(home.root, spec, 0)
+  if spec:sub(1, 1) ~= "-" and is_there then return "file", spec end
   if glob.is_glob(spec) and not spec:find("%s") then
     local found = expand_glob(home, spec, spec)
     if #found > 0 then return "glob", spec, found end

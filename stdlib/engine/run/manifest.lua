@@ -136,7 +136,7 @@ function M.text(run)
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
     path = or_null(run.source.path), top = run.top, linked = home.is_linked(run.home) or nil,
-    preset_sha256 = core.text.sha256(run.source.text),
+    preset_sha256 = or_null(run.source.opened),
     args = run.args, runner = run.runner_spec, model = or_null(run.model),
     options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,

@@ -3,13 +3,24 @@ local record = require "moonlet.record"
 
 local M = {}
 
+--- The folder that `--repo` names, or the working directory. An empty name, of a variable that was not set, is refused.
+---@param repo string?
+---@return string absolute
+function M.folder(repo)
+  local cwd = core.system.cwd()
+  if repo == "" then
+    local err = record.invalid("--repo is empty", "name a folder, or leave --repo out for the working directory")
+    err.usage = true
+    error(err, 0)
+  end
+  return not repo and cwd or repo:sub(1, 1) == "/" and repo or cwd .. "/" .. repo
+end
+
 --- The home of `--repo`, or of the working directory; raises where there is none.
 ---@param repo string?
 ---@return table home  { handle, top, agent_path, git, root }
 function M.open(repo)
-  local folder = repo or core.system.cwd()
-  if folder:sub(1, 1) ~= "/" then folder = core.system.cwd() .. "/" .. folder end
-  local home = core.run.home(folder)
+  local home = core.run.home(M.folder(repo))
   local root, err = core.file.root(home.top)
   if not root then error(err, 0) end
   home.root = root

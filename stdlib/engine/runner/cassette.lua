@@ -210,8 +210,9 @@ function M.keep(job, attempt, exit)
   end
   local answer = run.read_artifact(job.dir .. "/out/output.md", file_cap)
   if answer then put("output.md", answer) end
+  local not_started = exit.error and { kind = exit.error.kind, message = exit.error.message, hint = exit.error.hint }
   put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
-    duration_ms = exit.duration_ms }, 2) .. "\n")
+    duration_ms = exit.duration_ms, error = not_started }, 2) .. "\n")
   replace(base, beside, attempt.number, kept_before(job))
 end
 
@@ -250,6 +251,12 @@ local function read_call(root, dir, path)
   return call
 end
 
+--- Why the recorded attempt could not be started.
+local function read_error(recorded)
+  local function text(key) return type(recorded[key]) == "string" and recorded[key] or nil end
+  return { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" }
+end
+
 --- The exit.json of a recording; raises what is wrong with it: how a process ended is half of what it said.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
@@ -264,6 +271,8 @@ local function read_exit(root, dir, path)
     or exit.why == "signalled" and not (exit.signal and exit.signal > 0) then
     miss(dir, ("holds %s/exit.json that does not say how the process ended"):format(path))
   end
+  local has_error = type(exit.error) == "table" and exit.error ~= core.json.null
+  exit.error = has_error and read_error(exit.error) or nil
   return exit
 end
 
@@ -478,7 +487,8 @@ function M.play(spec, job, attempt)
   end
   local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
     cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = #tape.stdout, stdout_kept = #tape.stdout,
-    stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false }
+    stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false,
+    error = tape.exit.error }
   return exit, call, kind and told[kind] and told[kind]() or nil
 end
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "tests/catch.h"
 
@@ -168,6 +169,28 @@ TEST_CASE("values of any depth are parsed, written, measured and destroyed witho
   REQUIRE(objects);
   CHECK(json_text(*objects).size() == kDepth / 2 * 8);
   CHECK(json_text(nested(kDepth)).size() == 2 * kDepth + 1);
+}
+
+TEST_CASE("JSON holds nothing raw that a terminal obeys, and reads as the same text") {
+  const std::pair<const char*, const char*> kUnsafe[] = {
+      {"\x7f", "\\u007f"},         {"\xc2\x80", "\\u0080"},
+      {"\xc2\x9b", "\\u009b"},     {"\xc2\x9f", "\\u009f"},
+      {"\xd8\x9c", "\\u061c"},     {"\xe2\x80\x8e", "\\u200e"},
+      {"\xe2\x80\x8f", "\\u200f"}, {"\xe2\x80\xaa", "\\u202a"},
+      {"\xe2\x80\xae", "\\u202e"}, {"\xe2\x81\xa6", "\\u2066"},
+      {"\xe2\x81\xa9", "\\u2069"}, {"\xf3\xa0\x81\x81", "\\udb40\\udc41"},
+      {"\x1b", "\\u001b"},
+  };
+  for (const auto& [raw, escaped] : kUnsafe) {
+    const json value = {{std::string("k") + raw, std::string("\"\\") + raw + "\xc3\xa4"}};
+    const std::string text = json_text(value);
+    CHECK(text == std::string("{\"k") + escaped + R"(":"\"\\)" + escaped + "\xc3\xa4\"}");
+    const auto read = parse_json(text);
+    REQUIRE(read.ok());
+    CHECK(*read == value);
+  }
+  const std::string harmless = "\xc2\xa0 \xe2\x80\x93 \xe2\x80\x8d \xf0\x9f\x98\x80";
+  CHECK(json_text(json(harmless)) == "\"" + harmless + "\"");
 }
 
 TEST_CASE("writing JSON never fails") {

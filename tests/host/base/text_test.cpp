@@ -151,4 +151,6 @@ TEST_CASE("the size of a text as JSON is that of its escapes") {
   CHECK(json_size("\"\\") == 6);
   CHECK(json_size(std::string_view("\0\n", 2)) == 14);
   CHECK(json_size("\xff\xc3") == 14);
+  CHECK(json_size("\x7f\xc2\x9b\xe2\x80\xae") == 20);
+  CHECK(json_size("\xf3\xa0\x81\x81") == 14);
 }

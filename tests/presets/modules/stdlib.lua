@@ -28,6 +28,20 @@ local function raises(fn, part, what)
   if ok or not text:find(part, 1, true) then wrong[#wrong + 1] = ("%s: %s"):format(what, ok and "no error" or text) end
 end
 
+-- Globs.
+local glob = require "moonlet.glob"
+for pattern, paths_of in pairs {
+  ["**/*.lua"] = { yes = { "a.lua", "x/a.lua", "x/y/a.lua" }, no = { "a.md", "x/a.lua/b", "x/.a.lua" } },
+  ["a/**/b/**/c"] = { yes = { "a/b/c", "a/x/b/y/b/z/c", "a/b/b/c" }, no = { "a/c", "a/b/c/d", "b/c" } },
+  ["a/**"] = { yes = { "a", "a/b", "a/b/c" }, no = { "b/a" } },
+  ["**"] = { yes = { "a", "a/b" }, no = {} },
+} do
+  for _, path in ipairs(paths_of.yes) do is(glob.compile(pattern)(path), true, pattern .. " and " .. path) end
+  for _, path in ipairs(paths_of.no) do is(glob.compile(pattern)(path), false, pattern .. " and " .. path) end
+end
+-- Tried one by one, the ways to share the folders out would outlast any limit.
+is(glob.compile(("**/"):rep(200) .. "x")(("d/"):rep(200) .. "f"), false, "many ** and a deep path")
+
 -- Names.
 is(git.show_path("a/b c.md"), "a/b c.md", "a plain name")
 is(git.show_path("a\nb"), '"a\\nb"', "a line break")
