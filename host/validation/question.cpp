@@ -1,0 +1,213 @@
+#include "host/validation/question.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "host/artifact/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kQuestion = "[QUESTION]";
+constexpr std::string_view kMarkers[] = {kQuestion, "[PROGRESS]", "[BLOCKED]", "[FILES_MODIFIED]",
+                                         "[CODEX_COMPLETE]"};
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+std::string_view trimmed_line(std::string_view text) {
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::size_t indent_of(std::string_view text) {
+  const auto first = text.find_first_not_of(' ');
+  return first == std::string_view::npos ? text.size() : first;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The length of "- ", "* ", "+ ", "12. ", "3) " at the start; 0 when there is no list marker.
+std::size_t list_marker(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size() && size < 9 && is_digit(text[size])) ++size;
+  if (size > 0) {
+    if (size == text.size() || (text[size] != '.' && text[size] != ')')) return 0;
+  } else if (text.empty() || (text[0] != '-' && text[0] != '*' && text[0] != '+')) {
+    return 0;
+  }
+  ++size;
+  if (size == text.size()) return size;
+  const auto blanks = text.find_first_not_of(kBlanks, size);
+  return blanks == size ? 0 : std::min(blanks, text.size());
+}
+
+std::size_t run_of(std::string_view text, char c) {
+  return std::min(text.find_first_not_of(c), text.size());
+}
+
+bool is_options_header(std::string_view text) {
+  if (!text.empty() && text.back() == ':') text.remove_suffix(1);
+  constexpr std::string_view kWord = "options";
+  return std::equal(text.begin(), text.end(), kWord.begin(), kWord.end(),
+                    [](char a, char b) { return (a | 0x20) == b; });
+}
+
+/// A code fence, until its end or the end of the list item around it.
+class Fence {
+ public:
+  /// True when the line belongs to the open fence.
+  bool takes(std::string_view text) {
+    if (mark_ == 0) return false;
+    const std::size_t indent = indent_of(text);
+    const auto rest = text.substr(indent);
+    if (indent < column_ && !trimmed_line(rest).empty()) {
+      mark_ = 0;  // the list item around the fence is over, and the fence with it
+      return false;
+    }
+    const std::size_t size = run_of(rest, mark_);
+    if (indent <= column_ + 3 && size >= size_ && trimmed_line(rest.substr(size)).empty()) {
+      mark_ = 0;
+    }
+    return true;
+  }
+
+  /// True when the line opens a fence.
+  bool opens(std::string_view text) {
+    std::size_t column = 0;
+    std::size_t indent = indent_of(text);
+    auto rest = text;
+    for (;;) {
+      if (indent > 3) return false;
+      rest = text.substr(column + indent);
+      const std::size_t marker = list_marker(rest);
+      if (marker == 0) break;
+      // Inside a list item the columns count from its text.
+      column += indent + marker;
+      indent = 0;
+    }
+    if (rest.empty() || (rest[0] != '`' && rest[0] != '~')) return false;
+    const std::size_t size = run_of(rest, rest[0]);
+    if (size < 3) return false;
+    // A line with backticks behind is code in a line of text.
+    if (rest[0] == '`' && rest.find('`', size) != std::string_view::npos) return false;
+    mark_ = rest[0];
+    size_ = size;
+    column_ = column;
+    return true;
+  }
+
+ private:
+  char mark_ = 0;  // 0: none is open
+  std::size_t size_ = 0;
+  std::size_t column_ = 0;  // where the list item around it begins; 0 outside lists
+};
+
+class Finder {
+ public:
+  void line(std::string_view text) {
+    // The cap may split a character.
+    if (text.size() > Question::kLineCap) text = cut_end(text, Question::kLineCap);
+    if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+    if (fence_.takes(text)) return;
+    if (block_ != Block::kNone && belongs(text)) return;
+    if (!fence_.opens(text)) begin(text);
+  }
+
+  std::optional<Question> take() { return std::move(question_); }
+
+ private:
+  enum class Block { kNone, kText, kOptions };
+
+  void begin(std::string_view text) {
+    const std::size_t indent = indent_of(text);
+    if (indent > 3 || !starts_with(text.substr(indent), kQuestion)) return;
+    auto tail = text.substr(indent + kQuestion.size());
+    // "[QUESTION](…)" and "[QUESTION][…]" are links.
+    if (!tail.empty() && (tail[0] == '(' || tail[0] == '[')) return;
+    if (!tail.empty() && tail[0] == ':') tail.remove_prefix(1);
+    question_.emplace().text = trimmed_line(tail);
+    block_ = Block::kText;
+    blank_ = false;
+  }
+
+  // False ends the open question.
+  bool belongs(std::string_view text) {
+    const auto content = trimmed_line(text);
+    if (content.empty()) {
+      if (std::exchange(blank_, true)) block_ = Block::kNone;  // two blank lines end anything
+      return true;
+    }
+    const bool marks =
+        content[0] == '>' || starts_with(content, "```") || starts_with(content, "~~~") ||
+        std::any_of(std::begin(kMarkers), std::end(kMarkers),
+                    [&](std::string_view marker) { return starts_with(content, marker); });
+    if (!marks && ((block_ == Block::kText && text_line(content)) ||
+                   (block_ == Block::kOptions && option_line(text, content)))) {
+      blank_ = false;
+      return true;
+    }
+    block_ = Block::kNone;
+    return false;
+  }
+
+  // More text of the question, or the head of its options. Options may also come without a head.
+  bool text_line(std::string_view content) {
+    const bool header = is_options_header(content);
+    if (header || list_marker(content) != 0) {
+      block_ = Block::kOptions;
+      return header;
+    }
+    if (blank_) return false;
+    append(question_->text, "\n", content, Question::kTextCap);
+    return true;
+  }
+
+  bool option_line(std::string_view text, std::string_view content) {
+    constexpr std::size_t kCap = Question::kTextCap / Question::kMaxOptions;
+    auto& options = question_->options;
+    if (const std::size_t marker = list_marker(content); marker != 0) {
+      if (options.size() < Question::kMaxOptions) {
+        options.emplace_back(cut_end(content.substr(marker), kCap));
+      }
+      return true;
+    }
+    // An option that goes on in the next line is indented there.
+    if (options.empty() || blank_ || indent_of(text) == 0) return false;
+    append(options.back(), " ", content, kCap);
+    return true;
+  }
+
+  static void append(std::string& to, std::string_view gap, std::string_view text,
+                     std::size_t cap) {
+    const std::size_t room = cap - std::min(cap, to.size() + gap.size());
+    if (room == 0) return;
+    if (!to.empty()) to += gap;
+    to += cut_end(text, room);
+  }
+
+  Fence fence_;
+  Block block_ = Block::kNone;  // what the next lines may belong to
+  bool blank_ = false;          // a blank line stood just before
+  std::optional<Question> question_;
+};
+
+}  // namespace
+
+std::optional<Question> last_question(std::string_view answer) {
+  if (starts_with(answer, "\xef\xbb\xbf")) answer.remove_prefix(3);
+  Finder finder;
+  while (!answer.empty()) {
+    const std::size_t end = std::min(answer.find('\n'), answer.size());
+    finder.line(answer.substr(0, end));
+    answer.remove_prefix(std::min(end + 1, answer.size()));
+  }
+  return finder.take();
+}
+
+}  // namespace moonlet

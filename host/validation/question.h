@@ -1,0 +1,26 @@
+// last_question finds what an agent asks of a person: the last [QUESTION] of its answer, at the
+// start of a line and outside code fences and quotes, with its options. Other output markers of
+// task executors end it. Pure function, any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace moonlet {
+
+/// Texts are bytes as they came (maybe no UTF-8), trimmed, cut at the caps.
+struct Question {
+  static constexpr std::size_t kLineCap = 64 * 1024;  ///< bytes of a line that are looked at
+  static constexpr std::size_t kTextCap = 64 * 1024;  ///< bytes of the text
+  static constexpr std::size_t kMaxOptions = 64;
+
+  std::string text;
+  std::vector<std::string> options;
+};
+
+/// Nothing when the answer asks no question.
+std::optional<Question> last_question(std::string_view answer);
+
+}  // namespace moonlet
