@@ -1,7 +1,8 @@
 // What the host (or a later command) and the keeper's worker say to each other: frames of a length,
 // a type and fields in a fixed order, little-endian, of one version that both ends check first. The
 // decoder takes hostile bytes: nothing nests, nothing is allocated before its length was checked.
-// Pure functions, any thread.
+// Fields are coded by hand: as CBOR of nlohmann/json a start and its exit cost 45 µs instead of 3,
+// a third of the time that a child may cost. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
