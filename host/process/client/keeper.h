@@ -14,7 +14,6 @@
 #include "host/base/operation.h"
 #include "host/base/result.h"
 #include "host/process/child/child.h"
-#include "host/validation/question.h"
 
 namespace moonlet {
 
@@ -30,13 +29,6 @@ class ChildOperation final : public Operation {
   std::uint32_t number() const { return number_; }
   /// 0 until the keeper told of the start, and for a child that never ran.
   int pid() const { return pid_; }
-
-  /// Called with the bytes both streams brought so far, at most about twenty times a second; what
-  /// was told is already in the files. A child that ends at once never calls it.
-  std::function<void(std::int64_t bytes)> on_output;
-  /// With ChildSpec.watch_markers: each marker of stdout as it happens, the last before completion.
-  /// About a megabyte of them a child; what comes after that is in the captured stream only.
-  std::function<void(const Marker& marker)> on_marker;
 
  private:
   friend class KeeperLink;
@@ -111,7 +103,7 @@ class Keeper {
   const std::string& token() const;
   /// Of an adopted keeper: what lives, and what ended while no host listened - the operations of
   /// those complete in the next turns of the loop, with the text that was captured in memory where
-  /// it was not too much, and without the markers that nobody heard. What an earlier host was told
+  /// it was not too much. What an earlier host was told
   /// of, or should have been, is in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
   /// Another host has taken over: what was under way here has completed as kLost with an error of
