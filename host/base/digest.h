@@ -1,9 +1,9 @@
-// SHA-256, streamed, by the processor's own instructions where it has them. Holds less than one
-// block. One object, one thread.
+// SHA-256, streamed, by nettle, which uses the processor's own instructions. One object, one
+// thread.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include <nettle/sha2.h>
+
 #include <string>
 #include <string_view>
 
@@ -17,19 +17,10 @@ class Sha256 {
   std::string hex();
 
  private:
-  std::uint32_t state_[8];
-  std::uint64_t total_ = 0;
-  unsigned char block_[64];  // the first total_ % 64 bytes of it are waiting
+  sha256_ctx context_;
 };
 
 /// Of one text.
 std::string sha256_hex(std::string_view bytes);
-
-/// Takes `count` blocks of 64 bytes into `state`.
-using Sha256Blocks = void (*)(std::uint32_t* state, const unsigned char* data, std::size_t count);
-/// By instructions of this processor; nullptr where it has none for that.
-Sha256Blocks sha256_hardware();
-/// By arithmetic alone.
-void sha256_portable(std::uint32_t* state, const unsigned char* data, std::size_t count);
 
 }  // namespace moonlet

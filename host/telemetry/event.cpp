@@ -15,46 +15,22 @@ std::string_view to_string(EventType type) {
       return "run.started";
     case EventType::kRunResumed:
       return "run.resumed";
-    case EventType::kRunParked:
-      return "run.parked";
     case EventType::kRunFinished:
       return "run.finished";
     case EventType::kPhase:
       return "phase";
     case EventType::kStepStarted:
       return "step.started";
-    case EventType::kStepOutput:
-      return "step.output";
     case EventType::kStepFinished:
       return "step.finished";
-    case EventType::kStepRetried:
-      return "step.retried";
-    case EventType::kAgentMessage:
-      return "agent.message";
-    case EventType::kAgentTool:
-      return "agent.tool";
     case EventType::kProgress:
       return "progress";
-    case EventType::kQuestion:
-      return "question";
-    case EventType::kBlocked:
-      return "blocked";
-    case EventType::kGate:
-      return "gate";
-    case EventType::kValidation:
-      return "validation";
-    case EventType::kUsage:
-      return "usage";
     case EventType::kBudget:
       return "budget";
-    case EventType::kQuota:
-      return "quota";
     case EventType::kLog:
       return "log";
     case EventType::kWarning:
       return "warning";
-    case EventType::kError:
-      return "error";
   }
   return "log";
 }
@@ -91,7 +67,7 @@ bool is_beside(const Event& event, std::string_view key) {
 
 /// Events that are only counted.
 bool is_counted(const Event& event) {
-  return event.type == EventType::kStepOutput || event.type == EventType::kBudget ||
+  return event.type == EventType::kBudget ||
          (event.type == EventType::kProgress && event.fields.is_object() &&
           !event.fields.contains("text"));
 }

@@ -10,29 +10,18 @@
 
 namespace moonlet {
 
+/// Each of them is emitted; kWarning stays the last.
 enum class EventType {
   kRunStarted,    ///< run.started: preset, runner, model, dir
   kRunResumed,    ///< run.resumed: the same, and what is on record
-  kRunParked,     ///< run.parked: verdict, until
   kRunFinished,   ///< run.finished: verdict, exit_code, duration_ms
   kPhase,         ///< phase: name, planned
   kStepStarted,   ///< step.started: kind, runner, attempt
-  kStepOutput,    ///< step.output: bytes so far; frequent
   kStepFinished,  ///< step.finished: status, duration_ms, cached, taken_over, usage, error
-  kStepRetried,   ///< step.retried: attempt, reason
-  kAgentMessage,  ///< agent.message: text
-  kAgentTool,     ///< agent.tool: name, summary
   kProgress,      ///< progress: text; or name and planned of branches to come, ended
-  kQuestion,      ///< question: text, options
-  kBlocked,       ///< blocked: text
-  kGate,          ///< gate: text, state
-  kValidation,    ///< validation: kind, command, status
-  kUsage,         ///< usage: tokens and cost, of a step or the run
   kBudget,        ///< budget: left of what is limited, wall_left_ms
-  kQuota,         ///< quota: runner, until
   kLog,           ///< log: text
   kWarning,       ///< warning: text
-  kError,         ///< error: kind, message, hint
 };
 
 /// "run.started" and so on.
@@ -51,7 +40,7 @@ nlohmann::json to_json(const Event& event);
 
 /// One line for people, without a line end: "03:12:00Z step.started correctness: runner=codex". No
 /// control characters, at most `cap` bytes or a little more. Empty for events that are only counted
-/// (step.output, budget, progress without a text).
+/// (budget, progress without a text).
 std::string to_line(const Event& event, std::size_t cap = 2000);
 
 }  // namespace moonlet

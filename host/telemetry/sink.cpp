@@ -1,7 +1,5 @@
 #include "host/telemetry/sink.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <exception>
 
@@ -31,39 +29,7 @@ nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, i
   return out;
 }
 
-const char* colour_of(EventType type) {
-  switch (type) {
-    case EventType::kError:
-    case EventType::kBlocked:
-      return "\x1b[31m";
-    case EventType::kWarning:
-    case EventType::kQuestion:
-    case EventType::kGate:
-    case EventType::kQuota:
-    case EventType::kBudget:
-      return "\x1b[33m";
-    case EventType::kRunStarted:
-    case EventType::kRunResumed:
-    case EventType::kRunParked:
-    case EventType::kRunFinished:
-    case EventType::kPhase:
-      return "\x1b[1m";
-    default:
-      return nullptr;
-  }
-}
-
 }  // namespace
-
-PlainSink::PlainSink(int fd, std::string name, Colour colour)
-    : writer_(fd, std::move(name)), colour_(colour == Colour::kAuto && ::isatty(fd) == 1) {}
-
-void PlainSink::emit(const Event& event) {
-  const auto line = to_line(event);
-  if (line.empty()) return;
-  const char* colour = colour_ ? colour_of(event.type) : nullptr;
-  (void)writer_.write(colour != nullptr ? colour + line + "\x1b[0m" : line);
-}
 
 JsonlSink::JsonlSink(int fd, std::string name, std::size_t line_cap)
     : writer_(fd, std::move(name)), line_cap_(line_cap) {}

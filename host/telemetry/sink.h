@@ -26,21 +26,6 @@ class Sink {
   virtual std::optional<Error> take_failure() { return std::nullopt; }
 };
 
-/// A readable line an event, without control characters; coloured only on a terminal.
-class PlainSink final : public Sink {
- public:
-  enum class Colour { kAuto, kNever };
-  /// The descriptor is borrowed; `name` is for messages.
-  PlainSink(int fd, std::string name, Colour colour = Colour::kAuto);
-  void emit(const Event& event) override;
-  void flush(int timeout_ms) override { writer_.flush(timeout_ms); }
-  std::optional<Error> take_failure() override { return writer_.take_failure(); }
-
- private:
-  LineWriter writer_;
-  bool colour_;
-};
-
 /// A JSON object a line. A line above the cap has its data replaced by
 /// {"cut": true, "bytes", "head"}. After lines that a slow reader made it drop it says so with a
 /// warning.

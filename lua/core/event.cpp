@@ -20,7 +20,7 @@ namespace moonlet {
 namespace {
 
 std::optional<EventType> type_from(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(EventType::kError); ++i) {
+  for (int i = 0; i <= static_cast<int>(EventType::kWarning); ++i) {
     if (to_string(static_cast<EventType>(i)) == name) return static_cast<EventType>(i);
   }
   return std::nullopt;

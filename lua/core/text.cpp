@@ -103,17 +103,13 @@ int text_place(lua_State* L) {
 /// question(text) -> text, {option, …}: the last [QUESTION] of what an agent said; nil without one
 int text_question(lua_State* L) {
   const std::string_view text = check_text(L, 1);
-  auto& last = push_box<Marker>(L);
-  MarkerScanner scanner([&last](const Marker& marker) {
-    if (marker.kind == MarkerKind::kQuestion) last = marker;
-  });
-  scanner.feed(text);
-  scanner.finish();
-  if (last.line == 0) return 0;
-  push_string(L, to_valid_utf8(last.text));
-  lua_createtable(L, static_cast<int>(last.options.size()), 0);
-  for (std::size_t i = 0; i < last.options.size(); ++i) {
-    push_string(L, to_valid_utf8(last.options[i]));
+  auto& last = push_box<std::optional<Question>>(L);
+  last = last_question(text);
+  if (!last) return 0;
+  push_string(L, to_valid_utf8(last->text));
+  lua_createtable(L, static_cast<int>(last->options.size()), 0);
+  for (std::size_t i = 0; i < last->options.size(); ++i) {
+    push_string(L, to_valid_utf8(last->options[i]));
     lua_rawseti(L, -2, static_cast<lua_Integer>(i + 1));
   }
   return 2;

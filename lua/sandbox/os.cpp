@@ -1,6 +1,7 @@
 // Small parts of libraries that scripts expect: os that reckons with times, in UTC, and never looks
 // at a clock, for a replay has to see the same; debug.traceback; utf8 with bounded texts. Nothing
 // here reaches the system.
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -20,7 +21,6 @@ namespace {
 // --- os
 // ----------------------------------------------------------------------------------------------
 
-constexpr std::int64_t kDay = 86400;
 // From year -9999 to 9999 or a little more: what the formats can show.
 constexpr std::int64_t kFurthest = 253'402'300'799;
 
@@ -28,35 +28,16 @@ struct Moment {
   std::int64_t year, month, day, hour, minute, second, weekday, yearday;
 };
 
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
-
-/// Days from 1970-01-01 to the first of a month; months beyond 1 to 12 carry over.
-std::int64_t days_to_month(std::int64_t year, std::int64_t month) {
-  year += floor_div(month - 1, 12);
-  month -= floor_div(month - 1, 12) * 12;
-  // Years that begin in March have their leap day at the end.
-  const std::int64_t shifted = month <= 2 ? year - 1 : year;
-  const std::int64_t from_march = month <= 2 ? month + 9 : month - 3;
-  return 365 * shifted + floor_div(shifted, 4) - floor_div(shifted, 100) + floor_div(shifted, 400) +
-         (153 * from_march + 2) / 5 - 719468;
-}
-
 Moment moment_of(std::int64_t time) {
-  const std::int64_t days = floor_div(time, kDay);
-  const std::int64_t second = time - days * kDay;
-  Moment moment{};
-  moment.hour = second / 3600;
-  moment.minute = second / 60 % 60;
-  moment.second = second % 60;
-  moment.weekday = ((days + 4) % 7 + 7) % 7;
-  moment.year = 1970 + floor_div(days * 400, 146097);
-  while (days_to_month(moment.year, 1) > days) --moment.year;
-  while (days_to_month(moment.year + 1, 1) <= days) ++moment.year;
-  moment.yearday = days - days_to_month(moment.year, 1);
-  moment.month = 1;
-  while (days_to_month(moment.year, moment.month + 1) <= days) ++moment.month;
-  moment.day = days - days_to_month(moment.year, moment.month) + 1;
-  return moment;
+  using namespace std::chrono;
+  const sys_seconds at{seconds(time)};
+  const auto day = floor<days>(at);
+  const year_month_day date(day);
+  const hh_mm_ss clock(at - day);
+  return {static_cast<int>(date.year()),     static_cast<unsigned>(date.month()),
+          static_cast<unsigned>(date.day()), clock.hours().count(),
+          clock.minutes().count(),           clock.seconds().count(),
+          weekday(day).c_encoding(),         (day - sys_days(date.year() / January / 1)).count()};
 }
 
 int refuse_clock(lua_State* L, const char* message) {
@@ -86,12 +67,19 @@ int os_time(lua_State* L) {
   if (lua_isnoneornil(L, 1))
     return refuse_clock(L, "os.time() is refused: a replay could not repeat it");
   luaL_checktype(L, 1, LUA_TTABLE);
-  const std::int64_t year = field(L, "year", -1);
-  const std::int64_t month = field(L, "month", -1);
-  const std::int64_t day = field(L, "day", -1);
-  const std::int64_t seconds =
+  using namespace std::chrono;
+  const std::int64_t year_then = field(L, "year", -1), month_then = field(L, "month", -1);
+  const std::int64_t day_then = field(L, "day", -1);
+  const std::int64_t rest =
       field(L, "hour", 12) * 3600 + field(L, "min", 0) * 60 + field(L, "sec", 0);
-  lua_pushinteger(L, (days_to_month(year, month) + day - 1) * kDay + seconds);
+  // Months beyond 1 to 12 carry over.
+  const std::int64_t months_after_0 = year_then * 12 + month_then - 1;
+  const std::int64_t year_found = floor<years>(months(months_after_0)).count();
+  luaL_argcheck(L, year_found >= -9999 && year_found <= 9999, 1, "the year is out of range");
+  const sys_days first(year(static_cast<int>(year_found)) /
+                       month(static_cast<unsigned>(months_after_0 - year_found * 12 + 1)) / 1);
+  const std::int64_t days_after = first.time_since_epoch().count() + day_then - 1;
+  lua_pushinteger(L, days_after * 86400 + rest);
   return 1;
 }
 

@@ -16,15 +16,8 @@ namespace moonlet {
 namespace {
 
 const char kTraversalsKey = 0;
-const char kOrdersKey = 0;
 
-constexpr int kFewKeys = 200;  // they fit into the upvalues of the iterator
-constexpr int kFixedUpvalues = 4;
-constexpr std::size_t kMostRemembered = 20'000;  // keys of a table whose order is remembered
-
-// Beside the keys, their table holds what it was made from.
-constexpr lua_Integer kPrintPlace = -1;
-constexpr lua_Integer kBeforePlace = -2;
+constexpr std::size_t kFewKeys = 200;  // they fit into the upvalues of the iterator
 
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
@@ -90,126 +83,87 @@ Key read_key(lua_State* L, std::uint32_t place) {
   return key;
 }
 
-/// Sorts by merging; looks at the kill, and leaves with everything in memory of Lua's.
-void sort_keys(lua_State* L, Key* keys, Key* spare, std::size_t count) {
-  Key* const result = keys;
-  for (std::size_t width = 1; width < count; width *= 2) {
-    for (std::size_t low = 0; low < count; low += 2 * width) {
-      if ((low & 0xfff) == 0) LuaState::poll(L);
-      const std::size_t middle = std::min(low + width, count);
-      const std::size_t high = std::min(low + 2 * width, count);
-      std::merge(keys + low, keys + middle, keys + middle, keys + high, spare + low, less);
-    }
-    std::swap(keys, spare);
-  }
-  if (keys != result) std::copy(keys, keys + count, result);
+/// Sorts; looks at the kill, and leaves with everything in memory of Lua's.
+void sort_keys(lua_State* L, Key* keys, std::size_t count) {
+  std::size_t compared = 0;
+  std::sort(keys, keys + count, [&](const Key& a, const Key& b) {
+    if ((++compared & 0xffff) == 0) LuaState::poll(L);
+    return less(a, b);
+  });
 }
 
-/// A table's keys: 1 … `run` without a hole, and `others` beside them.
 struct Shape {
-  lua_Integer run = 0;
-  std::size_t others = 0;
-  lua_Unsigned print = 0;  // of the others, in whatever order they come
+  std::size_t keys = 0;
+  bool is_run = true;  // 1 to n, in this order
 };
 
-/// Tells one key from another while the same table is looked at: texts by their place in memory.
-lua_Unsigned fingerprint(lua_State* L) {
-  lua_Unsigned bits = reinterpret_cast<std::uintptr_t>(lua_topointer(L, -1));
-  if (lua_type(L, -1) == LUA_TNUMBER) {
-    const lua_Number number = lua_tonumber(L, -1);
-    if (lua_isinteger(L, -1)) {
-      bits = static_cast<lua_Unsigned>(lua_tointeger(L, -1));
-    } else {
-      std::memcpy(&bits, &number, sizeof bits);
-    }
-  }
-  bits = (bits ^ (bits >> 31)) * 0x9e3779b97f4a7c15u + static_cast<lua_Unsigned>(lua_type(L, -1));
-  return (bits ^ (bits >> 29)) * 0xbf58476d1ce4e5b9u;
-}
-
-/// Counts the keys of the table at `table`. Up to kFewKeys of the others are left on the stack;
-/// when there are more, none is.
 Shape survey(lua_State* L, int table) {
-  luaL_checkstack(L, kFewKeys + 8, "pairs");
+  luaL_checkstack(L, 8, "pairs");
   Shape shape;
-  const int base = lua_gettop(L);
-  std::uint32_t seen = 0;
   lua_pushnil(L);
   while (lua_next(L, table) != 0) {
-    if ((++seen & 0xfff) == 0) LuaState::poll(L);
     lua_pop(L, 1);
-    if (lua_isinteger(L, -1) && lua_tointeger(L, -1) == shape.run + 1) {
-      ++shape.run;
-    } else {
-      shape.print += fingerprint(L);
-      if (++shape.others <= kFewKeys) {
-        lua_pushvalue(L, -1);  // one stays, the other is for lua_next
-      } else if (shape.others == kFewKeys + 1) {
-        lua_replace(L, base + 1);
-        lua_settop(L, base + 1);
-      }
-    }
+    if ((++shape.keys & 0xfff) == 0) LuaState::poll(L);
+    shape.is_run = shape.is_run && lua_isinteger(L, -1) &&
+                   lua_tointeger(L, -1) == static_cast<lua_Integer>(shape.keys);
   }
   return shape;
 }
 
-// The iterator is a closure: upvalue 1 is its place among the keys, 2 how many keys come before the
-// run, 3 the length of the run, 4 the table of the keys, or nil when they are the last upvalues.
-// step_own has the table that it reads in upvalue 5.
-
-int step_in(lua_State* L, int table, int first_key) {
-  lua_Integer at = lua_tointeger(L, lua_upvalueindex(1));
-  const lua_Integer low = lua_tointeger(L, lua_upvalueindex(2));
-  const lua_Integer run = lua_tointeger(L, lua_upvalueindex(3));
-  const bool many = lua_istable(L, lua_upvalueindex(4));
-  lua_settop(L, 1);
-  for (;; lua_settop(L, 1)) {
-    ++at;
-    if (at > low && at <= low + run) {
-      lua_pushinteger(L, at - low);
-    } else {
-      const lua_Integer key = at <= low ? at : at - run;
-      if (many) {
-        lua_rawgeti(L, lua_upvalueindex(4), key);
-      } else {
-        const lua_Integer upvalue = first_key + key - 1;
-        if (upvalue > 255) {
-          lua_pushnil(L);
-        } else {
-          lua_pushvalue(L, lua_upvalueindex(static_cast<int>(upvalue)));
-        }
-      }
-      if (lua_type(L, -1) <= LUA_TNIL) {  // behind the last one
-        lua_settop(L, 1);
-        lua_pushnil(L);
-        return 1;
-      }
-    }
+/// Pushes a table with the `count` keys in order.
+void push_sorted_keys(lua_State* L, int table, std::size_t count) {
+  const int room = static_cast<int>(std::min<std::size_t>(count, 1 << 28));
+  lua_createtable(L, room, 0);
+  const int found = lua_gettop(L);
+  auto* keys = static_cast<Key*>(lua_newuserdatauv(L, sizeof(Key) * (count + 1), 0));
+  std::uint32_t used = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    lua_pop(L, 1);
+    if ((used & 0xfff) == 0) LuaState::poll(L);
+    keys[used] = read_key(L, used + 1);
     lua_pushvalue(L, -1);
-    if (lua_rawget(L, table) != LUA_TNIL) break;
+    lua_rawseti(L, found, ++used);
+  }
+  sort_keys(L, keys, used);
+  lua_createtable(L, room, 0);
+  for (std::uint32_t i = 0; i < used; ++i) {
+    if ((i & 0xfff) == 0) LuaState::poll(L);
+    lua_rawgeti(L, found, keys[i].place);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_replace(L, found);
+  lua_settop(L, found);
+}
+
+// The iterator is a closure: upvalue 1 is its place among the keys, 2 the table of the keys, and 3
+// the table that step_own reads.
+
+int step_in(lua_State* L, int table) {
+  lua_settop(L, 1);
+  for (lua_Integer at = lua_tointeger(L, lua_upvalueindex(1)) + 1;; ++at) {
+    if (lua_rawgeti(L, lua_upvalueindex(2), at) == LUA_TNIL) return 1;
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, table) != LUA_TNIL) {
+      lua_pushinteger(L, at);
+      lua_replace(L, lua_upvalueindex(1));
+      return 2;
+    }
+    lua_settop(L, 1);
     if ((at & 0xfff) == 0) LuaState::poll(L);
   }
-  lua_pushinteger(L, at);
-  lua_replace(L, lua_upvalueindex(1));
-  return 2;
 }
 
 int step_given(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  return step_in(L, 1, kFixedUpvalues + 1);
+  return step_in(L, 1);
 }
 
-/// Reads the table in upvalue 5, whatever it is called with.
-int step_own(lua_State* L) {
-  lua_settop(L, 1);
-  return step_in(L, lua_upvalueindex(5), kFixedUpvalues + 2);
-}
-
-/// The case of a small record: upvalue 1 is the place, the keys are the upvalues behind it.
+/// The case of a small record, which a command of a script meets dozens of times: upvalue 1 is the
+/// place, the keys are the upvalues behind it.
 int step_record(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   int at = static_cast<int>(lua_tointeger(L, lua_upvalueindex(1)));
-  lua_settop(L, 1);
   do {
     ++at;
     lua_settop(L, 1);
@@ -221,6 +175,9 @@ int step_record(lua_State* L) {
   lua_replace(L, lua_upvalueindex(1));
   return 2;
 }
+
+/// Reads the table in upvalue 3, whatever it is called with.
+int step_own(lua_State* L) { return step_in(L, lua_upvalueindex(3)); }
 
 /// The fast case: nothing but a run, and the last key is all the place there is.
 int step_run(lua_State* L) {
@@ -239,89 +196,9 @@ int step_run(lua_State* L) {
   return 1;
 }
 
-bool breaks_run(const Key& key, lua_Integer run) {
-  return key.rank == Key::Rank::kFloat && key.number > 1 &&
-         key.number < static_cast<lua_Number>(run);
-}
-
-std::size_t count_before_run(const Key* keys, std::size_t count) {
-  std::size_t before = 0;
-  while (before < count &&
-         ((keys[before].rank == Key::Rank::kInteger && keys[before].integer < 1) ||
-          (keys[before].rank == Key::Rank::kFloat && keys[before].number < 1))) {
-    ++before;
-  }
-  return before;
-}
-
-void push_fixed_upvalues(lua_State* L, std::size_t before, lua_Integer run) {
-  lua_pushinteger(L, 0);
-  lua_pushinteger(L, static_cast<lua_Integer>(before));
-  lua_pushinteger(L, run);
-}
-
-/// The others lie on the stack from `base` + 1 on.
-bool push_few(lua_State* L, int base, const Shape& shape, int own_table) {
-  Key keys[kFewKeys];
-  const auto count = static_cast<std::uint32_t>(shape.others);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const int place = base + 1 + static_cast<int>(i);
-    lua_pushvalue(L, place);
-    keys[i] = read_key(L, static_cast<std::uint32_t>(place));
-    lua_pop(L, 1);
-    if (breaks_run(keys[i], shape.run)) return false;
-  }
-  std::sort(keys, keys + count, less);
-  luaL_checkstack(L, static_cast<int>(count) + 8, "pairs");
-  if (shape.run == 0 && own_table == 0) {
-    lua_pushinteger(L, 0);
-    for (std::uint32_t i = 0; i < count; ++i) lua_pushvalue(L, static_cast<int>(keys[i].place));
-    lua_pushcclosure(L, guard<step_record>, 1 + static_cast<int>(count));
-    return true;
-  }
-  push_fixed_upvalues(L, count_before_run(keys, count), shape.run);
-  lua_pushnil(L);
-  if (own_table != 0) lua_pushvalue(L, own_table);
-  for (std::uint32_t i = 0; i < count; ++i) lua_pushvalue(L, static_cast<int>(keys[i].place));
-  const int upvalues = kFixedUpvalues + (own_table != 0 ? 1 : 0) + static_cast<int>(count);
-  lua_pushcclosure(L, own_table != 0 ? guard<step_own> : guard<step_given>, upvalues);
-  return true;
-}
-
-/// Pushes a table with the keys in order: all of them, or those beside the run. Returns how many
-/// come before the run.
-std::size_t push_sorted_keys(lua_State* L, int table, lua_Integer run, std::size_t count) {
-  luaL_checkstack(L, 8, "pairs");
-  lua_createtable(L, static_cast<int>(std::min<std::size_t>(count, 1 << 28)), 0);
-  const int found = lua_gettop(L);
-  auto* keys = static_cast<Key*>(lua_newuserdatauv(L, 2 * sizeof(Key) * (count + 1), 0));
-  std::size_t used = 0;
-  lua_pushnil(L);
-  while (lua_next(L, table) != 0) {
-    lua_pop(L, 1);
-    if ((used & 0xfff) == 0) LuaState::poll(L);
-    if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= run) continue;
-    keys[used] = read_key(L, static_cast<std::uint32_t>(used + 1));
-    ++used;
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, found, static_cast<lua_Integer>(used));
-  }
-  sort_keys(L, keys, keys + used, used);
-  lua_createtable(L, static_cast<int>(std::min<std::size_t>(used, 1 << 28)), 0);
-  for (std::size_t i = 0; i < used; ++i) {
-    if ((i & 0xfff) == 0) LuaState::poll(L);
-    lua_rawgeti(L, found, keys[i].place);
-    lua_rawseti(L, -2, static_cast<lua_Integer>(i + 1));
-  }
-  const std::size_t before = count_before_run(keys, used);
-  lua_replace(L, found);
-  lua_settop(L, found);
-  return before;
-}
-
-/// Pushes a table with weak keys that the registry keeps.
-void push_cache(lua_State* L, const char* key) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE) return;
+/// Pushes the table with weak keys of the traversals by next.
+void push_traversals(lua_State* L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kTraversalsKey) == LUA_TTABLE) return;
   lua_pop(L, 1);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
@@ -329,82 +206,42 @@ void push_cache(lua_State* L, const char* key) {
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
 }
 
-/// push_sorted_keys, or what it gave the last time when the table still has the same keys.
-std::size_t push_known_keys(lua_State* L, int table, const Shape& shape) {
-  if (shape.others > kMostRemembered) return push_sorted_keys(L, table, shape.run, shape.others);
-  push_cache(L, &kOrdersKey);
-  const auto print = static_cast<lua_Integer>(shape.print + static_cast<lua_Unsigned>(shape.run));
-  lua_pushvalue(L, table);
-  if (lua_rawget(L, -2) == LUA_TTABLE) {
-    lua_rawgeti(L, -1, kPrintPlace);
-    lua_rawgeti(L, -2, kBeforePlace);
-    const bool same = lua_tointeger(L, -2) == print && lua_rawlen(L, -3) == shape.others;
-    const auto before = static_cast<std::size_t>(lua_tointeger(L, -1));
-    lua_pop(L, 2);
-    if (same) {
-      lua_remove(L, -2);
-      return before;
-    }
-  }
-  lua_pop(L, 1);
-  const std::size_t before = push_sorted_keys(L, table, shape.run, shape.others);
-  lua_pushinteger(L, print);
-  lua_rawseti(L, -2, kPrintPlace);
-  lua_pushinteger(L, static_cast<lua_Integer>(before));
-  lua_rawseti(L, -2, kBeforePlace);
-  lua_pushvalue(L, table);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, -4);
-  lua_remove(L, -2);
-  return before;
-}
-
-void push_many(lua_State* L, int table, Shape shape, int own_table) {
-  std::size_t before = push_known_keys(L, table, shape);
-  if (shape.run > 0) {
-    // A float in the run: rare enough to take all keys one by one.
-    bool broken = false;
-    for (lua_Integer i = static_cast<lua_Integer>(before) + 1; !broken; ++i) {
-      if (lua_rawgeti(L, -1, i) != LUA_TNUMBER) {
-        lua_pop(L, 1);
-        break;
-      }
-      broken = breaks_run(read_key(L, 0), shape.run);
-      lua_pop(L, 1);
-    }
-    if (broken) {
-      lua_pop(L, 1);
-      shape.others += static_cast<std::size_t>(shape.run);
-      shape.run = 0;
-      before = push_sorted_keys(L, table, 0, shape.others);
-    }
-  }
-  push_fixed_upvalues(L, before, shape.run);
-  lua_rotate(L, -4, 3);  // the keys come fourth
-  if (own_table != 0) lua_pushvalue(L, own_table);
-  lua_pushcclosure(L, own_table != 0 ? guard<step_own> : guard<step_given>,
-                   kFixedUpvalues + (own_table != 0 ? 1 : 0));
-}
-
-void push_iterator(lua_State* L, int table, int own_table) {
+/// Sorts on the stack what step_record goes over. The nil behind the keys is its end.
+void push_record_iterator(lua_State* L, int table, std::size_t count) {
+  luaL_checkstack(L, 2 * static_cast<int>(kFewKeys) + 8, "pairs");
+  Key keys[kFewKeys];
   const int base = lua_gettop(L);
-  const Shape shape = survey(L, table);
-  if (shape.others == 0 && own_table == 0) {
-    lua_pushinteger(L, shape.run);
-    lua_pushcclosure(L, guard<step_run>, 1);
-    return;
+  std::uint32_t used = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    lua_pop(L, 1);
+    keys[used] = read_key(L, static_cast<std::uint32_t>(lua_gettop(L)));
+    ++used;
+    lua_pushvalue(L, -1);  // one stays, the other is for lua_next
   }
-  if (shape.others > kFewKeys || !push_few(L, base, shape, own_table)) {
-    lua_settop(L, base);
-    push_many(L, table, shape, own_table);
-    return;
-  }
-  if (lua_gettop(L) == base + 1) return;
+  std::sort(keys, keys + count, less);
+  lua_pushinteger(L, 0);
+  for (std::uint32_t i = 0; i < used; ++i) lua_pushvalue(L, static_cast<int>(keys[i].place));
+  lua_pushnil(L);
+  lua_pushcclosure(L, guard<step_record>, static_cast<int>(used) + 2);
   lua_replace(L, base + 1);
   lua_settop(L, base + 1);
+}
+
+void push_iterator(lua_State* L, int table, bool own_table) {
+  const Shape shape = survey(L, table);
+  if (shape.is_run && !own_table) {
+    lua_pushinteger(L, static_cast<lua_Integer>(shape.keys));
+    return lua_pushcclosure(L, guard<step_run>, 1);
+  }
+  if (shape.keys <= kFewKeys && !own_table) return push_record_iterator(L, table, shape.keys);
+  lua_pushinteger(L, 0);
+  push_sorted_keys(L, table, shape.keys);
+  if (own_table) lua_pushvalue(L, table);
+  lua_pushcclosure(L, own_table ? guard<step_own> : guard<step_given>, own_table ? 3 : 2);
 }
 
 int return_three(lua_State*, int, lua_KContext) { return 3; }
@@ -487,8 +324,7 @@ int next_from(lua_State* L, int traversals, int keys, lua_Integer place) {
 
 int push_keys(lua_State* L, int traversals) {
   const Shape shape = survey(L, 1);
-  lua_settop(L, traversals);
-  push_sorted_keys(L, 1, 0, shape.others + static_cast<std::size_t>(shape.run));
+  push_sorted_keys(L, 1, shape.keys);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, -2);
   lua_rawset(L, traversals);
@@ -507,7 +343,7 @@ int ordered_pairs(lua_State* L) {
   }
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  push_iterator(L, 1, 0);
+  push_iterator(L, 1, false);
   lua_pushvalue(L, 1);
   lua_pushnil(L);
   return 3;
@@ -515,7 +351,7 @@ int ordered_pairs(lua_State* L) {
 
 void push_ordered_iterator(lua_State* L, int index) {
   index = lua_absindex(L, index);
-  push_iterator(L, index, index);
+  push_iterator(L, index, true);
 }
 
 int ordered_next(lua_State* L) {
@@ -523,13 +359,13 @@ int ordered_next(lua_State* L) {
   lua_settop(L, 2);
   luaL_checkstack(L, 16, "next");
   if (lua_isnil(L, 2)) {
-    push_cache(L, &kTraversalsKey);
+    push_traversals(L);
     lua_pushvalue(L, 1);
     lua_pushnil(L);
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_cache(L, &kTraversalsKey);  // 3: table -> its keys in order, [0] = the place of the last one
+  push_traversals(L);  // 3: table -> its keys in order, [0] = the place of the last one
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

@@ -1,11 +1,10 @@
 // The limit of capturing: starts a command and copies its standard output from a pipe to a file.
-//   bare_capture [-l] FILE COMMAND ARG…      -l: also find each line and look for a marker in it
+//   bare_capture FILE COMMAND ARG…
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,24 +12,9 @@ extern char** environ;
 
 static char buffer[256 * 1024];
 
-// Lines that begin with '[' are what a marker scanner has to look at.
-static long scan(const char* data, size_t size, int* at_start) {
-  long markers = 0;
-  const char* end = data + size;
-  while (data < end) {
-    if (*at_start && *data == '[') ++markers;
-    const char* newline = memchr(data, '\n', (size_t)(end - data));
-    *at_start = newline != NULL;
-    if (newline == NULL) break;
-    data = newline + 1;
-  }
-  return markers;
-}
-
 int main(int argc, char** argv) {
-  int lines = argc > 1 && strcmp(argv[1], "-l") == 0;
-  if (argc < 3 + lines) return 2;
-  int file = open(argv[1 + lines], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (argc < 3) return 2;
+  int file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   int out[2];
   if (file < 0 || pipe2(out, O_CLOEXEC) != 0) {
     perror("start");
@@ -40,11 +24,9 @@ int main(int argc, char** argv) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   pid_t pid;
-  char** command = argv + 2 + lines;
+  char** command = argv + 2;
   if (posix_spawnp(&pid, command[0], &actions, NULL, command, environ) != 0) return 1;
   close(out[1]);
-  int at_start = 1;
-  volatile long markers = 0;
   for (;;) {
     ssize_t n = read(out[0], buffer, sizeof buffer);
     if (n <= 0) break;
@@ -56,7 +38,6 @@ int main(int argc, char** argv) {
       }
       done += written;
     }
-    if (lines) markers += scan(buffer, (size_t)n, &at_start);
   }
   int status;
   waitpid(pid, &status, 0);

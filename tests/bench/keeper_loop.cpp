@@ -1,8 +1,7 @@
 // The same work as bare_loop and bare_capture, through the host's Keeper.
 //   keeper_loop -n N -w W [-m MB] [-d] [-f] [-F] COMMAND ARG…
 //                       -d: with durable records; -f: confined; -F: with restricted reads, too
-//   keeper_loop -c DIR [-l] COMMAND ARG…                capture to DIR/captured; -l: scan for
-//   markers
+//   keeper_loop -c DIR COMMAND ARG…                     capture to DIR/captured
 // With -m it prints the seconds that the work took, as bare_loop does.
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -34,7 +33,6 @@ struct Work {
   long width = 64;
   long megabytes = 0;
   bool durable = false;
-  bool markers = false;
   std::optional<Confinement> confinement;
   std::string capture;
   std::vector<std::string> argv;
@@ -53,7 +51,6 @@ class Bench {
     spec_.confinement = work.confinement;
     if (!work.capture.empty()) {
       spec_.out = OutputSpec::to_file("captured", std::uint64_t{1} << 40);
-      spec_.watch_markers = work.markers;
       work_.to_start = work_.width = 1;
     }
   }
@@ -102,7 +99,7 @@ class Bench {
 
 bool parse(int argc, char** argv, Work& work) {
   int option;
-  while ((option = getopt(argc, argv, "+n:w:m:c:dlfF")) != -1) {
+  while ((option = getopt(argc, argv, "+n:w:m:c:dfF")) != -1) {
     switch (option) {
       case 'n':
         work.to_start = std::atol(optarg);
@@ -122,9 +119,6 @@ bool parse(int argc, char** argv, Work& work) {
       case 'f':
       case 'F':
         work.confinement = Confinement{{"/tmp", "/var/tmp"}, {}, option == 'F'};
-        break;
-      case 'l':
-        work.markers = true;
         break;
       default:
         return false;

@@ -17,26 +17,25 @@ namespace moonlet {
 namespace {
 
 constexpr char kRunLetter = 'R';
-constexpr char kSessionLetter = 'S';
 
-Result<std::int64_t> number_of(char letter, std::string_view id) {
-  const auto number = id_number(letter, id);
+Result<std::int64_t> number_of(std::string_view id) {
+  const auto number = id_number(kRunLetter, id);
   if (number != 0) return static_cast<std::int64_t>(number);
   Error error;
   error.kind = ErrorKind::kInvalid;
-  error.message = "'" + printable(id, 80) + "' is not of the form " + letter + "-007";
+  error.message = "'" + printable(id, 80) + "' is not of the form R-007";
   return error;
 }
 
-std::string id_of(char letter, std::int64_t number) {
-  return numbered_id(letter, static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)));
+std::string id_of(std::int64_t number) {
+  return numbered_id(kRunLetter, static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)));
 }
 
-Error nothing(std::string_view what, std::string_view id, const char* list) {
+Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
-  error.message = "there is no " + std::string(what) + " '" + printable(id, 80) + "' in the ledger";
-  error.hint = std::string("`") + list + "` shows what there is";
+  error.message = "there is no run '" + printable(id, 80) + "' in the ledger";
+  error.hint = "`moonlet run list` shows what there is";
   return error;
 }
 
@@ -113,13 +112,13 @@ Result<std::vector<Row>> rows_of(LedgerDb& db, const Select& select, Named named
   }
 }
 
-void name_run(LedgerRun& run, std::int64_t number) { run.id = id_of(kRunLetter, number); }
+void name_run(LedgerRun& run, std::int64_t number) { run.id = id_of(number); }
 
 constexpr std::string_view kCassette = "cassette";
 
 Result<void> where_usage(Select& select, const UsageFilter& filter) {
   if (!filter.run.empty()) {
-    const auto number = number_of(kRunLetter, filter.run);
+    const auto number = number_of(filter.run);
     if (!number) return number.error();
     select.where("run = ?", *number);
   }
@@ -182,7 +181,7 @@ Result<void> Ledger::together(const std::function<Result<void>()>& fn) {
 }
 
 Result<void> Ledger::put_run(const LedgerRun& run) {
-  const auto number = number_of(kRunLetter, run.id);
+  const auto number = number_of(run.id);
   if (!number) return number.error();
   return together([&] { return put_row(*db_, *number, run); });
 }
@@ -191,13 +190,19 @@ Result<void> Ledger::put_record(const LedgerRecord& record) {
   return together([&]() -> Result<void> {
     if (auto gone = remove_run(record.run.id); !gone) return gone;
     if (auto put = put_run(record.run); !put) return put;
-    if (auto put = put_steps(record.run.id, record.steps); !put) return put;
-    return put_usage(record.run.id, record.usage);
+    const std::int64_t number = *number_of(record.run.id);
+    for (const auto& step : record.steps) {
+      if (auto put = put_row(*db_, number, step); !put) return put;
+    }
+    for (const auto& usage : record.usage) {
+      if (auto put = put_row(*db_, number, usage); !put) return put;
+    }
+    return {};
   });
 }
 
 Result<void> Ledger::remove_run(std::string_view id) {
-  const auto number = number_of(kRunLetter, id);
+  const auto number = number_of(id);
   if (!number) return number.error();
   return together([&]() -> Result<void> {
     for (const char* sql : {"DELETE FROM runs WHERE number = ?", "DELETE FROM steps WHERE run = ?",
@@ -221,44 +226,6 @@ Result<void> Ledger::set_complete_to(std::uint64_t number) {
   });
 }
 
-Result<void> Ledger::put_steps(std::string_view run, const std::vector<LedgerStep>& steps) {
-  const auto number = number_of(kRunLetter, run);
-  if (!number) return number.error();
-  return together([&]() -> Result<void> {
-    for (const auto& step : steps) {
-      if (auto put = put_row(*db_, *number, step); !put) return put;
-    }
-    return {};
-  });
-}
-
-Result<void> Ledger::put_usage(std::string_view run, const std::vector<LedgerUsage>& usage) {
-  const auto number = number_of(kRunLetter, run);
-  if (!number) return number.error();
-  return together([&]() -> Result<void> {
-    for (const auto& row : usage) {
-      if (auto put = put_row(*db_, *number, row); !put) return put;
-    }
-    return {};
-  });
-}
-
-Result<void> Ledger::put_task(const LedgerTask& task) {
-  return together([&] { return put_row(*db_, std::nullopt, task); });
-}
-
-Result<void> Ledger::put_review(const LedgerReview& review) {
-  const auto number = number_of(kRunLetter, review.run);
-  if (!number) return number.error();
-  return together([&] { return put_row(*db_, *number, review); });
-}
-
-Result<void> Ledger::put_session(const LedgerSession& session) {
-  const auto number = number_of(kSessionLetter, session.id);
-  if (!number) return number.error();
-  return together([&] { return put_row(*db_, *number, session); });
-}
-
 // --- rebuilding ----------------------------------------------------------------------------------
 
 Result<void> Ledger::set_aside() {
@@ -278,7 +245,7 @@ Result<void> Ledger::set_aside() {
 
 Result<void> Ledger::refill(const std::function<Result<void>()>& fill) {
   return together([&]() -> Result<void> {
-    for (const char* table : {"tasks", "runs", "steps", "usage", "reviews", "sessions", "marks"}) {
+    for (const char* table : {"runs", "steps", "usage", "marks"}) {
       if (auto gone = db_->exec((std::string("DELETE FROM ") + table).c_str()); !gone) return gone;
     }
     return fill();
@@ -343,7 +310,7 @@ Result<std::vector<LedgerRun>> Ledger::list_runs(const RunFilter& filter, std::s
   runs.where("status = ?", filter.status);
   runs.where("parent_run_id = ?", filter.parent);
   if (!before.empty()) {
-    const auto number = number_of(kRunLetter, before);
+    const auto number = number_of(before);
     if (!number) return number.error();
     runs.where("number < ?", *number);
   }
@@ -355,13 +322,13 @@ Result<std::vector<LedgerRun>> Ledger::list_runs(const RunFilter& filter, std::s
 Result<LedgerRun> Ledger::get_run(std::string_view id) {
   auto db = this->db();
   if (!db) return db.error();
-  const auto number = number_of(kRunLetter, id);
+  const auto number = number_of(id);
   if (!number) return number.error();
   auto one = select<LedgerRun>();
   one.where("number = ?", *number);
   auto rows = rows_of<LedgerRun>(**db, one, name_run);
   if (!rows) return rows.error();
-  if (rows->empty()) return nothing("run", id, "moonlet run list");
+  if (rows->empty()) return no_run(id);
   return std::move(rows->front());
 }
 
@@ -411,7 +378,7 @@ Result<std::uint64_t> Ledger::complete_to() {
 Result<std::vector<LedgerStep>> Ledger::steps_of(std::string_view run) {
   auto db = this->db();
   if (!db) return db.error();
-  const auto number = number_of(kRunLetter, run);
+  const auto number = number_of(run);
   if (!number) return number.error();
   auto steps = select<LedgerStep>();
   steps.where("run = ?", *number);
@@ -426,9 +393,8 @@ Result<std::vector<LedgerUsage>> Ledger::list_usage(const UsageFilter& filter, s
   if (auto fine = where_usage(usage, filter); !fine) return fine.error();
   usage.then(" ORDER BY run DESC, step, attempt");
   usage.limit(limit);
-  return rows_of<LedgerUsage>(**db, usage, [](LedgerUsage& row, std::int64_t number) {
-    row.run = id_of(kRunLetter, number);
-  });
+  return rows_of<LedgerUsage>(
+      **db, usage, [](LedgerUsage& row, std::int64_t number) { row.run = id_of(number); });
 }
 
 Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter, UsageBy by) {
@@ -461,7 +427,7 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
     if (!more) return more.error();
     if (!*more) return totals;
     LedgerTotals row;
-    row.group = by == UsageBy::kRun ? id_of(kRunLetter, query->number(0)) : query->text(0);
+    row.group = by == UsageBy::kRun ? id_of(query->number(0)) : query->text(0);
     row.attempts = query->number(1);
     row.unreported = query->number(2);
     row.unpriced = query->number(3);
@@ -488,76 +454,10 @@ Result<std::vector<std::string>> Ledger::strays() {
       const auto more = query->step();
       if (!more) return more.error();
       if (!*more) break;
-      found.push_back(table + " of " + id_of(kRunLetter, query->number(0)));
-    }
-  }
-  for (const std::string table : {"tasks", "reviews", "sessions"}) {
-    auto query = (*db)->query("SELECT count(*) FROM " + table);
-    if (!query) return query.error();
-    const auto row = query->step();
-    if (!row) return row.error();
-    if (*row && query->number(0) > 0) {
-      found.push_back(table + " (" + std::to_string(query->number(0)) + ")");
+      found.push_back(table + " of " + id_of(query->number(0)));
     }
   }
   return found;
-}
-
-Result<std::vector<LedgerTask>> Ledger::list_tasks() {
-  auto db = this->db();
-  if (!db) return db.error();
-  auto tasks = select<LedgerTask>();
-  // T-999 comes before T-1000.
-  tasks.then(" ORDER BY length(id), id");
-  return rows_of<LedgerTask>(**db, tasks, [](LedgerTask&, std::int64_t) {});
-}
-
-Result<LedgerTask> Ledger::get_task(std::string_view id) {
-  auto db = this->db();
-  if (!db) return db.error();
-  if (id.empty()) return nothing("task", id, "moonlet task list");
-  auto one = select<LedgerTask>();
-  one.where("id = ?", id);
-  auto rows = rows_of<LedgerTask>(**db, one, [](LedgerTask&, std::int64_t) {});
-  if (!rows) return rows.error();
-  if (rows->empty()) return nothing("task", id, "moonlet task list");
-  return std::move(rows->front());
-}
-
-Result<std::vector<LedgerReview>> Ledger::list_reviews(std::string_view state, std::size_t limit) {
-  auto db = this->db();
-  if (!db) return db.error();
-  auto reviews = select<LedgerReview>();
-  reviews.where("state = ?", state);
-  reviews.then(" ORDER BY run DESC");
-  reviews.limit(limit);
-  return rows_of<LedgerReview>(**db, reviews, [](LedgerReview& row, std::int64_t number) {
-    row.run = id_of(kRunLetter, number);
-  });
-}
-
-Result<std::optional<LedgerReview>> Ledger::review_of(std::string_view run) {
-  auto db = this->db();
-  if (!db) return db.error();
-  const auto number = number_of(kRunLetter, run);
-  if (!number) return number.error();
-  auto one = select<LedgerReview>();
-  one.where("run = ?", *number);
-  auto rows = rows_of<LedgerReview>(
-      **db, one, [&](LedgerReview& row, std::int64_t) { row.run = std::string(run); });
-  if (!rows) return rows.error();
-  if (rows->empty()) return std::optional<LedgerReview>();
-  return std::optional<LedgerReview>(std::move(rows->front()));
-}
-
-Result<std::vector<LedgerSession>> Ledger::list_sessions() {
-  auto db = this->db();
-  if (!db) return db.error();
-  auto sessions = select<LedgerSession>();
-  sessions.then(" ORDER BY number DESC");
-  return rows_of<LedgerSession>(**db, sessions, [](LedgerSession& row, std::int64_t number) {
-    row.id = id_of(kSessionLetter, number);
-  });
 }
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
-// The ledger, `.agent/ledger.db`: an index over tasks, runs, steps, usage, reviews and sessions, so
-// that a question about a million runs is answered in a millisecond. The files are the truth; it is
+// The ledger, `.agent/ledger.db`: an index over runs, their steps and their usage, so that a
+// question about a million runs is answered in a millisecond. The files are the truth; it is
 // rebuilt from them when it is lost. It owns one SQLite connection, opened at the first use, and
 // changes nothing of SQLite for the rest of the process. One thread; any number of processes.
 #pragma once
@@ -62,11 +62,6 @@ class Ledger {
   /// A run with all of its steps and their usage: others of it that were there are gone.
   Result<void> put_record(const LedgerRecord& record);
   Result<void> remove_run(std::string_view id);
-  Result<void> put_steps(std::string_view run, const std::vector<LedgerStep>& steps);
-  Result<void> put_usage(std::string_view run, const std::vector<LedgerUsage>& usage);
-  Result<void> put_task(const LedgerTask& task);
-  Result<void> put_review(const LedgerReview& review);
-  Result<void> put_session(const LedgerSession& session);
   /// What `fn` writes is there as a whole or, after an error, not at all.
   Result<void> together(const std::function<Result<void>()>& fn);
 
@@ -88,16 +83,9 @@ class Ledger {
   /// Of the runs that are in the ledger; without what cassettes played, unless the filter names
   /// that runner.
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
-  /// Rows that no rebuild from the runs would write, told as "usage of R-077": steps and usage of
-  /// no run (20 runs of each at most), and all tasks, reviews and sessions.
+  /// Steps and usage of no run, which no rebuild would write, as "usage of R-077"; 20 of each at
+  /// most.
   Result<std::vector<std::string>> strays();
-  Result<std::vector<LedgerTask>> list_tasks();
-  Result<LedgerTask> get_task(std::string_view id);
-  /// Of one state, or all; the newest runs' first.
-  Result<std::vector<LedgerReview>> list_reviews(std::string_view state, std::size_t limit);
-  Result<std::optional<LedgerReview>> review_of(std::string_view run);
-  Result<std::vector<LedgerSession>> list_sessions();
-
   // --- a note of whoever compares it with the files: which runs need no look any more
 
   /// Every run up to this number that is on the disk is in the ledger; 0 when nothing is known.

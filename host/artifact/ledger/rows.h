@@ -61,36 +61,6 @@ struct LedgerRecord {
   std::vector<LedgerUsage> usage;
 };
 
-struct LedgerTask {
-  std::string id;  ///< "T-001"
-  std::string title;
-  std::string summary;
-  std::string status;
-  std::string runner;
-  std::string agent_role;
-  std::optional<std::int64_t> created_at;
-  std::optional<std::int64_t> updated_at;
-};
-
-struct LedgerReview {
-  std::string run;
-  std::string state;
-  std::string reviewed_by;
-  std::string note;
-  std::optional<std::int64_t> updated_at;
-};
-
-struct LedgerSession {
-  std::string id;  ///< "S-003"
-  std::string title;
-  std::string runner;
-  std::string status;
-  std::optional<std::int64_t> started_at;
-  std::optional<std::int64_t> ended_at;
-  std::optional<std::int64_t> host_pid;
-  std::string error;
-};
-
 /// Sums over attempts. What was not reported is counted apart: a sum that leaves something out says
 /// so, and one that nobody reported anything of is unknown.
 struct LedgerTotals {

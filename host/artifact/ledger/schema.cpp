@@ -10,10 +10,6 @@ namespace {
 // rowid, which is also the last column of every index: "newest first" needs no sorting.
 constexpr const char* kMigrations[] = {
     R"sql(
-CREATE TABLE tasks (
-  id TEXT PRIMARY KEY, title TEXT, summary TEXT, status TEXT, runner TEXT, agent_role TEXT,
-  created_at INTEGER, updated_at INTEGER
-) WITHOUT ROWID;
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY, task_id TEXT, preset TEXT, title TEXT, runner TEXT, model TEXT,
   status TEXT, verdict TEXT, exit_code INTEGER, started_at INTEGER, ended_at INTEGER,
@@ -41,14 +37,6 @@ CREATE TABLE usage (
   PRIMARY KEY (run, step, attempt)
 ) WITHOUT ROWID;
 CREATE INDEX usage_by_day ON usage (day);
-CREATE TABLE reviews (
-  run INTEGER PRIMARY KEY, state TEXT, reviewed_by TEXT, note TEXT, updated_at INTEGER
-);
-CREATE INDEX reviews_by_state ON reviews (state);
-CREATE TABLE sessions (
-  number INTEGER PRIMARY KEY, title TEXT, runner TEXT, status TEXT, started_at INTEGER,
-  ended_at INTEGER, host_pid INTEGER, error TEXT
-);
 )sql",
     R"sql(
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;

@@ -12,8 +12,8 @@
 
 namespace moonlet {
 
-/// `kName`, the table; `kNumber`, the column with the number of the run or session that a row
-/// belongs to, or nullptr; `each`, which visits the other columns.
+/// `kName`, the table; `kNumber`, the column with the number of the run that a row belongs
+/// to; `each`, which visits the other columns.
 template <typename Row>
 struct LedgerTable;
 
@@ -79,65 +79,19 @@ struct LedgerTable<LedgerUsage> {
   }
 };
 
-template <>
-struct LedgerTable<LedgerTask> {
-  static constexpr const char* kName = "tasks";
-  static constexpr const char* kNumber = nullptr;
-  static void each(auto& row, auto visit) {
-    visit("id", row.id);
-    visit("title", row.title);
-    visit("summary", row.summary);
-    visit("status", row.status);
-    visit("runner", row.runner);
-    visit("agent_role", row.agent_role);
-    visit("created_at", row.created_at);
-    visit("updated_at", row.updated_at);
-  }
-};
-
-template <>
-struct LedgerTable<LedgerReview> {
-  static constexpr const char* kName = "reviews";
-  static constexpr const char* kNumber = "run";
-  static void each(auto& row, auto visit) {
-    visit("state", row.state);
-    visit("reviewed_by", row.reviewed_by);
-    visit("note", row.note);
-    visit("updated_at", row.updated_at);
-  }
-};
-
-template <>
-struct LedgerTable<LedgerSession> {
-  static constexpr const char* kName = "sessions";
-  static constexpr const char* kNumber = "number";
-  static void each(auto& row, auto visit) {
-    visit("title", row.title);
-    visit("runner", row.runner);
-    visit("status", row.status);
-    visit("started_at", row.started_at);
-    visit("ended_at", row.ended_at);
-    visit("host_pid", row.host_pid);
-    visit("error", row.error);
-  }
-};
-
 /// The columns, the number first.
 template <typename Row>
 std::string ledger_columns() {
   using Table = LedgerTable<Row>;
-  std::string names = Table::kNumber != nullptr ? Table::kNumber : "";
+  std::string names = Table::kNumber;
   Row row;
-  Table::each(row, [&](const char* name, const auto&) {
-    names += names.empty() ? "" : ", ";
-    names += name;
-  });
+  Table::each(row, [&](const char* name, const auto&) { names.append(", ").append(name); });
   return names;
 }
 
-/// Writes a row, in place of the one with the same key. `number` is left out for tasks.
+/// Writes a row, in place of the one with the same key.
 template <typename Row>
-Result<void> put_row(LedgerDb& db, std::optional<std::int64_t> number, const Row& row) {
+Result<void> put_row(LedgerDb& db, std::int64_t number, const Row& row) {
   using Table = LedgerTable<Row>;
   static const std::string sql = [] {
     const std::string names = ledger_columns<Row>();
@@ -148,7 +102,7 @@ Result<void> put_row(LedgerDb& db, std::optional<std::int64_t> number, const Row
   }();
   auto query = db.query(sql);
   if (!query) return query.error();
-  if (number) query->bind(*number);
+  query->bind(number);
   Table::each(row, [&](const char*, const auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
     if constexpr (std::is_same_v<Value, bool>) {
@@ -162,12 +116,12 @@ Result<void> put_row(LedgerDb& db, std::optional<std::int64_t> number, const Row
   return {};
 }
 
-/// Reads the columns of ledger_columns(); the number is in column 0, where there is one.
+/// Reads the columns of ledger_columns(); the number is in column 0.
 template <typename Row>
 Row read_row(const LedgerQuery& query) {
   using Table = LedgerTable<Row>;
   Row row;
-  int column = Table::kNumber != nullptr ? 1 : 0;
+  int column = 1;
   Table::each(row, [&](const char*, auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
     if constexpr (std::is_same_v<Value, std::string>) {

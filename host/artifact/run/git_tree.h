@@ -1,5 +1,6 @@
-// Finds the git work tree around a folder by reading git's own files; starts no git. Refuses
-// damaged .git files and bare repositories with words that say what to do. Any thread.
+// Finds the git work tree around a folder by reading git's own files, its index too: this room
+// starts no programs. Refuses damaged .git files and bare repositories with words that say what to
+// do. Any thread.
 #pragma once
 
 #include <string>

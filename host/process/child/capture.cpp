@@ -87,7 +87,6 @@ void Capture::feed(std::string_view bytes) {
 }
 
 void Capture::keep(std::string_view bytes) {
-  if (tap_) tap_(bytes);
   if (target_ == OutputSpec::Target::kNull) return;
   // What fits is stored as it comes, so that after a kill -9 all of it is there; only what comes
   // after that goes by way of the ring.

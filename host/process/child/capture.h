@@ -25,9 +25,6 @@ class Capture {
   /// Secrets are replaced before a byte is kept. Before the first feed().
   void redact(std::shared_ptr<const Redactor> redactor);
 
-  /// Also gives every byte to `tap` once it is redacted, before it is kept; what the cap cuts too.
-  void tap(std::function<void(std::string_view)> tap) { tap_ = std::move(tap); }
-
   /// Takes the next bytes. Errors of writing are kept for finish(); nothing is told here.
   void feed(std::string_view bytes);
   /// Bytes fed so far.
@@ -69,7 +66,6 @@ class Capture {
   std::shared_ptr<const Redactor> redactor_;
   std::unique_ptr<StreamRedactor> stream_;
   std::string settled_;
-  std::function<void(std::string_view)> tap_;
 };
 
 }  // namespace moonlet

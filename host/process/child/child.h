@@ -68,7 +68,6 @@ struct ChildSpec {
   bool own_cgroup = false;
   /// What it may touch; kNotStarted where that cannot be enforced. Nothing: all that the user may.
   std::optional<Confinement> confinement;
-  bool watch_markers = false;   ///< scan stdout for output markers, told as they happen
   std::vector<Secret> secrets;  ///< values that never reach a file or the host
 };
 

@@ -287,24 +287,6 @@ bool KeeperLink::take(const Frame& frame) {
       if (found != operations_.end()) found->second->pid_ = static_cast<int>(started->value);
       return true;
     }
-    case FrameType::kOutput: {
-      auto output = decode_number(frame.body);
-      if (!output) return false;
-      auto found = operations_.find(output->number);
-      if (found == operations_.end()) return true;
-      auto operation = found->second;
-      if (operation->on_output) operation->on_output(output->value);
-      return true;
-    }
-    case FrameType::kMarker: {
-      auto marker = decode_marker(frame.body);
-      if (!marker) return false;
-      auto found = operations_.find(marker->number);
-      if (found == operations_.end()) return true;
-      auto operation = found->second;
-      if (operation->on_marker) operation->on_marker(marker->marker);
-      return true;
-    }
     case FrameType::kExit: {
       auto exit = decode_exit(frame.body);
       if (!exit) return false;
@@ -344,9 +326,6 @@ void ChildOperation::hold_idle(bool held) {
 void ChildOperation::finish(ChildExit exit) {
   exit_ = std::move(exit);
   if (exit_.pid != 0) pid_ = exit_.pid;
-  // They may hold on to their owner.
-  on_output = nullptr;
-  on_marker = nullptr;
   complete();
 }
 

@@ -14,7 +14,6 @@
 #include "host/base/operation.h"
 #include "host/base/result.h"
 #include "host/process/child/child.h"
-#include "host/validation/question.h"
 
 namespace moonlet {
 
@@ -37,13 +36,6 @@ class ChildOperation final : public Operation {
   /// While `held` the idle limit of a child that runs stands still, for it is known to be at work
   /// without a word. Where the host dies it stays as it is, for whoever takes over.
   void hold_idle(bool held);
-
-  /// Called with the bytes both streams brought so far, at most about twenty times a second; what
-  /// was told is already in the files. A child that ends at once never calls it.
-  std::function<void(std::int64_t bytes)> on_output;
-  /// With ChildSpec.watch_markers: each marker of stdout as it happens, the last before completion.
-  /// About a megabyte of them a child; what comes after that is in the captured stream only.
-  std::function<void(const Marker& marker)> on_marker;
 
  private:
   friend class KeeperLink;
@@ -118,7 +110,7 @@ class Keeper {
   const std::string& token() const;
   /// Of an adopted keeper: what lives, and what ended while no host listened - the operations of
   /// those complete in the next turns of the loop, with the text that was captured in memory where
-  /// it was not too much, and without the markers that nobody heard. What an earlier host was told
+  /// it was not too much. What an earlier host was told
   /// of, or should have been, is in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
   /// Another host has taken over: what was under way here has completed as kLost with an error of

@@ -10,8 +10,6 @@ namespace {
 
 // What one turn of the loop reads of one stream; the rest waits until the others had theirs.
 constexpr std::size_t kReadTurn = 512 * 1024;
-// Between a step's first bytes and their report; a step that has ended by then reports none.
-constexpr std::int64_t kNoiseMs = 50;
 // Between the end of a step and the look at processes that only it could have answered for.
 constexpr std::int64_t kStrayMs = 20;
 // Of the reserve, for keeper.log alone.
@@ -84,27 +82,7 @@ void Supervisor::drain(Step& step) {
   std::size_t bytes = 0;
   bytes += step.out.drain(kReadTurn, step.out_capture);
   bytes += step.err.drain(kReadTurn, step.err_capture);
-  if (bytes == 0) return;
-  step.last_output = now();
-  if (step.noisy || step.ended) return;
-  step.noisy = true;
-  noisy_.push_back(step.number);
-  if (noise_timer_) return;
-  noise_timer_ = true;
-  loop_.after(kNoiseMs, [this] { report_output(); });
-}
-
-void Supervisor::report_output() {
-  noise_timer_ = false;
-  std::vector<std::uint32_t> numbers;
-  numbers.swap(noisy_);
-  for (std::uint32_t number : numbers) {
-    auto found = steps_.find(number);
-    if (found == steps_.end()) continue;
-    Step& step = *found->second;
-    step.noisy = false;
-    listener_.output(number, step.output());
-  }
+  if (bytes > 0) step.last_output = now();
 }
 
 void Supervisor::readable(std::uint64_t key) {
@@ -208,7 +186,6 @@ void Supervisor::complete(Step& step) {
   };
   step.exit.out = step.out_capture.finish(step.durable ? make_room : Capture::MakeRoom());
   step.exit.err = step.err_capture.finish();
-  if (step.markers) step.markers->finish();
   step.exit.pid = step.pid;
   if (step.left_behind && step.asked) {
     step.exit.stragglers = static_cast<int>(step.asked->size());

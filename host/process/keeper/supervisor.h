@@ -35,8 +35,6 @@ class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;
   virtual void started(std::uint32_t number, pid_t pid) = 0;
-  virtual void output(std::uint32_t number, std::uint64_t bytes) = 0;
-  virtual void marker(std::uint32_t number, const Marker& marker) = 0;
   /// Its exit record waits in the log until the next flush; tell nobody before.
   virtual void exited(EndedChild child) = 0;
 };
@@ -99,7 +97,6 @@ class Supervisor {
   void drain(Step& step);
   void arm(Step& step);
   void on_timer(std::uint32_t number);
-  void report_output();
 
   // ending: supervisor_end.cpp
   void children_ended();
@@ -135,8 +132,6 @@ class Supervisor {
   std::unordered_set<std::uint32_t> unsettled_;  // their tree must be looked at
   std::vector<std::string> empty_cgroups_;
   bool strays_ = false;  // processes were seen that no running step answers for
-  std::vector<std::uint32_t> noisy_;
-  bool noise_timer_ = false;
   bool ticking_ = false;
   Loop::TimerId tick_{};
   std::uint64_t spawned_ = 0;  // processes made, also those that did not get to run

@@ -21,15 +21,6 @@ constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1
 constexpr std::uint64_t kOurSignals = bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) |
                                       bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGALRM);
 
-constexpr std::size_t kMarkerBudget = 1u << 20;
-
-std::size_t size_of(const Marker& marker) {
-  std::size_t size = 64 + marker.text.size();
-  for (const auto& option : marker.options) size += 8 + option.size();
-  for (const auto& file : marker.files) size += 16 + file.path.size() + file.change.size();
-  return size;
-}
-
 std::vector<char*> pointers(std::string& strings, std::uint32_t count, std::size_t more) {
   std::vector<char*> list;
   list.reserve(count + more + 1);
@@ -188,15 +179,6 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
     if (!part.stream.start(poller_, read_end, step.number)) {
       return Error::from_errno(errno, "watch a pipe");
     }
-  }
-  if (spec.watch_markers && step.out.is_open()) {
-    step.markers = std::make_unique<MarkerScanner>([this, &step](const Marker& marker) {
-      // Their author may be hostile, and the host slow.
-      step.marker_bytes += size_of(marker);
-      if (step.marker_bytes <= kMarkerBudget) listener_.marker(step.number, marker);
-    });
-    step.out_capture.tap(
-        [scanner = step.markers.get()](std::string_view bytes) { scanner->feed(bytes); });
   }
   return {};
 }

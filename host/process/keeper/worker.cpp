@@ -44,14 +44,6 @@ class Worker final : public SupervisorListener {
   void started(std::uint32_t number, pid_t pid) override {
     if (host_) encode_number(told_, FrameType::kStarted, number, pid);
   }
-  void output(std::uint32_t number, std::uint64_t bytes) override {
-    // Who does not read can do without it.
-    if (!host_ || host_->pending_bytes() > kChatLimit) return;
-    encode_number(told_, FrameType::kOutput, number, static_cast<std::int64_t>(bytes));
-  }
-  void marker(std::uint32_t number, const Marker& marker) override {
-    if (host_) encode_marker(told_, number, marker);
-  }
   void exited(EndedChild child) override;
 
  private:

@@ -287,7 +287,6 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, static_cast<std::uint8_t>(spec.durable));
   put(out, static_cast<std::uint8_t>(spec.outlives_host));
   put(out, static_cast<std::uint8_t>(spec.own_cgroup));
-  put(out, static_cast<std::uint8_t>(spec.watch_markers));
   put(out, spec.confinement);
   put(out, static_cast<std::uint32_t>(spec.secrets.size()));
   for (const auto& secret : spec.secrets) {
@@ -301,24 +300,6 @@ void encode_number(std::string& out, FrameType type, std::uint32_t number, std::
   Opened frame(out, type);
   put(out, number);
   put(out, value);
-}
-
-void encode_marker(std::string& out, std::uint32_t number, const Marker& marker) {
-  Opened frame(out, FrameType::kMarker);
-  put(out, number);
-  put(out, static_cast<std::uint8_t>(marker.kind));
-  put(out, std::string_view(marker.text));
-  put(out, static_cast<std::uint32_t>(marker.options.size()));
-  for (const auto& option : marker.options) put(out, std::string_view(option));
-  put(out, static_cast<std::uint32_t>(marker.files.size()));
-  for (const auto& file : marker.files) {
-    put(out, std::string_view(file.path));
-    put(out, std::string_view(file.change));
-  }
-  put(out, static_cast<std::uint8_t>(marker.iterations.has_value()));
-  put(out, marker.iterations.value_or(0));
-  put(out, marker.line);
-  put(out, static_cast<std::uint8_t>(marker.cut));
 }
 
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit) {
@@ -412,7 +393,6 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   spec.durable = in.flag();
   spec.outlives_host = in.flag();
   spec.own_cgroup = in.flag();
-  spec.watch_markers = in.flag();
   take(in, spec.confinement);
   for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
     std::string name = in.text();
@@ -428,30 +408,6 @@ std::optional<NumberFrame> decode_number(std::string_view body) {
   frame.number = in.take<std::uint32_t>();
   frame.value = in.take<std::int64_t>();
   return whole(in, frame);
-}
-
-std::optional<MarkerFrame> decode_marker(std::string_view body) {
-  Fields in(body);
-  MarkerFrame frame;
-  Marker& marker = frame.marker;
-  frame.number = in.take<std::uint32_t>();
-  auto kind = in.take<std::uint8_t>();
-  if (kind > static_cast<std::uint8_t>(MarkerKind::kComplete)) in.fail();
-  marker.kind = static_cast<MarkerKind>(kind);
-  marker.text = in.text();
-  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
-    marker.options.push_back(in.text());
-  }
-  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
-    std::string path = in.text();
-    marker.files.push_back({std::move(path), in.text()});
-  }
-  const bool counted = in.flag();
-  auto iterations = in.take<std::uint64_t>();
-  if (counted) marker.iterations = iterations;
-  marker.line = in.take<std::uint64_t>();
-  marker.cut = in.flag();
-  return whole(in, std::move(frame));
 }
 
 std::optional<ExitFrame> decode_exit(std::string_view body) {

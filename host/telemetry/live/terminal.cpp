@@ -50,28 +50,6 @@ bool speaks_utf8(const EnvironmentLookup& env) {
   return false;
 }
 
-/// The events that stay to be read after the view has gone.
-bool is_line(EventType type) {
-  switch (type) {
-    case EventType::kLog:
-    case EventType::kWarning:
-    case EventType::kError:
-    case EventType::kQuestion:
-    case EventType::kBlocked:
-    case EventType::kGate:
-    case EventType::kQuota:
-    case EventType::kRunParked:
-      return true;
-    default:
-      return false;
-  }
-}
-
-const char* colour_of(EventType type) {
-  if (type == EventType::kLog) return nullptr;
-  return type == EventType::kError || type == EventType::kBlocked ? "\x1b[31m" : "\x1b[33m";
-}
-
 }  // namespace
 
 bool can_show_live(int fd, const EnvironmentLookup& env) {
@@ -109,7 +87,8 @@ LiveTerminal::~LiveTerminal() {
 
 void LiveTerminal::emit(const Event& event) {
   const bool seen = model_.apply(event);
-  if (is_line(event.type)) add_line(event);
+  // These stay to be read after the view has gone.
+  if (event.type == EventType::kLog || event.type == EventType::kWarning) add_line(event);
   if (event.type == EventType::kRunFinished) return finish();
   if (!seen && waiting_.empty()) return;
   if (finished_) return replace({});
@@ -128,10 +107,10 @@ void LiveTerminal::add_line(const Event& event) {
       return;
     }
   }
-  const char* colour = options_.colour ? colour_of(event.type) : nullptr;
-  if (colour != nullptr) waiting_ += colour;
+  const bool coloured = options_.colour && event.type == EventType::kWarning;
+  if (coloured) waiting_ += "\x1b[33m";
   waiting_ += line;
-  if (colour != nullptr) waiting_ += "\x1b[0m";
+  if (coloured) waiting_ += "\x1b[0m";
   waiting_ += '\n';
 }
 

@@ -1,4 +1,5 @@
 // RFC 3339: full-date, full-time, date-time, with leap seconds where UTC can have them.
+#include <chrono>
 #include <optional>
 
 #include "host/validation/schema/format.h"
@@ -24,12 +25,6 @@ std::optional<int> pair_at(std::string_view text, std::size_t at, int most) {
   return value && *value <= most ? value : std::nullopt;
 }
 
-int days_of(int year, int month) {
-  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  return month == 2 && leap ? 29 : kDays[month - 1];
-}
-
 // Minutes to subtract for UTC, of "Z" or "+hh:mm".
 std::optional<int> offset_of(std::string_view text) {
   if (text == "Z" || text == "z") return 0;
@@ -46,7 +41,11 @@ bool is_date(std::string_view text) {
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
   const auto year = number(text.substr(0, 4));
   const auto month = pair_at(text, 5, 12), day = pair_at(text, 8, 31);
-  return year && month && day && *month >= 1 && *day >= 1 && *day <= days_of(*year, *month);
+  if (!year || !month || !day) return false;
+  return std::chrono::year_month_day(std::chrono::year(*year),
+                                     std::chrono::month(static_cast<unsigned>(*month)),
+                                     std::chrono::day(static_cast<unsigned>(*day)))
+      .ok();
 }
 
 bool is_time(std::string_view text) {

@@ -2,7 +2,7 @@
 
 #include <re2/re2.h>
 
-#include "host/validation/schema/pattern_syntax.h"
+#include "host/base/text.h"
 
 namespace moonlet::schema {
 namespace {
@@ -22,27 +22,18 @@ Error wrong(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), ""};
 }
 
-std::string reason_of(const re2::RE2& program) {
-  if (program.error_code() == re2::RE2::ErrorPatternTooLarge) return "it is too large";
-  // What follows the colon quotes the translation, which its author never saw.
-  const auto reason = program.error().substr(0, program.error().find(": "));
-  return reason;
-}
-
 }  // namespace
 
 Result<Pattern> Pattern::compile(std::string_view source, std::size_t max_bytes) {
   if (source.size() > max_bytes) {
     return wrong("it is longer than " + std::to_string(max_bytes) + " bytes", "split it");
   }
-  const auto translation = translate_pattern(source);
-  if (!translation) return translation.error();
-  if (!translation->unsupported.empty()) {
-    return wrong("it uses what moonlet does not run: " + translation->unsupported,
-                 "patterns run in linear time, as RE2 does it");
+  auto program =
+      std::make_shared<const re2::RE2>(re2::StringPiece(source.data(), source.size()), options());
+  if (!program->ok()) {
+    return wrong(printable(program->error(), 200),
+                 "write it in the syntax of RE2: no lookahead, lookbehind or back-references");
   }
-  auto program = std::make_shared<const re2::RE2>(translation->re2, options());
-  if (!program->ok()) return wrong(reason_of(*program), "");
   Pattern pattern;
   pattern.source_ = source;
   pattern.program_ = std::move(program);
@@ -60,6 +51,6 @@ std::uint64_t Pattern::cost(std::size_t bytes) const {
 
 std::size_t Pattern::size() const { return static_cast<std::size_t>(program_->ProgramSize()); }
 
-bool is_ecma_pattern(std::string_view source) { return translate_pattern(source).ok(); }
+bool is_pattern(std::string_view source) { return Pattern::compile(source, source.size()).ok(); }
 
 }  // namespace moonlet::schema

@@ -1,5 +1,5 @@
-// A regular expression of a schema: ECMA-262 with the `u` flag, run by RE2 in linear time. What RE2
-// cannot say (lookaround, back-references) is refused by name. Immutable, any thread.
+// A regular expression of a schema, compiled and run by RE2 in linear time: its syntax is that of
+// RE2, which knows no lookaround and no back-references. Immutable, any thread.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,7 @@ namespace moonlet::schema {
 
 class Pattern {
  public:
-  /// Compiles `source`, of at most `max_bytes`; an error says what in it is wrong or not supported,
-  /// and what to write instead.
+  /// Compiles `source`, of at most `max_bytes`; an error is what RE2 says of it.
   static Result<Pattern> compile(std::string_view source, std::size_t max_bytes);
 
   /// True when the expression matches anywhere in `text`.
@@ -37,7 +36,7 @@ class Pattern {
   std::shared_ptr<const re2::RE2> program_;
 };
 
-/// True when `source` is a regular expression of ECMA-262, supported here or not (format "regex").
-bool is_ecma_pattern(std::string_view source);
+/// True when `source` compiles (format "regex").
+bool is_pattern(std::string_view source);
 
 }  // namespace moonlet::schema

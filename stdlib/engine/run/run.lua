@@ -467,7 +467,12 @@ local function run_body(run)
     run.scope = state_of.of(ctx).scope
     run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
-    local result = run.preset and table.pack(scope.with_place(run.preset.run, ctx, run.args)) or table.pack(run.resume(ctx))
+    local result
+    if run.preset then
+      result = table.pack(scope.with_place(run.preset.run, ctx, run.args))
+    else
+      result = table.pack(run.resume(ctx))
+    end
     -- The run parks: it has not ended, and its clean-up runs when it has.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end

@@ -73,7 +73,6 @@ TEST_CASE("events are one readable line") {
                       "a/correct")) == "03:12:00Z step.started a/correct: attempt=1 runner=codex");
   CHECK(to_line(event(EventType::kLog, {{"text", "two words"}, {"none", nullptr}})) ==
         "03:12:00Z log R-007: two words");
-  CHECK(to_line(event(EventType::kStepOutput, {{"bytes", 10}})).empty());
   CHECK(to_line(event(EventType::kBudget, {{"left", {{"usd", 1}}}})).empty());
   CHECK(to_line(event(EventType::kProgress, {{"name", "parallel"}, {"planned", 9}})).empty());
   CHECK(to_line(event(EventType::kProgress, {{"text", "half"}})) ==
@@ -197,7 +196,7 @@ TEST_CASE("a broken pipe is reported once and raises no signal") {
   int sockets[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
   ::close(sockets[0]);
-  PlainSink plain(pipe.fds[1], "stdout");
+  JsonlSink plain(pipe.fds[1], "stdout");
   JsonlSink jsonl(sockets[1], "the socket");
   int warnings = 0;
   CallbackSink good([&](const Event& one) { warnings += one.type == EventType::kWarning; });
@@ -268,34 +267,3 @@ TEST_CASE("a full disk leaves whole lines only") {
   CHECK(text.size() > 9'000);
   for (const auto& line : lines_of(text)) CHECK(nlohmann::json::accept(line));
 }
-
-TEST_CASE("there is no colour where there is no terminal") {
-  Pipe pipe;
-  PlainSink sink(pipe.fds[1], "stdout");
-  sink.emit(event(EventType::kError, {{"message", "bad"}}));
-  CHECK(pipe.drain() == "03:12:00Z error R-007: bad\n");
-}
-
-#ifdef __linux__
-TEST_CASE("on a terminal warnings are coloured, their text still is harmless") {
-  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) {
-    WARN("skipped: no pseudo-terminals");
-    return;
-  }
-  const int side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
-  PlainSink sink(side, "stdout");
-  sink.emit(event(EventType::kWarning, {{"text", "a\x1b]0;t\a"}}));
-  char buffer[200];
-  const auto got = ::read(terminal, buffer, sizeof buffer);
-  REQUIRE(got > 0);
-  CHECK(std::string(buffer, static_cast<std::size_t>(got)) ==
-        "\x1b[33m03:12:00Z warning R-007: a\\x1b]0;t\\x07\x1b[0m\r\n");
-  PlainSink plain(side, "stdout", PlainSink::Colour::kNever);
-  plain.emit(event(EventType::kWarning, {{"text", "a"}}));
-  const auto more = ::read(terminal, buffer, sizeof buffer);
-  CHECK(std::string(buffer, static_cast<std::size_t>(more)) == "03:12:00Z warning R-007: a\r\n");
-  ::close(side);
-  ::close(terminal);
-}
-#endif

@@ -157,16 +157,14 @@ TEST_CASE("steps and usage belong to their run") {
               .cached = true,
               .started_at = 5,
               .duration_ms = 7};
-  REQUIRE(ledger.put_steps("R-001", steps).ok());
-  REQUIRE(ledger.put_steps("R-002", {steps[0]}).ok());
-  steps[0].status = "lost";
-  REQUIRE(ledger.put_steps("R-001", {steps[0]}).ok());
+  REQUIRE(ledger.put_record({run_of(1), steps, {}}).ok());
+  REQUIRE(ledger.put_record({run_of(2), {steps[0]}, {}}).ok());
   const auto read = ledger.steps_of("R-001").value();
   REQUIRE(read.size() == 3);
   CHECK(read[0].key == "facts");
   CHECK(read[0].cached);
   CHECK(read[0].duration_ms == 7);
-  CHECK(read[1].status == "lost");
+  CHECK(read[1].status == "failed");
   CHECK(read[2].attempt == 2);
   CHECK(ledger.steps_of("R-009")->empty());
 
@@ -183,20 +181,15 @@ TEST_CASE("steps and usage belong to their run") {
   LedgerUsage none{.step = "b", .runner = "command", .day = "2026-11-21"};
   LedgerUsage huge{
       .step = "c", .runner = "codex", .model = "n", .day = "2026-11-21", .total = INT64_MAX};
-  REQUIRE(ledger.put_usage("R-001", {one, none}).ok());
+  REQUIRE(ledger.put_record({run_of(1), steps, {one, none}}).ok());
   REQUIRE(
       ledger
-          .put_usage("R-002",
-                     {one,
-                      huge,
-                      {.step = "d", .runner = "codex", .day = "2026-11-22", .total = INT64_MAX}})
+          .put_record({run_of(2),
+                       {},
+                       {one,
+                        huge,
+                        {.step = "d", .runner = "codex", .day = "2026-11-22", .total = INT64_MAX}}})
           .ok());
-  CHECK(ledger.usage_totals({}, UsageBy::kAll)->at(0).attempts == 0);
-  CHECK(ledger.strays().value() == std::vector<std::string>{"steps of R-001", "steps of R-002",
-                                                            "usage of R-001", "usage of R-002"});
-  REQUIRE(ledger.put_run({.id = "R-001"}).ok());
-  REQUIRE(ledger.put_run({.id = "R-002"}).ok());
-  CHECK(ledger.strays()->empty());
   const auto rows = ledger.list_usage({.run = "R-001"}, 10).value();
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].run == "R-001");
@@ -230,6 +223,16 @@ TEST_CASE("steps and usage belong to their run") {
   CHECK(ledger.usage_totals({.runner = "nobody"}, UsageBy::kAll)->at(0).attempts == 0);
 }
 
+TEST_CASE("steps and usage of no run count nothing and are found") {
+  AgentFolder home;
+  Ledger ledger(home.agent);
+  REQUIRE(ledger.put_record({run_of(1), {{.key = "a"}}, {{.step = "a", .total = 1}}}).ok());
+  CHECK(ledger.strays()->empty());
+  sql(home.file(), "DELETE FROM runs");
+  CHECK(ledger.usage_totals({}, UsageBy::kAll)->at(0).attempts == 0);
+  CHECK(ledger.strays().value() == std::vector<std::string>{"steps of R-001", "usage of R-001"});
+}
+
 TEST_CASE("what was paid is told apart from what was played, and from estimates") {
   AgentFolder home;
   Ledger ledger(home.agent);
@@ -240,8 +243,7 @@ TEST_CASE("what was paid is told apart from what was played, and from estimates"
   played.runner = "cassette";
   const LedgerUsage told{
       .step = "c", .runner = "claude", .total = 5, .cost_usd = 1.0, .cost_is = "reported"};
-  REQUIRE(ledger.put_run({.id = "R-001", .task_id = "t", .preset = "p", .status = "ended"}).ok());
-  REQUIRE(ledger.put_usage("R-001", {paid, played, told}).ok());
+  REQUIRE(ledger.put_record({run_of(1), {}, {paid, played, told}}).ok());
   const auto all = ledger.usage_totals({}, UsageBy::kAll).value();
   CHECK(all[0].attempts == 2);
   CHECK(all[0].estimated == 1);
@@ -250,33 +252,12 @@ TEST_CASE("what was paid is told apart from what was played, and from estimates"
   CHECK(ledger.usage_totals({}, UsageBy::kRunner)->size() == 2);
 }
 
-TEST_CASE("tasks, reviews and sessions") {
-  AgentFolder home;
-  Ledger ledger(home.agent);
-  for (const char* id : {"T-1000", "T-999", "T-001"}) {
-    REQUIRE(ledger.put_task({.id = id, .title = "title", .status = "ready"}).ok());
-  }
-  CHECK(ledger.list_tasks()->front().id == "T-001");
-  CHECK(ledger.list_tasks()->back().id == "T-1000");
-  CHECK(ledger.get_task("T-999")->title == "title");
-  CHECK(ledger.get_task("T-2").error().kind == ErrorKind::kInvalid);
-  REQUIRE(ledger.put_review({.run = "R-001", .state = "open"}).ok());
-  REQUIRE(ledger.put_review({.run = "R-002", .state = "open"}).ok());
-  REQUIRE(ledger.put_review({.run = "R-001", .state = "approved", .reviewed_by = "me"}).ok());
-  CHECK(ledger.list_reviews("open", 9)->size() == 1);
-  CHECK(ledger.list_reviews({}, 9)->front().run == "R-002");
-  CHECK(ledger.review_of("R-001").value()->reviewed_by == "me");
-  CHECK_FALSE(ledger.review_of("R-003").value());
-  REQUIRE(ledger.put_session({.id = "S-003", .title = "t", .status = "running"}).ok());
-  CHECK(ledger.list_sessions()->front().id == "S-003");
-}
-
 TEST_CASE("what is written together is there as a whole or not at all") {
   AgentFolder home;
   Ledger ledger(home.agent);
   const auto failed = ledger.together([&]() -> Result<void> {
     REQUIRE(ledger.put_run(run_of(1)).ok());
-    REQUIRE(ledger.put_steps("R-001", {{.key = "a"}}).ok());
+    REQUIRE(ledger.put_record({run_of(1), {{.key = "a"}}, {}}).ok());
     CHECK(ledger.get_run("R-001").ok());
     CHECK_FALSE(ledger.rebuild([] { return Result<void>(); }).ok());
     return Error{ErrorKind::kRejected, "no", "", ""};
@@ -296,13 +277,11 @@ TEST_CASE("a rebuild replaces everything, or after an error nothing") {
   AgentFolder home;
   Ledger ledger(home.agent);
   REQUIRE(ledger.put_run(run_of(1)).ok());
-  REQUIRE(ledger.put_task({.id = "T-001"}).ok());
   CHECK_FALSE(ledger.rebuild([] { return Error{}; }).ok());
   CHECK(ledger.get_run("R-001").ok());
   REQUIRE(ledger.rebuild([&] { return ledger.put_run(run_of(2)); }).ok());
   CHECK_FALSE(ledger.get_run("R-001").ok());
   CHECK(ledger.get_run("R-002").ok());
-  CHECK(ledger.list_tasks()->empty());
   CHECK(damaged_files(home) == 0);
 }
 
@@ -412,11 +391,10 @@ TEST_CASE("triggers and views of a ledger that came from elsewhere do nothing") 
   AgentFolder home;
   REQUIRE(Ledger(home.agent).put_run(run_of(1)).ok());
   sql(home.file(),
-      "CREATE TRIGGER evil AFTER INSERT ON runs BEGIN DELETE FROM tasks; END;"
-      "INSERT INTO tasks (id) VALUES ('T-001')");
+      "CREATE TRIGGER evil AFTER INSERT ON runs BEGIN DELETE FROM runs WHERE number = 1; END");
   Ledger ledger(home.agent);
   REQUIRE(ledger.put_run(run_of(2)).ok());
-  CHECK(ledger.list_tasks()->size() == 1);
+  CHECK(ledger.list_runs({}, 9)->size() == 2);
 }
 
 TEST_CASE("eight processes that make 200 runs each are all in the ledger") {
@@ -436,8 +414,7 @@ TEST_CASE("eight processes that make 200 runs each are all in the ledger") {
         if (ledger.get_run(run.id).ok()) ::_exit(2);
         run.host_pid = ::getpid();
         const auto put = ledger.together([&]() -> Result<void> {
-          if (auto done = ledger.put_run(run); !done) return done;
-          return ledger.put_steps(run.id, {{.key = "a"}, {.key = "b"}});
+          return ledger.put_record({run, {{.key = "a"}, {.key = "b"}}, {}});
         });
         if (!put) ::_exit(3);
         if (!ledger.list_runs({.task = "task"}, 5)) ::_exit(4);

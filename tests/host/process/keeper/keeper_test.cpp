@@ -204,42 +204,6 @@ TEST_CASE("many children at once each get their own answer", "[process]") {
   }
 }
 
-TEST_CASE("output is told while it comes, and is in the file by then", "[process]") {
-  Run run;
-  ChildSpec spec = shell("echo first; exec sleep 1000");
-  spec.out = OutputSpec::to_file("out.log");
-  auto operation = run.spawn(spec);
-  std::int64_t told = 0;
-  operation->on_output = [&](std::int64_t bytes) { told = bytes; };
-  REQUIRE(run.until([&] { return told > 0; }));
-  CHECK(told == 6);
-  CHECK(run.folder.read("out.log") == "first\n");
-  CHECK(operation->pid() > 0);
-  operation->cancel();
-  CHECK(run.wait(operation).why == Why::kCancelled);
-}
-
-TEST_CASE("markers of stdout are told as they happen, and the last before the end", "[process]") {
-  Run run;
-  ChildSpec spec = shell(
-      "echo '[PROGRESS] half way with correct-horse'; read go < gate; echo '[QUESTION] which?'; "
-      "echo '- this'; echo '- that'; echo '[PROGRESS] not here' >&2");
-  spec.cwd = run.folder.path();
-  spec.secrets = {{"KEY", "correct-horse"}};
-  spec.watch_markers = true;
-  REQUIRE(mkfifo((run.folder.path() + "/gate").c_str(), 0600) == 0);
-  auto operation = run.spawn(spec);
-  std::vector<Marker> markers;
-  operation->on_marker = [&](const Marker& marker) { markers.push_back(marker); };
-  REQUIRE(run.until([&] { return markers.size() == 1; }));
-  CHECK(markers[0].kind == MarkerKind::kProgress);
-  CHECK(markers[0].text == "half way with [redacted:KEY]");
-  std::ofstream(run.folder.path() + "/gate") << "go\n";
-  run.wait(operation);
-  REQUIRE(markers.size() == 2);
-  CHECK(markers[1].kind == MarkerKind::kQuestion);
-}
-
 TEST_CASE("a secret is nowhere in what was captured", "[process]") {
   Run run;
   ChildSpec spec = shell("printf 'key=%s.' \"$SECRET\"; printf %s \"$SECRET\" >&2");

@@ -30,7 +30,6 @@ ChildSpec full_spec() {
   spec.grace_ms = 1;
   spec.drain_ms = 2;
   spec.durable = true;
-  spec.watch_markers = true;
   spec.confinement = Confinement{{"/out", "/b c"}, {"/in"}, true, false, true};
   spec.secrets = {{"KEY", std::string("v\0w", 3)}};
   return spec;
@@ -52,29 +51,16 @@ ChildExit full_exit() {
   return exit;
 }
 
-Marker full_marker() {
-  Marker marker;
-  marker.kind = MarkerKind::kFilesModified;
-  marker.text = "text";
-  marker.options = {"a", ""};
-  marker.files = {{"path", "created"}, {"other", ""}};
-  marker.iterations = 3;
-  marker.line = 7;
-  marker.cut = true;
-  return marker;
-}
-
 std::vector<std::string> one_of_each() {
-  std::vector<std::string> frames(9);
+  std::vector<std::string> frames(8);
   encode(frames[0], HelloFrame{kKeeperProtocol, "1.2.3", "token", 10, 11});
   REQUIRE(encode_start(frames[1], 7, full_spec()));
-  encode_number(frames[2], FrameType::kOutput, 8, -5);
-  encode_marker(frames[3], 9, full_marker());
-  encode_exit(frames[4], 10, full_exit());
-  encode(frames[5], std::vector<LiveChildFrame>{{1, 2, "s", "a", 3, 4}, {5, 6, "", "", 7, 8}});
-  encode_refused(frames[6], {ErrorKind::kQuota, "m", "h", "a"});
-  encode(frames[7], AdoptedFrame{77, {{1, 2, "s", "a", 3, 4}, {76, 0, "", "b", 0, 0}}});
-  encode_refused(frames[8], {ErrorKind::kDenied, "m", "", ""}, FrameType::kSuperseded);
+  encode_number(frames[2], FrameType::kStarted, 8, -5);
+  encode_exit(frames[3], 10, full_exit());
+  encode(frames[4], std::vector<LiveChildFrame>{{1, 2, "s", "a", 3, 4}, {5, 6, "", "", 7, 8}});
+  encode_refused(frames[5], {ErrorKind::kQuota, "m", "h", "a"});
+  encode(frames[6], AdoptedFrame{77, {{1, 2, "s", "a", 3, 4}, {76, 0, "", "b", 0, 0}}});
+  encode_refused(frames[7], {ErrorKind::kDenied, "m", "", ""}, FrameType::kSuperseded);
   return frames;
 }
 
@@ -82,7 +68,6 @@ void decode_anything(std::string_view body) {
   (void)decode_hello(body);
   (void)decode_start(body);
   (void)decode_number(body);
-  (void)decode_marker(body);
   (void)decode_exit(body);
   (void)decode_live(body);
   (void)decode_adopted(body);
@@ -135,14 +120,6 @@ TEST_CASE("every frame reads back as it was written") {
   auto number = decode_number(next().body);
   REQUIRE(number);
   CHECK(number->value == -5);
-  auto marker = decode_marker(next().body);
-  REQUIRE(marker);
-  CHECK(marker->marker.kind == MarkerKind::kFilesModified);
-  CHECK(marker->marker.options == std::vector<std::string>{"a", ""});
-  CHECK(marker->marker.files.at(0).change == "created");
-  CHECK(marker->marker.iterations == 3u);
-  CHECK(marker->marker.line == 7);
-  CHECK(marker->marker.cut);
 
   auto exit = decode_exit(next().body);
   REQUIRE(exit);

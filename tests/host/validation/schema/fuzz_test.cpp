@@ -118,7 +118,7 @@ class Generator {
     if (wild_ && chance(30)) return pick({"(?=a)b", "(a)\\1", "[", "(x", "a{5000}"});
     if (chance(5)) return pick({"\\p{L}{1,50}x", "a{1000}", ".{0,500}a"});
     return pick({"(a+)+$", "^(a|aa)+$", "(a*)*b", "^[a-z]+$", "\\p{L}x", "(.*)*(.*)*(.*)*!",
-                 "^\\d{4}", "(x+x+)+y", "[^]", "\\u00e4", "(a|b)*a(a|b){12}"});
+                 "^\\d{4}", "(x+x+)+y", "\\x{e4}", "(a|b)*a(a|b){12}"});
   }
 
   // Without `wild_` a definition refers in place to later ones only: circles are refused.
@@ -208,8 +208,7 @@ class Generator {
         break;
       case 12:
         out["format"] =
-            pick({"date-time", "email", "hostname", "idn-hostname", "ipv6", "iri", "uri-template",
-                  "regex", "json-pointer", "idn-email", "uuid", "nothing"});
+            pick({"date-time", "email", "ipv4", "ipv6", "uri", "regex", "uuid", "nothing"});
         break;
       default:
         out["contentEncoding"] = "base64", out["contentMediaType"] = "application/json";

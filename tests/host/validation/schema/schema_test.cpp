@@ -400,8 +400,8 @@ TEST_CASE("alternatives for the names of properties are decided for each name") 
 
 TEST_CASE("one schema serves several threads") {
   const auto schema =
-      compiled(R"({"items": {"anyOf": [{"pattern": "^(a+)+$"}, {"format": "idn-hostname"}]}})");
-  const json good = {"aaa", "b.example", "\xc3\xa4.example"}, bad = {"aaa", "-"};
+      compiled(R"({"items": {"anyOf": [{"pattern": "^(a+)+$"}, {"format": "ipv4"}]}})");
+  const json good = {"aaa", "192.0.2.1", "a"}, bad = {"aaa", "-"};
   std::atomic<int> right = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
