@@ -116,7 +116,9 @@ function M.trip(credential, refusal)
   if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
   -- Calls that were under way together are refused together: that is one refusal.
   local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
-  until_ms = math.min(math.max(until_ms, now + patience(refusal.class, times)), now + longest_ms)
+  local together = before and refusal.class == "rate" and before["until"] > now
+  local least_ms = together and before["until"] or now + patience(refusal.class, times)
+  until_ms = math.min(math.max(until_ms, least_ms), now + longest_ms)
   if before and before["until"] > until_ms and not refusal.anew then until_ms = before["until"] end
   local kept = { class = refusal.class, ["until"] = until_ms, runner = refusal.runner, tripped = now, times = times,
     login = refusal.login, message = core.text.cut(core.run.redact(refusal.message), 2000) }

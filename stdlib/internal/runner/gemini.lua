@@ -92,8 +92,8 @@ local function settings(call, key, user)
     -- The question of trust is answered by GEMINI_CLI_TRUST_WORKSPACE.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = stream.tbl(user.model), modelConfigs = stream.tbl(user.modelConfigs),
-    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = shared.retries + 1,
-      retryFetchErrors = false },
+    -- A stream that breaks is begun anew by the host: Gemini leaves what it had said before in the answer.
+    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1, retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
     hooksConfig = { enabled = false }, skills = { enabled = false },
     tools = not call.web_search and { exclude = core.json.array(refused) } or nil,
