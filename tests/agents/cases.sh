@@ -98,6 +98,22 @@ case_read_only_by_the_host() {
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
 }
 
+# What Codex reads by itself is on record; Claude reads neither the user's instructions nor the project's.
+case_instructions() {
+  serve '[{"do": [{"text": "Read."}]}]'
+  mkdir -p ~/.codex ~/.claude
+  tee ~/.codex/AGENTS.md ~/.claude/CLAUDE.md CLAUDE.md AGENTS.md <<<'SOME INSTRUCTIONS' >/dev/null
+  commit instructions
+  ask 'prompt = "How is it?"'
+  go
+  want 'code == 0' 'r.text == "Read."'
+  local heard=0 kept=0
+  if grep -q 'SOME INSTRUCTIONS' "$case/server/request-1.json"; then heard=1; fi
+  if grep -q "AGENTS.md.*$(sha256sum <AGENTS.md | head -c 12)" .agent/sidecars/t1/input-manifest.md; then kept=1; fi
+  if [ "$heard$kept" != "$([ "$runner" = codex ] && echo 11 || echo 00)" ]; then echo "heard $heard, on record $kept"; fi
+  if grep "home/project/" .agent/sidecars/t1/input-manifest.md; then echo "the project's are on record"; fi
+}
+
 # It is given copies of two files, and can read nothing else that is the user's.
 case_inputs() {
   mkdir docs && echo 'how to' >docs/guide.md && echo 'the combination is 4711' >private.txt && commit more
@@ -204,7 +220,7 @@ END
   obey '[{"do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]}]'
   ask 'prompt = "Hello", timeout = "5s"'
   moon run "$case/ask.lua" --allow all --runner "$runner"
-  want 'code == 1' 'error["class"] == "rate" if "class" in error else "Rate limit" in error.message or "429" in error.message' 'took < 30000'
+  want 'code == 1' 'models["ask"]["class"] == "rate"' 'took < 30000'
 }
 
 case_server_error_once() {

@@ -49,15 +49,16 @@ local function check_confinement(checks)
   end
 end
 
---- The version of a program, without starting it: of the package that it lies in, or of a folder named after it.
-local function version_of(path)
+--- The version of a program, without starting it: of the package that brings it, or of a folder named after it.
+local function version_of(name, path)
   local real = core.system.real_path(path) or path
   local folder = shared.parent(real)
   for _ = 1, 5 do
     local root = folder and core.file.root(folder)
     local text = root and core.file.read(root, "package.json", 1 << 16)
     local ok, package = pcall(core.json.decode, text or "")
-    if ok and type(package) == "table" and type(package.version) == "string" then
+    local brings = ok and type(package) == "table" and type(package.version) == "string" and package.bin
+    if type(brings) == "string" or type(brings) == "table" and brings[name] then
       return core.text.printable(package.version, 40)
     end
     folder = folder and shared.parent(folder)
@@ -82,7 +83,7 @@ local function check_agent(checks, name, path, config)
   local runner, entry = runners.get(name, config)
   if not runner.login_files then return checks.add(name, "ok", path) end
   local login = login_of(runner, entry)
-  checks.add(name, "ok", ("%s at %s, %s"):format(version_of(path), path,
+  checks.add(name, "ok", ("%s at %s, %s"):format(version_of(name, path), path,
     login and "logs in with " .. login or "no login is seen"),
     not login and ("log in with %s itself, or set its key"):format(name) or nil)
 end

@@ -93,7 +93,8 @@ local function settings(call, key, user)
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = stream.tbl(user.model), modelConfigs = stream.tbl(user.modelConfigs),
     -- A stream that breaks is begun anew by the host: Gemini leaves what it had said before in the answer.
-    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1, retryFetchErrors = false },
+    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
+      retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
     hooksConfig = { enabled = false }, skills = { enabled = false },
     tools = not call.web_search and { exclude = core.json.array(refused) } or nil,
