@@ -95,7 +95,10 @@ function M.check(job, holds)
   local function refused() return breaker.refusal(job.credential, job.login and job.login()) end
   local refusal = refused()
   while refusal and refusal.class == "rate" do
-    core.task.sleep(pause_of(refusal.until_ms))
+    local wait_ms = pause_of(refusal.until_ms)
+    job.run.emit("log", { step = job.step.key,
+      text = ("%s has had too many requests: waiting for %s"):format(job.runner.name, duration.text(wait_ms)) })
+    core.task.sleep(wait_ms)
     refusal = refused()
   end
   if not refusal or may_ask(job, holds) then return end
