@@ -33,7 +33,7 @@ END
   if ls "$case"/hooked* >/dev/null 2>&1; then echo "a hook was run: $(ls "$case"/hooked*)"; fi
   if grep -q 'google_web_search\|web_fetch' "$case/server/request-1.json"; then echo "the web is offered"; fi
   if grep -l 'INSTRUCTIONS' "$case"/server/request-*.json; then echo "instruction files were read"; fi
-  if ls -A ~/.gemini | grep -v 'settings.json\|GEMINI.md'; then echo "was left in the user's folder"; fi
+  find ~/.gemini -mindepth 1 ! -name settings.json ! -name GEMINI.md | sed "s/^/was left in the user's folder: /"
 }
 
 # A writer trusts the project: what it reads there by itself is on record.
