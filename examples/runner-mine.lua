@@ -38,6 +38,7 @@
 ---   writable     what its tools may write, of out, scratch and (for workspace-write) the step's folders;
 ---                without it, out and (for workspace-write) cwd
 ---   warnings     what the user should know
+---   reads        instruction files that it reads by itself: those that are there go into the input manifest
 ---
 --- moonlet holds it in the host's sandbox: a runner cannot widen what a step may write. What it names
 --- beside that is refused, and the attempt fails; model.json says what was granted.

@@ -1,5 +1,5 @@
-# The cases of run.sh: functions that print what is wrong. Each runs with $runner codex and claude; one
-# whose name ends with a runner's, with that one alone.
+# The cases of run.sh: functions that print what is wrong. Each runs with $runner codex and claude, and with those
+# that share it (see gemini.sh); one whose name ends with a runner's, with that one alone.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 # --- answers -----------------------------------------------------------------------------------------
@@ -12,7 +12,7 @@ case_answer() {
     'run.usage.input_tokens == 1000' 'run.usage.cached_input_tokens == 200' 'run.usage.output_tokens == 50' \
     'run.usage.total_tokens == 1050' 'model.usage == run.usage' 'model.runner == "'"$runner"'"' \
     'model.status == "ok"' 'len(model.attempts) == 1' 'model.denied == []'
-  if [ "$runner" = codex ]; then
+  if [ "$runner" != claude ]; then
     want 'run.usage.reasoning_output_tokens == 10' 'run.usage.cost_usd is None'
   else
     want 'run.usage.cost_is == "reported"' 'run.usage.cost_usd > 0'
@@ -38,7 +38,7 @@ case_schema_repaired() {
   go
   # Claude itself insists once before it gives up.
   want 'code == 0' 'verdict == "ok"' 'r.data.n == 7' 'model.attempts[-1].status == "ok"' 'len(turns) == 2' \
-    'len(model.attempts) == (2 if model.runner == "codex" else 1)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
+    'len(model.attempts) == (1 if model.runner == "claude" else 2)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
 }
 
 case_empty_answer() {
@@ -96,6 +96,22 @@ case_read_only_by_the_host() {
   want 'code == 0' 'verdict == "ok"' 'len(turns) == 3' '"Landlock" in model.sandbox'
   if [ "$runner" = codex ]; then want '"Permission denied" in str(turns[1].results)' '"Permission denied" in str(turns[2].results)'; fi
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
+}
+
+# What Codex reads by itself is on record; Claude reads neither the user's instructions nor the project's.
+case_instructions() {
+  serve '[{"do": [{"text": "Read."}]}]'
+  mkdir -p ~/.codex ~/.claude
+  tee ~/.codex/AGENTS.md ~/.claude/CLAUDE.md CLAUDE.md AGENTS.md <<<'SOME INSTRUCTIONS' >/dev/null
+  commit instructions
+  ask 'prompt = "How is it?"'
+  go
+  want 'code == 0' 'r.text == "Read."'
+  local heard=0 kept=0
+  if grep -q 'SOME INSTRUCTIONS' "$case/server/request-1.json"; then heard=1; fi
+  if grep -q "AGENTS.md.*$(sha256sum <AGENTS.md | head -c 12)" .agent/sidecars/t1/input-manifest.md; then kept=1; fi
+  if [ "$heard$kept" != "$([ "$runner" = codex ] && echo 11 || echo 00)" ]; then echo "heard $heard, on record $kept"; fi
+  if grep "home/project/" .agent/sidecars/t1/input-manifest.md; then echo "the project's are on record"; fi
 }
 
 # It is given copies of two files, and can read nothing else that is the user's.
@@ -183,10 +199,28 @@ case_rate_with_retry_after() {
 
 case_rate_for_ever() {
   serve '[{"do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]}]'
-  ask 'prompt = "Hello"'
+  ask 'prompt = "Hello", retry = 3'
   go
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "rate"' 'len(model.attempts) == 3' \
     'len(turns) <= 6' 'len(paid) == 0' '"tried 3 times" in error.message'
+}
+
+# The limit of a minute, hit by many at once: they wait together, and longer each time, until it is over. With a
+# shorter time each it is given up.
+case_rate_burst_codex() {
+  serve '[{"for": 15, "do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]},
+    {"do": [{"text": "At last."}]}]'
+  cat >"$case/ask.lua" <<'END'
+return ctx:parallel({ "a", "b", "c", "d", "e", "f" }, function(c, name)
+  return c:agent { name = name, prompt = "Hello" }.text
+end)
+END
+  go
+  want 'code == 0' 'verdict == "ok"' 'r == ["At last."] * 6' 'len(paid) == 6' 'len(turns) - len(paid) <= 36'
+  obey '[{"do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]}]'
+  ask 'prompt = "Hello", timeout = "5s"'
+  moon run "$case/ask.lua" --allow all --runner "$runner"
+  want 'code == 1' 'models["ask"]["class"] == "rate"' 'took < 30000'
 }
 
 case_server_error_once() {
@@ -215,7 +249,7 @@ case_connection_refused() {
 case_soak_rate_for_an_hour() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests",
     "type": "rate_limit_error"}]}]'
-  ask 'prompt = "Hello", idle = "15s"'
+  ask 'prompt = "Hello", idle = "15s", retry = 3'
   go
   if [ "$runner" = codex ]; then
     want 'code == 1' 'model["class"] == "rate"' '"429" in error.message' 'len(model.attempts) == 3' \
@@ -242,7 +276,7 @@ case_bad_request() {
 
 case_no_key() {
   serve '[{"do": [{"text": "Who are you?"}]}]'
-  unset LOCAL_API_KEY ANTHROPIC_API_KEY
+  unset LOCAL_API_KEY ANTHROPIC_API_KEY GEMINI_API_KEY
   ask 'prompt = "Hello"'
   go
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "auth"' 'turns == []' 'len(model.attempts) == 1'
@@ -277,7 +311,7 @@ END
   want 'code == 1' 'verdict == "failed"' '"was not started" in error.message'
   if [ "$(wc -l <"$case/server/calls.jsonl")" != "$before" ]; then echo "it was asked again"; fi
   obey '[{"do": [{"text": "Welcome."}]}]'
-  LOCAL_API_KEY=sk-test-other-123456789 ANTHROPIC_API_KEY=sk-test-other-123456789 \
+  LOCAL_API_KEY=sk-test-other-123456789 ANTHROPIC_API_KEY=sk-test-other-123456789 GEMINI_API_KEY=sk-test-other-123456789 \
     moon run "$case/ask.lua" --allow all --runner "$runner"
   want 'code == 0' 'r.text == "Welcome."'
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Drives the real Codex CLI and Claude Code, pinned in package.json, through the executable against a
+# Drives the real Codex CLI, Claude Code and Gemini CLI, pinned in package.json, through the executable against a
 # model server of its own on 127.0.0.1.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
 # Prints "ok NAME", "FAIL NAME: why" or "skipped NAME: why", and ends with its count. The agents are
@@ -37,8 +37,10 @@ missing() {
         printf '%s\n' "$pinned" >"$cache/pinned"
     ) 9>"$cache/.lock" || { echo "npm could not install them (see $cache/npm.log)" && return; }
   fi
-  [ -x "$cache/node_modules/.bin/codex" ] && [ -x "$cache/node_modules/.bin/claude" ] ||
-    echo "npm has not installed them for this system"
+  local runner
+  for runner in codex claude gemini; do
+    [ -x "$cache/node_modules/.bin/$runner" ] || { echo "npm has not installed $runner for this system" && return; }
+  done
 }
 
 # --- what cases are made of: they stand in a repository of their own, beneath their HOME -------------
@@ -46,7 +48,7 @@ missing() {
 serve() {
   mkdir -p "$case/server"
   obey "$1"
-  "$python" "$here/server.py" "$case/server" >"$case/server/log" 2>&1 &
+  "$python" -B "$here/server.py" "$case/server" >"$case/server/log" 2>&1 &
   server=$!
   until [ -s "$case/server/port" ]; do sleep 0.05; done
   configure "$(cat "$case/server/port")"
@@ -72,8 +74,10 @@ return { runners = {
       'model_providers.local={name="local",base_url="http://127.0.0.1:$1/v1",wire_api="responses",env_key="LOCAL_API_KEY"}' } },
   claude = { program = "$cache/node_modules/.bin/claude", model = "sonnet",
     env = { "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY" } },
+  gemini = { program = "$cache/node_modules/.bin/gemini", model = "gemini-2.5-pro" },
 } }
 END
+  export GEMINI_API_KEY=sk-test-local-0123456789 GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:$1
   export LOCAL_API_KEY=sk-test-local-0123456789 ANTHROPIC_API_KEY=sk-test-local-0123456789
   export ANTHROPIC_BASE_URL=http://127.0.0.1:$1
 }
@@ -176,6 +180,8 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 
 # shellcheck source=tests/agents/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/agents/gemini.sh
+. "$here/gemini.sh"
 
 # --- one case: "NAME RUNNER" -------------------------------------------------------------------------
 run_case() {
@@ -203,13 +209,27 @@ run_case() {
 }
 
 # --- all of them -------------------------------------------------------------------------------------
+# takes NAME RUNNER: whether a case is one for a runner: by the end of its name, or for Codex and Claude, and for
+# those that share it.
+takes() {
+  local shares=${2}_shares shares_soak=${2}_shares_soak one
+  for one in codex claude gemini; do
+    if [[ $1 == *_$one ]]; then
+      [ "$one" = "$2" ]
+      return
+    fi
+  done
+  if [ "$2" = codex ] || [ "$2" = claude ]; then return; fi
+  [[ " ${!shares} ${MOONLET_SOAK:+${!shares_soak}} " == *" ${1#case_} "* ]]
+}
+
 list_cases() {
   local name runner
   # Those that wait for a time come first.
   for name in $(compgen -A function case_ | grep quota) $(compgen -A function case_ | grep -v quota); do
     if [[ $name == case_soak_* ]] && [ -z "${MOONLET_SOAK:-}" ]; then continue; fi
-    for runner in codex claude; do
-      if [[ $name == *_codex && $runner != codex ]] || [[ $name == *_claude && $runner != claude ]]; then continue; fi
+    for runner in codex claude gemini; do
+      if ! takes "$name" "$runner"; then continue; fi
       title=${name#case_}
       if [ -n "$word" ] && ! [[ $runner-${title//_/-} == *"$word"* ]]; then continue; fi
       printf '%s %s\n' "$name" "$runner"
@@ -236,7 +256,7 @@ export LC_ALL=C.UTF-8 TZ=UTC TERM=dumb
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=tester GIT_AUTHOR_EMAIL=t@example.org GIT_COMMITTER_NAME=tester GIT_COMMITTER_EMAIL=t@example.org
 unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" "${!CODEX@}" "${!CLAUDE@}" "${!ANTHROPIC@}" \
-  "${!OPENAI@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+  "${!OPENAI@}" "${!GEMINI@}" "${!GOOGLE@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
 for line in "${cases[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-4}" ]; do wait -n; done

@@ -1,5 +1,5 @@
 """A model server on 127.0.0.1 that says what a script tells it to: Responses for Codex, Messages for
-Claude. Standard library alone.
+Claude; gemini_api.py for Gemini. Standard library alone.
 
     server.py DIR      writes DIR/port when it listens; obeys DIR/script.json; logs to DIR/calls.jsonl
 
@@ -29,6 +29,8 @@ import socketserver
 import sys
 import threading
 import time
+
+from gemini_api import Gemini
 
 FOLDER = sys.argv[1]
 LOCK = threading.Lock()
@@ -240,7 +242,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def events(self, events):
         for kind, data in events:
-            self.wfile.write(("event: %s\ndata: %s\n\n" % (kind, json.dumps({"type": kind, **data}))).encode())
+            if kind:  # Gemini's have no names
+                self.wfile.write(("event: %s\n" % kind).encode())
+                data = {"type": kind, **data}
+            self.wfile.write(("data: %s\n\n" % json.dumps(data)).encode())
         self.wfile.flush()
 
     def send_json(self, status, value, headers=None):
@@ -265,7 +270,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        api = next((api for api in (Codex, Claude) if self.path.split("?")[0].endswith(api.path)), None)
+        api = next((api for api in (Codex, Claude, Gemini) if self.path.split("?")[0].endswith(api.path)), None)
         try:
             body = json.loads(data)
         except ValueError:
@@ -283,8 +288,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         prompt = api.prompt(body)
         reply = choose(prompt)
         about = {"kind": "turn", "number": number, "api": api.__name__.lower(), "reply": reply,
-                 "model": body.get("model"), "stream": bool(body.get("stream")), "size": len(data),
-                 "key": self.headers.get("Authorization") or self.headers.get("x-api-key"),
+                 "model": body.get("model") or api is Gemini and Gemini.model(self.path), "stream": bool(body.get("stream")), "size": len(data),
+                 "key": next((self.headers[name] for name in ("Authorization", "x-api-key", "x-goog-api-key")
+                              if self.headers.get(name)), None),
                  "results": api.tool_results(body)}
         log(**about)
         with open(os.path.join(FOLDER, "request-%d.json" % number), "wb") as out:
@@ -320,7 +326,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     self.gone(3600)
                 return "cut"
         if "malformed" in reply:
-            self.wfile.write(("event: response.output_item.done\ndata: %s\n\n" % reply["malformed"]).encode())
+            name = "" if api is Gemini else "event: response.output_item.done\n"
+            self.wfile.write(("%sdata: %s\n\n" % (name, reply["malformed"])).encode())
             return "cut"
         self.events(api.answer(reply, usage))
         return "paid"

@@ -63,6 +63,28 @@ is(breaker.refusal("login", "one") ~= nil, true, "the login that was refused")
 is(breaker.refusal("login", "two"), nil, "another login")
 is(breaker.refusal("login", nil), nil, "one that nobody knows")
 
+-- Too many requests: all wait together, longer after each refusal in a row, and never for long.
+local function rate(name, asked) return left(breaker.trip(name, { class = "rate", runner = "codex", message = "slow down",
+  reset_at = asked and core.clock.wall() + asked })) end
+last = 0
+for round = 1, 7 do
+  local patience = rate "rate"
+  is(patience > last or patience > 60 * 1000 - 100, true, "more patience in round " .. round)
+  is(rate "rate" <= patience, true, "who asked together waits together")
+  last = patience
+  is(breaker.refusal("rate", "any login").class, "rate", "for every login")
+  if round < 7 then pass "rate" end
+end
+between(last, minute - 100, minute * 5 // 4, "but a minute or so")
+between(rate("asked", 20 * 1000), 20 * 1000, 22 * 1000, "what is told is believed")
+pass "rate"
+breaker.succeeded "rate"
+between(rate "rate", 1900, 2600, "as the first time")
+-- An account that is used up stays closed, whatever is heard of another request.
+trip("both", 60 * minute)
+between(rate "both", -10, 10, "the graver refusal is heard instead")
+is(breaker.refusal("both").class, "quota", "it stays")
+
 -- A file that cannot be ours stops nobody.
 for _, text in ipairs { "", "{", "[]", '{"until":9999999999999999,"class":"quota"}', '{"until":9999999999999,"class":"quota"}',
   '{"until":1.5,"class":"quota"}', '{"until":"x"}' } do
@@ -73,6 +95,14 @@ core.file.write(place, "odd.json", core.json.encode { class = 5, ["until"] = cor
 is(breaker.refusal "odd", nil, "an odd class")
 core.file.write(place, "odd.json", core.json.encode { class = "quota", ["until"] = core.clock.wall() + minute, times = "x" })
 is(type(breaker.refusal("odd").message), "string", "without its message")
+
+-- What a person is shown: names of accounts are hexadecimal.
+is(#breaker.closed(), 0, "no account of that kind")
+breaker.trip("0a1b", { class = "quota", runner = "codex", message = "no more", reset_at = core.clock.wall() + 60 * minute })
+breaker.trip("ffff", { class = "auth", runner = "gemini", message = "no", login = "one" })
+is(breaker.closed()[1].runner .. " " .. breaker.closed()[2].runner, "gemini codex", "the one that opens first")
+pass "ffff"
+is(#breaker.closed(), 1, "one is open again")
 
 -- Where the folder takes nothing, this process remembers.
 core.file.remove(place, ".")

@@ -50,6 +50,8 @@ for _, name in ipairs(names) do
     add("state " .. table.concat(words, " ", 1, #made.state_dirs))
     add(("sandbox %s, stdin %s, answer %s, writable %s"):format(made.sandbox, made.stdin, made.answer_file or "-",
       table.concat(made.writable, " ")))
+    for i, path in ipairs(made.reads or {}) do words[i] = word(path) end
+    if made.reads and #made.reads > 0 then add("reads " .. table.concat(words, " ", 1, #made.reads)) end
     for _, warning in ipairs(made.warnings) do add("warning " .. warning) end
     is(made.argv[1], "/opt/" .. name, "the program of " .. name)
     if variant[1] == "read-only" or call.config then add("passed " .. table.concat(made.env_names, " ")) end

@@ -34,3 +34,30 @@ is(runners.parse("command:a 'b c'", { runners = {} }).argv[2], "b c", "a command
 is(runners.parse("codex", { runners = {} }).name, "codex", "a runner")
 raises(function() runners.parse("codex:x", { runners = {} }) end, "takes nothing after a colon", "words after a runner")
 raises(function() runners.events "codx" end, "did you mean 'codex'?", "events of a near name")
+
+-- Gemini's own home: of the user's settings it has the login and the model, of their files the logins.
+local gemini = require "moonlet.engine.runner.gemini"
+put_file(scratch .. "/.gemini", "settings.json", [[{ // mine
+  "model": {"name": "m-9"}, /* all of it */ "hooks": {"BeforeAgent": []}, "mcpServers": {"x": {"command": "y"}},
+  "security": {"auth": {"selectedType": "oauth-personal", "note": "a \" // b /* c"}}, "general": {"maxAttempts": 9}}]])
+put_file(scratch .. "/.gemini", "oauth_creds.json", "{}")
+put_file(scratch .. "/.gemini", ".env", "GOOGLE_CLOUD_PROJECT=p")
+local function home_of(extra)
+  local call = { prompt = "x", out = "/o", cwd = "/w", sandbox = "read-only", scratch = "/s", config = {} }
+  for key, value in pairs(extra) do call[key] = value end
+  local made = gemini.command(call)
+  return made.files, core.json.decode(made.files["/s/gemini/.gemini/settings.json"]), made.warnings
+end
+local files, settings, warnings = home_of {}
+is(settings.model.name, "m-9", "the user's model")
+is(settings.security.auth.note, 'a " // b /* c', "texts that look like comments")
+is(settings.security.auth.selectedType, "gemini-api-key", "the key that is set")
+is(settings.hooks == nil and settings.mcpServers == nil, true, "no program of the user's")
+is(settings.general.maxAttempts, 1, "moonlet's own where they differ")
+is(files["/s/gemini/.gemini/oauth_creds.json"], "{}", "the login")
+is(files["/s/gemini/.env"], "GOOGLE_CLOUD_PROJECT=p", "the variables")
+files, settings = home_of { private = true }
+is(settings.model == nil and files["/s/gemini/.gemini/oauth_creds.json"] == nil, true, "a private one has none of it")
+put_file(scratch .. "/.gemini", "settings.json", "{")
+files, settings, warnings = home_of {}
+holds(warnings[1], "settings.json cannot be read", "settings that are none")

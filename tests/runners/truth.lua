@@ -216,6 +216,57 @@ is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"
   '{"type":"error","severity":"error","message":"oh"}' }, done).status, "failed", "gemini's error after the end")
 is(finish(gemini, { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}',
   '{"type":"error","severity":"warning","message":"oh"}' }, done).status, "ok", "gemini's warning after the end")
+-- Gemini gives up with a word of warning, or an error, and a result that names no reason.
+local function gave_up(severity, message, status)
+  return finish(gemini, { '{"type":"tool_use","tool_name":"read_file","tool_id":"1","parameters":{}}',
+    core.json.encode { type = "error", severity = severity, message = message },
+    core.json.encode { type = "result", status = status, stats = { total_tokens = 5, input_tokens = 4, output_tokens = 1 } } },
+    done)
+end
+for _, case in ipairs {
+  { "warning", "Loop detected, stopping execution", "success", "failed" },
+  { "warning", "Agent execution blocked: by a hook", "success", "refused" },
+  { "error", "Maximum session turns exceeded", "success", "interrupted" },
+  { "error", "The model response was blocked due to safety settings.", "error", "refused" },
+  { "error", "The model response was blocked due to recitation/copyright filters.", "error", "refused" },
+  { "error", "Model response was truncated because it exceeded the token limit. Try using /compress to free up "
+    .. "context space.", "error", "invalid-output" },
+  { "error", "The model returned reasoning thoughts but no final response text. If your context window is near "
+    .. "capacity, try using /compress.", "error", "invalid-output" },
+  { "error", "Model stream ended without a finish reason.", "error", "network" },
+  { "error", "The model returned an empty response with no text or thoughts. This may be a transient API issue; "
+    .. "please try again.", "error", "network" },
+} do
+  local told = gave_up(case[1], case[2], case[3])
+  is(told.class, case[4], "gemini: " .. case[2])
+  holds(told.error.message, case[2]:sub(1, 60), "and why")
+  is(told.error.retryable, case[4] == "network", "and whether it is tried again")
+  is(told.usage.input_tokens, 4, "and what it used")
+end
+is(gave_up("warning", "Invalid hook output", "success").status, "ok", "gemini's warning before the end")
+is(finish(gemini, { '{"type":"error","severity":"error","message":"oh"}',
+  '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}' }, done).status, "ok",
+  "gemini went on after an error")
+for _, message in ipairs { "[API Error: Unexpected end of JSON input]",
+  "[API Error: Unexpected token 'o', \"nonsense\" is not valid JSON]" } do
+  is(finish(gemini, { core.json.encode { type = "result", status = "error", error = { type = "unknown", message = message } } },
+    failed).class, "network", "gemini: a broken stream")
+end
+-- It answered, but without the settings that it was given.
+local left_out = "Security Warning: Skipping system settings file '%s': Parent directory '/tmp' is insecure: x"
+local answered = { '{"type":"message","role":"assistant","content":"yes"}', '{"type":"result","status":"success"}' }
+local function with_stderr(text) return finish(gemini, answered, { why = "exited", code = 0, stderr_tail = text }) end
+result = with_stderr(left_out:format "/tmp/moonlet-1/state/gemini/.gemini/settings.json")
+is(result.class, "refused", "moonlet's settings were skipped")
+holds(result.error.message, "/tmp' is insecure", "and why they were")
+is(with_stderr(left_out:format "/etc/gemini-cli/settings.json").status, "ok", "the machine's were skipped")
+-- What is wrong on this machine was refused by nobody.
+for _, case in ipairs { { "Invalid auth method selected.", false },
+  { "Missing environment variable: `OPENAI_API_KEY`.", false }, { "unexpected status 401 Unauthorized: no api key", true },
+  { "API key not valid. Please pass a valid API key.", true } } do
+  result = finish(codex, { core.json.encode { type = "turn.failed", error = { message = case[1] } } }, failed)
+  is(result.class .. " " .. tostring(result.error.stops_others), "auth " .. tostring(case[2]), case[1])
+end
 -- A success of Claude's that was cut short, and the answer that was given by the schema.
 local function claimed(fields)
   return finish(claude, { '{"type":"result","subtype":"success","is_error":false,' .. fields .. "}" }, done)

@@ -5,6 +5,7 @@ local files = require "moonlet.engine.base.files"
 local follow = require "moonlet.engine.agent.progress"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
+local instructions = require "moonlet.engine.agent.instructions"
 local cassette = require "moonlet.engine.runner.cassette"
 local confinement = require "moonlet.engine.agent.sandbox"
 local cuts = require "moonlet.engine.agent.cuts"
@@ -78,7 +79,7 @@ end
 
 --- Temporary files and private state go where nobody else's are, and are gone afterwards.
 local function with_temporary_folder(job, fn)
-  if job.confine == "none" then return fn {} end
+  if job.confine == "none" and job.runner.name == "command" then return fn {} end
   local path, release = confinement.temporary_folder(job)
   job.temporary = path
   local ok, result = pcall(fn, { TMPDIR = path, TEMP = false, TMP = false })
@@ -97,6 +98,7 @@ local function start(job, attempt, env)
   end
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
+  instructions.record(job, made)
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = confinement.of(job, made)

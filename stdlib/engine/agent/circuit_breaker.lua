@@ -1,7 +1,8 @@
 --- What stops further calls on a credential that a provider has refused: a small file a credential in
 --- the user's state folder, seen by every moonlet process of this user. It opens with the first refusal
 --- and closes by itself when the provider's time has come. An account that is refused as soon as it is
---- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that.
+--- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that. One that has
+--- had too many requests ("rate") is closed for seconds, for all who ask it together.
 local state_folder = require "moonlet.engine.base.state_dir"
 
 local M = {}
@@ -11,6 +12,7 @@ local record_cap = 64 * 1024
 local default_quota_ms = 15 * 60 * 1000
 --- A login that was refused is tried again after this, or as soon as it is another one.
 local auth_ms = 10 * 60 * 1000
+local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
 --- Providers tell whole seconds: who asks within the one that was told may be too early.
 local whole_second_ms = 1000
 --- Longer than a month is no reset time but a mistake in reading one.
@@ -18,8 +20,10 @@ local longest_ms = 32 * 24 * 60 * 60 * 1000
 --- The second refusal in a row keeps it closed for this long at least, each further one for four times that.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
+--- After too many requests: for this long, and twice as long after each further refusal in a row.
+local first_rate_ms, longest_rate_ms = 2 * 1000, 60 * 1000
 --- A refusal longer ago than this has nothing to do with the next one.
-local forgotten_ms = 24 * 60 * 60 * 1000
+local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, rate = 3 * 60 * 1000 }
 --- Where the state folder takes nothing this process remembers for itself.
 local remembered = {}
 
@@ -35,7 +39,7 @@ local function read(root, name)
   if not text then return remembered[name] end
   local ok, value = pcall(core.json.decode, text)
   if not ok or type(value) ~= "table" or math.type(value["until"]) ~= "integer" then return nil end
-  if value.class ~= "quota" and value.class ~= "auth" then return nil end
+  if not closed_ms[value.class] then return nil end
   if value["until"] > core.clock.wall() + longest_ms then return nil end
   if type(value.message) ~= "string" then value.message = "its provider refused it" end
   if type(value.login) ~= "string" then value.login = nil end
@@ -44,15 +48,21 @@ local function read(root, name)
 end
 
 --- How long an account stays closed at least that was refused `times` in a row.
-local function patience(times)
-  if times < 2 then return whole_second_ms end
-  local ms = times > 8 and longest_again_ms or math.min(longest_again_ms, again_ms * 4 ^ (times - 2))
+local function patience(class, times)
+  local ms
+  if class == "rate" then
+    ms = math.min(longest_rate_ms, first_rate_ms * 2 ^ math.min(times - 1, 8))
+  elseif times < 2 then
+    return whole_second_ms
+  else
+    ms = math.min(longest_again_ms, again_ms * 4 ^ math.min(times - 2, 8))
+  end
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
   return math.tointeger((ms + ms * 0.25 * share) // 1)
 end
 
 ---@class moonlet.Refusal
----@field class string     "quota" or "auth"
+---@field class "quota"|"auth"|"rate"
 ---@field until_ms integer   since 1970
 ---@field message string
 ---@field runner string
@@ -68,6 +78,23 @@ function M.refusal(credential, login)
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
+--- Every account that is closed at the moment, the one that opens first in front. For people: whose account it is, its
+--- file does not say.
+---@return moonlet.Refusal[]
+function M.closed()
+  local root, list = folder(), {}
+  for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
+    local name = entry.name:match("^(%x+)%.json$")
+    local found = name and read(root, name)
+    if found and found["until"] > core.clock.wall() then
+      list[#list + 1] = { class = found.class, until_ms = found["until"], message = found.message,
+        runner = type(found.runner) == "string" and found.runner or "" }
+    end
+  end
+  table.sort(list, function(a, b) return a.until_ms < b.until_ms end)
+  return list
+end
+
 --- Stops calls on a credential. Of several refusals the one that lasts longest counts; one that was heard by who
 --- asked in spite of the earlier ones stands in their place.
 ---@param credential string
@@ -77,15 +104,21 @@ function M.trip(credential, refusal)
   local now = core.clock.wall()
   -- A moment that is over when it is told tells nothing: clocks differ, and some tell the last reset.
   local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
-  local until_ms = told or now + (refusal.class == "auth" and auth_ms or default_quota_ms)
+  local until_ms = told or now + closed_ms[refusal.class]
   local root = folder(true)
   local held = root and core.file.lock(root, ".lock")
   local before = read(root, credential)
   local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
-  if before and (is_other or before["until"] < now - forgotten_ms) then before = nil end
+  if is_other and refusal.class == "rate" and before["until"] > now then
+    if held then core.file.unlock(held) end
+    return now   -- whoever goes on hears of the graver one
+  end
+  if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
   -- Calls that were under way together are refused together: that is one refusal.
   local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
-  until_ms = math.min(math.max(until_ms, now + patience(times)), now + longest_ms)
+  local together = before and refusal.class == "rate" and before["until"] > now
+  local least_ms = together and before["until"] or now + patience(refusal.class, times)
+  until_ms = math.min(math.max(until_ms, least_ms), now + longest_ms)
   if before and before["until"] > until_ms and not refusal.anew then until_ms = before["until"] end
   local kept = { class = refusal.class, ["until"] = until_ms, runner = refusal.runner, tripped = now, times = times,
     login = refusal.login, message = core.text.cut(core.run.redact(refusal.message), 2000) }

@@ -38,6 +38,8 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field seen moonlet.RunnerState?  what was seen of an attempt that did not come to its end
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
+---@field rates integer?        how often its account has had too many requests
+---@field rate_since integer?   ms since 1970: the first time
 ---@field credential string     what a provider's refusal is about
 ---@field login (fun(): string)?  what that account logs in with at the moment
 

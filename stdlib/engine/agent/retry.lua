@@ -12,6 +12,10 @@ local poll_ms = 50
 --- A provider that asks for more patience than this is asked for later, as with a quota.
 local longest_patience_ms = 10 * 60 * 1000
 
+--- For so long a prompt is asked again and again where the account has had too many requests and nobody says until
+--- when: most limits are those of a minute. No longer than an attempt itself may take.
+local longest_rate_ms = 10 * 60 * 1000
+
 --- How long to wait before try number `tries` + 1: it doubles, with jitter, and never less than what the
 --- provider asked for.
 ---@param tries integer
@@ -37,10 +41,16 @@ local function quota_error(runner, message, until_ms)
     hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
 end
 
---- How often a prompt is asked at most where the provider refuses it for a while.
+--- How often a prompt is asked at most where the provider refuses it for a while, as far as somebody said so.
+local function asked_most(job)
+  local most = job.call.retry or job.run.config.limits.retries
+  return most and math.max(1, most) or nil
+end
+
+--- The same, for a reckoning of the worst case.
 ---@param job moonlet.Job
 ---@return integer
-function M.most(job) return math.max(1, job.call.retry or job.run.config.limits.retries or most_tries) end
+function M.most(job) return asked_most(job) or most_tries end
 
 --- Whether this job may ask in spite of a refusal: one of a run that a person goes on with does, once, for they may
 --- have bought more, or logged in. The others of the run wait for what that comes to.
@@ -70,12 +80,27 @@ function M.ended(job)
   if probe then probe.job = nil end
 end
 
---- Raises when the credential was refused, by whichever process heard it.
+--- How long to wait until an account is open again, and a little longer: not all who wait are to ask in the same
+--- moment.
+local function pause_of(until_ms)
+  local left = math.max(0, until_ms - core.clock.wall())
+  local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
+  return math.tointeger((left + left * 0.25 * share) // 1)
+end
+
+--- Raises when the credential was refused, by whichever process heard it. Where it has had too many requests, waits.
 ---@param job moonlet.Job
 ---@param holds boolean?  the job has the work tree for itself
 function M.check(job, holds)
   local function refused() return breaker.refusal(job.credential, job.login and job.login()) end
   local refusal = refused()
+  while refusal and refusal.class == "rate" do
+    local wait_ms = pause_of(refusal.until_ms)
+    job.run.emit("log", { step = job.step.key,
+      text = ("%s has had too many requests: waiting for %s"):format(job.runner.name, duration.text(wait_ms)) })
+    core.task.sleep(wait_ms)
+    refusal = refused()
+  end
   if not refusal or may_ask(job, holds) then return end
   refusal = refused()
   if not refusal then return end
@@ -98,6 +123,15 @@ function M.succeeded(job)
   M.ended(job)
 end
 
+--- Whether there is another try. `until_ms`: when the account is open again that has had too many requests.
+local function may_try(job, tries, until_ms)
+  local most = asked_most(job)
+  if most then return tries < most end
+  if not until_ms then return tries - (job.rates or 0) < most_tries end
+  job.rates, job.rate_since = (job.rates or 0) + 1, job.rate_since or core.clock.wall()
+  return until_ms - job.rate_since <= math.min(longest_rate_ms, job.limits.wall)
+end
+
 ---@class moonlet.NextTry
 ---@field wait_ms integer?  try again after this; nil: do not
 ---@field error table?      raise this instead of the attempt's own error
@@ -110,6 +144,8 @@ end
 function M.after(job, result, tries)
   local err = result.error
   local class = err.class or result.class
+  -- A login that is missing or misnamed on this machine was refused by nobody.
+  if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = breaker.trip(job.credential, { class = class, runner = job.runner.name,
       message = err.message, reset_at = class == "quota" and err.reset_at or nil,
@@ -121,14 +157,20 @@ function M.after(job, result, tries)
   -- Nobody refused anything.
   if class == "gone" then return { wait_ms = 0 } end
   if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
-  if tries >= M.most(job) then
+  local asked = err.retry_after_ms
+  local until_ms
+  if class == "rate" and not job.runner.instant and not (asked and asked > longest_patience_ms) then
+    until_ms = breaker.trip(job.credential, { class = "rate", runner = job.runner.name, message = err.message,
+      reset_at = asked and core.clock.wall() + asked })
+  end
+  if not may_try(job, tries, until_ms) then
     err.message = ("%s (tried %d times)"):format(err.message, tries)
     err.hint = "try again later: moonlet run resume goes on"
     return {}
   end
-  local asked = err.retry_after_ms
+  if until_ms then return { wait_ms = pause_of(until_ms) } end
   if asked and asked > longest_patience_ms then
-    local until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
+    until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
       reset_at = core.clock.wall() + asked, anew = probe_of(job) ~= nil })
     M.ended(job)
     return { error = quota_error(job.runner.name, err.message, until_ms) }

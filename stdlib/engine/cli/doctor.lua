@@ -1,7 +1,10 @@
 --- `moonlet doctor`: is this machine and repository fit, and if not, what to do.
-local config = require "moonlet.engine.load.config"
+local breaker = require "moonlet.engine.agent.circuit_breaker"
+local config_module = require "moonlet.engine.load.config"
+local duration = require "moonlet.duration"
 local home_module = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
+local shared = require "moonlet.engine.runner.shared"
 local runners = require "moonlet.engine.load.runners"
 local presets = require "moonlet.engine.load.loader"
 
@@ -57,17 +60,74 @@ local function check_processes(checks)
   end
 end
 
-local function check_programs(checks)
-  local git = core.system.find_program "git"
-  checks.add("git", git and "ok" or "bad", git or "not in PATH", not git and "install git" or nil)
-  local found = runners.installed()
-  for _, name in ipairs(runners.agent_programs) do
-    checks.add(name, found[name] and "ok" or "none", found[name] or "not in PATH")
+--- The version of a program, without starting it: of the package that brings it, or of a folder named after it.
+local function version_of(name, path)
+  local real = core.system.real_path(path) or path
+  local folder = shared.parent(real)
+  for _ = 1, 5 do
+    local root = folder and core.file.root(folder)
+    local text = root and core.file.read(root, "package.json", 1 << 16)
+    local ok, package = pcall(core.json.decode, text or "")
+    local brings = ok and type(package) == "table" and type(package.version) == "string" and package.bin
+    if type(brings) == "string" or type(brings) == "table" and brings[name] then
+      return core.text.printable(package.version, 40)
+    end
+    folder = folder and shared.parent(folder)
+  end
+  return real:match("%f[%d]%d+%.%d+%.%d+%f[^%w.]") or "version unknown"
+end
+
+--- What an agent logs in with, as far as it can be seen: a key in the environment, or a file. Nil: nothing.
+local function login_of(runner, config)
+  for _, name in ipairs(shared.secret_names(runner.secrets or {}, config.env)) do
+    if shared.has(config, name) then return name end
+  end
+  for _, path in ipairs(runner.login_files(config)) do
+    local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
+    local root = folder and core.file.root(folder)
+    if root and core.file.stat(root, name) then return path end
+  end
+  return nil
+end
+
+local function check_agent(checks, name, path, config)
+  local runner, entry = runners.get(name, config)
+  if not runner.login_files then return checks.add(name, "ok", path) end
+  local login = login_of(runner, entry)
+  checks.add(name, "ok", ("%s at %s, %s"):format(version_of(name, path), path,
+    login and "logs in with " .. login or "no login is seen"),
+    not login and ("log in with %s itself, or set its key"):format(name) or nil)
+end
+
+--- Accounts that are asked no more for a while, whichever run heard of it.
+local function check_accounts(checks)
+  for _, closed in ipairs(breaker.closed()) do
+    local left = math.max(1000, closed.until_ms - core.clock.wall())
+    checks.add("account", "shut", ("%s is not asked until %s (in %s), %s: %s"):format(
+      core.text.printable(closed.runner, 40), core.clock.iso(closed.until_ms), duration.text(left // 1000 * 1000),
+      closed.class, core.text.printable(closed.message, 200)),
+      closed.class == "auth" and "another login or key is tried at once" or "moonlet run resume asks again at once")
   end
 end
 
+local function check_programs(checks)
+  local git = core.system.find_program "git"
+  checks.add("git", git and "ok" or "bad", git or "not in PATH", not git and "install git" or nil)
+  local read, config = pcall(config_module.current)
+  config = read and config or { runners = {} }
+  local found = runners.installed(config)
+  for _, name in ipairs(runners.agent_programs) do
+    if found[name] then
+      check_agent(checks, name, found[name], config)
+    else
+      checks.add(name, "none", "not in PATH")
+    end
+  end
+  check_accounts(checks)
+end
+
 local function check_config(checks)
-  local ok, read = pcall(config.current)
+  local ok, read = pcall(config_module.current)
   if ok then
     checks.add("config", read.path and "ok" or "none", read.path or "no config.lua")
     return

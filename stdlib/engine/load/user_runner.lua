@@ -14,7 +14,7 @@ local fields = {
 }
 local command_fields = {
   argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
-  answer_file = "string", writable = "list", warnings = "list",
+  answer_file = "string", writable = "list", warnings = "list", reads = "list",
 }
 local event_kinds = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true, text = true }
 local source_cap = 256 * 1024
@@ -116,7 +116,7 @@ local function checked_command(name, call, made)
     stdin = made.stdin, files = made.files or {}, state_dirs = texts(name, made.state_dirs or {}, "state_dirs", "^/"),
     answer_file = made.answer_file, sandbox = "host",
     writable = made.writable and texts(name, made.writable, "writable", "^/") or shared.writable(call),
-    warnings = texts(name, made.warnings or {}, "warnings") }
+    warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
 --- A parser of the user's own gives events of moonlet's own format; they are taken in one by one.

@@ -48,6 +48,9 @@ local auth_words = { "401 unauthorized", "not logged in", "please run /login", "
   "oauth authentication", "invalid auth method", "please log in", "login required", "log in again",
   "not authenticated", "unauthenticated", "invalid bearer token", "could not load the default credentials",
   "set an auth method" }
+--- Of those, what a CLI says of this machine's own setup, without having asked a provider.
+local setup_words = { "invalid auth method", "set an auth method", "missing environment variable", "no api key",
+  "api key is missing", "could not load the default credentials" }
 local network_words = { "stream disconnected", "connection failed", "connection refused", "connectionrefused",
   "connection reset", "connection closed", "connection error", "connection timed out", "unable to connect",
   "error sending request", "lookup address", "name does not resolve", "enotfound", "econnrefused", "econnreset",
@@ -90,6 +93,11 @@ end
 ---@param message string
 ---@return boolean
 function M.is_local(message) return any(message:sub(1, 8000):lower(), local_words) end
+
+--- Is a login missing, or misnamed, on this machine? A provider's answer has a status.
+---@param message string
+---@return boolean
+function M.is_setup(message) return not M.status_in(message) and any(message:sub(1, 8000):lower(), setup_words) end
 
 --- "hit your weekly limit", "5-hour limit reached".
 local function names_a_limit(text)

@@ -168,7 +168,8 @@ function M.command(call)
   state_dirs[1] = env.CODEX_HOME or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = files, state_dirs = state_dirs, answer_file = call.out .. "/output.md",
-    sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
+    sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings,
+    reads = { state_dirs[1] .. "/AGENTS.override.md", state_dirs[1] .. "/AGENTS.md" } }
 end
 
 --- What to validate: optional fields that strict mode made null are taken out again.

@@ -1,6 +1,9 @@
 --- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
---- kernel enforces here, so the host's holds it. Its own settings file overrides the user's where the
---- two differ; Gemini takes it only from folders that nobody else can write.
+--- kernel enforces here, so the host's holds it. It takes settings for a whole system only from files
+--- that root owns, so each attempt has a home of its own: with moonlet's settings, and of the user's the
+--- login and the model. A read-only attempt does not trust the folder that it works in: the project's
+--- settings, hooks and instruction files stay out. One that writes must trust it, for its shell refuses
+--- git elsewhere.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -17,14 +20,21 @@ M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOO
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
+local settings_cap = 1 << 20
+
+--- The home that holds the user's `.gemini`.
+local function home_of(config)
+  return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
+end
+
 --- Where its own login lies.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
-  local home = config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME"
-    or shared.home_path "~"
-  local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/.env" }
-  files[3] = core.system.env "GOOGLE_APPLICATION_CREDENTIALS"
+  local home = home_of(config)
+  local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/gemini-credentials.json",
+    home .. "/.gemini/.env" }
+  files[#files + 1] = core.system.env "GOOGLE_APPLICATION_CREDENTIALS"
   return files
 end
 
@@ -36,16 +46,71 @@ function M.detect(config)
   return { path = found }
 end
 
-local function settings(call, key)
+local function read_file(path)
+  local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
+  local root = folder and core.file.root(folder)
+  return root and core.file.read(root, name, settings_cap) or nil
+end
+
+--- JSON without the comments that Gemini allows in its settings.
+local function without_comments(text)
+  text = text:gsub("\\(.)", function(c) return c == '"' and "\\u0022" or nil end)
+  local parts, at = {}, 1
+  while at <= #text do
+    local from = text:find('["/]', at) or #text + 1
+    parts[#parts + 1] = text:sub(at, from - 1)
+    local mark, last = text:sub(from, from + 1), from
+    if mark == "//" then
+      last = (text:find("\n", from, true) or #text + 1) - 1
+    elseif mark == "/*" then
+      last = select(2, text:find("*/", from + 2, true)) or #text
+    else
+      if mark:sub(1, 1) == '"' then last = text:find('"', from + 1, true) or #text end
+      parts[#parts + 1] = text:sub(from, last)
+    end
+    at = last + 1
+  end
+  return table.concat(parts)
+end
+
+--- The user's own settings, {} where there are none that can be read.
+local function settings_of_user(home, warnings)
+  local path = home .. "/.gemini/settings.json"
+  local text = read_file(path)
+  if not text then return {} end
+  local ok, found = pcall(core.json.decode, without_comments(text))
+  if ok and type(found) == "table" then return found end
+  warnings[#warnings + 1] = path .. " cannot be read: the login and the model that it names are not used"
+  return {}
+end
+
+local function settings(call, key, user)
   local refused = { "google_web_search", "web_fetch" }
+  local auth = stream.tbl(stream.at(user, "security", "auth")) or {}
+  if key then auth.selectedType = "gemini-api-key" end
   return core.json.encode({
-    security = key and { auth = { selectedType = "gemini-api-key" } } or nil,
-    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = shared.retries + 1,
+    -- The question of trust is answered by GEMINI_CLI_TRUST_WORKSPACE.
+    security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
+    model = stream.tbl(user.model), modelConfigs = stream.tbl(user.modelConfigs),
+    -- A stream that breaks is begun anew by the host: Gemini leaves what it had said before in the answer.
+    general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
-    privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false },
-    context = { fileName = ".moonlet-no-context-file" }, hooksConfig = { enabled = false },
-    skills = { enabled = false }, tools = not call.web_search and { exclude = core.json.array(refused) } or nil,
+    privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
+    hooksConfig = { enabled = false }, skills = { enabled = false },
+    tools = not call.web_search and { exclude = core.json.array(refused) } or nil,
   }, 2) .. "\n"
+end
+
+--- The files of an attempt's own home. Logins are copied: what the agent makes of them stays there.
+local function home_files(call, home, key, warnings)
+  local from = not call.private and home_of(call.config or {})
+  local files = { [home .. "/.gemini/settings.json"] =
+    settings(call, key, from and settings_of_user(from, warnings) or {}) }
+  for _, name in ipairs(from and { "oauth_creds.json", "gemini-credentials.json", "google_accounts.json" } or {}) do
+    files[home .. "/.gemini/" .. name] = read_file(from .. "/.gemini/" .. name)
+  end
+  files[home .. "/.env"] = from and (read_file(from .. "/.gemini/.env") or read_file(from .. "/.env")) or nil
+  return files
 end
 
 ---@param call moonlet.RunnerCall
@@ -56,8 +121,8 @@ function M.command(call)
   local writes = call.sandbox == "workspace-write"
   local warnings = {}
   -- Without approval of all tools the shell is not even offered.
-  local argv = { call.program or M.program, "--skip-trust", "-o", "stream-json", "--approval-mode",
-    writes and "yolo" or "default", "-e", "none", "--allowed-mcp-server-names=none" }
+  local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", writes and "yolo" or "default",
+    "-e", "none", "--allowed-mcp-server-names=none" }
   local model = call.model or config.model
   if model then
     argv[#argv + 1] = "-m"
@@ -73,22 +138,21 @@ function M.command(call)
     warnings[#warnings + 1] = "Gemini adds the files that a prompt names after an @"
   end
 
-  local key = shared.has(config, "GEMINI_API_KEY")
-  local env, files, state_dirs = {}, {}, {}
-  local scratch = call.scratch or call.out
-  files[scratch .. "/gemini-settings.json"] = settings(call, key)
-  env.GEMINI_CLI_SYSTEM_SETTINGS_PATH = scratch .. "/gemini-settings.json"
-  if call.private then
-    env.GEMINI_CLI_HOME = scratch .. "/gemini"
-    -- There it is also the user's, in case Gemini does not trust the folder of the other.
-    files[scratch .. "/gemini/.gemini/settings.json"] = settings(call, key)
-    if not key then warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY" end
-  elseif config.home then
-    env.GEMINI_CLI_HOME = shared.home_path(config.home)
+  if writes and read_file(call.cwd .. "/.gemini/settings.json") then
+    warnings[#warnings + 1] = "Gemini takes the project's own .gemini/settings.json over moonlet's where they differ"
   end
-  state_dirs[1] = (env.GEMINI_CLI_HOME or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~") .. "/.gemini"
+
+  local key = shared.has(config, "GEMINI_API_KEY")
+  if call.private and not key then
+    warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
+  end
+  local home = (call.scratch or call.out) .. "/gemini"
+  -- The second process that Gemini would start gives it more memory than an attempt needs.
+  local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = tostring(writes), GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
-    files = files, state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
+    files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
+    writable = shared.writable(call), warnings = warnings,
+    reads = writes and shared.upward(call.cwd, "GEMINI.md") or {} }
 end
 
 --- What a stats object of the last line says: its input holds the cached part, its output no thoughts.
@@ -113,12 +177,38 @@ local function usage_of_models(models)
   return sum
 end
 
+--- What Gemini says when it gives up, and what class that is. After the first two its result says "success".
+local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
+  { "^Maximum session turns", "interrupted" }, { "without a finish reason", "network" },
+  { "returned an empty response", "network" }, { "malformed function call", "network" },
+  { "unexpected tool call", "network" }, { "but no final response text", "invalid-output" },
+  { "exceeded the token limit", "invalid-output" },
+  { "Unexpected end of JSON input", "network" }, { "is not valid JSON", "network" } }
+
+local function class_of(message)
+  for i, ending in ipairs(endings) do
+    if message:find(ending[1]) then return ending[2], i <= 2 end
+  end
+end
+
+--- An error that nothing followed is why the agent stopped, whatever its result says.
+local function note_stop(state, events, event)
+  local message = stream.str(event.message) or "an error without words"
+  local class, gives_up = class_of(message)
+  if event.severity == "warning" and not gives_up then return stream.warn(state, events, message) end
+  local stop = { message = core.text.cut(message, 8000), class = class }
+  stream.note_error(state, stop)
+  state.stop = stop
+  events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+end
+
 local function fail(state, events, err)
-  local message = stream.str(stream.at(err, "message")) or "it told no reason"
+  local message = stream.str(stream.at(err, "message"))
   local kind = stream.str(stream.at(err, "type"))
   state.done = false
-  state.failure = { message = core.text.cut(message, 8000), code = kind ~= "unknown" and kind or nil,
-    status = truth.status_in(message) }
+  state.failure = not message and state.stop or { message = core.text.cut(message or "it told no reason", 8000),
+    code = kind ~= "unknown" and kind or nil, class = class_of(message or ""), status = truth.status_in(message or "") }
+  message = state.failure.message
   events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
   events[#events + 1] = { type = "done", status = "failed" }
 end
@@ -176,6 +266,7 @@ end
 --- What it says now is no part of the answer that it had given.
 local function begin_again(state)
   if state.done then state.fresh = true end
+  state.stop = nil
   stream.begin_again(state)
 end
 
@@ -226,20 +317,14 @@ local function parse(state, line, events)
     stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and said or nil,
       status = denied and "denied" or failed and "failed" or "ok" })
   elseif kind == "error" then
-    local message = stream.str(event.message) or "an error without words"
-    if event.severity == "warning" then
-      stream.warn(state, events, message)
-    else
-      stream.note_error(state, { message = core.text.cut(message, 8000) })
-      events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-    end
+    note_stop(state, events, event)
   elseif kind == "result" then
     local stats = stream.tbl(event.stats)
     if stats then
       state.usage = usage_of(stats)
       if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
     end
-    if event.status == "success" then
+    if event.status == "success" and not state.stop then
       state.done, state.failure = true, nil
       events[#events + 1] = { type = "done", status = "ok" }
     else
@@ -251,6 +336,15 @@ end
 M.lines = "json"
 M.parse = stream.guarded(parse)
 
+--- Gemini leaves out a settings file that it does not trust and goes on without: with other tools, and with hooks.
+local function skipped(exit)
+  for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
+    if path:find("/gemini/.gemini/settings.json", 1, true) then
+      return { class = "refused", message = ("Gemini skipped moonlet's settings %s: %s"):format(path, why) }
+    end
+  end
+end
+
 --- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.
 local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "interrupted" }
 
@@ -259,6 +353,8 @@ local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] =
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
+  local left_out = skipped(exit)
+  if left_out then state.done, state.failure = false, left_out end
   if exit.why == "exited" and not state.done and not state.failure then
     local class = exit_classes[exit.code]
     local said = lines.last(exit.stderr_tail or "")

@@ -76,6 +76,8 @@ function M.command(call)
     OPENCODE_DISABLE_LSP_DOWNLOAD = "1", OPENCODE_DISABLE_DEFAULT_PLUGINS = "1",
     OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled", autoupdate = false,
       instructions = core.json.array {} } }
+  -- The project's settings and instruction files, and Claude's.
+  env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
   local state_dirs = {}
   local function place(name, folder, usual)
     if call.private then
@@ -94,7 +96,9 @@ function M.command(call)
     warnings[#warnings + 1] = "a private opencode has no login and no config: grant it a key with env in the config"
   end
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
-    state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
+    state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings,
+    reads = { (env.XDG_CONFIG_HOME or core.system.env "XDG_CONFIG_HOME" or shared.home_path "~/.config")
+      .. "/opencode/AGENTS.md" } }
 end
 
 --- Of one step: input holds nothing cached, output nothing reasoned.

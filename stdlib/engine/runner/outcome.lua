@@ -114,7 +114,8 @@ end
 ---@return table error
 function M.error(class, message, extra)
   local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
-    retryable = retryable[class] or false, stops_others = stops_others[class] or false }
+    retryable = retryable[class] or false,
+    stops_others = stops_others[class] and not (class == "auth" and failure.is_setup(message)) or false }
   for key, value in pairs(extra or {}) do err[key] = value end
   return err
 end

@@ -43,6 +43,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field answer_file string?           where the last message is written
 ---@field sandbox "runner"|"host"       who enforces call.sandbox
 ---@field writable string[]             what the agent's tools may write, for the host's sandbox
+---@field reads string[]?               instruction files that the CLI reads by itself, as far as they are there
 ---@field warnings string[]
 
 --- "~/x" with the user's home.
@@ -174,6 +175,20 @@ function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
     for _, path in ipairs(call.writable or { call.cwd }) do list[#list + 1] = path end
+  end
+  return list
+end
+
+--- The files of a name in a folder and those above it, up to the top of its repository.
+---@param folder string  absolute
+---@param name string
+---@return string[]
+function M.upward(folder, name)
+  local list, at = {}, folder
+  while at do
+    list[#list + 1] = at .. "/" .. name
+    local root = core.file.root(at)
+    at = not (root and core.file.stat(root, ".git")) and M.parent(at) or nil
   end
   return list
 end

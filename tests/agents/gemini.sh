@@ -1,0 +1,117 @@
+# Gemini's cases of run.sh: functions that print what is wrong. Those of cases.sh that hold for Gemini as they are
+# stand in gemini_shares, and with MOONLET_SOAK=1 in gemini_shares_soak.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+gemini_shares="answer schema_repaired bad_request login_refused quota_without_a_time rate_once hang \
+  interrupted_in_a_tool host_killed writes_in_a_worktree"
+gemini_shares_soak="schema_never_met server_error_once soak_server_error_for_ever rate_with_retry_after \
+  rate_for_ever connection_refused context_too_long forbidden no_key login_refused_to_three \
+  soak_hang_in_the_answer hang_in_a_tool interrupted_while_it_waits all_killed_then_swept \
+  host_killed_and_the_agent_ends host_killed_while_it_writes failed_writer_leaves_nothing \
+  tool_leaves_a_process review review_one_fails review_two_fail review_host_killed"
+
+# The folder for temporary files is one that everybody can write to: that of most machines. The user's own settings
+# bring hooks, retries and tools that moonlet's have not.
+case_settings_gemini() {
+  serve '[{"do": [{"read": "README.md"}, {"text": "Read."}]}]'
+  mkdir -p ~/.gemini .gemini
+  cat >~/.gemini/settings.json <<END
+{ // the user's
+  "security": {"auth": {"selectedType": "gemini-api-key"}}, "general": {"maxAttempts": 9},
+  "hooksConfig": {"enabled": true}, "hooks": {"BeforeAgent": [{"matcher": "*", "hooks": [
+    {"type": "command", "name": "planted", "command": "touch $case/hooked"}]}]}
+}
+END
+  sed "s/hooked/hooked-by-the-project/" ~/.gemini/settings.json >.gemini/settings.json
+  echo 'GLOBAL INSTRUCTIONS' >~/.gemini/GEMINI.md
+  echo 'PROJECT INSTRUCTIONS' >GEMINI.md
+  commit instructions
+  ask 'prompt = "How is it?"'
+  TMPDIR=/tmp go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "Read."' 'len(turns) == 2' '"A project" in str(turns[1].results)' \
+    'run.usage.input_tokens == 2000'
+  if ls "$case"/hooked* >/dev/null 2>&1; then echo "a hook was run: $(ls "$case"/hooked*)"; fi
+  if grep -q 'google_web_search\|web_fetch' "$case/server/request-1.json"; then echo "the web is offered"; fi
+  if grep -l 'INSTRUCTIONS' "$case"/server/request-*.json; then echo "instruction files were read"; fi
+  find ~/.gemini -mindepth 1 ! -name settings.json ! -name GEMINI.md | sed "s/^/was left in the user's folder: /"
+}
+
+# A writer trusts the project: what it reads there by itself is on record.
+case_instructions_gemini() {
+  serve '[{"do": [{"tool": "git log --oneline; echo new > new.txt"}, {"write": "notes.txt", "text": "by the tool"},
+    {"text": "Written."}]}]'
+  mkdir -p ~/.gemini
+  echo 'GLOBAL INSTRUCTIONS' >~/.gemini/GEMINI.md
+  echo 'PROJECT INSTRUCTIONS' >GEMINI.md
+  commit instructions
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'sorted(r.files) == ["new.txt", "notes.txt"]' 'len(turns) == 3' \
+    '"instructions" in str(turns[1].results)'
+  grep -q 'PROJECT INSTRUCTIONS' "$case/server/request-1.json" || echo "it did not read the project's instructions"
+  if grep -q 'GLOBAL INSTRUCTIONS' "$case/server/request-1.json"; then echo "it read the user's instructions"; fi
+  grep -q "GEMINI.md.*$(sha256sum <GEMINI.md | head -c 12)" .agent/sidecars/t1/input-manifest.md ||
+    echo "they are not on record: $(cat .agent/sidecars/t1/input-manifest.md)"
+}
+
+case_read_only_gemini() {
+  serve '[{"do": [{"write": "planted", "text": "x"}, {"tool": "touch planted-too"}, {"text": "I tried."}]}]'
+  ask 'prompt = "Write something."'
+  go
+  want 'code == 0' 'verdict == "ok"' 'len(turns) == 3' 'run.files_changed == []' 'len(model.denied) == 2' \
+    '"Landlock" in model.sandbox'
+  find "$HOME" -name 'planted*' | sed 's/^/was written: /'
+}
+
+case_declined_gemini() {
+  serve '[{"do": [{"refused_by_model": true}]}]'
+  ask 'prompt = "Do evil."'
+  go
+  want 'code == 1' 'model["class"] == "refused"' '"safety" in error.message' 'len(model.attempts) == 1'
+}
+
+# It calls the same tool again and again until Gemini stops it.
+case_loop_gemini() {
+  serve '[{"do": [{"read": "README.md"}]}]'
+  ask 'prompt = "Go round."'
+  go
+  want 'code == 1' 'verdict == "failed"' '"Loop detected" in error.message' 'len(model.attempts) == 1'
+}
+
+case_broken_stream_gemini() {
+  serve '[{"do": [{"malformed": "{\"candidates\": ["}, {"drop": "I was about to"}, {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "At last."' 'len(paid) == 1' \
+    'all(a["class"] == "network" for a in model.attempts[:-1])'
+}
+
+case_soak_broken_for_ever_gemini() {
+  serve '[{"do": [{"drop": "I was about to"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'model["class"] == "network"' 'len(model.attempts) == 3'
+}
+
+case_soak_empty_answer_gemini() {
+  serve '[{"do": [{"finish": "STOP"}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'model["class"] == "network"' '"empty response" in error.message' 'len(model.attempts) == 3'
+}
+
+# What is wrong on this machine was refused by nobody: it is tried again as soon as it is asked for.
+case_setup_gemini() {
+  serve '[{"do": [{"text": "Welcome."}]}]'
+  unset GEMINI_API_KEY
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 1' 'model["class"] == "auth"' 'turns == []'
+  moon doctor
+  grep -q '"shut"' "$case/out.json" && echo "the account is closed"
+  mkdir -p ~/.gemini
+  echo 'GEMINI_API_KEY=sk-test-local-0123456789' >~/.gemini/.env
+  echo '{"security": {"auth": {"selectedType": "gemini-api-key"}}}' >~/.gemini/settings.json
+  moon run "$case/ask.lua" --allow all --runner gemini
+  want 'code == 0' 'r.text == "Welcome."' 'len(turns) == 1'
+}
