@@ -133,7 +133,7 @@ local function exceeded(budget, kind, amount)
     shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
     shown(kind, budget.reserved[kind]), shown(kind, amount))
   local err = { kind = "budget", message = text,
-    hint = "what has finished is kept; give more with --budget and resume the run" }
+    hint = ("what has finished is kept; give more with --budget %s=… and resume the run"):format(kind) }
   M.note_refusal(budget, err)
   return err
 end
