@@ -11,6 +11,9 @@ M.fields = { wall = "duration", agents = "integer", processes = "integer", token
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
+--- What a run may start whose budget does not name agents.
+M.default_agents = 100
+
 --- What one attempt, and all attempts of one call, count at most: whatever is asked for or reported, no sum wraps.
 M.most = 1 << 40
 

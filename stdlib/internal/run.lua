@@ -133,9 +133,11 @@ local function tell_budget(run)
   if not run.own_budget or not next(run.budget) then return end
   local left = {}
   for kind, amount in pairs(budget.view(run.own_budget).left) do
-    -- A limit that is not watched (spending.lua) leaves nothing to be told of.
-    if amount ~= null and not (kind == "usd" and run.price_told) then left[kind] = amount end
+    -- A limit that is not watched (spending.lua) leaves nothing to be told of, and that of every run is none to watch.
+    local silent = kind == "usd" and run.price_told or kind == "agents" and run.budget.agents == budget.default_agents
+    if amount ~= null and not silent then left[kind] = amount end
   end
+  if not next(left) and not run.wall and not run.told_budget then return end
   local text = core.json.encode(left)
   if text == run.told_budget then return end
   run.told_budget = text

@@ -65,8 +65,6 @@ local subcommands = {
 }
 
 local default_limit = 8
---- What a run may start whose budget does not name agents.
-local default_agents = 100
 local builtin_runners = { rules = true, command = true, cassette = true } -- need no program of a known name
 
 local function preset_options(preset)
@@ -227,7 +225,7 @@ function M.parse_budget(list, preset, own_config)
   for key in pairs(budget_module.fields) do
     budget[key] = tighter(key, own_config and own_config.limits[key], preset and preset.budget[key])
   end
-  budget.agents = budget.agents or default_agents
+  budget.agents = budget.agents or budget_module.default_agents
   return M.change_budget(budget, list)
 end
 
