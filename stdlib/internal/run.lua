@@ -128,16 +128,23 @@ local function add_environment(run)
   end
 end
 
+--- Whether there is anything to tell of a limit: not of one that is not watched (spending.lua), and not of the one that
+--- every run has.
+local function is_telling(run, kind)
+  if kind == "agents" then return run.budget.agents ~= budget.default_agents end
+  return kind ~= "usd" or not run.price_told
+end
+
 --- What is left of the limits, for those who watch; told when it has changed.
 local function tell_budget(run)
-  if not run.own_budget or not next(run.budget) then return end
+  if not run.own_budget then return end
+  local some = run.told_budget ~= nil
+  for kind in pairs(run.budget) do some = some or is_telling(run, kind) end
+  if not some then return end
   local left = {}
   for kind, amount in pairs(budget.view(run.own_budget).left) do
-    -- A limit that is not watched (spending.lua) leaves nothing to be told of, and that of every run is none to watch.
-    local silent = kind == "usd" and run.price_told or kind == "agents" and run.budget.agents == budget.default_agents
-    if amount ~= null and not silent then left[kind] = amount end
+    if amount ~= null and is_telling(run, kind) then left[kind] = amount end
   end
-  if not next(left) and not run.wall and not run.told_budget then return end
   local text = core.json.encode(left)
   if text == run.told_budget then return end
   run.told_budget = text
