@@ -270,6 +270,14 @@ linted_lua() {
   (cd "$root" && luacheck -q --no-color "${folders[@]}")
 }
 
+# A suite in which no case has the word of --filter passes.
+filter_without_match() {
+  local name
+  for name in precommit review runners; do
+    "$root/tests/presets/$name/run.sh" "$build/moonlet" no-case-has-this-name || return 1
+  done
+}
+
 # The scripts that name bash in their first line; the others are parts of one.
 linted_shell() {
   (cd "$root" && grep -rlE '^#!.*bash' .ci examples tests --include=run --include='*.sh' | sort |
@@ -279,6 +287,7 @@ linted_shell() {
 run_house_rules() {
   check "host/ includes nothing of Lua" host_knows_no_lua
   check "the set-up installs what the cases need" needs_installed
+  check "--filter passes a suite without a match" filter_without_match
   # Other versions of clang-format lay the same code out differently.
   local clang_format
   clang_format=$(command -v clang-format-14 || echo clang-format)
