@@ -17,6 +17,7 @@ local identity = require "moonlet.engine.journal.input_hash"
 local inherited = require "moonlet.engine.journal.adoption"
 local jobs = require "moonlet.engine.agent.resolved_call"
 local look = require "moonlet.engine.workspace.baseline"
+local slots = require "moonlet.engine.agent.slots"
 local spending = require "moonlet.engine.agent.metering"
 local stay = require "moonlet.engine.agent.workspace_lease"
 local usage = require "moonlet.engine.runner.usage"
@@ -175,10 +176,12 @@ local function run_attempt(job, hash, attempt, own_budget)
   spending.retake(job, attempt.number, hash, own_budget)
   return budget.with(own_budget, need, function()
     stay.enter(job, attempt)
-    -- Whoever had the work tree before may have heard that the account is closed.
-    if not attempt.state and job.call.in_place then retry.check(job, true) end
-    record_attempt(job, hash, attempt, need)
-    local result = attempts.run(job, attempt)
+    local result = slots.during(job, attempt.state, function(waited)
+      -- Whoever had the work tree or the slot before may have heard that the account is closed.
+      if not attempt.state and (job.call.in_place or waited) then retry.check(job, true) end
+      record_attempt(job, hash, attempt, need)
+      return attempts.run(job, attempt)
+    end)
     stay.check_there(job, attempt, result)
     spending.price(job, result)
     result.used = spending.used(job, attempt.prompt, result)

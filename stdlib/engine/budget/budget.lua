@@ -11,6 +11,9 @@ M.fields = { wall = "duration", agents = "integer", processes = "integer", token
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
+--- What a run may start whose budget does not name agents.
+M.default_agents = 100
+
 --- What one attempt, and all attempts of one call, count at most: whatever is asked for or reported, no sum wraps.
 M.most = 1 << 40
 
@@ -133,7 +136,7 @@ local function exceeded(budget, kind, amount)
     shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
     shown(kind, budget.reserved[kind]), shown(kind, amount))
   local err = { kind = "budget", message = text,
-    hint = "what has finished is kept; give more with --budget and resume the run" }
+    hint = ("what has finished is kept; give more with --budget %s=… and resume the run"):format(kind) }
   M.note_refusal(budget, err)
   return err
 end
