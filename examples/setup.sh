@@ -12,7 +12,8 @@ die() {
 # One thing a line: how to see that it is there, then its package for apt, dnf, pacman and brew.
 # A check is `cmd:` (any one of these programs) or `inc:` (any one of these headers). Headers and
 # programs are asked for, not packages, so a library built by hand counts too and the check is the
-# same on every system. With `tests` also what only the tests need.
+# same on every system. With `tests` also what only the tests need: `may:` (a program again) marks
+# what single tests need, which are skipped without it. `-` means that there is no such package.
 moonlet_needs() {
   cat <<'NEEDS'
 cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -
@@ -31,6 +32,16 @@ NEEDS
   if [ "${1:-}" = tests ]; then
     cat <<'NEEDS'
 cmd:python3                                  python3             python3     python         python
+may:flock                                    util-linux          util-linux  util-linux     util-linux
+may:setpriv                                  util-linux          util-linux  util-linux     -
+may:ps                                       procps              procps-ng   procps-ng      -
+may:strace                                   strace              strace      strace         -
+may:sqlite3                                  sqlite3             sqlite      sqlite         sqlite
+may:/usr/bin/time                            time                time        time           -
+may:npm                                      npm                 npm         npm            node
+may:luacheck                                 lua-check           luacheck    luacheck       luacheck
+may:shellcheck                               shellcheck          ShellCheck  shellcheck     shellcheck
+may:clang-format-14                          clang-format-14     -           -              -
 NEEDS
   fi
 }
@@ -55,7 +66,7 @@ moonlet_has() {
   IFS=, read -r -a names <<<"${1#*:}"
   for name in "${names[@]}"; do
     case $1 in
-      cmd:*) if command -v "$name" >/dev/null 2>&1; then return 0; fi ;;
+      cmd:* | may:*) if command -v "$name" >/dev/null 2>&1; then return 0; fi ;;
       inc:*)
         for dir in "${include_dirs[@]}"; do
           if [ -e "$dir/$name" ]; then return 0; fi
@@ -67,22 +78,25 @@ moonlet_has() {
 }
 
 # moonlet_install_needs [tests]: installs what is missing (for the tests too) with apt; elsewhere
-# names the packages and stops. Starts no package manager when nothing is missing.
+# names the packages and stops. Starts no package manager when nothing is missing. What only some
+# tests need is installed where that is possible, and stops nothing.
 moonlet_install_needs() {
-  local include_dirs=() missing=() checks=() dir check apt dnf pacman brew
+  local include_dirs=() missing=() checks=() optional=() dir check apt dnf pacman brew
   while IFS= read -r dir; do include_dirs+=("$dir"); done < <(moonlet_include_dirs)
   local dnf_names=() pacman_names=() brew_names=()
   while read -r check apt dnf pacman brew; do
     if moonlet_has "$check"; then continue; fi
+    if [[ $check == may:* ]]; then
+      optional+=("$apt")
+      continue
+    fi
     checks+=("$check")
     missing+=("$apt")
     dnf_names+=("$dnf")
     pacman_names+=("$pacman")
     if [ "$brew" != - ]; then brew_names+=("$brew"); fi
   done < <(moonlet_needs "${1:-}")
-  if [ ${#missing[@]} -eq 0 ]; then return 0; fi
-
-  if ! command -v apt-get >/dev/null 2>&1; then
+  if [ ${#missing[@]} -gt 0 ] && ! command -v apt-get >/dev/null 2>&1; then
     say "these are missing: $(moonlet_plain "${checks[@]}")"
     if command -v dnf >/dev/null 2>&1; then
       die "install them and run this again: sudo dnf install ${dnf_names[*]}"
@@ -95,13 +109,31 @@ moonlet_install_needs() {
     die "install them with the package manager of this system and run this again" \
       "(their names on Debian: ${missing[*]})"
   fi
-  moonlet_apt_install "${missing[@]}"
-  for check in "${checks[@]}"; do
+  if [ ${#missing[@]} -gt 0 ]; then moonlet_apt_install "${missing[@]}"; fi
+  for check in ${checks[@]+"${checks[@]}"}; do
     if ! moonlet_has "$check"; then
       die "$(moonlet_plain "$check") is still not there after the installation;" \
         "see what apt-get said above"
     fi
   done
+  if [ ${#optional[@]} -gt 0 ]; then moonlet_install_optional "${optional[@]}"; fi
+}
+
+# What is not there afterwards is only missed by the tests that need it; they say so.
+moonlet_install_optional() {
+  local name known=()
+  if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
+    # A fresh machine has no lists of packages yet.
+    if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then moonlet_apt update; fi
+    for name in "$@"; do
+      if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then known+=("$name"); fi
+    done
+  fi
+  if [ ${#known[@]} -gt 0 ] && (moonlet_apt_install "${known[@]}"); then
+    hash -r
+    return 0
+  fi
+  say "some tests are skipped without these packages (their names on Debian): $*"
 }
 
 moonlet_plain() {
@@ -113,24 +145,27 @@ moonlet_plain() {
   printf '%s' "$text"
 }
 
-moonlet_apt_install() {
+# moonlet_apt COMMAND [OPTION…]: apt-get as root.
+moonlet_apt() {
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null 2>&1; then
-      die "packages are missing, and without root or sudo they cannot be installed;" \
-        "have an administrator run: apt-get install $*"
-    fi
     as_root=(sudo)
     # Without a terminal nobody could type a password: fail at once instead of waiting for it.
     if ! [ -t 0 ]; then as_root=(sudo -n); fi
   fi
-  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >&2 </dev/null
+}
+
+moonlet_apt_install() {
+  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null 2>&1; then
+    die "packages are missing, and without root or sudo they cannot be installed;" \
+      "have an administrator run: apt-get install $*"
+  fi
   say "installing with apt-get: $*"
-  local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
   # One dead mirror in the list must not stop an installation that the others can serve.
-  "${as_root[@]}" "${apt[@]}" update >&2 </dev/null ||
-    say "apt-get update failed in part; trying with the lists that are there"
-  "${as_root[@]}" "${apt[@]}" install --no-install-recommends "$@" >&2 </dev/null ||
+  moonlet_apt update || say "apt-get update failed in part; trying with the lists that are there"
+  moonlet_apt install --no-install-recommends "$@" ||
     die "apt-get install failed, see above; by hand: sudo apt-get install $*"
   hash -r
 }

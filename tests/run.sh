@@ -204,6 +204,10 @@ run_preset_cases() {
     status=$?
     cases=0
     while IFS= read -r line; do
+      # Some of these programs know no single cases.
+      case $line in
+        'ok '* | 'FAIL '*) wanted "${line#* }" || continue ;;
+      esac
       case $line in
         'ok '*)
           pass
@@ -243,7 +247,20 @@ host_knows_no_lua() {
 
 formatted() {
   (cd "$root" && find . -path ./build -prune -o \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) \
-    -type f -print | sort | xargs clang-format --dry-run -Werror)
+    -type f -print | sort | xargs "$clang_format" --dry-run -Werror)
+}
+
+# The set-up knows every program that an end-to-end case needs, so that a fresh machine skips none for want of it.
+needs_installed() {
+  local need known status=0
+  known=$(moonlet_needs tests | awk '{ sub(/^[a-z]*:/, "", $1); print $1 }' | tr , '\n')
+  while IFS= read -r need; do
+    if ! grep -qxF -- "$need" <<<"$known"; then
+      echo "examples/setup.sh does not install $need, which a case in tests/e2e needs"
+      status=1
+    fi
+  done < <(sed -n 's/^program //p' "$root"/tests/e2e/*/needs | sort -u)
+  return "$status"
 }
 
 linted_lua() {
@@ -254,6 +271,14 @@ linted_lua() {
   (cd "$root" && luacheck -q --no-color "${folders[@]}")
 }
 
+# A suite in which no case has the word of --filter passes.
+filter_without_match() {
+  local name
+  for name in precommit review runners; do
+    "$root/tests/presets/$name/run.sh" "$build/moonlet" no-case-has-this-name || return 1
+  done
+}
+
 # The scripts that name bash in their first line; the others are parts of one.
 linted_shell() {
   (cd "$root" && grep -rlE '^#!.*bash' .ci examples tests --include=run --include='*.sh' | sort |
@@ -262,8 +287,12 @@ linted_shell() {
 
 run_house_rules() {
   check "host/ includes nothing of Lua" host_knows_no_lua
+  check "the set-up installs what the cases need" needs_installed
+  check "--filter passes a suite without a match" filter_without_match
   # Other versions of clang-format lay the same code out differently.
-  if [[ $(clang-format --version 2>/dev/null) == *"version 14."* ]]; then
+  local clang_format
+  clang_format=$(command -v clang-format-14 || echo clang-format)
+  if [[ $("$clang_format" --version 2>/dev/null) == *"version 14."* ]]; then
     check "clang-format" formatted
   elif wanted clang-format; then
     skip clang-format "clang-format 14 is not installed"

@@ -1,7 +1,8 @@
 // Runs a command and measures the supervisor: the command's own process and every other process of
 // the same executable that appears meanwhile (a keeper is one), but none of the tasks it starts.
 //   meter FILE COMMAND ARG…
-// Writes to FILE: CPU microseconds, peak PSS in KB, peak RSS in KB, processes at the peak.
+// Writes to FILE: CPU microseconds, peak PSS in KB, peak RSS in KB while the most of its processes
+// were there, and how many those were.
 // It looks about fifty times a second, so it costs something: not for rounds that are timed.
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -92,7 +93,8 @@ static void look(void) {
     ++processes;
   }
   closedir(proc);
-  if (pss > peak_pss) {
+  // The peak while all of them are there: what comes when the keeper has gone is another matter.
+  if (processes > peak_processes || (processes == peak_processes && pss > peak_pss)) {
     peak_pss = pss;
     peak_rss = rss;
     peak_processes = processes;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
-#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|parent|capture|startup|memory|sandbox|journal|ledger …]
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|agents|parent|capture|startup|memory|sandbox|journal|ledger …]
 # Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
 # that of the bare loop in the same round, and the table shows the median of these ratios with the
 # least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
@@ -21,12 +21,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 rounds=3 ;;
     --rounds) rounds=${2:?--rounds needs a number} && shift ;;
-    spawn | sleep | parent | capture | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
+    spawn | sleep | agents | parent | capture | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
     *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
   esac
   shift
 done
-if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep parent capture startup memory sandbox journal ledger); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep agents parent capture startup memory sandbox journal ledger); fi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
@@ -212,6 +212,32 @@ peak_with() {
   cut -d ' ' -f 2 one
 }
 
+# contend_agents NAME COUNT WIDTH PROGRAM: agents of a run, in a repository that is made afresh.
+contend_agents() {
+  contender "$1" "$moonlet" run "$here/steps.lua" --repo "$scratch/run" --kind agent --count "$2" --width "$3" \
+    --limit "$3" --budget agents=none --allow needs --runner "command:$4"
+}
+
+suite_agents() {
+  begin "agents: 100 that take 200 ms, 16 at once (the limit: xargs, which keeps no record; ideal 1.400 s)"
+  contender "xargs -P" bash -c "yes 0.2 | head -n 100 | xargs -P 16 -n 1 sleep"
+  contend_agents "moonlet, ctx:agent" 100 16 "sleep 0.2"
+  race 0 run
+  awk -v rounds="$rounds" '$1 > 0 && $2 == 1 && $3 >= 0 { took[++n] = $4 - $3 }
+    END {
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && took[j] < took[j - 1]; j--) { t = took[j]; took[j] = took[j - 1]; took[j - 1] = t }
+      printf "  moonlet beside the ideal: %.2f\n", took[int((n + 1) / 2)] / 1.4
+    }' times
+  begin "one agent, and a run that does nothing (the limit: the agent alone)"
+  contender "echo" /bin/echo hi
+  contender "moonlet, an empty script" "$moonlet" run empty.lua --repo "$scratch/run"
+  contend_agents "moonlet, ctx:agent" 1 1 "/bin/echo hi"
+  echo "return true" >empty.lua
+  race 0 run
+  added 1
+}
+
 suite_parent() {
   local count=2000 width=64
   if [ -n "$quick" ]; then count=500; fi
@@ -271,7 +297,7 @@ suite_sandbox() {
 # A repository of its own, so that nothing is written into the one that this is.
 lua_steps() {
   contender "$1" "$moonlet" run "$here/steps.lua" --repo "$on_disk" --kind "$2" --count "$3" \
-    --width "$4" --limit "$4" --argv "$5" --allow needs --runner "command:${5//,/ }"
+    --width "$4" --limit "$4" --argv "$5" --budget agents=none --allow needs --runner "command:${5//,/ }"
 }
 
 # What a task took longer than with the contender before it, from the table's figures: $1 tasks, $2 at
@@ -336,7 +362,7 @@ time_resume() {
   local round start end times=()
   fresh_disk
   "$moonlet" run "$here/steps.lua" --repo "$on_disk" --kind "$1" --count "$2" --limit 64 --unfinished --allow needs \
-    --runner command:/bin/true --json >output.log 2>error.log </dev/null
+    --budget agents=none --runner command:/bin/true --json >output.log 2>error.log </dev/null
   for ((round = 1; round <= rounds; round++)); do
     start=$EPOCHREALTIME
     end=$("$moonlet" run resume R-001 --repo "$on_disk" --events 2>error.log </dev/null |

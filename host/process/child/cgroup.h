@@ -16,8 +16,8 @@ namespace moonlet {
 std::string make_run_cgroup(std::string_view token);
 /// Makes a group for one step beneath the run's; its path or "".
 std::string make_step_cgroup(const std::string& run_cgroup, unsigned step);
-/// cgroup.procs of a group, open for writing, or -1. The caller closes it.
-int open_cgroup_procs(const std::string& cgroup);
+/// The folder of a group, for a child to begin in, or -1. The caller closes it.
+int open_cgroup(const std::string& cgroup);
 /// Forks like fork(), the child being in `cgroup` from its first moment; -1 where that cannot be
 /// done. Only for a process with one thread.
 pid_t fork_into_cgroup(const std::string& cgroup);

@@ -134,8 +134,8 @@ std::string make_step_cgroup(const std::string& run_cgroup, unsigned step) {
   return mkdir(path.c_str(), 0755) == 0 ? path : "";
 }
 
-int open_cgroup_procs(const std::string& cgroup) {
-  return open((cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
+int open_cgroup(const std::string& cgroup) {
+  return open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 pid_t fork_into_cgroup(const std::string& cgroup) {
@@ -144,7 +144,7 @@ pid_t fork_into_cgroup(const std::string& cgroup) {
   (void)cgroup;
   return -1;
 #else
-  int fd = open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = open_cgroup(cgroup);
   if (fd < 0) return -1;
   // Joining later costs up to 10 ms, for the kernel then has to wait for all processors.
   clone_args args{};

@@ -6,7 +6,7 @@ namespace moonlet {
 
 std::string make_run_cgroup(std::string_view) { return {}; }
 std::string make_step_cgroup(const std::string&, unsigned) { return {}; }
-int open_cgroup_procs(const std::string&) { return -1; }
+int open_cgroup(const std::string&) { return -1; }
 pid_t fork_into_cgroup(const std::string&) { return -1; }
 bool join_cgroup(const std::string&) { return false; }
 std::string own_cgroup() { return {}; }

@@ -32,7 +32,7 @@ struct SpawnRequest {
   const char* cwd = nullptr;      ///< null: the caller's own
   std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the rest should be close-on-exec
   bool die_with_parent = false;   ///< a death signal, where the system has one
-  int cgroup_procs_fd = -1;       ///< an open cgroup.procs that it joins; -1: stays in ours
+  int cgroup_fd = -1;             ///< the folder of the cgroup that it begins in; -1: ours
   std::vector<std::pair<int, rlimit>> limits;
   /// Of make_ruleset(): it runs confined by these rules, without the rights of root that reach
   /// beyond them, or not at all.

@@ -49,6 +49,7 @@ struct Shared {
   const std::pair<int, rlimit>* limits;
   int limit_count;
   pid_t parent;
+  bool joins;  // its cgroup, for it did not begin there
   std::size_t record_size;
   // Written by the child, read by the parent, which sleeps until the child has execed or ended.
   volatile Stage stage;
@@ -160,6 +161,13 @@ MOONLET_BARE bool write_record(Shared* shared) {
   return false;
 }
 
+MOONLET_BARE bool join(int cgroup_fd) {
+  const long fd = syscall(SYS_openat, cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+  if (fd < 0 || syscall(SYS_write, fd, "0", 1) != 1) return false;
+  syscall(SYS_close, fd);
+  return true;
+}
+
 MOONLET_BARE int child_main(void* arg) {
   auto* shared = static_cast<Shared*>(arg);
   const SpawnRequest& request = *shared->request;
@@ -175,9 +183,7 @@ MOONLET_BARE int child_main(void* arg) {
     if ((request.reset_signals >> (signal - 1) & 1) == 0) continue;
     syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
   }
-  if (request.cgroup_procs_fd >= 0 && syscall(SYS_write, request.cgroup_procs_fd, "0", 1) != 1) {
-    return give_up(shared, Stage::kCgroup);
-  }
+  if (shared->joins && !join(request.cgroup_fd)) return give_up(shared, Stage::kCgroup);
   if (request.cwd != nullptr && syscall(SYS_chdir, request.cwd) != 0) {
     return give_up(shared, Stage::kCwd);
   }
@@ -208,6 +214,43 @@ MOONLET_BARE int child_main(void* arg) {
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
   syscall(SYS_execve, request.path, request.argv, request.envp);
   return give_up(shared, Stage::kExec);
+}
+
+// Starts the child in its cgroup: joining later costs up to 15 ms, for the kernel then has to wait
+// for all processors. The C library has no call for it, and what it would do takes the stack of the
+// child into its own hands. -1 where the kernel or the processor is another one.
+MOONLET_BARE pid_t clone_into_cgroup(Shared& shared, char* stack, std::size_t stack_size) {
+#ifdef __x86_64__
+  constexpr std::uint64_t kIntoCgroup = std::uint64_t{1} << 33;
+  struct {
+    std::uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+        set_tid_size, cgroup;
+  } arguments{};
+  arguments.flags = CLONE_VM | CLONE_VFORK | kIntoCgroup;
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<std::uint64_t>(stack);
+  arguments.stack_size = stack_size;
+  arguments.cgroup = static_cast<std::uint64_t>(shared.request->cgroup_fd);
+  long result = SYS_clone3;
+  register Shared* argument asm("r8") = &shared;
+  register int (*function)(void*) asm("r9") = child_main;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r8, %%rdi\n\t"
+      "call *%%r9\n\t"
+      "hlt\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&arguments), "S"(sizeof arguments), "r"(argument), "r"(function)
+      : "rcx", "r11", "memory");
+  return result < 0 ? -1 : static_cast<pid_t>(result);
+#else
+  (void)shared, (void)stack, (void)stack_size;
+  return -1;
+#endif
 }
 
 // A source that lies among the targets would be overwritten before its turn: move it out of the
@@ -313,8 +356,12 @@ SpawnResult spawn(const SpawnRequest& request) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   alignas(16) char stack[16 * 1024];
-  pid_t pid =
-      MOONLET_CLONE(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &shared);
+  pid_t pid = request.cgroup_fd < 0 ? -1 : clone_into_cgroup(shared, stack, sizeof stack);
+  if (pid < 0) {
+    shared.joins = request.cgroup_fd >= 0;
+    pid =
+        MOONLET_CLONE(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &shared);
+  }
   int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 

@@ -219,10 +219,10 @@ void Supervisor::launch(Queued& queued) {
   auto opened = open_streams(step, spec, ends);
   Fd write_ends[2] = {Fd(ends[0]), Fd(ends[1])};
   if (!opened) return not_started(frame, opened.error());
-  Fd cgroup_procs;
+  Fd cgroup;
   if (spec.own_cgroup) {
     step.cgroup = make_step_cgroup(identity_.cgroup, step.number);
-    if (!step.cgroup.empty()) cgroup_procs = Fd(open_cgroup_procs(step.cgroup));
+    if (!step.cgroup.empty()) cgroup = Fd(open_cgroup(step.cgroup));
   }
 
   step.started = step.last_output = now();
@@ -239,7 +239,7 @@ void Supervisor::launch(Queued& queued) {
                  write_ends[0] ? write_ends[0].get() : null_.get(),
                  write_ends[1] ? write_ends[1].get() : null_.get()};
   request.die_with_parent = true;
-  request.cgroup_procs_fd = cgroup_procs.get();
+  request.cgroup_fd = cgroup.get();
   request.limits = child_limits(identity_.token, step.number);
   request.ruleset_fd = ruleset.get();
   request.record = {log_.fd(), line.prefix, line.suffix, step.durable};

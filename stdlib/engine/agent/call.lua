@@ -18,6 +18,7 @@ local identity = require "moonlet.engine.journal.input_hash"
 local inherited = require "moonlet.engine.journal.adoption"
 local jobs = require "moonlet.engine.agent.resolved_call"
 local look = require "moonlet.engine.workspace.baseline"
+local slots = require "moonlet.engine.agent.slots"
 local spending = require "moonlet.engine.agent.metering"
 local stay = require "moonlet.engine.agent.workspace_lease"
 local usage = require "moonlet.engine.runner.usage"
@@ -189,14 +190,17 @@ local function run_attempt(job, hash, attempt, own_budget)
   spending.retake(job, attempt.number, hash, own_budget)
   return budget.with(own_budget, need, function(note)
     stay.enter(job, attempt)
-    -- Whoever had the work tree before may have heard that the account is closed.
-    if not attempt.state and job.call.in_place then retry.check(job, true) end
-    record_attempt(job, hash, attempt, need)
-    local ran, result = pcall(attempts.run, job, attempt)
-    if not ran then
-      note(book_unended(job, attempt))
-      error(result, 0)
-    end
+    local result = slots.during(job, attempt.state, function(waited)
+      -- Whoever had the work tree or the slot before may have heard that the account is closed.
+      if not attempt.state and (job.call.in_place or waited) then retry.check(job, true) end
+      record_attempt(job, hash, attempt, need)
+      local ran, outcome = pcall(attempts.run, job, attempt)
+      if not ran then
+        note(book_unended(job, attempt))
+        error(outcome, 0)
+      end
+      return outcome
+    end)
     stay.check_there(job, attempt, result)
     spending.price(job, result)
     result.used = spending.used(job, attempt.prompt, result)

@@ -57,14 +57,24 @@ local function mask(word, before)
   return #hits > 0 and (secrets.redact(word, hits)) or word
 end
 
+-- The agents of a run are started with much the same words.
+local shown_as, shown_count = {}, 0
+local most_shown, longest_shown = 1000, 400
+
 --- One argument. `before`: the one in front of it, which may be the name that it is the value of. Never raises: what
 --- tells of a call is no reason to lose what the call came to.
 ---@param word string
 ---@param before string?
 ---@return string
 function M.mask(word, before)
+  local key = ("%s\0%s"):format(before or "", word)
+  if shown_as[key] then return shown_as[key] end
   local ok, shown = pcall(mask, word, before)
-  return ok and shown or M.untold
+  shown = ok and shown or M.untold
+  if #key <= longest_shown and shown_count < most_shown then
+    shown_as[key], shown_count = shown, shown_count + 1
+  end
+  return shown
 end
 
 --- A whole command line.

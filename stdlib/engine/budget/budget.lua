@@ -12,6 +12,9 @@ M.fields = { wall = "duration", agents = "integer", processes = "integer", token
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
 
+--- The agents that a run may start whose budget does not name them.
+M.default_agents = 100
+
 M.most = past_spend.most
 
 --- A sum of amounts. Those of prices are kept to a millionth of a millionth of a dollar: three times 0.1 is 0.3.
@@ -133,7 +136,7 @@ local function exceeded(budget, kind, amount)
     shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
     shown(kind, budget.reserved[kind]), shown(kind, amount))
   local err = { kind = "budget", message = text,
-    hint = "what has finished is kept; give more with --budget and resume the run" }
+    hint = ("what has finished is kept; give more with --budget %s=… and resume the run"):format(kind) }
   M.note_refusal(budget, err)
   return err
 end

@@ -215,7 +215,7 @@ local function tighter(kind, one, other)
 end
 
 --- The limits of a run: of those of the user's config and those of the preset the smaller ones, over them those of the
---- command line.
+--- command line. How many agents may start is always limited.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
 ---@param own_config moonlet.Config?
@@ -225,6 +225,7 @@ function M.parse_budget(list, preset, own_config)
   for key in pairs(budget_module.fields) do
     budget[key] = tighter(key, own_config and own_config.limits[key], preset and preset.budget[key])
   end
+  budget.agents = budget.agents or budget_module.default_agents
   return M.change_budget(budget, list)
 end
 

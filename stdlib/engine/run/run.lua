@@ -128,13 +128,22 @@ local function add_environment(run)
   end
 end
 
+--- Whether there is anything to tell of a limit: not of one that is not watched (spending.lua), and not of the one that
+--- every run has.
+local function is_telling(run, kind)
+  if kind == "agents" then return run.budget.agents ~= budget.default_agents end
+  return kind ~= "usd" or not run.price_told
+end
+
 --- What is left of the limits, for those who watch; told when it has changed.
 local function tell_budget(run)
-  if not run.own_budget or not next(run.budget) then return end
+  if not run.own_budget then return end
+  local some = run.told_budget ~= nil
+  for kind in pairs(run.budget) do some = some or is_telling(run, kind) end
+  if not some then return end
   local left = {}
   for kind, amount in pairs(budget.view(run.own_budget).left) do
-    -- A limit that is not watched (spending.lua) leaves nothing to be told of.
-    if amount ~= null and not (kind == "usd" and run.price_told) then left[kind] = amount end
+    if amount ~= null and is_telling(run, kind) then left[kind] = amount end
   end
   local text = core.json.encode(left)
   if text == run.told_budget then return end
@@ -327,7 +336,7 @@ function M.create(plan)
   local model = run_record.model(run.model, run.runner_name, run.config.runners)
   run.route = routing.told(run.routed, model ~= null and model or nil)
   if run.route then core.event.emit("log", nil, { text = run.route }) end
-  if not before then ledger.put_run(run) end
+  run.unlisted = not before
   hooks.fire(run, "started")
   return run
 end
@@ -495,13 +504,24 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
+--- Calls fn(run) while a new run is put into the ledger: that is an index alone, and nothing waits for it.
+local function listed_beside(run, fn)
+  if not run.unlisted then return fn(run) end
+  local listing = core.task.open_scope {}
+  core.task.spawn(listing, function() pcall(ledger.put_run, run) end)
+  local ok, result = fn(run)
+  core.task.wait_scope(listing)
+  core.task.close_scope(listing)
+  return ok, result
+end
+
 --- Runs a created run to its end. Returns the envelope and the exit code.
 ---@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
-  if ok then ok, result = run_body(run) end
+  if ok then ok, result = listed_beside(run, run_body) end
   -- A signal that came after the last verb is heard too: what was asked to end is never `ok`.
   if ok then
     local asked, err = pcall(core.task.check)
@@ -543,7 +563,7 @@ end
 function M.dry_run(run)
   run.dry = true
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
-  local ok, result = run_body(run)
+  local ok, result = listed_beside(run, run_body)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
   end

@@ -192,6 +192,8 @@ TEST_CASE("a step's own cgroup goes with it", "[process]") {
     run.run(run.act("bytes", "1"));
     return gone("/step-1") && gone("/step-2");
   }));
+  spec.cwd = "/no-such-folder";
+  CHECK(run.run(spec).why == ChildExit::Why::kNotStarted);
   run.keeper.reset();
   CHECK(access(cgroup.c_str(), F_OK) != 0);
 }

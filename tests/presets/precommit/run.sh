@@ -60,7 +60,7 @@ run_case() {
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 shopt -s nullglob
 cases=("$work"/cases/*/)
-[ ${#cases[@]} -gt 0 ] || { echo "no case has such a name" >&2; exit 2; }
+[ ${#cases[@]} -gt 0 ] || exit 0
 for dir in "${cases[@]}"; do
   while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
   run_case "${dir%/}" >>"$work/told" &

@@ -1,0 +1,157 @@
+--- The slots of `limits.parallel` of the user's config, which all runs of the user share. Each is a lock on a small
+--- file in the state folder, which the kernel releases when its host ends.
+local beside = require "moonlet.engine.base.background"
+local host_failure = require "moonlet.engine.base.infrastructure_error"
+local state_folder = require "moonlet.engine.base.state_dir"
+
+local M = {}
+
+local poll_ms = 50
+local told_after_ms = 1000
+--- The line of waiting hosts moves on within a poll. One that is stopped at its head keeps nobody longer than this.
+local line_ms = 2000
+local told_again_ms = 60 * 1000
+local holder_cap = 400
+local most_shown = 4
+
+local function lock(root, name, who)
+  local held, err, busy = core.file.lock(root, name, 0, who)
+  if not held and not busy then error(host_failure.mark(err), 0) end
+  return held
+end
+
+--- A slot that is free; nil when none is.
+local function take(root, limit, who)
+  for i = 1, limit do
+    local held = lock(root, "slot-" .. i, who)
+    if held then return held end
+  end
+end
+
+--- Where the locks are; nil where the user has no folder that can be written.
+local function folder(run)
+  if run.slots == nil then
+    local path = state_folder.path()
+    local root, err = nil, { message = "neither XDG_STATE_HOME nor HOME is set" }
+    if path then root, err = core.file.make_root(path .. "/slots") end
+    run.slots = root or false
+    if not root then
+      run.emit("warning", { text = "limits.parallel is not shared with other runs: " .. tostring(err.message) })
+    end
+  end
+  return run.slots or nil
+end
+
+local function is_stopped(pid)
+  local root = core.file.root("/proc/" .. pid)
+  local text = root and core.file.read(root, "stat", holder_cap)
+  return text ~= nil and text:match "^.*%) ([tT]) " ~= nil
+end
+
+--- Those that have the slots, one for each process, and whether one of them is stopped.
+local function holders(root, limit)
+  local list, seen, stopped = {}, {}, false
+  for i = 1, limit do
+    local text = core.file.read(root, "slot-" .. i, holder_cap)
+    local who, pid = (text or ""):match "^(.*) %(process (%d+)%)$"
+    if pid and not seen[pid] then
+      seen[pid] = true
+      local hint = ""
+      if is_stopped(pid) then
+        stopped, hint = true, (", which is stopped: kill -CONT %s lets it go on"):format(pid)
+      end
+      list[#list + 1] = ("%s (process %s%s)"):format(core.text.printable(who, 200), pid, hint)
+    end
+  end
+  local more = #list - most_shown
+  if more > 0 then list = { table.concat(list, "; ", 1, most_shown), ("%d more"):format(more) } end
+  return table.concat(list, "; "), stopped
+end
+
+--- Says for what the run waits: now and then, and at once when what it waits for is stopped.
+local function tell(run, key, root, limit)
+  local now = core.clock.monotonic()
+  if now < (run.slots_look_at or 0) then return end
+  run.slots_look_at = now + told_after_ms
+  local text, stopped = holders(root, limit)
+  local due = stopped and "slots_stopped_told" or "slots_told"
+  if now < (run[due] or 0) then return end
+  run[due] = now + told_again_ms
+  run.emit(stopped and "warning" or "log", { step = key,
+    text = ("waits for one of the %d slots that limits.parallel gives all runs of a user: %s"):format(limit, text) })
+end
+
+--- Waits in the line of this run, and its head in the line of all hosts.
+local function wait(run, key, root, limit, who)
+  run.slot_line = run.slot_line or {}
+  local line, own = run.slot_line, {}
+  local place, since, held
+  line[#line + 1] = own
+  local began = core.clock.monotonic()
+  local ok, err = pcall(function()
+    while true do
+      if line[1] == own then
+        since = since or core.clock.monotonic()
+        place = place or lock(root, "line", who)
+        if place or core.clock.monotonic() - since > line_ms then held = take(root, limit, who) end
+        if held then return end
+        if core.clock.monotonic() - began > told_after_ms then tell(run, key, root, limit) end
+      end
+      core.task.sleep(poll_ms)
+    end
+  end)
+  for i = #line, 1, -1 do
+    if line[i] == own then table.remove(line, i) end
+  end
+  if place then core.file.unlock(place) end
+  if not ok then error(err, 0) end
+  return held
+end
+
+--- A slot without waiting, unless somebody waits already.
+local function take_at_once(run, root, limit, who)
+  if run.slot_line and run.slot_line[1] then return nil end
+  local place = lock(root, "line", who)
+  local held = place and take(root, limit, who)
+  if place then core.file.unlock(place) end
+  return held
+end
+
+--- One that runs from before is counted, and does not wait.
+local function adopted(root, limit, who, fn)
+  local held = take(root, limit, who)
+  local ok, result = pcall(beside.during, function()
+    while not held do
+      core.task.watch_sleep(poll_ms)
+      held = take(root, limit, who)
+    end
+  end, fn)
+  if held then core.file.unlock(held) end
+  if not ok then error(result, 0) end
+  return result
+end
+
+--- Calls fn, which runs an agent, while it holds a slot. `fn` gets whether it was waited for.
+---@generic T
+---@param job moonlet.Job
+---@param state string?  what became of the attempt under another host: running, exited
+---@param fn fun(waited: boolean): T
+---@return T
+function M.during(job, state, fn)
+  local run, key = job.run, job.step.key
+  local limit = run.config.limits and run.config.limits.parallel
+  if not limit or job.cassette or state == "exited" then return fn(false) end
+  local root = folder(run)
+  if not root then return fn(false) end
+  local who = ("%s %s in %s (process %d)"):format(run.id, key, run.top, core.system.pid)
+  if state == "running" then return adopted(root, limit, who, fn) end
+  local held = take_at_once(run, root, limit, who)
+  local waited = not held
+  held = held or wait(run, key, root, limit, who)
+  local ok, result = pcall(fn, waited)
+  core.file.unlock(held)
+  if not ok then error(result, 0) end
+  return result
+end
+
+return M
