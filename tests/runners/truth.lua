@@ -298,6 +298,47 @@ for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit y
     { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
 end
 
+-- opencode tells of a provider that refuses in its log alone; what it waits for is what ended it.
+local function logged(level, rest)
+  return ("timestamp=2026-11-22T10:03:03.241Z level=%s run=d0d0945c message=%s session.id=ses_1 small=false agent=build"):format(
+    level, rest)
+end
+local asks = logged("INFO", "stream providerID=local modelID=mock-1")
+local function refused(text)
+  return logged("ERROR", '"stream error" providerID=local modelID=mock-1') .. (" error.error=%s"):format(text)
+end
+local function waited(...)
+  return finish(opencode, {}, { why = "finished", stderr_tail = table.concat({ ... }, "\n") .. "\n" })
+end
+result = waited(asks, refused '"AI_APICallError: Rate limit reached for requests"')
+is(result.class .. " " .. tostring(result.error.retryable), "rate true", "it waits for its provider")
+is(result.error.message, "opencode failed: Rate limit reached for requests", "what its provider said")
+is(waited(asks, refused '"AI_APICallError: It broke"').class, "network", "what it asks again after and nobody can place")
+is(waited(asks, refused '"AI_APICallError: Cannot connect to API: say \\"x\\" = y"').error.message,
+  'opencode failed: Cannot connect to API: say "x" = y', "a text with quotes")
+result = waited(asks, refused '"AI_APICallError: The usage limit has been reached. Try again in 90 seconds."')
+is(result.class .. " " .. tostring(result.error.retry_after_ms), "quota 90000", "an account that is used up")
+is(finish(opencode, {}, { why = "idle", stderr_tail = refused '"AI_APICallError: It broke"' .. "\n" .. asks .. "\n" }).class,
+  "timeout", "it asks again")
+is(finish(opencode, {}, { why = "idle", stderr_tail = refused "AI_APICallError:x" .. "\n" }).class, "network",
+  "silent for as long as it may")
+local spoken = { '{"type":"step_start","part":{}}', '{"type":"text","part":{"text":"yes"}}',
+  '{"type":"step_finish","part":{"reason":"stop"}}' }
+is(finish(opencode, spoken, { why = "exited", code = 0, stderr_tail = refused "AI_APICallError:x" .. "\n" }).status, "ok",
+  "an error that passed, of opencode's provider")
+is(finish(opencode, { spoken[1], '{"type":"error","error":{"name":"UnknownError","data":{"message":"JSON parsing failed: Text: '
+  .. 'nonsense.\\nError message: JSON Parse error: Unexpected identifier"}}}' }, failed).class, "network", "a broken stream")
+-- What it could not keep in mind it makes shorter, answers then, and fails all the same.
+local overflow = '{"type":"error","error":{"name":"ContextOverflowError","data":{"message":"prompt is too long"}}}'
+is(finish(opencode, { overflow, table.unpack(spoken) }, failed).class, "context", "too much for the model")
+-- The last line is Bun's own; what failed stands above it.
+holds(finish(opencode, {}, { why = "exited", code = 1, stderr_tail = "EACCES: permission denied, mkdir '/h/.config/opencode'\n"
+  .. "    at x (y:1:2)\n\nBun v1.3.14 (Linux x64 baseline)\n" }).error.message, "mkdir '/h/.config/opencode'", "Bun's last line")
+for _, text in ipairs { "Error: Unexpected error\n\nFailed query: \n        CREATE TABLE `workspace` (\n", "Error: database is locked" } do
+  result = finish(opencode, {}, { why = "exited", code = 1, stderr_tail = asks .. "\n" .. text .. "\nUnexpected error\n" })
+  is(result.class .. " " .. tostring(result.error.retryable), "crashed true", "the database of a first start: " .. text)
+end
+
 -- moonlet's own events.
 result = finish(moonlet, { '{"type":"text","text":"a"}', '{"type":"file","path":"x.c"}', '{"type":"error","message":"busy",'
   .. '"class":"rate","retry_after_ms":2000}' }, failed)
