@@ -12,7 +12,9 @@ local most_batches = 32 -- of 64 KB at a time, so that one who prints much does 
 local most_ms = 20      -- at a time, for the same reason
 local last_look_ms = 200
 local done_grace_ms = 5000 -- until one that is done is ended
-local wait_grace_ms = 4000 -- until one is ended that waits for its provider: its own first try again is sooner
+local wait_grace_ms = 3000 -- until one is ended that waits for its provider: its own first try again is sooner
+local refused_grace_ms = 1000 -- the same, where asking again is of no use
+local most_broken_off = 3
 local longest_detail = 120
 
 local function note(seen, event)
@@ -68,7 +70,9 @@ end
 local function waits_long(seen, now)
   local waiting = seen.state.waiting
   if waiting ~= seen.waiting then seen.waiting, seen.waiting_since = waiting, now end
-  return waiting and now - seen.waiting_since >= wait_grace_ms
+  if not waiting then return false end
+  local is_shut = waiting.class == "quota" or waiting.class == "auth"
+  return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
 --- Ends an agent of which nothing more is to come. True when it was asked to end.
@@ -76,7 +80,7 @@ local function end_finished(job, seen, id)
   local now = core.clock.monotonic()
   seen.done_at = seen.state.done and (seen.done_at or now) or nil
   local is_over = seen.done_at and now - seen.done_at >= done_grace_ms or stream.is_beyond(seen.state, job.limits.turns)
-    or waits_long(seen, now)
+    or waits_long(seen, now) or (seen.state.broken_off or 0) >= most_broken_off
   if is_over then core.process.end_finished(id) end
   return is_over
 end

@@ -80,10 +80,10 @@ case_broken_stream_opencode() {
 }
 
 case_soak_broken_for_ever_opencode() {
-  serve '[{"do": [{"malformed": "nonsense"}]}]'
+  serve '[{"do": [{"drop": "I was about to"}]}]'
   ask 'prompt = "Hello"'
   go
-  want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3'
+  want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' '"broke off" in error.message'
 }
 
 case_soak_cut_short_opencode() {

@@ -176,9 +176,14 @@ local function parse(state, line, events)
     state.usage = usage.add(state.usage, usage_of(part))
     if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
     local reason = stream.str(part.reason)
+    if reason ~= "unknown" then state.broken_off = nil end
     if reason == "stop" then
       state.done, state.failure = true, nil
       events[#events + 1] = { type = "done", status = "ok" }
+    elseif reason == "unknown" then
+      -- It asks again at once, for as long as that goes on.
+      state.broken_off = (state.broken_off or 0) + 1
+      state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
       state.failure = { message = "the step ended with: " .. reason,
         class = reason == "length" and "invalid-output" or reason == "content-filter" and "refused" or nil }
