@@ -3,7 +3,7 @@
 # never started.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-opencode_shares='schema_repaired writes_in_a_worktree quota_without_a_time server_error_once bad_request login_refused
+opencode_shares='schema_repaired quota_without_a_time server_error_once bad_request login_refused
   interrupted_in_a_tool host_killed'
 opencode_shares_soak='schema_never_met empty_answer failed_writer_leaves_nothing tool_leaves_a_process
   rate_with_retry_after soak_server_error_for_ever connection_refused context_too_long forbidden
@@ -41,6 +41,18 @@ case_read_only_opencode() {
   want 'code == 0' 'verdict == "ok"' 'len(turns) == 4' 'run.files_changed == []' 'len(model.denied) >= 1' \
     '"Landlock" in model.sandbox' 'run.usage.input_tokens == 4000'
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
+}
+
+# A command that names a folder elsewhere it would refuse as a whole.
+case_writes_opencode() {
+  serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; pwd"}, {"text": "Written."}]}]'
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'sorted(r.files) == ["README.md", "src/new.txt"]' 'model.files_changed == r.files' \
+    'os.environ["case"] + "/home/project" not in str(turns[1].results)'
+  if [ "$(cat src/new.txt)" != new ]; then echo "src/new.txt was not brought back"; fi
+  if [ "$(tail -n 1 README.md)" != more ]; then echo "README.md was not brought back"; fi
+  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
 }
 
 case_soak_write_tool_opencode() {
