@@ -147,7 +147,7 @@ local function stuck_in(state, exit, now)
   if stuck and stuck.message then
     local wait = moment_of(stuck.message, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
-      M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
+      stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
   end
   -- CLIs that retry without an event still grumble on standard error.
   local said = stderr_message(exit)

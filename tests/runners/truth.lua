@@ -182,9 +182,9 @@ is(finish(codex, ok_lines, failed).status, "failed", "exit 1 after the event")
 holds(finish(codex, ok_lines, failed).error.message, "it had said that it was done", "and what it says")
 is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 9 }).class, "killed", "killed after the event")
 is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 11 }).class, "crashed", "SIGSEGV")
-is(finish(codex, ok_lines, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
+is(finish(codex, { ok_lines[1] }, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
   "Codex did not finish within 1m 00s and was ended", "the wall")
-is(finish(codex, ok_lines, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
+is(finish(codex, { ok_lines[1] }, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
 -- Silence after a notice of its provider's is what the notice says; nothing at all is a silence.
 local waits = '{"type":"error","message":"Reconnecting... 1/1 (exceeded retry limit, last status: 429 Too Many Requests)"}'
 result = finish(codex, { '{"type":"thread.started","thread_id":"t"}', waits }, { why = "idle", code = -1 })
