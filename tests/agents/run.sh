@@ -48,7 +48,7 @@ missing() {
 serve() {
   mkdir -p "$case/server"
   obey "$1"
-  "$python" "$here/server.py" "$case/server" >"$case/server/log" 2>&1 &
+  "$python" -B "$here/server.py" "$case/server" >"$case/server/log" 2>&1 &
   server=$!
   until [ -s "$case/server/port" ]; do sleep 0.05; done
   configure "$(cat "$case/server/port")"
