@@ -199,9 +199,12 @@ Result<std::shared_ptr<Operation>> start_child(lua_State* L, Run& run, Call& cal
   auto keeper = keep(L, run);
   if (!keeper) return keeper.error();
   if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
-  std::shared_ptr<Operation> child = (*keeper)->spawn(std::move(call.spec));
+  std::erase_if(run.attempts, [](const auto& entry) { return entry.second.expired(); });
+  const std::string attempt = call.spec.attempt;
+  std::shared_ptr<ChildOperation> child = (*keeper)->spawn(std::move(call.spec));
+  if (!attempt.empty()) run.attempts[attempt] = child;
   call.input = Fd();
-  return child;
+  return std::shared_ptr<Operation>(std::move(child));
 }
 
 void set_number(lua_State* L, const char* key, std::int64_t value) {
@@ -390,6 +393,29 @@ int process_take(lua_State* L) { return take_kept(L, false); }
 /// stop(step, name) -> exit: the same, and one that is running is ended first
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
+/// An attempt at work, whoever started it; null when there is none of that name.
+std::shared_ptr<ChildOperation> find_working(const Run& run, std::string_view attempt) {
+  const auto found = run.attempts.find(attempt);
+  auto child = found != run.attempts.end() ? found->second.lock() : find_adopted(run, attempt);
+  return child && !child->done() ? child : nullptr;
+}
+
+/// end_finished(attempt): ends it, for it has given what was wanted of it; `why` of its exit is
+/// "finished" then
+int process_end_finished(lua_State* L) {
+  const std::string_view attempt = check_text(L, 1);
+  if (auto child = find_working(check_run(L), attempt)) child->end_finished();
+  return 0;
+}
+
+/// hold_idle(attempt, held): while it is held its idle limit stands still
+int process_hold_idle(lua_State* L) {
+  const std::string_view attempt = check_text(L, 1);
+  const bool held = lua_toboolean(L, 2) != 0;
+  if (auto child = find_working(check_run(L), attempt)) child->hold_idle(held);
+  return 0;
+}
+
 /// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
 int process_confinement(lua_State* L) {
   auto& support = push_box<ConfinementSupport>(L, confinement_support());
@@ -408,6 +434,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"attempt", guard<process_attempt>},
     {"take", guard<process_take>},
     {"stop", guard<process_stop>},
+    {"end_finished", guard<process_end_finished>},
+    {"hold_idle", guard<process_hold_idle>},
     {"confinement", guard<process_confinement>},
     {nullptr, nullptr},
 };

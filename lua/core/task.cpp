@@ -235,9 +235,9 @@ int task_current(lua_State* L) {
   return 1;
 }
 
-/// check(): raises when the running task is cancelled
+/// check(): raises when the running task is cancelled, or is to be by now
 int task_check(lua_State* L) {
-  Scheduler::of(L).check(L);
+  Scheduler::of(L).check_now(L);
   return 0;
 }
 

@@ -151,12 +151,8 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
   scheduler.pump();
   bool cancelled = false;
   while (!task->done() && !scheduler.killed()) {
-    if (!cancelled && cancel_asked_.load(std::memory_order_acquire)) {
+    if (!cancelled && scheduler.hear_end()) {
       cancelled = true;
-      Error error;
-      error.kind = ErrorKind::kCancelled;
-      error.message = "cancelled by the user";
-      scheduler.cancel(*scheduler.root(), std::move(error));
       scheduler.pump();
       continue;
     }
@@ -217,6 +213,10 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   bool ended = false;
   {
     Scheduler scheduler(state, loop_);
+    scheduler.end_asked = [&] {
+      if (services.run && services.run->cancel) services.run->cancel->look();
+      return cancel_asked_.load(std::memory_order_acquire);
+    };
     if (!push_entry(L, "main")) return read_error(L, -1);
     push_words(L, words);
     auto task = scheduler.start_main(1);

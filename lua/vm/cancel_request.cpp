@@ -30,6 +30,9 @@ CancelRequest::~CancelRequest() {
 }
 
 void CancelRequest::look() {
+  const std::uint64_t now = uv_hrtime() / 1'000'000;
+  if (now - looked_ms_ < kPeriodMs / 2) return;
+  looked_ms_ = now;
   if (!run_dir_.exists(kName)) return;
   uv_timer_stop(timer_);
   (void)run_dir_.remove_file(kName);

@@ -20,15 +20,16 @@ class CancelRequest {
   /// Forgets older requests, and calls `fn` once when there is a new one. `run_dir` is borrowed.
   CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn);
   ~CancelRequest();
+  /// Looks now, for a host that has no time for its loop; a look soon after another costs nothing.
+  void look();
   CancelRequest(const CancelRequest&) = delete;
   CancelRequest& operator=(const CancelRequest&) = delete;
 
  private:
-  void look();
-
   const Dir& run_dir_;
   std::function<void()> fn_;
   uv_timer_t* timer_;
+  std::uint64_t looked_ms_ = 0;
 };
 
 }  // namespace moonlet

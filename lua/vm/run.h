@@ -2,7 +2,9 @@
 // is redacted, who keeps its children. The services own it; loop thread only.
 #pragma once
 
+#include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +38,9 @@ struct Run {
   std::vector<std::string> unsynced_values;  ///< those of relaxed records, likewise
   std::optional<Error> values_failure;       ///< they cannot be brought to the disk; for good
   std::unique_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
-  std::future<Result<void>> syncing;         ///< what begin_sync has begun; its end is waited for
+  /// Attempts that this host has started, by their names.
+  std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>> attempts;
+  std::future<Result<void>> syncing;  ///< what begin_sync has begun; its end is waited for
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file

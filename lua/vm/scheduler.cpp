@@ -207,6 +207,28 @@ void Scheduler::check(lua_State* L) {
   if (const Error* error = running_->scope_->pending_error()) raise_error(L, *error);
 }
 
+void Scheduler::check_now(lua_State* L) {
+  if (!running_) return;
+  hear_end();
+  const std::int64_t now = loop_.clock().monotonic_ms();
+  for (auto* scope = running_->scope_.get(); scope != nullptr; scope = scope->parent_.get()) {
+    if (!scope->deadline_ || now < scope->due_ms_) continue;
+    loop_.cancel(*scope->deadline_);
+    pass_deadline(*scope);
+  }
+  check(L);
+}
+
+bool Scheduler::hear_end() {
+  if (!end_asked || !end_asked()) return false;
+  if (root_->error_) return true;
+  Error error;
+  error.kind = ErrorKind::kCancelled;
+  error.message = "cancelled by the user";
+  cancel(*root_, std::move(error));
+  return true;
+}
+
 Pending& Scheduler::prepare(lua_State* L, PushResults push, bool unchecked) {
   if (!running_ || !lua_isyieldable(L)) {
     raise(L, ErrorKind::kInvalid, "this place cannot wait for anything", kMayNotWait);
@@ -257,16 +279,19 @@ void Scheduler::arm_deadline(CancelScope& scope, std::int64_t ms) {
   scope.deadline_ =
       loop_.after(ms, [this, life = std::weak_ptr<char>(life_), weak = scope.weak_from_this()] {
         auto late = weak.lock();
-        if (!late || life.expired()) return;
-        late->deadline_.reset();
-        const std::int64_t owed = held_ms() - late->credit_ms_;
-        if (owed > 0 && !late->ends_budget_) {
-          late->credit_ms_ += owed;
-          arm_deadline(*late, owed);
-          return;
-        }
-        late->expire_(*late);
+        if (late && !life.expired()) pass_deadline(*late);
       });
+}
+
+void Scheduler::pass_deadline(CancelScope& scope) {
+  scope.deadline_.reset();
+  const std::int64_t owed = held_ms() - scope.credit_ms_;
+  if (owed > 0 && !scope.ends_budget_) {
+    scope.credit_ms_ += owed;
+    arm_deadline(scope, owed);
+    return;
+  }
+  scope.expire_(scope);
 }
 
 void Scheduler::stop_clock(CancelScope& scope) {

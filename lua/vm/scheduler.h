@@ -119,6 +119,10 @@ class Scheduler {
   /// Called from the loop when the deadline of a scope passes, with the scope's `what` and what it
   /// is about to be cancelled with.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
+  /// Says whether somebody has asked the whole to end; may be empty.
+  std::function<bool()> end_asked;
+  /// Cancels everything once somebody has asked for it. True when somebody has.
+  bool hear_end();
   bool has_ready() const { return !ready_.empty(); }
   void cancel(CancelScope& scope, Error error);
   /// The scope of the main task; cancel it to end everything.
@@ -131,6 +135,9 @@ class Scheduler {
   // --- from bound functions, with the task running ---
   /// Raises when the running task is cancelled. Call before starting an operation.
   void check(lua_State* L);
+  /// The same before something is done, with what the loop would only hear of in its next turn:
+  /// that somebody has asked for the end, and deadlines. No other task gets its turn.
+  void check_now(lua_State* L);
   /// Pushes the box of an await, to be filled with a started operation. Raises when the running
   /// task is cancelled (unless `unchecked`) or when this place cannot wait.
   Pending& prepare(lua_State* L, PushResults push, bool unchecked = false);
@@ -181,6 +188,7 @@ class Scheduler {
   void enter_count(CancelScope* scope, int delta);
   void wake_cancelled();
   void arm_deadline(CancelScope& scope, std::int64_t ms);
+  void pass_deadline(CancelScope& scope);
   std::int64_t held_ms() const;
   bool all_wait_for_each_other() const;
 

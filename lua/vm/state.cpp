@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 #include "lua/vm/error.h"
 
@@ -18,11 +19,13 @@ namespace {
 constexpr int kHookCount = 1000;
 constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
-/// A watchdog that wakes up so late was stopped, and the whole process with it.
+/// A watchdog that sleeps so long was stopped, and the whole process with it.
 constexpr std::int64_t kStoppedNs = 1'000'000'000;
 /// What a script that is to end gets until it comes to a wait by itself.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
+/// Times the limit of the processor's time may pass, on a machine that has other things to do.
+constexpr std::int64_t kFar = 6;
 // Beyond the cap, so that error messages and cleanup still find memory after a kill.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
 
@@ -34,6 +37,26 @@ std::int64_t steady_ns() {
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
+
+/// What a thread has had of the processor; 0 for one that has ended.
+std::int64_t thread_ns(clockid_t clock) {
+  timespec time{};
+  if (clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+#if defined(__APPLE__)
+// No other thread can ask there for the time of this one: what passes stands in for it.
+clockid_t own_clock() { return CLOCK_MONOTONIC; }
+#else
+clockid_t own_clock() {
+  clockid_t clock{};
+  pthread_getcpuclockid(pthread_self(), &clock);
+  return clock;
+}
+#endif
+
+std::int64_t own_thread_ns() { return thread_ns(own_clock()); }
 
 }  // namespace
 
@@ -315,10 +338,11 @@ void LuaState::arm() {
     ++armed_depth_;
     return;
   }
-  deadline_.store(now_ns() + limits_.run_ms * 1'000'000);
+  deadline_.store(own_thread_ns() + limits_.run_ms * 1'000'000);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     lua_thread_ = pthread_self();
+    lua_clock_ = own_clock();
     if (!watchdog_.joinable()) watchdog_ = std::thread([this] { watch(); });
     ++armed_depth_;
     if (watching_) return;
@@ -331,7 +355,7 @@ void LuaState::disarm() {
   if (--armed_depth_ == 0) deadline_.store(0);
 }
 
-LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_(state_.now_ns()) {
+LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_ns_(own_thread_ns()) {
   state_.host_works_.store(true);
 }
 
@@ -339,70 +363,60 @@ LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
   // Another deadline is another stretch: whoever waits for its end begins anew.
   if (deadline != 0 && deadline != kExpired) {
-    state_.deadline_.compare_exchange_strong(deadline, deadline + (state_.now_ns() - since_));
+    state_.deadline_.compare_exchange_strong(deadline, deadline + (own_thread_ns() - since_ns_));
   }
   state_.host_works_.store(false);
 }
 
-/// When the stretch of Lua with this deadline was begun: the process may have been stopped between
-/// that and the watchdog's hearing of it.
-std::int64_t LuaState::began(std::int64_t deadline) const {
-  return deadline > 0 ? deadline - limits_.run_ms * 1'000'000 : now_ns();
-}
-
 void LuaState::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
-  std::int64_t expected = began(deadline_.load());
+  looked_ns_ = now_ns();
   while (!stop_) {
     const std::int64_t deadline = deadline_.load();
     if (deadline == 0) {
       overdue_ticks_ = 0;
       watching_ = false;
       changed_.wait(lock, [this] { return stop_ || watching_; });
-      expected = began(deadline_.load());
+      looked_ns_ = now_ns();
       continue;
     }
-    const std::int64_t now = now_ns();
-    tick(deadline, now, now - expected);
-    const std::int64_t left = deadline > now ? std::min(kTickNs, deadline - now) : kTickNs;
-    expected = now + left;
-    changed_.wait_for(lock, std::chrono::nanoseconds(left), [this] { return stop_; });
+    tick(deadline, now_ns());
+    changed_.wait_for(lock, std::chrono::nanoseconds(kTickNs), [this] { return stop_; });
   }
 }
 
 /// What the stretch of Lua with this deadline is to be killed for, once somebody has waited for its
 /// end for a while.
-LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now) {
+LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
+                                       std::int64_t passed) {
+  if (stretch_ != deadline) {
+    stretch_ = deadline;
+    stretch_ns_ = impatient_ns_ = passed = 0;
+  }
+  stretch_ns_ += passed;
+  if (thread_ns(lua_clock_) > deadline || stretch_ns_ > kFar * limits_.run_ms * 1'000'000) {
+    return kTime;
+  }
   const std::int64_t end = budget_end_.load();
   Kill reason = kNone;
-  if (now > std::max(deadline, continued_at_ + limits_.run_ms * 1'000'000)) {
-    reason = kTime;
-  } else if (limits_.cancel_asked != nullptr && limits_.cancel_asked->load()) {
+  if (limits_.cancel_asked != nullptr && limits_.cancel_asked->load()) {
     reason = kCancel;
   } else if (end != 0 && now > end) {
     reason = kBudget;
   }
-  if (reason == kNone || reason == kTime) return reason;
-  if (impatient_deadline_ != deadline) {
-    impatient_deadline_ = deadline;
-    impatient_since_ = now;
-  }
-  return now - impatient_since_ > kPatienceNs ? reason : kNone;
+  impatient_ns_ = reason == kNone ? 0 : impatient_ns_ + passed;
+  return impatient_ns_ > kPatienceNs ? reason : kNone;
 }
 
-/// `late`: how much later than asked for the watchdog woke up.
-void LuaState::tick(std::int64_t deadline, std::int64_t now, std::int64_t late) {
-  // That time was not Lua's. It is noted whatever goes on: the thread that runs Lua may have come
-  // to some work of the host's before the watchdog woke up.
-  if (late > kStoppedNs) {
-    continued_at_ = now;
-    impatient_deadline_ = 0;
-  }
+void LuaState::tick(std::int64_t deadline, std::int64_t now) {
+  // Time for which the process was stopped is not Lua's.
+  const std::int64_t since = now - std::exchange(looked_ns_, now);
+  const std::int64_t passed = since > kStoppedNs ? 0 : since;
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
     // Only when the code that this deadline was for still runs.
-    const Kill reason = reason_to_end(deadline, now);
+    const Kill reason = reason_to_end(deadline, now, passed);
     if (reason == kNone || !deadline_.compare_exchange_strong(deadline, kExpired)) return;
     int none = kNone;
     kill_.compare_exchange_strong(none, reason);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <time.h>
 
 #include <atomic>
 #include <chrono>
@@ -24,7 +25,9 @@ namespace moonlet {
 
 struct LuaLimits {
   std::size_t memory_bytes = std::size_t{256} << 20;
-  std::int64_t run_ms = 10'000;  ///< of Lua without an await; 0 = no limit
+  /// Of the processor, for Lua without an await; 0 = no limit. A machine that has little time for
+  /// it kills no script, until six times as much has passed.
+  std::int64_t run_ms = 10'000;
   /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
   /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
   int interrupt_signal = 0;
@@ -32,7 +35,7 @@ struct LuaLimits {
   const std::atomic<bool>* cancel_asked = nullptr;
   /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
   std::function<void(const std::string& why)> on_stuck;
-  /// For the time that Lua takes; read on two threads, and outlives the state.
+  /// For the time that passes; read on two threads, and outlives the state.
   const Clock* clock = &system_clock();
 };
 
@@ -85,7 +88,7 @@ class LuaState {
 
    private:
     LuaState& state_;
-    const std::int64_t since_;
+    const std::int64_t since_ns_;
   };
 
   /// `work()`, as the host's.
@@ -115,10 +118,9 @@ class LuaState {
   std::int64_t now_ns() const { return limits_.clock->monotonic_ms() * 1'000'000; }
   void arm();
   void disarm();
-  std::int64_t began(std::int64_t deadline) const;
   void watch();
-  Kill reason_to_end(std::int64_t deadline, std::int64_t now);
-  void tick(std::int64_t deadline, std::int64_t now, std::int64_t late);
+  Kill reason_to_end(std::int64_t deadline, std::int64_t now, std::int64_t passed);
+  void tick(std::int64_t deadline, std::int64_t now);
   bool may_grow(std::size_t bytes);
   void hurry();
   void note_place(lua_State* L);
@@ -148,15 +150,17 @@ class LuaState {
   std::atomic<lua_State*> hurried_{nullptr};
   std::atomic<std::int64_t> hurry_again_ns_{0};
   std::atomic<bool> hurrying_{false};
-  // The moment (steady, ns) after which Lua is killed; 0 while none runs; kExpired once it fell.
+  // The time (ns) of Lua's thread at which Lua is killed; 0 while none runs; kExpired once it fell.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};
   std::atomic<bool> host_works_{false};
-  pthread_t lua_thread_{};               // guarded by mutex_
-  int overdue_ticks_ = 0;                // the watchdog's own, as are the next three
-  std::int64_t impatient_deadline_ = 0;  // the stretch of Lua that somebody waits for the end of
-  std::int64_t impatient_since_ = 0;
-  std::int64_t continued_at_ = 0;  // the moment (steady, ns) at which a stopped process went on
+  pthread_t lua_thread_{};         // guarded by mutex_
+  clockid_t lua_clock_{};          // the time of that thread; guarded by mutex_
+  int overdue_ticks_ = 0;          // the watchdog's own, as are the next four
+  std::int64_t looked_ns_ = 0;     // when it looked last
+  std::int64_t stretch_ = 0;       // the deadline of the stretch of Lua that it looks at
+  std::int64_t stretch_ns_ = 0;    // what has passed since that began
+  std::int64_t impatient_ns_ = 0;  // and since somebody waits for its end
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;

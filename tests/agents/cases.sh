@@ -38,7 +38,7 @@ case_schema_repaired() {
   go
   # Claude itself insists once before it gives up.
   want 'code == 0' 'verdict == "ok"' 'r.data.n == 7' 'model.attempts[-1].status == "ok"' 'len(turns) == 2' \
-    'len(model.attempts) == (2 if model.runner == "codex" else 1)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
+    'len(model.attempts) == (1 if model.runner == "claude" else 2)' 'run.usage.input_tokens == 2000' '"Let me think." in open(os.environ["case"] + "/server/request-2.json").read()'
 }
 
 case_empty_answer() {

@@ -1,5 +1,5 @@
 """A model server on 127.0.0.1 that says what a script tells it to: Responses for Codex, Messages for
-Claude. Standard library alone.
+Claude; opencode_api.py for opencode. Standard library alone.
 
     server.py DIR      writes DIR/port when it listens; obeys DIR/script.json; logs to DIR/calls.jsonl
 
@@ -9,13 +9,14 @@ reply, and so on; the last reply stays. One with "for": N is over N seconds afte
 
     {"text": T}                    the final answer
     {"tool": COMMAND}              a call of the shell tool
-    {"write": FILE, "text": T}     a call of the tool that writes files (Claude alone)
+    {"write": FILE, "text": T}     a call of the tool that writes files (Claude and opencode alone)
     {"status": N, …}               an HTTP error; "message", "type", "code", "headers", "body" say more
     {"hang": true}                 takes the request and never answers
     {"stall": T}                   begins with T and never ends
     {"drop": T}                    begins with T and closes the connection
     {"malformed": TEXT}            TEXT stands where an event should
     {"refused_by_model": true}     the model declines
+    {"text": T, "cut_short": true} the answer ends where the model's room ends (opencode alone)
 
 Beside any of them: "after" waits so many seconds first; "usage" is {"input", "cached", "output",
 "reasoning"}; "fields" are put into the error's object. There and in headers "+N" stands for the Unix time
@@ -29,6 +30,8 @@ import socketserver
 import sys
 import threading
 import time
+
+from opencode_api import Opencode
 
 FOLDER = sys.argv[1]
 LOCK = threading.Lock()
@@ -240,7 +243,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def events(self, events):
         for kind, data in events:
-            self.wfile.write(("event: %s\ndata: %s\n\n" % (kind, json.dumps({"type": kind, **data}))).encode())
+            if kind:
+                self.wfile.write(("event: %s\n" % kind).encode())
+                data = {"type": kind, **data}
+            self.wfile.write(("data: %s\n\n" % json.dumps(data)).encode())
         self.wfile.flush()
 
     def send_json(self, status, value, headers=None):
@@ -265,7 +271,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        api = next((api for api in (Codex, Claude) if self.path.split("?")[0].endswith(api.path)), None)
+        api = next((api for api in (Codex, Claude, Opencode) if self.path.split("?")[0].endswith(api.path)), None)
         try:
             body = json.loads(data)
         except ValueError:

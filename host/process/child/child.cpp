@@ -9,13 +9,9 @@ namespace {
 using Why = ChildExit::Why;
 
 constexpr std::pair<Why, std::string_view> kNames[] = {
-    {Why::kExited, "exited"},
-    {Why::kSignalled, "signalled"},
-    {Why::kWall, "wall"},
-    {Why::kIdle, "idle"},
-    {Why::kCancelled, "cancelled"},
-    {Why::kLost, "lost"},
-    {Why::kNotStarted, "not_started"},
+    {Why::kExited, "exited"}, {Why::kSignalled, "signalled"},    {Why::kWall, "wall"},
+    {Why::kIdle, "idle"},     {Why::kCancelled, "cancelled"},    {Why::kFinished, "finished"},
+    {Why::kLost, "lost"},     {Why::kNotStarted, "not_started"},
 };
 
 }  // namespace

@@ -88,6 +88,7 @@ struct ChildExit {
     kWall,        ///< ended by its wall-clock limit
     kIdle,        ///< ended by its idle limit
     kCancelled,   ///< ended because the host asked
+    kFinished,    ///< the same, for it had all that was wanted of it
     kLost,        ///< the keeper vanished; the outcome cannot be known, `error` says what is
     kNotStarted,  ///< never ran; `error` says why
   };
@@ -107,7 +108,7 @@ struct ChildExit {
   bool success() const { return why == Why::kExited && code == 0; }
 };
 
-/// "exited", "signalled", "wall", "idle", "cancelled", "lost", "not_started".
+/// "exited", "signalled", "wall", "idle", "cancelled", "finished", "lost", "not_started".
 std::string_view to_string(ChildExit::Why why);
 /// The other way; nothing for any other text.
 std::optional<ChildExit::Why> why_from(std::string_view text);

@@ -178,14 +178,18 @@ std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
   return operation;
 }
 
-void KeeperLink::cancel(std::uint32_t number) {
+void KeeperLink::cancel(std::uint32_t number, bool finished) {
   if (!connected_) return;
-  encode_number(channel_->out(), FrameType::kCancel, number);
+  encode_number(channel_->out(), FrameType::kCancel, number, finished ? 1 : 0);
   auto found = operations_.find(number);
   if (found == operations_.end()) return;
   ChildOperation& operation = *found->second;
   const std::int64_t due = loop_.clock().monotonic_ms() + operation.ending_ms_;
   operation.due_ms_ = operation.due_ms_ == 0 ? due : std::min(operation.due_ms_, due);
+}
+
+void KeeperLink::hold_idle(std::uint32_t number, bool held) {
+  if (connected_) encode_number(channel_->out(), FrameType::kHoldIdle, number, held ? 1 : 0);
 }
 
 void KeeperLink::shutdown() {
@@ -325,6 +329,16 @@ void KeeperLink::finish(std::uint32_t number, ChildExit exit) {
 
 void ChildOperation::start_cancel() {
   if (auto link = link_.lock()) link->cancel(number_);
+}
+
+void ChildOperation::end_finished() {
+  auto link = link_.lock();
+  if (link && !done()) link->cancel(number_, true);
+}
+
+void ChildOperation::hold_idle(bool held) {
+  auto link = link_.lock();
+  if (link && !done()) link->hold_idle(number_, held);
 }
 
 void ChildOperation::finish(ChildExit exit) {

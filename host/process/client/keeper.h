@@ -31,6 +31,13 @@ class ChildOperation final : public Operation {
   /// 0 until the keeper told of the start, and for a child that never ran.
   int pid() const { return pid_; }
 
+  /// Ends it as cancel() does, but for the reason that it has given what was wanted of it: it
+  /// completes as kFinished, unless it ended before.
+  void end_finished();
+  /// While `held` the idle limit of a child that runs stands still, for it is known to be at work
+  /// without a word. Where the host dies it stays as it is, for whoever takes over.
+  void hold_idle(bool held);
+
   /// Called with the bytes both streams brought so far, at most about twenty times a second; what
   /// was told is already in the files. A child that ends at once never calls it.
   std::function<void(std::int64_t bytes)> on_output;

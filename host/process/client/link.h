@@ -37,7 +37,8 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   std::vector<AdoptedChild> go_on(HelloFrame hello, AdoptedFrame adopted);
 
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
-  void cancel(std::uint32_t number);
+  void cancel(std::uint32_t number, bool finished = false);
+  void hold_idle(std::uint32_t number, bool held);
   void shutdown();
   void hold_ends(bool held);
   void let_go(Error why);

@@ -69,12 +69,14 @@ struct Step {
   Capture out_capture, err_capture;
   std::uint64_t reported = 0;  ///< bytes told to the host
   bool noisy = false;          ///< waits to be told
+  bool idle_held = false;      ///< its idle limit stands still
   bool settling = false;       ///< its streams are closed, its last processes may be ending
   bool left_behind = false;    ///< its tree is being ended after it ended by itself
   bool group_asked = false;    ///< the process group got its TERM
   std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< those of the tree that were signalled
   ChildExit exit;
 
+  bool idles() const { return idle_ms > 0 && !idle_held; }
   bool streams_open() const { return out.is_open() || err.is_open(); }
   std::uint64_t output() const { return out_capture.total() + err_capture.total(); }
 };

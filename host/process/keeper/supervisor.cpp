@@ -24,7 +24,7 @@ Supervisor::~Supervisor() {
   loop_.cancel(tick_);
 }
 
-void Supervisor::cancel(std::uint32_t number) {
+void Supervisor::cancel(std::uint32_t number, bool finished) {
   auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& candidate) {
     return candidate.frame.number == number;
   });
@@ -39,7 +39,17 @@ void Supervisor::cancel(std::uint32_t number) {
   }
   auto found = steps_.find(number);
   if (found == steps_.end()) return;
-  begin_end(*found->second, Reason::kCancel, found->second->grace_ms);
+  Step& step = *found->second;
+  begin_end(step, finished ? Reason::kFinish : Reason::kCancel, step.grace_ms);
+}
+
+void Supervisor::hold_idle(std::uint32_t number, bool held) {
+  auto found = steps_.find(number);
+  if (found == steps_.end()) return;
+  Step& step = *found->second;
+  step.idle_held = held;
+  step.last_output = now();
+  if (step.phase == Step::Phase::kRunning) arm(step);
 }
 
 void Supervisor::end_all(std::int64_t grace_ms, std::string_view because) {
@@ -118,7 +128,7 @@ void Supervisor::arm(Step& step) {
   switch (step.phase) {
     case Step::Phase::kRunning:
       if (step.wall_ms > 0) deadline = step.started + step.wall_ms;
-      if (step.idle_ms > 0) deadline = std::min(deadline, step.last_output + step.idle_ms);
+      if (step.idles()) deadline = std::min(deadline, step.last_output + step.idle_ms);
       break;
     case Step::Phase::kDraining:
     case Step::Phase::kTerm:
@@ -141,7 +151,7 @@ void Supervisor::on_timer(std::uint32_t number) {
     case Step::Phase::kRunning:
       if (step.wall_ms > 0 && time >= step.started + step.wall_ms) {
         begin_end(step, Reason::kWall, step.grace_ms);
-      } else if (step.idle_ms > 0 && time >= step.last_output + step.idle_ms) {
+      } else if (step.idles() && time >= step.last_output + step.idle_ms) {
         begin_end(step, Reason::kIdle, step.grace_ms);
       } else {
         arm(step);  // output came since the timer was set

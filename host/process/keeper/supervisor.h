@@ -62,7 +62,10 @@ class Supervisor {
   /// Starts some of what is queued: first the intents go to the log, then the programs run. True
   /// when more is queued.
   bool commit();
-  void cancel(std::uint32_t number);
+  /// `finished`: the host has what it wanted of the child, which is no reason to do it once more.
+  void cancel(std::uint32_t number, bool finished = false);
+  /// The idle limit of a child stands still while it is held, and begins anew after that.
+  void hold_idle(std::uint32_t number, bool held);
   /// Asks everything to end: TERM, at most `grace_ms`, KILL. `because` goes into their exits.
   void end_all(std::int64_t grace_ms, std::string_view because);
   /// The host that asked for all this is gone: ends, as end_all() does, what is not to outlive it.
@@ -82,7 +85,7 @@ class Supervisor {
     std::uint32_t step;
   };
   using Members = std::vector<const TreeMember*>;
-  enum class Reason { kWall, kIdle, kCancel, kStraggler, kDrain };
+  enum class Reason { kWall, kIdle, kCancel, kFinish, kStraggler, kDrain };
 
   // starting: supervisor_start.cpp
   void launch(Queued& queued);

@@ -282,9 +282,10 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
     return arm(step);
   }
   if (!step.ended) {
-    step.exit.why = reason == Reason::kWall   ? Why::kWall
-                    : reason == Reason::kIdle ? Why::kIdle
-                                              : Why::kCancelled;
+    step.exit.why = reason == Reason::kWall     ? Why::kWall
+                    : reason == Reason::kIdle   ? Why::kIdle
+                    : reason == Reason::kFinish ? Why::kFinished
+                                                : Why::kCancelled;
     // At once and with one signal what is in its group; the next look finds the others.
     step.group_asked = true;
     kill(-step.pid, SIGTERM);

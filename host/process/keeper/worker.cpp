@@ -315,7 +315,13 @@ bool Worker::take(const Frame& frame) {
     case FrameType::kCancel: {
       auto number = decode_number(frame.body);
       if (!number) break;
-      supervisor_.cancel(number->number);
+      supervisor_.cancel(number->number, number->value == 1);
+      return true;
+    }
+    case FrameType::kHoldIdle: {
+      auto number = decode_number(frame.body);
+      if (!number) break;
+      supervisor_.hold_idle(number->number, number->value == 1);
       return true;
     }
     case FrameType::kShutdown:

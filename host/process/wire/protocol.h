@@ -16,7 +16,7 @@
 namespace moonlet {
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 5;
+inline constexpr std::uint32_t kKeeperProtocol = 6;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command that only asks.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
@@ -28,7 +28,7 @@ inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 enum class FrameType : std::uint8_t {
   kHello = 1,   ///< both ways, first
   kStart,       ///< host: a child; may carry a descriptor for its stdin
-  kCancel,      ///< end one child
+  kCancel,      ///< end one child; of the host's own the value is 1 for one that is finished
   kStatus,      ///< what lives?
   kShutdown,    ///< end when the last child has completed
   kStarted,     ///< worker: a child runs
@@ -43,6 +43,7 @@ enum class FrameType : std::uint8_t {
                 ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
   kAdopted,     ///< worker: it is the host now; what lives, and what ended while nobody listened
   kSuperseded,  ///< worker: another host has taken over; then it hangs up
+  kHoldIdle,    ///< host: the idle limit of a child stands still (1), or begins anew (0)
 };
 
 struct HelloFrame {

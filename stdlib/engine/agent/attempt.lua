@@ -7,14 +7,17 @@ local inherited = require "moonlet.engine.journal.adoption"
 local cassette = require "moonlet.engine.runner.cassette"
 local confinement = require "moonlet.engine.agent.sandbox"
 local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
 local turn = require "moonlet.engine.base.cooperative"
 local under_way = require "moonlet.engine.context.in_flight"
+local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
 local answer_cap = 8 << 20
 local encoded_cap = 12 << 20 -- of an answer as JSON: bytes that are no text take six times their size there
 local log_cap = 64 << 20
+local read_grace_ms = 2000   -- for reading events once the agent's own time is over
 local stderr_cap = 64 << 10
 
 ---@class moonlet.Attempt
@@ -68,7 +71,7 @@ local function command_of(job, attempt)
     prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
     argv = job.argv, cwd = job.cwd, program = job.program, model = job.model,
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
-    web_search = call.web_search, returns = call.returns,
+    web_search = call.web_search, turns = call.turns, returns = call.returns,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.writable,
     timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
     scratch = job.temporary and job.temporary .. "/state", attempt = attempt.number, config = job.config,
@@ -94,6 +97,7 @@ local function start(job, attempt, env)
   for _, path in ipairs(made.state_dirs or {}) do
     if private and path:sub(1, #private) == private then core.file.make_root(path) end
   end
+  for _, path in ipairs(made.folders or {}) do core.file.make_root(path) end
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
   local names = { table.unpack(made.env_names or {}) }
@@ -131,21 +135,27 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Has the runner read what the agent printed. Much of it takes long: others have their turn meanwhile.
-local function read_events(job, runner, state)
+--- Has the runner read what the agent printed. Much of it takes long: others have their turn meanwhile, and it is part
+--- of the agent's time. False where that was over before all was read.
+local function read_events(job, runner, state, exit)
   local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log", runner.lines)
-  if not reader then return end
+  if not reader then return true end
   local pause = turn.new()
-  local read, err = pcall(function()
+  local wall = job.limits.wall
+  local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms
+  local read, all = pcall(function()
     while true do
       local lines, numbers, others, last = core.lines.read(reader, true)
       if not lines then break end
       stream.take(runner, state, lines, numbers, others, last)
       pause()
+      if until_ms and core.clock.monotonic() > until_ms then return false end
     end
+    return true
   end)
   core.lines.close(reader)
-  if not read then error(err, 0) end
+  if not read then error(all, 0) end
+  return all
 end
 
 --- A file that the agent may have left: nil when there is none that can be used. What the system
@@ -180,7 +190,7 @@ end
 --- What the disk did not take of what the agent printed, or has lost since, where that is its answer; nil when all is
 --- there.
 local function loss(job, runner, exit)
-  if exit.why ~= "exited" or exit.code ~= 0 then return nil end
+  if not (exit.why == "finished" or exit.why == "exited" and exit.code == 0) then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
   local bytes = size_of(job.dir .. "/stdout.log") or 0
   if exit.stdout_write_error then
@@ -255,9 +265,18 @@ local function conclude(job, runner, exit)
   local run, dir = job.run, job.dir
   exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
   local state = runner.begin and runner.begin()
-  if exit.why ~= "not_started" then read_events(job, runner, state) end
+  local all = exit.why == "not_started" or read_events(job, runner, state, exit)
   local result = M.redacted(runner.finish(state, exit, answers_of(job, runner)))
   bound(result)
+  if not all and (result.status == "ok" or exit.why == "exited") then
+    result.status, result.class = "failed", "timeout"
+    result.error = truth.error("timeout", ("%s printed more events than could be read in its time"):format(
+      runner.title or runner.name), { hint = "give it more time with timeout, or have it print less" })
+  end
+  local was_ended = exit.why ~= "exited" and exit.why ~= "signalled"
+  if state and result.status ~= "ok" and (was_ended or not result.usage) then
+    result.usage = usage.so_far(state, size_of(dir .. "/prompt.md") or 0)
+  end
   local lost = loss(job, runner, exit)
   if lost then result.status, result.class, result.error = "failed", "lost", host_failure.mark(lost) end
   -- It was the machine that could not, or the keeper: with a program that is not there it would be another kind.
@@ -292,6 +311,13 @@ local function play(job, attempt)
   return result
 end
 
+--- What an attempt used of which this host saw no end, by what was seen of it; nil where nothing was.
+---@param job moonlet.Job
+---@return moonlet.Usage?
+function M.seen_usage(job)
+  return job.seen and usage.so_far(job.seen, size_of(job.dir .. "/prompt.md") or 0)
+end
+
 --- Does one attempt and tells what it came to: { status, class, text, cut, usage, model, error,
 --- files_changed, denied, warnings, exit }.
 ---@param job moonlet.Job
@@ -301,7 +327,9 @@ function M.run(job, attempt)
   job.ended = nil
   if job.cassette then return play(job, attempt) end
   local exit = under_way.during(job.step, function()
-    return follow.during(job, function() return run_process(job, attempt) end)
+    return follow.during(job, M.id(job.step.key, attempt.number), attempt.state ~= nil, function()
+      return run_process(job, attempt)
+    end)
   end)
   job.ended = exit.why
   local result = conclude(job, job.runner, exit)

@@ -31,6 +31,7 @@ local M = {}
 ---@field task_type string?   of what kind this work is, instead of what is said of the run
 ---@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
 ---@field reason string?      why it is asked although a rule refuses it; else the run's
+---@field turns integer?      how often its model may answer, where its program or its events can tell
 ---@field asks boolean?       it may put questions to a person (engine/agent/questions.lua)
 
 local fields = {
@@ -38,7 +39,7 @@ local fields = {
   returns = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
-  retry = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
+  retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
   asks = "boolean",
 }
 local prompt_cap = 64 << 20
@@ -167,18 +168,33 @@ local function record_attempt(job, hash, attempt, need)
     root = job.dir == job.run.sidecar or nil })
 end
 
+--- Puts on record what an attempt used that was ended with its scope or its run, and gives it.
+local function book_unended(job, attempt)
+  local result = { status = "failed", text = "", usage = attempts.seen_usage(job) }
+  if not result.usage then return nil end
+  spending.price(job, result)
+  local used = spending.used(job, attempt.prompt, result)
+  journal.attempt(job.run, job.step.key, { number = attempt.number, status = "failed", class = "cancelled",
+    why = "cancelled", usage = result.usage, used = used, error = "it was ended before it was done" })
+  return used
+end
+
 --- One attempt, from the reserve of the budget to what it came to.
 local function run_attempt(job, hash, attempt, own_budget)
   local need = spending.reserve(job, attempt.prompt)
   -- One that is under way was allowed already.
   if not attempt.state then retry.check(job) end
   spending.retake(job, attempt.number, hash, own_budget)
-  return budget.with(own_budget, need, function()
+  return budget.with(own_budget, need, function(note)
     stay.enter(job, attempt)
     -- Whoever had the work tree before may have heard that the account is closed.
     if not attempt.state and job.call.in_place then retry.check(job, true) end
     record_attempt(job, hash, attempt, need)
-    local result = attempts.run(job, attempt)
+    local ran, result = pcall(attempts.run, job, attempt)
+    if not ran then
+      note(book_unended(job, attempt))
+      error(result, 0)
+    end
     stay.check_there(job, attempt, result)
     spending.price(job, result)
     result.used = spending.used(job, attempt.prompt, result)

@@ -33,7 +33,8 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field left_warnings string[]?
 ---@field touched table?        the error of an agent that wrote what no agent may write
 ---@field ended string?         how the process of its last attempt ended, which this host has waited for
----@field limits {wall: integer, idle: integer}
+---@field limits {wall: integer, idle: integer, turns: integer?}
+---@field seen moonlet.RunnerState?  what was seen of an attempt that did not come to its end
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
 ---@field credential string     what a provider's refusal is about
@@ -50,7 +51,7 @@ local function command_runner(events)
       writable = shared.writable(call) }
   end
   if reader then
-    for _, name in ipairs { "begin", "parse", "lines", "finish", "normalise" } do runner[name] = reader[name] end
+    for _, name in ipairs { "begin", "parse", "lines", "log", "finish", "normalise" } do runner[name] = reader[name] end
   else
     function runner.finish(_, exit, answers)
       return command.finish(exit, { text = answers.file or answers.stdout or "", cut = answers.cut }, answers.limits)
@@ -168,7 +169,11 @@ function M.of(run, call, routed)
   job.limits = {
     wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
     idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
+    turns = call.turns,
   }
+  if call.turns and call.turns < 1 then
+    error(record.invalid(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more"), 0)
+  end
   grants.check_agents(run.grants)
   for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
   for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end

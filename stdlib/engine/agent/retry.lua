@@ -120,7 +120,7 @@ function M.after(job, result, tries)
   end
   -- Nobody refused anything.
   if class == "gone" then return { wait_ms = 0 } end
-  if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
+  if not err.retryable then return {} end
   if tries >= M.most(job) then
     err.message = ("%s (tried %d times)"):format(err.message, tries)
     err.hint = "try again later: moonlet run resume goes on"

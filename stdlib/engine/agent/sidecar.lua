@@ -79,7 +79,8 @@ local function usage_text(model)
   local text = ("Token usage: %s in all, %s input (%s of it cached), %s output (%s of it reasoning)."):format(
     shown(spent.total_tokens), shown(spent.input_tokens), shown(spent.cached_input_tokens),
     shown(spent.output_tokens), shown(spent.reasoning_output_tokens))
-  return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "") .. cost
+  return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "")
+    .. (spent.estimated and " Some of it is an estimate, for agents that were ended before they told." or "") .. cost
 end
 
 local function route_text(route)

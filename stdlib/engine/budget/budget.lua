@@ -223,16 +223,17 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves, does, settles: `fn` gives its result and what it used.
+--- Reserves, does, settles: `fn` gives its result and what it used. Where it raises it may have noted that.
 ---@param budget moonlet.Budget?
 ---@param amounts table<string, number>
----@param fn fun(): any, table?
+---@param fn fun(note: fun(used: table?)): any, table?
 ---@param allowed boolean?  see reserve()
 ---@return any
 function M.with(budget, amounts, fn, allowed)
   local reservation = M.reserve(budget, amounts, allowed)
-  local ok, result, used = pcall(fn)
-  settle(reservation, ok and used or nil)
+  local noted
+  local ok, result, used = pcall(fn, function(amount) noted = amount end)
+  settle(reservation, ok and used or noted)
   if not ok then error(result, 0) end
   return result
 end

@@ -137,12 +137,14 @@ function M.check_name(name)
 end
 
 --- The key of the next step called `name` in this body: its path, the name, and from the second
---- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival.
+--- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival. Each verb
+--- that does something begins here: it does nothing any more once the body is to end.
 ---@param state moonlet.State
 ---@param name string
 ---@param at_once boolean?  this place may not be one that can wait
 ---@return string
 function M.key(state, name, at_once)
+  core.task.check()
   M.check_name(name)
   local place = M.place(state)
   if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end

@@ -494,6 +494,11 @@ function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
   if ok then ok, result = run_body(run) end
+  -- A signal that came after the last verb is heard too: what was asked to end is never `ok`.
+  if ok then
+    local asked, err = pcall(core.task.check)
+    if not asked then ok, result = false, err end
+  end
   local cut_off
   ok, result, cut_off = unreached.settled(run, ok, result)
   if cut_off then leave(run, result) end

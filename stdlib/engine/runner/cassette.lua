@@ -226,8 +226,8 @@ local function read_json(root, path)
   return ok and type(value) == "table" and not core.json.is_array(value) and value or nil
 end
 
-local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, lost = true,
-  not_started = true }
+local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
+  lost = true, not_started = true }
 
 --- The call.json of a recording; raises what is wrong with it.
 local function read_call(root, dir, path)

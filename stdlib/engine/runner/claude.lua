@@ -86,6 +86,7 @@ function M.command(call)
   end
   local model = call.model or config.model
   if model then argv[#argv + 1] = "--model=" .. model end
+  if call.turns then argv[#argv + 1] = "--max-turns=" .. call.turns end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
   if call.returns then
     local object, why = schema.object(call.returns)
@@ -145,16 +146,18 @@ local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local input = given and stream.count(given.input_tokens)
   if not input or not id then return end
-  state.so_far = state.so_far or { total = 0, count = 0, of = {} }
-  local sum, total = state.so_far, input + (stream.count(given.cache_read_input_tokens) or 0)
-    + (stream.count(given.cache_creation_input_tokens) or 0) + (stream.count(given.output_tokens) or 0)
-  if not sum.of[id] then
-    if sum.count >= most_messages then return end
-    sum.count = sum.count + 1
-  end
-  sum.total = sum.total + total - (sum.of[id] or 0)
-  sum.of[id] = total
-  events[#events + 1] = { type = "usage", usage = { total_tokens = sum.total } }
+  local read, made = stream.count(given.cache_read_input_tokens) or 0, stream.count(given.cache_creation_input_tokens)
+  local now = { input_tokens = input + read + (made or 0), cached_input_tokens = read,
+    output_tokens = stream.count(given.output_tokens) or 0 }
+  local messages = state.messages or { count = 0, of = {} }
+  local before = messages.of[id]
+  if not before and messages.count >= most_messages then return end
+  if not before then messages.count = messages.count + 1 end
+  messages.of[id], state.messages = now, messages
+  local sum = state.so_far or {}
+  for name, value in pairs(now) do sum[name] = (sum[name] or 0) + value - (before and before[name] or 0) end
+  sum.total_tokens, state.so_far = sum.input_tokens + sum.output_tokens, sum
+  events[#events + 1] = { type = "usage", usage = { total_tokens = sum.total_tokens } }
 end
 
 local function assistant(state, events, event)

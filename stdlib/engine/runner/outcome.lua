@@ -1,5 +1,6 @@
---- What an attempt of an agent came to. Success is exit code 0 and the terminal success event and
---- nothing that failed after it; all else is a failure with a class that says what to do next.
+--- What an attempt of an agent came to. Success is the terminal success event and nothing that failed
+--- after it, and an end with exit code 0, or by the host because it did not end by itself; all else is a
+--- failure with a class that says what to do next.
 ---
 ---   quota           the account's limit is used up: nothing more until `reset_at`
 ---   rate            too many requests at once: again after a while
@@ -60,7 +61,8 @@ local any = failure.any
 
 --- Lines of standard error that say nothing of a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
-  "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is" }
+  "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
+  "^Bun v%d" }
 
 local function last_line(text)
   local last
@@ -141,11 +143,11 @@ end
 --- What an attempt that the host ended was stuck in: how the message goes on, and its class; `certain`
 --- where the agent's own events told it.
 local function stuck_in(state, exit, now)
-  local stuck = state.failure or state.retry or state.last_error
+  local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
     local wait = moment_of(stuck.message, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
-      M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
+      stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
   end
   -- CLIs that retry without an event still grumble on standard error.
   local said = stderr_message(exit)
@@ -172,10 +174,20 @@ local function time_error(name, state, exit, limits, now)
       or "give it more time with timeout, or less to do" })
 end
 
+--- One that the host took for finished, and that was not.
+local function finished_error(name, state, limits)
+  if stream.is_beyond(state, limits and limits.turns) then
+    return M.error("interrupted", ("%s took more than %d turns and was ended"):format(name, limits.turns),
+      { hint = "give it more turns, or less to do" })
+  end
+  return M.error("interrupted", name .. " said that it was done, began something else and was ended")
+end
+
 --- Why the host itself ended the attempt, or could not start it.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
+  if why == "finished" then return finished_error(name, state, limits) end
   if why == "cancelled" then return M.error("lost", name .. " was ended with its keeper") end
   if why == "lost" then return M.error("lost", name .. " was lost: its keeper died") end
   local err = exit.error or {}
@@ -241,7 +253,7 @@ local function exit_error(name, state, exit, now)
 end
 
 ---@class moonlet.RunnerExit
----@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"lost"|"not_started"
+---@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"finished"|"lost"|"not_started"
 ---@field code integer?
 ---@field signal integer?
 ---@field stderr_tail string?   the last 64 KB of standard error
@@ -251,7 +263,7 @@ end
 ---@field file string?     what the program wrote to command().answer_file
 ---@field stdout string?   what it printed, for programs that print no events
 ---@field cut boolean?     one of them is not whole
----@field limits {wall: integer?, idle: integer?}?  ms, for messages
+---@field limits {wall: integer?, idle: integer?, turns: integer?}?  ms, for messages
 ---@field now integer?     ms since 1970
 
 ---@class moonlet.RunnerResult
@@ -265,6 +277,9 @@ end
 ---@field files_changed string[]  what the agent says that it changed
 ---@field denied table[]       { tool, detail? }: what it was not allowed to do
 ---@field warnings string[]
+
+--- Ends by the host that take nothing from an agent which has said that it is done.
+local ended_by_host = { finished = true, wall = true, idle = true }
 
 --- Puts together what an attempt came to.
 ---@param name string                how messages call the agent
@@ -284,15 +299,19 @@ function M.conclude(name, state, exit, answers, usage)
   local result = { status = "failed", text = text or "", cut = cut, usage = usage, model = state.model,
     files_changed = core.json.array(files), denied = core.json.array(state.denied),
     warnings = core.json.array(state.warnings) }
-  if exit.why ~= "exited" and exit.why ~= "signalled" then
+  local ended_well = exit.why == "exited" and exit.code == 0 or state.done and ended_by_host[exit.why]
+  local waited = exit.why == "finished" and (state.failure or state.waiting)
+  if waited and not ended_well then
+    result.error = told(name, waited, now)
+  elseif exit.why ~= "exited" and exit.why ~= "signalled" and not ended_well then
     result.error = host_error(name, state, exit, answers.limits, now)
   elseif state.failure then
     result.error = told(name, state.failure, now)
-  elseif state.done and exit.why == "exited" and exit.code == 0 and state.unread
+  elseif state.done and ended_well and state.unread
     and not (answers.file and answers.file ~= "") then
     result.error = M.error("invalid-output",
       name .. " is done, but an event after the last text could not be read: the answer may have been in it")
-  elseif state.done and exit.why == "exited" and exit.code == 0 then
+  elseif state.done and ended_well then
     result.status = "ok"
     if state.open_count > 0 then
       stream.warn(state, {}, ("%d of its tools never told their end"):format(state.open_count))

@@ -36,8 +36,14 @@ local largest = 1 << 53
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
 ---@field last_error table?   the same, of an error that need not be terminal
 ---@field retry table?        the same, of a retry that nothing has followed yet
+---@field waiting table?      the same, of a program that waits in silence until it asks its provider again
+---@field broken_off integer?  answers in a row that broke off, of a program that then asks again without end
 ---@field model string?
 ---@field session string?
+---@field turns integer        answers of its model, as far as the stream shows them
+---@field bytes integer        of its events
+---@field sent_again integer   bytes of events that each of those turns began with, added up
+---@field so_far moonlet.Usage?  what it has used, of a stream that tells it before its end
 
 --- A fresh state; one for each attempt.
 ---@return moonlet.RunnerState
@@ -45,6 +51,7 @@ function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
     files = {}, file_count = 0, denied = {}, open = {}, open_count = 0, warnings = {}, tools = 0,
+    turns = 0, awaits_model = true, bytes = 0, sent_again = 0,
   }
 end
 
@@ -204,7 +211,7 @@ end
 ---@param line string
 ---@return table?
 function M.object(state, events, line)
-  state.lines = state.lines + 1
+  state.lines, state.bytes = state.lines + 1, state.bytes + #line
   if #line > M.line_cap then
     state.skipped, state.unread = state.skipped + 1, true
     M.warn(state, events, ("a line of %d bytes was skipped: an event has at most %d"):format(#line, M.line_cap))
@@ -393,10 +400,27 @@ function M.note_error(state, err)
   if state.done then state.done, state.failure = false, err end
 end
 
+--- The model says something: where it heard of a tool last, or of nothing yet, it is asked anew, with all that was.
+local function count_turn(state)
+  if not state.awaits_model then return end
+  state.turns, state.awaits_model = state.turns + 1, false
+  state.sent_again = state.sent_again + state.bytes
+end
+
+--- Whether an agent has taken more turns than it may.
+---@param state moonlet.RunnerState
+---@param most integer?
+---@return boolean
+function M.is_beyond(state, most) return most ~= nil and state.turns > most end
+
 --- An event of a tool; counts it.
 function M.tool(state, events, tool)
   state.retry = nil
-  if tool.status ~= "running" then state.tools = state.tools + 1 end
+  count_turn(state)
+  if tool.status ~= "running" then
+    state.tools = state.tools + 1
+    state.awaits_model = state.open_count == 0
+  end
   if #events >= 200 then return end
   events[#events + 1] = { type = "tool", name = M.printable(tool.name, 80),
     detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
@@ -405,6 +429,7 @@ end
 --- A part of the answer, for whoever watches.
 function M.say(state, events, text)
   state.retry = nil
+  count_turn(state)
   if #events >= 200 then return end
   events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
 end

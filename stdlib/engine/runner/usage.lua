@@ -1,6 +1,7 @@
 --- Token usage of attempts, counted one way whatever a provider calls it: input_tokens holds what came
 --- from a cache, output_tokens holds what was reasoned, total_tokens is their sum. What nobody reported
---- is nil here and null in records; nothing is guessed.
+--- is nil here and null in records. An attempt that was ended before its stream told anything is the one
+--- whose usage is estimated, and that is marked.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -18,6 +19,7 @@ local null = core.json.null
 ---@field cost_usd number?
 ---@field cost_is "reported"|"estimate"|nil
 ---@field partial boolean?   a sum in which something was unknown: it is at least that much
+---@field estimated boolean?  some of its tokens are an estimate
 
 M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens" }
 
@@ -73,7 +75,7 @@ function M.add(a, b)
     return copy
   end
   local function known(usage) return usage.total_tokens or plus(usage.input_tokens, usage.output_tokens) end
-  local sum = { partial = a.partial or b.partial or nil }
+  local sum = { partial = a.partial or b.partial or nil, estimated = a.estimated or b.estimated or nil }
   for _, name in ipairs(M.counts) do
     sum[name] = plus(a[name], b[name])
     if (a[name] == nil) ~= (b[name] == nil) and name ~= "reasoning_output_tokens" and name ~= "cached_input_tokens" then
@@ -87,6 +89,29 @@ function M.add(a, b)
     if (a.cost_usd == nil) ~= (b.cost_usd == nil) then sum.partial = true end
   end
   return sum
+end
+
+--- Tokens that an agent's program sends with each request beside what its user sees, as far as that can be estimated.
+local own_tokens = 1000
+local bytes_a_token = 4
+
+--- What an attempt used that did not come to its end: what its stream has said, which is at least that much, else an
+--- estimate. Each turn sends the prompt and all that came before once more. Nil where its model never answered.
+---@param state moonlet.RunnerState
+---@param prompt_bytes integer
+---@return moonlet.Usage?
+function M.so_far(state, prompt_bytes)
+  local said = M.add(state.usage or state.so_far, nil)
+  if said then
+    said.partial = true
+    return said
+  end
+  if state.turns == 0 then return nil end
+  local input = state.turns * (own_tokens + prompt_bytes // bytes_a_token) + state.sent_again // bytes_a_token
+  -- Of the events about half is what it says itself; the other half is what its tools say.
+  local estimate = M.of { input_tokens = input, output_tokens = state.bytes // (2 * bytes_a_token) }
+  estimate.estimated = true
+  return estimate
 end
 
 --- The sum over a list in which an attempt without usage is `false` or nil-less `{}`.
@@ -149,7 +174,7 @@ function M.record(usage)
   end
   if usage.cost_usd == nil then record.cost_usd = null else record.cost_usd = usage.cost_usd end
   record.cost_is = usage.cost_is or null
-  record.partial = usage.partial
+  record.partial, record.estimated = usage.partial, usage.estimated
   return record
 end
 

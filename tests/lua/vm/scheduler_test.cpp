@@ -85,6 +85,31 @@ TEST_CASE("timeouts nest, and the outer one wins") {
     end))") == "false,timeout,1000");
 }
 
+TEST_CASE("a verb that acts hears of the end and of deadlines in a loop that never waits") {
+  const std::string loop =
+      "local done = 0 "
+      "local ok, err = pcall(function() while true do core.task.check() done = done + 1 pass() end "
+      "end) "
+      "return done, err.kind, err.message";
+  LuaFixture lua;
+  push_module_environment(lua.state.main(), true);
+  lua_pushlightuserdata(lua.state.main(), &lua.clock);
+  lua_pushcclosure(
+      lua.state.main(),
+      [](lua_State* L) {
+        static_cast<FakeClock*>(lua_touserdata(L, lua_upvalueindex(1)))->advance(10);
+        return 0;
+      },
+      1);
+  lua_setfield(lua.state.main(), -2, "pass");
+  lua_pop(lua.state.main(), 1);
+  CHECK(lua.run("local scope = core.task.open_scope { timeout = 95, what = 'the loop' } " + loop) ==
+        "10,timeout,the loop took longer than 95 ms");
+  int asked = 0;
+  lua.on_idle = [&](Scheduler& scheduler) { scheduler.end_asked = [&] { return ++asked > 3; }; };
+  CHECK(lua.run("core.task.sleep(1) " + loop) == "3,cancelled,cancelled by the user");
+}
+
 TEST_CASE("a cancelled scope raises at every await until it is left") {
   CHECK(scoped(R"(
     return body(function(ctx)

@@ -65,6 +65,18 @@ int be_stopped(lua_State* L) {
   return 0;
 }
 
+/// A clock by which so much passes that the processor has had time for little else.
+class BusyClock final : public Clock {
+ public:
+  explicit BusyClock(std::int64_t times) : times_(times), since_(clock_.monotonic_ms()) {}
+  std::int64_t monotonic_ms() const override { return (clock_.monotonic_ms() - since_) * times_; }
+  std::int64_t wall_ms() const override { return clock_.wall_ms(); }
+
+ private:
+  const SystemClock clock_;
+  const std::int64_t times_, since_;
+};
+
 int throw_from_cpp(lua_State*) { throw std::runtime_error("from C++"); }
 
 int raise_from_lua(lua_State* L) {
@@ -181,6 +193,27 @@ TEST_CASE("time for which the process is stopped is not Lua's, whatever goes on 
     CHECK(lua.run(std::string(script) + " return 'went on'") == "went on");
     CHECK(is_killed(lua.run(std::string(script) + " while true do end")));
   }
+}
+
+TEST_CASE("a machine that has little time for Lua kills no script, until far more has passed") {
+  BusyClock clock(4);
+  LuaLimits limits = limits_of(300, 256);
+  limits.clock = &clock;
+  LuaFixture lua(limits);
+  define(lua, "compute", compute_for_a_while);  // 400 ms go by, in which it has at most 100 itself
+  CHECK(lua.run("compute() return 'went on'") == "went on");
+  test::LeapClock leaping;
+  limits.clock = &leaping;
+  limits.run_ms = 1'000;
+  LuaFixture starved(limits);
+  define(
+      starved, "wait",
+      [](lua_State* L) {
+        static_cast<test::LeapClock*>(lua_touserdata(L, lua_upvalueindex(1)))->leap(800);
+        return compute_for_a_while(L);
+      },
+      &leaping);
+  CHECK(is_killed(starved.run("while true do wait() end")));
 }
 
 TEST_CASE("states on two threads are killed apart from each other") {

@@ -329,6 +329,35 @@ TEST_CASE("on a full disk a durable start is refused, others run, and exits are 
   CHECK(exit.out.write_errno == EFBIG);
 }
 
+TEST_CASE("a child that is finished with is ended for that reason, and stays so on record",
+          "[process]") {
+  Run run;
+  auto child = run.spawn(shell("echo done; exec sleep 600"));
+  REQUIRE(run.until([&] { return child->pid() != 0; }));
+  child->end_finished();
+  CHECK(run.wait(child).why == ChildExit::Why::kFinished);
+  child->end_finished();  // of one that has ended it does nothing
+  auto log = read_keeper_log(run.folder.fd());
+  REQUIRE(log);
+  CHECK(log->back().children.begin()->second.exit.why == ChildExit::Why::kFinished);
+}
+
+TEST_CASE("the idle limit of a child stands still while it is held", "[process]") {
+  Run run;
+  auto spec = shell("sleep 4; echo said; exec sleep 600");
+  spec.idle_ms = 2000;
+  auto child = run.spawn(std::move(spec));
+  REQUIRE(run.until([&] { return child->pid() != 0; }));
+  child->hold_idle(true);
+  bool said = false;
+  child->on_output = [&](std::int64_t bytes) {
+    said = bytes > 0;
+    child->hold_idle(false);
+  };
+  CHECK(run.wait(child).why == ChildExit::Why::kIdle);
+  CHECK(said);
+}
+
 TEST_CASE("shutdown lets what runs end by itself, and takes nothing new", "[process]") {
   Run run;
   auto running = run.spawn(shell("sleep 0.2; echo done"));
