@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Drives the real Codex CLI, Claude Code and Gemini CLI, pinned in package.json, through the executable against a
+# Drives the real Codex CLI, Claude Code, Gemini CLI and opencode, pinned in package.json, through the executable against a
 # model server of its own on 127.0.0.1.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
 # Prints "ok NAME", "FAIL NAME: why" or "skipped NAME: why", and ends with its count. The agents are
@@ -33,12 +33,12 @@ missing() {
       flock 9
       [ "$(cat "$cache/pinned" 2>/dev/null)" = "$pinned" ] && exit
       cp "$here/package.json" "$here/package-lock.json" "$cache/" &&
-        cd "$cache" && timeout 600 npm ci --fetch-retries=1 --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1 &&
+        cd "$cache" && timeout 600 npm install --no-save --fetch-retries=1 --no-audit --no-fund --loglevel=error >"$cache/npm.log" 2>&1 &&
         printf '%s\n' "$pinned" >"$cache/pinned"
     ) 9>"$cache/.lock" || { echo "npm could not install them (see $cache/npm.log)" && return; }
   fi
   local runner
-  for runner in codex claude gemini; do
+  for runner in codex claude gemini opencode; do
     [ -x "$cache/node_modules/.bin/$runner" ] || { echo "npm has not installed $runner for this system" && return; }
   done
 }
@@ -75,8 +75,15 @@ return { runners = {
   claude = { program = "$cache/node_modules/.bin/claude", model = "sonnet",
     env = { "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY" } },
   gemini = { program = "$cache/node_modules/.bin/gemini", model = "gemini-2.5-pro" },
+  opencode = { program = "$cache/node_modules/.bin/opencode", model = "local/mock-1", env = { "LOCAL_API_KEY" } },
 } }
 END
+  cat >"$case/opencode.json" <<END
+{"provider": {"local": {"npm": "@ai-sdk/openai-compatible", "name": "local",
+  "options": {"baseURL": "http://127.0.0.1:$1/v1", "apiKey": "{env:LOCAL_API_KEY}"},
+  "models": {"mock-1": {"name": "mock-1", "limit": {"context": 200000, "output": 8000}}}}}}
+END
+  export OPENCODE_CONFIG=$case/opencode.json
   export GEMINI_API_KEY=sk-test-local-0123456789 GOOGLE_GEMINI_BASE_URL=http://127.0.0.1:$1
   export LOCAL_API_KEY=sk-test-local-0123456789 ANTHROPIC_API_KEY=sk-test-local-0123456789
   export ANTHROPIC_BASE_URL=http://127.0.0.1:$1
@@ -97,7 +104,7 @@ go() { moon run "$case/ask.lua" --allow all --runner "$runner" --task-id t1 "$@"
 moon() {
   local began
   began=$(date +%s%3N)
-  timeout -k 5 "${limit:-60}" "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null
+  timeout -k 5 "$((${limit:-60} * patience))" "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null
   code=$?
   took=$(($(date +%s%3N) - began))
   runs=$((runs + 1))
@@ -164,7 +171,7 @@ nothing_left() {
 
 # until_true SECONDS COMMAND…: polls.
 until_true() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1 * patience))
   shift
   until "$@"; do
     if [ "$SECONDS" -gt "$end" ]; then
@@ -182,11 +189,15 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 . "$here/cases.sh"
 # shellcheck source=tests/agents/gemini.sh
 . "$here/gemini.sh"
+# shellcheck source=tests/agents/opencode.sh
+. "$here/opencode.sh"
 
 # --- one case: "NAME RUNNER" -------------------------------------------------------------------------
 run_case() {
-  local name=$1 title why self server='' runs=0 code=0 took=0 began=$SECONDS
+  local name=$1 title why self server='' runs=0 code=0 took=0 began=$SECONDS patience=1
   runner=$2
+  # It takes seconds to begin.
+  if [ "$runner" = opencode ]; then patience=3; fi
   title=${name#case_}
   title=${title#soak_}
   title=$runner-${title//_/-}
@@ -213,7 +224,7 @@ run_case() {
 # those that share it.
 takes() {
   local shares=${2}_shares shares_soak=${2}_shares_soak one
-  for one in codex claude gemini; do
+  for one in codex claude gemini opencode; do
     if [[ $1 == *_$one ]]; then
       [ "$one" = "$2" ]
       return
@@ -228,7 +239,7 @@ list_cases() {
   # Those that wait for a time come first.
   for name in $(compgen -A function case_ | grep quota) $(compgen -A function case_ | grep -v quota); do
     if [[ $name == case_soak_* ]] && [ -z "${MOONLET_SOAK:-}" ]; then continue; fi
-    for runner in codex claude gemini; do
+    for runner in codex claude gemini opencode; do
       if ! takes "$name" "$runner"; then continue; fi
       title=${name#case_}
       if [ -n "$word" ] && ! [[ $runner-${title//_/-} == *"$word"* ]]; then continue; fi
@@ -256,7 +267,7 @@ export LC_ALL=C.UTF-8 TZ=UTC TERM=dumb
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=tester GIT_AUTHOR_EMAIL=t@example.org GIT_COMMITTER_NAME=tester GIT_COMMITTER_EMAIL=t@example.org
 unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" "${!CODEX@}" "${!CLAUDE@}" "${!ANTHROPIC@}" \
-  "${!OPENAI@}" "${!GEMINI@}" "${!GOOGLE@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+  "${!OPENAI@}" "${!GEMINI@}" "${!OPENCODE@}" "${!GOOGLE@}" http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
 for line in "${cases[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge "${MOONLET_JOBS:-4}" ]; do wait -n; done

@@ -1,5 +1,5 @@
 """A model server on 127.0.0.1 that says what a script tells it to: Responses for Codex, Messages for
-Claude; gemini_api.py for Gemini. Standard library alone.
+Claude; gemini_api.py for Gemini, opencode_api.py for opencode. Standard library alone.
 
     server.py DIR      writes DIR/port when it listens; obeys DIR/script.json; logs to DIR/calls.jsonl
 
@@ -9,13 +9,14 @@ reply, and so on; the last reply stays. One with "for": N is over N seconds afte
 
     {"text": T}                    the final answer
     {"tool": COMMAND}              a call of the shell tool
-    {"write": FILE, "text": T}     a call of the tool that writes files (Claude alone)
+    {"write": FILE, "text": T}     a call of the tool that writes files (Claude and opencode alone)
     {"status": N, …}               an HTTP error; "message", "type", "code", "headers", "body" say more
     {"hang": true}                 takes the request and never answers
     {"stall": T}                   begins with T and never ends
     {"drop": T}                    begins with T and closes the connection
     {"malformed": TEXT}            TEXT stands where an event should
     {"refused_by_model": true}     the model declines
+    {"text": T, "cut_short": true} the answer ends where the model's room ends (opencode alone)
 
 Beside any of them: "after" waits so many seconds first; "usage" is {"input", "cached", "output",
 "reasoning"}; "fields" are put into the error's object. There and in headers "+N" stands for the Unix time
@@ -31,6 +32,7 @@ import threading
 import time
 
 from gemini_api import Gemini
+from opencode_api import Opencode
 
 FOLDER = sys.argv[1]
 LOCK = threading.Lock()
@@ -270,7 +272,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        api = next((api for api in (Codex, Claude, Gemini) if self.path.split("?")[0].endswith(api.path)), None)
+        api = next((api for api in (Codex, Claude, Gemini, Opencode) if self.path.split("?")[0].endswith(api.path)), None)
         try:
             body = json.loads(data)
         except ValueError:

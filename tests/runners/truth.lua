@@ -182,9 +182,9 @@ is(finish(codex, ok_lines, failed).status, "failed", "exit 1 after the event")
 holds(finish(codex, ok_lines, failed).error.message, "it had said that it was done", "and what it says")
 is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 9 }).class, "killed", "killed after the event")
 is(finish(codex, ok_lines, { why = "signalled", code = -1, signal = 11 }).class, "crashed", "SIGSEGV")
-is(finish(codex, ok_lines, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
+is(finish(codex, { ok_lines[1] }, { why = "wall", code = -1, signal = 9 }, { limits = { wall = 60000 } }).error.message,
   "Codex did not finish within 1m 00s and was ended", "the wall")
-is(finish(codex, ok_lines, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
+is(finish(codex, { ok_lines[1] }, { why = "idle", code = -1, signal = 9 }).error.kind, "timeout", "idle")
 -- Silence after a notice of its provider's is what the notice says; nothing at all is a silence.
 local waits = '{"type":"error","message":"Reconnecting... 1/1 (exceeded retry limit, last status: 429 Too Many Requests)"}'
 result = finish(codex, { '{"type":"thread.started","thread_id":"t"}', waits }, { why = "idle", code = -1 })
@@ -347,6 +347,47 @@ for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit y
   end
   holds(require("moonlet.engine.runner.command").finish({ why = "exited", code = 7, stderr_tail = before .. "disk is full\n" },
     { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
+end
+
+-- opencode tells of a provider that refuses in its log alone; what it waits for is what ended it.
+local function logged(level, rest)
+  return ("timestamp=2026-11-22T10:03:03.241Z level=%s run=d0d0945c message=%s session.id=ses_1 small=false agent=build"):format(
+    level, rest)
+end
+local asks = logged("INFO", "stream providerID=local modelID=mock-1")
+local function refused(text)
+  return logged("ERROR", '"stream error" providerID=local modelID=mock-1') .. (" error.error=%s"):format(text)
+end
+local function waited(...)
+  return finish(opencode, {}, { why = "finished", stderr_tail = table.concat({ ... }, "\n") .. "\n" })
+end
+result = waited(asks, refused '"AI_APICallError: Rate limit reached for requests"')
+is(result.class .. " " .. tostring(result.error.retryable), "rate true", "it waits for its provider")
+is(result.error.message, "opencode failed: Rate limit reached for requests", "what its provider said")
+is(waited(asks, refused '"AI_APICallError: It broke"').class, "network", "what it asks again after and nobody can place")
+is(waited(asks, refused '"AI_APICallError: Cannot connect to API: say \\"x\\" = y"').error.message,
+  'opencode failed: Cannot connect to API: say "x" = y', "a text with quotes")
+result = waited(asks, refused '"AI_APICallError: The usage limit has been reached. Try again in 90 seconds."')
+is(result.class .. " " .. tostring(result.error.retry_after_ms), "quota 90000", "an account that is used up")
+is(finish(opencode, {}, { why = "idle", stderr_tail = refused '"AI_APICallError: It broke"' .. "\n" .. asks .. "\n" }).class,
+  "timeout", "it asks again")
+is(finish(opencode, {}, { why = "idle", stderr_tail = refused "AI_APICallError:x" .. "\n" }).class, "network",
+  "silent for as long as it may")
+local spoken = { '{"type":"step_start","part":{}}', '{"type":"text","part":{"text":"yes"}}',
+  '{"type":"step_finish","part":{"reason":"stop"}}' }
+is(finish(opencode, spoken, { why = "exited", code = 0, stderr_tail = refused "AI_APICallError:x" .. "\n" }).status, "ok",
+  "an error that passed, of opencode's provider")
+is(finish(opencode, { spoken[1], '{"type":"error","error":{"name":"UnknownError","data":{"message":"JSON parsing failed: Text: '
+  .. 'nonsense.\\nError message: JSON Parse error: Unexpected identifier"}}}' }, failed).class, "network", "a broken stream")
+-- What it could not keep in mind it makes shorter, answers then, and fails all the same.
+local overflow = '{"type":"error","error":{"name":"ContextOverflowError","data":{"message":"prompt is too long"}}}'
+is(finish(opencode, { overflow, table.unpack(spoken) }, failed).class, "context", "too much for the model")
+-- The last line is Bun's own; what failed stands above it.
+holds(finish(opencode, {}, { why = "exited", code = 1, stderr_tail = "EACCES: permission denied, mkdir '/h/.config/opencode'\n"
+  .. "    at x (y:1:2)\n\nBun v1.3.14 (Linux x64 baseline)\n" }).error.message, "mkdir '/h/.config/opencode'", "Bun's last line")
+for _, text in ipairs { "Error: Unexpected error\n\nFailed query: \n        CREATE TABLE `workspace` (\n", "Error: database is locked" } do
+  result = finish(opencode, {}, { why = "exited", code = 1, stderr_tail = asks .. "\n" .. text .. "\nUnexpected error\n" })
+  is(result.class .. " " .. tostring(result.error.retryable), "crashed true", "the database of a first start: " .. text)
 end
 
 -- moonlet's own events.

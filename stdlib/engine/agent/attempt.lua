@@ -96,6 +96,7 @@ local function start(job, attempt, env)
   for _, path in ipairs(made.state_dirs or {}) do
     if private and path:sub(1, #private) == private then core.file.make_root(path) end
   end
+  for _, path in ipairs(made.folders or {}) do core.file.make_root(path) end
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
   instructions.record(job, made)

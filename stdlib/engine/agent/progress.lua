@@ -1,6 +1,6 @@
 --- Follows an agent's events while it runs: tells those who watch what it is at, lets its limit of silence stand still
---- while a tool of it runs, and ends one that has said that it is done, or has taken more turns than it may. What an
---- agent came to is read afterwards, from what it printed.
+--- while a tool of it runs, and ends one that has said that it is done, has taken more turns than it may, or waits in
+--- silence for a provider that refused it. What an agent came to is read afterwards, from what it printed.
 local beside = require "moonlet.engine.base.background"
 local stream = require "moonlet.engine.runner.stream"
 local task = core.task
@@ -12,6 +12,9 @@ local most_batches = 32 -- of 64 KB at a time, so that one who prints much does 
 local most_ms = 20      -- at a time, for the same reason
 local last_look_ms = 200
 local done_grace_ms = 5000 -- until one that is done is ended
+local wait_grace_ms = 3000 -- until one is ended that waits for its provider: its own first try again is sooner
+local refused_grace_ms = 1000 -- the same, where asking again is of no use
+local most_broken_off = 3
 local longest_detail = 120
 
 local function note(seen, event)
@@ -39,6 +42,16 @@ local function look(job, seen)
   return false
 end
 
+--- The same, of what a program logs on standard error while it says nothing on its output.
+local function look_at_log(job, seen)
+  if not job.runner.log then return end
+  seen.log = seen.log or core.lines.open(job.dir .. "/stderr.log")
+  local lines = seen.log and core.lines.read(seen.log, false)
+  for _, line in ipairs(lines or {}) do
+    if type(line) == "string" then job.runner.log(seen.state, line) end
+  end
+end
+
 local function tell(job, seen)
   if seen.doing == seen.told_doing and seen.tokens == seen.told_tokens then return end
   seen.told_doing, seen.told_tokens = seen.doing, seen.tokens
@@ -53,11 +66,21 @@ local function hold_idle(seen, id)
   core.process.hold_idle(id, works)
 end
 
+--- Whether it waits until it may ask its provider again, and has done so for a while.
+local function waits_long(seen, now)
+  local waiting = seen.state.waiting
+  if waiting ~= seen.waiting then seen.waiting, seen.waiting_since = waiting, now end
+  if not waiting then return false end
+  local is_shut = waiting.class == "quota" or waiting.class == "auth"
+  return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
+end
+
 --- Ends an agent of which nothing more is to come. True when it was asked to end.
 local function end_finished(job, seen, id)
   local now = core.clock.monotonic()
   seen.done_at = seen.state.done and (seen.done_at or now) or nil
   local is_over = seen.done_at and now - seen.done_at >= done_grace_ms or stream.is_beyond(seen.state, job.limits.turns)
+    or waits_long(seen, now) or (seen.state.broken_off or 0) >= most_broken_off
   if is_over then core.process.end_finished(id) end
   return is_over
 end
@@ -70,6 +93,7 @@ local function follow(job, seen, id)
   repeat
     task.watch_sleep(caught_up and rest or math.min(rest, catching_up_ms))
     ok, caught_up = pcall(look, job, seen)
+    pcall(look_at_log, job, seen)
     tell(job, seen)
     if ok then hold_idle(seen, id) end
   until not ok or end_finished(job, seen, id)
@@ -98,6 +122,7 @@ function M.during(job, id, taken_over, fn)
     job.seen = seen.state
   end
   if seen.reader then core.lines.close(seen.reader) end
+  if seen.log then core.lines.close(seen.log) end
   if not ok then error(result, 0) end
   return result
 end

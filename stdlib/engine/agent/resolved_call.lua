@@ -54,7 +54,7 @@ local function command_runner(events)
       writable = shared.writable(call) }
   end
   if reader then
-    for _, name in ipairs { "begin", "parse", "lines", "finish", "normalise" } do runner[name] = reader[name] end
+    for _, name in ipairs { "begin", "parse", "lines", "log", "finish", "normalise" } do runner[name] = reader[name] end
   else
     function runner.finish(_, exit, answers)
       return command.finish(exit, { text = answers.file or answers.stdout or "", cut = answers.cut }, answers.limits)

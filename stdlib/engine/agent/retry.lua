@@ -156,7 +156,7 @@ function M.after(job, result, tries)
   end
   -- Nobody refused anything.
   if class == "gone" then return { wait_ms = 0 } end
-  if not err.retryable or class ~= "rate" and class ~= "network" then return {} end
+  if not err.retryable then return {} end
   local asked = err.retry_after_ms
   local until_ms
   if class == "rate" and not job.runner.instant and not (asked and asked > longest_patience_ms) then

@@ -288,6 +288,19 @@ local function let_preset_check(plan)
   }, plan.args)
 end
 
+--- Refuses a sandbox that is none, or that the run has no right to.
+local function check_sandbox(plan)
+  local asked = plan.options.sandbox
+  if asked and asked ~= "read-only" and asked ~= "workspace-write" then
+    error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(asked, 40)),
+      "write --sandbox read-only or --sandbox workspace-write"), 0)
+  end
+  if asked == "workspace-write" and not plan.grants.all and #plan.grants.write == 0 then
+    error({ kind = "denied", usage = true, message = ("--sandbox workspace-write: %s may not write anything"):format(
+      plan.preset and "preset " .. plan.name or plan.name), hint = "add --allow write=. for the whole work tree" }, 0)
+  end
+end
+
 local function whole_number(text, name)
   local number = math.tointeger(tonumber(text))
   if not number or number < 1 or number > 10000 then
@@ -441,10 +454,7 @@ local function plan_of(words, output, consent)
   plan.inputs = inputs.prepare(home, found.input or {})
   let_preset_check(plan)
   if plan.options.record then cassette.prepare(plan.options.record) end
-  if found.sandbox and found.sandbox ~= "read-only" and found.sandbox ~= "workspace-write" then
-    error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
-      "write --sandbox read-only or --sandbox workspace-write"), 0)
-  end
+  check_sandbox(plan)
   M.check_gates(found.gates)
   set_limits(plan, found)
   plan.background, plan.detached = found.background, found.detached

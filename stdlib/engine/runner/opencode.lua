@@ -1,6 +1,8 @@
 --- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
 --- host's sandbox holds what is left. It has no way not to keep a session, so a private state
---- directory is the hermetic way to run it.
+--- directory is the hermetic way to run it. Its events say nothing of a provider that refuses: it
+--- waits and asks again, and only its log on standard error tells so.
+local failure = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local truth = require "moonlet.engine.runner.outcome"
@@ -60,7 +62,8 @@ function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
   local warnings = {}
-  local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet" }
+  local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet",
+    "--print-logs", "--log-level", "INFO" }
   local model = call.model or config.model
   if model then
     argv[#argv + 1] = "-m"
@@ -78,7 +81,7 @@ function M.command(call)
       instructions = core.json.array {} } }
   -- The project's settings and instruction files, and Claude's.
   env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
-  local state_dirs = {}
+  local state_dirs, folders = {}, {}
   local function place(name, folder, usual)
     if call.private then
       env[name] = call.scratch .. "/opencode/" .. folder
@@ -86,7 +89,8 @@ function M.command(call)
       env[name] = shared.home_path(config.home) .. "/" .. folder
     end
     local base = env[name] or core.system.env(name) or shared.home_path(usual)
-    if folder ~= "config" or call.private then state_dirs[#state_dirs + 1] = base .. "/opencode" end
+    local list = (folder ~= "config" or call.private) and state_dirs or folders
+    list[#list + 1] = base .. "/opencode"
   end
   place("XDG_DATA_HOME", "data", "~/.local/share")
   place("XDG_STATE_HOME", "state", "~/.local/state")
@@ -96,7 +100,7 @@ function M.command(call)
     warnings[#warnings + 1] = "a private opencode has no login and no config: grant it a key with env in the config"
   end
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
-    state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings,
+    state_dirs = state_dirs, folders = folders, sandbox = "host", writable = shared.writable(call), warnings = warnings,
     reads = { (env.XDG_CONFIG_HOME or core.system.env "XDG_CONFIG_HOME" or shared.home_path "~/.config")
       .. "/opencode/AGENTS.md" } }
 end
@@ -141,6 +145,11 @@ local function begin_again(state)
   stream.begin_again(state)
 end
 
+--- What it says of a stream in which something stands that is no event of its provider's.
+local function is_broken(message)
+  return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
+end
+
 local function parse(state, line, events)
   local event = stream.object(state, events, line)
   local kind = event and stream.str(event.type)
@@ -170,9 +179,14 @@ local function parse(state, line, events)
     state.usage = usage.add(state.usage, usage_of(part))
     if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
     local reason = stream.str(part.reason)
+    if reason ~= "unknown" then state.broken_off = nil end
     if reason == "stop" then
       state.done, state.failure = true, nil
       events[#events + 1] = { type = "done", status = "ok" }
+    elseif reason == "unknown" then
+      -- It asks again at once, for as long as that goes on.
+      state.broken_off = (state.broken_off or 0) + 1
+      state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
       state.failure = { message = "the step ended with: " .. reason,
         class = reason == "length" and "invalid-output" or reason == "content-filter" and "refused" or nil }
@@ -191,7 +205,9 @@ local function parse(state, line, events)
     state.failure = { message = core.text.cut(message, 8000), status = stream.count(data.statusCode), code = name,
       retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at,
       class = name == "ProviderAuthError" and "auth" or name == "MessageOutputLengthError" and "invalid-output"
-        or name == "MessageAbortedError" and "interrupted" or nil }
+        or name == "MessageAbortedError" and "interrupted" or name == "ContextOverflowError" and "context"
+        or is_broken(message) and "network" or nil }
+    if name == "ContextOverflowError" then state.overflow = state.failure end
     events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     events[#events + 1] = { type = "done", status = "failed" }
   end
@@ -200,11 +216,70 @@ end
 M.lines = "object"
 M.parse = stream.guarded(parse)
 
+--- The text of a field of a line of the log: written as JSON where it holds a space.
+local function logged(line, name)
+  local _, stop = line:find(" " .. name .. "=", 1, true)
+  if not stop then return nil end
+  local quoted, at = line:sub(stop + 1, stop + 1) == '"', stop + 2
+  if not quoted then return line:match("^%S+", stop + 1) end
+  while true do
+    local special = line:find('["\\]', at)
+    if not special then return nil end
+    if line:sub(special, special) == '"' then
+      local ok, text = pcall(core.json.decode, line:sub(stop + 1, special))
+      return ok and type(text) == "string" and text or line:sub(stop + 2, special - 1)
+    end
+    at = special + 2
+  end
+end
+
+--- Reads a line of its log: whether it waits until it asks its provider again.
+---@param state moonlet.RunnerState
+---@param line string
+function M.log(state, line)
+  local level = line:match("^timestamp=%S+ level=(%u+) ")
+  if not level or logged(line, "small") ~= "false" then return end
+  local message = logged(line, "message")
+  if message == "stream" then
+    state.waiting = nil
+  elseif level == "ERROR" and message == "stream error" then
+    local said = (logged(line, "error.error") or "it told no reason"):gsub("^AI_%a+Error: ", "")
+    -- What nobody can place is an error of the provider's own: of others it tells at once.
+    state.waiting = { message = core.text.cut(said, 8000), class = failure.classify(said) or "network" }
+  end
+end
+
+--- Takes the log out of what it printed on standard error beside it.
+local function without_log(state, text)
+  local lines = {}
+  for line in (text or ""):gmatch("[^\r\n]+") do
+    M.log(state, line)
+    if not line:find("^timestamp=%S+ level=[IWD]%u+ ") then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, "\n")
+end
+
+--- Several that start for the first time make their database at once, and one of them is too late.
+local function is_late_migration(text)
+  return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
+end
+
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult
-function M.finish(state, exit, answers) return truth.conclude(M.title, state, exit, answers, state.usage) end
+function M.finish(state, exit, answers)
+  local rest = without_log(state, exit.stderr_tail)
+  local own = setmetatable({ stderr_tail = rest }, { __index = exit })
+  if state.done and state.overflow and exit.code ~= 0 then state.failure = state.overflow end
+  local result = truth.conclude(M.title, state, own, answers, state.usage)
+  if result.status ~= "ok" and state.events == 0 and exit.why == "exited" and is_late_migration(rest) then
+    result.class = "crashed"
+    result.error = truth.error("crashed", "opencode failed to make its database beside another one that did",
+      { retryable = true })
+  end
+  return result
+end
 
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
 

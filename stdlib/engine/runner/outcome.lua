@@ -61,7 +61,8 @@ local any = failure.any
 
 --- Lines of standard error that say nothing of a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
-  "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is" }
+  "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
+  "^Bun v%d" }
 
 local function last_line(text)
   local last
@@ -143,11 +144,11 @@ end
 --- What an attempt that the host ended was stuck in: how the message goes on, and its class; `certain`
 --- where the agent's own events told it.
 local function stuck_in(state, exit, now)
-  local stuck = state.failure or state.retry or state.last_error
+  local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
     local wait = moment_of(stuck.message, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
-      M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
+      stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
   end
   -- CLIs that retry without an event still grumble on standard error.
   local said = stderr_message(exit)
@@ -300,7 +301,10 @@ function M.conclude(name, state, exit, answers, usage)
     files_changed = core.json.array(files), denied = core.json.array(state.denied),
     warnings = core.json.array(state.warnings) }
   local ended_well = exit.why == "exited" and exit.code == 0 or state.done and ended_by_host[exit.why]
-  if exit.why ~= "exited" and exit.why ~= "signalled" and not ended_well then
+  local waited = exit.why == "finished" and (state.failure or state.waiting)
+  if waited and not ended_well then
+    result.error = told(name, waited, now)
+  elseif exit.why ~= "exited" and exit.why ~= "signalled" and not ended_well then
     result.error = host_error(name, state, exit, answers.limits, now)
   elseif state.failure then
     result.error = told(name, state.failure, now)

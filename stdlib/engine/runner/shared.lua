@@ -40,6 +40,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field files table<string, string>   written before the start: absolute path -> text
 ---@field state_dirs string[]           the CLI's own state: it must be able to write them; the caller makes
 ---                                     those under `scratch`
+---@field folders string[]?             others that must be there, which it may not write: they are made
 ---@field answer_file string?           where the last message is written
 ---@field sandbox "runner"|"host"       who enforces call.sandbox
 ---@field writable string[]             what the agent's tools may write, for the host's sandbox

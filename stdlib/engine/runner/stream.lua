@@ -36,6 +36,8 @@ local largest = 1 << 53
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
 ---@field last_error table?   the same, of an error that need not be terminal
 ---@field retry table?        the same, of a retry that nothing has followed yet
+---@field waiting table?      the same, of a program that waits in silence until it asks its provider again
+---@field broken_off integer?  answers in a row that broke off, of a program that then asks again without end
 ---@field model string?
 ---@field session string?
 ---@field turns integer        answers of its model, as far as the stream shows them
