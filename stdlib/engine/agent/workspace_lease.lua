@@ -1,6 +1,7 @@
 --- An agent's stay in its place: from an attempt that begins there to the one whose work is taken, or left. What it
 --- touched that no agent may write fails its step, whatever it answered; what it changed is told, though it stays only
 --- as a beginning for another attempt.
+local gate = require "moonlet.engine.effects.gate"
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local journal = require "moonlet.engine.journal.journal"
 local journal_record = require "moonlet.engine.journal.records"
@@ -223,7 +224,7 @@ function M.finish(job, result, list)
     result.status, result.class, result.error = "failed", job.touched.class, job.touched
   elseif place then
     job.place = nil
-    local ok, some, warning, held = pcall(place.finish)
+    local ok, some, warning, held = pcall(place.finish, gate.mass_deletion)
     if not ok then
       -- Where its work is kept: the script may go on, and nobody may be told of its error.
       if type(some) == "table" and some.hint then job.left_warnings = { some.hint } end

@@ -218,7 +218,7 @@ local function own_worktree(run, key, dir, call, attempt)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
     ruin = function() return gathering.ruin(tree) end,
-    finish = function() return worktree.merge(run, key, dir, tree) end,
+    finish = function(confirm) return worktree.merge(run, key, dir, tree, confirm) end,
   }
 end
 

@@ -357,12 +357,12 @@ local function bring(run, key, dir, tree, changes, patch, left)
   error(err, 0)
 end
 
-local function carry(run, key, dir, tree)
+local function carry(run, key, dir, tree, confirm)
   local patch = dir .. "/changes.patch"
   return gathering.with(run, key, dir, tree, patch, function(changes, left)
     local taken, held = gathering.split(changes)
     local deleted = not landing.pending(run, dir) and gathering.mass_deletion(taken, left.tracked)
-    if deleted then require("moonlet.engine.effects.gate").mass_deletion(run, key, deleted, left.tracked) end
+    if deleted then confirm(run, key, deleted, left.tracked) end
     for i, change in ipairs(held) do left.held[i] = change.path end
     if held[1] then gathering.write_patch(run, key, dir, tree, held, dir .. "/held-back.patch") end
     return bring(run, key, dir, tree, taken, patch, left)
@@ -424,10 +424,12 @@ end
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param tree moonlet.Worktree
+---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person about a change that
+---  deletes most of the files; raises unless the person wants it
 ---@return string[] paths, string? warning, string[]? held  files that are held back
-function M.merge(run, key, dir, tree)
+function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
-  if not carried then ok, carried = pcall(carry, run, key, dir, tree) end
+  if not carried then ok, carried = pcall(carry, run, key, dir, tree, confirm) end
   if not ok then
     local is_parked = type(carried) == "table" and rawget(carried, "kind") == "parked"
     if not is_parked then tell_kept(run, key, tree, carried) end
