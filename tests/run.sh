@@ -285,7 +285,12 @@ linted_shell() {
     xargs shellcheck -x --severity=warning)
 }
 
+arrows() { python3 "$root/tests/house/arrows.py"; }
+arrows_are_seen() { python3 "$root/tests/house/arrows_test.py"; }
+
 run_house_rules() {
+  check "arrows between rooms run one way" arrows
+  check "an arrow that runs back is seen" arrows_are_seen
   check "host/ includes nothing of Lua" host_knows_no_lua
   check "the set-up installs what the cases need" needs_installed
   check "--filter passes a suite without a match" filter_without_match

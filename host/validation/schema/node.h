@@ -15,8 +15,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "host/validation/schema/format.h"
-#include "host/validation/schema/pattern.h"
+#include "host/validation/schema/format/format.h"
+#include "host/validation/schema/format/pattern.h"
 #include "host/validation/schema/schema.h"
 #include "host/validation/schema/value.h"
 

@@ -1,6 +1,5 @@
 --- Instruction files that an agent reads by itself, of the user's or the project's. Its runner keeps it from those
 --- where it can; the others are put on record among the inputs of its step: they are a part of what it was asked.
-local inputs = require "moonlet.engine.run.inputs"
 
 local M = {}
 
@@ -25,7 +24,7 @@ function M.record(job, made)
   if #found == 0 then return end
   local list = job.dir == run.sidecar and { table.unpack(run.inputs or {}) } or {}
   table.move(found, 1, #found, #list + 1, list)
-  run.write_artifact(job.dir .. "/input-manifest.md", inputs.manifest(list))
+  run.write_artifact(job.dir .. "/input-manifest.md", core.run.manifest(list))
 end
 
 return M

@@ -148,13 +148,6 @@ function M.complete(run, inputs)
   return inputs
 end
 
---- input-manifest.md
----@param inputs table[]
----@return string
-function M.manifest(inputs)
-  return core.run.manifest(inputs)
-end
-
 --- Inputs without what they say.
 ---@param inputs table[]
 ---@return table[]

@@ -260,7 +260,7 @@ local function begin_record(run, plan)
   -- What the host before this one was writing; the folders of steps follow when they are begun anew.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
-  run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs or {}))
+  run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
 end
 
@@ -475,7 +475,7 @@ local function run_body(run)
   }, function(ctx)
     run.scope = state_of.of(ctx).scope
     run.inputs = observed_inputs(run)
-    run.write_artifact(run.sidecar .. "/input-manifest.md", inputs_module.manifest(run.inputs))
+    run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs))
     local result
     if run.preset then
       result = table.pack(scope.with_place(run.preset.run, ctx, run.args))

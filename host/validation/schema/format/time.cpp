@@ -2,7 +2,7 @@
 #include <chrono>
 #include <optional>
 
-#include "host/validation/schema/format.h"
+#include "host/validation/schema/format/format.h"
 
 namespace moonlet::schema {
 namespace {

@@ -1,5 +1,5 @@
 // RFC 3986 URIs.
-#include "host/validation/schema/format.h"
+#include "host/validation/schema/format/format.h"
 
 namespace moonlet::schema {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "host/validation/schema/format.h"
+#include "host/validation/schema/format/format.h"
 
 namespace moonlet::schema {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/validation/schema/pattern.h"
+#include "host/validation/schema/format/pattern.h"
 
 #include <string>
 #include <vector>

@@ -1,8 +1,8 @@
-#include "host/validation/schema/format.h"
+#include "host/validation/schema/format/format.h"
 
 #include <cstdint>
 
-#include "host/validation/schema/pattern.h"
+#include "host/validation/schema/format/pattern.h"
 
 namespace moonlet::schema {
 namespace {
