@@ -33,7 +33,7 @@ raises(function() runners.get("claud", { runners = {} }) end, "did you mean 'cla
 is(runners.parse("command:a 'b c'", { runners = {} }).argv[2], "b c", "a command")
 is(runners.parse("codex", { runners = {} }).name, "codex", "a runner")
 raises(function() runners.parse("codex:x", { runners = {} }) end, "takes nothing after a colon", "words after a runner")
-raises(function() runners.events "codx" end, "did you mean 'codex'?", "events of a near name")
+raises(function() require("moonlet.engine.runner.reader").events "codx" end, "did you mean 'codex'?", "events of a near name")
 
 -- Gemini's own home: of the user's settings it has the login and the model, of their files the logins.
 local gemini = require "moonlet.engine.runner.gemini"

@@ -298,7 +298,7 @@ function M.run(job, attempt)
   job.ended = nil
   if job.cassette then return play(job, attempt) end
   local exit = under_way.during(job.step, function()
-    return follow.during(job, M.id(job.step.key, attempt.number), attempt.state ~= nil, function()
+    return follow.during(job, inherited.id(job.step.key, attempt.number), attempt.state ~= nil, function()
       return run_process(job, attempt)
     end)
   end)

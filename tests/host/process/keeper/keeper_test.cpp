@@ -136,7 +136,7 @@ TEST_CASE("what cannot be started says why", "[process]") {
   CHECK(error_of(spec).at == "no/such/folder/out.log");
 }
 
-TEST_CASE("a name is looked up in the child's PATH, first entry first, relative to its directory",
+TEST_CASE("a name is looked up in the child's PATH, first entry first, and not in relative entries",
           "[process]") {
   Run run;
   for (const char* folder : {"/a", "/b"}) {
@@ -148,10 +148,10 @@ TEST_CASE("a name is looked up in the child's PATH, first entry first, relative 
   ChildSpec spec = shell("");
   spec.cwd = run.folder.path();
   spec.argv = {"tool"};
-  spec.env = {"PATH=/nonexistent:b:" + run.folder.path() + "/a"};
-  CHECK(run.run(spec).out.text == "/b\n");
-  spec.argv = {"a/tool"};
+  spec.env = {"PATH=/nonexistent:b::" + run.folder.path() + "/a"};
   CHECK(run.run(spec).out.text == "/a\n");
+  spec.argv = {"b/tool"};
+  CHECK(run.run(spec).out.text == "/b\n");
 }
 
 TEST_CASE("output goes to files under the run, capped, with the true sizes told", "[process]") {
