@@ -1,5 +1,6 @@
 // The clock seam: everything that asks for the time asks a Clock, so that tests can hold it still.
-// SystemClock reads the kernel's clocks; FakeClock moves only when told. Any thread may read.
+// SystemClock reads the kernel's clocks; FakeClock moves only by its own calls. Any thread may
+// read.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,7 @@ class FakeClock final : public Clock {
 
 /// "2026-11-21T03:12:00.123Z"
 std::string iso8601_utc(std::int64_t wall_ms);
-/// The time again; nothing when it is not exactly of that form.
+/// Parses that form back into milliseconds; empty for any other form.
 std::optional<std::int64_t> parse_iso8601_utc(std::string_view text);
 /// "20261121T031200Z", for names of files
 std::string compact_utc(std::int64_t wall_ms);

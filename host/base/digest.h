@@ -13,14 +13,14 @@ class Sha256 {
  public:
   Sha256();
   void update(std::string_view bytes);
-  /// Ends the digest: 64 lower-case hex digits. Nothing may be called after it.
+  /// Ends the digest and returns 64 lower-case hex digits. No call may follow.
   std::string hex();
 
  private:
   sha256_ctx context_;
 };
 
-/// Of one text.
+/// The digest of one text.
 std::string sha256_hex(std::string_view bytes);
 
 }  // namespace moonlet

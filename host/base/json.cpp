@@ -251,7 +251,7 @@ class Builder {
   const char* const* mark_;
   const JsonLimits& limits_;
   json root_;
-  json* slot_ = nullptr;     // where the value of the key just read belongs
+  json* slot_ = nullptr;     // the place for the value of the key just read
   std::vector<json*> open_;  // stable: only the innermost container grows
   std::size_t values_ = 0;
   Error error_;

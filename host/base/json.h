@@ -13,7 +13,7 @@
 
 namespace moonlet {
 
-/// What becomes of an integer literal that neither int64 nor uint64 holds.
+/// The treatment of an integer literal that neither int64 nor uint64 holds.
 enum class BigIntegers {
   kRefuse,  ///< an error with its place: a silent change of the number would be a lie
   kDouble,  ///< the nearest double
@@ -35,8 +35,8 @@ inline constexpr JsonLimits kRecordJsonLimits{std::size_t{512} << 20, 128, 16'00
 /// where a limit was passed), with "line:column" in `at`; columns count code points from 1.
 Result<nlohmann::json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
-/// The text of `value`, on one line or indented by `indent` spaces. Invalid UTF-8 is replaced by
-/// U+FFFD; what JSON cannot say (NaN, binary) becomes null. Right at any depth.
+/// The text of `value`, on one line or indented by `indent` spaces. Invalid UTF-8 becomes U+FFFD;
+/// values that JSON lacks (NaN, binary) become null. Works at any depth.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 
 /// True when arrays and objects nest at most `depth` deep. Use it before anything recursive is done

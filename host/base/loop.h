@@ -17,7 +17,7 @@ namespace moonlet {
 class Loop {
  public:
   /// `clock` is borrowed and outlives the loop. With a FakeClock timers fire in run_once() or
-  /// fire_due() after the clock was advanced; nothing sleeps.
+  /// fire_due() after the clock was advanced; the loop never sleeps.
   explicit Loop(const Clock& clock);
   ~Loop();
   Loop(const Loop&) = delete;

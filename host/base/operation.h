@@ -1,6 +1,6 @@
 // Operation: one pending thing (a child, a timer, a join). It completes exactly once and can be
-// asked to cancel at most once; completing is the only way it ends, so whoever waits is always
-// told. The starter and the waiter share it. Loop thread only.
+// asked to cancel at most once. It ends only by completing, so every waiter hears of the end. The
+// starter and the waiter share it. Loop thread only.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
-// Result<T>: a value or an Error. Nothing in host/ throws across its public functions; what can go
-// wrong is in the return type. Errors are written for the person who reads them: what was wrong,
-// where, and what to do. Plain values, no thread affinity.
+// Result<T>: a value or an Error. No function of host/ throws across its public interface; its
+// errors are in the return type. An Error is written for the person who reads it: the problem, the
+// place, and the next step. Plain values, no thread affinity.
 #pragma once
 
 #include <cassert>
@@ -32,8 +32,8 @@ std::string_view to_string(ErrorKind kind);
 
 struct Error {
   ErrorKind kind = ErrorKind::kFailed;
-  std::string message;  ///< what was wrong, in one line
-  std::string hint;     ///< what to do about it; may be empty
+  std::string message;  ///< the problem, in one line
+  std::string hint;     ///< the next step; may be empty
   std::string at;       ///< the place: a path, file:line, or argument; may be empty
 
   /// An Error from an errno value: "cannot <doing> <at>: <strerror> (ENAME)". Hints are added for

@@ -52,10 +52,10 @@ std::string cut_middle(std::string_view text, std::size_t cap, std::string_view 
 std::string_view cut_end(std::string_view text, std::size_t cap);
 
 /// The code point of one well-formed sequence that a terminal would obey or that reorders or hides
-/// text: C0, DEL, C1, bidirectional marks and their like. Nothing for all else.
+/// text: C0, DEL, C1, bidirectional marks and their like. Empty for every other sequence.
 std::optional<std::uint32_t> unsafe_on_terminal(std::string_view sequence);
-/// What a terminal may be shown: without escape sequences, control characters (but \n and \t) and
-/// characters that reorder or hide text. The result is valid UTF-8.
+/// The part of a text that is safe on a terminal: without escape sequences, control characters (but
+///  and \t) and characters that reorder or hide text. The result is valid UTF-8.
 std::string strip_controls(std::string_view text);
 /// One line for messages and tables: control, reordering and malformed bytes as \n, \t, \xNN or
 /// \u{N}, backslashes as they are; longer than `cap` bytes ends in "…".

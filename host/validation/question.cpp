@@ -105,7 +105,7 @@ class Fence {
  private:
   char mark_ = 0;  // 0: none is open
   std::size_t size_ = 0;
-  std::size_t column_ = 0;  // where the list item around it begins; 0 outside lists
+  std::size_t column_ = 0;  // the column of the enclosing list item; 0 outside lists
 };
 
 class Finder {
@@ -192,7 +192,7 @@ class Finder {
   }
 
   Fence fence_;
-  Block block_ = Block::kNone;  // what the next lines may belong to
+  Block block_ = Block::kNone;  // the block that the next lines may belong to
   bool blank_ = false;          // a blank line stood just before
   std::optional<Question> question_;
 };

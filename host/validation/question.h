@@ -20,7 +20,7 @@ struct Question {
   std::vector<std::string> options;
 };
 
-/// Nothing when the answer asks no question.
+/// Empty when the answer asks no question.
 std::optional<Question> last_question(std::string_view answer);
 
 }  // namespace moonlet

@@ -23,7 +23,7 @@ struct Path {
 /// The JSON pointer; long keys are shortened.
 std::string path_text(const Path& path);
 
-/// Where faults are collected, up to a number.
+/// Collects faults, up to a number.
 class Sink {
  public:
   explicit Sink(std::size_t most) : most_(most) {}

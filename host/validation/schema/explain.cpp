@@ -1,4 +1,4 @@
-// What is said of a value that does not fit.
+// The explanation of a value that does not fit its schema.
 #include <algorithm>
 #include <tuple>
 
@@ -12,8 +12,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kSentence = 60;   // steps that writing one takes
-constexpr std::size_t kBranchErrors = 6;  // told of a branch
-constexpr std::size_t kToldBranches = 3;  // alternatives within alternatives
+constexpr std::size_t kBranchErrors = 6;  // the most that a branch reports
+constexpr std::size_t kToldBranches = 3;  // the most alternatives reported within alternatives
 constexpr std::size_t kCandidates = 200;  // names that a wrong one is compared with
 
 const Node& target_of(const Node& node) {
@@ -60,7 +60,7 @@ std::string show_expected(const json& value) {
   return text.size() <= 80 ? text : show(value);
 }
 
-// What a text would be if its quotes were taken away.
+// Suggests the value without its quotes when that would have an allowed type.
 std::string unquoted_hint(const json& value, TypeSet types) {
   if (!value.is_string()) return {};
   const auto& text = value.get_ref<const std::string&>();
@@ -213,7 +213,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
   return fault(subject, "propertyNames", rest);
 }
 
-// Of branches that a property tells apart, only the one that it names is worth explaining.
+// When a property tells branches apart, only the branch that it names is worth explaining.
 void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const Node*>& branches,
                                 std::vector<std::size_t>& candidates) {
   std::vector<std::size_t> right;
@@ -318,7 +318,7 @@ std::string reason_of(const Evaluator& evaluator, const SchemaLimits& limits) {
          " steps; use a smaller value, or a schema with fewer alternatives";
 }
 
-// What no rule may look at: the value is too deep, or no JSON at all.
+// Refuses a value that no rule may look at: it is too deep, or not JSON.
 std::string refusal(const Program& program, const json& instance) {
   const auto extent =
       measure(instance, program.limits.max_instance_depth, program.limits.max_steps, SIZE_MAX);
@@ -353,7 +353,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
     report.errors.push_back(limit_error(reason_of(judge, program.limits)));
   }
   if (report.ok || report.limit_hit) return report;
-  // One more than is told, to know whether there are more.
+  // One error more than is reported shows whether there are more.
   const auto most = std::max<std::size_t>(program.limits.max_errors, 1);
   Evaluator explainer(program.limits, program.limits.max_steps / 2);
   Sink sink(most + 1);

@@ -1,5 +1,5 @@
-// Where the subschemas of a document stand, under which URIs they are known, and what a reference
-// means. Owns nothing: places live in the Program. Used while compiling only.
+// Index: the places of a document's subschemas, their URIs, and the targets of references. Owns no
+// place: places live in the Program. Used while compiling only.
 #pragma once
 
 #include <functional>
@@ -48,8 +48,8 @@ class Index {
   Place* known_or_new(Place place);
 
   Program& program_;
-  std::unordered_map<const nlohmann::json*, Place*> places_;  // of subschemas
-  std::unordered_map<const nlohmann::json*, Place*> steps_;   // of what pointers pass through
+  std::unordered_map<const nlohmann::json*, Place*> places_;  // each subschema
+  std::unordered_map<const nlohmann::json*, Place*> steps_;   // each value on the way of a pointer
   std::map<std::string, Place*, std::less<>> resources_;      // by URI without fragment
   std::map<std::string, Place*, std::less<>> anchors_;        // by URI with "#name"
 };

@@ -42,7 +42,7 @@ TypeSet type_of(const nlohmann::json& value) {
 }
 
 std::string type_names(TypeSet types) {
-  // Where numbers are allowed integers are too, and need no word of their own.
+  // A number includes the integers, so they need no word of their own.
   if (types & kNumber) types = static_cast<TypeSet>(types & ~kInteger);
   constexpr std::pair<TypeSet, const char*> kNames[] = {
       {kString, "a string"}, {kInteger, "an integer"},

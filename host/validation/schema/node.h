@@ -29,7 +29,7 @@ constexpr TypeSet kNull = 1, kBoolean = 2, kInteger = 4, kNumber = 8, kString = 
 
 constexpr std::size_t kNoIndex = SIZE_MAX;
 
-/// Where a subschema stands. Kept as a chain: the texts of ten thousand pointers with long keys
+/// The position of a subschema. A chain, since the texts of ten thousand pointers with long keys
 /// would not fit in memory. The steps from the parent are `keyword`, then `key` or `index`.
 struct Place {
   const Place* parent = nullptr;
@@ -81,7 +81,7 @@ struct Dependency {
 struct ObjectRules {
   std::uint64_t min_properties = 0, max_properties = UINT64_MAX;
   std::map<std::string_view, const Node*> properties;
-  /// Those of them with a "const" or "enum": they tell alternatives apart, cheaply.
+  /// The properties with a "const" or "enum": they tell alternatives apart, cheaply.
   std::vector<std::pair<std::string, const Node*>> kinds;
   std::vector<std::pair<const Pattern*, const Node*>> patterns;
   const Node* additional = nullptr;

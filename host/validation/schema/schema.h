@@ -1,8 +1,7 @@
 // JSON Schema draft-07: a schema compiled once, then asked about values. Schemas and values may
-// come from an agent, so both are hostile: nothing here overflows a stack, fetches a document, runs
-// a regular expression that backtracks, or works past its budget. What it says about a wrong value
-// is written for a model that has to repair it. A Schema is immutable; share and use it on any
-// thread.
+// come from an agent, so both are hostile: neither can overflow a stack, fetch a document, start a
+// backtracking regular expression, or exceed the budget of steps. Messages about a wrong value are
+// written for a model that has to repair it. A Schema is immutable; share and use it on any thread.
 #pragma once
 
 #include <cstddef>
@@ -36,15 +35,15 @@ struct SchemaLimits {
 
 struct SchemaError {
   std::string instance;             ///< JSON pointer into the value; "" is the value itself
-  std::string schema;               ///< where the rule stands: "#/properties/severity/enum"
-  std::string message;              ///< a sentence: where, what was found, what was expected
-  std::vector<SchemaError> causes;  ///< of anyOf and oneOf: what the closest branch lacks
+  std::string schema;               ///< the place of the rule: "#/properties/severity/enum"
+  std::string message;              ///< a sentence: the place, the value found, the value expected
+  std::vector<SchemaError> causes;  ///< for anyOf and oneOf: the faults of the closest branch
 };
 
 struct ValidationReport {
   bool ok = true;
   std::vector<SchemaError> errors;  ///< at most max_errors; never empty when !ok
-  bool more_errors = false;         ///< there is more to say than max_errors allows
+  bool more_errors = false;         ///< more faults exist than max_errors allows
   bool limit_hit = false;           ///< a limit ended the validation: the value is not known good
 };
 
@@ -54,7 +53,7 @@ class Schema {
   /// with the place in the schema in `at` ("#/properties/a/minLength").
   static Result<Schema> compile(const nlohmann::json& document, const SchemaLimits& limits = {});
 
-  /// What is wrong with `instance`, if anything. It may come from anywhere, not only parse_json.
+  /// Reports each fault of `instance`. It may come from anywhere, not only parse_json.
   ValidationReport validate(const nlohmann::json& instance) const;
 
  private:

@@ -1,5 +1,5 @@
-// URI references of schemas ($id and $ref): resolving one against a base, RFC 3986 section 5.
-// Pure functions on text; nothing is ever fetched.
+// URI references of schemas ($id and $ref): resolving one against a base, RFC 3986 section 5. Pure
+// functions on text; they never fetch.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ struct SplitUri {
 /// The two halves of a reference; both look into `uri`.
 SplitUri split_fragment(std::string_view uri);
 
-/// Percent-decoding; nothing where a triplet is malformed.
+/// Percent-decoding; empty where a triplet is malformed.
 std::optional<std::string> decode_percent(std::string_view text);
 
 }  // namespace moonlet::schema

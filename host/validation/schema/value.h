@@ -39,7 +39,7 @@ class Budget {
 struct Extent {
   bool too_deep = false;
   std::size_t values = 0;
-  std::size_t bytes = 0;               ///< of keys and strings
+  std::size_t bytes = 0;               ///< total of keys and strings
   std::optional<std::string> foreign;  ///< names the first part that is not JSON: "NaN"
 };
 Extent measure(const nlohmann::json& value, std::size_t max_depth, std::size_t max_values,
