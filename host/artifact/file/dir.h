@@ -31,7 +31,7 @@ struct FileInfo {
   EntryKind kind = EntryKind::kOther;
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
-  std::int64_t ctime_ns = 0;  ///< of the last change of any kind; nobody can set it
+  std::int64_t ctime_ns = 0;  ///< the last change of any kind; no program can set it
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::uint32_t mode = 0;  ///< permission bits
@@ -40,7 +40,7 @@ struct FileInfo {
 
 struct FileBytes {
   std::string bytes;       ///< at most the cap, from the start
-  std::uint64_t size = 0;  ///< of the whole file
+  std::uint64_t size = 0;  ///< the size of the whole file
   bool cut = false;        ///< true when there is more than `bytes`
 };
 
@@ -82,7 +82,7 @@ class Dir {
   /// Calls `fn` for each entry, in no order, in constant memory; it returns false to stop.
   Result<void> each(std::string_view rel, const std::function<bool(Entry)>& fn) const;
 
-  /// Makes the directory and its parents; those that are there already are fine, links are not.
+  /// Makes the directory and its parents. Existing directories are fine, links are not.
   Result<void> make_dirs(std::string_view rel, Durable durable = Durable::kNo) const;
   /// Makes one directory whose parent exists. False when the name is taken, by whatever.
   Result<bool> create_exclusive_dir(std::string_view rel, Durable durable = Durable::kNo) const;
@@ -101,7 +101,7 @@ class Dir {
   /// Removes a file or link; true when there was one.
   Result<bool> remove_file(std::string_view rel) const;
   /// Removes a directory with all beneath it (or a file), of any depth, without following links or
-  /// leaving the file system. Gives up with kLimit after `max_entries`. Nothing there is fine.
+  /// leaving the file system. Gives up with kLimit after `max_entries`. A missing `rel` is fine.
   Result<void> remove_tree(std::string_view rel, std::uint64_t max_entries = 10'000'000) const;
   /// Renames within this directory's tree, in place of what `to` names.
   Result<void> rename(std::string_view from, std::string_view to) const;
@@ -111,14 +111,14 @@ class Dir {
   /// Makes the names in a directory durable.
   Result<void> sync_dir(std::string_view rel = ".") const;
 
-  /// Whether it is a name that write_file gives to a file until it is in its place.
+  /// True for the names that write_file gives to a file until it is in its place.
   static bool is_temporary(std::string_view name);
   /// Removes what write_file left in a directory when its process was killed. Only for the holder
   /// of that directory's lock.
   void sweep_temporaries(std::string_view rel = ".") const;
 
  private:
-  struct Place {  // where a name lives: its parent, held open if it is not this directory
+  struct Place {  // the home of a name: its parent, held open if it is not this directory
     Fd held;
     int dir;
     std::string name;

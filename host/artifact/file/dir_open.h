@@ -11,8 +11,8 @@ enum class Links {
   kNone,    ///< a symbolic link anywhere in the path is ELOOP
 };
 
-/// Opens `path` (relative, without "..", not empty) beneath `dir`; whatever happens to the tree at
-/// the same time, the result lies beneath. O_CLOEXEC is added.
+/// Opens `path` (relative, without "..", not empty) beneath `dir`. The result lies beneath, even
+/// when the tree changes at the same time. O_CLOEXEC is added.
 int open_beneath(int dir, const char* path, int flags, mode_t mode, Links links);
 /// The same, component by component with O_NOFOLLOW: refuses every link. For kernels without
 /// openat2.

@@ -1,6 +1,6 @@
-// Reads a file line by line while somebody else still writes it. It owns the descriptor and at most
-// one line; a line that is too long, or holds too many JSON values, is told by its size alone. Any
-// thread, one at a time.
+// LineReader reads a file line by line while its writer still appends. It owns the descriptor and
+// at most one line; for a line that is too long, or holds too many JSON values, it returns the size
+// alone. Any thread, one at a time.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace moonlet {
 /// Which lines are wanted; the others are counted, at no cost worth mentioning.
 enum class LineKind {
   kAny,
-  kObject,  ///< what begins with "{", after blanks and a byte order mark
-  kJson,    ///< what may be a line of a JSON text that is spread over lines
+  kObject,  ///< lines that begin with "{", after blanks and a byte order mark
+  kJson,    ///< lines that may belong to a JSON text spread over lines
 };
 
 struct LineRules {
@@ -50,7 +50,7 @@ class LineReader {
 
  private:
   enum class State {
-    kBlank,   // nothing but blanks yet
+    kBlank,   // only blanks yet
     kWanted,  // its text is in line_
     kTooLong,
     kOther,
@@ -70,8 +70,8 @@ class LineReader {
   std::string last_other_;
 };
 
-/// Whether a JSON text holds more than `most` values and names, or a number that no machine has;
-/// what it would take to decode it is many times its size.
+/// True when a JSON text holds more than `most` values and names, or a number that no machine has.
+/// Decoding it would take many times its size.
 bool is_crowded(std::string_view text, std::size_t most);
 
 }  // namespace moonlet

@@ -41,7 +41,7 @@ class TreeRemover {
     }
     struct stat info;
     if (fd >= 0 && ::fstat(fd, &info) == 0 && (info.st_mode & 0700) != 0700) {
-      // Where this is refused, the removal says so.
+      // A refused chmod shows as an error of the removal.
       if (::fchmod(fd, 0700) != 0) errno = 0;
     }
     return fd;

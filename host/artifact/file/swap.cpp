@@ -22,7 +22,7 @@ namespace {
 constexpr int kReading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 constexpr std::size_t kChunk = 256 * 1024;
 
-/// Where a name lives: its folder, held open.
+/// A name within its folder, which is held open.
 struct Name {
   Fd folder;
   std::string last;
@@ -123,7 +123,7 @@ Fd folder_for(const Dir& dir, std::string_view rel) {
   }
 }
 
-// Makes `to`, which is not there, the same as `from`. 0 or an errno; nothing is left then.
+// Makes a missing `to` the same as `from`. Returns 0 or an errno, and then leaves no `to` behind.
 int copy(const Name& from, const Name& to, const struct stat& info) {
   if (S_ISLNK(info.st_mode)) {
     const auto target = link_target(from);

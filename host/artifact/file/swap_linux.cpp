@@ -20,8 +20,7 @@ namespace {
 
 int rename_with(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
   if (::syscall(SYS_renameat2, from_dir, from, to_dir, to, flags) == 0) return 0;
-  // What an older kernel, a file system, or the filter of a container says to what it does not
-  // know.
+  // An older kernel, a file system, or a container's filter answers an unknown call so.
   if (errno == EINVAL || errno == ENOSYS) errno = ENOTSUP;
   return -1;
 }

@@ -1,7 +1,7 @@
-// The digest of a folder: what every file beneath it holds, by hash, in bounded memory. Follows no
-// link, and leaves out what a writer had not put in its place; a folder with very many files is
-// told as a few subfolders with one hash each. What is too large is told by its size: an agent may
-// leave terabytes in a moment. Reads only. Any thread.
+// The digest of a folder: every file beneath it, by hash, in bounded memory. It follows no link and
+// leaves out the temporary files of writers. A folder with very many files becomes a few subfolders
+// with one hash each. A file that is too large has its size alone, since an agent may leave
+// terabytes in a moment. Reads only. Any thread.
 #pragma once
 
 #include <atomic>
@@ -27,9 +27,9 @@ struct TreeEntry {
   Kind kind = Kind::kFile;
   std::string sha256;
   std::uint64_t bytes = 0;
-  std::uint64_t files = 0;  ///< of a folded folder
-  bool unhashed = false;    ///< it is too large, or too much came before it: there is no hash
-  std::string error;        ///< why it could not be read; then there is no hash
+  std::uint64_t files = 0;  ///< the number in a folded folder
+  bool unhashed = false;    ///< no hash: it is too large, or the files before it used up the bytes
+  std::string error;        ///< the reason that it could not be read; then there is no hash
 };
 
 struct TreeOptions {
@@ -37,7 +37,7 @@ struct TreeOptions {
   std::size_t most = 10'000;      ///< about how many entries there may be
   int fold = -1;                  ///< at which depth folders are folded, if known; see TreeDigest
   std::uint64_t largest = 256 << 20;        ///< bytes of a file that is hashed
-  std::uint64_t most_bytes = 1ULL << 30;    ///< of all files that are hashed
+  std::uint64_t most_bytes = 1ULL << 30;    ///< the total over all hashed files
   const std::atomic<bool>* stop = nullptr;  ///< when it becomes true the digest is given up
 };
 
@@ -47,8 +47,8 @@ struct TreeDigest {
   int fold = -1;
 };
 
-/// Of the folder `root`. What cannot be read is an entry with an error; only a root that cannot be
-/// listed is an error, and kCancelled when it was stopped. Empty folders do not count.
+/// The digest of the folder `root`. An unreadable file is an entry with an error; only a root that
+/// cannot be listed is an error, and kCancelled when it was stopped. Empty folders do not count.
 Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options = {});
 
 }  // namespace moonlet

@@ -7,9 +7,9 @@ namespace moonlet {
 
 namespace {
 
-/// What is shorter is told sooner than read again; it is also what a clean-up's ending is.
+/// Reading a shorter value again costs more than keeping it; the end of a clean-up is one too.
 constexpr std::size_t kLargeValue = 256;
-/// Who reads a record refuses what is deeper: at once, not when the story comes to it.
+/// Readers refuse a deeper record at once, not when the story comes to it.
 constexpr std::size_t kDeepest = 100;
 
 struct Member {
@@ -17,8 +17,8 @@ struct Member {
   std::string_view value;
 };
 
-/// Goes over the members of an object without looking into them. The text was written by us and has
-/// its hash; whatever it cannot make out is left alone.
+/// Goes over the members of an object without looking into them. The journal wrote the text and its
+/// hash is known; a text that does not parse is left alone.
 class Scan {
  public:
   explicit Scan(std::string_view text) : text_(text) {}

@@ -1,5 +1,5 @@
-// What of a record need not be kept in memory: the large values of ends and facts, which are read
-// again by their place when somebody asks. Pure functions, any thread.
+// Leaves out of a record in memory the large values of ends and facts, which are read again from
+// their place on request. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace moonlet {
 /// Bodies up to this size are kept as they are, while there is room for them.
 inline constexpr std::size_t kShortBody = 8 << 10;
 
-/// The body of an `end` or a `fact` without its large members `v` and `x`, and with "lazy":true in
-/// place of them; nothing where it has none, or is another record.
+/// The body of an `end` or a `fact` with "lazy":true in place of its large members `v` and `x`;
+/// empty for a body without them and for any other record.
 std::optional<std::string> body_without_values(std::string_view body);
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
-// Who holds a lock, written down so that a later process can judge whether that one still runs, is
-// stopped or is gone. A pid alone says little: it comes round again, and it means another process
+// Holder names the process that holds a lock, so that a later process can judge whether it still
+// runs, is stopped or is gone. A pid alone says little: it is reused, and it means another process
 // in another container or on another machine. Reads only. Any thread.
 #pragma once
 
@@ -10,7 +10,7 @@ namespace moonlet {
 
 struct Holder {
   std::int64_t pid = 0;
-  std::uint64_t born = 0;  ///< when it started, in the kernel's own units; 0 where it is not told
+  std::uint64_t born = 0;  ///< start time in the kernel's own units; 0 where unknown
   std::string place;       ///< 16 hex digits: the boot and the pid namespace in which `pid` counts
   std::uint64_t generation = 0;
   bool passing = false;  ///< it drives nothing, and lets go in a moment
@@ -21,7 +21,7 @@ enum class HolderState {
   kStopped,    ///< by a signal or a debugger; it goes on where it was when it is continued
   kEnding,     ///< it was killed, and is gone in a moment; on a busy machine that takes some time
   kGone,       ///< there is no such process any more
-  kElsewhere,  ///< another machine or container, or one that was booted since: nothing can be told
+  kElsewhere,  ///< another machine or container, or an earlier boot: its state cannot be known
 };
 
 /// The calling process; the generation is left at 0.

@@ -61,7 +61,7 @@ std::optional<Stat> read_stat(const std::string& pid) {
   return stat;
 }
 
-// Whether SIGKILL waits for the process, or it is about to exit.
+// True when SIGKILL waits for the process, or it is about to exit.
 bool is_ending(const std::string& pid, const Stat& stat) {
   constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING
   if ((stat.flags & kExiting) != 0) return true;

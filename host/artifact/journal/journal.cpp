@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t kLongestWaitMs = 2;
 constexpr std::size_t kMostWaiting = 256;
 constexpr std::int64_t kRelaxedMs = 50;
-// What waits for the disk lies in memory.
+// Records that wait for the disk lie in memory.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
 // Fills `bytes`, or cuts it to what there is. Returns 0 or an errno.
@@ -90,7 +90,7 @@ Journal::~Journal() {
 std::optional<Error> Journal::refusal(std::string_view body, Durable durable) {
   if (lost_) return lost_;
   if (body.size() > kLongestBody) return check_journal_body(body).error();
-  // Who does not wait cannot be told to.
+  // A caller that does not wait cannot be asked to; the flush makes it wait.
   if (durable == Durable::kNo && pending_bytes_ + body.size() > kMostPendingBytes) {
     if (auto flushed = flush_blocking(); !flushed) return flushed.error();
   }
@@ -236,7 +236,7 @@ int flock_now(int fd) {
   return result == 0 ? 0 : errno;
 }
 
-/// What opening does to the file before anybody appends to it.
+/// The mends that opening makes to the file before the first append.
 class Opening {
  public:
   explicit Opening(const Dir& dir) : dir_(dir), path_(printable(dir.path_of(kJournalName))) {}

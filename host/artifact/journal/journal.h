@@ -45,11 +45,11 @@ class JournalWrite final : public Operation {
 
 class Journal {
  public:
-  /// Opens the journal in a run's folder, making it where there is none; `lock` is the lock of that
-  /// run, and is held until the journal is gone. What a kill left unfinished at the end is cut off
-  /// and kept as `steps.jsonl.torn-<n>`. Every record is shown to `visit`, in order; all of them
-  /// are durable when this returns. Errors: kFailed when the file is damaged (a byte was changed
-  /// that had been durable), kDenied when a newer holder has written there. Borrows `loop`.
+  /// Opens the journal in a run's folder and makes a missing one. `lock` is the lock of that run,
+  /// and is held until the journal is gone. An unfinished write at the end is cut off and kept as
+  /// `steps.jsonl.torn-<n>`. Every record is shown to `visit`, in order; all of them are durable
+  /// when this returns. Errors: kFailed when the file is damaged (a byte changed that had been
+  /// durable), kDenied when a newer holder has written there. Borrows `loop`.
   static Result<std::unique_ptr<Journal>> open(const Dir& run_dir, const RunLock& lock, Loop& loop,
                                                const JournalVisitor& visit = nullptr);
   /// Waits until everything is on the disk or has failed, and completes it.
@@ -72,13 +72,13 @@ class Journal {
   /// them is in the file; the next ones may succeed. After a failed sync none will: open it anew.
   std::shared_ptr<JournalWrite> append(std::string body);
   /// The same for a record that may be lost with the machine's power: it goes with the next durable
-  /// one, or alone after some tens of milliseconds, and completes when it is written. Nobody waits
-  /// for it as a rule: once one has failed, all later records of either kind fail with its error,
-  /// for the journal would have a hole. Open it anew then.
+  /// one, or alone after some tens of milliseconds, and completes when it is written. Callers
+  /// rarely wait for it, so once one has failed, all later records of either kind fail with its
+  /// error: the journal would have a hole. Open it anew then.
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
-  /// Completes when every relaxed record that was added by now is in the file, where a kill of this
-  /// process does not undo it, and hurries that; not waiting for the disk. Nothing when all are. An
-  /// error when one has failed.
+  /// Completes when every relaxed record that was added by now is in the file, safe from a kill of
+  /// this process, and hurries them; it does not wait for the disk. Null when all are in the file.
+  /// An error when one has failed.
   std::shared_ptr<JournalWrite> written();
   /// Brings everything to the disk and completes it before it returns: the end of the host. An
   /// error when something failed meanwhile.

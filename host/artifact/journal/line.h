@@ -35,8 +35,8 @@ struct JournalLine {
 /// Appends the line, with its newline, to `out`; `line.hash` is ignored. Returns the hash.
 std::string append_journal_line(std::string& out, const JournalLine& line);
 
-/// The parts of a line (without its newline), which point into `text`; nothing when it is not
-/// exactly what append_journal_line() makes. The hash is not compared.
+/// The parts of a line (without its newline), which point into `text`; empty when it is not exactly
+/// of the form that append_journal_line() makes. The hash is not compared.
 std::optional<JournalLine> parse_journal_line(std::string_view text);
 /// True when the line, which parsed, has the hash that it names.
 bool journal_line_is_whole(std::string_view text, const JournalLine& line);

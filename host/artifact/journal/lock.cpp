@@ -41,7 +41,7 @@ std::string holder_line(const Holder& holder) {
   return line;
 }
 
-// Nothing when it is damaged; generation 0 when the file is new.
+// Empty when the file is damaged; generation 0 when it is new.
 std::optional<Holder> read_holder(int fd) {
   char line[kHolderSize + 1] = {};
   const ssize_t size = ::pread(fd, line, kHolderSize, 0);

@@ -31,19 +31,19 @@ enum class Hold : bool {
 class RunLock {
  public:
   /// Takes the lock of the run in `run_dir`, named `id` in messages. kFailed, with the holder's pid
-  /// in the message, when somebody has it. Of many takers at most one succeeds; one that is killed
-  /// leaves a lock that can be taken. Whoever means to drive waits a second or two for one that
+  /// in the message, when it is held. Among many takers at most one succeeds; a killed one leaves a
+  /// lock that can be taken. A taker that means to drive waits a second or two for a holder that
   /// only passes.
   static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over,
                               Hold hold = Hold::kDrive);
 
-  /// The pid of the process that has the lock of the run in `run_dir`; 0 when nobody has.
+  /// The pid of the process that has the lock of the run in `run_dir`; 0 when it is free.
   static std::int64_t holder(const Dir& run_dir);
 
   /// Grows by one at each take of this run's lock; a keeper refuses an older one.
   std::uint64_t generation() const { return held_->generation; }
-  /// kDenied, with the new holder's pid, when another process has taken the run over. What was done
-  /// before a check that succeeds was done by the only holder.
+  /// kDenied, with the new holder's pid, when another process has taken the run over. Work done
+  /// before a successful check was done by the only holder.
   Result<void> check() const;
 
  private:

@@ -39,8 +39,8 @@ class Reader {
 
   JournalReport finish(std::uint64_t size) {
     report_.torn_bytes = size - report_.whole_bytes;
-    // A torn write is at most a batch, and what a power cut adds to it is zeros. Whatever else is
-    // wrong was written whole once and has been changed since.
+    // A torn write is at most a batch, and a power cut adds only zeros to it. Any other fault was
+    // written whole once and has been changed since.
     const bool certain = bad_ && (durable_beyond_ || !zeros_beyond_);
     if (certain || report_.torn_bytes > kLongestTorn) {
       report_.damage = bad_ ? *bad_ : JournalDamage{lines_, "it has no end"};
@@ -93,7 +93,7 @@ class Reader {
   bool zeros_beyond_ = false;
 };
 
-/// Cuts what is read into lines; of one that is too long only the start is kept.
+/// Cuts input into lines; a line that is too long keeps only its start.
 class Splitter {
  public:
   explicit Splitter(Reader& reader) : reader_(reader) {}

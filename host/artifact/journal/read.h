@@ -18,10 +18,10 @@ inline constexpr const char* kJournalName = "steps.jsonl";
 
 struct JournalRecord {
   std::uint64_t n = 0;           ///< from 1, without gaps
-  std::uint64_t generation = 0;  ///< of the lock, when it was written
+  std::uint64_t generation = 0;  ///< the lock's generation when it was written
   std::string_view body;         ///< a JSON object; valid during the call
-  std::uint64_t offset = 0;      ///< of its line in the file
-  std::size_t length = 0;        ///< of its line, without the newline
+  std::uint64_t offset = 0;      ///< offset of its line in the file
+  std::size_t length = 0;        ///< length of its line, without the newline
 };
 
 struct JournalDamage {
@@ -34,15 +34,15 @@ struct JournalReport {
   /// Lines of a holder that had been taken over when it wrote them: whole, but they do not count.
   std::uint64_t fenced = 0;
   std::uint64_t generation = 0;  ///< the newest
-  /// The bytes at the end that belong to a write which never ended; nothing in them was durable.
+  /// The bytes at the end that belong to a write which never ended; none of them was durable.
   std::uint64_t torn_bytes = 0;
   /// The first line that was changed, lost or doubled after it had been written.
   std::optional<JournalDamage> damage;
 
-  // Where to go on:
+  // The position to go on from:
   std::uint64_t whole_bytes = 0;  ///< from the start; the rest is torn
-  bool lacks_newline = false;     ///< of the last whole line
-  std::string last_hash;          ///< of the last record
+  bool lacks_newline = false;     ///< the last whole line has none
+  std::string last_hash;          ///< the hash of the last record
 };
 
 /// Called for each record in order.

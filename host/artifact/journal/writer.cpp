@@ -60,7 +60,7 @@ JournalWriter::~JournalWriter() {
 void JournalWriter::add(JournalEntry entry) {
   const std::lock_guard guard(mutex_);
   if (failing_) {
-    // What came before it has failed, and whoever added it could not know.
+    // An earlier entry has failed, and the caller of add() could not know.
     entry.error = failing_;
     done_.push_back(std::move(entry));
   } else {
@@ -128,7 +128,7 @@ void JournalWriter::fail_queue(const Error& error) {
   queue_.clear();
 }
 
-// Where memory is used up, what was kept for that has room for the last entries.
+// When memory is used up, the spare makes room for the last entries.
 template <typename Fn>
 auto JournalWriter::with_spare(Fn fn) {
   try {

@@ -23,7 +23,7 @@ namespace moonlet {
 
 class JournalWrite;
 
-/// Where a journal's file stands.
+/// A journal's open file and its position.
 struct JournalFile {
   Dir dir;
   Fd fd;  ///< opened for appending
@@ -36,7 +36,7 @@ struct JournalFile {
 struct JournalEntry {
   std::string body;
   std::shared_ptr<JournalWrite> write;  ///< touched on the loop's thread alone
-  std::size_t size = 0;                 ///< of the body
+  std::size_t size = 0;                 ///< the length of the body
   Durable durable = Durable::kYes;
   // Set by the writer:
   std::uint64_t n = 0, offset = 0, length = 0;
@@ -54,7 +54,7 @@ class JournalWriter {
   /// Puts a record in the queue; it stays there until kick().
   void add(JournalEntry entry);
   void kick();
-  /// What is written or has failed since the last call, in order.
+  /// The entries that are written or have failed since the last call, in order.
   std::vector<JournalEntry> take_done();
   /// Writes and syncs everything that waits, and returns when that is done or has failed.
   Result<void> drain();
@@ -79,12 +79,12 @@ class JournalWriter {
   void cut_back();
   Error failure(int number, std::string_view doing) const;
 
-  // Of the thread alone, once it runs:
+  // Used by the thread alone, once it runs:
   JournalFile file_;
   bool unsynced_ = false;          // the file holds whole records that were not synced
   bool wrote_ = false;             // the batch has touched the file
   bool leftover_ = false;          // the file holds a part of a failed write
-  std::optional<Error> broken_;    // for good: nothing is written any more
+  std::optional<Error> broken_;    // permanent: no write follows
   std::unique_ptr<char[]> spare_;  // memory for the end of a process that has no more
 
   std::function<void()> wake_;
@@ -95,7 +95,7 @@ class JournalWriter {
   std::condition_variable changed_;
   std::deque<JournalEntry> queue_;
   std::vector<JournalEntry> done_;
-  std::optional<Error> failing_;  // until the loop has been told
+  std::optional<Error> failing_;  // until the loop has taken it
   std::optional<Error> drain_error_;
   bool go_ = false;
   bool sync_wanted_ = false;

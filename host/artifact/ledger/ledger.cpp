@@ -414,9 +414,9 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
                      "coalesce(total, input, output)") +
               sum_of("cost_usd", "cost_usd") + " FROM usage");
   if (auto fine = where_usage(sums, filter); !fine) return fine.error();
-  // Whoever puts rows beside the runs bills nobody.
+  // Usage rows whose run is unknown are ignored.
   sums.where("run IN (SELECT number FROM runs)");
-  // What a cassette plays back was paid when it was recorded.
+  // Usage that a cassette plays back was paid when it was recorded.
   if (filter.runner != kCassette) sums.where("coalesce(runner, '') <> ?", kCassette);
   if (by != UsageBy::kAll) sums.then(" GROUP BY " + group + " ORDER BY " + group);
   auto query = sums.query(**db);

@@ -62,7 +62,7 @@ class Ledger {
   /// A run with all of its steps and their usage: others of it that were there are gone.
   Result<void> put_record(const LedgerRecord& record);
   Result<void> remove_run(std::string_view id);
-  /// What `fn` writes is there as a whole or, after an error, not at all.
+  /// Runs `fn` as one transaction: an error undoes all of its writes.
   Result<void> together(const std::function<Result<void>()>& fn);
 
   /// Empties the ledger and lets `fill` write all of it again, in one transaction; others wait. One
@@ -80,13 +80,13 @@ class Ledger {
   Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
   Result<std::vector<LedgerStep>> steps_of(std::string_view run);
   Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
-  /// Of the runs that are in the ledger; without what cassettes played, unless the filter names
-  /// that runner.
+  /// Sums over the runs in the ledger; cassette playback counts only when the filter names that
+  /// runner.
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
   /// Steps and usage of no run, which no rebuild would write, as "usage of R-077"; 20 of each at
   /// most.
   Result<std::vector<std::string>> strays();
-  // --- a note of whoever compares it with the files: which runs need no look any more
+  // --- the comparison with the files: how far it has come
 
   /// Every run up to this number that is on the disk is in the ledger; 0 when nothing is known.
   Result<std::uint64_t> complete_to();

@@ -89,7 +89,7 @@ LedgerStep step_of(const json& item, std::int64_t seq) {
   return step;
 }
 
-/// What an attempt used; `usage` says whose it was.
+/// The usage of an attempt; `usage` names its owner.
 LedgerUsage usage_of(const LedgerRun& run, LedgerUsage usage, const json& reported) {
   usage.run = run.id;
   // The run's model is that of its own runner: a step may have asked another one.
@@ -148,8 +148,8 @@ class Comparison {
     });
   }
 
-  /// Rows of two lists for the same attempt of the step `step_of`; those that only one of them has
-  /// are noted.
+  /// Rows of two lists for the same attempt of the step `step_of`. Attempts in only one of the
+  /// lists are noted.
   template <typename Row>
   void lists(const char* what, const std::vector<Row>& is, const std::vector<Row>& should_be,
              std::string Row::*step_of) {

@@ -1,6 +1,6 @@
-// What the ledger has of a run, read from the run's own record (`run.json`). The record is the
-// truth and may have been damaged or written by hand: a field of another type is as one that is not
-// there. Pure functions, any thread.
+// Reads the ledger's row of a run from the run's own record (`run.json`). The record is the truth
+// and may be damaged or written by hand: a field of the wrong type counts as missing. Pure
+// functions, any thread.
 #pragma once
 
 #include <string>
@@ -18,8 +18,8 @@ inline constexpr std::size_t kLongestRunRecord = std::size_t{64} << 20;
 /// The rows of run `id` from the text of its record. kInvalid when it is no record of that run.
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text);
 
-/// Where two records of a run differ, for a person: "status (running, not finished)", …; at most
-/// ten places.
+/// The differences between two records of a run, for a person: "status (running, not finished)", …;
+/// at most ten places.
 std::vector<std::string> ledger_differences(const LedgerRecord& is, const LedgerRecord& should_be);
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
-// The rows of the ledger as plain values. Times are milliseconds since 1970 (UTC), money is in
-// US dollars; what a runner does not report is empty, never 0.
+// The rows of the ledger as plain values. Times are milliseconds since 1970 (UTC), money is in US
+// dollars; a value that a runner does not report is empty, never 0.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct LedgerRun {
   std::string title;
   std::string runner;
   std::string model;
-  std::string status;   ///< what it is doing: running, parked, finished, …
+  std::string status;   ///< the state: running, parked, finished, …
   std::string verdict;  ///< empty until there is one
   std::optional<std::int64_t> exit_code;
   std::optional<std::int64_t> started_at;
@@ -61,14 +61,14 @@ struct LedgerRecord {
   std::vector<LedgerUsage> usage;
 };
 
-/// Sums over attempts. What was not reported is counted apart: a sum that leaves something out says
-/// so, and one that nobody reported anything of is unknown.
+/// Sums over attempts. Attempts without a report are counted apart, so that a partial sum shows as
+/// partial. A sum without any report is empty.
 struct LedgerTotals {
   std::string group;  ///< the day, model, …; empty when not grouped
   std::int64_t attempts = 0;
   std::int64_t unreported = 0;  ///< attempts without a token count
   std::int64_t unpriced = 0;    ///< attempts without a cost
-  std::int64_t estimated = 0;   ///< attempts whose cost nobody reported: it is by a table of prices
+  std::int64_t estimated = 0;   ///< attempts whose cost is computed from a table of prices
   std::optional<std::int64_t> input, cached, output, reasoning, total;
   std::optional<double> cost_usd;
 };

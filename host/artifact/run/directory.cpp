@@ -94,7 +94,7 @@ Result<RunDir> Runs::create() const {
 Result<RunDir> Runs::open(std::string_view id) const {
   if (id_number(kLetter, id) == 0) return no_run(id);
   auto dir = agent_.dir(in("runs", id));
-  // What cannot be opened at the moment may be there all the same.
+  // A folder that cannot be opened at the moment may still exist.
   if (!dir && dir.error().kind == ErrorKind::kInvalid && !agent_.exists(in("runs", id))) {
     return no_run(id);
   }

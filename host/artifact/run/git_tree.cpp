@@ -18,14 +18,14 @@ namespace {
 
 constexpr std::size_t kSmallFile = 1 << 20;
 
-// What git, too, takes for nothing there. All else says nothing of that: to go on as without a
-// repository would be to take its state for another.
+// Git, too, takes these errors for a missing file. Any other error is reported, since a repository
+// whose state is unknown must not count as none.
 bool is_absence(int number) {
   return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG ||
          number == EACCES || number == EPERM;
 }
 
-// Empty when there is nothing there.
+// Empty when the path does not exist.
 Result<std::string> real_path(const std::string& path) {
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
@@ -65,7 +65,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-// What git itself asks of a repository, as far as it matters here.
+// Checks the parts of a repository that git itself asks for, as far as they matter here.
 Result<bool> is_git_dir(const std::string& path) {
   auto found = is_kind(path + "/HEAD", S_IFREG);
   if (!found || !*found) return found;
@@ -242,7 +242,7 @@ bool index_holds(std::string_view index, std::size_t hash_size, std::string_view
   return false;
 }
 
-// Whether an ignore file has `line` ("/name/"), with or without its slashes.
+// True when an ignore file has `line` ("/name/"), with or without its slashes.
 bool has_line(std::string_view text, std::string_view line) {
   const auto bare = line.substr(1, line.size() - 2);
   while (!text.empty()) {

@@ -11,8 +11,8 @@
 namespace moonlet {
 
 struct GitTree {
-  std::string top;         ///< of the work tree the folder lies in; empty outside git
-  std::string main_top;    ///< of the main work tree: differs from `top` in a linked one
+  std::string top;         ///< the work tree that holds the folder; empty outside git
+  std::string main_top;    ///< the main work tree: differs from `top` in a linked one
   std::string common_dir;  ///< the repository itself, shared by all its work trees
 };
 
@@ -25,8 +25,8 @@ Result<GitTree> find_git_tree(const std::string& from);
 bool git_tracks(const std::string& common_dir, std::string_view name);
 
 /// Adds `line` to info/exclude of the repository, once, under a lock, leaving all else as it is.
-/// Nothing happens when the line is there, or when .gitignore at `top` has an equal one. `line` is
-/// of the form "/name/".
+/// Does nothing when the line is there, or when .gitignore at `top` has an equal one. `line` is of
+/// the form "/name/".
 Result<void> git_exclude(const GitTree& tree, std::string_view line);
 
 }  // namespace moonlet

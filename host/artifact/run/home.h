@@ -22,8 +22,8 @@ class Home {
 
   /// The folder that holds `.agent`.
   const std::string& root() const { return root_; }
-  /// Where the user works: the top of the work tree the folder lies in, else the folder itself. In
-  /// a linked work tree it differs from root().
+  /// The user's place of work: the top of the work tree the folder lies in, else the folder itself.
+  /// In a linked work tree it differs from root().
   const std::string& work_tree() const { return work_tree_; }
   const GitTree& git() const { return git_; }
 

@@ -34,7 +34,7 @@ Result<std::vector<std::uint64_t>> numbers_on_disk(const Dir& agent, std::uint64
   return numbers;
 }
 
-/// The record of a run; nothing when it is missing or damaged.
+/// The record of a run; empty when it is missing or damaged.
 std::optional<LedgerRecord> record_of(const Dir& agent, const std::string& id) {
   const auto text = agent.read_file("runs/" + id + "/" + kRunRecordName, kLongestRunRecord);
   if (!text || text->cut) return std::nullopt;
@@ -55,7 +55,7 @@ class Filler {
       const auto record =
           text.ok() && !text->cut ? ledger_record(id, text->bytes) : Result<LedgerRecord>(Error{});
       if (!record) {
-        // One that a host is just making comes later; one that has nothing never began.
+        // A run that a host is just making comes later; a run without a record never began.
         if (agent_.exists("live/" + id)) {
           open_from_ = std::min(open_from_, number);
         } else {
@@ -83,8 +83,8 @@ class Filler {
   std::uint64_t open_from_ = UINT64_MAX;
 };
 
-/// A host that is killed at the end of its run has written the record and not told the ledger: what
-/// the ledger takes for running is looked at again.
+/// A host that is killed at the end of its run has written the record but not the ledger, so runs
+/// that the ledger shows as running are checked again.
 Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   const auto running = ledger.list_runs({.status = "running"}, SIZE_MAX);
   if (!running) return running.error();

@@ -1,6 +1,6 @@
-// The key of a run: random, in its folder, for its owner alone. Hashes that are on record are keyed
-// with it where what they are of holds a secret: they tell nothing to whoever has the journal. Any
-// thread; whoever drives the run calls this.
+// The key of a run: random, in its folder, readable by its owner alone. A hash of data that holds a
+// secret is keyed with it, so that a reader of the journal learns nothing from the hash. Any
+// thread; only the driver of the run calls this.
 #pragma once
 
 #include <string>

@@ -19,20 +19,20 @@ struct InputEntry {
   InputKind kind = InputKind::kText;
   std::string path;  ///< the file, or the command; may be empty
   std::uint64_t bytes = 0;
-  std::uint64_t kept = 0;  ///< of `bytes`, what the prompt holds
-  std::string sha256;      ///< of the whole; empty when it was not read
+  std::uint64_t kept = 0;  ///< the part of `bytes` that the prompt holds
+  std::string sha256;      ///< the hash of the whole; empty when it was not read
   bool cut = false;
   bool binary = false;
-  std::string error;  ///< why it is missing; empty when all is well
+  std::string error;  ///< the reason that it is missing; empty when all is well
 };
 
-/// Files above this are refused: an agent reads text, and nobody reads that much of it.
+/// Larger files are refused: an agent reads text, and nobody reads that much of it.
 constexpr std::uint64_t kLargestInput = std::uint64_t{64} << 20;
 
 /// Takes a text that is at hand: fills bytes, kept, sha256, cut and binary, and returns what the
 /// prompt gets: the text, valid UTF-8, at most `cap` bytes of it (of binary data a note).
 std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap);
-/// The same of the regular file entry.path beneath `dir`. What goes wrong is in entry.error.
+/// The same for the regular file entry.path beneath `dir`. Failures are in entry.error.
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap);
 
 class Manifest {

@@ -17,7 +17,7 @@ std::string readable(std::string_view text, std::size_t cap) {
   std::string out;
   for (char c : text) {
     if (out.size() == cap) break;
-    const char one[] = {'x', c, 0};  // whether `c` may stand inside an id
+    const char one[] = {'x', c, 0};  // tests whether `c` may stand inside an id
     if (c != '-' && is_valid_id(std::string_view(one, 2))) {
       if (!out.empty() || (c != '.' && c != '_')) out += c;
     } else if (!out.empty() && out.back() != '-') {

@@ -1,5 +1,5 @@
-// Sidecars: `.agent/sidecars/<task-id>/`, the artifacts of a run's agent calls. Here are their
-// names, and how one comes to be; what stands in them is the caller's. Any thread.
+// Sidecars: `.agent/sidecars/<task-id>/`, the artifacts of a run's agent calls. This file owns
+// their names and their creation; the caller owns their content. Any thread.
 #pragma once
 
 #include <cstdint>
