@@ -234,7 +234,6 @@ int script_close(lua_State* L) {
 }
 
 // --- for the host's own coroutines around scripts
-// ------------------------------------------------------
 
 int finish_drive(lua_State* L, lua_State* co, int count) {
   if (count == 0) {

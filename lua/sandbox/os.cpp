@@ -19,7 +19,6 @@ namespace moonlet {
 namespace {
 
 // --- os
-// ----------------------------------------------------------------------------------------------
 
 // From year -9999 to 9999 or a little more: what the formats can show.
 constexpr std::int64_t kFurthest = 253'402'300'799;
@@ -237,7 +236,6 @@ int os_date(lua_State* L) {
 }
 
 // --- debug
-// -------------------------------------------------------------------------------------------
 
 /// traceback([coroutine,] [message [, level]])
 int debug_traceback(lua_State* L) {
@@ -255,7 +253,6 @@ int debug_traceback(lua_State* L) {
 }
 
 // --- utf8
-// --------------------------------------------------------------------------------------------
 
 constexpr std::size_t kLongestText = std::size_t{16} << 20;
 

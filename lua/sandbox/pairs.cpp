@@ -247,7 +247,6 @@ void push_iterator(lua_State* L, int table, bool own_table) {
 int return_three(lua_State*, int, lua_KContext) { return 3; }
 
 // --- next
-// --------------------------------------------------------------------------------------------
 
 /// The least key; nil when the table is empty.
 int first_key(lua_State* L) {

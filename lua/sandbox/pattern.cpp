@@ -337,7 +337,6 @@ const Pattern& Pattern::push(lua_State* L, const char* text, std::size_t size, b
 }
 
 // --- the matcher
-// -------------------------------------------------------------------------------------
 
 Match::Match(lua_State* L, const Pattern& pattern, const char* text, std::size_t size)
     : L_(L),

@@ -20,7 +20,6 @@ const char kModuleEnvironmentKey[2] = {};
 constexpr std::size_t kLongestChunk = std::size_t{1} << 20;
 
 // --- load
-// --------------------------------------------------------------------------------------------
 
 struct Source {
   const char* at;
@@ -100,7 +99,6 @@ int script_load(lua_State* L) {
 }
 
 // --- views
-// -------------------------------------------------------------------------------------------
 
 int refuse_write(lua_State* L) {
   return raise(L, ErrorKind::kDenied, "the libraries are read-only",
@@ -118,7 +116,6 @@ int view_pairs(lua_State* L) {
 }
 
 // --- environments
-// ------------------------------------------------------------------------------------
 
 void open_global(lua_State* L, const char* name, lua_CFunction open) {
   lua_pushcfunction(L, open);

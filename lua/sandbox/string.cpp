@@ -36,7 +36,6 @@ bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset
 }
 
 // --- find, match, gmatch, gsub
-// -----------------------------------------------------------------------
 
 /// Pushes the pattern at `index` in its readable form; recent ones are remembered.
 const Pattern& push_pattern(lua_State* L, int index) {
@@ -293,7 +292,6 @@ int string_gsub(lua_State* L) {
 }
 
 // --- format
-// ------------------------------------------------------------------------------------------
 
 /// Puts the text of argument `index` in its place: Lua's own %s would show addresses.
 void make_text(lua_State* L, int index) {
@@ -331,7 +329,6 @@ int string_format(lua_State* L) {
 }
 
 // --- whole texts
-// -------------------------------------------------------------------------------------
 
 /// rep(text, count [, separator])
 int string_rep(lua_State* L) {
@@ -400,7 +397,6 @@ int string_reverse(lua_State* L) {
 }
 
 // --- pack
-// --------------------------------------------------------------------------------------------
 
 /// pack, packsize and unpack are Lua's own (upvalue 1) behind a look at the format: it may be long,
 /// and "c1000000000" pads byte by byte.

@@ -143,7 +143,6 @@ int table_unpack(lua_State* L) {
 }
 
 // --- sort
-// --------------------------------------------------------------------------------------------
 
 /// Sorts `count` places by merging, with `less(a, b)` on places. Stable; safe with any answers, and
 /// `less` may leave by an error. `order` and `spare` are memory of Lua's.

@@ -89,7 +89,6 @@ LuaState::~LuaState() {
 }
 
 // --- memory
-// ------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -187,7 +186,6 @@ bool LuaState::may_grow(std::size_t bytes) {
 }
 
 // --- the kill
-// ----------------------------------------------------------------------------------------
 
 /// Makes the running coroutine look at the kill at its next instruction. lua_sethook may be called
 /// between any two instructions of the thread that runs Lua, from a signal handler too. It walks
@@ -293,7 +291,6 @@ void LuaState::revive() {
 }
 
 // --- running
-// -----------------------------------------------------------------------------------------
 
 int LuaState::run(lua_State* task, int nargs, int* nresults) {
   arm();
@@ -327,7 +324,6 @@ int LuaState::close(lua_State* co) {
 }
 
 // --- the watchdog
-// ------------------------------------------------------------------------------------
 
 void LuaState::arm() {
   if (armed_depth_ > 0) {

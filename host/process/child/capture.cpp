@@ -15,7 +15,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::uint64_t kTailLimit = 64 * 1024;
-// Of one stream, in memory, while the disk does not take it.
+// The limit of one stream in memory while the disk refuses it.
 constexpr std::size_t kWaitingLimit = 256 * 1024;
 
 std::string note_of(std::uint64_t bytes) {
@@ -88,8 +88,8 @@ void Capture::feed(std::string_view bytes) {
 
 void Capture::keep(std::string_view bytes) {
   if (target_ == OutputSpec::Target::kNull) return;
-  // What fits is stored as it comes, so that after a kill -9 all of it is there; only what comes
-  // after that goes by way of the ring.
+  // Bytes within the cap are stored at once, so that they survive a kill -9; only later bytes go
+  // through the ring.
   std::size_t room =
       static_cast<std::size_t>(std::min<std::uint64_t>(cap_ - std::min(cap_, seen_), bytes.size()));
   if (room > 0) store(bytes.substr(0, room));

@@ -1,7 +1,7 @@
 // Capture keeps one output stream of a child within a cap: its head and its tail, in a file or in
-// memory, with a note of what was cut between. It takes every byte whatever happens to the disk, so
-// that a flood or a full disk never blocks the child; what the disk does not take waits in memory,
-// up to a limit, for the next try. Owns its file. One thread.
+// memory, with a note of the cut between. It takes every byte whatever happens to the disk, so that
+// a flood or a full disk never blocks the child. Bytes that the disk refuses wait in memory, up to
+// a limit, for the next try. Owns its file. One thread.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class Capture {
   /// Secrets are replaced before a byte is kept. Before the first feed().
   void redact(std::shared_ptr<const Redactor> redactor);
 
-  /// Takes the next bytes. Errors of writing are kept for finish(); nothing is told here.
+  /// Takes the next bytes. Errors of writing are kept for finish().
   void feed(std::string_view bytes);
   /// Bytes fed so far.
   std::uint64_t total() const { return total_; }
@@ -55,12 +55,11 @@ class Capture {
   std::string text_;  // kInline: the first cap_ bytes
   std::uint64_t cap_ = 0;
   std::uint64_t total_ = 0;
-  std::uint64_t seen_ = 0;    // after redaction
-  std::uint64_t stored_ = 0;  // of them in file_ or text_
-  std::string waiting_;       // those after them that the disk did not take yet
-  int trouble_ = 0;           // why not
-  int write_errno_ = 0;       // not 0: bytes were lost, and nothing after them is stored any more
-  // The last bytes, a ring; allocated when the cap is passed.
+  std::uint64_t seen_ = 0;    // bytes after redaction
+  std::uint64_t stored_ = 0;  // the part of seen_ in file_ or text_
+  std::string waiting_;       // the bytes after those, not yet on the disk
+  int trouble_ = 0;           // the errno that holds them back
+  int write_errno_ = 0;       // not 0: bytes were lost, and none after them is stored
   std::unique_ptr<char[]> tail_;
   std::uint64_t tail_size_ = 0, tail_used_ = 0, tail_at_ = 0;
   std::shared_ptr<const Redactor> redactor_;

@@ -28,9 +28,8 @@ std::string own_cgroup();
 /// Kills all that is in `cgroup` and beneath it. False when there is no such group or no such
 /// right.
 bool kill_cgroup(const std::string& cgroup);
-/// Removes `cgroup` and the groups beneath it. False when a process is left in one of them; one
-/// that was reaped this instant may count as left for a moment, which is waited for up to
-/// `wait_ms`.
+/// Removes `cgroup` and the groups beneath it. False when a process is left in one of them. A
+/// process that was just reaped may count as left for a moment, so the call waits up to `wait_ms`.
 bool remove_cgroup(const std::string& cgroup, int wait_ms = 0);
 /// True when `cgroup` has the name that make_run_cgroup() gives for `token`, and lies in the cgroup
 /// file system: what a log claims is checked before it is killed.

@@ -1,5 +1,5 @@
-// What a child is asked to be (ChildSpec) and what became of it (ChildExit): the vocabulary that
-// the host and its keeper share. Plain values; they own no process and no descriptor. Any thread.
+// ChildSpec describes a child to start, ChildExit its end: the vocabulary that the host and its
+// keeper share. Plain values; they own no process and no descriptor. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@
 
 namespace moonlet {
 
-/// Where one output stream of a child goes. Whatever the target, the stream is always read to its
-/// end, so that a child which floods it is never blocked by us.
+/// The target of one output stream of a child. The stream is always read to its end, whatever the
+/// target, so that a flood never blocks the child.
 struct OutputSpec {
   enum class Target {
     kInline,  ///< the bytes come back in ChildExit
@@ -44,7 +44,8 @@ struct ChildSpec {
   std::string step;               ///< the step's key, for keeper.log and `moonlet ps`
   std::string attempt;            ///< which try of the step this is, the caller's own name for it
   std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `env` unless it has a '/'
-  /// What may be told of argv. Empty where that is all of it, and all of `cwd` may be told.
+  /// The redacted argv for logs. Empty when argv and `cwd` hold no secret and can be logged as they
+  /// are.
   std::vector<std::string> told_argv;
   std::vector<std::string> env;  ///< complete, NAME=value; MOONLET_STEP is added by the keeper
   std::string cwd;               ///< absolute; empty is the host's own at the time of spawn()
@@ -56,8 +57,8 @@ struct ChildSpec {
   std::int64_t grace_ms = 3000;  ///< from TERM to KILL, for limits and cancel
   std::int64_t drain_ms = 2000;  ///< from exit to end of file on its pipes, then the rest is killed
 
-  /// Its records are on disk before the exec and before its exit is told; a log that cannot be
-  /// written is kNotStarted. The files of its output are left to whoever takes from them to sync.
+  /// Its start is on disk before the exec, and its exit is on disk before the host hears of it; a
+  /// log that cannot be written is kNotStarted. The reader of its output files syncs them.
   bool durable = false;
   /// Runs on when the host dies, under the same keeper and to its own limits, and can be taken over
   /// by the next host (Keeper::adopt). Without it the keeper ends the child as soon as its host is
@@ -66,12 +67,13 @@ struct ChildSpec {
   /// A cgroup of its own, where the machine allows one: nothing it forks can outrun the kill, at
   /// the price of up to 10 ms at the start. All steps are in the run's cgroup anyway.
   bool own_cgroup = false;
-  /// What it may touch; kNotStarted where that cannot be enforced. Nothing: all that the user may.
+  /// The files and networks it may touch; kNotStarted where that cannot be enforced. Empty:
+  /// everything that the user may touch.
   std::optional<Confinement> confinement;
   std::vector<Secret> secrets;  ///< values that never reach a file or the host
 };
 
-/// What came out of one stream.
+/// The output of one stream.
 struct Captured {
   std::string text;         ///< kInline only: head, a note of the cut, tail
   std::uint64_t total = 0;  ///< bytes that the child wrote
@@ -100,7 +102,7 @@ struct ChildExit {
   bool drained = true;  ///< both streams reached their end before the drain deadline
   int stragglers = 0;   ///< processes of its tree that had to be killed after it had exited
   std::int64_t duration_ms = 0;  ///< from exec to the end of the main process
-  std::int64_t cpu_ms = 0;       ///< of the main process and what it waited for
+  std::int64_t cpu_ms = 0;       ///< the main process and the children it waited for
   std::int64_t max_rss_kb = 0;
   int pid = 0;  ///< 0 when it never ran
 
@@ -109,7 +111,7 @@ struct ChildExit {
 
 /// "exited", "signalled", "wall", "idle", "cancelled", "finished", "lost", "not_started".
 std::string_view to_string(ChildExit::Why why);
-/// The other way; nothing for any other text.
+/// The value for a text of to_string(); empty for any other text.
 std::optional<ChildExit::Why> why_from(std::string_view text);
 
 }  // namespace moonlet

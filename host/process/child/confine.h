@@ -1,21 +1,21 @@
-// What a child may write, read and reach, enforced by the kernel (Landlock) from before its first
-// instruction, for it and for all that it ever starts. Makes the rules; the child itself takes them
-// on, see SpawnRequest::ruleset_fd. Never loosens by itself: what cannot be enforced is an error.
-// Any thread.
+// Confinement limits the files that a child may write, read and reach. The kernel (Landlock)
+// enforces it from before the child's first instruction, for it and for all that it ever starts.
+// Makes the rules; the child itself takes them on, see SpawnRequest::ruleset_fd. Never loosens by
+// itself: a rule that cannot be enforced is an error. Any thread.
 //
-// What it does not stop, at any ABI that is known here:
-// - changes of what is no content: chmod, chown, utimes, setxattr, file locks, and watching files
-//   (inotify); stat and readlink of every path, also with restricted reads
-// - what was open before: the child's stdin, stdout, stderr
+// It does not stop, at any ABI that is known here:
+// - changes of anything but content: chmod, chown, utimes, setxattr, file locks, and watching
+//   files (inotify); stat and readlink of every path, also with restricted reads
+// - descriptors that were open before: the child's stdin, stdout, stderr
 // - sockets with a path: a session bus, docker.sock, ssh-agent, a tmux or X server that the user
-//   may connect to acts outside, for whoever asks
+//   may connect to acts outside, for every client
 // - networks other than TCP: UDP (so also QUIC and DNS), ICMP, netlink
-// - what is no access to files at all: memory, CPU time, System V IPC. Of the rights of root, which
-//   Landlock does not know, spawn() takes most away: no modules, no clock, no other process's
-//   environment, no immutable files; owners and modes, user ids and raw sockets stay.
+// - resources that are no files: memory, CPU time, System V IPC. Landlock does not know the rights
+//   of root; spawn() takes most of them away: no modules, no clock, no other process's environment,
+//   no immutable files; owners and modes, user ids and raw sockets stay.
 // - a file beneath a writable folder that has another name (a hard link) outside: it is one file
-// - execution of what may be read, and of everything where reads are not restricted
-// What it stops only from some ABI on; before, the others hold all the same:
+// - execution of readable files, and of everything where reads are not restricted
+// It stops these only from some ABI on; before, the others hold all the same:
 // - ABI 1 refuses every rename and link from one directory into another, also between writable ones
 // - before ABI 3 truncate() empties files that it cannot write
 // - before ABI 4 TCP; asking for `no_network` there is an error
@@ -24,7 +24,7 @@
 // Inside: no set-user-ID program gains rights (sudo, su, ping on some machines), mount and a
 // sandbox that mounts (bubblewrap: Codex's own) fail, and a process outside cannot be traced, nor
 // its /proc/PID/mem, environ or root be opened.
-// What is writable is what was found at the start, links followed: a file that others replace by a
+// Writable files are the ones found at the start, links followed: a file that others replace by a
 // rename meanwhile is another file, and programs that save by a rename (most do) need the folder.
 #pragma once
 
@@ -37,15 +37,14 @@
 namespace moonlet {
 
 struct Confinement {
-  /// Absolute paths of folders, with all that is beneath, and of single files. Each must exist.
-  /// Nothing else can be written but /dev/null, zero, full, random, urandom and tty: programs take
-  /// these for granted, and nothing is kept in them. In particular not TMPDIR, /tmp or /dev/shm
-  /// (Python's multiprocessing wants it), which all programs of the user share: who starts the
-  /// child gives it a TMPDIR of its own, and names it here.
+  /// Absolute paths of folders, with all that is beneath, and of single files. Each must exist. The
+  /// child can write no other file but /dev/null, zero, full, random, urandom and tty: programs
+  /// take these for granted, and they store no data. TMPDIR, /tmp and /dev/shm (Python's
+  /// multiprocessing wants it) are not among them, since all programs of the user share them: the
+  /// caller gives the child a TMPDIR of its own, and names it here.
   std::vector<std::string> writable;
   /// With restrict_reads: absolute paths that can be read and executed, beside the writable ones,
-  /// the program itself, and the system's own (see confine_linux.cpp). What does not exist is
-  /// passed over.
+  /// the program itself, and the system's own (see confine_linux.cpp). A missing path is skipped.
   std::vector<std::string> readable;
   bool restrict_reads = false;
   bool no_network = false;  ///< no TCP, not even to this machine; kDenied before ABI 4
@@ -56,13 +55,13 @@ struct Confinement {
 };
 
 struct ConfinementSupport {
-  int abi = 0;         ///< of Landlock; 0: there is none
-  std::string reason;  ///< why there is none
+  int abi = 0;         ///< Landlock's version; 0: there is none
+  std::string reason;  ///< the reason that there is none
 };
 /// Asks the kernel each time; about a microsecond.
 ConfinementSupport confinement_support();
 
-/// What is about to be run, for what it needs to read of itself.
+/// A program about to run; it needs to read its own files.
 struct ConfinedProgram {
   std::string path;                   ///< see find_program()
   const char* search_path = nullptr;  ///< its PATH; null: none

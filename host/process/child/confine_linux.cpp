@@ -53,21 +53,21 @@ enum : std::uint64_t {
   kScopeSignals = 1u << 1,
 };
 
-/// Nothing is kept in them. /dev/tty is the terminal of the child's own session, which has none.
+/// Devices that store no data. /dev/tty is the terminal of the child's own session, which has none.
 constexpr const char* kDevices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/tty"};
-/// Writing stirs; but not for ioctl, by which root sets what the machine takes for chance.
+/// Writing to these is harmless, but their ioctls would let root set the entropy pool.
 constexpr const char* kRandom[] = {"/dev/random", "/dev/urandom"};
 constexpr const char* kTerminals[] = {"/dev/ptmx", "/dev/pts"};
 
-/// What programs of every kind read: themselves, their libraries, settings, certificates, names.
-/// /dev only by name (below): a disk or the user's terminal could be read there.
+/// Files that programs of every kind read: themselves, their libraries, settings, certificates,
+/// names. /dev only by name (below): a disk or the user's terminal could be read there.
 constexpr const char* kSystem[] = {"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin",
                                    "/etc", "/opt", "/proc", "/sys",
-                                   // where the programs of some distributions are
+                                   // the programs of some distributions
                                    "/nix/store", "/gnu/store", "/run/current-system", "/snap",
-                                   // how names are looked up, wherever the link leads
+                                   // name lookup, wherever the link leads
                                    "/etc/resolv.conf", "/run/systemd/resolve", "/run/nscd",
-                                   // how certificates are, where /etc/ssl leads there
+                                   // certificates, where /etc/ssl leads there
                                    "/var/lib/ca-certificates"};
 
 std::uint64_t rights_of(int abi) {

@@ -60,7 +60,7 @@ std::vector<std::string> interpreter_of(const std::string& path) {
   }
 }
 
-/// The program that `env ARG…` would run; empty when that is not to be told.
+/// The program that `env ARG…` would run; empty when it cannot be found.
 std::string program_of_env(const std::vector<std::string>& words, const char* search_path,
                            const std::string& cwd) {
   const auto name = std::find_if(words.begin() + 1, words.end(), [](const std::string& word) {

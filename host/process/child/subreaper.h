@@ -1,5 +1,5 @@
-// What a process can ask of the kernel about its place among others. Each is a wish: false where
-// the system knows no such thing. Changes the calling process; only the keeper calls it.
+// Requests of a process to the kernel about its place among others. Each is a wish: false on a
+// system without the feature. Changes the calling process; only the keeper calls it.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,8 @@ void close_inherited_fds(int first);
 /// A descriptor that becomes readable when `pid`, a child of ours, has ended; -1 where there is
 /// none.
 int open_process_fd(pid_t pid);
-/// The process that made the connection which `socket_fd` is one end of; 0 where that is not told.
+/// The process that made the connection at `socket_fd`'s other end; 0 where the system does not
+/// say.
 pid_t peer_process(int socket_fd);
 
 }  // namespace moonlet

@@ -1,7 +1,7 @@
-// The processes below us: what the system says about them, and which step each one belongs to. A
-// step's tree is all that descends from its main process, plus what shares its session or group,
-// plus orphans that carry its mark. Reads only; whoever signals does it through end_process().
-// No state but the open /proc; one thread at a time.
+// The processes below this one, as the system shows them, and the step that each belongs to. A
+// step's tree is all that descends from its main process, plus the processes that share its session
+// or group, plus orphans that carry its mark. Reads only; signals go through end_process(). No
+// state but the open /proc; one thread at a time.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@ struct ProcessInfo {
   bool zombie = false;
 };
 
-/// What `ps` shows for the two processes of a keeper, where a process can name itself.
+/// The names that `ps` shows for the two processes of a keeper, where a process can name itself.
 inline constexpr const char* kWorkerName = "moonlet-keeper";
 inline constexpr const char* kGuardName = "moonlet-guard";
 
@@ -34,12 +34,12 @@ std::string boot_id();
 bool read_process(pid_t pid, ProcessInfo& info);
 /// Every process that can be seen. A process that is forked meanwhile may be missing.
 std::vector<ProcessInfo> list_processes();
-/// The process that was made most lately anywhere on the machine; 0 where that is not told.
+/// The process that was made most lately anywhere on the machine; 0 where the system does not say.
 pid_t newest_pid();
 /// Our own children, into `pids`. False where the kernel does not list them.
 bool list_own_children(std::vector<pid_t>& pids);
 
-/// How far two readings of one process's born_ms may differ.
+/// The greatest difference between two readings of one process's born_ms.
 std::int64_t birth_tolerance_ms();
 /// True when `info` is the process that was given `pid` at `born_ms`: a start is recorded just
 /// before the process is made, and no pid comes round within a second.
@@ -49,13 +49,12 @@ bool born_at(const ProcessInfo& info, std::int64_t born_ms);
 /// while that is looked at: the answer is for refusing. False for 0.
 bool may_descend_from_us(pid_t pid);
 
-/// True when `pid` is confined, as one that gains no rights by what it runs, and of a step of a
-/// keeper that we are in no step of ourselves: also when that cannot be told. False for 0, and
-/// where nothing is confined.
+/// True when `pid` is confined (it gains no rights by exec) and belongs to a step of a keeper that
+/// does not run this process, and also when that cannot be found out. False for 0, and where
+/// confinement does not exist.
 bool may_be_confined_elsewhere(pid_t pid);
 
-// --- marks: how a process is known again after setsid, a double fork and the death of its parents
-// ---
+// --- marks: they identify a process after setsid, a double fork and the death of its parents
 
 inline constexpr std::string_view kMarkName = "MOONLET_STEP";
 /// The value of kMarkName for a child: "token/n", then ":" and the mark we carry ourselves, so that
@@ -80,7 +79,6 @@ int brand_resource();
 bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step);
 
 // --- whose is it
-// -----------------------------------------------------------------------------------
 
 struct TreeMember {
   ProcessInfo info;

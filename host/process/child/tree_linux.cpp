@@ -33,7 +33,7 @@ bool proc_is_ours() {
 constexpr int kListRounds = 5;
 constexpr std::size_t kMostAncestors = 1000;
 
-// The size read, or -1. What does not fit is left out.
+// Returns the size read, or -1. Bytes beyond the buffer are left out.
 ssize_t read_small(const char* path, char* buffer, std::size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
@@ -87,7 +87,7 @@ bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
   return true;
 }
 
-// Also true when that is not told.
+// Also true when the system does not say.
 bool gains_no_rights(pid_t pid) {
   char path[48], text[8192];
   if (read_small(proc_path(path, sizeof path, pid, "status"), text, sizeof text) <= 0) return true;
@@ -102,7 +102,8 @@ bool is_worker(pid_t pid) {
   return std::strcmp(text, kWorkerName) == 0;
 }
 
-// From its parent up. False when one of them was gone before it told of its parent.
+// Reads the ancestors of `pid`, from its parent up. False when one of them was gone before its
+// parent was known.
 bool read_ancestors(pid_t pid, std::vector<pid_t>& ancestors) {
   ProcessInfo info;
   while (ancestors.size() < kMostAncestors && read_process(pid, info)) {
@@ -223,7 +224,7 @@ std::vector<ProcessInfo> list_processes() {
     }
     if (newest == before) break;  // else the pids began anew
   }
-  // Of two readings of one process the later one stays.
+  // A later reading replaces an earlier one of the same process.
   std::reverse(processes.begin(), processes.end());
   std::stable_sort(processes.begin(), processes.end(),
                    [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid < b.pid; });
@@ -263,7 +264,7 @@ bool list_own_children(std::vector<pid_t>& pids) {
 }
 
 bool signal_process(const ProcessInfo& info, int signal) {
-  // What is held by a descriptor keeps its identity between the check and the signal.
+  // A descriptor keeps the process's identity between the check and the signal.
   int fd = static_cast<int>(syscall(SYS_pidfd_open, info.pid, 0u));
   if (fd < 0) return errno == ENOSYS && same_process(info) && kill(info.pid, signal) == 0;
   bool sent = same_process(info) && syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0u) == 0;

@@ -63,7 +63,7 @@ KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_v
       const LoggedChild& logged = child->second;
       if (logged.step != logged_step || logged.attempt != logged_attempt) continue;
       KeptAttempt found = judge(*keeper, child->first, logged, works, boot_id);
-      // One that did not start says nothing of one before it.
+      // A start that failed does not rule out an earlier one.
       if (found.state != State::kNotStarted) return found;
       if (newest.number == 0) newest = std::move(found);
     }

@@ -1,5 +1,5 @@
-// What keeper.log knows of one attempt of a step: whether it ever ran, runs, has ended and how. For
-// a host that goes on after another one died, and must neither pay twice nor lose what was paid.
+// The state of one attempt of a step, from keeper.log: never ran, runs, or ended, and how. A host
+// that goes on after another one died reads it, so that it neither pays twice nor loses paid work.
 // Plain functions, any thread.
 #pragma once
 
@@ -23,17 +23,17 @@ struct KeptAttempt {
 
   State state = State::kNotStarted;
   std::uint32_t number = 0;  ///< in the log of its keeper; 0: there is not even an intent
-  std::string token;         ///< of that keeper
+  std::string token;         ///< the token of that keeper
   pid_t pid = 0;
   std::int64_t started_ms = 0, deadline_ms = 0;  ///< since 1970; 0: unknown, none
-  /// Of kLost: why kLost, what is known, and an error that says so. Of kNotStarted the error, where
-  /// it was tried.
+  /// kLost: `why` is kLost, with the known facts and an error that says so. kNotStarted: the error,
+  /// where a start was tried.
   ChildExit exit;
 };
 
-/// The newest run of `attempt` of `step`, else what stands in for it. `alive` says that the last of
-/// the keepers is at work, and was found out before its log was read; see keeper_is_alive().
-/// `boot_id` is the present one.
+/// The newest run of `attempt` of `step`, else the newest that did not start. `alive` says that
+/// the last of the keepers is at work, and was found out before its log was read; see
+/// keeper_is_alive(). `boot_id` is the present one.
 KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_view step,
                          std::string_view attempt, bool alive, std::string_view boot_id);
 

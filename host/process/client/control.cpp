@@ -44,7 +44,7 @@ Error silent() {
 
 class ControlClient {
  public:
-  /// Nothing when nobody listens there.
+  /// Null when nobody listens there.
   static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
     std::string path = socket_path(run_dir_fd);
     sockaddr_un address{};
@@ -56,7 +56,7 @@ class ControlClient {
     Fd fd(socket(AF_UNIX, SOCK_STREAM, 0));
     if (!fd) return Error::from_errno(errno, "connect to", kKeeperSocketName);
     fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
-    // Where many wait already, connecting waits, too.
+    // With many peers in the queue, connecting waits, too.
     timeval patience{kPatienceMs / 1000, 0};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -95,8 +95,8 @@ class ControlClient {
     return client;
   }
 
-  /// Whoever may write the run's folder can put a socket of its own there. A host has secrets to
-  /// tell a keeper.
+  /// A process that may write the run's folder can put a socket of its own there, and a host sends
+  /// its secrets to the keeper.
   Result<void> check_keeper() const {
     if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
     return Error{ErrorKind::kDenied,
@@ -139,7 +139,7 @@ class ControlClient {
       int count = poll(&ready, 1, kPatienceMs);
       if (count == 0 || (count < 0 && errno != EINTR)) return silent();
       if (count > 0 && !channel_->pending()) {
-        // What it said last is there to be read all the same.
+        // Its last frames can still be read.
         closed_ = channel_->fill() != Channel::Read::kOk;
       }
     }

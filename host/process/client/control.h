@@ -24,10 +24,10 @@ struct AdoptedKeeper {
   HelloFrame hello;
   AdoptedFrame adopted;
 };
-/// Becomes the host of the keeper in this directory, in place of one with a lower generation.
-/// Nothing when none works there, nor will: one that is ending is waited for, and a sweep, too.
-/// kDenied when a host of this or a higher generation is there, or what answers is a confined step
-/// of another run's, or the caller may not write the run's record; kTimeout when neither is certain
+/// Becomes the host of the keeper in this directory, in place of one with a lower generation. Empty
+/// when no keeper works there, nor will: a keeper that is ending is waited for, and a sweep, too.
+/// kDenied when a host of this or a higher generation is there, or the peer is a confined step of
+/// another run, or the caller may not write the run's record; kTimeout when neither is certain
 /// after about ten seconds.
 Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t generation);
 

@@ -24,7 +24,7 @@ bool begins(std::string_view text, std::string_view with) {
   return text.substr(0, with.size()) == with;
 }
 
-// What the keeper itself needs; its children get theirs with each spawn.
+// The environment of the keeper itself; its children get theirs with each spawn.
 std::vector<char*> keeper_environment() {
   std::vector<char*> list;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {

@@ -15,7 +15,7 @@ struct LaunchedKeeper {
   pid_t guard = 0;  ///< a child of ours
 };
 
-/// `options.output_dir_fd` must be set. Whether the keeper can work it says itself, later.
+/// `options.output_dir_fd` must be set. A keeper that cannot work reports so itself, later.
 Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options);
 
 }  // namespace moonlet

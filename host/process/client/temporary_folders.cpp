@@ -39,7 +39,7 @@ bool is_temporary_folder_name(std::string_view name) {
 }
 
 void remove_temporary_folders(const Dir& run_dir) {
-  // What a copy of a run names is the original's.
+  // A copied run names the folders of its original.
   if (keeper_log_is_copy(run_dir.fd())) return;
   auto records = run_dir.list(kTemporaryRecords, kMostRecords);
   if (!records) return;

@@ -9,15 +9,16 @@
 
 namespace moonlet {
 
-/// Where the records are, in a run's folder: a file for each, its name that of the folder, its text
-/// the folder's absolute path.
+/// The folder of the records, in a run's folder: a file for each, its name that of the folder, its
+/// text the folder's absolute path.
 inline constexpr char kTemporaryRecords[] = "temporary";
 
-/// Whether a folder is named as those for temporary files are: "moonlet-" and 16 hex digits.
+/// True for the name of a temporary folder: "moonlet-" and 16 hex digits.
 bool is_temporary_folder_name(std::string_view name);
 
-/// Removes all that are on record, and their records; those of other kinds of names stay, record
-/// and all. Only when none of the run's processes is left, and by whoever holds its lock.
+/// Removes all folders on record, and their records; a record with another kind of name stays, and
+/// its folder, too. Only for the holder of the run's lock, when none of the run's processes is
+/// left.
 void remove_temporary_folders(const Dir& run_dir);
 
 }  // namespace moonlet

@@ -52,7 +52,7 @@ class Impatience {
   }
 };
 
-// What this process may never do here, whatever it shows.
+// Refuses a process that may never command this keeper, even one that can write keeper.log.
 std::optional<Error> refusal_of(pid_t peer) {
   if (may_descend_from_us(peer)) {
     return Error{ErrorKind::kDenied,
@@ -131,7 +131,7 @@ void ControlServer::accept_all() {
   while (true) {
     int fd = accept(fd_, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
-      // Else it would be told about them for ever.
+      // Otherwise the loop would report these connections for ever.
       ::close(spare_fd_);
       if (int refused = accept(fd_, nullptr, nullptr); refused >= 0) ::close(refused);
       spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -175,7 +175,7 @@ void ControlServer::serve(Peer& peer) {
     if (peer.channel->pending_bytes() > kPeerBacklog) return hang_up(peer);
   }
   if (!peer.channel->flush() || !alive) return hang_up(peer);
-  // Who does not read its answers is not read from either.
+  // A peer that does not read its answers is not read from either.
   uv_poll_start(&peer.poll, peer.channel->pending() ? UV_WRITABLE : UV_READABLE,
                 [](uv_poll_t* poll, int, int) {
                   auto* ready = static_cast<Peer*>(poll->data);

@@ -51,7 +51,7 @@ class ControlServer {
     std::unique_ptr<Channel> channel;
     uv_poll_t poll{};
     bool greeted = false;
-    std::optional<Error> refusal;  ///< of all but looking
+    std::optional<Error> refusal;  ///< refuses every command but looking
     bool closing = false;
   };
 

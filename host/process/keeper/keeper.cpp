@@ -86,8 +86,8 @@ int refuse(int host_fd, const Error& error) {
   return 1;
 }
 
-// Whoever asks whether a keeper lives holds the lock for an instant, and one that ends for some
-// more. A host that was overtaken before its keeper got here must not start anything any more.
+// A process that asks whether a keeper lives holds the lock for an instant, and an ending keeper
+// for somewhat longer. A keeper whose host was overtaken meanwhile must not start anything.
 Result<int> lock_log(const Arguments& arguments) {
   const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
   auto fd = open_keeper_log(arguments.run_dir_fd, true);
@@ -104,7 +104,7 @@ Result<int> lock_log(const Arguments& arguments) {
                "leave the run to it; what was under way is on its record", kKeeperLogName};
 }
 
-// What the worker was not able to record any more.
+// Records the children that the worker could not record as ended.
 void record_losses(int run_dir_fd, int log_fd) {
   auto keepers = read_keeper_log(run_dir_fd, true);
   KeeperLogWriter log(log_fd);
@@ -119,10 +119,10 @@ void record_losses(int run_dir_fd, int log_fd) {
   (void)log.flush(true);
 }
 
-// A worker that is stopped - by the hand of a person, or of a child that it watches over - keeps no
-// limit and answers nobody: it has to go on. One that is stopped again and again goes on once a
-// second, so that nobody's fight with it takes a processor. Of a debugger that holds it the guard
-// sees nothing: what the tracer stops is not told to the parent.
+// Continues a stopped worker: a person or a child of its own can stop it, and meanwhile it keeps no
+// limit and answers no request. After many stops it continues once a second, so that the fight does
+// not take a processor. The guard does not see a debugger's stops: the kernel reports them to the
+// tracer, not to the parent.
 void let_go_on(pid_t worker, int stops) {
   if (stops > kFreeStops) poll(nullptr, 0, kStopPauseMs);
   kill(worker, SIGCONT);
@@ -163,7 +163,8 @@ int keeper_main(int argc, char** argv) {
     static constexpr char kText[] = "moonlet keeper is started by moonlet itself\n";
     return write(STDERR_FILENO, kText, sizeof kText - 1) < 0 ? 2 : 2;
   }
-  // Ours are known by number; what else a careless host let slip through its exec is nobody's here.
+  // The descriptors passed on purpose are known by number; any other slipped through the host's
+  // exec.
   const auto given = {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd};
   if (std::max(given) == 5) close_inherited_fds(6);
   for (int fd : given) fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -14,7 +14,7 @@ namespace moonlet {
 class Poller {
  public:
   struct Handlers {
-    /// Something can be read, or the end has come. A key may be told once more after remove().
+    /// The descriptor is readable or at its end. A key may be reported once more after remove().
     std::function<void(std::uint64_t key)> readable;
     /// At least one child has ended since this was last called.
     std::function<void()> child_ended;

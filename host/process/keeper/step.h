@@ -58,7 +58,7 @@ struct Step {
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;
   std::int64_t started = 0, started_unix = 0, born_ms = 0;  ///< monotonic, since 1970, after boot
   std::int64_t last_output = 0;
-  std::int64_t phase_deadline = 0;  ///< of kDraining and kTerm
+  std::int64_t phase_deadline = 0;  ///< the end of kDraining and kTerm
   std::int64_t kill_since = 0;
   Loop::TimerId timer{};
 
@@ -68,7 +68,8 @@ struct Step {
   bool settling = false;     ///< its streams are closed, its last processes may be ending
   bool left_behind = false;  ///< its tree is being ended after it ended by itself
   bool group_asked = false;  ///< the process group got its TERM
-  std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< those of the tree that were signalled
+  std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< the processes of the tree that got a
+                                                     ///< signal
   ChildExit exit;
 
   bool idles() const { return idle_ms > 0 && !idle_held; }

@@ -8,11 +8,12 @@ namespace moonlet {
 
 namespace {
 
-// What one turn of the loop reads of one stream; the rest waits until the others had theirs.
+// The bytes read from one stream in one turn of the loop; the rest waits until the others had
+// theirs.
 constexpr std::size_t kReadTurn = 512 * 1024;
-// Between the end of a step and the look at processes that only it could have answered for.
+// The time from the end of a step to the search for processes that only it could explain.
 constexpr std::int64_t kStrayMs = 20;
-// Of the reserve, for keeper.log alone.
+// The part of the reserve that is for keeper.log alone.
 constexpr std::uint64_t kLogShare = Reserve::kSize / 4;
 
 }  // namespace
@@ -76,7 +77,6 @@ void Supervisor::children_ended() {
 }
 
 // --- streams and limits
-// ----------------------------------------------------------------------------
 
 void Supervisor::drain(Step& step) {
   std::size_t bytes = 0;
@@ -153,7 +153,6 @@ void Supervisor::on_timer(std::uint32_t number) {
 }
 
 // --- completion
-// ------------------------------------------------------------------------------------
 
 void Supervisor::try_complete(Step& step) {
   if (!step.ended || !step.tree_empty) return;
@@ -161,7 +160,7 @@ void Supervisor::try_complete(Step& step) {
   if (!step.streams_open()) return complete(step);
   switch (step.phase) {
     case Step::Phase::kRunning:
-      // Somebody outside of the tree holds its pipes; what they still write may be wanted.
+      // A process outside of the tree holds its pipes; its output may still be wanted.
       step.phase = Step::Phase::kDraining;
       step.phase_deadline = now() + step.drain_ms;
       arm(step);
@@ -194,7 +193,8 @@ void Supervisor::complete(Step& step) {
     kill_cgroup(step.cgroup);
     empty_cgroups_.push_back(std::move(step.cgroup));
   }
-  // Whoever was in it may be leaving still; then it goes with the next, or with the run's.
+  // A process that is just leaving keeps the group busy; it is then removed with the next, or with
+  // the run's.
   std::erase_if(empty_cgroups_, [](const std::string& cgroup) { return remove_cgroup(cgroup); });
   log_.add(exit_line(step.number, step.exit, loop_.clock().wall_ms()));
 

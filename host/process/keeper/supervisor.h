@@ -42,11 +42,11 @@ class SupervisorListener {
 class Supervisor {
  public:
   struct Identity {
-    int output_dir_fd = -1;  ///< where files of output are made; borrowed
-    std::string token;       ///< of the run
+    int output_dir_fd = -1;  ///< the folder of output files; borrowed
+    std::string token;       ///< the run's token
     std::string outer_mark;  ///< the MOONLET_STEP that the keeper itself carries
-    std::string cgroup;      ///< of the run; "" where there is none
-    int run_dir_fd = -1;     ///< on whose disk `reserve` is; borrowed, as that is
+    std::string cgroup;      ///< the run's cgroup; "" where there is none
+    int run_dir_fd = -1;     ///< the run's folder, with `reserve` on its disk; both borrowed
     Reserve* reserve = nullptr;
   };
   /// All that is passed by reference is borrowed and outlives the supervisor.
@@ -66,8 +66,8 @@ class Supervisor {
   void hold_idle(std::uint32_t number, bool held);
   /// Asks everything to end: TERM, at most `grace_ms`, KILL. `because` goes into their exits.
   void end_all(std::int64_t grace_ms, std::string_view because);
-  /// The host that asked for all this is gone: ends, as end_all() does, what is not to outlive it.
-  /// What is still queued is forgotten, as if it had never been asked for.
+  /// The host is gone: ends, as end_all() does, the children that may not outlive it. Queued
+  /// children are forgotten, as if they had never been asked for.
   void end_hosted(std::int64_t grace_ms);
 
   std::size_t live() const { return steps_.size() + queue_.size(); }
@@ -127,11 +127,11 @@ class Supervisor {
   Poller poller_;
   std::deque<Queued> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
-  std::unordered_map<pid_t, Step*> mains_;  // of those whose main process was not reaped
+  std::unordered_map<pid_t, Step*> mains_;  // the steps whose main process was not reaped
   std::unordered_map<pid_t, Orphan> orphans_;
   std::unordered_set<std::uint32_t> unsettled_;  // their tree must be looked at
   std::vector<std::string> empty_cgroups_;
-  bool strays_ = false;  // processes were seen that no running step answers for
+  bool strays_ = false;  // a search found processes that no running step explains
   bool ticking_ = false;
   Loop::TimerId tick_{};
   std::uint64_t spawned_ = 0;  // processes made, also those that did not get to run

@@ -12,11 +12,13 @@ namespace moonlet {
 
 namespace {
 
-// Who has closed its streams is often about to end: it gets this long before it counts as left.
+// A process that has closed its streams is often about to end: it gets this long before it counts
+// as left behind.
 constexpr std::int64_t kSettleMs = 20;
-// What a finished step left behind is asked to go for this long at most.
+// The longest grace for processes that a finished step left behind.
 constexpr std::int64_t kStragglerGraceMs = 500;
-// What a step's tree resists SIGKILL for: a broken disk or a foreign user. Then it is given up.
+// The longest wait for a tree that resists SIGKILL, by a broken disk or a foreign user. Then it is
+// given up.
 constexpr std::int64_t kKillLimitMs = 10000;
 // Looks in one turn of the loop. A chain of forks lives on our pauses, others on our turns.
 constexpr int kLooks = 12;
@@ -42,7 +44,6 @@ std::int64_t kilobytes(long max_rss) {
 }  // namespace
 
 // --- reaping
-// ---------------------------------------------------------------------------------------
 
 // True when somebody went who was no step's main process: the tree is not what a snapshot before
 // this showed.
@@ -89,7 +90,6 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
 }
 
 // --- is anybody left?
-// ------------------------------------------------------------------------------
 
 // True when nobody on the whole machine has made a process since this step began, but we.
 bool Supervisor::alone_since(const Step& step, pid_t newest) const {
@@ -111,8 +111,8 @@ bool Supervisor::no_orphans() {
                      [&](pid_t pid) { return mains_.count(pid) != 0; });
 }
 
-// Completes, of the steps whose main process has ended, those that clearly left nobody behind. What
-// is left of a tree hangs on an orphan, and orphans are children of ours.
+// Completes the ended steps that clearly left no process behind. The rest of a tree hangs on an
+// orphan, and orphans are children of the worker.
 void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
   const pid_t newest = newest_pid();
   const pid_t self = getpid();
@@ -169,7 +169,6 @@ std::vector<TreeMember> Supervisor::snapshot() {
 }
 
 // --- looking and acting
-// ----------------------------------------------------------------------------
 
 void Supervisor::look(bool strays_too) {
   strays_too = strays_too && strays_;

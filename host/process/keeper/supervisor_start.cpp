@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kBatch = 16;
 
 constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
-// What the worker handles or ignores; keeper_main() has put all others back to their default.
+// Signals that the worker handles or ignores; keeper_main() has put all others back to their
+// default.
 constexpr std::uint64_t kOurSignals = bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) |
                                       bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGALRM);
 
@@ -93,12 +94,12 @@ void Supervisor::start(StartFrame frame, int stdin_fd) {
   bool taken = number == 0 || steps_.count(number) != 0 ||
                std::any_of(queue_.begin(), queue_.end(),
                            [&](const Queued& other) { return other.frame.number == number; });
-  // Not told: an answer would complete the child that rightly has the number.
+  // A taken number gets no answer: it would complete the child that rightly has the number.
   if (!taken) queue_.push_back(std::move(queued));
 }
 
-// Those of the next `count` in the queue. Where the end of one would find no room any more, that is
-// the time to say so: nothing has been paid yet.
+// Records the intents of the next `count` in the queue. A disk without room for the record of an
+// end is reported now, before anything was paid.
 Result<void> Supervisor::record_intents(std::size_t count) {
   std::string intents;
   bool durable = false;

@@ -20,18 +20,18 @@ namespace moonlet {
 
 namespace {
 
-// What a step gets between TERM and KILL when the host was lost: all must be gone within 2 s.
+// The grace between TERM and KILL when the host was lost: all must be gone within 2 s.
 constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
 constexpr int kGroupWaitMs = 500;
-// The host may be slow to read; beyond this it has to before it can ask for more.
+// The host may be slow to read; beyond this backlog it must read before it can ask for more.
 constexpr std::size_t kHostBacklog = 32u << 20;
 constexpr std::size_t kChatLimit = 1u << 20;
-// Without a host: what is kept for the next one beside the log, which has everything but text.
+// Text kept for the next host while there is none; the log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
-// What the disk does not take is tried again this often; with nothing else to do, for so long.
+// Writing to a disk that refuses is tried again this often; with no other work, for so long.
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
 
@@ -47,7 +47,7 @@ class Worker final : public SupervisorListener {
   void exited(EndedChild child) override;
 
  private:
-  // One that has completed, until the host was told and the log has it.
+  // A child that has completed, until the host knows and the log has it.
   struct Ended {
     EndedChild child;
     bool told = false;
@@ -94,10 +94,10 @@ class Worker final : public SupervisorListener {
   uv_idle_t more_{};
 
   std::unique_ptr<Channel> host_;   // none: nobody drives us
-  uv_poll_t* host_poll_ = nullptr;  // of host_
+  uv_poll_t* host_poll_ = nullptr;  // the poll of host_
   int polled_ = 0;
   bool greeted_ = false;
-  bool host_quiet_ = false;  // asks nothing any more, but may listen
+  bool host_quiet_ = false;  // it asks for no more, but may listen
   std::string told_;         // frames that wait for the log
   std::vector<Ended> ended_;
   std::size_t ended_text_ = 0;  // bytes of captured text in there
@@ -199,14 +199,13 @@ bool Worker::over() {
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
                                  [](const Ended& ended) { return ended.child.durable; });
   if (recorded_ || !owing) return true;
-  // What a full disk keeps off the record can still be told to a host that takes over.
+  // A record that a full disk refuses can still reach a host that takes over.
   const std::int64_t now = clock_.monotonic_ms();
   if (linger_until_ == 0) linger_until_ = now + kLingerMs;
   return now >= linger_until_;
 }
 
 // --- the host
-// --------------------------------------------------------------------------------------
 
 void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_ = std::move(channel);
@@ -228,7 +227,7 @@ void Worker::lose_host() {
   // After uv_close(): libuv has to forget the descriptor before its number can mean another.
   host_.reset();
   told_.clear();
-  // Where all were asked to end already nobody is left to wait for the patient.
+  // Everything was already told to stop; shorten the grace period.
   if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
   if (!control_.listening()) (void)control_.listen();
@@ -274,7 +273,7 @@ void Worker::hear() {
     }
   } while (open && dead);
   if (open) return;
-  // One that ends in order said so, closed only its half, and still listens.
+  // A host that ends in order said so, closed only its half, and still listens.
   host_quiet_ = true;
   if (ending_.empty() || dead) lose_host();
 }
@@ -329,7 +328,7 @@ bool Worker::take(const Frame& frame) {
   return false;
 }
 
-// All were told to end: who came now would be told by nobody.
+// Every child was already asked to end, so a new one would never be asked.
 void Worker::turn_away(StartFrame& start, int stdin_fd) {
   Fd unused(stdin_fd);
   ChildSpec& spec = start.spec;
@@ -341,7 +340,8 @@ void Worker::turn_away(StartFrame& start, int stdin_fd) {
   exited(std::move(child));
 }
 
-// It is of no use any more, which must not cost what others may still want.
+// The host is of no further use, but its fault must not cost the children that others may still
+// want.
 void Worker::refuse(const Error& error) {
   host_quiet_ = true;
   encode_refused(told_, error);
@@ -350,7 +350,7 @@ void Worker::refuse(const Error& error) {
 }
 
 void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
-  // Hung up on: soon nothing is here any more, and the log tells the rest.
+  // The new host is hung up on: the keeper is about to end, and the log has the rest.
   if (!ending_.empty()) return;
   std::uint64_t& present = setup_.record.generation;
   if (generation <= present) {
@@ -373,7 +373,8 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
          "leave the run to it; what was under way is on its record",
          {}},
         FrameType::kSuperseded);
-    // What it asked meanwhile is read away, so that the hang-up does not look like a failure.
+    // Requests that it sent meanwhile are read away, so that the hang-up does not look like a
+    // failure.
     (void)host_->flush();
     (void)host_->fill();
     lose_host();
@@ -391,7 +392,6 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
 }
 
 // --- telling
-// ---------------------------------------------------------------------------------------
 
 void Worker::exited(EndedChild child) {
   durable_ = durable_ || child.durable;
@@ -445,8 +445,8 @@ void Worker::retry_later() {
   });
 }
 
-// The log first: whoever is told of an end finds it on record. A full disk must not keep the host
-// waiting, though; the record is tried again.
+// The log comes first: a host that hears of an end finds it on record. A full disk must not keep
+// the host waiting, though; the record is tried again.
 void Worker::tell() {
   const bool recorded = record();
   if (host_) {

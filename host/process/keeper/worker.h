@@ -14,7 +14,7 @@ struct WorkerSetup {
   int run_dir_fd = -1;
   int output_dir_fd = -1;
   int host_fd = -1;   ///< the socket to the host; taken over
-  int log_fd = -1;    ///< of open_keeper_log(), locked
+  int log_fd = -1;    ///< from open_keeper_log(), locked
   int guard_fd = -1;  ///< reads end of file when the guard is gone
   KeeperRecord record;
   std::string outer_mark;

@@ -1,6 +1,6 @@
-// One end of a socket that carries frames: buffers what is read and what is to be written, never
-// blocks, and passes descriptors along. Owns the socket and the descriptors that came and were not
-// taken. It knows no loop: the caller polls fd() and calls when told. One thread.
+// Channel is one end of a socket that carries frames. It buffers input and output, never blocks,
+// and passes descriptors along. Owns the socket and the received descriptors that were not taken.
+// It knows no loop: the caller polls fd() and calls when it is ready. One thread.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ class Channel {
   /// The oldest descriptor that came and was not taken, now the caller's; -1 when there is none.
   int take_fd();
 
-  /// Where frames are appended; flush() sends them.
+  /// The buffer to append frames to; flush() sends it.
   std::string& out() { return out_; }
   /// Says that a duplicate of `fd` goes along with the bytes that were appended to out() since
   /// `frame_at`. False when it cannot be duplicated.
@@ -59,7 +59,7 @@ class Channel {
   std::size_t read_limit_;
   Fds fds_;
   std::string in_;
-  std::size_t used_ = 0;  ///< of in_, by frames already given out
+  std::size_t used_ = 0;  ///< bytes of in_ in frames already given out
   std::string out_;
   std::size_t sent_ = 0;
   std::deque<Attachment> attached_;

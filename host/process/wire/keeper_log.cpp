@@ -30,7 +30,7 @@ constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
 constexpr int kMostTries = 50;  // a millisecond apart, of a file that says "try again"
 
-// Of a stream: its bytes, those kept where that differs, cut, the error of writing.
+// The fields of a stream: its bytes, the bytes kept where that differs, cut, the error of writing.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
 constexpr const char* kErrNames[4] = {"err", "err_kept", "err_cut", "err_errno"};
 
@@ -74,7 +74,7 @@ class Line {
     text_ += std::to_string(value);
     return *this;
   }
-  // What says nothing is left out.
+  // Empty values are left out.
   Line& add_some(const char* name, std::string_view value) {
     return value.empty() ? *this : add(name, value.substr(0, kArgvLimit));
   }
@@ -112,7 +112,6 @@ bool ends_within_line(int fd) {
 }  // namespace
 
 // --- records
-// ---------------------------------------------------------------------------------------
 
 std::string keeper_line(const KeeperRecord& record) {
   return Line("keeper")
@@ -219,7 +218,6 @@ std::string logged_name(std::string_view name) {
 }
 
 // --- writing
-// ---------------------------------------------------------------------------------------
 
 Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   int fd;
@@ -307,7 +305,6 @@ Result<void> KeeperLogWriter::append(std::string_view lines, bool durable) {
 }
 
 // --- reading
-// ---------------------------------------------------------------------------------------
 
 namespace {
 

@@ -1,5 +1,5 @@
-// keeper.log: what a keeper did, one JSON record a line, appended before it is acted on or told.
-// The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
+// keeper.log: a keeper's actions, one JSON record a line, appended before it acts or answers. The
+// writer belongs to the keeper's worker. The reader serves hosts that come after a kill -9, so it
 // takes torn lines, strange bytes and records of another version. No environment is ever written.
 #pragma once
 
@@ -24,11 +24,10 @@ struct KeeperRecord {
   std::string log_file;  ///< identify_log() of the log that it was written into
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
-  std::uint64_t generation = 0;                        ///< of the host that drives, or drove last
+  std::uint64_t generation = 0;                        ///< the host that drives, or drove last
 };
 
 // --- records, each a line with its newline
-// ---------------------------------------------------------
 
 std::string keeper_line(const KeeperRecord& record);
 /// Another host drives the keeper from now on.
@@ -54,7 +53,6 @@ std::string end_line(std::string_view why, std::int64_t now_ms);
 std::string logged_name(std::string_view name);
 
 // --- writing
-// ---------------------------------------------------------------------------------------
 
 /// Opens or makes keeper.log for appending. The lock says that a keeper or a sweep is at work here:
 /// kDenied when another holds it.
@@ -89,7 +87,6 @@ class KeeperLogWriter {
 };
 
 // --- reading
-// ---------------------------------------------------------------------------------------
 
 struct LoggedChild {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
@@ -99,13 +96,13 @@ struct LoggedChild {
   std::vector<std::string> argv;
   pid_t pid = 0;
   std::int64_t born_ms = 0, started_ms = 0, deadline_ms = 0;
-  /// Of kExited all but the captured text; of kReaped code and signal; of kLost what is known.
+  /// kExited: all but the captured text; kReaped: code and signal; kLost: the known parts.
   ChildExit exit;
 };
 
 struct LoggedKeeper {
   KeeperRecord record;
-  bool copied = false;  ///< it wrote another file, of which this is a copy: it is none of ours
+  bool copied = false;  ///< this log is a copy of the file the keeper wrote; ignore it
   std::map<std::uint32_t, LoggedChild> children;
   bool ended = false;  ///< it said so itself; else it was killed or still runs
 
@@ -122,16 +119,17 @@ std::string identify_log(int log_fd);
 /// be read are skipped. With `live_only` children that exited are left out, for long logs.
 Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
 
-/// Of the newest keeper on record, by a quick look: who drives it, and whether it ended in order.
+/// A quick look at the newest keeper on record: the host that drives it, and whether it ended in
+/// order.
 struct KeeperGlance {
   std::string token;  ///< empty: there is no record of a keeper
   std::uint64_t generation = 0;
   bool ended = false;
 };
-/// Whether the log is a copy of the one that its newest keeper wrote, as in a copied repository.
+/// True when the log is a copy of the one that its newest keeper wrote, as in a copied repository.
 bool keeper_log_is_copy(int run_dir_fd);
 
-/// A log that cannot be read is as none.
+/// An unreadable log counts as none.
 KeeperGlance glance_at_keeper_log(int run_dir_fd);
 
 }  // namespace moonlet

@@ -9,7 +9,6 @@ namespace moonlet {
 namespace {
 
 // --- fields
-// ----------------------------------------------------------------------------------------
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -256,7 +255,6 @@ Result<void> check_spec(const ChildSpec& spec) {
 }  // namespace
 
 // --- encoding
-// --------------------------------------------------------------------------------------
 
 void encode(std::string& out, const HelloFrame& hello) {
   Opened frame(out, FrameType::kHello);
@@ -336,7 +334,6 @@ void encode_refused(std::string& out, const Error& error, FrameType type) {
 }
 
 // --- decoding
-// --------------------------------------------------------------------------------------
 
 Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit) {
   if (bytes.size() < 4) return std::optional<Frame>();
@@ -359,7 +356,7 @@ std::optional<HelloFrame> decode_hello(std::string_view body) {
   Fields in(body);
   HelloFrame hello;
   hello.protocol = in.take<std::uint32_t>();
-  // Of another version only this field is known to mean what it says.
+  // In another version only this field is known to have its meaning.
   if (in.good() && hello.protocol != kKeeperProtocol) return hello;
   hello.version = in.text();
   hello.token = in.text();

@@ -1,8 +1,8 @@
-// What the host (or a later command) and the keeper's worker say to each other: frames of a length,
-// a type and fields in a fixed order, little-endian, of one version that both ends check first. The
-// decoder takes hostile bytes: nothing nests, nothing is allocated before its length was checked.
-// Fields are coded by hand: as CBOR of nlohmann/json a start and its exit cost 45 µs instead of 3,
-// a third of the time that a child may cost. Pure functions, any thread.
+// The protocol between the host (or a later command) and the keeper's worker: frames of a length, a
+// type and fields in a fixed order, little-endian, of one version that both ends check first. The
+// decoder takes hostile bytes: it never nests, and checks each length before it allocates. Fields
+// are coded by hand: as CBOR of nlohmann/json a start and its exit cost 45 µs instead of 3, a third
+// of the time that a child may cost. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -31,14 +31,14 @@ inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 enum class FrameType : std::uint8_t {
   kHello = 1,   ///< both ways, first
   kStart,       ///< host: a child; may carry a descriptor for its stdin
-  kCancel,      ///< end one child; of the host's own the value is 1 for one that is finished
-  kStatus,      ///< what lives?
+  kCancel,      ///< ends one child; from its own host the value 1 means that it is finished
+  kStatus,      ///< asks for the live children
   kShutdown,    ///< end when the last child has completed
   kStarted,     ///< worker: a child runs
   kExit,        ///< worker: a child has completed
   kLive,        ///< worker: the answer to kStatus
   kRefused,     ///< worker: it cannot work at all, or not for this peer; then it hangs up
-  kDone,        ///< worker: kCancel or kShutdown was taken; told to commands, not to the host
+  kDone,        ///< worker: kCancel or kShutdown was taken; sent to commands, not to the host
   kEnd,         ///< host: it ends in order; end every child now
   kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation. As with a
                 ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
@@ -59,8 +59,8 @@ struct StartFrame {
   bool has_stdin = false;
   std::uint32_t argc = 0, envc = 0;
   std::string argv, env;
-  std::string told;       ///< what may be told of argv
-  bool tells_all = true;  ///< neither argv nor the folder has anything that may not be told
+  std::string told;       ///< the part of argv that logs may show
+  bool tells_all = true;  ///< argv and the folder hold no secret
   ChildSpec spec;         ///< argv, told_argv, env and stdin_fd unused
 };
 
@@ -72,7 +72,7 @@ struct LiveChildFrame {
   std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
 };
 
-/// The answer to kAdopt. Of the children that have ended already a kExit follows.
+/// The answer to kAdopt. A kExit follows for each child that has ended already.
 struct AdoptedFrame {
   std::uint32_t highest = 0;  ///< number that any host has used
   std::vector<LiveChildFrame> children;
@@ -86,7 +86,7 @@ void encode_number(std::string& out, FrameType type, std::uint32_t number, std::
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
 void encode(std::string& out, const std::vector<LiveChildFrame>& live);
 void encode(std::string& out, const AdoptedFrame& adopted);
-/// Of `type` kRefused or kSuperseded.
+/// A frame of `type` kRefused or kSuperseded.
 void encode_refused(std::string& out, const Error& error, FrameType type = FrameType::kRefused);
 
 /// One received frame; the views live as long as the buffer it was cut from.
@@ -95,11 +95,11 @@ struct Frame {
   std::string_view body;
 };
 
-/// Cuts the next frame off the front of `bytes`. Nothing: more must be read. Error: longer than
-/// `limit`, the peer is not ours.
+/// Cuts the next frame off the front of `bytes`. Empty: more must be read. Error: longer than
+/// `limit`, the peer is not a moonlet.
 Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit);
 
-/// Nothing when the body is not what the type says.
+/// Empty when the body does not match the type.
 std::optional<HelloFrame> decode_hello(std::string_view body);
 std::optional<StartFrame> decode_start(std::string_view body);
 struct NumberFrame {
@@ -116,8 +116,7 @@ std::optional<std::vector<LiveChildFrame>> decode_live(std::string_view body);
 std::optional<AdoptedFrame> decode_adopted(std::string_view body);
 std::optional<Error> decode_refused(std::string_view body);
 
-/// "the keeper speaks protocol 2 …": what to tell when the versions differ; nothing when they
-/// agree.
+/// "the keeper speaks protocol 2 …": the message when the versions differ; empty when they agree.
 std::optional<Error> check_protocol(const HelloFrame& hello);
 
 }  // namespace moonlet
