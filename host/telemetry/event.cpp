@@ -53,7 +53,7 @@ std::string shown(const nlohmann::json& value) {
   return json_text(value);
 }
 
-/// What programs and the live view are told beside what a line for people has room for.
+/// True for fields that programs and the live view get, but a line for people has no room for.
 bool is_beside(const Event& event, std::string_view key) {
   constexpr std::string_view kOfSteps[] = {"usage", "attempts", "taken_over", "error_kind",
                                            "runner"};
@@ -84,7 +84,7 @@ std::string to_line(const Event& event, std::size_t cap) {
     line.append(" ").append(event.run);
   }
   if (!event.fields.empty()) line += ":";
-  // What people read first stands first, and bare.
+  // The text that people read first comes first, and bare.
   const char* head = nullptr;
   for (const char* key : {"message", "text", "name"}) {
     if (head == nullptr && event.fields.is_object() && event.fields.contains(key) &&

@@ -15,7 +15,7 @@ constexpr int kDeepest = 100;
 nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, int depth) {
   if (value.is_string()) return redactor.apply(value.get_ref<const std::string&>());
   if (!value.is_structured()) return value;
-  // Whoever writes JSON out later recurses as deep as it is.
+  // Writing JSON out later recurses as deep as it is.
   if (depth == kDeepest) return "[nested too deeply]";
   if (value.is_array()) {
     auto out = nlohmann::json::array();

@@ -25,7 +25,7 @@ std::optional<double> number_of(const nlohmann::json& fields, const char* key) {
   const auto found = fields.find(key);
   if (found == fields.end() || !found->is_number()) return std::nullopt;
   const double value = found->get<double>();
-  // Whatever a script or an agent made of it, it must fit into an integer.
+  // A number from a script or an agent must fit into an integer.
   if (!(value > -1e15 && value < 1e15)) return std::nullopt;
   return value;
 }

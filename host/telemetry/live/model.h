@@ -22,47 +22,47 @@ constexpr std::size_t kLiveStates = 5;
 struct LiveStep {
   std::string key;
   std::string kind;    ///< agent, exec, gate, …
-  std::string runner;  ///< of agents
+  std::string runner;  ///< the runner of an agent
   LiveState state = LiveState::kRunning;
   std::int64_t started_ms = 0;  ///< wall clock
   std::int64_t duration_ms = 0;
   std::int64_t attempts = 0;  ///< 0: not known
-  /// Of all attempts; while it runs, of the present one so far. Empty when nobody told.
+  /// All attempts; while it runs, the present one so far. Empty when none is reported.
   std::optional<std::int64_t> tokens;
-  std::string doing;  ///< what it uses at the moment, while it runs
+  std::string doing;  ///< the tool it uses at the moment, while it runs
   std::optional<double> usd;
   bool is_estimate = false;
   bool cached = false;              ///< from the record of the run: nothing was started
   bool taken_over = false;          ///< an earlier host had started it
-  std::int64_t waits_until_ms = 0;  ///< when it asks again
-  std::string note;                 ///< why it failed
+  std::int64_t waits_until_ms = 0;  ///< the time of its next try
+  std::string note;                 ///< the reason that it failed
 
   bool is_agent() const { return kind == "agent"; }
-  /// Whether a model was asked for this run and has to be paid.
+  /// True when a model was asked for this run and has to be paid.
   bool is_paid() const;
 };
 
 struct LivePhase {
-  std::string name;  ///< empty: what comes before the first phase
+  std::string name;  ///< empty: the steps before the first phase
   std::int64_t planned = 0;
   std::vector<LiveStep> steps;                     ///< in the order in which they began
-  std::array<std::size_t, kLiveStates> counts{};   ///< of all its steps, kept or not
-  std::array<std::size_t, kLiveStates> dropped{};  ///< those that are only counted
+  std::array<std::size_t, kLiveStates> counts{};   ///< all its steps, kept or not
+  std::array<std::size_t, kLiveStates> dropped{};  ///< steps that are only counted
 
   std::size_t count(LiveState state) const { return counts[static_cast<std::size_t>(state)]; }
   std::size_t begun() const;
   std::size_t ended() const { return begun() - count(LiveState::kRunning); }
 };
 
-/// What was used, of the run's agents that were paid for by now.
+/// The spending of the run's agents that were paid for by now.
 struct LiveSpend {
   std::size_t agents = 0;  ///< paid and ended
   std::int64_t tokens = 0;
-  std::size_t without_tokens = 0;  ///< agents that told no tokens
+  std::size_t without_tokens = 0;  ///< agents that reported no tokens
   double usd = 0;
   std::size_t without_usd = 0;
   bool is_estimate = false;
-  std::int64_t earlier_tokens = 0;  ///< of answers that are on record from before
+  std::int64_t earlier_tokens = 0;  ///< tokens of answers on record from an earlier host
 };
 
 class LiveModel {
@@ -78,10 +78,10 @@ class LiveModel {
   std::string verdict;                            ///< once it has ended
   std::vector<LivePhase> phases;                  ///< in the order in which they were first named
   std::size_t current = 0;                        ///< the phase that new steps belong to
-  std::array<std::size_t, kLiveStates> agents{};  ///< of all phases
+  std::array<std::size_t, kLiveStates> agents{};  ///< totals over all phases
   LiveSpend spend;
-  std::vector<std::pair<std::string, double>> left;  ///< of limited budgets: kind, what is left
-  std::optional<std::int64_t> wall_left_ms;          ///< of a limit in time, at left_at_ms
+  std::vector<std::pair<std::string, double>> left;  ///< limited budgets: kind and the amount left
+  std::optional<std::int64_t> wall_left_ms;          ///< the time left of a limit, at left_at_ms
   std::int64_t left_at_ms = 0;
 
   /// Branches of the phase that have not begun.

@@ -31,7 +31,8 @@ bool is_foreground(int fd) {
   return group == -1 || group == ::getpgrp();
 }
 
-/// Whether it takes anything: not while its user holds it with ^S, and the run goes on meanwhile.
+/// True when the terminal takes output: not while its user holds it with ^S; the run goes on
+/// meanwhile.
 bool is_ready(int fd) {
   pollfd poll_fd{fd, POLLOUT, 0};
   return ::poll(&poll_fd, 1, 0) != 0;
@@ -74,7 +75,7 @@ LiveTerminal::LiveTerminal(Loop& loop, Options options)
   uv_timer_start(
       timer_, [](uv_timer_t* timer) { static_cast<LiveTerminal*>(timer->data)->draw_due(); },
       kIdleTick, kIdleTick);
-  // A script that waits for nothing that can happen is to be told so, whoever watches.
+  // A script that waits for something impossible must get its error, with or without a live view.
   uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
 }
 
@@ -140,15 +141,15 @@ LiveTerminal::Size LiveTerminal::size() const {
   return {told.ws_col != 0 ? told.ws_col : 80, told.ws_row != 0 ? told.ws_row : 24};
 }
 
-/// Whether the terminal is this process's to draw on. Where another job had it meanwhile, what was
-/// drawn is lost among what that one wrote.
+/// True when the terminal is this process's to draw on. After another job had it, the drawn view is
+/// lost among that job's output.
 bool LiveTerminal::is_ours() {
   if (is_foreground(options_.fd)) return true;
   drawn_.clear();
   return false;
 }
 
-/// What takes the drawn view away and leaves the cursor where it began.
+/// The sequence that removes the drawn view and leaves the cursor where the view began.
 std::string LiveTerminal::erased(const Size& now) {
   if (!is_ours() || drawn_.empty()) return {};
   // A terminal that became narrower has broken the lines that are now too long for it.
@@ -205,7 +206,7 @@ void LiveTerminal::draw() {
     }
     out += "\r\n";
   }
-  // What the person typed meanwhile stands on the cursor's line.
+  // Text that the person typed meanwhile stands on the cursor's line.
   out.append(kClearLine).append(kFrameEnd);
   drawn_ = std::move(lines);
   drawn_size_ = now;

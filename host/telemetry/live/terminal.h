@@ -21,8 +21,8 @@ namespace moonlet {
 /// A variable of the environment; nullptr when it is not set.
 using EnvironmentLookup = std::function<const char*(std::string_view name)>;
 
-/// Whether `fd` is a terminal on which a live view makes sense: in the foreground, not "dumb", and
-/// not that of a CI job, whose log keeps every frame.
+/// True when `fd` is a terminal on which a live view makes sense: in the foreground, not "dumb",
+/// and not that of a CI job, whose log keeps every frame.
 bool can_show_live(int fd, const EnvironmentLookup& env);
 
 class LiveTerminal {
@@ -45,13 +45,13 @@ class LiveTerminal {
   LiveTerminal(const LiveTerminal&) = delete;
   LiveTerminal& operator=(const LiveTerminal&) = delete;
 
-  /// Takes in an event; what it changes is seen within a tenth of a second.
+  /// Takes in an event; the view shows it within a tenth of a second.
   void emit(const Event& event);
   /// Takes the view away, has `print` write `text` where it was; the view comes back beneath.
   void print_above(std::string_view text, const std::function<void(std::string_view)>& print);
-  /// Takes the view away until resume(), and keeps lines back: somebody is asked something.
+  /// Takes the view away until resume(), and keeps lines back, while the user answers a question.
   void suspend();
-  /// `at_line_start`: whether the cursor stands at the start of a line.
+  /// `at_line_start`: true when the cursor stands at the start of a line.
   void resume(bool at_line_start);
   /// Draws when something is to be seen and the last frame is old enough. Its own timer calls it.
   void draw_due();
@@ -79,8 +79,8 @@ class LiveTerminal {
   Options options_;
   LiveModel model_;
   uv_timer_t* timer_;
-  std::vector<LiveLine> drawn_;  // what stands above the cursor's line
-  Size drawn_size_;              // of the terminal at that time
+  std::vector<LiveLine> drawn_;  // the view above the cursor's line
+  Size drawn_size_;              // the terminal's size at that time
   std::string waiting_;          // lines for above the view
   std::size_t left_out_ = 0;
   std::int64_t drawn_at_ms_ = -1'000'000;  // monotonic

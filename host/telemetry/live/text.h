@@ -29,8 +29,8 @@ class LiveRow {
   LiveLine line_;
 };
 
-/// "40ms", "3.2s", "12s", "1m05s", "2h03m", at most six columns up to 99 hours. Running clocks are
-/// told in whole seconds.
+/// "40ms", "3.2s", "12s", "1m05s", "2h03m", at most six columns up to 99 hours. Running clocks show
+/// whole seconds.
 std::string time_text(std::int64_t ms, bool running);
 /// "812", "48.1k", "1.3M"
 std::string count_text(std::int64_t count);
@@ -40,7 +40,7 @@ std::string money_text(double usd, bool is_estimate);
 std::string spend_text(const LiveSpend& spend);
 /// What limited budgets have left: "left: 8 agents, $3.58". Empty without a limit.
 std::string left_text(const LiveModel& model, std::int64_t now_ms);
-/// What is to be said of a step behind its name and time.
+/// The text of a step behind its name and time.
 std::string tail_text(const LiveStep& step, std::int64_t now_ms);
 
 }  // namespace moonlet

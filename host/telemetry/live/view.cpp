@@ -13,7 +13,7 @@ constexpr std::size_t kFinalFailures = 10;
 constexpr std::size_t kFinalPhases = 20;
 constexpr int kShortestLabel = 8;
 
-/// What has the first right to a line where lines are few.
+/// The rank of a state where lines are few: the lowest gets a line first.
 int rank_of(LiveState state) {
   switch (state) {
     case LiveState::kRunning:
@@ -119,7 +119,7 @@ class View {
     std::size_t phase = 0;
     std::vector<const LiveStep*> steps;
     std::array<std::size_t, kLiveStates> hidden{};
-    bool told = false;  // whether a line tells what is hidden
+    bool told = false;  // a line counts the hidden steps
   };
 
   std::string agents_text() const;
@@ -139,7 +139,7 @@ class View {
 
   const LiveModel& model_;
   const LiveStyle& style_;
-  const std::string sign_;  // of what was left out
+  const std::string sign_;  // marks a cut
   std::int64_t now_ms_;
   std::vector<LiveLine> lines_;
   int label_width_ = 0;
@@ -272,7 +272,7 @@ void View::add_shown(const Shown& shown) {
   lines_.push_back(row.take());
 }
 
-/// Where something is hidden that the phase's own line does not tell, a line tells it.
+/// Adds a line to each phase that hides steps its own line does not count.
 void View::hide_where_untold(std::vector<Shown>& list) const {
   for (auto& shown : list) {
     const LivePhase& phase = model_.phases[shown.phase];
@@ -334,7 +334,7 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
       candidates.push_back({&step, place, candidates.size()});
     }
   }
-  // Of what has ended the newest is of most interest.
+  // The newest of the ended steps is of most interest.
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     const int rank = rank_of(a.step->state);
     if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);

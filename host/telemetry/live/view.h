@@ -15,21 +15,21 @@ struct LiveStyle {
   int width = 80;   ///< columns that a line may take
   int height = 24;  ///< lines that there may be
   bool colour = false;
-  bool unicode = true;  ///< whether marks may be more than ASCII
+  bool unicode = true;  ///< allows marks beyond ASCII
 };
 
 struct LiveLine {
   std::string text;  ///< with colours, without a line end
-  int columns = 0;   ///< how many of them it takes
+  int columns = 0;   ///< the columns it takes
 };
 
-/// What a person sees while the run goes on. Where not all has a place: what runs first, then what
-/// failed, and the rest as counts. Nothing before the run has begun.
+/// The view of a person while the run goes on. Where lines are few: running steps first, then
+/// failed ones, and the rest as counts. Empty before the run has begun.
 std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
                                   std::int64_t now_ms);
 
-/// What stays of it when the run has ended: its head, the phases, the first failures. At most a few
-/// dozen lines, whatever the height.
+/// The view that stays when the run has ended: its head, the phases, the first failures. At most a
+/// few dozen lines, whatever the height.
 std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,
                                    std::int64_t now_ms);
 

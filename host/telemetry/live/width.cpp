@@ -20,8 +20,8 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// Asks for the picture instead of the sign: some terminals then draw two columns, some one. Who
-// counts two never writes beyond the end of a line.
+// Asks for the picture instead of the sign: some terminals then draw two columns, some one.
+// Counting two never writes beyond the end of a line.
 constexpr std::uint32_t kPicture = 0xfe0f;
 
 /// Walks over `text` until more than `columns` would be taken; gives where it stopped, and how many

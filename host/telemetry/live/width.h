@@ -12,11 +12,11 @@ namespace moonlet {
 int code_point_width(std::uint32_t code);
 /// Malformed bytes count as one column each.
 int display_width(std::string_view text);
-/// The longest start of `text` that takes at most `columns`; where something is cut off it ends in
-/// `sign`, which counts too.
+/// The longest start of `text` that takes at most `columns`; a text that is cut ends in `sign`,
+/// which counts too.
 std::string cut_to_width(std::string_view text, int columns,
                          std::string_view sign = "\xe2\x80\xa6");
-/// Likewise with something left out in the middle: of a path the end tells most.
+/// Likewise with a cut in the middle: the end of a path says most.
 std::string cut_middle_to_width(std::string_view text, int columns,
                                 std::string_view sign = "\xe2\x80\xa6");
 

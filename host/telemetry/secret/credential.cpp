@@ -40,13 +40,13 @@ bool is_secret(std::string_view value) {
   return !number && !variable;
 }
 
-/// Where the value that begins at `from` ends.
+/// The end of the value that begins at `from`.
 std::size_t end_of_value(std::string_view word, std::size_t from) {
   const std::size_t end = word.find_first_of("\"',; \t\r\n}]", from);
   return end == std::string_view::npos ? word.size() : end;
 }
 
-/// Where a value begins whose name ends at `at`: behind "=", ":" and a quote; npos for none.
+/// The start of the value whose name ends at `at`: behind "=", ":" and a quote; npos for none.
 std::size_t value_after(std::string_view word, std::size_t at) {
   while (at < word.size() && word[at] == ' ') ++at;
   if (at >= word.size() || (word[at] != '=' && word[at] != ':')) return std::string_view::npos;

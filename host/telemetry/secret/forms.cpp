@@ -46,7 +46,7 @@ enum class NameClass {
 NameClass classify(std::string_view name) {
   const auto words = words_of(name);
   if (words.empty()) return NameClass::kPlain;
-  // Who has the address of a web hook may post to it.
+  // The address of a web hook lets anybody post to it.
   if (std::find(words.begin(), words.end(), "WEBHOOK") != words.end()) return NameClass::kSecret;
   // The last word may turn it into a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
   if (one_of(words.back(), {"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "HOST", "SOCK", "TTL",
@@ -255,7 +255,7 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
 // As encoders print it inside of JSON, and inside of JSON inside of JSON.
 void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
   std::set<std::string> once;
-  // Nothing; Go; Rails; what may stand in HTML; PHP's flags; .NET, with and without what is text.
+  // Sets of escaped characters: none; Go; Rails; HTML-safe; PHP flags; .NET, without and with DEL.
   for (std::string_view units : {"", "&<>", "&<>'", "&<>'\"", "&<>'\"+`", "&<>'\"+`\x7f"}) {
     for (unsigned bits = 0; bits < 8; ++bits) {
       once.insert(json_escaped(value, {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, units}));
@@ -263,8 +263,8 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   }
   for (const std::string& form : once) {
     add(form);
-    // The outer encoder finds backslashes and quotes; what else it would escape is escaped by now,
-    // or was left alone by one of its kind.
+    // The outer encoder finds backslashes and quotes; the other characters it would escape are
+    // escaped by now, or were left alone by a similar encoder.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));

@@ -1,5 +1,5 @@
-// What a secret looks like: which variables of an environment hold one, and in which forms a value
-// turns up in text. Pure functions, any thread; they keep nothing.
+// The forms of a secret: the environment variables that hold one, and the spellings of its value in
+// text. Pure functions, any thread; they keep no state.
 #pragma once
 
 #include <string>

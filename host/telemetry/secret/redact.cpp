@@ -152,7 +152,7 @@ std::size_t Redactor::settle(std::string_view text, bool last, std::string& out,
     if (places != nullptr) places->push_back({out.size(), hit.form});
     out += labels_[hit.label];
     from = hit.at + hit.size;
-    // What seemed open may have been used up by this hit.
+    // This hit may have used up the part that seemed open.
     if (from > open) open = open_end(text, from);
   }
   out.append(text, from, open - from);

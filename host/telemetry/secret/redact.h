@@ -18,10 +18,11 @@ struct Secret {
   std::string value;
 };
 
-/// Where a label stands for a secret: with it, and the secret, the text can be had again.
+/// The place of a label that stands for a secret: with it, and the secret, the text can be
+/// restored.
 struct RedactedPlace {
-  std::size_t at = 0;      ///< of the label, in the redacted text
-  std::uint32_t form = 0;  ///< in which of its clothes the secret stood there
+  std::size_t at = 0;      ///< offset of the label in the redacted text
+  std::uint32_t form = 0;  ///< the index of the secret's spelling at this place
 };
 
 class Redactor {
@@ -38,8 +39,8 @@ class Redactor {
   /// (once and twice), URL-encoded, base64 at any alignment, and line by line.
   Redactor(const std::vector<Secret>& declared, const std::vector<std::string>& environment);
 
-  /// Those of an environment whose name says "secret" (KEY, TOKEN, PASSWORD … as a word) and whose
-  /// value can be one (not a path, plain word, number or place), and passwords inside URLs.
+  /// Variables of an environment whose name says "secret" (KEY, TOKEN, PASSWORD … as a word) and
+  /// whose value can be one (not a path, plain word, number or place), and passwords inside URLs.
   static std::vector<Secret> secrets_of_environment(const std::vector<std::string>& environment);
 
   /// True when there is nothing to look for: apply() copies, a StreamRedactor appends.
@@ -51,8 +52,8 @@ class Redactor {
   /// `places` what restore() needs.
   std::string apply(std::string_view text, std::vector<RedactedPlace>* places = nullptr) const;
 
-  /// What apply() made `text` and `places` of, as far as the secrets are those of then; nothing
-  /// where one of them is not known any more. Whoever must be sure compares a hash.
+  /// Undoes apply() for its `text` and `places`, as far as the secrets are the same; empty where
+  /// one of them is no longer known. A caller that must be sure compares a hash.
   std::optional<std::string> restore(std::string_view text,
                                      const std::vector<RedactedPlace>& places) const;
 
@@ -92,7 +93,7 @@ class Redactor {
 
   std::shared_ptr<const Table> table_;
   std::vector<std::string> labels_;
-  std::vector<std::string> values_;  // of labels_
+  std::vector<std::string> values_;  // the values of labels_
   std::vector<std::string> too_short_;
 };
 
