@@ -14,7 +14,7 @@ namespace moonlet {
 
 class CancelRequest {
  public:
-  /// Asks. Nobody has to listen.
+  /// Makes the request. No host has to listen.
   static Result<void> make(const Dir& run_dir);
 
   /// Forgets older requests, and calls `fn` once when there is a new one. `run_dir` is borrowed.

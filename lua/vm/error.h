@@ -20,7 +20,7 @@ int raise_error(lua_State* L, const Error& error);
 /// Raises {kind, message, hint} from plain text (static or on the Lua stack).
 int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint = "");
 
-/// What a script raised, as an Error: error tables field by field (raw access, no metamethods),
+/// Turns a raised value into an Error: error tables field by field (raw access, no metamethods),
 /// strings as kFailed with their "file:line" as the place, anything else by a fixed text.
 Error read_error(lua_State* L, int index);
 

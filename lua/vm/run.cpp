@@ -25,7 +25,7 @@ Result<void> Run::adopt(Services& services) {
   return {};
 }
 
-/// What a dead keeper left is ended before there is a new one.
+/// The processes of a dead keeper are ended before a new keeper starts.
 Result<Keeper*> Run::keep(Services& services) {
   if (keeper) return keeper.get();
   if (services.keeper_program.empty()) {

@@ -33,14 +33,14 @@ struct Run {
   std::unique_ptr<CancelRequest> cancel;  ///< another process may ask for its end
   std::unique_ptr<Journal> journal;       ///< once opened; let go before the lock
   int unheard_writes = 0;             ///< records that somebody waits for, or has yet to hear of
-  std::vector<LoggedKeeper> keepers;  ///< what earlier ones did, once it was asked for
+  std::vector<LoggedKeeper> keepers;  ///< the records of earlier keepers, once they were asked for
   std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
   std::vector<std::string> unsynced_values;  ///< those of relaxed records, likewise
   std::optional<Error> values_failure;       ///< they cannot be brought to the disk; for good
   std::unique_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
   /// Attempts that this host has started, by their names.
   std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>> attempts;
-  std::future<Result<void>> syncing;  ///< what begin_sync has begun; its end is waited for
+  std::future<Result<void>> syncing;  ///< the work of begin_sync(); sync() waits for its end
 
   Fd events_file;
   std::unique_ptr<JsonlSink> events;  ///< into events_file
@@ -55,11 +55,11 @@ struct Run {
   Result<void> still_ours() const;
   /// Brings the unsynced files to the disk, on a thread of its own, until sync() is called.
   void begin_sync();
-  /// Returns when that is done, with those that came later. After an error nothing is known to be
-  /// on the disk, and the run is not told as ended.
+  /// Returns when that is done, with the files that came later. After an error no file is known to
+  /// be on the disk, and the run does not count as ended.
   Result<void> sync();
-  /// Brings values to the disk that relaxed records name, before a durable one is written behind
-  /// them: what is paid for follows from them.
+  /// Brings the values that relaxed records name to the disk, before a durable record is written
+  /// behind them: paid work follows from them.
   Result<void> sync_values();
   /// Dir::write_file, for as long as the run is ours.
   Result<void> write(const Dir& where, std::string_view path, std::string_view text,

@@ -117,9 +117,8 @@ void Scheduler::pump() {
       resuming_ = true;
       resume(task);
       resuming_ = false;
-      // What follows from one event comes before the next event, as it will when it is told again:
-      // what a script makes of the order in which others ended must not hang on how many tasks
-      // stand between.
+      // Tasks woken by one event run before the next event, as they will in a replay. The order
+      // that a script sees must not depend on the number of tasks between.
       ready_.insert(ready_.begin(), roused_.begin(), roused_.end());
       roused_.clear();
     }

@@ -28,7 +28,8 @@ class Task;
 class CancelScope : public std::enable_shared_from_this<CancelScope> {
  public:
   CancelScope* parent() const { return parent_.get(); }
-  /// What a cancelled scope raises: its own error, or an enclosing scope's up to the next shield.
+  /// The error that a cancelled scope raises: its own, or an enclosing scope's up to the next
+  /// shield.
   const Error* pending_error() const;
   const std::optional<Error>& own_error() const { return error_; }
   bool shielded() const { return shielded_; }
@@ -43,10 +44,10 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
-  std::int64_t credit_ms_ = 0;  // how much of the time that turns were held it was given back
-  std::function<void(CancelScope&)> expire_;  // what its deadline does
-  std::int64_t due_ms_ = 0;                   // when, while the deadline is armed
-  std::int64_t left_ms_ = 0;                  // what was left of it when its clock was stopped
+  std::int64_t credit_ms_ = 0;  // the part of the time with held turns that was given back
+  std::function<void(CancelScope&)> expire_;  // the action at its deadline
+  std::int64_t due_ms_ = 0;                   // the time of the deadline, while it is armed
+  std::int64_t left_ms_ = 0;                  // the time left when its clock was stopped
   int clock_stops_ = 0;
   bool stopped_ = false;  // its deadline is to be armed again
   bool shielded_ = false;
@@ -90,7 +91,7 @@ class Task : public Operation {
 /// Pushes the results of a finished operation; may raise. Returns their count.
 using PushResults = int (*)(lua_State* L, Operation& operation);
 
-/// What an await keeps on the Lua stack, in a box, while it waits.
+/// The data of an await, in a box on the Lua stack while it waits.
 struct Pending {
   std::shared_ptr<Operation> operation;
   PushResults push = nullptr;
@@ -129,7 +130,7 @@ class Scheduler {
   const std::shared_ptr<CancelScope>& root() const { return root_; }
   bool killed() const { return !state_.killed().empty(); }
   std::string kill_reason() const { return state_.killed(); }
-  /// What was raised by a failed task, with the traceback, for the run's log.
+  /// The error of a failed task, with the traceback, for the run's log.
   const std::string& last_traceback() const { return last_traceback_; }
 
   // --- from bound functions, with the task running ---
@@ -163,19 +164,20 @@ class Scheduler {
   std::shared_ptr<Operation> wait_task(const std::shared_ptr<Task>& task);
   /// Completes when every task waits and `order` is the lowest that is waited for.
   std::shared_ptr<Operation> wait_turn(std::uint64_t order) { return turns_.wait(order); }
-  /// Nobody hears of this turn or of a later one until it is released, as often as it was held. The
-  /// time until then counts for no timeout: it was not spent when the story happened.
+  /// Holds back this turn and all later ones until it is released, as often as it was held. The
+  /// time until then counts for no timeout: it was not spent in the original run.
   void hold_turn(std::uint64_t order);
   void release_turn(std::uint64_t order);
   /// The open scope times out when its turn has come, by no clock.
   void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
-  /// Completes after `ms`. Of one who only `watches` nothing comes that others wait for.
+  /// Completes after `ms`. With `watches` no other task depends on its end.
   std::shared_ptr<Operation> sleep(std::int64_t ms, bool watches = false);
   Task* running() const { return running_.get(); }
   /// The coroutine of the running task, which is no coroutine of the script's.
   bool is_task_thread(lua_State* L) const;
 
-  /// What a coroutine yields when it awaits, so that wrappers of script coroutines pass it on.
+  /// The values that a coroutine yields when it awaits, so that wrappers of script coroutines pass
+  /// them on.
   static bool is_await(lua_State* L, int nresults);
   static int yield_await(lua_State* L, lua_KContext context, lua_KFunction continuation);
 

@@ -23,13 +23,13 @@ struct Services {
   const Clock& clock;
   Loop& loop;
   const std::vector<std::string> environment;  ///< "NAME=value", as the engine was given it
-  const Redactor redactor;                     ///< of the secrets in the environment
+  const Redactor redactor;                     ///< covers the secrets in the environment
   std::string working_directory;               ///< absolute
   std::string keeper_program;                  ///< the executable that has the `keeper` command
-  /// Where the result of a command (1) and what a person reads beside it (2) go.
+  /// Writes the result of a command (1), or messages for a person (2).
   std::function<void(int stream, std::string_view text)> print;
   std::function<void(const std::string& log)> on_detached;  ///< see EngineOptions
-  bool detached = false;                 ///< what is printed goes to a file of the run
+  bool detached = false;                                    ///< output goes to a file of the run
   bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
   std::function<bool()> take_continued;  ///< true once after the process was stopped and went on
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
@@ -37,7 +37,8 @@ struct Services {
   std::unique_ptr<Run> run;
   std::size_t logged_bytes = 0;  ///< what scripts have printed and logged so far
   std::vector<Event> early;      ///< what a script printed before its run began
-  /// How many folders Lua holds open, and at how many what is garbage of them is looked for.
+  /// The number of folders that Lua holds open, and the number at which garbage among them is
+  /// collected.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
   std::size_t most_open_folders = 0;
 

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kPageBytes = std::size_t{16} << 10;
 constexpr std::size_t kPages = SmallBlocks::kSlabBytes / kPageBytes;
 
-/// Where a block's page begins: pages lie at multiples of their size.
+/// The start of a block's page: pages lie at multiples of their size.
 void* page_start(const void* block) {
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(block) & ~(kPageBytes - 1));
 }

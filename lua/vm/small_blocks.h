@@ -14,7 +14,7 @@ class SmallBlocks {
  public:
   /// Blocks up to this size, in bytes, are small.
   static constexpr std::size_t kLargest = 512;
-  /// What is asked of the system at once, in bytes.
+  /// The size of one request to the system, in bytes.
   static constexpr std::size_t kSlabBytes = std::size_t{256} << 10;
 
   SmallBlocks() = default;
@@ -27,12 +27,12 @@ class SmallBlocks {
   /// first.
   void* take(std::size_t size);
   void give_back(void* block);
-  /// Whether a block of `size` bytes would be of the same kind as this one.
+  /// True when a block of `size` bytes would be of the same kind as this one.
   static bool fits(const void* block, std::size_t size);
 
   /// Asks the system for a slab; false when it has none.
   bool add_slab();
-  /// What the slabs take, in bytes.
+  /// The size of all slabs, in bytes.
   std::size_t bytes() const { return slabs_ * kSlabBytes; }
 
  private:

@@ -21,7 +21,7 @@ constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
 /// A watchdog that sleeps so long was stopped, and the whole process with it.
 constexpr std::int64_t kStoppedNs = 1'000'000'000;
-/// What a script that is to end gets until it comes to a wait by itself.
+/// The time that a script which must end gets to reach a wait by itself.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
 /// Times the limit of the processor's time may pass, on a machine that has other things to do.
@@ -29,7 +29,7 @@ constexpr std::int64_t kFar = 6;
 // Beyond the cap, so that error messages and cleanup still find memory after a kill.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
 
-// Whose Lua runs on this thread, for the signal handler.
+// The state whose Lua runs on this thread, for the signal handler.
 thread_local std::atomic<LuaState*> current_state{nullptr};
 
 std::int64_t steady_ns() {
@@ -38,7 +38,7 @@ std::int64_t steady_ns() {
       .count();
 }
 
-/// What a thread has had of the processor; 0 for one that has ended.
+/// The processor time of a thread; 0 for one that has ended.
 std::int64_t thread_ns(clockid_t clock) {
   timespec time{};
   if (clock_gettime(clock, &time) != 0) return 0;
@@ -69,7 +69,7 @@ LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memor
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
   }
 #if defined(__SANITIZE_ADDRESS__)
-  // What is used after it has become garbage shows only when it is collected in between.
+  // Use of a garbage value shows only when it is collected in between.
   constexpr int kPause = 110, kStepMultiplier = 200, kStepSize = 12;
   lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
 #endif
@@ -92,7 +92,8 @@ LuaState::~LuaState() {
 
 namespace {
 
-/// What a large block takes of the process's memory: allocators round up and keep a word beside it.
+/// The memory that a large block takes of the process: allocators round up and keep a word beside
+/// it.
 constexpr std::size_t cost_of(std::size_t size) {
   constexpr std::size_t kWord = sizeof(std::size_t);
   constexpr std::size_t kLeast = 4 * kWord;
@@ -111,8 +112,7 @@ constexpr bool is_small([[maybe_unused]] std::size_t size) {
 
 }  // namespace
 
-/// A small block, with a slab for it where none has room. What makes a block smaller is
-/// never refused.
+/// A small block, with a new slab where none has room. Shrinking a block is never refused.
 void* LuaState::take_small(std::size_t size, bool growing) {
   void* block = small_.take(size);
   if (block != nullptr) return block;
@@ -228,7 +228,7 @@ void LuaState::note_place(lua_State* L) {
 void LuaState::count_hook(lua_State* L, lua_Debug*) {
   if (!of(L).is_killed()) return;
   of(L).note_place(L);
-  // A yield cannot be caught by pcall. Where none is possible the error comes back at every
+  // A yield cannot be caught by pcall. In code that cannot yield the error comes back at every
   // instruction until the code has unwound.
   if (lua_isyieldable(L)) {
     lua_yield(L, 0);
@@ -381,8 +381,8 @@ void LuaState::watch() {
   }
 }
 
-/// What the stretch of Lua with this deadline is to be killed for, once somebody has waited for its
-/// end for a while.
+/// The reason to kill the stretch of Lua with this deadline: its time is up, or a cancel or the
+/// budget has waited too long for its end.
 LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
                                        std::int64_t passed) {
   if (stretch_ != deadline) {

@@ -25,8 +25,8 @@ namespace moonlet {
 
 struct LuaLimits {
   std::size_t memory_bytes = std::size_t{256} << 20;
-  /// Of the processor, for Lua without an await; 0 = no limit. A machine that has little time for
-  /// it kills no script, until six times as much has passed.
+  /// The processor's time for Lua without an await; 0 = no limit. A busy machine kills no script,
+  /// until six times as much has passed.
   std::int64_t run_ms = 10'000;
   /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
   /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
@@ -135,7 +135,7 @@ class LuaState {
   const LuaLimits limits_;
   lua_State* L_ = nullptr;
   std::size_t cap_;
-  std::size_t large_ = 0;  // what the large blocks take, in bytes
+  std::size_t large_ = 0;  // the bytes in large blocks
   SmallBlocks small_;
   std::size_t peak_ = 0;
   std::size_t refused_ = 0;  // the growth that was refused last
@@ -159,8 +159,8 @@ class LuaState {
   int overdue_ticks_ = 0;          // the watchdog's own, as are the next four
   std::int64_t looked_ns_ = 0;     // when it looked last
   std::int64_t stretch_ = 0;       // the deadline of the stretch of Lua that it looks at
-  std::int64_t stretch_ns_ = 0;    // what has passed since that began
-  std::int64_t impatient_ns_ = 0;  // and since somebody waits for its end
+  std::int64_t stretch_ns_ = 0;    // the time since that began
+  std::int64_t impatient_ns_ = 0;  // the time since a cancel or the budget wants it to end
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;

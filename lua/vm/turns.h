@@ -26,7 +26,7 @@ class Turns {
     return turn;
   }
 
-  /// Nobody gets a turn of this order or a later one until it is released.
+  /// Holds back turns of this order or a later one until it is released.
   void hold(std::uint64_t order) { held_.insert(order); }
   bool held() const { return !held_.empty(); }
   /// Undoes one hold(); without one it does nothing.

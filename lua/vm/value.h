@@ -17,7 +17,7 @@ struct ValueLimits {
   std::size_t bytes = std::size_t{16} << 20;
 };
 
-/// What the host puts on record holds several such values, deeper within.
+/// The limits of a record of the host: it holds several such values, deeper within.
 constexpr ValueLimits kRecordLimits{96, 4'000'000, std::size_t{256} << 20};
 
 /// Registers the metatable of arrays; called once a state.

@@ -23,8 +23,8 @@ namespace moonlet {
 
 namespace {
 
-/// libuv ends the process where it cannot start all threads of its pool, which it does with the
-/// first work. Whether it can is tried before: a limit of processes leaves no room for them.
+/// libuv ends the process when it cannot start all threads of its pool, which it does with the
+/// first work. This checks first: a limit of processes may leave no room for them.
 bool pool_can_start() {
   static const bool can = [] {
     const char* asked = std::getenv("UV_THREADPOOL_SIZE");
@@ -75,14 +75,14 @@ class Work final : public Operation {
   ~Work() override {
     shared_->owner = nullptr;
     start_cancel();
-    shared_->ended.acquire();  // what it borrowed may go with the Lua state
+    shared_->ended.acquire();  // the Lua state may free the borrowed values next
   }
 
   Result<nlohmann::json>& result() { return shared_->result; }
 
  private:
   struct Shared {
-    Work* owner = nullptr;  // of the loop thread
+    Work* owner = nullptr;  // used on the loop thread
     WorkFunction fn;
     Result<nlohmann::json> result = Error{};
     std::binary_semaphore ended{0};

@@ -1,6 +1,6 @@
 // Work: a C++ function that takes its time (hashing, a database) on a thread of its own, while the
-// loop goes on and Lua's clock stands still. What it borrows must outlive the await: values on the
-// Lua stack do. The function touches no Lua. Loop thread only, but for the function.
+// loop goes on and Lua's clock stands still. Its borrowed values must outlive the await: values on
+// the Lua stack do. The function touches no Lua. Loop thread only, but for the function.
 #pragma once
 
 #include <atomic>
