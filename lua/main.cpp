@@ -106,7 +106,7 @@ void print(int stream, std::string_view text) {
   }
 }
 
-/// Whoever started this process has read the run's id and is gone.
+/// The process that started this one has read the run's id and is gone.
 void print_into(const std::string& log) {
   const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;

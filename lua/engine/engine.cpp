@@ -189,7 +189,7 @@ Result<Outcome> Engine::Impl::end_without_it(Services& services, LuaState& state
     lua_pushlstring(L, word.data(), word.size());
   }
   auto task = scheduler.start_main(4);
-  cancel_asked_.store(false);  // what it asked for has happened; these are the last words
+  cancel_asked_.store(false);  // the cancel has happened; this prints the last words
   return drive(state, scheduler, task);
 }
 

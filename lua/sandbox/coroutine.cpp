@@ -132,7 +132,7 @@ void close_failed(lua_State* L, lua_State* co) {
   LuaState::poll(L);
 }
 
-/// What wrap makes of the results of a resume: an error inside is an error here.
+/// The results of wrap() for a resume: an error inside is an error here.
 int finish_wrap(lua_State* L, lua_State* co, int count) {
   if (lua_toboolean(L, -count)) return count - 1;
   const int status = lua_status(co);

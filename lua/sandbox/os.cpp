@@ -1,6 +1,6 @@
 // Small parts of libraries that scripts expect: os that reckons with times, in UTC, and never looks
-// at a clock, for a replay has to see the same; debug.traceback; utf8 with bounded texts. Nothing
-// here reaches the system.
+// at a clock, for a replay has to see the same; debug.traceback; utf8 with bounded texts. None of
+// them reaches the system.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>

@@ -1,7 +1,7 @@
 // pairs and next in a fixed order, so that a run can be replayed: numbers ascending, then texts
 // bytewise, then false, true, and all other keys by their numbers (the order in which they were
-// first asked for). A traversal goes over the keys that were there when it began; those that have
-// gone meanwhile are passed over, and it may change the table as it likes.
+// first asked for). A traversal goes over the keys that were there when it began and skips removed
+// ones. It may change the table as it likes.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -22,7 +22,7 @@ constexpr std::size_t kFewKeys = 200;  // they fit into the upvalues of the iter
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
   Rank rank;
-  std::uint32_t place;  // where the key lies
+  std::uint32_t place;  // the position of the key
   union {
     lua_Integer integer;  // kInteger, and the number of kOther
     lua_Number number;

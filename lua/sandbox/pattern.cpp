@@ -15,7 +15,7 @@ using Kind = PatternItem::Kind;
 using Class = PatternItem::Class;
 
 constexpr std::size_t kLongestPattern = 32 << 10;
-constexpr int kMaxNesting = 150;  // of items that try several ways; each costs a stack frame
+constexpr int kMaxNesting = 150;  // for items that try several ways; each costs a stack frame
 constexpr std::int64_t kPollSteps = 4096;
 constexpr std::ptrdiff_t kScanChunk = 1 << 16;
 constexpr std::int64_t kMostSteps = 100'000'000;

@@ -39,11 +39,11 @@ struct PatternItem {
 
   Kind kind = Kind::kEnd;
   Class type = Class::kByte;
-  bool exclusive = false;  ///< what comes next cannot begin inside a run of this item
+  bool exclusive = false;  ///< the next item cannot begin inside a run of this one
   unsigned char byte = 0;
   unsigned char other = 0;
   std::uint8_t number = 0;
-  std::uint8_t least = 0;  ///< of kStar
+  std::uint8_t least = 0;  ///< the least count of kStar
   const ByteSet* set = nullptr;
 
   bool fits(unsigned char c) const {

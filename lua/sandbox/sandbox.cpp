@@ -149,7 +149,7 @@ void open_math(lua_State* L) {
   lua_setglobal(L, "math");
 }
 
-/// Nobody can get hold of the table behind the methods of strings, so it needs no view.
+/// No script can reach the table behind the methods of strings, so it needs no view.
 void protect_strings(lua_State* L) {
   lua_pushliteral(L, "");
   lua_getmetatable(L, -1);

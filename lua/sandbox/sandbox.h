@@ -29,7 +29,7 @@ bool load_text(lua_State* L, const char* text, std::size_t size, const char* chu
 void push_frozen_view(lua_State* L);
 
 /// The libraries of the sandbox, each left as one table on the stack.
-int luaopen_sandbox_base(lua_State* L);       ///< what scripts have as globals, `load` apart
+int luaopen_sandbox_base(lua_State* L);       ///< the globals of scripts, except `load`
 int luaopen_sandbox_coroutine(lua_State* L);  ///< awaits inside a script's coroutines bubble up
 int luaopen_sandbox_string(lua_State* L);
 int luaopen_sandbox_table(lua_State* L);

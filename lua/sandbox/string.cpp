@@ -1,5 +1,5 @@
-// The string library: what Lua's own does, by functions that a kill can interrupt and that never
-// show an address. What is bounded anyway (byte, char, len, sub) is Lua's own.
+// The string library: the functions of Lua's own, written so that a kill can interrupt them and
+// that they never show an address. Bounded functions (byte, char, len, sub) are Lua's own.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -24,7 +24,7 @@ constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs li
 const char kPatternsKey = 0;
 
 /// The offset that the optional argument at `index` names: 1 is the first byte, -1 the last. One
-/// behind the end is the end; what is beyond that gives false.
+/// behind the end is the end; a position beyond that gives false.
 bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset) {
   lua_Integer position = luaL_optinteger(L, index, 1);
   const auto length = static_cast<lua_Integer>(size);
@@ -150,7 +150,7 @@ int string_match(lua_State* L) {
   return 1;
 }
 
-/// Where a gmatch is: in a userdata, upvalue 3 beside the text and the pattern.
+/// The position of a gmatch: in a userdata, upvalue 3 beside the text and the pattern.
 struct Walk {
   std::size_t from;
   std::size_t last_end;  // the end of the last match, so that an empty one is not found there again
@@ -264,7 +264,7 @@ int string_gsub(lua_State* L) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   const char* const end = text.data() + text.size();
-  const char* copied = text.data();  // what lies before is in the buffer
+  const char* copied = text.data();  // the bytes before it are in the buffer
   const char* from = copied;
   const char* last_end = nullptr;
   lua_Integer count = 0;
@@ -352,7 +352,7 @@ int string_rep(lua_State* L) {
   std::memcpy(out, text.data(), text.size());
   if (count > 1) {
     std::memcpy(out + text.size(), separator.data(), separator.size());
-    // What is there is copied behind itself, twice as much each time.
+    // The finished part is copied behind itself, twice as much each time.
     for (std::size_t done = unit; done < total;) {
       const std::size_t piece = std::min({done, total - done, 4 * kChunk});
       std::memcpy(out + done, out, piece);

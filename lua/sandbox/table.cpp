@@ -16,7 +16,8 @@ namespace moonlet {
 
 namespace {
 
-constexpr lua_Integer kMostElements = 1 << 24;  // of one call; the memory holds no more anyway
+constexpr lua_Integer kMostElements = 1 << 24;  // the limit of one call; the memory holds no more
+                                                // anyway
 constexpr lua_Integer kPollMask = 0xfff;
 
 void poll_at(lua_State* L, lua_Integer i) {
@@ -169,7 +170,7 @@ void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count,
   if (order != result) std::copy(order, order + count, result);
 }
 
-/// What all elements are, when Lua's own order needs no metamethod.
+/// The type that all elements share, when Lua's own order needs no metamethod.
 enum class Content { kIntegers, kFloats, kTexts, kMixed };
 
 Content content_of(lua_State* L, lua_Integer count) {

@@ -35,7 +35,7 @@ struct Run {
   int unheard_writes = 0;             ///< records that somebody waits for, or has yet to hear of
   std::vector<LoggedKeeper> keepers;  ///< the records of earlier keepers, once they were asked for
   std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
-  std::vector<std::string> unsynced_values;  ///< those of relaxed records, likewise
+  std::vector<std::string> unsynced_values;  ///< values of relaxed records, likewise
   std::optional<Error> values_failure;       ///< they cannot be brought to the disk; for good
   std::unique_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
   /// Attempts that this host has started, by their names.

@@ -35,8 +35,8 @@ struct Services {
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
   std::unique_ptr<Bus> bus;
   std::unique_ptr<Run> run;
-  std::size_t logged_bytes = 0;  ///< what scripts have printed and logged so far
-  std::vector<Event> early;      ///< what a script printed before its run began
+  std::size_t logged_bytes = 0;  ///< bytes that scripts have printed and logged so far
+  std::vector<Event> early;      ///< output of a script before its run began
   /// The number of folders that Lua holds open, and the number at which garbage among them is
   /// collected.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);

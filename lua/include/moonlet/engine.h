@@ -40,12 +40,12 @@ struct EngineOptions {
   /// Called in the process that a `--background` command left to drive its run, with the file that
   /// takes what is printed from then on. Without it `--background` is refused.
   std::function<void(const std::string& log)> on_detached;
-  /// Whether descriptors 0 and 2 may be used where they are a terminal: to ask a person, and to
+  /// Lets the engine use descriptors 0 and 2 where they are a terminal: to ask a person, and to
   /// show the live view of a run, by way of `print`.
   bool interactive = false;
 };
 
-/// What a command came to.
+/// The end of a command.
 struct Outcome {
   int exit_code = 0;     ///< 0 ok, 1 failed, 2 usage, 3 needs-human, 4 degraded, 5 budget, …
   std::string envelope;  ///< the JSON envelope: ok, command, run, result, error
@@ -60,7 +60,7 @@ class Engine {
   ~Engine();
 
   /// Runs one command line, as `moonlet` would: {"run", "precommit-classifier"}. Returns when
-  /// everything has ended. What a run came to is in the outcome; an Error means that there was no
+  /// everything has ended. The end of a run is in the outcome; an Error means that there was no
   /// outcome at all.
   Result<Outcome> command(const std::vector<std::string>& words);
 
