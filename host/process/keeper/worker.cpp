@@ -247,7 +247,7 @@ void Worker::host_poll() {
   uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
     Worker& worker = of(poll->data);
     if (status < 0) worker.polled_ = 0;  // libuv stopped: reading will tell why
-    // What is to be written goes out before the next wait.
+    // Output is written before the next wait.
     if (status < 0 || (ready & UV_READABLE) != 0) worker.hear();
   });
 }

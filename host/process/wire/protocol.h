@@ -42,7 +42,7 @@ enum class FrameType : std::uint8_t {
   kEnd,         ///< host: it ends in order; end every child now
   kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation. As with a
                 ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
-  kAdopted,     ///< worker: it is the host now; what lives, and what ended while nobody listened
+  kAdopted,     ///< worker: it is the host now; the live children, and those that ended without a host
   kSuperseded,  ///< worker: another host has taken over; then it hangs up
   kHoldIdle,    ///< host: the idle limit of a child stands still (1), or begins anew (0)
 };

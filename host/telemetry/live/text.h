@@ -36,9 +36,9 @@ std::string time_text(std::int64_t ms, bool running);
 std::string count_text(std::int64_t count);
 /// "$0.42", "~$0.42" when it is estimated
 std::string money_text(double usd, bool is_estimate);
-/// What the run has used: "48.1k tokens", "$0.42". Empty when no agent has ended.
+/// The usage of the run: "48.1k tokens", "$0.42". Empty when no agent has ended.
 std::string spend_text(const LiveSpend& spend);
-/// What limited budgets have left: "left: 8 agents, $3.58". Empty without a limit.
+/// The rest of limited budgets: "left: 8 agents, $3.58". Empty without a limit.
 std::string left_text(const LiveModel& model, std::int64_t now_ms);
 /// The text of a step behind its name and time.
 std::string tail_text(const LiveStep& step, std::int64_t now_ms);
