@@ -1,5 +1,4 @@
-// What is put on the record of a run that nobody drives. Whole commands of it are in
-// tests/e2e/plans-grow-old.
+// The record of a run that no host drives. Whole commands of it are in tests/e2e/plans-grow-old.
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 #include "tests/lua/fixture.h"

@@ -28,7 +28,7 @@ struct ProcessFixture {
     std::filesystem::remove_all(folder);
   }
 
-  /// Runs a shell command confined by this table; what the shell said, or the error.
+  /// Runs a shell command confined by this table; returns the shell's output, or the error.
   std::string confined(const std::string& confine, const std::string& command) {
     const std::string start =
         lua.services.run ? ""

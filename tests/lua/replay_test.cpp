@@ -1,5 +1,5 @@
-// The journal as steps see it: what is told again, in which order, and what is done anew. Records
-// lie in memory here; what is on the disk is the matter of tests/host/artifact/journal_test.cpp.
+// The journal as steps see it: the replayed records, their order, and the steps done anew. Records
+// lie in memory here; tests/host/artifact/journal/journal_test.cpp tests those on the disk.
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
 

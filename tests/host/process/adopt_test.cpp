@@ -64,12 +64,12 @@ TEST_CASE("a killed host's children that may outlive it do, and the next host ha
   REQUIRE(ticks);
   REQUIRE(rest);
   CHECK(rest->pid() > 0);
-  // What ended with the host says so.
+  // A child that ended with the host says so.
   auto family = next.adopted("family@3");
   REQUIRE(family);
   CHECK(next.wait(family).why == Why::kCancelled);
   CHECK(family->exit().error.message == "ended because its host was gone");
-  // The host was told of this one, so it is on record only.
+  // The host heard of this exit, so it is on record only.
   CHECK_FALSE(next.adopted("bill@5"));
 
   const ChildExit& exit = next.wait(ticks);
@@ -320,7 +320,7 @@ TEST_CASE("on a full disk nothing is lost as long as the keeper lives, and it do
   const pid_t worker = record_of(folder).worker_pid;
   const rlimit limit{folder.read("keeper.log").size(), RLIM_INFINITY};
   REQUIRE(prlimit(worker, RLIMIT_FSIZE, &limit, nullptr) == 0);
-  // One exit is told and cannot be recorded, and the host dies before it can have used it.
+  // One exit is reported and cannot be recorded, and the host dies before it can have used it.
   REQUIRE(wait_for(
       [&] { return report_of(folder, 1, host.pid()).find("bill@2") != std::string::npos; }));
   host.end();

@@ -132,7 +132,7 @@ TEST_CASE("a daemon of one step does not end with another's", "[process]") {
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 6; }));
   first->cancel();
   run.wait(first);
-  // One that was on its way to become a daemon may have counted above.
+  // A process that was about to become a daemon may have counted above.
   CHECK(wait_for([&] { return processes_with(run.folder.tag()).size() == 3; }));
   second->cancel();
   run.wait(second);

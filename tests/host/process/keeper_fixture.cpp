@@ -198,7 +198,6 @@ pid_t Run::worker() const {
 }
 
 // --- hosts that follow each other
-// ----------------------------------------------------------------------------------
 
 std::vector<std::string> driver(const RunFolder& folder, std::uint64_t generation, const char* how,
                                 const std::vector<std::string>& children) {

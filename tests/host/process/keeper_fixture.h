@@ -97,7 +97,7 @@ class Run {
 /// The arguments of a HostProcess that drives, see keeper_program.cpp; `how` is start or adopt.
 std::vector<std::string> driver(const RunFolder& folder, std::uint64_t generation, const char* how,
                                 const std::vector<std::string>& children);
-/// What it has written down.
+/// The report that it has written.
 std::string report_of(const RunFolder& folder, std::uint64_t generation, pid_t pid);
 
 /// A host in this process, the first of a run or one that goes on with it.
@@ -126,9 +126,9 @@ class Successor {
   const RunFolder& folder_;
 };
 
-/// Of the newest keeper on record.
+/// The newest keeper on record.
 KeeperRecord record_of(const RunFolder& folder);
-/// What is on record of `STEP@N`.
+/// The record of `STEP@N`.
 KeptAttempt kept(const RunFolder& folder, const std::string& attempt);
 /// True while a child that acts `name` lives.
 bool acting(const RunFolder& folder, const std::string& name);

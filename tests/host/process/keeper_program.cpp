@@ -1,8 +1,8 @@
-// What the process tests start: a keeper, a host that can be killed, and children that misbehave.
+// The process tests start these: a keeper, a host that can be killed, and children that misbehave.
 //   keeper …            keeper_main()
 //   host DIR TAG N      starts N children under a keeper in DIR, and waits to be killed
 //   drive DIR TAG GENERATION start|adopt CHILD...
-//                       a host that waits for its children, and writes down what became of them;
+//                       a host that waits for its children, and writes down how they ended;
 //                       a CHILD is [+]NAME[=ARG], + for one that outlives its host
 //   act NAME TAG [ARG]  a child; TAG only has to stand in its command line, to be found by
 #include <fcntl.h>
@@ -239,7 +239,6 @@ int host(const char* folder, int count) {
 }
 
 // --- a host that is killed, stopped and taken over from
-// ------------------------------------------------------------------------------
 
 int report_fd = -1;
 

@@ -102,7 +102,7 @@ TEST_CASE("kill -9 of any part at any moment leaves nobody two seconds later", "
     CHECK(wait_for([&] { return !alive(guard) && !alive(worker); }, 2000));
     CHECK(wait_for([&] { return !keeper_is_alive(folder.fd()); }, 2000));
     host.end();
-    // Whoever comes next finds nothing more to do, and a log in which every start has an end.
+    // The next sweep finds no process, and a log in which every start has an end.
     REQUIRE(sweep(folder.fd()));
     check_log(folder);
     auto again = sweep(folder.fd());

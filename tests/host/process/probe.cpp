@@ -96,7 +96,7 @@ int unix_socket(const std::string& name, bool binds) {
   return number;
 }
 
-// For as long as the caller lives; nobody is answered.
+// Listens as long as the caller lives, and answers no peer.
 int listen_for_ever(const std::string& name) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
@@ -127,7 +127,7 @@ int open_terminal() {
   return number;
 }
 
-// Of the keeper of the run in this folder.
+// A command to the keeper of the run in this folder.
 template <typename Fn>
 int command(const std::string& folder, Fn&& fn) {
   int dir = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

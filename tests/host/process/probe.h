@@ -1,5 +1,5 @@
-// A confined child's side of the confinement tests: does what it is told, line by line, and tells
-// what the kernel said to each. Async-signal-safety does not matter here; it is a whole process.
+// A confined child's side of the confinement tests: does each line of its script, and prints the
+// kernel's answer to it. Async-signal-safety does not matter here; it is a whole process.
 #pragma once
 
 #include <string>

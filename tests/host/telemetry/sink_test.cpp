@@ -77,7 +77,7 @@ TEST_CASE("events are one readable line") {
   CHECK(to_line(event(EventType::kProgress, {{"name", "parallel"}, {"planned", 9}})).empty());
   CHECK(to_line(event(EventType::kProgress, {{"text", "half"}})) ==
         "03:12:00Z progress R-007: half");
-  // What programs are told in addition does not make the lines longer.
+  // Fields for programs do not make the lines longer.
   CHECK(to_line(event(EventType::kStepFinished,
                       {{"status", "ok"},
                        {"usage", {{"total_tokens", 7}}},

@@ -85,7 +85,7 @@ const char kAfter[] =
     "return table.concat(s, ' '):gsub('k', 'K') .. table.concat(doubled, ',') .. tostring({}) .. "
     "tostring(next) .. m.json.encode({ a = 1, b = m.array {} }) .. os.date('%Y', 0)";
 
-/// What the limits of time are multiplied by where everything is slower.
+/// The factor for limits of time where everything is slower.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr long kSlower = 5;
 #else

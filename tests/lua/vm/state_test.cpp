@@ -121,7 +121,7 @@ TEST_CASE("after a kill the state is whole again for the host") {
 
 TEST_CASE("time that Lua waits is not time that it runs") {
   LuaFixture lua(limits_of(100, 256));
-  // The fixture's clock jumps; what counts is the time between two awaits.
+  // The fixture's clock jumps; only the time between two awaits counts.
   CHECK(lua.run("for i = 1, 50 do core.task.sleep(60000) end return 'done'") == "done");
 }
 

@@ -1,4 +1,4 @@
-// What a write leaves behind when the system refuses a part of it: the old file, and nothing else.
+// A write that the system refuses in part leaves the old file and no other.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>

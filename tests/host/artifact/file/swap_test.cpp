@@ -83,7 +83,7 @@ void check_swaps(const Dir& work, const Dir& stage) {
   REQUIRE(swap_files(work, "g", stage, "1"));
   CHECK(content(work, "g").empty());
   CHECK(content(stage, "1") == next);
-  // Nothing, and folders.
+  // Missing files, and folders.
   CHECK_FALSE(swap_files(work, "g", stage, "2").ok());
   ::mkdir(work.path_of("d").c_str(), 0700);
   CHECK_FALSE(swap_files(work, "d", stage, "1").ok());

@@ -32,7 +32,7 @@ class JournalRun {
   Dir dir_;
 };
 
-/// What a process that drives a run has: loop, lock, journal, and the bodies it has read.
+/// The parts of a process that drives a run: loop, lock, journal, and the bodies it has read.
 struct JournalDriver {
   SystemClock clock;
   Loop loop{clock};

@@ -1,4 +1,4 @@
-// What a journal keeps when the system refuses a part of its work, stops it or kills it.
+// The content of a journal after the system refuses a part of its work, stops it or kills it.
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -39,7 +39,7 @@ class SharedCount {
   Count* count_;
 };
 
-/// Appends without end, up to eight at a time, and counts what was told to be durable.
+/// Appends without end, up to eight at a time, and counts the records that were reported durable.
 Error append_for_ever(const Dir& dir, std::atomic<std::uint64_t>& durable, std::mt19937& random) {
   JournalDriver driver;
   if (auto error = driver.open(dir); !error.message.empty()) return error;

@@ -136,7 +136,7 @@ TEST_CASE("a relaxed record is written by itself after a while, and by a flush")
   auto second = journal->append_relaxed("{\"a\":2}");
   REQUIRE(journal->flush_blocking().ok());
   CHECK(second->done());
-  // What came before the flush is known to be on the disk, so the next line says so.
+  // Records before the flush are known to be on the disk, so the next line says so.
   auto third = journal->append("{}");
   REQUIRE(journal->flush_blocking().ok());
   const auto lines = lines_of(slurp(run.file()));
@@ -439,7 +439,7 @@ TEST_CASE("who takes over goes on in a copy, as long as the old writer has the f
   REQUIRE(old.append("{\"old\":1}").ok());
   std::ofstream(run.file(), std::ios::app) << "{\"n\":2";
   const auto before = run.dir().stat(kJournalName)->inode;
-  // Whoever removes the lock file takes the run away from its holder, too.
+  // A removed lock file takes the run away from its holder, too.
   REQUIRE(run.dir().remove_file("lock").ok());
 
   JournalDriver now;

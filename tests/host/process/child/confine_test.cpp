@@ -84,7 +84,7 @@ struct Place {
       return run.folder.read("outside/" + name) == "precious";
     });
   }
-  /// What became of each line of the script, done by a child under `confinement`.
+  /// The results of the script's lines, run by a child under `confinement`.
   Lines probe(const Lines& script) {
     ChildSpec spec = run.act("probe", joined(script));
     spec.confinement = confinement;
@@ -269,7 +269,7 @@ TEST_CASE("a confined child works in what is writable") {
                         line("append", "/dev/stdout"),
                         line("run", "/bin/true")};
   Lines answers = place.probe(script);
-  // What went to /dev/stdout stands before the next answer.
+  // The text sent to /dev/stdout stands before the next answer.
   for (auto& answer : answers) answer.erase(0, answer[0] == 'x' ? 1 : 0);
   CHECK(answers == Lines(script.size(), "ok"));
   // A file is writable as it is; its folder is not.
@@ -502,14 +502,14 @@ TEST_CASE(
   CHECK(place.probe(script) == refused);
   place.confinement.writable.push_back(folder);
   CHECK(place.probe(script) == refused);
-  // One that is confined by somebody else, and of no step.
+  // A process that is confined by another program, and belongs to no step.
   CHECK(probe_with_abi(Confinement{}, confinement_support().abi,
                        {line("status", folder), line("shutdown", folder)}) ==
         Lines{"ok", "EACCES"});
   CHECK(victim.run(victim.act("probe", line("status", folder))).success());
   CHECK_FALSE(victim.keeper->superseded());
   CHECK(victim.run(victim.act("probe", line("status", folder))).success());
-  // Who is not confined does as its user may: nothing is gained by it.
+  // An unconfined process does as its user may: it gains no rights by that.
   ChildSpec free = place.run.act("probe", line("shutdown", folder));
   CHECK(place.run.run(free).out.text == "ok\n");
 }

@@ -54,7 +54,7 @@ TEST_CASE("temporary folders: what is on record is removed, and its record") {
   CHECK_FALSE(fs::exists(first));
   CHECK(fs::exists(other));
   CHECK_FALSE(fs::exists(scratch.path / "run/temporary"));
-  scratch.remove();  // nothing on record
+  scratch.remove();  // no record is left
 }
 
 TEST_CASE("temporary folders: one that is gone, with its parent or alone, is no problem") {

@@ -300,7 +300,7 @@ TEST_CASE("a child that is finished with is ended for that reason, and stays so 
   REQUIRE(run.until([&] { return child->pid() != 0; }));
   child->end_finished();
   CHECK(run.wait(child).why == ChildExit::Why::kFinished);
-  child->end_finished();  // of one that has ended it does nothing
+  child->end_finished();  // on an ended child it has no effect
   auto log = read_keeper_log(run.folder.fd());
   REQUIRE(log);
   CHECK(log->back().children.begin()->second.exit.why == ChildExit::Why::kFinished);
@@ -425,7 +425,7 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and hold nobody up",
     CHECK(hung_up(fd));
     close(fd);
   }
-  // Who may only read the run's record is no host of it, and ends nothing.
+  // A process that may only read the run's record is no host of it, and ends no child.
   for (FrameType type : {FrameType::kAdopt, FrameType::kCancel, FrameType::kShutdown}) {
     for (const char* shown : {"", "/keeper.log", "/keeper.sock"}) {
       Fd file(*shown == '\0' ? -1 : open((run.folder.path() + shown).c_str(), O_PATH | O_CLOEXEC));

@@ -30,7 +30,7 @@ class Screen {
     }
   }
 
-  /// What stands on the screen, without empty lines at its end; scrolled lines first.
+  /// The text on the screen, without empty lines at its end; scrolled lines first.
   std::vector<std::string> lines() const {
     auto all = gone_;
     all.insert(all.end(), rows_.begin(), rows_.end());
@@ -194,7 +194,7 @@ TEST_CASE("colours and marks are as the environment asks") {
 TEST_CASE("the live view is redrawn in place, lines stay above it") {
   Fixture f;
   f.begin();
-  CHECK(f.writes == 0);  // nothing is drawn before the loop turns
+  CHECK(f.writes == 0);  // the view is first drawn when the loop turns
   f.pass(100);
   CHECK(f.screen.lines() == Lines{"review R-001 | 0s | codex"});
   f.log("hello");

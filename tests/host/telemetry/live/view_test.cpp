@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kStart = 1795230720000;
 
-/// A run that is told event by event.
+/// A run that the test reports event by event.
 class Story {
  public:
   Story() { tell(EventType::kRunStarted, {}, {{"preset", "review"}, {"runner", "codex"}}); }

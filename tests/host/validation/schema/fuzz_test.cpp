@@ -263,7 +263,7 @@ class Generator {
 
   std::mt19937_64 random_;
   bool wild_;
-  int level_ = -1;  // of the definition that is made; -1 is the root
+  int level_ = -1;  // level of the present definition; -1 is the root
   int inside_ = 0;  // schemas around this one that are applied to a larger value
 };
 
@@ -272,7 +272,7 @@ struct Counts {
   double slowest = 0;
 };
 
-// Of the processor, not of the wall: other programs run too.
+// Processor time, not wall time: other programs run too.
 double seconds_since(std::clock_t start) {
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
