@@ -59,7 +59,7 @@ TEST_CASE("an input is the same whether its secrets are known or only their name
   CHECK(unknown("return same(" + input(kName) + ", " + with + ")") == "true");
 }
 
-TEST_CASE("what has no secret has no key, and the hash that it always had") {
+TEST_CASE("an input without a secret has no key and keeps its hash") {
   CHECK(known("core.secret.key = nil local item = recorded { verb = 'exec', argv = { 'a' } } "
               "return item.raw, item.h == old_hash { verb = 'exec', argv = { 'a' } }") ==
         "nil,true");
@@ -92,7 +92,7 @@ TEST_CASE("a value is given again where its secrets are those of then") {
   CHECK(known(put + "core.secret.restore = function() end return again()") == "nil");
 }
 
-TEST_CASE("what is not kept of a text has its name in what is made of that") {
+TEST_CASE("a part that is not kept stands as its name in derived texts") {
   CHECK(unknown(R"(
     local list, key = unkept.new(), "ghp_a8Xk2LmQ94"
     local function text(secret) return 'a = "' .. secret .. '"\nb = 1\n' .. secret .. "\tc" end

@@ -47,7 +47,7 @@ struct ProcessFixture {
 
 }  // namespace
 
-TEST_CASE("core.process.confinement tells what the kernel tells") {
+TEST_CASE("core.process.confinement returns the kernel's answer") {
   LuaFixture lua;
   const ConfinementSupport support = confinement_support();
   const std::string expected =

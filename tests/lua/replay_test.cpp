@@ -51,7 +51,7 @@ std::string journaled(const std::string& text) { return LuaFixture().run(kJourna
 
 }  // namespace
 
-TEST_CASE("a step that is on record is told, not done") {
+TEST_CASE("a step on record is replayed, not done") {
   CHECK(journaled(R"(
     begin()
     local first = step("a", 1, function() return { n = 7 } end).n
@@ -60,7 +60,7 @@ TEST_CASE("a step that is on record is told, not done") {
     return first, again, #done)") == "7,7,0");
 }
 
-TEST_CASE("bytes that are no UTF-8 tell one input from another, and come back in values and keys") {
+TEST_CASE("bytes that are not UTF-8 distinguish inputs, and come back in values and keys") {
   CHECK(journaled(R"(
     local function all(input)
       begin()
@@ -81,7 +81,7 @@ TEST_CASE("another input is another step, and is named; its neighbours are left 
         "a b c|,b|b: its input has changed since the run was recorded: it is done again,|");
 }
 
-TEST_CASE("a failure is told again, until a run that did not end well is resumed") {
+TEST_CASE("a failure is replayed until a run that did not end well is resumed") {
   const std::string text = R"(
     local function try(good, ended)
       begin(false, ended)
@@ -108,8 +108,7 @@ TEST_CASE("a failure is told again, until a run that did not end well is resumed
   }
 }
 
-TEST_CASE(
-    "what a body cleans up is told again where it has ended so before, and done anew otherwise") {
+TEST_CASE("a clean-up is replayed where it ended so before, and done anew otherwise") {
   CHECK(journaled(R"(
     local all = {}
     local function try(input, fails)
@@ -137,7 +136,7 @@ TEST_CASE(
     return table.concat(all, ","))") == "inner/work clean,,clean,inner/work clean,clean,");
 }
 
-TEST_CASE("a run parks in a clean-up, however long others take, and what is left of it stays so") {
+TEST_CASE("a run parks in a clean-up, however long others take, and its rest stays undone") {
   CHECK(journaled(R"(
     run.options, run.parked = {}, {}
     function run.begin_step() return {} end
@@ -165,7 +164,7 @@ TEST_CASE("a run parks in a clean-up, however long others take, and what is left
         "parked,,1,true,60000");
 }
 
-TEST_CASE("what failed in a retry that was killed is told again") {
+TEST_CASE("a failure in a killed retry is replayed") {
   CHECK(journaled(R"(
     local count = 0
     local function try()
@@ -188,7 +187,7 @@ TEST_CASE("what failed in a retry that was killed is told again") {
 }
 
 TEST_CASE(
-    "an attempt that failed by itself is spent; one that the host or keeper failed is looked at") {
+    "an attempt that failed by itself is spent; one that the host or keeper failed is checked") {
   CHECK(journaled(R"(
     local spent = {}
     local function try(name, entry)
@@ -216,7 +215,7 @@ TEST_CASE(
     return list(spent))") == "failed late invalid");
 }
 
-TEST_CASE("what the end of the run cut short is not on record") {
+TEST_CASE("a step that the end of the run cut short is not on record") {
   CHECK(journaled(R"(
     begin()
     for _, kind in ipairs { "cancelled", "budget", "limit", "parked", "quota" } do
@@ -272,7 +271,7 @@ TEST_CASE("values come back as they were, whatever bytes and keys they have") {
         "true,true,true,true,true,no,../run.json,1,true,-0.5,integer4611686018427387904,0");
 }
 
-TEST_CASE("what is not to be kept is seen again; what has changed since is told without it") {
+TEST_CASE("a value that is not kept is read again; a changed one is replayed without it") {
   CHECK(journaled(R"(
     local world, asked = "name: x, key: 1234", 0
     local private = { clean = function(value) return (value:gsub("key: %d+", "key: -")) end,
@@ -295,7 +294,7 @@ TEST_CASE("what is not to be kept is seen again; what has changed since is told 
         "name: x, key: -/2/1 name: x, key: - name: x, key: -/2/1 name: x, key: -/2/1");
 }
 
-TEST_CASE("a value whose file is gone or was changed is made again") {
+TEST_CASE("a value with a missing or changed file is made again") {
   CHECK(journaled(R"(
     local function make() return ("y"):rep(100000) end
     begin()
@@ -323,7 +322,7 @@ TEST_CASE("records that are not ours are refused by their number") {
 
 // The order in which tasks went on is a part of the story: whatever a script made of it, it makes
 // again.
-TEST_CASE("from every point of the story it is told in the order in which it happened") {
+TEST_CASE("a replay from every point keeps the order of the events") {
   CHECK(journaled(R"(
     local seed = 1
     local function chance(n) seed = (seed * 1103515245 + 12345) % (1 << 31) return seed % n end
@@ -382,7 +381,7 @@ TEST_CASE("from every point of the story it is told in the order in which it hap
     return #kept > 20, #wrong, tostring(wrong[1]))") == "true,0,nil");
 }
 
-TEST_CASE("what is on record was spent, below each path, and is told with the story") {
+TEST_CASE("recorded spending counts below each path, and is replayed with the events") {
   CHECK(journaled(R"(
     local function put(item) add(core.json.encode(item)) end
     local function begin_of(key, number, hash, tokens)

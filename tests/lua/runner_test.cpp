@@ -66,12 +66,12 @@ TEST_CASE("runners: prompts pass intact or are refused") {
   CHECK(run_case("prompts", scratch) == "right");
 }
 
-TEST_CASE("runners: what failures mean, and until when") {
+TEST_CASE("runners: the meaning of failures, and their time") {
   Scratch scratch;
   CHECK(run_case("truth", scratch) == "right");
 }
 
-TEST_CASE("runners: what stops further calls") {
+TEST_CASE("runners: failures that stop further calls") {
   Scratch scratch;
   CHECK(run_case("breaker", scratch) == "right");
 }
@@ -113,7 +113,7 @@ TEST_CASE("runners: a user's own") {
   CHECK(run_case("own", scratch) == "right");
 }
 
-TEST_CASE("commands that cannot be taken back, in many clothes") {
+TEST_CASE("irreversible commands are recognized in many spellings") {
   Scratch scratch;
   CHECK(run_case("irreversible", scratch) == "right");
 }

@@ -29,20 +29,20 @@ inline constexpr std::size_t kControlFrameLimit = 4096;
 inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 
 enum class FrameType : std::uint8_t {
-  kHello = 1,   ///< both ways, first
-  kStart,       ///< host: a child; may carry a descriptor for its stdin
-  kCancel,      ///< ends one child; from its own host the value 1 means that it is finished
-  kStatus,      ///< asks for the live children
-  kShutdown,    ///< end when the last child has completed
-  kStarted,     ///< worker: a child runs
-  kExit,        ///< worker: a child has completed
-  kLive,        ///< worker: the answer to kStatus
-  kRefused,     ///< worker: it cannot work at all, or not for this peer; then it hangs up
-  kDone,        ///< worker: kCancel or kShutdown was taken; sent to commands, not to the host
-  kEnd,         ///< host: it ends in order; end every child now
-  kAdopt,       ///< a new host, over keeper.sock: its value is the host's generation. As with a
-                ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
-  kAdopted,     ///< worker: it is the host now; the live children, and those that ended without a host
+  kHello = 1,  ///< both ways, first
+  kStart,      ///< host: a child; may carry a descriptor for its stdin
+  kCancel,     ///< ends one child; from its own host the value 1 means that it is finished
+  kStatus,     ///< asks for the live children
+  kShutdown,   ///< end when the last child has completed
+  kStarted,    ///< worker: a child runs
+  kExit,       ///< worker: a child has completed
+  kLive,       ///< worker: the answer to kStatus
+  kRefused,    ///< worker: it cannot work at all, or not for this peer; then it hangs up
+  kDone,       ///< worker: kCancel or kShutdown was taken; sent to commands, not to the host
+  kEnd,        ///< host: it ends in order; end every child now
+  kAdopt,      ///< a new host, over keeper.sock: its value is the host's generation. As with a
+               ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
+  kAdopted,  ///< worker: it is the host now; the live children, and those that ended without a host
   kSuperseded,  ///< worker: another host has taken over; then it hangs up
   kHoldIdle,    ///< host: the idle limit of a child stands still (1), or begins anew (0)
 };

@@ -85,7 +85,7 @@ TEST_CASE("a key that stands twice is an error at its place") {
   CHECK(contains(error_of("{\"a\":1,\"a\":2}"), "\"a\" stands twice"));
 }
 
-TEST_CASE("what is not JSON is an error with a place and a hint") {
+TEST_CASE("text that is not JSON is an error with a place and a hint") {
   for (const char* text :
        {"",         " ",           "nul",         "[1,]",        "{\"a\":1,}", "{a:1}",
         "'a'",      "01",          "+1",          ".5",          "1.",         "- 1",

@@ -43,7 +43,7 @@ TEST_CASE("malformed sequences become one U+FFFD a maximal subpart") {
   CHECK(to_valid_utf8("\xff\xff") == kFffd + kFffd);
 }
 
-TEST_CASE("binary is told from text") {
+TEST_CASE("binary data is recognized") {
   CHECK_FALSE(looks_binary(""));
   CHECK_FALSE(looks_binary("text \xc3\xa4\n\x1b[31mred\x1b[m\r\n\t"));
   CHECK_FALSE(looks_binary("latin-1 text: gr\xfc\xdf Gott"));
@@ -122,7 +122,7 @@ TEST_CASE("a terminal gets no control characters") {
   CHECK(strip_controls("a\xc2\x85z") == "az");
 }
 
-TEST_CASE("whatever comes, what a terminal gets is harmless") {
+TEST_CASE("any input becomes harmless on a terminal") {
   std::mt19937 random(3);
   for (int round = 0; round < 2000; ++round) {
     const auto shown = strip_controls(random_bytes(random, random() % 80));

@@ -130,8 +130,7 @@ TEST_CASE("exits that no host heard of wait for the next, and are on record", "[
   CHECK(kept(folder, "rest@2").exit.why == Why::kCancelled);
 }
 
-TEST_CASE("the keeper ends with its last child, and then nobody is there to take over",
-          "[process]") {
+TEST_CASE("the keeper ends with its last child and cannot be adopted then", "[process]") {
   RunFolder folder;
   Successor next(folder);
   auto none = next.ask(1);
@@ -156,7 +155,7 @@ TEST_CASE("the keeper ends with its last child, and then nobody is there to take
   CHECK(next.wait(again).code == 7);
 }
 
-TEST_CASE("a host that ends in order ends what might have outlived it", "[process]") {
+TEST_CASE("a host that ends in order ends the children that may outlive it", "[process]") {
   RunFolder folder;
   Successor host(folder);
   host.start(1);
@@ -170,7 +169,7 @@ TEST_CASE("a host that ends in order ends what might have outlived it", "[proces
   CHECK_FALSE(keeper_is_alive(folder.fd()));
 }
 
-TEST_CASE("what ended without a host is kept in memory within bounds", "[process]") {
+TEST_CASE("children that ended without a host are kept in memory within bounds", "[process]") {
   RunFolder folder;
   pid_t pid = fork();
   if (pid == 0) {

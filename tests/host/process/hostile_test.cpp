@@ -58,7 +58,7 @@ TEST_CASE("a wall-clock limit ends every tree", "[process]") {
   }
 }
 
-TEST_CASE("what only a TERM was needed for does not wait for the KILL", "[process]") {
+TEST_CASE("a tree that ends on TERM does not wait for the KILL", "[process]") {
   Run run;
   ChildSpec spec = run.act("rest");
   spec.wall_ms = 50;
@@ -85,7 +85,7 @@ TEST_CASE("an end that comes while it is looked for is not missed", "[process]")
   for (const auto& operation : operations) CHECK(run.wait(operation).duration_ms < 60000);
 }
 
-TEST_CASE("an idle limit ends who is silent, and spares who speaks", "[process]") {
+TEST_CASE("an idle limit ends a silent child and spares one that writes", "[process]") {
   Run run;
   ChildSpec spec = hurried(run.act("stubborn"));
   spec.idle_ms = 200;
@@ -138,7 +138,7 @@ TEST_CASE("a daemon of one step does not end with another's", "[process]") {
   run.wait(second);
 }
 
-TEST_CASE("what a child's child writes late is still its output", "[process]") {
+TEST_CASE("late output of a child's child is still its output", "[process]") {
   Run run;
   ChildSpec spec = run.act("late_writer");
   const ChildExit& exit = run.run(spec);
@@ -249,7 +249,7 @@ TEST_CASE("a moonlet inside a step of another belongs to that step with all it s
   CHECK(sweep(inner.fd())->killed.empty());
 }
 
-TEST_CASE("nobody is left when the keeper is let go with children running", "[process]") {
+TEST_CASE("no process is left when the keeper is released with children running", "[process]") {
   const bool cgroups = GENERATE(true, false);
   Run run(cgroups);
   std::vector<std::shared_ptr<ChildOperation>> operations;

@@ -65,7 +65,7 @@ void check_log(const RunFolder& folder) {
 
 }  // namespace
 
-TEST_CASE("kill -9 of any part at any moment leaves nobody two seconds later", "[process]") {
+TEST_CASE("kill -9 of any part at any moment leaves no process two seconds later", "[process]") {
   std::mt19937 random(seed_of_day());
   const int rounds = soak() ? 200 : 10;
   for (int round = 0; round < rounds; ++round) {
@@ -112,7 +112,7 @@ TEST_CASE("kill -9 of any part at any moment leaves nobody two seconds later", "
   }
 }
 
-TEST_CASE("what the worker took with it completes as lost, once its processes are gone",
+TEST_CASE("children of a killed worker complete as lost, once their processes are gone",
           "[process]") {
   Run run;
   auto first = run.spawn(run.act("family"));
@@ -165,7 +165,7 @@ TEST_CASE("a sweep beside a living keeper is refused, a list is not", "[process]
   operation->cancel();
 }
 
-TEST_CASE("a sweep touches nobody whose start time is another", "[process]") {
+TEST_CASE("a sweep touches no process whose start time differs", "[process]") {
   RunFolder folder;
   // A log that claims this very process's neighbours: init, and a child of ours, born in 1970.
   pid_t bystander = fork();
@@ -195,7 +195,7 @@ TEST_CASE("a sweep touches nobody whose start time is another", "[process]") {
   waitpid(bystander, nullptr, 0);
 }
 
-TEST_CASE("a copy of a log names nobody who could be swept", "[process]") {
+TEST_CASE("a copy of a log names no process to sweep", "[process]") {
   RunFolder folder, copy;
   Host host(folder, 2, false);
   REQUIRE(wait_for([&] { return list_live(folder.fd())->size() >= 2; }));

@@ -34,7 +34,8 @@ TEST_CASE("a guard that is stopped ends all the same", "[process]") {
   CHECK_FALSE(alive(worker));
 }
 
-TEST_CASE("a keeper that is stopped, with its guard, goes on for whoever asks it", "[process]") {
+TEST_CASE("a keeper that is stopped, with its guard, is continued by the next request",
+          "[process]") {
   if (!soak()) return;  // it is waited for, three seconds
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+rest"}));
@@ -51,7 +52,7 @@ TEST_CASE("a keeper that is stopped, with its guard, goes on for whoever asks it
 
 #ifdef __linux__
 
-TEST_CASE("a keeper that nobody can have go on is given up, and what it has is adopted later",
+TEST_CASE("a keeper that cannot be continued is given up, and its children are adopted later",
           "[process]") {
   if (!soak()) return;  // it is looked at twice, five seconds apart
   RunFolder folder;

@@ -112,7 +112,8 @@ TEST_CASE("a host that never reads learns all the same that it was taken over fr
   CHECK(waitpid(guard, nullptr, 0) == guard);
 }
 
-TEST_CASE("a host that lets go leaves what may outlive it to the next one", "[process]") {
+TEST_CASE("a host that lets go leaves the children that may outlive it to the next host",
+          "[process]") {
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+rest"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
@@ -184,7 +185,8 @@ TEST_CASE("a child that ends as it is taken over is there, or on record", "[proc
   CHECK(there + recorded == rounds);
 }
 
-TEST_CASE("of hosts that take over at once one wins, and a later one wins over that", "[process]") {
+TEST_CASE("one of several simultaneous hosts takes over, and a later one takes over from it",
+          "[process]") {
   RunFolder folder;
   HostProcess first(driver(folder, 1, "start", {"+rest"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
@@ -221,7 +223,7 @@ TEST_CASE("of hosts that take over at once one wins, and a later one wins over t
   CHECK(last.wait(last.adopted("rest@1")).why == Why::kCancelled);
 }
 
-TEST_CASE("a keeper whose host was overtaken before it got to work starts nothing", "[process]") {
+TEST_CASE("a keeper whose host was overtaken before its start starts no child", "[process]") {
   RunFolder folder;
   Successor next(folder);
   next.start(7);
@@ -235,7 +237,7 @@ TEST_CASE("a keeper whose host was overtaken before it got to work starts nothin
   CHECK(folder.read("bill").empty());
 }
 
-TEST_CASE("hosts come and go at any moment: nothing runs twice, nothing is lost", "[process]") {
+TEST_CASE("hosts come and go at any moment: no child runs twice, none is lost", "[process]") {
   std::mt19937 random(seed_of_day());
   const int rounds = soak() ? 150 : 8;
   for (int round = 0; round < rounds; ++round) {

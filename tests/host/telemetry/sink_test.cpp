@@ -214,7 +214,8 @@ TEST_CASE("a broken pipe is reported once and raises no signal") {
   ::close(sockets[1]);
 }
 
-TEST_CASE("a reader that does not read holds nobody up, and is told what it missed") {
+TEST_CASE(
+    "a reader that does not read blocks no writer, and learns the number of events it missed") {
   Pipe pipe;
   JsonlSink sink(pipe.fds[1], "stdout");
   const std::string text(10'000, 'x');

@@ -103,7 +103,7 @@ TEST_CASE("programs run side by side and come back as data") {
   CHECK(envelope["run"]["steps"].size() == 4);
 }
 
-TEST_CASE("what cannot be started raises, and the verdict says failed") {
+TEST_CASE("a program that cannot be started raises, and the verdict is failed") {
   Runner moonlet;
   json envelope = moonlet.script("ctx:exec { 'no-such-program-at-all' }");
   CHECK(moonlet.code == 1);
@@ -174,7 +174,7 @@ TEST_CASE("an agent is any program: prompt in, checked answer out") {
   }
 }
 
-TEST_CASE("an answer that is not what was asked for gets one more chance, then fails") {
+TEST_CASE("an answer that does not fit gets one more try, then fails") {
   Runner moonlet;
   json envelope = moonlet.script(R"(
     return ctx:agent {

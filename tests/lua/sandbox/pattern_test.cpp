@@ -138,7 +138,7 @@ void compare(const std::string& script, bool may_be_stricter) {
 
 TEST_CASE("patterns match as Lua's own do") { compare(std::string(kRandom) + kPatterns, true); }
 
-TEST_CASE("table and string functions do what Lua's own do") {
+TEST_CASE("table and string functions act as Lua's own do") {
   compare(std::string(kRandom) + kTables, false);
 }
 

@@ -141,7 +141,7 @@ TEST_CASE("finally runs after a cancel, may wait, and has a deadline of its own"
     return ok, err.kind, core.clock.monotonic())") == "false,timeout,10000");
 }
 
-TEST_CASE("who only watches the others does not keep them from parking") {
+TEST_CASE("a task that only watches does not keep the others from parking") {
   const std::string text = R"(
     local beside = require "moonlet.engine.base.background"
     beside.during(function() for _ = 1, 3 do core.task.NAP(1000) end end, core.task.park)
@@ -183,7 +183,7 @@ TEST_CASE("parallel keeps the order of the items and its limit") {
     return most, table.concat(values, " "))") == "2,50 40 30 20 10");
 }
 
-TEST_CASE("parallel with need turns failures into what was lost") {
+TEST_CASE("parallel with need returns failures as losses") {
   const std::string lenses = R"(
     local function review(c, item) if item < 0 then error({ kind = "failed", message = "bad " .. item }) end return item end
   )";
@@ -340,7 +340,7 @@ TEST_CASE("the time of a clean-up is not that of the body before it") {
     end, { timeout = 1000, what = "it" }), core.clock.monotonic())") == "in time,2500");
 }
 
-TEST_CASE("what a clean-up starts or puts off is over when the scope returns") {
+TEST_CASE("tasks that a clean-up starts or defers are over when the scope returns") {
   CHECK(scoped(R"(
     local did = {}
     local function note(text) did[#did + 1] = text end

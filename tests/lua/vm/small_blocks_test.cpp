@@ -35,8 +35,7 @@ std::vector<void*> fill(SmallBlocks& blocks, std::size_t size, std::size_t bytes
 
 }  // namespace
 
-TEST_CASE("small blocks: no two of them overlap, and each keeps what was written",
-          "[lua][memory]") {
+TEST_CASE("small blocks: no two overlap, and each keeps its content", "[lua][memory]") {
   SmallBlocks blocks;
   std::mt19937 random(20260401);  // NOLINT: the same cases each time
   std::vector<Block> taken;
@@ -66,7 +65,7 @@ TEST_CASE("small blocks: no two of them overlap, and each keeps what was written
   CHECK(blocks.bytes() == SmallBlocks::kSlabBytes);
 }
 
-TEST_CASE("small blocks: what was of one size serves another", "[lua][memory]") {
+TEST_CASE("small blocks: freed pages of one size serve another", "[lua][memory]") {
   SmallBlocks blocks;
   constexpr std::size_t kBytes = std::size_t{4} << 20;
   std::size_t most = 0;

@@ -157,7 +157,7 @@ TEST_CASE("errors of C++ become errors of Lua, as often as you like") {
   }
 }
 
-TEST_CASE("what cannot be stopped is told once, from the watchdog") {
+TEST_CASE("a script that cannot be stopped is reported once, from the watchdog") {
   static std::atomic<int> told;
   told = 0;
   LuaLimits limits = limits_of(20, 256);
@@ -173,7 +173,7 @@ TEST_CASE("what cannot be stopped is told once, from the watchdog") {
   CHECK(told == 1);
 }
 
-TEST_CASE("what the host works at is not Lua's time, and Lua's own is no longer for it") {
+TEST_CASE("the host's work is not Lua's time, and does not extend it") {
   LuaFixture lua(limits_of(50, 256));
   define(lua, "work", work_for_a_while);
   CHECK(lua.run("work() work() return 'went on'") == "went on");

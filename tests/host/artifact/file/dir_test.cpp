@@ -79,7 +79,7 @@ TEST_CASE("files come back as they were written") {
   CHECK(dir->dir("a/b")->path() == scratch / "a/b");
 }
 
-TEST_CASE("a file is not replaced by one who may not any more") {
+TEST_CASE("a file is not replaced after the right to do so is lost") {
   Scratch scratch;
   auto dir = Dir::open(scratch.path());
   REQUIRE(dir);
@@ -108,7 +108,7 @@ TEST_CASE("a name is as long as the file system allows") {
   CHECK(error.message.find("ENAMETOOLONG") != std::string::npos);
 }
 
-TEST_CASE("reading stops at the cap and tells") {
+TEST_CASE("reading stops at the cap and reports the cut") {
   Scratch scratch;
   auto dir = Dir::open(scratch.path());
   REQUIRE(dir);

@@ -58,7 +58,7 @@ TEST_CASE("lines are read while they are written") {
 }
 
 TEST_CASE(
-    "a line that is too long is told by its size, where it stood, and bytes stay as they are") {
+    "a line that is too long is returned as its size, in its place, and bytes stay as they are") {
   Scratch scratch;
   Pair pair = open_pair(scratch, {.longest = 10});
   put(pair,
@@ -87,7 +87,7 @@ TEST_CASE("lines that are no objects are passed over, and counted") {
   CHECK(pair.reader.last_other() == flood.substr(0, 999) + "z");
 }
 
-TEST_CASE("what may be a line of a JSON text is no other line") {
+TEST_CASE("a possible line of a JSON text is recognized") {
   Scratch scratch;
   Pair pair = open_pair(scratch, {.kind = LineKind::kJson});
   put(pair, "{\n  \"a\": [\n    -1,\n    true\n  ]\n}\nwarning\n");
@@ -95,7 +95,7 @@ TEST_CASE("what may be a line of a JSON text is no other line") {
   CHECK(pair.reader.others() == 1);
 }
 
-TEST_CASE("a long line of very many values is told by its size") {
+TEST_CASE("a long line of very many values is returned as its size") {
   Scratch scratch;
   Pair pair = open_pair(scratch, {.most_values = 1000});
   std::string many = "{\"a\":[";

@@ -29,7 +29,7 @@ unsigned mode_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("what a name stands for differs when it differs") {
+TEST_CASE("content_of() changes with the content of a name") {
   Scratch scratch;
   auto dir = Dir::open(scratch.path());
   REQUIRE(dir);

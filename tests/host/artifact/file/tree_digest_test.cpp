@@ -55,7 +55,7 @@ TEST_CASE("a tree's files are listed with their hashes, sorted") {
   CHECK(digest.fold == -1);
 }
 
-TEST_CASE("a tree's links are not followed, and what is no file is not opened") {
+TEST_CASE("a tree's links are not followed, and special files are not opened") {
   Scratch scratch;
   make_folders(scratch, "out");
   REQUIRE(::symlink("/etc/passwd", (scratch / "out/link").c_str()) == 0);
@@ -120,7 +120,7 @@ TEST_CASE("a tree that is very deep, or may not be read, says so") {
   CHECK_FALSE(digest_tree(*Dir::open(scratch.path()), {}).value().entries.empty());
 }
 
-TEST_CASE("what is too large, or too much, is told by its size") {
+TEST_CASE("files beyond a limit of bytes are listed with their size") {
   Scratch scratch;
   make_folders(scratch, "out");
   spit(scratch / "a", std::string(1000, 'a'));
@@ -146,7 +146,7 @@ TEST_CASE("what is too large, or too much, is told by its size") {
   CHECK_FALSE(at(folded, "out/").sha256.empty());
 }
 
-TEST_CASE("what cannot be read in a folded folder is told of the folder") {
+TEST_CASE("an unreadable file in a folded folder is an error of the folder") {
   Scratch scratch;
   make_folders(scratch, "out");
   for (char c : {'a', 'b', 'c'}) spit(scratch / (std::string("out/") + c), "x");

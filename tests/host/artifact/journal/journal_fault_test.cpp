@@ -93,7 +93,7 @@ int fill_and_go_on(const JournalRun& run, const char* expected, Free free) {
 
 }  // namespace
 
-TEST_CASE("a file size limit fails what waits, and leaves whole lines") {
+TEST_CASE("a file size limit fails waiting records, and leaves whole lines") {
   JournalRun run;
   CHECK(in_child([&] {
           rlimit limit{100'000, 1'000'000};
@@ -107,7 +107,8 @@ TEST_CASE("a file size limit fails what waits, and leaves whole lines") {
 }
 
 #ifdef __linux__
-TEST_CASE("a full disk fails what waits, and the next records are written when there is space") {
+TEST_CASE(
+    "a full disk fails waiting records, and the next records are written when there is space") {
   Scratch scratch;
   const int outcome = in_child([&] {
     if (!mount_tmpfs(scratch.path(), "size=256k")) return 99;
@@ -244,7 +245,7 @@ TEST_CASE("every system call of an append may fail or be interrupted") {
   }
 }
 
-TEST_CASE("a driver that is stopped and taken over writes nothing any more") {
+TEST_CASE("a driver that was stopped and taken over writes no more records") {
   const int count = rounds(40, 1000);
   std::mt19937 random(20261121);
   for (int round = 0; round < count; ++round) {

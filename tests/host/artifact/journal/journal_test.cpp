@@ -90,7 +90,7 @@ TEST_CASE("each line is JSON, carries the hash of the one before it, and can be 
   }
 }
 
-TEST_CASE("what is added in one turn is committed together") {
+TEST_CASE("records added in one turn are committed together") {
   JournalRun run;
   JournalDriver driver;
   REQUIRE(driver.open(run.dir()).message.empty());
@@ -145,7 +145,7 @@ TEST_CASE("a relaxed record is written by itself after a while, and by a flush")
   CHECK(nlohmann::json::parse(lines[2]).contains("d"));
 }
 
-TEST_CASE("who waits for what was added hears when it is in the file, and waits for no disk") {
+TEST_CASE("written() completes when the records are in the file, without waiting for the disk") {
   JournalRun run;
   JournalDriver driver;
   REQUIRE(driver.open(run.dir()).message.empty());
@@ -160,7 +160,7 @@ TEST_CASE("who waits for what was added hears when it is in the file, and waits 
   CHECK(driver.journal->written() == nullptr);
 }
 
-TEST_CASE("destroying a journal completes what is on its way") {
+TEST_CASE("destroying a journal completes its pending writes") {
   JournalRun run;
   JournalDriver driver;
   REQUIRE(driver.open(run.dir()).message.empty());
@@ -195,7 +195,7 @@ TEST_CASE("an idle journal does not keep the loop going") {
   CHECK_FALSE(driver.loop.run_once());
 }
 
-TEST_CASE("what is no JSON object on one line is refused, and the others are written") {
+TEST_CASE("a body that is not one JSON object on one line is refused, and the others are written") {
   JournalRun run;
   JournalDriver driver;
   REQUIRE(driver.open(run.dir()).message.empty());
@@ -432,7 +432,7 @@ TEST_CASE("lines of a holder that was taken over do not count, and are no damage
   CHECK_FALSE(report.damage);
 }
 
-TEST_CASE("who takes over goes on in a copy, as long as the old writer has the file open") {
+TEST_CASE("a new holder writes to a copy while the old writer has the file open") {
   JournalRun run;
   JournalDriver old;
   REQUIRE(old.open(run.dir()).message.empty());
@@ -482,7 +482,7 @@ TEST_CASE("a journal of a newer generation than the lock is refused") {
   CHECK(run.lock()->generation() == 4);
 }
 
-TEST_CASE("a journal that another program touches is not written to any more") {
+TEST_CASE("a journal that another program touches gets no more records") {
   JournalRun run;
   JournalDriver driver;
   const auto begin = [&] {

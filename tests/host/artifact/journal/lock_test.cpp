@@ -94,7 +94,7 @@ TEST_CASE("a running holder is not taken over, and is named") {
   CHECK(run.lock()->generation() == 2);
 }
 
-TEST_CASE("one who holds it in passing is told from a driver, and waited for by those who drive") {
+TEST_CASE("a passing holder differs from a driver, and a driver waits for it") {
   JournalRun run;
   int told[2];
   REQUIRE(::pipe(told) == 0);
@@ -177,7 +177,7 @@ TEST_CASE("a holder that is gone is taken over from the child that kept its lock
   ::close(pid_of_child[1]);
 }
 
-TEST_CASE("of many that take over one wins") {
+TEST_CASE("one of many takers takes over") {
   JournalRun run;
   Companion holder([&](auto ready) { hold_for_ever(run, ready); });
   REQUIRE(holder.ready());
@@ -240,7 +240,7 @@ TEST_CASE("takers that are killed at random leave a lock that one can take") {
   }
 }
 
-TEST_CASE("nothing is believed of a pid that counts elsewhere") {
+TEST_CASE("a pid of another place proves nothing") {
   Holder self = this_process();
   CHECK(self.pid == ::getpid());
   CHECK(state_of(self) == HolderState::kRuns);

@@ -233,7 +233,7 @@ TEST_CASE("steps and usage of no run count nothing and are found") {
   CHECK(ledger.strays().value() == std::vector<std::string>{"steps of R-001", "usage of R-001"});
 }
 
-TEST_CASE("what was paid is told apart from what was played, and from estimates") {
+TEST_CASE("paid, replayed and estimated costs are kept apart") {
   AgentFolder home;
   Ledger ledger(home.agent);
   const LedgerUsage paid{
@@ -252,7 +252,7 @@ TEST_CASE("what was paid is told apart from what was played, and from estimates"
   CHECK(ledger.usage_totals({}, UsageBy::kRunner)->size() == 2);
 }
 
-TEST_CASE("what is written together is there as a whole or not at all") {
+TEST_CASE("together() writes all of its rows or none") {
   AgentFolder home;
   Ledger ledger(home.agent);
   const auto failed = ledger.together([&]() -> Result<void> {
@@ -285,7 +285,8 @@ TEST_CASE("a rebuild replaces everything, or after an error nothing") {
   CHECK(damaged_files(home) == 0);
 }
 
-TEST_CASE("a damaged, foreign or newer ledger says what to do, and a rebuild keeps it aside") {
+TEST_CASE(
+    "a damaged, foreign or newer ledger is an error with a hint, and a rebuild keeps it aside") {
   struct Case {
     const char* name;
     const char* message;
@@ -438,7 +439,7 @@ TEST_CASE("eight processes that make 200 runs each are all in the ledger") {
   CHECK(makers.size() == 8);
 }
 
-TEST_CASE("processes that all are the first find a ledger, whoever makes it") {
+TEST_CASE("simultaneous first processes all find one ledger") {
   for (int round = 0; round < 40; ++round) {
     AgentFolder home(memory_folder());
     std::vector<pid_t> children;

@@ -53,7 +53,7 @@ TEST_CASE("a run's record becomes rows of the ledger") {
   CHECK(record.usage[0].day == "2026-11-21");
 }
 
-TEST_CASE("a record that lists the attempts has a usage for each, told or not") {
+TEST_CASE("a record that lists the attempts has a usage for each, reported or not") {
   std::string text = kText;
   text.insert(text.rfind('}'), R"json(, "attempts": [
     {"step": "a", "number": 1, "runner": "codex"},
@@ -82,7 +82,7 @@ TEST_CASE("a record that lists the attempts has a usage for each, told or not") 
   CHECK(ledger_record("R-007", text)->usage.size() == 1);
 }
 
-TEST_CASE("what a run is doing is read from its record") {
+TEST_CASE("the state of a run is read from its record") {
   const auto status = [](const std::string& rest) {
     return ledger_record("R-001", R"({"id": "R-001")" + rest + "}")->run.status;
   };

@@ -45,7 +45,7 @@ TEST_CASE("runs are numbered from one and marked live until they finish") {
   CHECK(agent.runs.open("R-002")->id() == "R-002");
 }
 
-TEST_CASE("ids that are malformed or of nobody are refused") {
+TEST_CASE("malformed and unknown ids are refused") {
   Agent agent;
   for (const char* id : {"R-001", "R-1", "../live", "", "R-001/", ".", "S-001"}) {
     const auto error = agent.runs.open(id).error();
@@ -204,7 +204,7 @@ TEST_CASE("a killed holder leaves the lock free and the generation known") {
   CHECK_FALSE(run->dir().exists(".tmp-0123456789abcdef"));
 }
 
-TEST_CASE("of many takers one gets the lock") {
+TEST_CASE("one of many takers gets the lock") {
   Agent agent;
   auto run = agent.runs.create();
   REQUIRE(run);

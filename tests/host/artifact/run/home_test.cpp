@@ -107,7 +107,7 @@ TEST_CASE("a tracked .agent is not excluded, whatever the index's version") {
   }
 }
 
-TEST_CASE("a damaged index holds nothing and hurts nobody") {
+TEST_CASE("a damaged index counts as empty") {
   Scratch scratch;
   REQUIRE(sh(scratch.path(), "git init && mkdir .agent && touch .a .agent/x b && git add -f ."));
   const auto index = slurp(scratch / ".git/index");
@@ -182,7 +182,7 @@ TEST_CASE("a repository kept elsewhere is found") {
   CHECK(home->git().common_dir == real(scratch / "store"));
 }
 
-TEST_CASE("damaged .git files are named, with what to do") {
+TEST_CASE("damaged .git files are named, with a hint") {
   Scratch scratch;
   const std::string nul("gitdir: a\0b\n", 12);
   for (const std::string& text :

@@ -61,7 +61,7 @@ TEST_CASE("a ledger takes in the runs that it does not know") {
   CHECK(place.ledger.complete_to().value() == 4);
 }
 
-TEST_CASE("what a ledger knows is left as it is, until it is rebuilt") {
+TEST_CASE("known runs of a ledger stay as they are until it is rebuilt") {
   Place place;
   const auto id = place.make_run();
   place.complete();
@@ -72,7 +72,7 @@ TEST_CASE("what a ledger knows is left as it is, until it is rebuilt") {
   CHECK(place.ledger.get_run(id)->verdict == "failed");
 }
 
-TEST_CASE("what a ledger takes for running is looked at again") {
+TEST_CASE("runs that the ledger shows as running are checked again") {
   Place place;
   const auto id = place.make_run();
   LedgerRun row;
@@ -83,7 +83,7 @@ TEST_CASE("what a ledger takes for running is looked at again") {
   CHECK(place.ledger.get_run(id)->status == "finished");
 }
 
-TEST_CASE("a run that is just being made is taken in later, one that never began is not") {
+TEST_CASE("a run that is just being made is added later, one that never began is not") {
   Place place;
   const auto begun = place.make_run(false);
   std::filesystem::remove(place.scratch / ("runs/" + begun + "/run.json"));
@@ -112,7 +112,7 @@ TEST_CASE("a gap in the numbers costs one look, and a far number is found by its
   CHECK(place.ledger.complete_to().value() == 500);
 }
 
-TEST_CASE("folders that are no runs, and damaged records, are in nobody's way") {
+TEST_CASE("folders that are no runs, and damaged records, are skipped") {
   Place place;
   place.make_run();
   REQUIRE(place.agent.make_dirs("runs/notes").ok());

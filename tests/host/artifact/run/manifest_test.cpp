@@ -51,7 +51,7 @@ TEST_CASE("a file is loaded with its digest, cut in the middle") {
   CHECK(empty.sha256 == sha256_hex(""));
 }
 
-TEST_CASE("what cannot be read is an entry with an error") {
+TEST_CASE("an unreadable file is an entry with an error") {
   Scratch scratch;
   auto dir = Dir::open(scratch.path());
   REQUIRE(dir);

@@ -86,7 +86,7 @@ TEST_CASE("a stream is kept whole up to its cap, then head and tail, for any siz
   }
 }
 
-TEST_CASE("what came so far is in the file before the stream ends") {
+TEST_CASE("output is in the file before the stream ends") {
   Folder folder;
   Capture capture;
   REQUIRE(capture.open(folder.fd(), OutputSpec::to_file("out.log", 10)));
@@ -96,7 +96,7 @@ TEST_CASE("what came so far is in the file before the stream ends") {
   CHECK(folder.read("out.log") == "1234567890");
 }
 
-TEST_CASE("an output file lies beneath the run's directory and is nobody else's") {
+TEST_CASE("an output file lies beneath the run's directory and has no other name") {
   Folder folder;
   Capture capture;
   for (const char* bad : {"", "/etc/moonlet", "../x", "a/../../x", ".."}) {
@@ -142,7 +142,7 @@ class SmallDisk {
 
 }  // namespace
 
-TEST_CASE("what the disk does not take is written once it does, whole and in its order") {
+TEST_CASE("output that the disk refuses is written later, whole and in order") {
   Folder folder;
   for (std::size_t cap : {1500u, 2000u, 100000u, 1u << 20}) {
     for (std::size_t size : {1001u, 1600u, 40000u, 200000u}) {
@@ -167,7 +167,7 @@ TEST_CASE("what the disk does not take is written once it does, whole and in its
   }
 }
 
-TEST_CASE("a write error is told and never stops the draining") {
+TEST_CASE("a write error is reported and never stops the draining") {
   Folder folder;
   Capture capture;
   REQUIRE(capture.open(folder.fd(), OutputSpec::to_file("out.log", 1 << 20)));
@@ -201,7 +201,7 @@ TEST_CASE("a secret never reaches the file or the text, however it is split") {
   }
 }
 
-TEST_CASE("nothing is kept of a null stream") {
+TEST_CASE("a null stream keeps no output") {
   Capture capture;
   REQUIRE(capture.open(-1, OutputSpec::to_null()));
   capture.feed("text");

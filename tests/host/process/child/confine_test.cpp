@@ -241,7 +241,7 @@ TEST_CASE("a confined child writes nothing outside") {
   CHECK(place.untouched());
 }
 
-TEST_CASE("a confined child works in what is writable") {
+TEST_CASE("a confined child works in its writable folders") {
   if (!supported(2)) return;
   Place place;
   place.confinement.writable = {place.work, place.other, place.outside + "/second"};
@@ -276,7 +276,7 @@ TEST_CASE("a confined child works in what is writable") {
   CHECK(place.probe({line("unlink", place.outside + "/second")}) == Lines{"EACCES"});
 }
 
-TEST_CASE("what confinement is known not to stop") {
+TEST_CASE("confinement does not stop these known gaps") {
   if (!supported()) return;
   Place place;
   UnixServer server(place.outside + "/server");
@@ -370,7 +370,7 @@ TEST_CASE("a confined child has no network when it is to have none") {
   CHECK(place.probe(script) == Lines{"EACCES", "EACCES", "ok", "EACCES"});
 }
 
-TEST_CASE("a confined child signals nobody outside and connects to no abstract socket") {
+TEST_CASE("a confined child signals no process outside and connects to no abstract socket") {
   if (!supported(6)) return;
   Place place;
   const std::string name = "@" + place.run.folder.tag();
@@ -394,7 +394,7 @@ TEST_CASE("terminals are out of reach unless asked for") {
   CHECK(place.probe({line("terminal")}) == Lines{"ok"});
 }
 
-TEST_CASE("older kernels enforce what they know") {
+TEST_CASE("older kernels enforce the rules that they know") {
   if (!supported(6)) return;
   Place place;
   Server server;
@@ -444,7 +444,7 @@ TEST_CASE("a confinement that cannot be made starts nothing") {
   }
 }
 
-TEST_CASE("without Landlock the reason is told") {
+TEST_CASE("without Landlock the reason is reported") {
   auto ruleset = make_ruleset({}, {"/bin/true"}, {0, "this kernel has no Landlock"});
   REQUIRE_FALSE(ruleset);
   CHECK(ruleset.error().kind == ErrorKind::kDenied);
@@ -479,7 +479,7 @@ TEST_CASE("a kernel that refuses confinement has the step not started") {
   }
 }
 
-TEST_CASE("a step does not command its own keeper, which could start what it may not do itself") {
+TEST_CASE("a step does not command its own keeper, which could start a child with more rights") {
   Run run(false);
   const std::string& folder = run.folder.path();
   const ChildExit& exit = run.run(run.act(
@@ -514,7 +514,7 @@ TEST_CASE(
   CHECK(place.run.run(free).out.text == "ok\n");
 }
 
-TEST_CASE("a host tells nothing to a confined step that listens in the keeper's place") {
+TEST_CASE("a host sends no secret to a confined step that listens in the keeper's place") {
   if (!supported(2)) return;
   Place place;
   RunFolder victim;
@@ -553,7 +553,7 @@ TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
   CHECK(exit.out.text == "ok\n");
 }
 
-TEST_CASE("a confined root has not what reaches beyond its files") {
+TEST_CASE("a confined root lacks the rights that reach beyond its files") {
   if (!supported()) return;
   Place place;
   const std::string self = std::to_string(getpid());

@@ -85,7 +85,7 @@ TEST_CASE("a folder that is not the program's alone is left out") {
   CHECK(tree.files(program) == std::vector<std::string>{program});
 }
 
-TEST_CASE("scripts that name each other for ever, or nobody, end") {
+TEST_CASE("scripts that name each other for ever, or no interpreter, end") {
   Tree tree;
   const std::string loop = tree.put("loop", "#!" + tree.root + "/loop\n");
   CHECK(has(tree.files(loop), loop));

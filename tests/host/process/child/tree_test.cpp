@@ -20,7 +20,7 @@ ProcessInfo process(pid_t pid, pid_t ppid, pid_t sid) { return {pid, ppid, sid, 
 
 }  // namespace
 
-TEST_CASE("everybody below is found, once, and knows whose it is") {
+TEST_CASE("every process below is found once, with its step") {
   const pid_t self = 10;
   // Steps 1 (main 100) and 2 (main 200, ended); orphans 300 to 330.
   std::vector<ProcessInfo> all = {
@@ -49,13 +49,13 @@ TEST_CASE("everybody below is found, once, and knows whose it is") {
   }
 }
 
-TEST_CASE("a loop in what the system told ends the walk all the same") {
+TEST_CASE("a loop in the parents that the system reports ends the walk") {
   std::vector<ProcessInfo> all = {process(2, 1, 2), process(3, 2, 2), process(2, 3, 2),
                                   process(1, 3, 2)};
   CHECK(find_tree(all, 1, {}).size() == 2);
 }
 
-TEST_CASE("a mark is told from another run's, and stays readable inside another mark") {
+TEST_CASE("a mark differs from another run's, and stays readable inside another mark") {
   std::uint32_t step = 0;
   CHECK(mark_of("abc/7", "abc", step));
   CHECK(step == 7);
@@ -73,7 +73,7 @@ TEST_CASE("a mark is told from another run's, and stays readable inside another 
   CHECK(mark.size() < 500);
 }
 
-TEST_CASE("the system tells about us and our children", "[process]") {
+TEST_CASE("the system lists this process and its children", "[process]") {
   ProcessInfo self;
   REQUIRE(read_process(getpid(), self));
   CHECK(self.ppid == getppid());

@@ -94,7 +94,7 @@ TEST_CASE("an attempt is never started, running, exited or lost") {
   CHECK(log.find("s", "exited", false, "boot-2").state == State::kExited);
 }
 
-TEST_CASE("the newest run of an attempt counts, but one that did not start hides none") {
+TEST_CASE("the newest run of an attempt counts, and a failed start hides no earlier run") {
   Log log(keeper("one") + start(1, "s", "a") + start(2, "s", "b") + exited(2, Why::kExited, 1) +
           start(3, "s", "b") + exited(3, Why::kExited, 2) + intent(4, "s", "b") +
           exited(4, Why::kNotStarted) + end_line("asked", 7) + keeper("two") + intent(1, "s", "a") +
@@ -183,7 +183,7 @@ TEST_CASE("exits of older and newer keepers are read as far as they go") {
   CHECK(other.exit.out.total == 0);
 }
 
-TEST_CASE("a glance finds who drives the newest keeper") {
+TEST_CASE("a glance finds the host of the newest keeper") {
   RunFolder empty;
   CHECK(glance_at_keeper_log(empty.fd()).token.empty());
   Log log(keeper("one", 9) + end_line("asked", 1) + keeper("two", 3) + host_line(UINT64_MAX, 2) +

@@ -45,7 +45,7 @@ struct Scratch {
 
 }  // namespace
 
-TEST_CASE("temporary folders: what is on record is removed, and its record") {
+TEST_CASE("temporary folders: a folder on record is removed with its record") {
   Scratch scratch;
   const std::string one = "moonlet-0123456789abcdef", two = "moonlet-fedcba9876543210";
   const fs::path first = scratch.folder(one), other = scratch.folder(two);
@@ -57,7 +57,7 @@ TEST_CASE("temporary folders: what is on record is removed, and its record") {
   scratch.remove();  // no record is left
 }
 
-TEST_CASE("temporary folders: one that is gone, with its parent or alone, is no problem") {
+TEST_CASE("temporary folders: a missing folder, with its parent or alone, is no error") {
   Scratch scratch;
   const std::string name = "moonlet-0123456789abcdef";
   const fs::path record = scratch.record(name, (scratch.path / "nowhere" / name).string() + "\n");

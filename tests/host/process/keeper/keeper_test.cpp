@@ -80,7 +80,7 @@ TEST_CASE("a child leads its own session and inherits no descriptor, mask or dis
   CHECK(exit.out.text == "signals 0 fds 0 leader 1\n");
 }
 
-TEST_CASE("what cannot be started says why", "[process]") {
+TEST_CASE("a child that cannot be started has the reason in its error", "[process]") {
   Run run;
   auto error_of = [&](ChildSpec spec) {
     const ChildExit& exit = run.run(std::move(spec));
@@ -154,7 +154,7 @@ TEST_CASE("a name is looked up in the child's PATH, first entry first, and not i
   CHECK(run.run(spec).out.text == "/b\n");
 }
 
-TEST_CASE("output goes to files under the run, capped, with the true sizes told", "[process]") {
+TEST_CASE("output goes to files under the run, capped, with the true sizes reported", "[process]") {
   Run run;
   std::filesystem::create_directory(run.folder.path() + "/steps");
   ChildSpec spec = run.act("bytes", "1000000");
@@ -204,7 +204,7 @@ TEST_CASE("many children at once each get their own answer", "[process]") {
   }
 }
 
-TEST_CASE("a secret is nowhere in what was captured", "[process]") {
+TEST_CASE("captured output holds no secret", "[process]") {
   Run run;
   ChildSpec spec = shell("printf 'key=%s.' \"$SECRET\"; printf %s \"$SECRET\" >&2");
   spec.env.push_back("SECRET=correct-horse-battery");
@@ -319,7 +319,7 @@ TEST_CASE("the idle limit of a child stands still while it is held", "[process]"
   CHECK(run.wait(child).why == ChildExit::Why::kIdle);
 }
 
-TEST_CASE("shutdown lets what runs end by itself, and takes nothing new", "[process]") {
+TEST_CASE("shutdown lets running children end by themselves, and takes no new ones", "[process]") {
   Run run;
   auto running = run.spawn(shell("sleep 0.2; echo done"));
   run.keeper->shutdown();
@@ -329,8 +329,7 @@ TEST_CASE("shutdown lets what runs end by itself, and takes nothing new", "[proc
   CHECK(wait_for([&] { return read_keeper_log(run.folder.fd())->back().ended; }));
 }
 
-TEST_CASE("a keeper that is ending starts nothing, and does not wait for what came late",
-          "[process]") {
+TEST_CASE("an ending keeper starts no child, and does not wait for late requests", "[process]") {
   Run run;
   auto stubborn = run.spawn(run.act("stubborn"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 1; }));
@@ -366,7 +365,7 @@ TEST_CASE("a second keeper in the same directory is refused by name", "[process]
   CHECK(run.run(shell("true")).success());
 }
 
-TEST_CASE("a keeper program that does not exist is told at once", "[process]") {
+TEST_CASE("a keeper program that does not exist is reported at once", "[process]") {
   RunFolder folder;
   SystemClock clock;
   Loop loop(clock);
@@ -390,7 +389,7 @@ TEST_CASE("a program that is no keeper leaves its children not started", "[proce
   CHECK(operation->exit().why == Why::kNotStarted);
 }
 
-TEST_CASE("strangers at the keeper's socket are hung up on, and hold nobody up", "[process]") {
+TEST_CASE("strangers at the keeper's socket are hung up on, and block no host", "[process]") {
   Run run;
   run.run(shell("true"));
   std::string path = run.folder.path() + "/keeper.sock";

@@ -149,7 +149,7 @@ TEST_CASE("torn, strange and foreign lines are skipped") {
   CHECK(keepers->front().children.at(3).pid == 0);
 }
 
-TEST_CASE("a full disk refuses what must be on record, and loses nothing that happened") {
+TEST_CASE("a full disk refuses records that must be durable, and loses no event") {
   RunFolder folder;
   auto fd = open_keeper_log(folder.fd(), true);
   REQUIRE(fd);
@@ -178,7 +178,7 @@ TEST_CASE("a full disk refuses what must be on record, and loses nothing that ha
   close(*fd);
 }
 
-TEST_CASE("what a keeper wrote of a line before it was killed spoils no record of the next one") {
+TEST_CASE("a torn line of a killed keeper spoils no record of the next keeper") {
   for (const std::string& left : {std::string(), std::string("{\"rec"), std::string(7, '\0')}) {
     RunFolder folder;
     append(folder, keeper_line(record()));
@@ -194,7 +194,7 @@ TEST_CASE("what a keeper wrote of a line before it was killed spoils no record o
   }
 }
 
-TEST_CASE("one holder of the lock at a time") {
+TEST_CASE("the lock has one holder at a time") {
   RunFolder folder;
   auto first = open_keeper_log(folder.fd(), true);
   REQUIRE(first);

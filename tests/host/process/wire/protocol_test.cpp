@@ -255,7 +255,7 @@ TEST_CASE("a channel carries frames and descriptors in order, through a socket t
   CHECK(receiver.take_fd() == -1);
 }
 
-TEST_CASE("a channel whose peer is gone says so") {
+TEST_CASE("a channel reports that its peer is gone") {
   int ends[2];
   REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
   Channel channel(ends[0], 100, Channel::Fds::kAll);

@@ -262,7 +262,7 @@ TEST_CASE("the live view survives every size") {
   CHECK(f.screen.lines()[0] == "review R-001 | 0s | codex");
 }
 
-TEST_CASE("what others print stands above the live view") {
+TEST_CASE("other output stands above the live view") {
   Fixture f;
   f.begin();
   f.pass(100);
@@ -305,7 +305,7 @@ TEST_CASE("the live view goes while somebody is asked, and keeps lines back") {
   }
 }
 
-TEST_CASE("after a stop the live view begins anew beneath what others wrote") {
+TEST_CASE("after a stop the live view begins anew beneath other programs' output") {
   Fixture f;
   f.begin();
   f.pass(100);

@@ -108,7 +108,7 @@ TEST_CASE("the live view is a tree of phases and steps") {
         });
 }
 
-TEST_CASE("the live view says who paid") {
+TEST_CASE("the live view shows the spending of each step") {
   Story story;
   story.finish("a", "ok",
                {{"runner", "codex"}, {"cached", true}, {"usage", {{"total_tokens", 900}}}});
@@ -133,7 +133,7 @@ TEST_CASE("the live view says who paid") {
   CHECK(story.seen()[7] == "\u25cf f         codex      6s");
 }
 
-TEST_CASE("the live view says what an agent is at") {
+TEST_CASE("the live view shows the present action of an agent") {
   Story story;
   story.start("a").start("b");
   story.tell(EventType::kProgress, "a", {{"doing", "shell: make"}, {"tokens", 12'345}});
@@ -148,7 +148,7 @@ TEST_CASE("the live view says what an agent is at") {
   CHECK(story.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
 }
 
-TEST_CASE("the live view tells what budgets have left") {
+TEST_CASE("the live view shows the rest of each budget") {
   Story story;
   story.tell(
       EventType::kBudget, {},

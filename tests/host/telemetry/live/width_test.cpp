@@ -44,7 +44,7 @@ TEST_CASE("texts are cut by columns and between characters") {
   CHECK(display_width(flood) == 1);
 }
 
-TEST_CASE("of a path the middle goes first") {
+TEST_CASE("a long path is cut in the middle") {
   CHECK(cut_middle_to_width("review/a/agent", 14) == "review/a/agent");
   CHECK(cut_middle_to_width("review-of-everything/branch-17", 16) == "revie\u2026/branch-17");
   for (int columns = 0; columns < 40; ++columns) {

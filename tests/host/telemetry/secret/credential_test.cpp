@@ -4,7 +4,7 @@
 
 using moonlet::mask_credentials;
 
-TEST_CASE("credential: what looks like one is hidden") {
+TEST_CASE("credential: a word that looks like one is hidden") {
   const std::string planted = "planted-0123456789abcdef";
   const std::string mark = "[redacted:argument]";
   CHECK(mask_credentials("x.api_key=" + planted, "-c") == "x.api_key=" + mark);
@@ -16,7 +16,7 @@ TEST_CASE("credential: what looks like one is hidden") {
                          "-c") == "p={name=\"p\",experimental_bearer_token=\"" + mark + "\",x=1}");
 }
 
-TEST_CASE("credential: all else stays as it is") {
+TEST_CASE("credential: other words stay as they are") {
   for (const char* word :
        {"", "=", "key=", "--key", "max_tokens=200000", "env_key=\"LOCAL_API_KEY\"", "-s",
         "token=/home/u/token", "monkey=0123456789abcdef", "a Bearer", "Bearer ", "key: short",

@@ -42,7 +42,7 @@ TEST_CASE("declared secrets are replaced by their name") {
   CHECK(redactor.too_short()[0] == "PIN");
 }
 
-TEST_CASE("of secrets that begin alike the longest wins, of those that overlap the first") {
+TEST_CASE("the longest of secrets that begin alike wins, the first of overlapping ones") {
   Redactor redactor({{"SHORT", "abcdefgh"}, {"LONG", "abcdefghijkl"}, {"LATE", "ghijklmnop"}}, {});
   CHECK(redactor.apply("abcdefghijkl") == "[redacted:LONG]");
   CHECK(redactor.apply("abcdefghijk") == "[redacted:SHORT]ijk");
@@ -50,7 +50,7 @@ TEST_CASE("of secrets that begin alike the longest wins, of those that overlap t
   CHECK(redactor.apply("xghijklmnop") == "x[redacted:LATE]");
 }
 
-TEST_CASE("who has the same secrets gets the text again, in the clothes that they wore") {
+TEST_CASE("restore() with the same secrets gives back the text with each secret's spelling") {
   const std::string value = "p\"ss/w\\rd \xc3\xa4+1";
   const std::vector<std::string> environment = {"A_TOKEN=" + value,
                                                 "DB_PASSWORD=postgres://me:quite-long-9@host/db",
@@ -75,7 +75,7 @@ TEST_CASE("who has the same secrets gets the text again, in the clothes that the
   CHECK_FALSE(redactor.restore(told, places));
 }
 
-TEST_CASE("the usual clothes of a value are found") {
+TEST_CASE("the usual spellings of a value are found") {
   const std::string value = "p\"ss/w\\rd \xc3\xa4+1";
   Redactor redactor({{"S", value}}, {});
   for (const char* form : {"p\\\"ss/w\\\\rd \xc3\xa4+1",   // JSON
@@ -130,7 +130,7 @@ TEST_CASE("a key of several lines is found line by line") {
   CHECK(redactor.apply("-----BEGIN KEY-----") == "-----BEGIN KEY-----");
 }
 
-TEST_CASE("of an environment only what can be a secret is taken") {
+TEST_CASE("only values that can be secrets are taken from an environment") {
   for (const char* name : {"OPENAI_API_KEY", "GITHUB_TOKEN", "PGPASSWORD", "npm_config_authToken",
                            "CLIENT_SECRET", "DB_PWD", "SESSION_COOKIE", "PRIVATE_KEY", "GH_PAT",
                            "AWS_ACCESS_KEY_ID", "aws-secret-access-key", "OPENAI_API_KEY_2", "JWT",
@@ -178,7 +178,7 @@ TEST_CASE("a stream gives the same as the whole text, however it is cut") {
   }
 }
 
-TEST_CASE("a stream holds back only what may begin a secret") {
+TEST_CASE("a stream holds back only the possible beginning of a secret") {
   Redactor redactor({{"KEY", "sk-12345678"}}, {});
   StreamRedactor stream(redactor);
   std::string out;

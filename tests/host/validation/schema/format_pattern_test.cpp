@@ -50,7 +50,7 @@ TEST_CASE("a pattern is one of RE2, on characters") {
   CHECK_FALSE(matches("^.$", "\n"));
 }
 
-TEST_CASE("what RE2 does not take is refused in its words") {
+TEST_CASE("a pattern that RE2 refuses is refused with its message") {
   CHECK(refusal("(?=a)") == "invalid perl operator: (?=");
   CHECK(refusal("^(?!.*secret)") == "invalid perl operator: (?!");
   CHECK(refusal(R"((a)\1)") == "invalid escape sequence: \\1");

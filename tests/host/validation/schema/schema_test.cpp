@@ -83,7 +83,7 @@ const char* const kFindings = R"({
 
 }  // namespace
 
-TEST_CASE("errors name the place, what was found and what was expected") {
+TEST_CASE("errors name the place, the value found and the value expected") {
   auto report =
       report_of(kFindings, R"({"findings": [{"file": "a.c", "line": 1, "severity": "hgih"}]})");
   REQUIRE(report.errors.size() == 1);
@@ -147,7 +147,7 @@ TEST_CASE("every keyword has its sentence") {
   CHECK(verdict("false", "7") == "the value is not allowed here");
 }
 
-TEST_CASE("of alternatives the closest is explained") {
+TEST_CASE("the closest alternative is explained") {
   const char* shapes = R"({"anyOf": [
     {"title": "circle", "type": "object", "required": ["kind", "radius"],
      "properties": {"kind": {"const": "circle"}, "radius": {"type": "number"}}},
@@ -452,7 +452,7 @@ TEST_CASE("the number of errors is limited") {
   CHECK(contains(to_text(report), "- and more"));
 }
 
-TEST_CASE("what is shown of a value is short and holds no control characters") {
+TEST_CASE("an error shows a value briefly and without control characters") {
   const auto schema = compiled(R"({"type": "integer"})");
   const std::string hostile = "\x1b[2J\x7f\xc2\x9b" + std::string(1'000'000, 'x') + "\xff";
   const auto text = to_text(schema.validate(json(hostile)));
