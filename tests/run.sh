@@ -41,7 +41,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-# Whatever ends this script, the last line tells what came of it.
+# The last line reports the result, however this script ends.
 finish() {
   local status=$?
   if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
@@ -287,10 +287,14 @@ linted_shell() {
 
 arrows() { python3 "$root/tests/house/arrows.py"; }
 arrows_are_seen() { python3 "$root/tests/house/arrows_test.py"; }
+comments_open() { python3 "$root/tests/house/comments.py"; }
+openings_are_seen() { python3 "$root/tests/house/comments_test.py"; }
 
 run_house_rules() {
   check "arrows between rooms run one way" arrows
   check "an arrow that runs back is seen" arrows_are_seen
+  check "comments open with their subject" comments_open
+  check "an opening without a subject is seen" openings_are_seen
   check "host/ includes nothing of Lua" host_knows_no_lua
   check "the set-up installs what the cases need" needs_installed
   check "--filter passes a suite without a match" filter_without_match
