@@ -25,7 +25,7 @@ class SystemClock final : public Clock {
   std::int64_t wall_ms() const override;
 };
 
-/// The one that is used where nobody names another.
+/// The default clock.
 const SystemClock& system_clock();
 
 class FakeClock final : public Clock {

@@ -25,7 +25,7 @@ int write_all(int fd, std::string_view bytes) {
     } else if (written == 0) {
       return EIO;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      // Somebody made the other end of a shared pipe or terminal non-blocking.
+      // The other end of a shared pipe or terminal was made non-blocking.
       pollfd ready{fd, POLLOUT, 0};
       if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return errno;
     } else if (errno != EINTR) {

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// Tells how far the parser has read: its callbacks carry no place.
+// Tracks the parser's position: its callbacks carry no place.
 class Cursor {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -60,7 +60,7 @@ std::string place_of(std::string_view text, std::size_t offset) {
   return std::to_string(lines + 1) + ":" + std::to_string(column + 1);
 }
 
-// The usual mistakes of those who write JSON by hand or by model.
+// The usual mistakes in JSON by hand or by model.
 std::string hint_for(std::string_view text, std::size_t offset) {
   const auto trimmed = text.find_first_not_of(" \t\r\n");
   if (trimmed == std::string_view::npos) return "write one JSON value";
@@ -265,7 +265,7 @@ Result<json> parse_within(std::string_view text, const JsonLimits& limits) {
                      std::to_string(limits.max_bytes) + " are read",
                  "make it smaller", ""};
   }
-  // The library takes a NUL for the end of the text and would not look at what follows.
+  // The library takes a NUL for the end of the text and would not look beyond it.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return error_at(text, nul, "a NUL byte", ErrorKind::kInvalid, "");
   }

@@ -1,6 +1,6 @@
-// JSON text to values and back, strictly: what an agent wrote is read as RFC 8259 says or refused
+// JSON text to values and back, strictly: the text of an agent is read as RFC 8259 says or refused
 // with its line and column. Refuses duplicate keys, NaN, invalid UTF-8, integers that 64 bits do
-// not hold, and whatever passes the limits. No recursion anywhere. Pure functions, any thread.
+// not hold, and values beyond the limits. No recursion anywhere. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>

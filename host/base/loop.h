@@ -1,5 +1,5 @@
 // Loop owns one libuv loop and the timers of one engine (or of one keeper). It owns no handles of
-// others: whoever opens a handle on raw() closes it. One thread, the one that calls run_once().
+// others: the opener of a handle on raw() closes it. One thread, the one that calls run_once().
 #pragma once
 
 #include <uv.h>
@@ -23,8 +23,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// 0, or the errno for which there is no loop; then nothing but this and the destructor may be
-  /// called.
+  /// 0, or the errno for which there is no loop; then only this and the destructor may be called.
   int failure() const { return failure_; }
 
   uv_loop_t* raw() { return &loop_; }
@@ -34,11 +33,11 @@ class Loop {
   /// Calls `fn` once, `delay_ms` (not negative) from now, from run_once(). The id stays valid until
   /// it fired or was cancelled.
   TimerId after(std::int64_t delay_ms, std::function<void()> fn);
-  /// Cancelling a timer that fired, or twice, does nothing.
+  /// Cancelling a timer that fired, or twice, has no effect.
   void cancel(TimerId id);
 
-  /// Waits for at least one event (or timer) and handles what is there. False when nothing is
-  /// pending any more. With `wait` false it only handles what is already there.
+  /// Waits for at least one event (or timer) and handles all that are there. False when none is
+  /// pending. With `wait` false it only handles those already there.
   bool run_once(bool wait = true);
   /// Fires the timers that are due by the clock.
   void fire_due();

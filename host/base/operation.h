@@ -14,7 +14,7 @@ class Operation {
 
   bool done() const { return done_; }
 
-  /// Sets what is called on completion, once, from the loop. Called at once when already done.
+  /// Sets the function for completion; it runs once, from the loop, or at once when already done.
   void on_complete(std::function<void()> fn) {
     if (done_) {
       fn();
@@ -24,7 +24,7 @@ class Operation {
   }
 
   /// Asks it to end early. Completion still arrives, possibly much later (a child must first be
-  /// reaped). Further calls, and calls after completion, do nothing.
+  /// reaped). Further calls, and calls after completion, have no effect.
   void cancel() {
     if (done_ || cancelling_) return;
     cancelling_ = true;
@@ -32,7 +32,8 @@ class Operation {
   }
   bool cancelling() const { return cancelling_; }
 
-  /// True for what only another task can bring about: when all wait so, nothing happens any more.
+  /// True for an operation that only another task can complete: when all tasks wait for such ones,
+  /// no event can wake them.
   virtual bool is_passive() const { return false; }
 
  protected:

@@ -14,7 +14,7 @@ namespace moonlet {
 /// The closed set of error kinds that presets, the envelope and the journal know by name.
 enum class ErrorKind {
   kInvalid,    ///< the request is wrong: argument, file, id, schema
-  kDenied,     ///< not granted, or outside what may be touched
+  kDenied,     ///< not granted, or outside the permitted files
   kLimit,      ///< Lua time or memory; the message says which
   kTimeout,    ///< a deadline passed
   kCancelled,  ///< the user or a scope ended it
@@ -23,7 +23,7 @@ enum class ErrorKind {
   kQuorum,     ///< fewer successes than needed
   kRejected,   ///< a person said no
   kParked,     ///< it waits for a person; the run ends until there is an answer
-  kLost,       ///< the outcome cannot be known any more
+  kLost,       ///< the outcome can no longer be known
   kFailed,     ///< it ran, or should have run, and failed
 };
 

@@ -187,7 +187,7 @@ void MiddleCut::feed(std::string_view chunk) {
 
 std::string_view MiddleCut::head() const {
   std::string_view head = head_;
-  // A sequence split at the end of the head has its other bytes in what is left out.
+  // A sequence split at the end of the head has its other bytes in the part left out.
   for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
     const unsigned char byte = byte_at(head, head.size() - back);
     if ((byte & 0xc0) == 0x80) continue;

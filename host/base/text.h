@@ -1,5 +1,5 @@
-// Text from outside: is it text at all, made valid, made short, made harmless to a terminal. Pure
-// functions on bytes; they keep nothing. Any thread.
+// Text from outside: recognized as text, made valid, made short, made harmless to a terminal. Pure
+// functions on bytes; they keep no state. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@ std::size_t utf8_sequence(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 /// Every malformed sequence becomes one U+FFFD (as Unicode recommends: maximal subparts).
 std::string to_valid_utf8(std::string_view text);
-/// About how many bytes a text takes as a JSON string: control characters, and what is malformed,
-/// six each.
+/// The approximate size of a text as a JSON string: control characters and malformed bytes take six
+/// each.
 std::size_t json_size(std::string_view text);
 /// Guesses from the first 8 KiB: a NUL byte, or too many control characters or malformed bytes.
 bool looks_binary(std::string_view text);

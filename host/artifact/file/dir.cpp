@@ -75,7 +75,7 @@ EntryKind entry_kind(int dir, const dirent& entry) {
   return kind_of(info.st_mode);
 }
 
-// Some file systems cannot sync a directory; there is nothing to be done about it.
+// Some file systems cannot sync a directory; that is no error.
 int sync_names(int dir) {
   if (sync_bytes(dir) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EBADF) return 0;
   return errno;
@@ -113,7 +113,7 @@ Result<Dir> Dir::make(const std::string& absolute) {
     if (::mkdir(prefix.c_str(), 0700) != 0 && errno != EEXIST && errno != EISDIR) {
       const int number = errno;
       struct stat info {};
-      // A read-only file system says EROFS also of what is there.
+      // A read-only file system says EROFS also for existing names.
       if (::stat(prefix.c_str(), &info) != 0) {
         return Error::from_errno(number, "make the folder", printable(prefix));
       }
@@ -143,7 +143,7 @@ Error Dir::failure(int number, std::string_view doing, std::string_view rel) con
   return Error::from_errno(number, doing, printable(path_of(rel)));
 }
 
-// The path without empty and "." parts; "." when nothing is left.
+// The path without empty and "." parts; "." for an empty path.
 Result<std::string> Dir::checked(std::string_view rel, std::string_view doing) const {
   const auto refuse = [&](std::string_view why) {
     return refused("cannot " + std::string(doing) + " '" + printable(rel) + "' in " +
@@ -195,7 +195,7 @@ Result<Fd> Dir::open_regular(std::string_view rel, std::string_view doing, int f
   Fd fd(open_beneath(fd_.get(), clean->c_str(), flags | O_NONBLOCK | O_NOCTTY, kFileMode,
                      writes ? Links::kNone : Links::kInside));
   struct stat info;
-  // ENXIO: a FIFO that nobody reads, or a socket.
+  // ENXIO: a FIFO without a reader, or a socket.
   if ((!fd && errno != ENXIO) || (fd && ::fstat(fd.get(), &info) != 0)) {
     return failure(errno, doing, rel);
   }
@@ -218,7 +218,7 @@ Result<FileBytes> Dir::read_file(std::string_view rel, std::size_t cap) const {
   if (::fstat(fd->get(), &info) != 0) return failure(errno, "read", rel);
   FileBytes file;
   const auto expected = static_cast<std::uint64_t>(info.st_size);
-  // One byte more than wanted tells whether there is more: size is 0 in /proc, and files grow.
+  // One byte more than wanted shows whether there is more: size is 0 in /proc, and files grow.
   const std::size_t want = cap + 1 == 0 ? cap : cap + 1;
   std::size_t step = static_cast<std::size_t>(std::min<std::uint64_t>(expected + 1, want));
   while (file.bytes.size() < want) {
@@ -307,7 +307,7 @@ Result<void> Dir::make_dirs(std::string_view rel, Durable durable) const {
   auto clean = checked(rel, "make the folder");
   if (!clean) return clean.error();
   if (*clean == ".") return {};
-  // Most of them are there: what is missing lies below the deepest one that can be opened.
+  // Most of them exist: the missing ones lie below the deepest one that can be opened.
   Fd held;
   std::size_t start = clean->size() + 1;
   while (start > 0) {

@@ -84,7 +84,7 @@ class Dir {
 
   /// Makes the directory and its parents. Existing directories are fine, links are not.
   Result<void> make_dirs(std::string_view rel, Durable durable = Durable::kNo) const;
-  /// Makes one directory whose parent exists. False when the name is taken, by whatever.
+  /// Makes one directory whose parent exists. False when the name is taken by anything.
   Result<bool> create_exclusive_dir(std::string_view rel, Durable durable = Durable::kNo) const;
 
   /// Opens a regular file for appending, creating it. Refuses a file with other hard links.
@@ -103,7 +103,7 @@ class Dir {
   /// Removes a directory with all beneath it (or a file), of any depth, without following links or
   /// leaving the file system. Gives up with kLimit after `max_entries`. A missing `rel` is fine.
   Result<void> remove_tree(std::string_view rel, std::uint64_t max_entries = 10'000'000) const;
-  /// Renames within this directory's tree, in place of what `to` names.
+  /// Renames within this directory's tree, in place of the file `to`.
   Result<void> rename(std::string_view from, std::string_view to) const;
   /// Brings files that were written with Durable::kNo to the disk, with their names and folders:
   /// with one wait for all where the system can do that. Files that are gone by now do not matter.
@@ -113,8 +113,8 @@ class Dir {
 
   /// True for the names that write_file gives to a file until it is in its place.
   static bool is_temporary(std::string_view name);
-  /// Removes what write_file left in a directory when its process was killed. Only for the holder
-  /// of that directory's lock.
+  /// Removes the temporary files of write_file that a killed process left in a directory. Only for
+  /// the holder of that directory's lock.
   void sweep_temporaries(std::string_view rel = ".") const;
 
  private:

@@ -30,7 +30,7 @@ int open_resolved(int dir, const char* path, int flags, mode_t mode, __u64 resol
   return static_cast<int>(fd);
 }
 
-// Old kernels do not know the call; some container filters answer EPERM to what they do not know.
+// Old kernels do not know the call; some container filters answer EPERM to unknown calls.
 bool call_is_missing(int number) { return number == ENOSYS || number == EPERM; }
 
 }  // namespace

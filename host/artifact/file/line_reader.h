@@ -39,8 +39,8 @@ class LineReader {
   LineReader(Fd file, const LineRules& rules) : file_(std::move(file)), rules_(rules) {}
 
   /// Appends the next lines, without their ends (LF or CRLF), from up to 64 KB of the file. False
-  /// when there is nothing new at the moment. With `at_end` nothing will follow, and what has no
-  /// line end counts as a line. Errors: kFailed with the errno.
+  /// when the file has no more at the moment. With `at_end` the file is complete, and a last part
+  /// without a line end counts as a line. Errors: kFailed with the errno.
   Result<bool> read(std::vector<Line>& lines, bool at_end);
 
   /// Lines of other kinds that are not blank.

@@ -16,7 +16,7 @@ namespace moonlet {
 namespace {
 
 // Empties a tree with two open descriptors whatever its depth: a folder that is not empty is moved
-// up to the top, where its turn comes later, so nothing is ever deeper than two.
+// up to the top, where its turn comes later, so no folder is ever deeper than two.
 class TreeRemover {
  public:
   TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}

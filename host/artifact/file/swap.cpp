@@ -154,7 +154,7 @@ int link_or_copy(const Name& from, const Name& to, const struct stat& info) {
   return can_copy ? copy(from, to, info) : errno;
 }
 
-// A name beside `target` that says whose it is, should it be left behind.
+// A name beside `target` that shows its origin, should it be left behind.
 Name beside(const Name& target, const Name& origin) {
   return {Fd(::fcntl(target.dir(), F_DUPFD_CLOEXEC, 0)), ".moonlet-merge-" + origin.last};
 }
@@ -173,7 +173,7 @@ int move_to_new(const Name& from, const Name& to, const struct stat& info) {
   int number = 0;
   if (::linkat(source->dir(), source->text(), to.dir(), to.text(), 0) != 0) {
     number = errno;
-    // There are file systems without hard links: what comes between these two is lost there.
+    // Some file systems lack hard links: there a file made between these two calls is lost.
     Looked at;
     if (number == EPERM || number == ENOTSUP || number == EXDEV) {
       const bool taken = look(to, at) == 0 && at.there;

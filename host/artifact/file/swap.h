@@ -31,7 +31,7 @@ Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place, std
 /// Gives a regular file these permission bits.
 Result<void> set_mode(const Dir& dir, std::string_view rel, unsigned mode);
 
-/// Removes a directory when nothing is in it; false when there is, or when it is no directory.
+/// Removes an empty directory; false when it is not empty, or no directory.
 Result<bool> remove_empty(const Dir& dir, std::string_view rel);
 
 }  // namespace moonlet

@@ -25,8 +25,8 @@ int rename_with(int from_dir, const char* from, int to_dir, const char* to, unsi
   return -1;
 }
 
-// Takes what a mode does not allow from an access list, as the kernel does with that of a folder
-// for a file that is made in it.
+// Removes the rights that a mode does not allow from an access list, as the kernel does for a new
+// file with the list of its folder.
 void limit_access(char* list, std::size_t size, unsigned mode) {
   struct Entry {
     std::uint16_t tag, allowed;

@@ -9,9 +9,9 @@ int exchange_names(int from_dir, const char* from, int to_dir, const char* to);
 /// Renames, and fails with EEXIST when the new name is taken.
 int rename_to_new_name(int from_dir, const char* from, int to_dir, const char* to);
 /// Gives a file the extended attributes of another one, such as its access list, as far as this
-/// user may; never what the kernel takes from a file that is written.
+/// user may; never the ones that the kernel removes from a written file.
 void copy_attributes(int from, int to);
-/// Gives a file the access list that a folder has for what is made in it, if there is one.
+/// Gives a file the access list that a folder has for new files, if there is one.
 void inherit_access(int folder, int file);
 
 }  // namespace moonlet

@@ -13,14 +13,14 @@ struct Holder {
   std::uint64_t born = 0;  ///< start time in the kernel's own units; 0 where unknown
   std::string place;       ///< 16 hex digits: the boot and the pid namespace in which `pid` counts
   std::uint64_t generation = 0;
-  bool passing = false;  ///< it drives nothing, and lets go in a moment
+  bool passing = false;  ///< it does not drive, and lets go in a moment
 };
 
 enum class HolderState {
-  kRuns,       ///< also when nothing says otherwise
+  kRuns,       ///< also in case of doubt
   kStopped,    ///< by a signal or a debugger; it goes on where it was when it is continued
   kEnding,     ///< it was killed, and is gone in a moment; on a busy machine that takes some time
-  kGone,       ///< there is no such process any more
+  kGone,       ///< the process has ended
   kElsewhere,  ///< another machine or container, or an earlier boot: its state cannot be known
 };
 

@@ -24,7 +24,7 @@ constexpr std::int64_t kRelaxedMs = 50;
 // Records that wait for the disk lie in memory.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
-// Fills `bytes`, or cuts it to what there is. Returns 0 or an errno.
+// Fills `bytes`, or cuts it to the file's end. Returns 0 or an errno.
 int read_at(int fd, std::uint64_t offset, std::string& bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t got =
@@ -69,7 +69,7 @@ Journal::Journal(Loop& loop, std::string path)
                 [](uv_async_t* async) { static_cast<Journal*>(async->data)->deliver(); });
   uv_prepare_init(loop.raw(), &handles_->turn);
   handles_->done.data = handles_->turn.data = this;
-  // Only what is on its way keeps the loop going.
+  // Only pending writes keep the loop going.
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles_->done));
 }
 
@@ -244,8 +244,9 @@ class Opening {
   Result<Fd> run(const RunLock& lock, const JournalVisitor& visit, JournalReport& report) {
     auto fd = dir_.open_update(kJournalName);
     if (!fd) return fd;
-    // A writer that was taken over while it was stopped has the file open still, and may be just
-    // about to write to it. It shall write to a file that nobody reads: we go on in a copy.
+    // A writer that was taken over while it was stopped still has the file open, and may be just
+    // about to write. The new holder goes on in a copy, so that writer writes to a file without
+    // readers.
     const int locked = flock_now(fd->get());
     if (locked != 0 && locked != EWOULDBLOCK) return failure(locked, "lock");
     if (auto owned = lock.check(); !owned) return owned.error();
@@ -302,7 +303,7 @@ class Opening {
     return {};
   }
 
-  /// Cuts the file to what is whole, and brings that to the disk: it is about to be believed.
+  /// Cuts the file to its whole lines and brings them to the disk before they are believed.
   Result<Fd> repair(Fd fd, JournalReport& report) const {
     const auto whole = static_cast<off_t>(report.whole_bytes);
     if (report.torn_bytes > 0 && ::ftruncate(fd.get(), whole) != 0) return failure(errno, "repair");

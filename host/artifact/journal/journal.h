@@ -1,7 +1,7 @@
 // The journal of a run, `steps.jsonl`: an append-only file of records, one JSON object each, that
 // are numbered, hash chained and committed in groups. It owns the file and its writer's thread; it
-// knows nothing of what a record means. It refuses to write for a holder whose lock was taken over.
-// Loop thread only.
+// does not know the meaning of a record. It refuses to write for a holder whose lock was taken
+// over. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +57,7 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// How many records there were when it was opened, and what was found beside them.
+  /// The number of records when it was opened, and the faults found beside them.
   const JournalReport& found() const { return found_; }
   /// The number of records that are in the file for certain.
   std::uint64_t records() const { return places_.size(); }
@@ -68,8 +68,9 @@ class Journal {
   /// Adds a record: `body` is a JSON object on one line, at most 16 MiB (kLimit; kInvalid). Records
   /// reach the file in the order of these calls. The write completes when the record is durable,
   /// together with others: all that are added in one turn of the loop, or while an earlier sync
-  /// runs, share one. After a failed write (a full disk) all that wait have failed and nothing of
-  /// them is in the file; the next ones may succeed. After a failed sync none will: open it anew.
+  /// runs, share one. After a failed write (a full disk) all waiting records have failed and none
+  /// of them is in the file; the next ones may succeed. After a failed sync none will: open it
+  /// anew.
   std::shared_ptr<JournalWrite> append(std::string body);
   /// The same for a record that may be lost with the machine's power: it goes with the next durable
   /// one, or alone after some tens of milliseconds, and completes when it is written. Callers
@@ -86,7 +87,7 @@ class Journal {
 
  private:
   struct Handles;
-  struct Mark {  // somebody waits until so many relaxed records are done
+  struct Mark {  // a waiter for so many relaxed records
     std::uint64_t relaxed;
     std::shared_ptr<JournalWrite> write;
   };

@@ -20,12 +20,12 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kLock = "lock";
-// The lock to be: whoever has the flock on the file of this name is the only taker. It becomes the
-// lock by its renaming, flock and all, so there is no moment at which two hold, and none at which a
-// kill leaves a lock that nobody may take.
+// The next lock: the process with the flock on this file is the only taker. It becomes the lock by
+// a rename, flock and all. So there is no moment at which two hold it, and no kill leaves a lock
+// that cannot be taken.
 constexpr const char* kNext = "lock.next";
 
-// One line of fixed width. Its first word tells who drives from who is gone in a moment.
+// One line of fixed width. Its first word tells a driver from a passing holder.
 constexpr std::size_t kHolderSize = 97;
 constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";
@@ -146,7 +146,7 @@ bool wait_for_turn(std::int64_t deadline_ms) {
   return true;
 }
 
-// The flock on lock.next, within a second or two: whoever has it needs a few milliseconds.
+// The flock on lock.next, within a second or two: its holder needs a few milliseconds.
 Result<Fd> become_taker(const Dir& dir, std::string_view id) {
   constexpr std::int64_t kPatienceMs = 1500;
   const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
@@ -176,7 +176,7 @@ int rewrite(int fd, std::string_view line) {
   return sync_bytes(fd) != 0 ? errno : 0;
 }
 
-// The flock once more, when whoever has it was killed: it takes the lock along to its end.
+// The flock once more, when its holder was killed: it keeps the lock until its end.
 Flock flock_of_ending(int fd, const Holder& holder) {
   constexpr std::int64_t kPatienceMs = 5000;
   const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
@@ -188,8 +188,8 @@ Flock flock_of_ending(int fd, const Holder& holder) {
   return flock == Flock::kBusy ? flock_now(fd) : flock;
 }
 
-// The generation after the one of the lock as it is now; an error when somebody has it, and
-// then `in_passing` says whether only for a moment.
+// The generation after the present one of the lock. An error when the lock is held, and then
+// `in_passing` says whether only for a moment.
 Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeOver take_over,
                                       const Fd& current, bool& in_passing) {
   Flock flock = flock_now(current.get());
@@ -211,7 +211,7 @@ Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeO
     if (take_over == TakeOver::kNo || !idle) return refusal(dir, id, holder, state);
   }
   if (holder->generation != 0) return holder->generation + 1;
-  // The lock file is new, or somebody removed it; the journal remembers.
+  // The lock file is new, or was removed; the journal remembers the generation.
   auto newest = newest_generation(dir);
   if (!newest) return newest;
   return *newest + 1;
@@ -263,7 +263,7 @@ Result<RunLock> RunLock::try_take(const Dir& run_dir, std::string_view id, TakeO
 std::int64_t RunLock::holder(const Dir& run_dir) {
   auto fd = run_dir.open_read(kLock);
   if (!fd) return 0;
-  // A look must not be in the way of one who takes it: a shared lock, let go at once.
+  // A look must not block a taker: a shared lock, let go at once.
   if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
   const auto holder = read_holder(fd->get());
   return holder && holder->pid != 0 ? holder->pid : 1;

@@ -1,6 +1,6 @@
-// The lock of a run: who drives it, and in which generation. It owns the lock file's descriptor and
-// an flock on it; it refuses a second holder while the first one runs. A holder that is stopped may
-// be taken over; it finds out by check() and must not write any more. Any thread.
+// The lock of a run: its driver, and the generation. It owns the lock file's descriptor and an
+// flock on it; it refuses a second holder while the first one runs. A stopped holder may be taken
+// over; it finds out by check() and must then stop writing. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ enum class TakeOver : bool {
 
 enum class Hold : bool {
   kDrive,
-  /// To look after a run that nobody drives, or to put something on its record: let go at once.
+  /// For a look at a run without a driver, or an entry on its record: let go at once.
   kPass,
 };
 

@@ -22,7 +22,7 @@ class Reader {
     report_.last_hash = kJournalStart;
   }
 
-  /// `ended` is false for what stands after the last newline.
+  /// `ended` is false for text after the last newline.
   void line(std::string_view text, std::uint64_t offset, bool too_long, bool ended) {
     ++lines_;
     if (bad_) {
@@ -32,7 +32,7 @@ class Reader {
     const auto parsed = too_long ? std::nullopt : parse_journal_line(text);
     const char* why = too_long ? "it is longer than any that is written" : problem_of(text, parsed);
     if (why == nullptr) return accept(text, *parsed, offset, ended);
-    if (!ended) return;  // torn: finish() tells it
+    if (!ended) return;  // torn; finish() reports it
     bad_ = JournalDamage{lines_, why};
     look_beyond(text, too_long);
   }

@@ -1,6 +1,6 @@
 // Reading a journal: streamed in bounded memory, every line checked by its hash and its place in
-// the chain. Tells damage from what a kill or a power cut left at the end. It needs no lock and
-// changes nothing. Any thread.
+// the chain. It tells damage from an end that a kill or a power cut tore. It needs no lock and
+// changes no file. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -48,14 +48,14 @@ struct JournalReport {
 /// Called for each record in order.
 using JournalVisitor = std::function<void(const JournalRecord&)>;
 
-/// Reads the journal of a run. Damage is in the report, and what is before it has been visited;
-/// only a file that cannot be read is an error. No journal is an empty one.
+/// Reads the journal of a run. Damage is in the report, and the records before it have been
+/// visited; only a file that cannot be read is an error. A missing journal counts as empty.
 Result<JournalReport> read_journal(const Dir& run_dir, const JournalVisitor& visit);
 /// The same on an open file, which is read from its start; `path` is for messages.
 Result<JournalReport> read_journal(int fd, const std::string& path, const JournalVisitor& visit);
 /// Only looks: is every byte as it was written?
 Result<JournalReport> verify_journal(const Dir& run_dir);
-/// The newest generation that has written there; 0 when nobody has.
+/// The newest generation that has written there; 0 for none.
 Result<std::uint64_t> newest_generation(const Dir& run_dir);
 
 }  // namespace moonlet

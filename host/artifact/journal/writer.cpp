@@ -24,7 +24,7 @@ constexpr std::size_t kMostRecords = 1024;
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 constexpr std::size_t kSpareBytes = std::size_t{64} << 10;
 
-// Without the times of the file, which nobody needs to be durable.
+// Without the times of the file, which need not be durable.
 int sync_data(int fd) {
 #if defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
   int result;
@@ -196,7 +196,8 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     file_.size = size;
     file_.last_hash = last_hash;
     if (wrote_) cut_back();
-    // Stopped and taken over in the middle of it, one finds a file that is not its own any more.
+    // A writer that was stopped and taken over in the middle finds a file that is no longer its
+    // own.
     if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
       error = broken_ = owned.error();
     }
@@ -286,7 +287,7 @@ std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
   if (const int number = write_all(file_.fd.get(), lines); number != 0) {
     return failure(number, "write");
   }
-  // Some network and user space file systems say that they wrote what they did not.
+  // Some network and user space file systems report writes that they did not do.
   struct stat now {};
   if (::fstat(file_.fd.get(), &now) != 0) return failure(errno, "look at");
   const std::uint64_t size = file_.size + lines.size();

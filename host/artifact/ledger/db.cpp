@@ -32,7 +32,7 @@ int why_read_only(const std::string& path) {
   return EACCES;
 }
 
-// SQLite opens by name, so what the name means is looked at before.
+// SQLite opens by name, so the file behind the name is checked first.
 Result<void> refuse_links(const Dir& agent, LedgerDb::State& state) {
   for (const char* end : {"", "-wal", "-shm"}) {
     const std::string name = std::string(kLedgerName) + end;
@@ -145,7 +145,7 @@ LedgerDb::~LedgerDb() {
 Result<void> LedgerDb::configure() {
   sqlite3_extended_result_codes(db_, 1);
   sqlite3_busy_handler(db_, wait_while_busy, this);
-  // The file may have come with somebody else's repository: nothing in it is run.
+  // The file may have come with a foreign repository: no code in it is run.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);

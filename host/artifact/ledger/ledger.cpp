@@ -155,7 +155,7 @@ Ledger::~Ledger() = default;
 bool Ledger::present() const { return agent_.exists(kLedgerName); }
 
 Result<LedgerDb*> Ledger::db() {
-  // Somebody else may have set the file aside, or the user removed it.
+  // Another process may have set the file aside, or the user removed it.
   if (db_ && !in_transaction_ && !db_->is_current(agent_)) db_.reset();
   if (!db_) {
     LedgerDb::State state;
@@ -259,7 +259,7 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
     error.message = "the ledger cannot be rebuilt within a transaction";
     return error;
   }
-  // Two that rebuild a damaged one must not set aside what the other has just made.
+  // Of two processes that rebuild a damaged ledger, neither may set aside the other's new one.
   auto lock = agent_.open_update("ledger.lock");
   if (!lock) return lock.error();
   constexpr int kTries = 3000;

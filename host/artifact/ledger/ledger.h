@@ -65,8 +65,8 @@ class Ledger {
   /// Runs `fn` as one transaction: an error undoes all of its writes.
   Result<void> together(const std::function<Result<void>()>& fn);
 
-  /// Empties the ledger and lets `fill` write all of it again, in one transaction; others wait. One
-  /// that is damaged, foreign or newer is kept as `ledger.db.damaged-<time>`, and a new one begun.
+  /// Empties the ledger and lets `fill` write all of it again, in one transaction; others wait. A
+  /// damaged, foreign or newer ledger is kept as `ledger.db.damaged-<time>`, and a new one begun.
   Result<void> rebuild(const std::function<Result<void>()>& fill);
 
   // --- reading. No such row is kInvalid; lists are empty.
@@ -88,7 +88,7 @@ class Ledger {
   Result<std::vector<std::string>> strays();
   // --- the comparison with the files: how far it has come
 
-  /// Every run up to this number that is on the disk is in the ledger; 0 when nothing is known.
+  /// Every run up to this number that is on the disk is in the ledger; 0 when unknown.
   Result<std::uint64_t> complete_to();
   Result<void> set_complete_to(std::uint64_t number);
 

@@ -11,7 +11,7 @@ namespace moonlet {
 namespace {
 
 constexpr char kLetter = 'R';
-// The number given out last, so that nobody has to look through a million folders. Only a hint.
+// The number given out last, a hint that saves the search through a million folders.
 constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
 
@@ -39,7 +39,7 @@ Result<std::uint64_t> Runs::highest() const {
   return highest;
 }
 
-// The number to try after. A hint whose run is there was true not long ago.
+// The number to try next. A hint whose run exists was true not long ago.
 Result<std::uint64_t> Runs::start() const {
   std::uint64_t hint = 0;
   if (auto file = agent_.read_file(kHint, 64); file.ok()) {

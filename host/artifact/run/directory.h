@@ -1,5 +1,5 @@
 // Runs and their folders: `runs/R-007/` with its lock, and `live/R-007` for as long as the run is
-// unfinished. Ids are unique under any number of processes. It knows nothing of what a run does.
+// unfinished. Ids are unique under any number of processes. It does not know the work of a run.
 // Objects belong to one thread; processes may share the folder.
 #pragma once
 
@@ -19,7 +19,7 @@ class RunDir {
   const std::string& id() const { return id_; }
   const Dir& dir() const { return dir_; }
 
-  /// Takes the lock (see RunLock::take) and sweeps what a killed holder left half written.
+  /// Takes the lock (see RunLock::take) and sweeps the half-written files of a killed holder.
   Result<RunLock> lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
     return RunLock::take(dir_, id_, take_over, hold);
   }

@@ -16,8 +16,8 @@ namespace moonlet {
 
 class Home {
  public:
-  /// Finds the home for a folder (absolute: what --repo names, else the working directory). Writes
-  /// nothing.
+  /// Finds the home for a folder (absolute: the one of --repo, else the working directory). Writes
+  /// no file.
   static Result<Home> find(const std::string& folder);
 
   /// The folder that holds `.agent`.
@@ -27,14 +27,14 @@ class Home {
   const std::string& work_tree() const { return work_tree_; }
   const GitTree& git() const { return git_; }
 
-  /// `.agent` when it is there, else nullptr. For commands that only read. This and make() return
-  /// what Home owns: valid until it is moved or destroyed.
+  /// `.agent` when it exists, else nullptr. For commands that only read. Home owns the result of
+  /// this and of make(): valid until it is moved or destroyed.
   Result<const Dir*> existing();
   /// `.agent` with runs, sidecars, tasks and live in it, made where missing, and excluded from git
   /// unless the user tracks it.
   Result<const Dir*> make();
-  /// The ledger of `.agent`, nullptr where there is no such folder. Valid as long as what
-  /// existing() returns.
+  /// The ledger of `.agent`, nullptr where the folder is missing. Valid as long as the result of
+  /// existing().
   Result<Ledger*> ledger();
   /// Why `.agent` could not be excluded from git; empty when all is well. Not worth failing for.
   const std::string& warning() const { return warning_; }

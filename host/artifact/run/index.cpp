@@ -69,7 +69,7 @@ class Filler {
     return {};
   }
 
-  /// The ledger holds all up to `number`, but for those that are being made.
+  /// The ledger holds all runs up to `number`, except those just being made.
   Result<void> note(std::uint64_t number) {
     return ledger_.set_complete_to(std::min(number, open_from_ - 1));
   }
@@ -96,7 +96,7 @@ Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   if (changed.empty()) return {};
   return ledger.together([&]() -> Result<void> {
     for (const std::string& id : changed) {
-      // Read again: nobody else writes now.
+      // Read again: no other process writes now.
       const auto record = record_of(agent, id);
       if (!record) continue;
       if (auto put = ledger.put_record(*record); !put) return put;
@@ -105,8 +105,8 @@ Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   });
 }
 
-/// True when the numbers after `after` have no gap and nothing newer is on the disk: then nobody
-/// has to look through the folder.
+/// True when the numbers after `after` have no gap and the disk has no newer run: then the folder
+/// need not be searched.
 bool nothing_is_missing(const Dir& agent, std::uint64_t after,
                         const std::vector<std::uint64_t>& known) {
   std::uint64_t last = after;

@@ -1,5 +1,5 @@
-// Fills the ledger from the folders of the runs: all of it anew, or only what it does not know,
-// because a host died or could not write. Reads the runs, writes the ledger alone. One thread.
+// Fills the ledger from the folders of the runs: all of it anew, or only the missing runs, because
+// a host died or could not write. Reads the runs, writes the ledger alone. One thread.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ struct LedgerFill {
 /// See Ledger::rebuild. `agent` is the `.agent` folder.
 Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent);
 
-/// Puts runs into the ledger that are on the disk and not in it, or that it takes for running and
-/// that have ended: a host may be killed before it tells the ledger. The cost grows with the number
-/// of such runs, and of those made since it was last asked, not with that of all.
+/// Puts runs into the ledger that are on the disk and missing there, or that it shows as running
+/// although they have ended: a host may be killed before it writes the ledger. The cost grows with
+/// the number of such runs, and of those made since the last call, not with that of all.
 Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent);
 
 /// Something could not be put into the ledger: it is to be rebuilt before it is believed.

@@ -18,8 +18,8 @@ std::string binary_note(std::uint64_t bytes) {
   return "[binary data, " + std::to_string(bytes) + " bytes, not shown]\n";
 }
 
-// A code span, for nothing inside one is markdown. Pipes would end the cell and backticks the span,
-// so both are spelled out like control characters.
+// A code span, where no markdown is read. Pipes would end the cell and backticks the span, so both
+// are spelled out like control characters.
 std::string cell(std::string_view text) {
   std::string out = "`";
   for (char c : printable(text)) {

@@ -1,5 +1,5 @@
-// The input manifest: what was given to an agent, file by file, with sizes and digests, as markdown
-// and as JSON. load_file reads one input in bounded memory. One thread.
+// The input manifest: the inputs of an agent, file by file, with sizes and digests, as markdown and
+// as JSON. load_file reads one input in bounded memory. One thread.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct InputEntry {
 /// Larger files are refused: an agent reads text, and nobody reads that much of it.
 constexpr std::uint64_t kLargestInput = std::uint64_t{64} << 20;
 
-/// Takes a text that is at hand: fills bytes, kept, sha256, cut and binary, and returns what the
-/// prompt gets: the text, valid UTF-8, at most `cap` bytes of it (of binary data a note).
+/// Takes a text that is at hand: fills bytes, kept, sha256, cut and binary, and returns the part
+/// for the prompt: valid UTF-8, at most `cap` bytes of it (for binary data a note).
 std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap);
 /// The same for the regular file entry.path beneath `dir`. Failures are in entry.error.
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap);

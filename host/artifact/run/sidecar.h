@@ -15,7 +15,7 @@ namespace moonlet {
 /// when the id is malformed or taken.
 Result<void> make_sidecar(const Dir& agent, std::string_view task_id);
 
-/// "<preset>-20261121T031200Z-1a2b": what a run without --task-id uses. Any text as `preset`.
+/// "<preset>-20261121T031200Z-1a2b": the id of a run without --task-id. Any text as `preset`.
 std::string default_task_id(std::string_view preset, std::int64_t wall_ms);
 
 /// The name of a step's folder, from its key: the key where it is a plain lower-case id, else its

@@ -135,7 +135,7 @@ void Capture::write_waiting() { waiting_.erase(0, write_some(waiting_)); }
 void Capture::settle_waiting(const MakeRoom& make_room) {
   if (waiting_.empty()) return;
   write_waiting();
-  // A part of an answer is none: nobody makes room for that.
+  // A part of an answer has no use, so no room is made for it.
   const bool whole = write_errno_ == 0 && (trouble_ == ENOSPC || trouble_ == EDQUOT);
   if (!waiting_.empty() && whole && make_room && make_room(waiting_.size())) write_waiting();
   if (!waiting_.empty()) write_failed(trouble_);
@@ -150,8 +150,7 @@ void Capture::start_tail() {
   tail_size_ = tail_of(cap_);
   tail_ = std::make_unique<char[]>(std::max<std::uint64_t>(tail_size_, 1));
   if (write_errno_ != 0) return;
-  // The end of the stream may still be short of the ring: what lies before it belongs to it as
-  // well.
+  // The end of the stream may still be short of the ring; the bytes before it then belong to it.
   std::string last(tail_size_, '\0');
   if (target_ == OutputSpec::Target::kInline) {
     last = text_.substr(text_.size() - tail_size_);

@@ -32,7 +32,7 @@ class Capture {
   /// Frees so many bytes of a disk that is full; false when it cannot.
   using MakeRoom = std::function<bool(std::uint64_t bytes)>;
   /// Brings the stream to its end and closes the file. Once. `make_room` is asked, at most once,
-  /// for what a full disk still does not take, where with that all of the stream would be there.
+  /// for the bytes that a full disk still refuses, when they would make the stream complete.
   Captured finish(const MakeRoom& make_room = nullptr);
 
   /// The share of `cap` that is kept for the end of the stream.

@@ -1,6 +1,6 @@
-// The control group of a run, where the machine lets us make one (cgroup v2, a writable group of
-// our own): a fence that setsid, a cleared environment and a storm of forks do not get over, and
-// that is emptied by one write. Everything works without it. Owns nothing open; the paths outlive
+// The control group of a run, where the machine permits one (cgroup v2, a writable group of its
+// own): a fence that setsid, a cleared environment and a storm of forks do not get over, and that
+// is emptied by one write. Moonlet works without it, too. Owns no descriptor; the paths outlive
 // processes, so that a later sweep can use them. Any thread.
 #pragma once
 
@@ -32,7 +32,7 @@ bool kill_cgroup(const std::string& cgroup);
 /// process that was just reaped may count as left for a moment, so the call waits up to `wait_ms`.
 bool remove_cgroup(const std::string& cgroup, int wait_ms = 0);
 /// True when `cgroup` has the name that make_run_cgroup() gives for `token`, and lies in the cgroup
-/// file system: what a log claims is checked before it is killed.
+/// file system: a group named by a log is checked before it is killed.
 bool is_run_cgroup(const std::string& cgroup, std::string_view token);
 
 }  // namespace moonlet

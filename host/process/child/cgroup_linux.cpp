@@ -80,7 +80,7 @@ std::vector<std::string> groups_in(const std::string& cgroup) {
   return names;
 }
 
-// A keeper puts its worker into the group at once, so one that is empty and not new is nobody's.
+// A keeper puts its worker into the group at once, so an empty group that is not new has no owner.
 void remove_old_groups(const std::string& parent) {
   for (const auto& name : groups_in(parent)) {
     std::string path = parent + "/" + name;

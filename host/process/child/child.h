@@ -22,7 +22,7 @@ struct OutputSpec {
   enum class Target {
     kInline,  ///< the bytes come back in ChildExit
     kFile,    ///< a file under the keeper's output directory, created or emptied
-    kNull,    ///< /dev/null: nothing is read, nothing is counted
+    kNull,    ///< /dev/null: the stream is neither read nor counted
   };
   static constexpr std::uint64_t kDefaultInlineCap = 1 << 20;
   static constexpr std::uint64_t kDefaultFileCap = 64 << 20;
@@ -64,8 +64,8 @@ struct ChildSpec {
   /// by the next host (Keeper::adopt). Without it the keeper ends the child as soon as its host is
   /// gone. A host that ends in order ends it all the same.
   bool outlives_host = false;
-  /// A cgroup of its own, where the machine allows one: nothing it forks can outrun the kill, at
-  /// the price of up to 10 ms at the start. All steps are in the run's cgroup anyway.
+  /// A cgroup of its own, where the machine allows one: no fork can outrun the kill, at the price
+  /// of up to 10 ms at the start. All steps are in the run's cgroup anyway.
   bool own_cgroup = false;
   /// The files and networks it may touch; kNotStarted where that cannot be enforced. Empty:
   /// everything that the user may touch.
@@ -90,14 +90,14 @@ struct ChildExit {
     kIdle,        ///< ended by its idle limit
     kCancelled,   ///< ended because the host asked
     kFinished,    ///< the same, for it had all that was wanted of it
-    kLost,        ///< the keeper vanished; the outcome cannot be known, `error` says what is
+    kLost,        ///< the keeper vanished; the outcome cannot be known, `error` has the known part
     kNotStarted,  ///< never ran; `error` says why
   };
 
   Why why = Why::kNotStarted;
   int code = -1;   ///< exit status, -1 unless the process itself exited
   int signal = 0;  ///< the signal that ended it, else 0
-  Error error;  ///< for kLost and kNotStarted; also what else went wrong, or why it was cancelled
+  Error error;     ///< for kLost and kNotStarted; also a further failure, or the reason of a cancel
   Captured out, err;
   bool drained = true;  ///< both streams reached their end before the drain deadline
   int stragglers = 0;   ///< processes of its tree that had to be killed after it had exited

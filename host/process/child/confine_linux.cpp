@@ -44,7 +44,7 @@ enum : std::uint64_t {
 
   kReading = kExecute | kReadFile | kReadDir,
   kOfFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice,
-  // Not even beneath what is writable: root could make a node of the disk itself there.
+  // Refused even beneath writable folders: root could make a node of the disk itself there.
   kNeverBeneath = kMakeChar | kMakeBlock | kIoctlDevice,
 
   kBindTcp = 1u << 0,
@@ -84,7 +84,7 @@ class Ruleset {
  public:
   Ruleset(Fd fd, std::uint64_t handled) : fd_(std::move(fd)), handled_(handled) {}
 
-  /// Lets `rights` at `path` and beneath, as far as they are handled and fit what is there.
+  /// Allows `rights` at `path` and beneath, as far as they are handled and fit the kind of file.
   Result<void> allow(const std::string& path, std::uint64_t rights, Missing missing) {
     Fd place(open(path.c_str(), O_PATH | O_CLOEXEC));
     struct stat st {};
@@ -112,7 +112,7 @@ Result<Ruleset> create(const Confinement& confinement, int abi) {
   if (!confinement.restrict_reads) attr.handled_fs &= ~std::uint64_t{kReading};
   if (confinement.no_network) attr.handled_net = kBindTcp | kConnectTcp;
   if (abi >= 6) attr.scoped = kScopeAbstractSockets | kScopeSignals;
-  // An older kernel takes the longer structure as long as what it does not know is zero.
+  // An older kernel takes the longer structure as long as the fields it does not know are zero.
   Fd fd(static_cast<int>(syscall(kCreateRuleset, &attr, sizeof attr, 0)));
   if (!fd) return Error::from_errno(errno, "make the rules of the step's confinement");
   return Ruleset(std::move(fd), attr.handled_fs);

@@ -18,7 +18,7 @@ int check_program(const std::string& path) {
   if (stat(path.c_str(), &st) != 0) return errno;
   if (S_ISDIR(st.st_mode)) return EISDIR;
   if (!S_ISREG(st.st_mode)) return EACCES;
-  // access() asks for the real user; moonlet is never set-user-id, so that is the one who will run.
+  // access() checks the real user; moonlet is never set-user-id, so the child runs as that user.
   return access(path.c_str(), X_OK) == 0 ? 0 : errno;
 }
 

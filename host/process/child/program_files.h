@@ -1,5 +1,5 @@
-// Which files a program is made of, as far as its path tells: for a child that may not read
-// everything. Reads a few bytes of the program; runs nothing. Any thread.
+// Lists the files of a program, as far as its path shows them, for a child with restricted reads.
+// Reads a few bytes of the program; runs no program. Any thread.
 #pragma once
 
 #include <string>

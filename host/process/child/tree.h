@@ -30,7 +30,7 @@ std::int64_t boot_clock_ms();
 /// Differs after each boot; empty where the system has no such thing.
 std::string boot_id();
 
-/// False when there is no such process (any more).
+/// False when the process does not exist (any more).
 bool read_process(pid_t pid, ProcessInfo& info);
 /// Every process that can be seen. A process that is forked meanwhile may be missing.
 std::vector<ProcessInfo> list_processes();
@@ -63,8 +63,8 @@ std::string mark_value(std::string_view token, std::uint32_t step, std::string_v
 /// The step number in a mark of ours; false when no part of the mark carries `token`.
 bool mark_of(std::string_view mark, std::string_view token, std::uint32_t& step);
 
-/// A resource limit nobody uses and everybody inherits, set to a value that means a run and a step:
-/// unlike the environment it survives `env -i` and can be read of any process.
+/// A resource limit without a user, inherited by every process, set to a value that means a run and
+/// a step: unlike the environment it survives `env -i` and can be read of any process.
 struct Brand {
   std::uint64_t soft = 0, hard = 0;  ///< 0: leave as it is
 };
@@ -82,7 +82,7 @@ bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step);
 
 struct TreeMember {
   ProcessInfo info;
-  std::uint32_t step = 0;  ///< 0: it is below us, but nothing tells whose
+  std::uint32_t step = 0;  ///< 0: it is below us, but its step is unknown
   bool orphan = false;     ///< a direct child of ours that we did not start
 };
 
@@ -90,7 +90,7 @@ struct TreeMember {
 struct TreeOwners {
   std::unordered_map<pid_t, std::uint32_t> mains;   ///< main processes that live, to their step
   std::unordered_map<pid_t, std::uint32_t> groups;  ///< sessions and groups of steps, to their step
-  /// Asked for each orphan that is in none of the groups; 0 is nobody's.
+  /// Asked for each orphan outside all groups; 0 means no step.
   std::function<std::uint32_t(const ProcessInfo&)> attribute;
 };
 

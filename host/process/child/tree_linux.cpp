@@ -21,7 +21,7 @@ namespace moonlet {
 namespace {
 
 // In a pid namespace of its own with the outer /proc still mounted every number there means another
-// process. Then nothing can be seen, and nothing is signalled by what was seen.
+// process. Then the tree counts as empty, and no process is signalled by these numbers.
 bool proc_is_ours() {
   static const bool ours = [] {
     char link[32] = {};
@@ -190,8 +190,7 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   return true;
 }
 
-// The brand is there also when the keeper is not any more; the ancestors also where an outer limit
-// left no room for a brand.
+// The brand outlasts the keeper; the ancestors help where an outer limit left no room for a brand.
 bool may_be_confined_elsewhere(pid_t pid) {
   if (pid <= 0) return false;
   if (!gains_no_rights(pid)) return false;
@@ -215,7 +214,7 @@ std::vector<ProcessInfo> list_processes() {
     processes.clear();
     if (!list_proc(processes)) break;
     // Names come in large batches and are looked up after that: a process may be gone by then, and
-    // its child not be among the names. So those that came meanwhile are added, until none came.
+    // its child not be among the names. So new processes are added until none came.
     pid_t before = newest;
     while ((newest = newest_pid()) > before) {
       for (ProcessInfo info; before < newest;) {

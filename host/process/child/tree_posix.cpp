@@ -1,5 +1,5 @@
-// Without /proc there is no looking below: a step's tree is its process group (kill with a negative
-// pid reaches it), and where `ps` is installed what it lists.
+// Without /proc a step's tree is its process group (kill with a negative pid reaches it), and the
+// list of `ps` where that is installed.
 #if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
 
 #include <csignal>

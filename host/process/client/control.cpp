@@ -106,7 +106,7 @@ class ControlClient {
   }
 
   std::string& out() { return channel_->out(); }
-  /// Asks for something that only who may write the run's record may have done.
+  /// Asks for an action that needs the right to write the run's record.
   Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
     Fd log(openat(run_dir_fd, kKeeperLogName,
                   O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));

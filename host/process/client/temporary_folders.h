@@ -1,6 +1,6 @@
 // The folders for temporary files of a run's agents, which lie outside of `.agent`: each is put on
-// record in the run's folder before it is used, so that whoever finds the run left by a dead host
-// can remove them. Removes nothing but folders of that kind's name. Blocking, any thread.
+// record in the run's folder before it is used, so that a later host can remove those of a dead
+// one. Removes only folders of that kind's name. Blocking, any thread.
 #pragma once
 
 #include <string_view>

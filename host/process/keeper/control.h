@@ -1,9 +1,9 @@
-// keeper.sock: where later commands ask a keeper what lives and have it end something, and where a
-// new host takes it over. Any process of the same user may connect; none can hold the worker up:
-// requests are small, answers are bounded, and whoever does not read is hung up on. But most may
-// only look, for a host could start what its own confinement forbids: one of our own steps, a
-// confined one of any other keeper, and who does not show, by a descriptor that comes along, that
-// it may write the run's record. Owns the socket file, and the worker's SIGALRM. Worker thread.
+// keeper.sock: later commands list a keeper's children here and end them, and a new host takes it
+// over. Any process of the same user may connect. None can hold the worker up: requests are small,
+// answers are bounded, and a peer that does not read is hung up on. Most peers may only look, for a
+// host could start a child that its own confinement forbids: a step of this keeper, a confined step
+// of any other, and a peer that does not prove, by a descriptor, that it may write the run's
+// record. Owns the socket file, and the worker's SIGALRM. Worker thread.
 #pragma once
 
 #include <uv.h>
@@ -38,8 +38,8 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  /// Makes keeper.sock in the current directory, in place of one that a dead keeper left. A failure
-  /// leaves the keeper without it, which costs only those commands.
+  /// Makes keeper.sock in the current directory, in place of a dead keeper's. Without it, after a
+  /// failure, the keeper lacks only those commands.
   Result<void> listen();
   bool listening() const { return fd_ >= 0; }
   /// Removes the socket file and hangs up on everybody.

@@ -217,7 +217,7 @@ int keeper_main(int argc, char** argv) {
     setup.record.worker_born_ms = born_of(getpid());
     _exit(run_worker(std::move(setup)));
   }
-  // The host must see the end of the worker, so nobody else may hold its socket.
+  // The host must see the end of the worker, so no other process may hold its socket.
   close(arguments.host_fd);
   close(alive[0]);
   return guard(worker, arguments, *log_fd, cgroup);

@@ -1,5 +1,5 @@
-// Tells when one of many pipes can be read, and when a child has ended: what the worker waits for
-// most, at the price of two system calls a pipe where libuv's own handles take ten. Owns its place
+// Reports that one of many pipes can be read, or that a child has ended: the worker's most frequent
+// waits, at the price of two system calls a pipe where libuv's own handles take ten. Owns its place
 // in the loop, not the descriptors. Worker thread; one for a process, because of the child signal.
 #pragma once
 

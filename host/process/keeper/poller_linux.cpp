@@ -37,7 +37,7 @@ struct Poller::State {
         handlers.readable(events[i].data.u64);
       }
     }
-    // Last: what those that ended have written is read by then.
+    // Ends come last: the output of ended children is read by then.
     if (ended) handlers.child_ended();
   }
 };

@@ -26,7 +26,7 @@ class Stream {
   /// Takes over `fd` and has it watched under `key`. False with errno; then it is closed.
   bool start(Poller& poller, int fd, std::uint64_t key);
   bool is_open() const { return fd_ >= 0; }
-  /// Feeds what is there, up to about `limit` bytes, to `capture`; closes at the end. Returns the
+  /// Feeds the waiting bytes, up to about `limit`, to `capture`; closes at the end. Returns the
   /// bytes read.
   std::size_t drain(std::size_t limit, Capture& capture);
   void close();
@@ -41,7 +41,7 @@ struct Step {
     kRunning,   ///< until its main process has ended, or a limit or a cancel came
     kDraining,  ///< the main process has ended; waiting for the end of its streams
     kTerm,      ///< its tree was asked to end
-    kKill,      ///< its tree is being killed, until nothing is left of it
+    kKill,      ///< its tree is being killed, until it is empty
   };
 
   std::uint32_t number = 0;
@@ -50,7 +50,7 @@ struct Step {
   std::string name, attempt, cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped
-  bool tree_empty = false;  ///< and nothing else of its tree is left
+  bool tree_empty = false;  ///< and the rest of its tree is gone
   bool durable = false;
   bool outlives_host = false;
   bool reaped_logged = false;

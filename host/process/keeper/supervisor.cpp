@@ -179,7 +179,7 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
-  // The record of how it ended goes before what it said.
+  // The record of its end goes before its output.
   const auto make_room = [this](std::uint64_t bytes) {
     return identity_.reserve->give(bytes, kLogShare);
   };
@@ -204,7 +204,7 @@ void Supervisor::complete(Step& step) {
   if (!step.ended) mains_.erase(step.pid);
   listener_.exited({step.number, std::move(step.name), std::move(step.attempt),
                     std::move(step.exit), step.durable});
-  // Processes that this step could have started may now be nobody's.
+  // Processes that this step could have started may now be strays.
   if (strays_) schedule_tick(kStrayMs);
 }
 

@@ -1,7 +1,7 @@
-// The worker's heart: starts steps, watches over them and completes each exactly once, when its
-// main process, its streams and its whole tree are done with. Owns the steps; is the parent of all
-// of their processes and reaps whatever the kernel gives it. Knows no socket: it tells a Listener.
-// Worker thread of a process in which every child is its own to reap.
+// Supervisor starts steps, watches over them and completes each exactly once, when its main
+// process, its streams and its whole tree are done with. Owns the steps; is the parent of all of
+// their processes and reaps every child that the kernel gives it. Knows no socket: it reports to a
+// SupervisorListener. Worker thread of a process in which every child is its own to reap.
 #pragma once
 
 #include <deque>
@@ -35,7 +35,7 @@ class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;
   virtual void started(std::uint32_t number, pid_t pid) = 0;
-  /// Its exit record waits in the log until the next flush; tell nobody before.
+  /// Its exit record waits in the log until the next flush; report it only after that.
   virtual void exited(EndedChild child) = 0;
 };
 
@@ -57,10 +57,10 @@ class Supervisor {
 
   /// Queues a child; takes over `stdin_fd` (-1: none). A number that is in use is refused.
   void start(StartFrame frame, int stdin_fd);
-  /// Starts some of what is queued: first the intents go to the log, then the programs run. True
-  /// when more is queued.
+  /// Starts some of the queue: first the intents go to the log, then the programs run. True when
+  /// more is queued.
   bool commit();
-  /// `finished`: the host has what it wanted of the child, which is no reason to do it once more.
+  /// `finished`: the host has its result from the child, so the child need not run again.
   void cancel(std::uint32_t number, bool finished = false);
   /// The idle limit of a child stands still while it is held, and begins anew after that.
   void hold_idle(std::uint32_t number, bool held);
@@ -134,7 +134,7 @@ class Supervisor {
   bool strays_ = false;  // a search found processes that no running step explains
   bool ticking_ = false;
   Loop::TimerId tick_{};
-  std::uint64_t spawned_ = 0;  // processes made, also those that did not get to run
+  std::uint64_t spawned_ = 0;  // processes made, also those whose program never ran
   std::vector<Secret> redactor_secrets_;
   std::shared_ptr<const Redactor> redactor_;
 };

@@ -45,8 +45,7 @@ std::int64_t kilobytes(long max_rss) {
 
 // --- reaping
 
-// True when somebody went who was no step's main process: the tree is not what a snapshot before
-// this showed.
+// True when a process ended that was no step's main process: a snapshot before this is out of date.
 bool Supervisor::reap() {
   bool orphan_gone = false;
   int status = 0;
@@ -91,7 +90,7 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
 
 // --- is anybody left?
 
-// True when nobody on the whole machine has made a process since this step began, but we.
+// True when only this process has made processes on the whole machine since this step began.
 bool Supervisor::alone_since(const Step& step, pid_t newest) const {
   return newest >= step.pid && now() - step.started < kYoungMs &&
          static_cast<std::uint64_t>(newest - step.pid) == spawned_ - step.spawned_as;
@@ -211,8 +210,8 @@ void Supervisor::look(bool strays_too) {
   schedule_tick(std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs));
 }
 
-// `members` is what a snapshot showed; `settled` says that nobody went while it was taken, so that
-// nothing can have slipped through it.
+// `members` is a snapshot; `settled` says that no process ended while it was taken, so that none
+// can have slipped through it.
 void Supervisor::judge(Step& step, const Members& members, bool settled) {
   using Phase = Step::Phase;
   const bool others = std::any_of(members.begin(), members.end(), [&](const TreeMember* member) {
@@ -285,7 +284,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
                     : reason == Reason::kIdle   ? Why::kIdle
                     : reason == Reason::kFinish ? Why::kFinished
                                                 : Why::kCancelled;
-    // At once and with one signal what is in its group; the next look finds the others.
+    // The step's group gets one signal at once; the next look finds the others.
     step.group_asked = true;
     kill(-step.pid, SIGTERM);
     kill(-step.pid, SIGCONT);

@@ -171,7 +171,8 @@ HelloFrame Worker::hello() const {
 
 int Worker::run() {
   log_.add(keeper_line(setup_.record));
-  // Without the socket nobody can look in from outside; it is tried again when a host was lost.
+  // Without the socket later commands cannot reach the keeper; it is tried again when a host was
+  // lost.
   (void)control_.listen();
   encode(told_, hello());
   while (!over()) loop_.run_once();
@@ -219,7 +220,7 @@ void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_poll();
 }
 
-// The host has died, or another one has come: what may outlive it lives on.
+// The host has died, or another one has come: the children that may outlive it live on.
 void Worker::lose_host() {
   if (!host_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
@@ -246,7 +247,7 @@ void Worker::host_poll() {
   }
   uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
     Worker& worker = of(poll->data);
-    if (status < 0) worker.polled_ = 0;  // libuv stopped: reading will tell why
+    if (status < 0) worker.polled_ = 0;  // libuv stopped: reading shows the reason
     // Output is written before the next wait.
     if (status < 0 || (ready & UV_READABLE) != 0) worker.hear();
   });
@@ -261,8 +262,8 @@ void Worker::hear() {
   if (!host_ || host_quiet_) return;
   bool open = true, dead = false;
   do {
-    // Asked before reading: a start that a dead host left in the socket is not wanted any more, and
-    // whether one was dead must not depend on how much it had to say.
+    // Asked before reading: a start that a dead host left in the socket is no longer wanted, and
+    // the answer must not depend on how much the host had sent.
     dead = hung_up();
     open = host_->fill() == Channel::Read::kOk;
     while (true) {
@@ -494,7 +495,7 @@ int run_worker(WorkerSetup setup) {
     Worker worker(std::move(setup));
     code = worker.run();
   }
-  // The guard removes the group; when it is gone that is left to us, who must step out first.
+  // The guard removes the group; without the guard the worker must, and steps out of it first.
   if (!cgroup.empty() && getppid() != guard) {
     join_cgroup(cgroup.substr(0, cgroup.rfind('/')));
     remove_cgroup(cgroup, kGroupWaitMs);

@@ -1,7 +1,7 @@
-// The worker: the half of the keeper that does the work. Speaks with one host at a time - the one
-// that started it, over the inherited socket, then whichever took over - and with commands over
-// keeper.sock; hands children to the Supervisor, and commits the log before it tells. Outlives its
-// host for as long as children do that may. One thread, in the keeper process.
+// The worker: the half of the keeper that does the work. Speaks with one host at a time (the one
+// that started it, over the inherited socket, then each that takes over) and with commands over
+// keeper.sock. Hands children to the Supervisor, and commits the log before it answers. Outlives
+// its host for as long as children that may do so. One thread, in the keeper process.
 #pragma once
 
 #include <string>

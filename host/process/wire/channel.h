@@ -29,10 +29,10 @@ class Channel {
   void set_limits(std::size_t read_limit, Fds fds);
 
   enum class Read { kOk, kClosed };
-  /// Reads what is there, up to about a megabyte; kClosed at end of file or on an error.
+  /// Reads the waiting bytes, up to about a megabyte; kClosed at end of file or on an error.
   Read fill();
   /// The next whole frame; its body lives until the next call of fill(). An error means that the
-  /// peer is not ours, and the channel is of no use any more.
+  /// peer is no moonlet, and the channel is of no further use.
   Result<std::optional<Frame>> next();
   /// The oldest descriptor that came and was not taken, now the caller's; -1 when there is none.
   int take_fd();
@@ -42,9 +42,9 @@ class Channel {
   /// Says that a duplicate of `fd` goes along with the bytes that were appended to out() since
   /// `frame_at`. False when it cannot be duplicated.
   bool attach(std::size_t frame_at, int fd);
-  /// Sends what it can without blocking. False when the peer is gone.
+  /// Sends as much as it can without blocking. False when the peer is gone.
   bool flush();
-  /// Forgets what was not sent: the peer is gone.
+  /// Forgets unsent bytes: the peer is gone.
   void discard();
   bool pending() const { return sent_ < out_.size(); }
   std::size_t pending_bytes() const { return out_.size() - sent_; }

@@ -236,7 +236,7 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   return fd;
 }
 
-// write(), but for what passes by itself.
+// write(), but retried on temporary errors.
 ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
   for (int tries = 0;; ++tries) {
     const ssize_t wrote = write(fd, bytes, size);
@@ -319,7 +319,8 @@ std::int64_t number_of(const json& record, const char* name, std::int64_t fallba
                                                              : fallback;
 }
 
-// pids come from a file: what is no pid must never reach kill(), where 0 and -1 mean everybody.
+// pids come from a file: a number that is no pid must never reach kill(), where 0 and -1 mean
+// everybody.
 pid_t pid_of(const json& record, const char* name) {
   std::int64_t pid = number_of(record, name);
   return pid > 1 && pid <= INT32_MAX ? static_cast<pid_t>(pid) : 0;

@@ -58,8 +58,8 @@ std::string logged_name(std::string_view name);
 /// kDenied when another holds it.
 Result<int> open_keeper_log(int run_dir_fd, bool lock);
 
-/// Collects lines and appends them together. A full disk loses nothing that can still be written
-/// later: what could not be written is tried again with the next flush().
+/// Collects lines and appends them together. A full disk loses no line that can still be written
+/// later: unwritten lines are tried again with the next flush().
 class KeeperLogWriter {
  public:
   /// `fd` is borrowed: of open_keeper_log(). So is `reserve`, for what is to be durable. A part of
@@ -68,12 +68,12 @@ class KeeperLogWriter {
 
   void add(std::string_view line) { waiting_ += line; }
   bool waiting() const { return !waiting_.empty(); }
-  /// Writes what is waiting, and with `durable` brings it to the disk. On an error the lines that
-  /// were not written stay (those of the last megabyte).
+  /// Writes the waiting lines, and with `durable` brings them to the disk. On an error the lines
+  /// that were not written stay (those of the last megabyte).
   Result<void> flush(bool durable);
-  /// Writes what is waiting and then `lines`, which are forgotten when they cannot be written.
+  /// Writes the waiting lines and then `lines`, which are forgotten when they cannot be written.
   Result<void> append(std::string_view lines, bool durable);
-  /// Somebody else wrote a part of a line: the next one begins on a line of its own.
+  /// Another writer left a part of a line: the next one begins on a line of its own.
   void mark_torn() { torn_ = true; }
   int fd() const { return fd_; }
 

@@ -80,7 +80,7 @@ struct AdoptedFrame {
 
 /// Each appends one whole frame to `out`.
 void encode(std::string& out, const HelloFrame& hello);
-/// Refuses what no exec can take: a NUL byte, an empty argv, more than a frame holds.
+/// Refuses arguments that no exec can take: a NUL byte, an empty argv, more than a frame holds.
 Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
 void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
