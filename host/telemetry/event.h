@@ -13,13 +13,13 @@ namespace moonlet {
 /// Each of them is emitted; kWarning stays the last.
 enum class EventType {
   kRunStarted,    ///< run.started: preset, runner, model, dir
-  kRunResumed,    ///< run.resumed: the same, and what is on record
+  kRunResumed,    ///< run.resumed: the same, and the recorded part
   kRunFinished,   ///< run.finished: verdict, exit_code, duration_ms
   kPhase,         ///< phase: name, planned
   kStepStarted,   ///< step.started: kind, runner, attempt
   kStepFinished,  ///< step.finished: status, duration_ms, cached, taken_over, usage, error
   kProgress,      ///< progress: text; or name and planned of branches to come, ended
-  kBudget,        ///< budget: left of what is limited, wall_left_ms
+  kBudget,        ///< budget: the rest of each limit, wall_left_ms
   kLog,           ///< log: text
   kWarning,       ///< warning: text
 };

@@ -76,7 +76,7 @@ bool LineWriter::write(std::string_view line) {
 
 bool LineWriter::ready(int timeout_ms) const {
   pollfd poll_fd{fd_, POLLOUT, 0};
-  // Errors count as ready: the write tells which.
+  // Errors count as ready: the write reports them.
   return ::poll(&poll_fd, 1, timeout_ms) > 0;
 }
 

@@ -18,10 +18,10 @@ class LineWriter {
   /// `name` is for the error: "stdout". At most `queue_cap` bytes wait for the reader.
   LineWriter(int fd, std::string name, std::size_t queue_cap = std::size_t{4} << 20);
 
-  /// Queues `line` and a line end and writes what the reader takes at once. False when the line was
-  /// dropped: the queue is full, or writing failed earlier.
+  /// Queues `line` and a line end and writes as much as the reader takes at once. False when the
+  /// line was dropped: the queue is full, or writing failed earlier.
   bool write(std::string_view line);
-  /// Writes what the reader takes at once; for a loop that polls fd() while pending().
+  /// Writes as much as the reader takes at once; for a loop that polls fd() while pending().
   void pump();
   /// Writes the rest, waiting at most so long.
   void flush(int timeout_ms);

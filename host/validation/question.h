@@ -1,4 +1,4 @@
-// last_question finds what an agent asks of a person: the last [QUESTION] of its answer, at the
+// last_question finds an agent's question to a person: the last [QUESTION] of its answer, at the
 // start of a line and outside code fences and quotes, with its options. Other output markers of
 // task executors end it. Pure function, any thread.
 #pragma once

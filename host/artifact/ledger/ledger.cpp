@@ -259,7 +259,7 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
     error.message = "the ledger cannot be rebuilt within a transaction";
     return error;
   }
-  // Of two processes that rebuild a damaged ledger, neither may set aside the other's new one.
+  // Two processes that rebuild a damaged ledger must not set aside each other's new one.
   auto lock = agent_.open_update("ledger.lock");
   if (!lock) return lock.error();
   constexpr int kTries = 3000;

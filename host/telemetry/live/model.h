@@ -1,6 +1,6 @@
-// LiveModel: what the events of a run say about it so far, as much as a person who watches wants to
-// see. Entirely passive; it knows no terminal. Bounded: of steps that have ended it keeps the
-// newest and counts the others. Loop thread only.
+// LiveModel: the state of a run from its events so far, for a person who watches. Entirely passive;
+// it knows no terminal. Bounded: it keeps the newest ended steps and counts the others. Loop thread
+// only.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ struct LiveStep {
   std::string doing;  ///< the tool it uses at the moment, while it runs
   std::optional<double> usd;
   bool is_estimate = false;
-  bool cached = false;              ///< from the record of the run: nothing was started
+  bool cached = false;              ///< from the record of the run: no agent was started
   bool taken_over = false;          ///< an earlier host had started it
   std::int64_t waits_until_ms = 0;  ///< the time of its next try
   std::string note;                 ///< the reason that it failed

@@ -159,7 +159,8 @@ std::string LiveTerminal::erased(const Size& now) {
     rows += broken ? (line.columns + now.width - 1) / now.width : 1;
   }
   drawn_.clear();
-  // Line by line: tmux keeps in its history what is cleared at once from the top of the screen on.
+  // Line by line: tmux keeps in its history all that is cleared at once from the top of the screen
+  // on.
   const std::string up = "\x1b[" + std::to_string(rows) + "A\r";
   std::string out = up;
   for (int i = 0; i < rows; ++i) out.append(kClearLine).append("\x1b[1B");
@@ -250,7 +251,7 @@ void LiveTerminal::resume(bool at_line_start) {
 void LiveTerminal::finish() {
   if (finished_) return;
   finished_ = true;
-  mid_line_ = mid_line_ || suspended_;  // behind a question that nobody answered
+  mid_line_ = mid_line_ || suspended_;  // behind an unanswered question
   suspended_ = false;
   replace(model_.ended_ms ? render_final(model_, style(size()), loop_.clock().wall_ms())
                           : std::vector<LiveLine>{});

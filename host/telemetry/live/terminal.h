@@ -29,7 +29,7 @@ class LiveTerminal {
  public:
   struct Options {
     int fd = 2;  ///< the terminal; borrowed, never closed or changed
-    std::function<void(std::string_view)> write;  ///< takes what is drawn
+    std::function<void(std::string_view)> write;  ///< takes the drawn text
     bool colour = true;
     bool unicode = true;
     /// True once after the process was stopped and went on: others have written since.

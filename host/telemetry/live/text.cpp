@@ -92,7 +92,7 @@ std::string count_text(std::int64_t count) {
 }
 
 std::string money_text(double usd, bool is_estimate) {
-  // A cent is much for one call: small sums keep the digits that tell them apart.
+  // A cent is much for one call: small sums keep their distinctive digits.
   const char* format = usd > 0 && usd < 0.1 ? "%s$%.4f" : "%s$%.2f";
   return formatted(format, is_estimate ? "~" : "", usd);
 }

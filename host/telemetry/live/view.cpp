@@ -77,8 +77,8 @@ std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std:
   return text;
 }
 
-/// "parallel/3/agent" is "3" to a person: what every call is called by default says nothing, nor
-/// does a branch that has the name of its only step.
+/// "parallel/3/agent" is "3" to a person: a call's default name says little, as does a branch that
+/// has the name of its only step.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
   if (key.substr(0, 8) == "parallel") {
@@ -210,7 +210,7 @@ void View::add_phase(std::size_t index) {
                                                               : LiveState::kOk;
   const std::size_t waiting = model_.waiting(index);
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(phase.planned, 0));
-  // A phase that is over has had what was planned, unless something ended it early.
+  // A phase that is over has completed its planned steps, unless something ended it early.
   const bool cut_short = model_.ended_ms && model_.verdict != "ok" && phase.begun() > 0;
   const std::size_t total =
       is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
@@ -316,7 +316,7 @@ std::size_t View::lines_left() const {
 std::vector<View::Shown> View::chosen(std::size_t room) {
   std::vector<std::size_t> order(model_.phases.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  // Which phases get a line: those that go on, then the newest.
+  // Phases with a line: those that go on, then the newest.
   std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
     return is_active(a) != is_active(b) ? is_active(a) : a > b;
   });

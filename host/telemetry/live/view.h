@@ -1,5 +1,5 @@
-// The live view as lines of text: a run's head, its phases, and under them what runs. Pure: a
-// model, a size and the time go in, lines come out, each within the width, never more than the
+// The live view as lines of text: a run's head, its phases, and under them the running steps. Pure:
+// a model, a size and the time go in, lines come out, each within the width, never more than the
 // height. Any thread.
 #pragma once
 

@@ -56,7 +56,7 @@ std::size_t value_after(std::string_view word, std::size_t at) {
   return at;
 }
 
-/// The same behind the word "Bearer", which needs nothing but a space.
+/// The same behind the word "Bearer", which needs only a space.
 std::size_t token_after(std::string_view word, std::string_view name, std::size_t at) {
   if (name.size() != 6 || !is_telling(name) || at >= word.size() || word[at] != ' ') {
     return std::string_view::npos;

@@ -166,7 +166,7 @@ char json_short_escape(char c) {
   }
 }
 
-// How an encoder of JSON escapes what it need not escape.
+// The escapes that an encoder of JSON uses where it need not.
 struct JsonStyle {
   bool ascii = false;              // everything beyond ASCII
   bool upper = false;              // \u00E4 rather than \u00e4

@@ -15,7 +15,7 @@ std::string_view trimmed(std::string_view text);
 /// plainly something else: a path, a common word, a number, an address.
 bool presumed_secret(std::string_view name, std::string_view value, std::size_t least);
 
-/// The password of "scheme://user:password@host…", or nothing.
+/// The password of "scheme://user:password@host…", or empty.
 std::string_view url_password(std::string_view value);
 
 /// The value itself and the other ways in which programs print it, each at least 8 bytes (but the

@@ -32,7 +32,7 @@ class Redactor {
   /// The same for values that are only presumed secret by the name of their variable.
   static constexpr std::size_t kMinPresumed = 8;
 
-  /// Redacts nothing.
+  /// Makes a redactor without secrets.
   Redactor() = default;
   /// Redacts the declared secrets and, of `environment` ("NAME=VALUE" each), the values that
   /// secrets_of_environment() picks. Each value is also found in its usual clothes: JSON-escaped
@@ -43,7 +43,7 @@ class Redactor {
   /// whose value can be one (not a path, plain word, number or place), and passwords inside URLs.
   static std::vector<Secret> secrets_of_environment(const std::vector<std::string>& environment);
 
-  /// True when there is nothing to look for: apply() copies, a StreamRedactor appends.
+  /// True when it has no secrets: apply() copies, a StreamRedactor appends.
   bool empty() const { return !table_; }
   /// Names of declared secrets that are too short to be looked for; worth a warning.
   const std::vector<std::string>& too_short() const { return too_short_; }
@@ -86,7 +86,7 @@ class Redactor {
   void build(std::vector<Needle> needles);
   bool next(std::string_view text, std::size_t from, Hit& hit) const;
   std::size_t open_end(std::string_view text, std::size_t from) const;
-  // Appends what is settled of text[from…] and returns where the unsettled rest begins.
+  // Appends the settled part of text[from…] and returns where the unsettled rest begins.
   std::size_t settle(std::string_view text, bool last, std::string& out,
                      std::vector<RedactedPlace>* places = nullptr) const;
   std::vector<std::string> forms_of_label(std::string_view label) const;
@@ -98,15 +98,15 @@ class Redactor {
 };
 
 /// Redacts a text that arrives in pieces, with the same outcome as apply() on the whole. Holds back
-/// only what may be the beginning of a secret.
+/// only a possible beginning of a secret.
 class StreamRedactor {
  public:
   /// `redactor` is borrowed and outlives this.
   explicit StreamRedactor(const Redactor& redactor) : redactor_(&redactor) {}
 
-  /// Appends to `out` what is settled by now.
+  /// Appends the settled text to `out`.
   void feed(std::string_view chunk, std::string& out);
-  /// Appends what was held back; the next feed() begins a new text.
+  /// Appends the held-back text; the next feed() begins a new text.
   void finish(std::string& out);
 
  private:

@@ -42,8 +42,8 @@ class Evaluator {
  public:
   Evaluator(const SchemaLimits& limits, std::uint64_t steps) : limits_(limits), budget_(steps) {}
 
-  /// True when `value` fits. Without a sink it stops at the first fault. Means nothing when
-  /// stopped() then.
+  /// True when `value` fits. Without a sink it stops at the first fault. Meaningless when stopped()
+  /// then.
   bool check(const Node& node, const nlohmann::json& value, const Path& path, Sink* sink);
 
   /// A limit was passed.
@@ -84,7 +84,7 @@ class Evaluator {
   bool fits(const Node& node, const Subject& subject) {
     return check(node, subject.value, subject.path, nullptr);
   }
-  /// False when evaluation should end here: nothing more is to be learned.
+  /// False when evaluation should end here: the result is already known.
   bool goes_on(bool ok, const Subject& subject) const {
     if (budget_.exhausted()) return false;
     return subject.sink != nullptr ? !subject.sink->full() : ok;
@@ -121,10 +121,10 @@ class Evaluator {
   Budget budget_;
   /// Which values fit which schemas with alternatives: without it nested ones take for ever.
   std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
-  std::size_t temporaries_ = 0;  ///< the value at hand is none of the instance's
+  std::size_t temporaries_ = 0;  ///< the value at hand is not part of the instance
   std::size_t depth_ = 0;
   bool too_deep_ = false;
-  std::size_t told_branches_ = 0;  ///< alternatives around this one that are being explained
+  std::size_t told_branches_ = 0;  ///< the enclosing alternatives that are being explained
 };
 
 }  // namespace moonlet::schema

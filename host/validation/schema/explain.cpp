@@ -26,8 +26,8 @@ std::size_t depth_of(const SchemaError& error) {
   return static_cast<std::size_t>(std::count(error.instance.begin(), error.instance.end(), '/'));
 }
 
-// How far a branch is from fitting. The kind that a "const" or "enum" tells decides more than how
-// many faults there are, and a fault far inside says that all around it fits.
+// The distance of a branch from fitting. The kind named by a "const" or "enum" decides more than
+// the number of faults, and a fault far inside shows that all around it fits.
 struct Distance {
   std::size_t wrong_kind = 0, wrong_shape = 0, shallowness = 0, faults = 0;
 
@@ -89,7 +89,7 @@ std::string path_text(const Path& path) {
   return out;
 }
 
-// Also tells the caller, before it builds a sentence, whether anybody is to read it.
+// Also shows the caller, before it builds a sentence, whether the sentence will be read.
 bool Evaluator::costs(const Subject& subject, std::uint64_t steps) {
   return subject.sink != nullptr && budget_.spend(steps);
 }
@@ -223,7 +223,7 @@ void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const 
   if (!right.empty()) candidates = std::move(right);
 }
 
-// Looking for it may take half of what is left, so that the rest can still be said.
+// Looking for it may take half of the remaining steps, so that the rest can still be explained.
 Evaluator::Branch Evaluator::closest_branch(const Subject& subject,
                                             const std::vector<const Node*>& branches,
                                             const std::vector<std::size_t>& candidates) {
@@ -271,7 +271,7 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
     closest = closest_branch(subject, branches, candidates);
     told_branches_ -= choices;
   }
-  // With one branch of the right type and kind there is nothing to choose from.
+  // With one branch of the right type and kind there is no choice.
   if (choices == 0 && !closest.errors.empty()) {
     for (auto& error : closest.errors) subject.sink->add(std::move(error));
     return false;

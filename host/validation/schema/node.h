@@ -68,7 +68,7 @@ struct ArrayRules {
   const Node* items = nullptr;     ///< for every element
   std::vector<const Node*> tuple;  ///< one by one
   bool is_tuple = false;
-  const Node* additional = nullptr;  ///< for what follows the tuple
+  const Node* additional = nullptr;  ///< the schema of values after the tuple
   const Node* contains = nullptr;
 };
 

@@ -18,7 +18,7 @@ namespace moonlet::schema {
 
 class Pattern {
  public:
-  /// Compiles `source`, of at most `max_bytes`; an error is what RE2 says of it.
+  /// Compiles `source`, of at most `max_bytes`; the error has RE2's message.
   static Result<Pattern> compile(std::string_view source, std::size_t max_bytes);
 
   /// True when the expression matches anywhere in `text`.
