@@ -90,7 +90,7 @@ class Engine::Impl {
     if (failure_ == 0) uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   }
 
-  /// 0, or the errno for which it cannot work; then nothing else may be called.
+  /// 0, or the errno for which it cannot work; then no other method may be called.
   int failure() const { return failure_; }
 
   Result<Outcome> command(const std::vector<std::string>& words);
@@ -156,7 +156,7 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
       scheduler.pump();
       continue;
     }
-    // The wake-up handle alone does not keep the loop: with nothing pending no task can go on.
+    // The wake-up handle alone does not keep the loop: without pending events no task can go on.
     const bool to_be_told = !cancelled && cancel_asked_.load();
     if (!loop_.run_once() && !to_be_told && !scheduler.has_ready()) {
       Error error;
@@ -172,8 +172,8 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
   return read_outcome(state.main(), *task, scheduler);
 }
 
-/// The host's last words about a run whose Lua was killed, or came to nothing. Its coroutines are
-/// never resumed.
+/// The host's last words about a run whose Lua was killed, or produced no result. Its coroutines
+/// are never resumed.
 Result<Outcome> Engine::Impl::end_without_it(Services& services, LuaState& state,
                                              const Error& why) {
   if (services.run) services.run->keeper.reset();

@@ -26,8 +26,9 @@ constexpr std::size_t kLongestLine = 16 << 10;
 constexpr const char* kPlain[] = {"assert",   "error",  "getmetatable", "ipairs",   "pcall",
                                   "rawequal", "rawlen", "select",       "tonumber", "type"};
 
-/// The message handler of an xpcall; upvalue 1 is the script's. After a kill that one is left out:
-/// an error that a hook raised calls it with hooks switched off, and then nothing could stop it.
+/// The message handler of an xpcall; upvalue 1 is the script's. After a kill the script's handler
+/// is left out: an error that a hook raised calls it with hooks switched off, and then it could not
+/// be stopped.
 int handle_message(lua_State* L) {
   lua_settop(L, 1);
   if (LuaState::of(L).is_killed()) return 1;
@@ -92,7 +93,7 @@ int set_metatable(lua_State* L) {
   return 1;
 }
 
-/// The standard library hides its metatables: what has one of these is a handle of the host's.
+/// The standard library hides its metatables: a value with one of these is a handle of the host's.
 int module_setmetatable(lua_State* L) {
   set_metatable(L);
   if (!lua_getmetatable(L, 1)) return 1;

@@ -28,7 +28,7 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// How a coroutine is resumed, for what happens after a wait inside it.
+/// The way that a coroutine was resumed, for the code after a wait inside it.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {
@@ -123,7 +123,8 @@ int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   return resume_coroutine(L, co, nargs, resumer);
 }
 
-/// Closes what a failed coroutine left open; its error is at the top, and may become another one.
+/// Closes the variables that a failed coroutine left open; its error is at the top, and may become
+/// another one.
 void close_failed(lua_State* L, lua_State* co) {
   if (lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD) return;
   lua_xmove(L, co, 1);

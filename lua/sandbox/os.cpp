@@ -20,7 +20,7 @@ namespace {
 
 // --- os
 
-// From year -9999 to 9999 or a little more: what the formats can show.
+// The range of the formats: from year -9999 to 9999 or a little more.
 constexpr std::int64_t kFurthest = 253'402'300'799;
 
 struct Moment {
@@ -93,7 +93,7 @@ constexpr const char* kMonths[] = {"January",   "February", "March",    "April",
                                    "May",       "June",     "July",     "August",
                                    "September", "October",  "November", "December"};
 
-/// Writes one conversion; false for one that is not known.
+/// Writes one conversion; false for an unknown one.
 bool format_part(char c, const Moment& m, std::int64_t time, char* out, std::size_t size) {
   auto number = [&](const char* form, std::int64_t value) {
     std::snprintf(out, size, form, static_cast<long long>(value));

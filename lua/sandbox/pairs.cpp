@@ -179,7 +179,7 @@ int step_record(lua_State* L) {
 /// Reads the table in upvalue 3, whatever it is called with.
 int step_own(lua_State* L) { return step_in(L, lua_upvalueindex(3)); }
 
-/// The fast case: nothing but a run, and the last key is all the place there is.
+/// The fast case: only a run, and the last key is all the place there is.
 int step_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const lua_Integer run = lua_tointeger(L, lua_upvalueindex(1));
@@ -209,7 +209,7 @@ void push_traversals(lua_State* L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
 }
 
-/// Sorts on the stack what step_record goes over. The nil behind the keys is its end.
+/// Sorts the keys of step_record on the stack. The nil behind the keys is its end.
 void push_record_iterator(lua_State* L, int table, std::size_t count) {
   luaL_checkstack(L, 2 * static_cast<int>(kFewKeys) + 8, "pairs");
   Key keys[kFewKeys];

@@ -73,7 +73,7 @@ bool class_has(char name, unsigned char c, bool& has) {
 
 bool is_letter(char c) { return in_range(to_byte(c | 0x20), 'a', 'z'); }
 
-/// Adds what %`name` stands for.
+/// Adds the class of %`name`.
 void add_escape(ByteSet& set, char name) {
   bool has = false;
   if (!is_letter(name) || !class_has(name, 0, has)) {

@@ -1,5 +1,5 @@
 // Pattern: a Lua pattern, read once into a list of items, and the matcher that runs it. The matcher
-// counts what it does: it looks at the kill every few thousand steps and gives a pattern up that
+// counts its steps: it looks at the kill every few thousand of them and gives a pattern up that
 // takes too many. A pattern is plain memory inside a userdata, so that an error may leave from
 // anywhere. Loop thread only.
 #pragma once

@@ -51,7 +51,7 @@ bool has_many_jumps(std::string_view text) {
   return false;
 }
 
-/// Pushes what the reader function at 1 gives, as one text.
+/// Pushes the output of the reader function at 1 as one text.
 void push_pieces(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   std::size_t size = 0;
@@ -105,7 +105,7 @@ int refuse_write(lua_State* L) {
                "keep functions of your own in a table of your own");
 }
 
-/// __pairs of a view; upvalue 1 is what it shows.
+/// __pairs of a view; upvalue 1 is the viewed table.
 int view_pairs(lua_State* L) {
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));

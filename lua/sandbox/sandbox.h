@@ -9,9 +9,9 @@
 
 namespace moonlet {
 
-/// Opens the base libraries in a fresh state (never io, package or debug), replaces what a script
-/// could use to get out or to hold the host up, and builds the environments of the standard
-/// library.
+/// Opens the base libraries in a fresh state (never io, package or debug), replaces the functions
+/// that a script could use to get out or to hold the host up, and builds the environments of the
+/// standard library.
 void open_sandbox(lua_State* L);
 
 /// Pushes a new environment for a script: an own table of globals over shared, frozen libraries.

@@ -223,7 +223,7 @@ void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   }
 }
 
-/// Adds what the match is replaced by; false when it stays as it is.
+/// Adds the replacement of the match; false when it stays as it is.
 bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   switch (lua_type(L, 3)) {
     case LUA_TFUNCTION:

@@ -27,7 +27,8 @@ int guard(lua_State* L) {
   return luaL_error(L, "%s", text);
 }
 
-/// The text at `index`, which the stack keeps alive; raises for what is neither text nor a number.
+/// The text at `index`, which the stack keeps alive; raises for a value that is neither text nor a
+/// number.
 inline std::string_view check_text(lua_State* L, int index) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, index, &size);

@@ -1,5 +1,5 @@
-// Run: the run that an engine drives at the moment, as its primitives see it: where it writes, what
-// is redacted, who keeps its children. The services own it; loop thread only.
+// Run: the run that an engine drives at the moment, as its primitives see it: its folders, its
+// redactor, the keeper of its children. The services own it; loop thread only.
 #pragma once
 
 #include <functional>
@@ -32,7 +32,7 @@ struct Run {
   bool resumed = false;                   ///< it had been driven, or prepared, before
   std::unique_ptr<CancelRequest> cancel;  ///< another process may ask for its end
   std::unique_ptr<Journal> journal;       ///< once opened; let go before the lock
-  int unheard_writes = 0;             ///< records that somebody waits for, or has yet to hear of
+  int unheard_writes = 0;                 ///< records that a task waits for, or has yet to hear of
   std::vector<LoggedKeeper> keepers;  ///< the records of earlier keepers, once they were asked for
   std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
   std::vector<std::string> unsynced_values;  ///< values of relaxed records, likewise
@@ -50,8 +50,8 @@ struct Run {
   Result<void> adopt(Services& services);
   /// The keeper, started if need be.
   Result<Keeper*> keep(Services& services);
-  /// kDenied when another process has taken the run over, while this one was stopped: nothing of
-  /// it may be written any more.
+  /// kDenied when another process has taken the run over, while this one was stopped: this one must
+  /// not write to it any more.
   Result<void> still_ours() const;
   /// Brings the unsynced files to the disk, on a thread of its own, until sync() is called.
   void begin_sync();

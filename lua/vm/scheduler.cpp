@@ -45,7 +45,7 @@ class SleepOperation final : public Operation, public std::enable_shared_from_th
 }  // namespace
 
 const Error* CancelScope::pending_error() const {
-  // The outermost cancelled scope wins: what ends the whole matters more than what ends a part.
+  // The outermost cancelled scope wins: the end of the whole matters more than the end of a part.
   const Error* found = nullptr;
   for (const CancelScope* scope = this; scope != nullptr; scope = scope->parent_.get()) {
     if (scope->error_) found = &*scope->error_;
@@ -66,7 +66,7 @@ Scheduler::~Scheduler() {
       task->waiting_for_->on_complete([] {});
       task->waiting_for_->cancel();
     }
-    // Its coroutine is never resumed: what only it holds is garbage from now on.
+    // Its coroutine is never resumed: objects that only it holds are garbage from now on.
     luaL_unref(L_, LUA_REGISTRYINDEX, std::exchange(task->thread_ref_, LUA_NOREF));
   }
 }
@@ -183,7 +183,7 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
   }
   lua_xmove(thread, L_, 1);
   task->result_ref_ = luaL_ref(L_, LUA_REGISTRYINDEX);
-  state_.close(thread);  // runs what a script left to be closed
+  state_.close(thread);  // runs the closers that a script left
   luaL_unref(L_, LUA_REGISTRYINDEX, task->thread_ref_);
   task->thread_ref_ = LUA_NOREF;
   tasks_.erase(std::find(tasks_.begin(), tasks_.end(), task));

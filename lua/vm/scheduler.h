@@ -65,7 +65,7 @@ class Task : public Operation {
   explicit Task(lua_State* main) : L_(main) {}
   ~Task() override { luaL_unref(L_, LUA_REGISTRYINDEX, result_ref_); }
   Outcome outcome() const { return outcome_; }
-  /// How many joins wait for it; a failure that nobody waits for is unobserved.
+  /// The number of joins that wait for it; a failure without one is unobserved.
   int watchers = 0;
   /// Registry reference of a table: {n = count, …results}, or {error}. LUA_NOREF before the end.
   int result_ref() const { return result_ref_; }
@@ -98,7 +98,7 @@ struct Pending {
   bool unchecked = false;  ///< returns its results even when the task was cancelled meanwhile
 };
 
-/// The hint for whoever waits where Lua cannot.
+/// The hint for a wait where Lua cannot yield.
 inline constexpr char kMayNotWait[] =
     "a module, a sort or gsub callback and a metamethod of tostring may not wait, nor what a "
     "<close> variable does after an error: ctx:finally puts in order what there is";
@@ -115,14 +115,14 @@ class Scheduler {
   /// Starts the function below the top `nargs` values of the main stack (all popped) as a task in
   /// the root scope.
   std::shared_ptr<Task> start_main(int nargs);
-  /// Resumes every task that is ready, until none is and nobody waits for a turn.
+  /// Resumes every task that is ready, until none is and no turn can be given.
   void pump();
-  /// Called from the loop when the deadline of a scope passes, with the scope's `what` and what it
-  /// is about to be cancelled with.
+  /// Called from the loop when the deadline of a scope passes, with the scope's `what` and the
+  /// error that it is about to be cancelled with.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Says whether somebody has asked the whole to end; may be empty.
+  /// Returns true once the end of the whole is asked for; may be empty.
   std::function<bool()> end_asked;
-  /// Cancels everything once somebody has asked for it. True when somebody has.
+  /// Cancels everything once the end is asked for. True when it is.
   bool hear_end();
   bool has_ready() const { return !ready_.empty(); }
   void cancel(CancelScope& scope, Error error);
@@ -136,8 +136,8 @@ class Scheduler {
   // --- from bound functions, with the task running ---
   /// Raises when the running task is cancelled. Call before starting an operation.
   void check(lua_State* L);
-  /// The same before something is done, with what the loop would only hear of in its next turn:
-  /// that somebody has asked for the end, and deadlines. No other task gets its turn.
+  /// The same before an action, with the news that the loop would only bring in its next turn: a
+  /// request to end, and deadlines. No other task gets its turn.
   void check_now(lua_State* L);
   /// Pushes the box of an await, to be filled with a started operation. Raises when the running
   /// task is cancelled (unless `unchecked`) or when this place cannot wait.

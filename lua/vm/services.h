@@ -1,5 +1,5 @@
-// Services: what the primitives of one command work on. The engine owns them; bound functions
-// borrow them through of(). Loop thread only.
+// Services: the objects that the primitives of one command share. The engine owns them; bound
+// functions borrow them through of(). Loop thread only.
 #pragma once
 
 #include <functional>
@@ -45,15 +45,15 @@ struct Services {
   Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
   ~Services();
 
-  /// Hands every event to `fn` from now on, in place of the one before; nullptr to nobody.
+  /// Hands every event to `fn` from now on, in place of the one before; nullptr drops them.
   void show(std::function<void(const Event&)> fn);
-  /// Shows events as a live view on descriptor 2, and what is printed above it. False, and nothing
-  /// has changed, where that makes no sense: nobody sits at a terminal.
+  /// Shows events as a live view on descriptor 2, and printed text above it. False, without any
+  /// change, when no person sits at a terminal.
   bool show_live();
   /// The view that is shown; empty without one.
   std::weak_ptr<LiveTerminal> live() const { return live_; }
-  /// Lets the run go as a host that dies does: what its keeper still has of children that may
-  /// outlive a host runs on. Its lock is released.
+  /// Lets the run go as a dying host does: children that may outlive a host run on under its
+  /// keeper. Its lock is released.
   void drop_run();
 
   static Services& of(lua_State* L);
@@ -69,7 +69,7 @@ struct Services {
   std::function<void(int, std::string_view)> print_itself_;  // while the view stands before it
 };
 
-/// Counts what a script says; raises `limit` when it says too much.
+/// Counts the output of a script; raises `limit` when it is too much.
 void count_output(lua_State* L, std::size_t bytes);
 
 }  // namespace moonlet

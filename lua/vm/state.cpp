@@ -46,7 +46,7 @@ std::int64_t thread_ns(clockid_t clock) {
 }
 
 #if defined(__APPLE__)
-// No other thread can ask there for the time of this one: what passes stands in for it.
+// There no other thread can ask for this thread's time: elapsed time stands in for it.
 clockid_t own_clock() { return CLOCK_MONOTONIC; }
 #else
 clockid_t own_clock() {
@@ -101,7 +101,7 @@ constexpr std::size_t cost_of(std::size_t size) {
   return std::max(kLeast, (size + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord));
 }
 
-/// AddressSanitizer sees what is used after it was freed only where each block is one of malloc's.
+/// AddressSanitizer sees a use after free only where each block is one of malloc's.
 constexpr bool is_small([[maybe_unused]] std::size_t size) {
 #if defined(__SANITIZE_ADDRESS__)
   return false;
@@ -154,7 +154,7 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
-  if (block == nullptr) old_size = 0;  // then it tells the kind of the object
+  if (block == nullptr) old_size = 0;  // then it holds the kind of the object
   if (new_size == 0) {
     state->give_back(block, old_size);
     return nullptr;
@@ -193,7 +193,7 @@ bool LuaState::may_grow(std::size_t bytes) {
 /// in a deep recursion never came to its next instruction. Once is not always enough, either: a
 /// function that is just being entered may miss it.
 void LuaState::hurry() {
-  constexpr std::int64_t kRest = 10;  // times what the last call took
+  constexpr std::int64_t kRest = 10;  // multiples of the last call's time
   lua_State* running = running_.load(std::memory_order_relaxed);
   if (running == nullptr || hurrying_.exchange(true, std::memory_order_relaxed)) return;
   const std::int64_t begin = steady_ns();
@@ -357,7 +357,7 @@ LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_ns_(
 
 LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
-  // Another deadline is another stretch: whoever waits for its end begins anew.
+  // Another deadline is another stretch: the wait for its end begins anew.
   if (deadline != 0 && deadline != kExpired) {
     state_.deadline_.compare_exchange_strong(deadline, deadline + (own_thread_ns() - since_ns_));
   }

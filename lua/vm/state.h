@@ -1,4 +1,4 @@
-// LuaState owns one lua_State with what bounds it: a capped allocator, and a watchdog that ends Lua
+// LuaState owns one lua_State with its bounds: a capped allocator, and a watchdog that ends Lua
 // code which runs on without awaiting. A kill is sticky: once it fell, no Lua code of this state
 // runs any more, pcall or not. Loop thread only, but for the watchdog thread, which sets one flag.
 #pragma once
@@ -31,7 +31,7 @@ struct LuaLimits {
   /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
   /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
   int interrupt_signal = 0;
-  /// Set by anybody who wants the script to end. Lua that does not come to a wait soon is killed.
+  /// Set from outside to end the script. Lua that does not come to a wait soon is killed.
   const std::atomic<bool>* cancel_asked = nullptr;
   /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
   std::function<void(const std::string& why)> on_stuck;
@@ -76,9 +76,8 @@ class LuaState {
   void end_in(std::int64_t ms);
   void never_end() { budget_end_.store(0); }
 
-  /// For as long as it lives the host itself works at something that may take its time, such as a
-  /// slow disk: that is not Lua's time, nobody is impatient with it, and it is not ended halfway.
-  /// No call of Lua's may be made meanwhile.
+  /// While it lives the host itself does slow work, such as on a slow disk: that is not Lua's time,
+  /// and neither a cancel nor the budget interrupts it. No Lua may be called meanwhile.
   class HostWork {
    public:
     explicit HostWork(lua_State* L);

@@ -1,5 +1,5 @@
 // Turns: waits that end in a given order, whatever order they began in. A resumed run uses them to
-// hear what is on record in the order in which it happened. Loop thread only.
+// replay its record in the order in which it happened. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class Turns {
  public:
   /// After everything that is on record.
   static constexpr std::uint64_t kLast = UINT64_MAX - 1;
-  /// When nothing else can happen any more.
+  /// After all other waits, when no other event can happen.
   static constexpr std::uint64_t kParked = UINT64_MAX;
 
   /// Completes when its turn has come: lower orders first, equal ones as they came.
@@ -29,7 +29,7 @@ class Turns {
   /// Holds back turns of this order or a later one until it is released.
   void hold(std::uint64_t order) { held_.insert(order); }
   bool held() const { return !held_.empty(); }
-  /// Undoes one hold(); without one it does nothing.
+  /// Undoes one hold(); without one it has no effect.
   void release(std::uint64_t order) {
     if (const auto at = held_.find(order); at != held_.end()) held_.erase(at);
   }

@@ -26,8 +26,9 @@ void open_values(lua_State* L);
 /// Pushes `value`; may raise for want of memory, so `value` lives in a box or outlives the call.
 void push_value(lua_State* L, const nlohmann::json& value);
 
-/// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for what
-/// JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access only.
+/// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for
+/// values that JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access
+/// only.
 void read_value(lua_State* L, int index, nlohmann::json& out, const ValueLimits& limits = {});
 
 /// The metatable that marks a table as an array, pushed.

@@ -18,9 +18,9 @@ using WorkFunction = std::function<Result<nlohmann::json>()>;
 WorkFunction& push_work(lua_State* L);
 
 /// Runs the function in the box at the top of the stack and waits for it: returns its value, or nil
-/// and an error. Use as `return await_work(L);` with no owning C++ object alive. Runs to its end
-/// also when the task is cancelled meanwhile, but then `stop`, which lives as long as what the
-/// function borrows, becomes true; also when the scheduler ends.
+/// and an error. Use as `return await_work(L);` with no owning C++ object alive. A cancelled task
+/// does not interrupt it, but then `stop`, which lives as long as the function's borrowed values,
+/// becomes true; also when the scheduler ends.
 int await_work(lua_State* L, std::atomic<bool>* stop = nullptr);
 
 }  // namespace moonlet

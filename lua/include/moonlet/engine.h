@@ -1,7 +1,7 @@
 // The engine: moonlet inside a C++ program. An Engine runs presets and scripts, one at a time; a
 // program may open several. It owns a keeper process a run and no process-wide state: it installs
-// no signal handler, changes neither directory nor environment, and becomes nobody's subreaper.
-// One engine belongs to one thread, cancel() apart.
+// no signal handler, changes neither directory nor environment, and becomes no subreaper. One
+// engine belongs to one thread, cancel() apart.
 #pragma once
 
 #include <functional>
@@ -34,11 +34,11 @@ struct EngineOptions {
   /// command() will not return before Lua does. Everything that matters is on disk; a program that
   /// can end itself may do so.
   std::function<void(const std::string& why)> on_stuck;
-  /// Called with what a command prints: stream 1 is the result, 2 is for a person to read. Without
-  /// it nothing is printed.
+  /// Called with the output of a command: stream 1 is the result, 2 is for a person to read.
+  /// Without it the output is dropped.
   std::function<void(int stream, std::string_view text)> print;
   /// Called in the process that a `--background` command left to drive its run, with the file that
-  /// takes what is printed from then on. Without it `--background` is refused.
+  /// takes the output from then on. Without it `--background` is refused.
   std::function<void(const std::string& log)> on_detached;
   /// Lets the engine use descriptors 0 and 2 where they are a terminal: to ask a person, and to
   /// show the live view of a run, by way of `print`.
@@ -68,15 +68,15 @@ class Engine {
   Result<Outcome> run(const std::string& preset, const std::vector<std::string>& arguments = {});
 
   /// Ends the running command as if the user had asked: its children are ended and it returns with
-  /// the verdict `cancelled`. Safe from any thread and from a signal handler; does nothing while no
-  /// command runs.
+  /// the verdict `cancelled`. Safe from any thread and from a signal handler; has no effect while
+  /// no command runs.
   void cancel();
 
-  /// Tells that the process was stopped and goes on (SIGCONT): others have written to the terminal
-  /// meanwhile, and the live view begins anew beneath. Safe from a signal handler.
+  /// Reports that the process was stopped and goes on (SIGCONT): other programs have written to the
+  /// terminal meanwhile, and the live view begins anew beneath. Safe from a signal handler.
   void continued();
 
-  /// The handler of EngineOptions::interrupt_signal. It does nothing while no Lua runs on the
+  /// The handler of EngineOptions::interrupt_signal. It has no effect while no Lua runs on the
   /// thread.
   static void on_interrupt(int signal);
 
