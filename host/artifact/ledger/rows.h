@@ -1,5 +1,5 @@
 // The rows of the ledger as plain values. Times are milliseconds since 1970 (UTC), money is in US
-// dollars; a value that a runner does not report is empty, never 0.
+// dollars; a value that a runner does not report is empty, never 0. Any thread.
 #pragma once
 
 #include <cstdint>

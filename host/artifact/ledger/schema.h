@@ -1,4 +1,5 @@
-// The tables of the ledger, as steps from one version to the next. Pure data.
+// The tables of the ledger, as migrations from one version to the next. Pure data: it owns no
+// connection and opens no file. Any thread.
 #pragma once
 
 #include <cstdint>

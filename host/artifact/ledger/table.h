@@ -1,5 +1,5 @@
-// Which columns of the ledger's tables hold which members of its rows, in one place for writing and
-// for reading. For ledger.cpp alone. Templates without state.
+// The columns of the ledger's tables and the members of its rows that they hold, in one place for
+// writing and for reading. For ledger.cpp alone. Templates without state; the ledger's thread.
 #pragma once
 
 #include <cstdint>

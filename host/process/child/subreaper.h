@@ -1,5 +1,6 @@
 // Requests of a process to the kernel about its place among others. Each is a wish: false on a
-// system without the feature. Changes the calling process; only the keeper calls it.
+// system without the feature. Changes the calling process; only the keeper calls it, from its one
+// thread.
 #pragma once
 
 #include <sys/types.h>

@@ -1,6 +1,7 @@
 // keeper.log: a keeper's actions, one JSON record a line, appended before it acts or answers. The
-// writer belongs to the keeper's worker. The reader serves hosts that come after a kill -9, so it
-// takes torn lines, strange bytes and records of another version. No environment is ever written.
+// writer belongs to the keeper's worker thread. The reader, for any thread, serves hosts that come
+// after a kill -9, so it takes torn lines, strange bytes and records of another version. No
+// environment is ever written.
 #pragma once
 
 #include <sys/types.h>

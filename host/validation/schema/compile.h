@@ -1,5 +1,6 @@
-// From the JSON of a schema to the graph of a Program. Checks everything: a keyword of the wrong
-// type, a pattern, a reference that leads nowhere or in a circle is an error with its place.
+// Turns the JSON of a schema into the graph of a Program. Checks everything: a keyword of the wrong
+// type, a pattern, a reference without a target or in a circle is an error with its place. Owns no
+// state; one thread for a Program.
 #pragma once
 
 #include "host/base/result.h"

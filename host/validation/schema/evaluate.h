@@ -1,5 +1,6 @@
-// Asking a compiled schema about a value. First only whether it fits, stopping at the first
-// fault; only when it does not, once more to say why, with half the budget of the first.
+// Validates a value against a compiled schema. The first pass only decides and stops at the first
+// fault; a second one, with half the budget, explains a value that does not fit. It keeps its state
+// on the stack and only reads the Program: any thread.
 #pragma once
 
 #include <map>

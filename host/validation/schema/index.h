@@ -1,5 +1,5 @@
 // Index: the places of a document's subschemas, their URIs, and the targets of references. Owns no
-// place: places live in the Program. Used while compiling only.
+// place: places live in the Program. Used while compiling only, by the compiler's thread.
 #pragma once
 
 #include <functional>

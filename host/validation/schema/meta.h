@@ -1,4 +1,5 @@
-// The draft-07 meta-schema, the one document outside a schema that it may refer to.
+// The draft-07 meta-schema, the one document outside a schema that it may refer to. A constant: any
+// thread.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
 // The compiled form of a schema: a graph of nodes, one for each subschema that can be reached.
-// Built by the compiler, only read afterwards. Nodes point into the documents that the Program
-// owns.
+// Built by the compiler, only read afterwards, then by any thread. Nodes point into the documents
+// that the Program owns.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // URI references of schemas ($id and $ref): resolving one against a base, RFC 3986 section 5. Pure
-// functions on text; they never fetch.
+// functions on text, any thread; they never fetch.
 #pragma once
 
 #include <optional>

@@ -126,7 +126,7 @@ TEST_CASE("exits that no host heard of wait for the next, and are on record", "[
   CHECK(logged.max_rss_kb == exit.max_rss_kb);
   next.keeper.reset();
   CHECK(nobody_left(folder));
-  // A host that ends in order spares nobody.
+  // A host that ends in order ends every child.
   CHECK(kept(folder, "rest@2").exit.why == Why::kCancelled);
 }
 

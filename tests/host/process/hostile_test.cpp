@@ -1,5 +1,5 @@
-// Children that do not want to end, and what they leave: the run goes on within its limits, and
-// nobody is left. Each with the run's cgroup and without it.
+// Children that do not want to end, and the processes they leave: the run stays within its limits,
+// and no process is left. Each with the run's cgroup and without it.
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>

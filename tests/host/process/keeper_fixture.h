@@ -132,7 +132,7 @@ KeeperRecord record_of(const RunFolder& folder);
 KeptAttempt kept(const RunFolder& folder, const std::string& attempt);
 /// True while a child that acts `name` lives.
 bool acting(const RunFolder& folder, const std::string& name);
-/// True once nobody of the run lives, within two seconds.
+/// True once no process of the run lives, within two seconds.
 bool nobody_left(const RunFolder& folder);
 bool keeper_gone(const RunFolder& folder);
 std::size_t lines(const std::string& text);

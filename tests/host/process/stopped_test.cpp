@@ -1,4 +1,4 @@
-// Keepers that somebody has stopped: they go on, and one that cannot is not waited for for good.
+// Stopped keepers: they are continued, and the wait for one that cannot be continued is bounded.
 #ifdef __linux__
 #include <sys/ptrace.h>
 #include <sys/wait.h>

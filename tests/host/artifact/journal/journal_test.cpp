@@ -349,7 +349,7 @@ TEST_CASE("lines that are lost, doubled, exchanged or foreign are damage") {
   check({good[0], "", good[1]}, 2);
   check({good[0], good[1], "{}"}, 3);
   check({good[0], good[1] + " ", good[2]}, 2);
-  // Every second line is the same in both; the chain of one is none in the other.
+  // Both journals have equal records, so a line of one fits the chain of the other.
   auto swapped = good;
   swapped[2] = foreign[2];
   spit(run.file(), joined(swapped));

@@ -91,7 +91,7 @@ TEST_CASE("eight processes that make 200 runs each make 1600") {
     if (child == 0) {
       for (int run = 0; run < 200; ++run) {
         auto made = agent.runs.create();
-        // Exclusive for real: nobody else may have put a file there.
+        // Exclusive for real: no other process may have put a file there.
         if (!made || entries_in(made->dir().path()) != 0) ::_exit(1);
         spit(made->dir().path() + "/mine", "");
       }

@@ -61,7 +61,7 @@ bool supported(int abi = 1) {
   return false;
 }
 
-/// A keeper and two folders: one to work in, one that is nobody's business.
+/// A keeper and its folders: `work` is writable, `outside` is not.
 struct Place {
   Place() {
     for (const auto& folder : {work, other, outside}) std::filesystem::create_directory(folder);

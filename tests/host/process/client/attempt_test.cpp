@@ -88,7 +88,7 @@ TEST_CASE("an attempt is never started, running, exited or lost") {
   CHECK(lost.exit.error.kind == ErrorKind::kLost);
   CHECK(lost.exit.code == 5);
   CHECK(log.find("s", "lost").exit.error.message.find("worker died") != std::string::npos);
-  // The machine went down: of an intent nobody knows, what was refused did not run all the same.
+  // The machine went down: an intent is lost, and a refused start did not run all the same.
   CHECK(log.find("s", "intent", false, "boot-2").state == State::kLost);
   CHECK(log.find("s", "refused", false, "boot-2").state == State::kNotStarted);
   CHECK(log.find("s", "exited", false, "boot-2").state == State::kExited);
