@@ -1,4 +1,4 @@
---- The folder of this user in which moonlet keeps what outlives a repository.
+--- The user's state directory, where moonlet keeps what outlives a repository.
 local M = {}
 
 --- Absolute, or nil where there is neither XDG_STATE_HOME nor HOME.

@@ -1,5 +1,5 @@
---- What became of what a host before this one had started. Where that cannot be looked up, the host has failed, and
---- not the step that asks.
+--- Adopts the processes that an earlier host started. If the adoption fails, that is an infrastructure error, not a
+--- failure of the step that asks.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}

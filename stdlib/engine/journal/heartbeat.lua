@@ -1,5 +1,5 @@
---- For how long a run has been driven, told by its journal: a host that is killed counts too. Where that time is
---- limited, a step that takes long says every now and then that it is still under way.
+--- The clock of a run: how long it has been driven, taken from its journal, so that hosts that were killed count too.
+--- Where that time is limited, a long step records a heartbeat now and then.
 local beside = require "moonlet.engine.base.background"
 local task = core.task
 

@@ -1,7 +1,6 @@
---- What of the texts that were observed is not kept, and what stands on record in place of it: what looks like a
---- secret in a file, in an input, in what git printed. Where such a text is another one by the time that a run is
---- resumed, its script hears what is on record, and what it makes of that is no other prompt than before: in what is
---- hashed, the one stands for the other.
+--- Redactions of observed texts: the text that looks like a secret (in a file, an input, git's output) and its
+--- replacement on record. If the text has changed by the time a run is resumed, the script gets the recorded one, and
+--- the prompt built from it is no other than before: in hashes, the one stands for the other.
 local lines = require "moonlet.engine.base.lines"
 
 local M = {}
@@ -27,7 +26,7 @@ local function add(list, text, instead)
   list[#list + 1] = item
 end
 
---- What is different between two lines.
+--- The differing parts of two lines.
 local function difference(line, kept)
   local first, last = 1, 0
   local shorter = math.min(#line, #kept)
