@@ -1,6 +1,6 @@
---- Git over the bytes of a work tree as they are. What is git's lies in a folder of our own: no filter, no line
---- ends and no setting of the repository or the user count there. Nothing that they name is started, and what is
---- taken into an index and written from it is the same byte for byte.
+--- Git over the bytes of a work tree as they are. Git's own files lie in a folder of ours: no filter, no line ends
+--- and no setting of the repository or the user count there. No program that they name is started, and a file taken
+--- into an index and written from it is the same byte for byte.
 local host_file = require "moonlet.engine.base.files"
 local own_index = require "moonlet.engine.workspace.scratch_index"
 local turn = require "moonlet.engine.base.cooperative"
@@ -12,12 +12,13 @@ local list_cap = 64 << 20
 --- The last word about attributes: above all files of that name in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
---- What a file system can do, as git found out when it made the repository, and who else is to have what is put there.
+--- Settings about the file system, as git found it when it made the repository, and about who else may read its
+--- files.
 local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit
 ---@field path string     of the folder, absolute
----@field objects string  those of the repository
+---@field objects string  the repository's objects
 
 local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
@@ -102,19 +103,19 @@ local function add_by_size(run, key, dir, files, env, set)
   end
 end
 
---- The tracked files whose bytes may be others than those that git has of them.
+--- Tracked files whose bytes may differ from those that git has.
 ---@param run table
 ---@param key string
 ---@param dir string                      beneath `.agent`
 ---@param entries moonlet.IndexEntry[]    of the user's index
----@param changed string[]                those that are not as they are there
+---@param changed string[]                files that differ from it
 ---@param env table<string, string>
 ---@return table<string, true>
 function M.converted(run, key, dir, entries, changed, env)
   local files, paths, set, other = {}, {}, {}, {}
   for _, path in ipairs(changed) do other[path] = true end
   for _, entry in ipairs(entries) do
-    -- What is not checked out is nowhere else than with git.
+    -- A file that is not checked out has no bytes but git's.
     if entry.mode:sub(1, 3) == "100" and entry.tag ~= "S" then
       if not other[entry.path] then files[#files + 1] = entry end
       paths[#paths + 1] = entry.path

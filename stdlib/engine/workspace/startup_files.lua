@@ -1,6 +1,6 @@
---- Files that make programs start on the user's machine: as soon as a tool opens the folder that they lie in, or with
---- the next command of git. In any folder of a repository; names are compared without regard to capitals. Build files
---- are none of them: nothing starts until somebody builds.
+--- Startup files: they make programs start on the user's machine, as soon as a tool opens their folder, or with the
+--- next command of git. They count in any folder of a repository; names are compared without regard to capitals.
+--- Build files are not among them: they start nothing until somebody builds.
 return {
   --- All that lies beneath them.
   folders = {

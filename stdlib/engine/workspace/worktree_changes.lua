@@ -1,5 +1,5 @@
---- What an agent left in its worktree: what it changed, as a patch, and what git does not take of it. Which of that is
---- merged without a word, and what is not.
+--- The changes in an agent's worktree, as a patch, and the files that git does not take. Decides which changes are
+--- merged without asking.
 local beginning = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -15,7 +15,7 @@ local list_cap = 64 << 20
 local many_deleted = 10 -- files; more than that, and more than half of all, is for a person to decide
 
 local function diff(tree, ...)
-  -- What is not worth it for objects that go soon is for a file that stays.
+  -- Compression is not worth it for short-lived objects, but it is for a file that stays.
   local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
@@ -26,7 +26,7 @@ local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agen
 
 local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
 
---- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
+--- The agent's changes. A file that was not checked out is new: the agent cannot have changed it.
 ---@return moonlet.Change[]
 local function changes_of(run, key, tree, env, unseen)
   local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
@@ -39,7 +39,7 @@ local function changes_of(run, key, tree, env, unseen)
   return list
 end
 
---- What the worktree holds that is not carried over.
+--- The parts of the worktree that are not carried over.
 ---@class moonlet.LeftBehind
 ---@field histories string[]   folders whose own history stays
 ---@field files string[]       that git does not take
@@ -49,7 +49,7 @@ end
 ---@field tracked integer       how many files the agent began with
 
 --- Everything that the agent left, in an index of our own; ignored files too.
----@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
+---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
 local function gather(run, key, dir, tree, env)
   local root = host_file.must(core.file.root(tree.path))
   local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
@@ -137,7 +137,7 @@ function M.split(changes)
   return taken, held
 end
 
---- The files that are deleted, where they are most of `total`. One that was moved is not deleted.
+--- The deleted files, if they are most of `total`. A moved file is not deleted.
 ---@param changes moonlet.Change[]
 ---@param total integer
 ---@return string[]?
@@ -177,7 +177,7 @@ function M.write_patch(run, key, dir, tree, changes, patch)
   end)
 end
 
---- Whether any file lies beneath a folder, but for the `.git` at its top.
+--- True if any file lies beneath a folder, but for the `.git` at its top.
 local function holds_files(root, folder)
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
     local path = folder == "." and entry.name or folder .. "/" .. entry.name

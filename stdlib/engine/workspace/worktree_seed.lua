@@ -1,5 +1,5 @@
---- What a worktree begins with: exactly what the user has, byte for byte, but for what git ignores, and a commit that
---- git itself takes for the same. The user's index is only read.
+--- The seed of a worktree: exactly the user's files, byte for byte, but for ignored ones, and a commit that git
+--- itself takes for the same. The user's index is only read.
 local host_file = require "moonlet.engine.base.files"
 local own_index = require "moonlet.engine.workspace.scratch_index"
 local raw_git = require "moonlet.engine.workspace.plumbing"
@@ -49,9 +49,9 @@ local function without(paths, set)
 end
 
 ---@class moonlet.Beginning
----@field commit string                      what is checked out
----@field tree string                        what is there, byte for byte
----@field others moonlet.IndexEntry[]        what git has in the commit of those files whose bytes are not the same
+---@field commit string                      the commit that is checked out
+---@field tree string                        the user's files, byte for byte
+---@field others moonlet.IndexEntry[]        the commit's entries of files whose bytes differ from git's
 ---@field unseen string[]                    tracked, and not to be checked out
 
 local function look(run, key, dir, raw)

@@ -1,6 +1,6 @@
---- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
---- as it works, or a merge; of a merge alone, for whoever must not look at half of it; and of whoever makes or removes
---- a worktree, at which git itself looks at all the others.
+--- Locks that all runs of a repository share. The writer's lock is held by an agent that works in place, for as long
+--- as it works, and by a merge; the merge lock by a merge alone, against readers of half of it; and the worktree lock
+--- while a worktree is made or removed, for then git examines all the others.
 local duration = require "moonlet.duration"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local host_file = require "moonlet.engine.base.files"
@@ -11,7 +11,7 @@ local short_ms, long_ms = 20, 200
 local told_after = 50 -- tries: a merge is soon over
 --- Git is given ten minutes to make a worktree: whoever is at it for longer has been stopped.
 local longest_worktree_ms = 15 * 60 * 1000
---- What a host gets to let go that drove the run before: it may be ending.
+--- Time for an earlier host of the run to let go: it may be ending.
 local predecessor_ms = 10 * 1000
 
 local id_cap = 400
@@ -81,8 +81,8 @@ local function hold(run, key, name, id, patience, clock)
   end
 end
 
---- How long others have the work tree says nothing of whoever waits: the time of a clean-up does not run meanwhile, but
---- where somebody has cancelled the run, and is to wait no longer than for that.
+--- Stops the clock of a step that waits for the work tree, for the wait says nothing of the step: the time of a
+--- clean-up does not run meanwhile, unless somebody has cancelled the run, and is to wait no longer than for that.
 local function clock_of(run)
   local stopped = false
   return function(waits)
@@ -126,8 +126,8 @@ function M.hold(run, key, patience)
   end
 end
 
---- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
---- that it need not wait for it.
+--- Takes the lock for an agent that works in place. The returned environment says to a moonlet started by that agent
+--- that it need not wait for the lock.
 ---@param run table
 ---@param key string
 ---@return fun() release, table<string, string> env
