@@ -1,14 +1,14 @@
---- The runner `cassette`: plays back what `--record DIR` kept of agents, in milliseconds and without any
---- process, through the very code that read them when they were real. Faults can be asked for:
+--- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any process, through
+--- the very code that read the live agents. Faults can be asked for:
 ---   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
 ---   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
---- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to
---- steps of which NAME is a part of the key.
+--- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to steps of
+--- which NAME is a part of the key.
 ---
---- What an agent changed on disk is not on a cassette: a step that may write says so when it is played back.
+--- An agent's changes on disk are not on a cassette: a step that may write says so when it is replayed.
 ---
---- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
---- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
+--- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
+--- stdout.log, stderr.log, output.md and exit.json (its output).
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
 local state_of = require "moonlet.engine.context.context"
@@ -59,9 +59,9 @@ local function split(text)
   return text, before
 end
 
---- What follows "cassette:" in --runner.
+--- Parses the text after "cassette:" in --runner.
 ---@param rest string
----@param base string?  where a folder stands that is named from there; else the working directory
+---@param base string?  base of a relative folder; else the working directory
 ---@return {name: string, dir: string, faults: table[], text: string}
 function M.parse(rest, base)
   local dir, asked = split(rest or "")
@@ -149,8 +149,8 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- The attempts with the same input as the present one, whose recordings stand beside its own. One that was lost or
---- given up has left none: what lies there under its number is of an earlier recording.
+--- The attempts with the same input as the present one, whose recordings stand beside its own. A lost or abandoned
+--- attempt has left none: a recording under its number is of an earlier cassette.
 local function kept_before(job)
   local story, key = job.run.journal, job.step.key
   local kept = job.kept or {}
@@ -284,8 +284,8 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- Whether a line is one that was recorded without its secrets, whose names stand in place of them: of a tape nobody
---- is to have them, and who plays it need not know them either.
+--- True if a line equals a recorded one from which secrets were redacted: a cassette gives nobody its secrets, and
+--- its player need not know them.
 local function fits(recorded, line)
   if recorded == line then return true end
   local at, pos = 1, 1
@@ -322,7 +322,7 @@ end
 ---@return string path, table call, boolean first
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
-  -- One that was recorded when names went into keys as they are.
+  -- Recordings from before names were escaped in keys.
   if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
   local numbers = recorded_numbers(root, name)
@@ -340,7 +340,7 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
 end
 
---- What makes two lines of different runs the same: the names of both runs, wherever they stand.
+--- Makes lines of two runs comparable: replaces the names of both runs, wherever they stand.
 ---@param call table  of the recording
 ---@return fun(text: string): string
 local function same_names(call, run)
@@ -432,7 +432,7 @@ function M.idle_faults(spec, steps)
   return idle
 end
 
---- Errors that a provider would have told.
+--- Errors as a provider would report them.
 local told = {
   ["429"] = function() return truth.error("rate", "a fault that was asked for: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
@@ -443,7 +443,7 @@ local told = {
     { retry_after_ms = 0 }) end,
 }
 
---- What became of a recording by a fault: changes `tape` in place.
+--- Applies a fault to a recording: changes `tape` in place.
 local function spoil(kind, tape)
   if kind == "hang" then
     tape.exit.why, tape.exit.code, tape.stdout, tape.answer = "idle", -1, "", nil
@@ -459,11 +459,11 @@ local function spoil(kind, tape)
   end
 end
 
---- Plays one attempt: leaves its files as if it had run, and gives the exit.
+--- Plays one attempt: leaves its files as if it had run, and returns the exit.
 ---@param spec {dir: string, faults: table[]}
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
----@return table exit, table call, table? error  what a fault of the provider comes to
+---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
   local dir = spec.dir
   local root = core.file.root(dir)

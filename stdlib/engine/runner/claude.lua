@@ -14,7 +14,7 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
   "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -122,7 +122,7 @@ function M.command(call)
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
---- What to validate: a value that was put under a field to be an object.
+--- The value to validate: unwrapped, if it was put under a field to be an object.
 ---@param data any
 ---@param returns table
 ---@return any
@@ -219,7 +219,7 @@ local function usage_of(event)
       output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
-    -- What one model did not tell is not known of all of them.
+    -- A count that one model did not report is not known for all of them.
     if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
@@ -238,7 +238,7 @@ local function usage_of(event)
   return sum and next(sum) ~= nil and sum or nil
 end
 
---- What cut an answer short that is told as a success; nil where nothing did.
+--- The limit that cut short an answer reported as a success; nil if none did.
 local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
     return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"

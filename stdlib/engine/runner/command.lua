@@ -1,6 +1,6 @@
---- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
---- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
---- is out/output.md when the program wrote it, else what it printed.
+--- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its arguments are
+--- replaced; without a prompt form the prompt goes to its standard input. The answer is out/output.md if the program
+--- wrote it, else its standard output.
 local duration = require "moonlet.duration"
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
@@ -63,7 +63,7 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- What an exit means: success is exit code 0 by itself, nothing else.
+--- Classifies an exit: success is exit code 0 by itself, nothing else.
 ---@param exit table
 ---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer} in milliseconds, for the message
@@ -77,7 +77,7 @@ function M.finish(exit, output, limits)
   local messages = {
     wall = "did not finish within " .. duration.text(limits.wall) .. " and was ended",
     idle = "printed nothing for " .. duration.text(limits.idle) .. " and was ended",
-    -- Whoever cancels it hears no more of it: this was the keeper.
+    -- A person who cancels never reads this: it is the keeper's end.
     cancelled = "was ended with its keeper",
     lost = "was lost: its keeper died",
     not_started = "could not be started",

@@ -1,9 +1,8 @@
---- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
---- kernel enforces here, so the host's holds it. It takes settings for a whole system only from files
---- that root owns, so each attempt has a home of its own: with moonlet's settings, and of the user's the
---- login and the model. A read-only attempt does not trust the folder that it works in: the project's
---- settings, hooks and instruction files stay out. One that writes must trust it, for its shell refuses
---- git elsewhere.
+--- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the kernel enforces
+--- here, so the host's holds it. It takes settings for a whole system only from files that root owns, so each attempt
+--- has a home of its own, with moonlet's settings, and the user's login and model. A read-only attempt does not trust
+--- its working directory: the project's settings, hooks and instruction files stay out. A writing attempt must trust
+--- it, for its shell refuses git elsewhere.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -27,7 +26,7 @@ local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -155,7 +154,7 @@ function M.command(call)
     reads = writes and shared.upward(call.cwd, "GEMINI.md") or {} }
 end
 
---- What a stats object of the last line says: its input holds the cached part, its output no thoughts.
+--- Usage from the last line's stats: input includes the cached part, output excludes thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -177,7 +176,7 @@ local function usage_of_models(models)
   return sum
 end
 
---- What Gemini says when it gives up, and what class that is. After the first two its result says "success".
+--- Gemini's messages when it gives up, and their classes. After the first two its result says "success".
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "interrupted" }, { "without a finish reason", "network" },
   { "returned an empty response", "network" }, { "malformed function call", "network" },
@@ -263,7 +262,7 @@ local function gather(state, events, line)
   return true
 end
 
---- What it says now is no part of the answer that it had given.
+--- Begins again: later text is no part of the answer that it had given.
 local function begin_again(state)
   if state.done then state.fresh = true end
   state.stop = nil

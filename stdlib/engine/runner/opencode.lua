@@ -1,7 +1,7 @@
---- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
---- host's sandbox holds what is left. It has no way not to keep a session, so a private state
---- directory is the hermetic way to run it. Its events say nothing of a provider that refuses: it
---- waits and asks again, and only its log on standard error tells so.
+--- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the host's sandbox
+--- holds the rest. It has no way not to keep a session, so a private state directory is the hermetic way to run it.
+--- Its events do not show a provider that refuses: it waits and asks again, and only its log on standard error says
+--- so.
 local failure = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -16,7 +16,7 @@ M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -105,7 +105,7 @@ function M.command(call)
       .. "/opencode/AGENTS.md" } }
 end
 
---- Of one step: input holds nothing cached, output nothing reasoned.
+--- Usage of one step: input excludes the cached part, output excludes reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -139,13 +139,13 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- What it says now is no part of the answer that it had given.
+--- Begins again: later text is no part of the answer that it had given.
 local function begin_again(state)
   if state.done then state.fresh = true end
   stream.begin_again(state)
 end
 
---- What it says of a stream in which something stands that is no event of its provider's.
+--- True for the errors of a stream that holds something other than its provider's events.
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -244,7 +244,7 @@ function M.log(state, line)
     state.waiting = nil
   elseif level == "ERROR" and message == "stream error" then
     local said = (logged(line, "error.error") or "it told no reason"):gsub("^AI_%a+Error: ", "")
-    -- What nobody can place is an error of the provider's own: of others it tells at once.
+    -- An error that fits no class is the provider's own: others it reports at once.
     state.waiting = { message = core.text.cut(said, 8000), class = failure.classify(said) or "network" }
   end
 end

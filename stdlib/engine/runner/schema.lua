@@ -1,6 +1,6 @@
---- JSON Schemas for providers whose structured output is strict: every object closed, every field
---- required, no free-form parts. What is optional becomes nullable on the way out and is taken out
---- again on the way in; all that strict mode cannot say is checked by the host afterwards.
+--- JSON Schemas for providers whose structured output is strict: every object closed, every field required, no
+--- free-form parts. An optional field becomes nullable on the way out and is taken out again on the way in; the host
+--- checks afterwards all that strict mode cannot say.
 local M = {}
 
 local null = core.json.null
@@ -126,7 +126,7 @@ function convert(schema, depth)
   return result
 end
 
---- One that may be an object, or something else, at the root is an object: that is what providers take.
+--- Narrows a root that may be an object or something else to an object: providers take no other.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema

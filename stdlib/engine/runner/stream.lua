@@ -1,5 +1,5 @@
---- What the readers of agents' event streams share: lines out of bytes, JSON out of lines that may be
---- damaged, and a state that stays small whatever is printed. Nothing here raises.
+--- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that may be damaged,
+--- and a state that stays small whatever is printed. It never raises.
 local M = {}
 
 local null = core.json.null
@@ -30,7 +30,7 @@ local largest = 1 << 53
 ---@field repaired integer    lines that could be read after damage was mended
 ---@field plain integer       lines that are no events
 ---@field skipped integer     lines longer than line_cap that could not be read in part
----@field unread boolean?     an event could not be read, and no later text replaced what it may have said
+---@field unread boolean?     an event could not be read, and no later text replaced its text
 ---@field done boolean        the terminal success event was seen, and after it no failure and nothing new
 ---@field begun_again boolean? it said that it was done, and then began something else
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
@@ -43,7 +43,7 @@ local largest = 1 << 53
 ---@field turns integer        answers of its model, as far as the stream shows them
 ---@field bytes integer        of its events
 ---@field sent_again integer   bytes of events that each of those turns began with, added up
----@field so_far moonlet.Usage?  what it has used, of a stream that tells it before its end
+---@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
 
 --- A fresh state; one for each attempt.
 ---@return moonlet.RunnerState
@@ -183,7 +183,7 @@ local function complete(head)
       return nil
     end
   end
-  -- What is that long is a text; it must be the value of a field, not its name.
+  -- A text that long is a value; it must be the value of a field, not its name.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
   if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
@@ -248,7 +248,7 @@ local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 
 --- Reads a runner's stdout piece by piece.
----@param runner table  what has begin and parse
+---@param runner table  has begin and parse
 ---@return moonlet.RunnerReader
 function M.reader(runner)
   return setmetatable({ runner = runner, state = runner.begin(), parts = {}, size = 0 }, Reader)
@@ -315,9 +315,10 @@ local function skip(state, bytes)
   return events
 end
 
---- Takes what core.lines.read gave: its lines, in place of one that it kept the size; which lines of the output they
---- are; how many it passed over for they cannot be events, and the end of the last of those.
----@param runner table             what has parse
+--- Takes the results of core.lines.read: its lines, with the size in place of a line that was too large; the numbers of
+--- these lines in the output; the count of passed-over lines, which cannot be events, and the end of the last of
+--- those.
+---@param runner table             has parse
 ---@param state moonlet.RunnerState
 ---@param lines (string|integer)[]
 ---@param numbers integer[]
@@ -335,7 +336,7 @@ function M.take(runner, state, lines, numbers, others, last, note)
   end
 end
 
--- What a state remembers.
+-- The memory of a state.
 
 --- The head and the tail of a long text, with a note of what is missing between them.
 ---@param head string
@@ -373,7 +374,7 @@ function M.keep_text(state, text, more)
   if #text > room then keep_end(state, text:sub(room + 1)) end
 end
 
---- The text of a message. One that has something else there has said what nobody can read.
+--- The text of a message. Any other value there is a message that nobody can read.
 ---@return string?
 function M.said(state, events, value)
   if value ~= nil and value ~= null and type(value) ~= "string" then
@@ -407,7 +408,7 @@ function M.deny(state, name, detail)
   state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
 end
 
---- A tool began: it is open until its end is told.
+--- A tool began: it is open until its end is reported.
 function M.open_tool(state, id, name)
   if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
   state.open[id], state.open_count = name, state.open_count + 1
@@ -439,7 +440,7 @@ local function count_turn(state)
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Whether an agent has taken more turns than it may.
+--- True if an agent has taken more turns than it may.
 ---@param state moonlet.RunnerState
 ---@param most integer?
 ---@return boolean

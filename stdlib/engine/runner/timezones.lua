@@ -53,7 +53,8 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- What gives the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown one.
+--- A function that returns the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown
+--- one.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)

@@ -1,7 +1,7 @@
---- Token usage of attempts, counted one way whatever a provider calls it: input_tokens holds what came
---- from a cache, output_tokens holds what was reasoned, total_tokens is their sum. What nobody reported
---- is nil here and null in records. An attempt that was ended before its stream told anything is the one
---- whose usage is estimated, and that is marked.
+--- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes cached ones,
+--- output_tokens includes reasoning, total_tokens is their sum. A count that was not reported is nil here and null in
+--- records. Usage is estimated, and marked as such, only for an attempt that was ended before its stream reported
+--- any.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -95,8 +95,8 @@ end
 local own_tokens = 1000
 local bytes_a_token = 4
 
---- What an attempt used that did not come to its end: what its stream has said, which is at least that much, else an
---- estimate. Each turn sends the prompt and all that came before once more. Nil where its model never answered.
+--- Usage of an attempt that was cut short: its stream's reports, which are at least that much, else an estimate. Each
+--- turn sends the prompt and all that came before once more. Nil if its model never answered.
 ---@param state moonlet.RunnerState
 ---@param prompt_bytes integer
 ---@return moonlet.Usage?
@@ -108,7 +108,7 @@ function M.so_far(state, prompt_bytes)
   end
   if state.turns == 0 then return nil end
   local input = state.turns * (own_tokens + prompt_bytes // bytes_a_token) + state.sent_again // bytes_a_token
-  -- Of the events about half is what it says itself; the other half is what its tools say.
+  -- About half of the events is its own text; the other half is from its tools.
   local estimate = M.of { input_tokens = input, output_tokens = state.bytes // (2 * bytes_a_token) }
   estimate.estimated = true
   return estimate
@@ -137,7 +137,7 @@ function M.of_attempts(attempts)
   return M.sum(list)
 end
 
---- The model that answered last, as far as it was told.
+--- The model that answered last, as far as it was reported.
 ---@param attempts table[]?
 ---@return string?
 function M.model_of(attempts)
