@@ -1,4 +1,4 @@
---- `moonlet run cancel R-007`: ends a run, whoever drives it, and what it left running.
+--- `moonlet run cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.engine.run.repository"
@@ -35,16 +35,16 @@ local function ask_holder(home, id, limit)
   end
 end
 
---- Whether there is something to cancel: a run that has not come to its end, or that waits for a person or a time.
+--- True if there is something to cancel: a run that has not ended, or that waits for a person or a time.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
---- What a record had of the files of its run, before another is written.
+--- The fields of a record that bind the files of its run, before another record is written.
 local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Puts the record into the ledger. Whoever has begun to drive the run since may have been quicker: what is there then
---- is put there.
+--- Puts the record into the ledger. If another host has begun to drive the run and wrote a newer one, that is put
+--- there.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", record_store.record_cap)
@@ -84,17 +84,17 @@ local function close_record(home, id, rec)
   return put_record(home, id, rec, was)
 end
 
---- Whether its script may have set up what nobody has put in order: it parked before that, or its host was ended.
+--- True if the run's script may owe a clean-up: it parked before that, or its host was killed.
 local function may_owe(home, id, rec)
   if rec.ended then return rec.cleanup == true end
-  -- One that was only prepared, or ended before it began, has set up nothing.
+  -- A run that was only prepared, or ended before it began, has set up nothing.
   if rec.options and rec.options.dry_run then return false end
   local journal = core.file.stat(record_store.root(home), "runs/" .. id .. "/steps.jsonl")
   return journal ~= nil and journal.size > 0
 end
 
---- What the run had set up is put in order by its script, which goes on for that alone. False where somebody has driven
---- the run since its record was read: it is to be looked at again.
+--- Resumes the script for its clean-up alone. False if somebody has driven the run since its record was read: the
+--- record has to be read again.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.engine.cli.resume"
   core.event.display("none")

@@ -26,8 +26,8 @@ local function shown(why)
   return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
 end
 
---- Puts a decision on the record of a run that has ended, and writes decision.md. Where somebody has gone on with the
---- run meanwhile, it is another result: that is looked at first.
+--- Records a decision about a run that has ended, and writes decision.md. If somebody has resumed the run meanwhile,
+--- the result is another one: it is read first.
 ---@return string id, table rec
 local function put_decision(home, run, decision, why, by)
   local err

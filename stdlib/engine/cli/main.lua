@@ -1,4 +1,4 @@
---- The command line: finds the verb, prints what it came to, gives the exit code.
+--- The command line: finds the verb, prints its result, returns the exit code.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 
@@ -17,7 +17,7 @@ local verbs = {
   doctor = { module = "moonlet.engine.cli.doctor", help = "check this machine and repository" },
 }
 
---- How the result is wanted, as far as it is known: errors need it before options are parsed.
+--- The output format as far as it is known: errors need it before options are parsed.
 local output = { json = false, events = false }
 
 local function usage_text()

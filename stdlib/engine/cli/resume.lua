@@ -1,5 +1,5 @@
---- `moonlet run resume R-007`: goes on with a run that was killed, failed in part, or waits for a
---- person. What is on record is not done again.
+--- `moonlet run resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
+--- are replayed, not repeated.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
@@ -39,7 +39,7 @@ local function rights(source, preset, rec, allow)
   return grants.join(said, acceptance.demand(source, preset, accepted))
 end
 
---- What --dry-run has started is driven on by --prepared alone: nobody who asks for no agent pays for one.
+--- Refuses a dry run: only --prepared drives it on, so that a person who asks for no agent pays for none.
 local function refuse_prepared(home, id, rec)
   if not rec.options.dry_run then return end
   if rec.ended then
@@ -99,31 +99,31 @@ function M.plan(home, id, rec, found)
   return plan
 end
 
---- What a run that needs nothing more came to.
+--- The result of a run that needs nothing more.
 local function already(home, id, rec)
   return { ok = true, command = "run resume", error = core.json.null,
     run = record_store.envelope(home, rec), result = record_store.result(home, rec) },
     0, ("%s has ended already: %s\n"):format(id, rec.verdict)
 end
 
---- Whether a run waits for its provider.
+--- True if a run waits for its provider.
 ---@param rec table
 ---@return boolean
 function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
---- Whether the provider that it waits for can be asked again.
+--- True if the provider that it waits for can be asked again.
 ---@param rec table
 ---@return boolean
 function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
 
---- Drives a plan that was made from the record of a run. Where somebody else has gone on with the run before its lock
---- was had, `again` is asked with the record as it is then.
+--- Drives a plan that was made from the record of a run. If somebody else has resumed the run before its lock was
+--- taken, `again` is called with the new record.
 ---@param home table
 ---@param id string
 ---@param plan table
----@param again fun(rec: table): table?, ...   another plan; or nil and what to give back instead
+---@param again fun(rec: table): table?, ...   another plan; or nil and the results to return instead
 ---@return table envelope, integer exit_code, string text
 function M.drive(home, id, plan, again)
   while true do

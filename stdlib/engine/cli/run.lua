@@ -1,4 +1,4 @@
---- `moonlet run`: everything that can be refused is refused before anything is written.
+--- `moonlet run`: whatever can be refused is refused before anything is written.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -57,7 +57,7 @@ local known = {
   ["help"] = { help = "this text; with a preset also its arguments" },
 }
 
---- What else can be said of runs: `moonlet run list`. No preset has such a name (preset.lua).
+--- Subcommands: `moonlet run list` and others. No preset has such a name (preset.lua).
 local subcommands = {
   list = "moonlet.engine.cli.runs", show = "moonlet.engine.cli.runs",
   resume = "moonlet.engine.cli.resume", wait = "moonlet.engine.cli.wait",
@@ -169,7 +169,7 @@ local function budget_value(key, value, item)
   return number
 end
 
---- Whether --budget says something of USD.
+--- True if --budget names USD.
 ---@param list string[]?
 ---@return boolean
 function M.names_usd(list)
@@ -188,7 +188,7 @@ function M.change_budget(budget, list)
   for key, value in pairs(budget) do changed[key] = value end
   local named = {}
   for _, text in ipairs(list or {}) do
-    -- What is empty may be a variable that was not set: that is no wish for no limit.
+    -- An empty value may be a variable that was not set: that is no wish for no limit.
     for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
@@ -214,8 +214,8 @@ local function tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- The limits of a run: of those of the user's config and those of the preset the smaller ones, over them those of the
---- command line. How many agents may start is always limited.
+--- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
+--- The number of agents is always limited.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
 ---@param own_config moonlet.Config?
@@ -243,7 +243,7 @@ local function check_needs(preset, home)
   end
 end
 
---- What the run may do: built-in presets what they declare, others what was allowed.
+--- The rights of the run: built-in presets get those that they declare, others those that were allowed.
 local function resolve_grants(source, preset, allow, consent)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
@@ -262,7 +262,7 @@ local function resolve_grants(source, preset, allow, consent)
   return wanted
 end
 
---- What a run was prepared with it may have, as long as its text is the same.
+--- The rights that a prepared run was given, as long as its text is the same.
 local function given_before(plan, allow)
   local rec = plan.before and plan.before.record
   if not rec or not presets.is_text(plan.source, rec.preset_sha256) then return nil end
@@ -340,8 +340,8 @@ local function find_prepared(home, id)
   return { id = id, run = run, record = rec, lost = lost }
 end
 
---- What is known of a script before it is opened, for it begins to run then: its `args`, and the run that was prepared.
---- What only a preset would understand is refused later, if it is none.
+--- Known facts of a script before it is opened, which begins its execution: its `args`, and the prepared run. Options
+--- that only a preset would understand are refused later, if it is none.
 local function before_script(home, words)
   local ok, found, positional = pcall(options.parse, words, known)
   if not ok then return {} end
@@ -360,7 +360,7 @@ local function script_args(positional, before)
   return prepared
 end
 
---- What run.json keeps of the command line. `told`: that of the run that was prepared.
+--- The part of the command line that run.json keeps. `told`: that of the prepared run.
 local function options_of(found, told)
   return {
     title = found.title or told.title, phase = found.phase or told.phase,
@@ -499,7 +499,8 @@ local function leave(home, words, json)
   return nil, 0
 end
 
---- The other side of leave(): drives the run, once its id is told. What hinders that is told in place of the id.
+--- The other side of leave(): drives the run and prints its id first. An error before that is printed in place of the
+--- id.
 local function drive_detached(plan)
   local drove, envelope, code, text = pcall(M.drive, plan)
   if drove then return envelope, code, text end
@@ -513,14 +514,14 @@ end
 --- moonlet run …
 ---@param words string[]
 ---@param output {json: boolean, events: boolean}
----@param consent string?  of the tests of a preset: acceptance.mark() of what may have what it needs, "" for nothing
+---@param consent string?  of the tests of a preset: consent.mark() of the preset that may have its needs, "" for none
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output, consent)
   local sub = words[2] and subcommands[words[2]]
   if sub then return require(sub).main(words, output) end
   local planned, plan, help = pcall(plan_of, words, output, consent)
   if not planned then
-    -- Nothing was started: whatever it is, the command line, the preset or its place is wrong.
+    -- No process was started: the error is in the command line, the preset or its place.
     if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
     error(plan, 0)
   end
@@ -539,7 +540,7 @@ end
 ---@param plan table
 ---@return table envelope, integer exit_code, string text
 function M.drive(plan)
-  -- Who waits for the id of a run in the background reads one line, so it comes before all events.
+  -- The id of a background run goes out as one line before all events, for its reader waits for that line.
   function plan.begun(run)
     if not plan.detached then return end
     plan.told = true

@@ -35,7 +35,7 @@ local function usage(words, known, text)
   return found, rest
 end
 
---- What a run was started with, as a word that names it on a command line.
+--- The word that names a run's target on a command line.
 local function target_word(home, rec)
   local word = rec.target
   if type(rec.path) == "string" then
@@ -47,7 +47,7 @@ local function target_word(home, rec)
   return require("moonlet.git.names").shell_word(word) or "PRESET"
 end
 
---- How a run goes on of which nothing but the prompts were made.
+--- The command that starts a run of which only the prompts were made.
 ---@param home table
 ---@param rec table
 ---@return string
@@ -55,13 +55,13 @@ function M.prepared(home, rec)
   return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(target_word(home, rec), rec.task_id)
 end
 
---- What a run that has not ended is at.
+--- The state of a run that has not ended.
 local function open_state(home, id, prepared)
   if core.runs.holder(home.handle, id) then return "running" end
   return prepared and "prepared" or "interrupted"
 end
 
---- What a run is at: its verdict, or whether a host drives it.
+--- The state of a run: its verdict, or if a host drives it.
 local function state_text(home, id, rec)
   if rec.ended then return rec.verdict end
   return open_state(home, id, rec.options and rec.options.dry_run)

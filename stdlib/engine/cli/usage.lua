@@ -1,5 +1,5 @@
---- `moonlet usage`: what agents have used, from the ledger. What nobody reported is counted apart and
---- never as nothing.
+--- `moonlet usage`: the agents' usage, from the ledger. Usage that was not reported is counted apart and never as
+--- zero.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local home_module = require "moonlet.engine.run.repository"

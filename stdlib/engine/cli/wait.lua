@@ -1,4 +1,4 @@
---- `moonlet run wait R-007`: until the run has ended; its exit code is the run's.
+--- `moonlet run wait R-007`: waits until the run has ended; its exit code is the run's.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.engine.run.repository"
@@ -64,7 +64,7 @@ function M.main(words, output)
       id, rec = record_store.find(home, id)
     elseif is_due then
       local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
-      -- Of several that wait one drives; the others go on waiting.
+      -- One of several waiting commands drives; the others go on waiting.
       if not drove and not record_store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end

@@ -1,5 +1,5 @@
---- What a dry run makes of the points at which it would wait for a person: it asks nobody and counts on, so that the
---- agents behind a gate are counted too, and does nothing that a person has to approve, or might have.
+--- Gates and questions in a dry run: it asks nobody and counts on, so that the agents behind a gate are counted too,
+--- and executes no command that a person has to approve, or might have.
 local git = require "moonlet.git"
 
 local M = {}
@@ -23,7 +23,7 @@ local function stop(run, what)
   error({ kind = "prepared", message = ("a dry run goes no further than %s"):format(what) }, 0)
 end
 
---- What is taken for the answer: the approval of a gate, the first option of a question.
+--- The assumed answer: the approval of a gate, the first option of a question.
 ---@param run table
 ---@param item table  the gate or question
 ---@return table given
@@ -41,10 +41,10 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Goes no further than a command that a person has to approve. Where an answer was only assumed, it may be any.
+--- Stops at a command that a person has to approve; after an assumed answer, at any command that does not only read.
 ---@param run table
 ---@param argv string[]
----@param irreversible string?  what it does that cannot be taken back
+---@param irreversible string?  its irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not run.assumes or only_reads(argv)) then return end
   run.worst.processes = run.worst.processes + 1

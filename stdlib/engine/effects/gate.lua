@@ -1,6 +1,6 @@
---- Gates and questions: points where a person decides. Without a person the run parks: what runs
---- beside it finishes first, then the run ends as `needs-human` until `moonlet answer` goes on. An
---- answer is bound to the hash of what was shown.
+--- Gates and questions: points at which a person decides. Without a person the run parks: parallel work finishes
+--- first, then the run ends as `needs-human` until `moonlet answer` resumes it. An answer is bound to the hash of the
+--- shown text.
 local state_of = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
 local record = require "moonlet.record"
@@ -49,8 +49,8 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- The option that a text means: the option itself, before its number, before what differs in capitals alone. Where an
---- option on record has the name of a secret, the text may have the secret.
+--- The option that a text means: the option itself, before its number, before one that differs in capitals alone. If
+--- a recorded option has the name of a secret, the text may have the secret.
 local function find_option(list, text)
   for _, said in ipairs { text, (core.secret.hide(text)) } do
     for i, option in ipairs(list) do
@@ -146,13 +146,13 @@ local function expired(item)
   error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
 end
 
---- Whether the script was told that the time for it was over: what a clock says later changes nothing of that.
+--- True if the script has seen the gate expire: a later clock does not change that.
 local function was_told_expired(run, item)
   local told = run.journal.facts[item.key .. "/expired"]
   return told ~= nil and values.get(told.v) == item.until_ms
 end
 
---- What the step of a gate or a question came to that raised something.
+--- The status of a gate's or a question's step that raised an error.
 local function status_of(err)
   local kind = kind_of(err)
   return (kind == "parked" or kind == "prepared") and kind or "failed"
@@ -281,8 +281,8 @@ local function show_command(argv, beside)
   return table.concat(lines, "\n")
 end
 
---- What the answer holds for: all of the command, whichever of its secrets the environment has. With secrets it is a
---- keyed hash, and what is shown of the command, which hangs on them, is no part of that.
+--- The hash to which an answer is bound: all of the command, whichever of its secrets the environment has. With
+--- secrets it is a keyed hash, which leaves out the shown form of the command, for that depends on them.
 local function bind(what, why, command, parts)
   local text = table.concat(parts)
   local digest = core.text.sha256(text)
@@ -297,7 +297,7 @@ local function bind(what, why, command, parts)
 end
 
 local function ask_before(ctx, what, argv, beside)
-  -- Of a secret or a long text not all is shown: the answer holds for all of it.
+  -- A secret or a long text is not shown in full, but the answer is bound to all of it.
   local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
   local given = {}
   for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
@@ -310,11 +310,11 @@ local function ask_before(ctx, what, argv, beside)
     show = core.text.clean(core.run.redact(command)) }, bind(what, why, command, parts))
 end
 
---- A gate before a command that cannot be taken back; nothing for others.
+--- A gate before an irreversible command; none before others.
 ---@param ctx moonlet.Ctx
 ---@param argv string[]
 ---@param beside {cwd: string?, env: table?, stdin: string?}
----@return string? what  a person has approved
+---@return string? what  the action that a person has approved
 function M.before(ctx, argv, beside)
   local what = irreversible.action(argv, beside)
   dry_run.check_command(state_of.of(ctx).run, argv, what)
@@ -375,7 +375,7 @@ function M.interrupted_writer(run, step, attempt, changed)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
 end
 
---- What an agent made in its worktree deletes most of the files. Returns when a person wants that.
+--- A gate before the merge of a worktree in which an agent deleted most of the files. Returns if a person approves.
 ---@param run table
 ---@param key string
 ---@param paths string[]
@@ -393,13 +393,13 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- A command that cannot be taken back was started, and nobody knows whether it has happened, or it is to
---- be done once more. Returns when the person wants that.
+--- A gate before an irreversible command is started again, if its first start has an unknown exit, or it is to be
+--- repeated. Returns if the person approves.
 ---@param run table
 ---@param key string
----@param attempt integer  the one that was started
+---@param attempt integer  the attempt that was started
 ---@param argv string[]
----@param how string       what is known of it
+---@param how string       its known state
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
     text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),

@@ -1,5 +1,5 @@
---- ctx:validate and ctx:require: the host runs a command itself and records what came of it. What an
---- agent says about its own work satisfies neither.
+--- ctx:validate and ctx:require: the host runs a command itself and records its outcome. An agent's claim about its
+--- own work satisfies neither.
 local state_of = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -19,7 +19,7 @@ local exit_record = require "moonlet.engine.base.exit_record"
 ---@field duration_ms integer
 ---@field stdout string        the end of it
 ---@field stderr string
----@field dir string           where the whole output is
+---@field dir string           the folder of the whole output
 
 local M = {}
 
@@ -145,8 +145,7 @@ local function look_at_artifacts(run, paths, result)
   result.why = result.missing
 end
 
---- One run of a command as a step; it passes when it ends with the exit code `expected`, and has left the
---- files `paths`.
+--- Runs a command as a step; it passes if it ends with the exit code `expected`, and leaves the files `paths`.
 local function check(state, call, argv, text, key, kind, limit, expected, approved, paths)
   local run = state.run
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,

@@ -32,7 +32,7 @@ local function shown(value)
   return M.view(value)
 end
 
--- What a view shows of a module. Functions stay here once they were asked for; data is copied each time.
+-- Shows a module. Functions stay here once they were asked for; data is copied each time.
 local function window(module)
   return setmetatable({}, { __index = function(self, key)
     local value = shown(module[key])

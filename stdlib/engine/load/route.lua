@@ -1,4 +1,4 @@
---- m.route: which runner and model a kind of work goes to.
+--- m.route: the runner and model for a kind of work.
 local record = require "moonlet.record"
 local routes = require "moonlet.engine.load.route_table"
 

@@ -1,5 +1,5 @@
---- Runners that a user adds: a Lua file named in the config, loaded in the sandbox. What it gives is
---- checked, and what it may do wrong stays with its own attempt. examples/runner-mine.lua shows one.
+--- A user's own runners: a Lua file named in the config, loaded in the sandbox. Its results are checked, and its
+--- faults stay with their own attempt. examples/runner-mine.lua shows one.
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"

@@ -1,4 +1,4 @@
---- Which words of which programs change what others see, git apart (see git.lua).
+--- Programs, and the words with which they change what others see, git apart (see git.lua).
 local shell = require "moonlet.engine.effects.irreversible.shell"
 
 local M = {}
@@ -93,8 +93,8 @@ for program, options in pairs {
   for option in options:gmatch("%S+") do with_value[program][option] = true end
 end
 
---- Whether the words of `argv` from `i` on are `wanted` from `k` on, options between them. `failed` keeps what was
---- tried.
+--- True if the words of `argv` from `i` on are `wanted` from `k` on, options between them. `failed` keeps the places
+--- that were tried.
 local function follows(argv, i, wanted, k, values, failed)
   if not wanted[k] then return true end
   local word, place = argv[i], i * 8 + k
@@ -159,7 +159,7 @@ local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.p
   "crates.io/api" }
 local transfers = { curl = true, wget = true, http = true, https = true, xh = true }
 
---- What a program for the web sends to where releases and issues are made.
+--- The action of a web client that sends to a service of releases and issues.
 local function sends(argv)
   local text = table.concat(argv, " ")
   local known = false
@@ -178,7 +178,7 @@ local function sends(argv)
   end
 end
 
---- What a program of these tables does; nil when it is in none or does nothing of the kind.
+--- The action of a program in these tables; nil if it is in none or has no such action.
 ---@param program string
 ---@param argv string[]
 ---@return string?
@@ -210,7 +210,7 @@ end
 ---@return boolean
 function M.knows(program) return M.always[program] ~= nil or by_words[program] ~= nil end
 
---- What a text might do if its words were commands: for texts that cannot be read closer.
+--- The action that a text might have if its words were commands: for texts that cannot be parsed.
 ---@param text string
 ---@return string?
 function M.mention(text)
@@ -237,7 +237,7 @@ end
 --- Programs of which one is taken to be meant where a program is not known.
 local likely = { "gh", "npm", "twine", "docker" }
 
---- What a command does whose program is not known: what a likely one would do with its words.
+--- The action of an unknown program: that of a likely program with its words.
 ---@param argv string[]
 ---@return string?
 function M.any_program(argv)

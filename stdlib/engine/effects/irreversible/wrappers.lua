@@ -1,4 +1,4 @@
---- Programs that start another one: where on their command line it stands.
+--- Wrappers: programs that start another one, and its place on their command line.
 local shell = require "moonlet.engine.effects.irreversible.shell"
 
 local M = {}
@@ -59,7 +59,7 @@ local function long_takes(spec, name)
   end
 end
 
---- Where the program begins in `argv` (nil: there is none), the scripts that options hold, and what NAME=VALUE said.
+--- The place of the program in `argv` (nil: there is none), the scripts in options, and the values of NAME=VALUE.
 ---@param spec table
 ---@param argv string[]
 ---@return integer? first, string[] scripts, string[] assigned
@@ -176,7 +176,7 @@ function M.of_parallel(argv, stdin)
   return { table.concat(replaced(template, "{}"), " ") .. " " .. shell.unknown }
 end
 
---- env: the command line that it starts, what it sets, and what it cannot say.
+--- env: the command line that it starts, the variables that it sets, and a string still to be split.
 ---@param argv string[]
 ---@return string[] command, string[] assigned, string? split what is still to be split
 function M.of_env(argv)
