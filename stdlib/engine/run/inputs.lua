@@ -1,5 +1,5 @@
---- --input: what an agent may look at. file:, glob:, cmd: and diff:, or the obvious one of them.
---- Every input is listed in input-manifest.md with its digest, and what was cut of it.
+--- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, or the obvious one of them. Every
+--- input is listed in input-manifest.md with its digest, and the cuts that were made.
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
 
@@ -64,7 +64,7 @@ local function expand_glob(home, spec, pattern)
   return found
 end
 
---- What kind of input a --input value is. Raises for one that cannot be meant.
+--- The kind of a --input value. Raises for one that cannot be meant.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
@@ -180,7 +180,7 @@ function M.without_secrets(inputs)
   return changed and core.json.array(list) or inputs
 end
 
---- What is different between the inputs on record and those that were read again: their names.
+--- Names of the inputs that differ between the record and a second reading.
 ---@param recorded table[]
 ---@param now table[]
 ---@return string[]

@@ -1,10 +1,10 @@
---- The ledger, seen from the runs: an index that is never the truth. What goes wrong with it is told
---- once and changes nothing of what a run does.
+--- The ledger, seen from the runs: an index that is never the truth. A failure of it is reported once and does not
+--- affect the run.
 local M = {}
 
 local rebuild_hint = "moonlet run verify --rebuild makes it anew from the runs"
 
---- What is wrong and what to do, on one line.
+--- A failure and the way out, on one line.
 ---@param err table
 ---@return string
 function M.trouble(err)
@@ -16,8 +16,7 @@ function M.trouble(err)
   return ("%s; %s"):format(text, rebuild_hint)
 end
 
---- Puts a run into the ledger. Where that fails the ledger is marked, and the next list or verify makes
---- it anew.
+--- Puts a run into the ledger. If that fails the ledger is marked stale, and the next list or verify makes it anew.
 ---@param home table
 ---@param id string
 ---@param text string   of its run.json
@@ -54,7 +53,7 @@ end
 function M.ready(home)
   local present, stale = core.ledger.present(home.handle)
   if present and stale then
-    -- One that is damaged, or of a newer moonlet, is put aside on the user's word alone.
+    -- A ledger that is damaged, or of a newer moonlet, is put aside on the user's word alone.
     local usable, err = core.ledger.list(home.handle, {}, 1)
     if not usable then return nil, err end
   end

@@ -1,4 +1,4 @@
---- What has to hold of a run that is on record, under its lock, before anybody goes on with it.
+--- Preconditions of a resume, checked under the run's lock.
 local gate = require "moonlet.engine.effects.gate"
 local integrity = require "moonlet.engine.run.seal"
 local record = require "moonlet.record"

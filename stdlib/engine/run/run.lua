@@ -1,4 +1,4 @@
---- One run of a preset or script: its directories, its steps, its verdict, and the record of it.
+--- One run of a preset or script: its directories, its steps, its verdict, and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local artifacts = require "moonlet.engine.agent.sidecar"
@@ -28,7 +28,7 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- What a child sees of the environment beside what it is granted.
+--- The environment of a child beside the variables that it is granted.
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
@@ -51,7 +51,7 @@ local function add_paths(run)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
   end
-  --- Whether a file of the sidecar was written since this host drives the run, or is of a step that it has done.
+  --- True if this host has written a file of the sidecar, or executed the step that it belongs to.
   function run.has_written(path)
     local step = path:match "^steps/[^/]+"
     return written[path] or folders[step or ""] or false
@@ -128,14 +128,13 @@ local function add_environment(run)
   end
 end
 
---- Whether there is anything to tell of a limit: not of one that is not watched (spending.lua), and not of the one that
---- every run has.
+--- True if a limit is worth a report: not one that is not watched (metering.lua), and not the default of every run.
 local function is_telling(run, kind)
   if kind == "agents" then return run.budget.agents ~= budget.default_agents end
   return kind ~= "usd" or not run.price_told
 end
 
---- What is left of the limits, for those who watch; told when it has changed.
+--- Reports the rest of the budget when it has changed.
 local function tell_budget(run)
   if not run.own_budget then return end
   local some = run.told_budget ~= nil
@@ -152,15 +151,15 @@ local function tell_budget(run)
     wall_left_ms = run.wall and run.wall - (core.clock.monotonic() - run.started) or nil })
 end
 
---- Whether an attempt of a step was started by an earlier host.
+--- True if an earlier host started an attempt of a step.
 local function was_taken_over(step)
   for _, attempt in ipairs(not step.cached and step.attempts or {}) do
     if attempt.taken_over then return true end
   end
 end
 
---- The status of a step that raised. What was cancelled because it is not needed any more, has not failed; what
---- took too long has.
+--- The status of a step that raised. A step that was cancelled because it is not needed any more has not failed; one
+--- that took too long has.
 local function status_of(err)
   if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
   local pending = core.task.pending_error()
@@ -210,31 +209,31 @@ local function add_steps(run)
     tell_budget(run)
   end
 
-  --- Nothing but gates and questions is left: the run ends until they are answered.
+  --- Parks: only gates and questions are left, so the run ends until they are answered.
   function run.end_parked()
     run.is_parking = true
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- Nothing reaches a clean-up from outside, but what it puts in order is to be there when the run goes on.
+    -- A clean-up is shielded, but the points it waits for must be on record when the run is resumed.
     for _, shield in ipairs(run.shields or {}) do core.task.cancel_scope(shield, err) end
   end
 
-  --- Whether the user has cancelled the run, which a clean-up does not hear of.
+  --- True if the user has cancelled the run, which a clean-up does not see.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"
   end
 
-  --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
+  --- Ends a cancelled run after the replay: only the clean-up is left.
   function run.end_cancelled()
     core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
     core.task.check()
   end
 end
 
---- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
---- as it began, and one that is only prepared not at all.
+--- The key of the call that has the sidecar itself, from the files there: the journal has no begin of a call that
+--- started no process, and none at all of one that is only prepared.
 local function written_key(run)
   local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
   local ok, model = pcall(core.json.decode, text or "")
@@ -257,7 +256,7 @@ local function begin_record(run, plan)
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- What the host before this one was writing; the folders of steps follow when they are begun anew.
+  -- Removes partly written files of the earlier host; the folders of steps follow when they are begun anew.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
@@ -277,8 +276,8 @@ local function leave(run, err)
   error(err, 0)
 end
 
---- Creates the directories of a run. Everything that can be refused was checked before.
----@param plan table what the command line came to (engine/cli/run.lua)
+--- Creates the directories of a run. All that can be refused was checked before.
+---@param plan table the parsed command line (engine/cli/run.lua)
 ---@return table run
 function M.create(plan)
   local run = {
@@ -341,7 +340,7 @@ function M.create(plan)
   return run
 end
 
---- What the attempts under way had used beyond the limits when they were told is not all that they used.
+--- Reports the final overshoot: attempts in flight went on after the limits were reported as exceeded.
 local function tell_overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
@@ -362,7 +361,7 @@ local function tell_idle_faults(run)
   end
 end
 
---- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+--- Ends the "prepared" status that --dry-run left, unless an agent of the run's own body has written there since.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
   local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
@@ -387,7 +386,7 @@ local function finish(run, ok, result)
   core.run.end_children()
   tell_overshoot(run)
   tell_idle_faults(run)
-  -- Where Lua itself was ended, nobody else does it.
+  -- A run whose Lua was killed has not done this itself.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
@@ -401,7 +400,7 @@ local function finish(run, ok, result)
       if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
-  -- Nobody is asked any more where the run has ended.
+  -- A run that has ended asks nobody any more.
   if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
@@ -435,8 +434,8 @@ local function finish(run, ok, result)
   }, run_record.exit_codes[run.verdict]
 end
 
---- The inputs, as they were when the run first saw them. What private ones say is not put on record:
---- they are read again, and a change is told.
+--- The inputs, as they were when the run first saw them. Private ones are not recorded: they are read again, and a
+--- change is reported.
 local function observed_inputs(run)
   local private = run.preset ~= nil and run.preset.private_inputs
   local function read()
@@ -496,7 +495,7 @@ local function abandon()
   M.current = nil
 end
 
---- Ends the run. Where its record cannot be written that is raised.
+--- Ends the run. Raises if its record cannot be written.
 local function finish_or_abandon(run, ok, result)
   local recorded, envelope, code = pcall(finish, run, ok, result)
   if recorded then return envelope, code end
@@ -533,7 +532,7 @@ function M.execute(run)
   return finish_or_abandon(run, ok, result)
 end
 
---- What the prepared agents may come to, as a line for people.
+--- The worst-case cost of the prepared agents, as a line for people.
 local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)

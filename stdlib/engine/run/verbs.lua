@@ -1,5 +1,4 @@
---- The verbs of ctx. Everything that acts hangs off ctx; options are the last argument and a closed
---- record.
+--- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
 local state_of = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 local record = require "moonlet.record"
@@ -16,7 +15,7 @@ local verdict = require "moonlet.engine.run.verdict"
 ---@field task_id string
 ---@field run_id string
 ---@field budget table    { spent, left }, each by kind: agents, processes, tokens, usd
----@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
+---@field inputs table[]   the list of --input: { spec, kind, path, text, bytes, sha256, cut, binary }
 local verbs = state_of.verbs
 
 verbs.scope = scope.scope
@@ -92,7 +91,7 @@ function verbs:step(name, options, fn)
       'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
   end
   local key = state_of.key(state, name)
-  -- The steps in it are told one by one.
+  -- The steps in it are reported one by one.
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
     -- As a resumed run will hear it: nothing of it is shared with the function.
@@ -158,10 +157,10 @@ function verbs:random(low, high)
   return low + bits % (high - low + 1)
 end
 
---- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error
---- table when it cannot be read; the third result tells whether it was cut. What looks like a secret in it is not put
---- on record: a resumed run reads the file again, and where it is another one by then hears what is on record, and as
---- the fourth result that the secrets of it are not.
+--- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error table if it cannot
+--- be read; the third result says if it was cut. Suspected secrets in it are not recorded: a resumed run reads the
+--- file again, and if the file has changed by then gets the recorded text, and as the fourth result that its secrets
+--- are redacted.
 ---@param path string
 ---@param options {cap: integer?}?
 ---@return string? text, table? err, boolean? cut, boolean? redacted

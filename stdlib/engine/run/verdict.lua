@@ -1,6 +1,7 @@
---- What a run came to in a word, and what counts for that beside its result: checks that did not pass, agents and
---- branches that were lost. A script may make do without them; the verdict tells them all the same. What counts within
---- the function of a ctx:step is on record with its end, for a resumed run does not go through that function again.
+--- The verdict of a run, and the events that count for it beside the result: checks that did not pass, agents and
+--- branches that were lost. A script may make do without them; the verdict reports them all the same. The notes from
+--- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
+--- again.
 local run_record = require "moonlet.engine.run.manifest"
 
 local M = {}
@@ -36,7 +37,7 @@ function M.unasked(run)
   end
 end
 
---- What a script made of agents that failed is its own affair; that they failed is told.
+--- Notes failed agents: a script may handle them as it likes, but the failure is reported.
 local function note_failed_agents(run)
   if #run.degraded > 0 then return end
   for _, step in ipairs(run.steps) do
@@ -108,7 +109,7 @@ function M.add(run)
   --- A step of the run.
   function run.note_step(step) note(run, "steps", step, step.key) end
 
-  --- What a check came to; `key` is that of its step.
+  --- Notes the outcome of a check; `key` is that of its step.
   function run.note_validation(key, result, required)
     note(run, "validation", { at = key, kind = result.kind,
       -- On record it has no secret, and there it is to be the same.
@@ -131,7 +132,7 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- What counts for the verdict of what the function of a step has done; nil where that is nothing.
+--- The notes of a step's function for the verdict; nil if there are none.
 ---@param run table
 ---@param key string  of the step; nothing more is noted for it
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
