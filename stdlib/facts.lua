@@ -1,6 +1,6 @@
---- Deterministic facts about a repository, without a model: what changed against what, by file and by line.
---- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the
---- hunks of the files are what git gave and stay in the process.
+--- Deterministic facts about a repository, without a model: the changes against a base, by file and by line.
+--- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the hunks
+--- of the files are git's own text and stay in the process.
 
 local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
@@ -50,7 +50,7 @@ local M = {}
 ---@field upstream string?
 ---@field ahead integer?
 ---@field behind integer?
----@field state string[]               what git is in the middle of: merge, rebase, cherry-pick, revert, bisect
+---@field state string[]               operations in progress: merge, rebase, cherry-pick, revert, bisect
 ---@field shallow boolean
 ---@field sparse boolean
 ---@field files moonlet.facts.File[]
@@ -59,7 +59,7 @@ local M = {}
 ---@field sections table[]             {name, diff}: the same, kept apart
 ---@field cut boolean                  something was too long to be read whole
 ---@field unseen table[]               {path, why}: folders that git could not open
----@field notes string[]               what could not be seen, for people
+---@field notes string[]               gaps in the facts, for people
 ---@field commits table[]?             {id, author, time, subject} of a range
 ---@field paths string[]?              files under a path target, changed or not
 ---@field survey string[]?             tracked files that `opts.survey` asked for
@@ -73,7 +73,7 @@ local function invalid(target, why, hint)
   error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why), hint = hint }, 0)
 end
 
--- What the words of a target mean before git has been asked: revisions to resolve, or a path.
+-- Parses a target before git is asked: revisions to resolve, or a path.
 local function read_target(text)
   if not text or text == "" or text == "worktree" then return { kind = "worktree", text = text or "" } end
   if text == "staged" then return { kind = "staged", text = text } end
@@ -226,7 +226,7 @@ local function add_entries(facts, status)
   for _, entry in ipairs(status.entries) do
     local path = entry.path
     if entry.untracked then
-      -- What moonlet itself writes is no change of the user's.
+      -- Files that moonlet itself writes are no change of the user's.
       if sub(path, 1, 7) ~= ".agent/" then
         local nested = sub(path, -1) == "/"
         if nested then path = sub(path, 1, -2) end
@@ -303,7 +303,7 @@ local function add_section(facts, name, result)
   end
 end
 
--- What an untracked path is. Reading would follow a link, and a link is a change of its own kind.
+-- The type of an untracked path. Reading would follow a link, and a link is a change of its own kind.
 local function entry_type(ctx, path, cache)
   local dir, name = paths.split(path)
   local types = cache[dir]
@@ -429,10 +429,10 @@ local function check_path(ctx, facts, target)
     "git log --oneline lists the commits, git ls-files the files")
 end
 
----What changed, told by git and by reading new files; nothing is written and no program of the repository's runs.
+--- The changes, read from git and from new files; it writes nothing and runs no program of the repository's.
 ---@param ctx table
 ---@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
----  commit (what it changed against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
+---   commit (its changes against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
 ---@param opts table? {survey = fun(name, path): boolean, which tracked files to list, diff_cap, untracked_files,
 ---  untracked_bytes, journal}
 ---@return moonlet.facts.Git

@@ -1,6 +1,5 @@
---- Findings of reviews: what an agent is asked to return, how what it returns is made uniform, and
---- how the outcome is shown. Every text in a finding comes from outside: it is bounded here, and
---- nothing in it can break out of the Markdown that it is put into.
+--- Findings of reviews: the form that an agent is asked to return, its normal form, and its presentation. Every text
+--- in a finding comes from outside: it is bounded here, and cannot break out of the Markdown that it is put into.
 
 local byte, find, format, gsub = string.byte, string.find, string.format, string.gsub
 local lower, match, sub = string.lower, string.match, string.sub
@@ -9,16 +8,16 @@ local concat = table.concat
 local M = {}
 
 ---@class moonlet.Finding
----@field id string              where it came from: the review's name and its number in that review
+---@field id string              its origin: the review's name and its number in that review
 ---@field file string?           relative to the top of the work tree; nil for the change as a whole
 ---@field line integer?
 ---@field severity "critical"|"high"|"medium"|"low"|"info"
 ---@field lens string
 ---@field runner string?
 ---@field rule string?           the deterministic rule that found it
----@field claim string           one sentence: what is wrong
----@field evidence string        what was seen
----@field fix string             what to do about it
+---@field claim string           one sentence: the problem
+---@field evidence string        the observation
+---@field fix string             the remedy
 ---@field confidence number      0..1
 ---@field corroborated_by string[]
 ---@field status "open"|"refuted"|"unverified"
@@ -52,7 +51,7 @@ local ITEM = {
   },
 }
 
---- What a reviewer returns, or the bare list. Lenient where meaning can be kept (a line as "12-14", "major" for
+--- The schema of a review, or of the bare list. Lenient if the meaning is clear (a line as "12-14", "major" for
 --- high): `normalise` makes it uniform, and a repair round costs more than a little tolerance.
 M.schema = {
   type = { "object", "array" },
@@ -62,7 +61,7 @@ M.schema = {
   items = ITEM,
 }
 
---- How a prompt tells a reviewer what to return.
+--- The form of a review, for a prompt.
 M.form = [[
 One JSON object and nothing else:
 {"findings": [{"file": "path from the top of the repository", "line": 12, "severity": "high",
@@ -159,7 +158,7 @@ local function words(value, cap)
   return trim(cut(M.visible(sub(value, from, from + cap * 2)), cap))
 end
 
--- Reviewers are told not to repeat a secret that they see; some do.
+-- Removes secrets: reviewers are asked not to repeat one that they see; some do.
 local function without_secrets(text)
   if #text < 8 then return text end
   local secrets = require "moonlet.secrets"
@@ -277,7 +276,7 @@ function M.normalise(raw, opts)
     file = path,
     line = line_of(get "line") or line,
     severity = M.severity(get "severity"),
-    -- What a reviewer was asked for is known better than what it says.
+    -- The lens that a reviewer was asked for is better known than its own claim.
     lens = opts.lens or (lens ~= "" and lens) or opts.label or "review",
     runner = opts.runner,
     rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,

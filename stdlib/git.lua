@@ -1,4 +1,4 @@
---- Runs git so that nothing a repository holds can start a program, wait for a terminal or take a lock. Holds the
+--- Runs git so that a repository cannot make it start a program, wait for a terminal or take a lock. Holds the
 --- readers of its output (git/output.lua) and the writers of names (git/names.lua) too: `show_path` is for every path
 --- that a person or a model will see.
 
@@ -63,8 +63,8 @@ function M.command(args)
 end
 
 ---Options that make every `git diff` print the same whatever the user's configuration says.
----@param first string[] what comes before them, such as { "diff", "--cached" }
----@param last string[]? what comes after, such as revisions and paths
+---@param first string[] words before them, such as { "diff", "--cached" }
+---@param last string[]? words after them, such as revisions and paths
 ---@return string[]
 function M.diff_args(first, last)
   local args = {}
@@ -84,9 +84,9 @@ function M.first_line(stderr)
   return M.show_path(line)
 end
 
----What a failed git command means for the user: an error table to raise.
----@param result table what `ctx:exec` gave
----@param doing string what was being done, such as "read the state of the work tree"
+--- A failed git command, explained for the user: an error table to raise.
+---@param result table the result of `ctx:exec`
+---@param doing string the purpose, such as "read the state of the work tree"
 ---@return table
 function M.failure(result, doing)
   local text = result.stderr or ""
@@ -109,15 +109,15 @@ function M.failure(result, doing)
   return err
 end
 
--- What is kept of what git printed where no better way is known.
+-- Redacts git's output by default.
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
----Runs one git command that reads. Raises only where git could not be started; a failed command is data. Secrets in
----what it prints are not kept: a resumed run asks git again.
+--- Runs one git command that reads. Raises only if git could not be started; a failed command is data. Secrets in its
+--- output are not kept: a resumed run asks git again.
 ---@param ctx table
 ---@param args string[] without the word git
----@param opts table? {cap, env, stdin, cwd, timeout, journal, clean = fun(stdout): string, what may be kept of it, or
----  false: all}
+---@param opts table? {cap, env, stdin, cwd, timeout, journal, clean = fun(stdout): string, the part to keep, or
+---   false: all}
 ---@return table {code, signal, stdout, stderr, cut, redacted}
 function M.run(ctx, args, opts)
   opts = opts or {}
@@ -181,7 +181,7 @@ local function state_by_git(ctx)
   return states, match(results[1].stdout or "", "^true") ~= nil
 end
 
----What git is in the middle of, such as { "merge" } or { "rebase" }, and whether the history is cut short.
+--- Git's operation in progress, such as { "merge" } or { "rebase" }, and if the history is cut short.
 ---@param ctx table
 ---@return string[] states
 ---@return boolean shallow

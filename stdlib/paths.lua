@@ -1,5 +1,5 @@
---- What a file is, told from its path alone: documentation, code, configuration, a test, something generated.
---- Words in a path are whole words: a tokenizer is no token and an author is no authentication.
+--- Describes a file by its path alone: documentation, code, configuration, a test, something generated. Words in a
+--- path are whole words: a tokenizer is no token and an author is no authentication.
 
 local data = require "moonlet.paths.data"
 
@@ -12,7 +12,7 @@ local M = {}
 ---@field dir string          "" at the top
 ---@field name string
 ---@field stem string         the name without its last extension
----@field ext string          lower case, "" where there is none
+---@field ext string          lower case, "" if there is none
 ---@field kind string         docs, asset, code, config, data, lock, binary or unknown
 ---@field language string?    for code and configuration
 ---@field test boolean        a test or its data
@@ -71,7 +71,7 @@ local function any_dir(dirs, wanted)
   return false
 end
 
--- What a folder says about all that is in it; a change seldom has many folders.
+-- The description that a folder implies for all files in it; a change seldom has many folders.
 local function describe_dir(dir, cache)
   local known = cache[dir]
   if not known then

@@ -1,5 +1,5 @@
---- What git prints and what files say, made fit to be shown and to be kept: without secrets, and without files that
---- are made of them. What was cleaned once comes out of a second time as it is.
+--- Cleans git's output and files' texts, to show and to keep them: without secrets, and without files that are made
+--- of them. A cleaned text passes a second cleaning unchanged.
 
 local git = require "moonlet.git"
 local passwords = require "moonlet.passwords"
@@ -12,7 +12,7 @@ local concat = table.concat
 
 local M = {}
 
--- Where in one file's diff the byte offsets are, which must rise: the mark of their line, and its number.
+-- Finds the lines of byte offsets, which must rise, in one file's diff: the mark of each line, and its number.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -66,7 +66,7 @@ function M.chunk(path, chunk, cleaned)
   local hits, all = secrets.scan(chunk, scan_options(path))
   local list = added(chunk, hits, cleaned)
   local what, maybe = secrets.name(path)
-  -- Where they are too many to be taken out one by one, all of it is kept back.
+  -- If they are too many to be taken out one by one, all of it is kept back.
   if not all then what, maybe = "too much that looks like secrets", false end
   if what and not (maybe and #hits == 0) then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
@@ -75,7 +75,7 @@ function M.chunk(path, chunk, cleaned)
   return passwords.redact(secrets.redact(chunk, hits)), list
 end
 
----What `git diff` printed, file by file, fit to be kept.
+--- The output of `git diff`, file by file, fit to be kept.
 ---@param text string  with or without the lists of --raw and --numstat before it
 ---@return string
 function M.diff(text)

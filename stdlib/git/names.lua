@@ -22,8 +22,8 @@ local function octal(text)
   end))
 end
 
----A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. Where
----that takes a change the result stands in double quotes with C escapes, as git itself writes such names.
+--- A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. If that
+--- takes a change the result stands in double quotes with C escapes, as git itself writes such names.
 ---@param path string
 ---@param limit integer? longest result in bytes, default 300
 ---@return string
@@ -58,7 +58,7 @@ function M.show_path(path, limit)
   return shown
 end
 
--- Whether a text can stand in a command line that people read: valid UTF-8, nothing invisible.
+-- True if a text can stand in a command line that people read: valid UTF-8, nothing invisible.
 local function plain(text)
   if not utf8.len(text) then return false end
   for _, code in utf8.codes(text) do

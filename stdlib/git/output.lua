@@ -1,5 +1,5 @@
---- Reads what git prints: status, changed files, and diffs. Only NUL-separated forms are read for names; a diff that
---- was cut is read as far as it goes.
+--- Reads git's output: status, changed files, and diffs. Only NUL-separated forms are read for names; a diff that was
+--- cut is read as far as it goes.
 
 local names = require "moonlet.git.names"
 
@@ -13,18 +13,18 @@ local M = {}
 ---@field old_count integer
 ---@field new_start integer
 ---@field new_count integer
----@field section string     what git prints after the second @@
+---@field section string     git's text after the second @@
 ---@field lines string[]     each with its first byte: space, plus, minus or backslash
 
 ---@class moonlet.git.FileDiff
 ---@field path string
----@field old_path string?   where a rename or a copy came from
+---@field old_path string?   the origin of a rename or a copy
 ---@field status string      added, deleted, modified, renamed, copied
 ---@field old_mode string?
 ---@field new_mode string?
 ---@field binary boolean
 ---@field hunks moonlet.git.Hunk[]
----@field from integer       where this file's text begins in the diff that was parsed
+---@field from integer       start of this file's text in the parsed diff
 ---@field to integer         and where it ends
 ---@field cut boolean?       a hunk is shorter than its header says
 

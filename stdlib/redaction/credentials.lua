@@ -1,6 +1,6 @@
---- Credentials as people write them down: beside the published forms that moonlet.secrets knows, what follows words
---- such as "password is" in several languages, logins in the form of name and word, and strings that look drawn at
---- random. Errs towards finding: a line too many is left out.
+--- Credentials as people write them down: beside the published forms that moonlet.secrets knows, the word after
+--- "password is" and its like in several languages, logins in the form of name and word, and strings that look drawn
+--- at random. Errs towards finding: a line too many is left out.
 
 local phrases = require "moonlet.phrases"
 local secrets = require "moonlet.secrets"
@@ -10,7 +10,7 @@ local find, lower, match, sub = string.find, string.lower, string.match, string.
 
 local M = {}
 
--- What a credential begins with, and how much must follow.
+-- Leading characters of a credential, and the least length of the rest.
 local LEADS = {
   { "AKIA", 12 }, { "ASIA", 12 }, { "ghp_", 16 }, { "gho_", 16 }, { "ghu_", 16 }, { "ghs_", 16 }, { "ghr_", 16 },
   { "github_pat_", 16 }, { "glpat-", 12 }, { "gldt-", 12 }, { "glrt-", 12 }, { "xoxb-", 10 }, { "xoxp-", 10 },
@@ -61,7 +61,7 @@ local function class_of(b)
   return 4
 end
 
--- How often the kind of character changes: names of things change it at the seams of words, random text all the time.
+-- The number of changes of the kind of character: names change it at the seams of words, random text all the time.
 local function restless(text)
   local changes, before = 0, nil
   for i = 1, #text do
@@ -152,7 +152,7 @@ for _, group in ipairs { "pass", "code", "token" } do
   for _, word in ipairs(GROUPS[group]) do WORDS[#WORDS + 1] = { word, group } end
 end
 
--- What a sentence about passwords says instead of one.
+-- Words of a sentence about passwords, in place of a password.
 local DESCRIBES = set [[required optional string none null nil true false empty hidden text the a an in from see
   stored ask set your rotated change changed never must should prompt env environment variable file yes no unknown it
   is are not always to of and or for by with on at if when plain hashed encrypted redacted omitted here there this
@@ -164,7 +164,7 @@ local DESCRIBES = set [[required optional string none null nil true false empty 
 local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^oauth", "^https?://", "^iso%-?%d", "^pbkdf2", "^argon2",
   "^md5", "^v?%d+%.%d+", "^rfc%d", "^x509", "^%d+[%-%s]?bit", "^%d+%-", "^[%./~]", "^%-%-", "^%a[%w_]*%(" }
 
--- How a word ends that tells about a password.
+-- Endings of words that describe a password.
 local COMPOUNDS = set [[authentication auth hashing hash hashes protection protected manager managers policy policies
   reset resets rotation field fields prompt file files store storage based login entry strength rule rules change
   changes length generator database check checks input prompts rotated encryption vault recovery]]
@@ -182,7 +182,7 @@ local function stands_in(value)
     or find(value, "^[%u_]+$") ~= nil
 end
 
--- Whether a value is one of its group. `sure` where a colon or an equals sign stands before it.
+-- True if a value is one of its group. `sure` if a colon or an equals sign stands before it.
 local function is_value(value, group, sure, quoted, ends)
   if #value < 3 or stands_in(value) then return false end
   local low = lower(value)
