@@ -1,5 +1,5 @@
---- How far a place speaks in rules: what stands under "Conventions" is one even where it does not say so, what stands
---- under "Architecture" is none unless it says so.
+--- Decides how far a place speaks in rules: a sentence under "Conventions" is one even if it does not say so, a
+--- sentence under "Architecture" is none unless it says so.
 local find, gsub, lower = string.find, string.gsub, string.lower
 
 local M = {}
@@ -39,7 +39,7 @@ end
 
 local said = {}
 
----What a heading, a key or a file name says: "rules", "facts", or nil where it says neither.
+--- The level of a heading, a key or a file name: "rules", "facts", or nil if it shows neither.
 ---@param text string
 ---@return "rules"|"facts"|nil
 function M.of(text)
@@ -67,7 +67,7 @@ local FILES = { "rules", "convention", "writing", "how[-_]we", "naming", "coding
   "feedback", "practices", "house[-_ ]?rules", "working[-_ ]?agreement", "manners", "principles", "policy",
   "policies", "schreibstil", "reglas", "normas", "regles" }
 
----Whether a file of such a name is made of rules.
+--- True if a file of such a name is made of rules.
 ---@param path string
 ---@return boolean
 function M.file(path)

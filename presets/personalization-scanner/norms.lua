@@ -70,7 +70,7 @@ local MADE_SO = { "^stored ", "^named ", "^written ", "^kept ", "^documented ", 
   "^pinned", "^wrapped", "^indented", "^done ", "^signed", "^read%-only", "^merged", "^deleted", "^rounded",
   "^reported", "^cited", "^logged" }
 
--- What a verdict makes of its subject: {form, text}, or nil.
+-- The form of a verdict on its subject: {form, text}, or nil.
 local function judged(text, low, subject, verdict, marks, unit)
   if any(verdict, WANTED) then
     if not normative(unit) and not marks.label and not (unit.list and plural(subject)) then return end
@@ -153,7 +153,7 @@ local FOR_EACH = { [" needs "] = true, [" gets "] = true, [" needs a "] = true, 
 local FOR_MANY = { [" use "] = true, [" say "] = true, [" keep "] = true, [" take "] = true, [" require "] = true,
   [" get "] = true, [" have a "] = true, [" ship with "] = true, [" get a "] = true }
 
--- What things do where a rule is followed: "Imports go in three groups", "Every fix ships with a test".
+-- Descriptions of things that follow a rule: "Imports go in three groups", "Every fix ships with a test".
 function M.settled(text, low, marks, unit)
   local at, verb
   for i = 1, #SETTLED do
@@ -213,7 +213,7 @@ function M.restricted(text, low, marks, unit)
     and any(gsub(low, "%W+$", ""), ONLY_SO)
   local above = any(low, ABOVE) and (find(low, "%f[%a]is%f[%A]") or find(low, "%f[%a]gets?%f[%A]")
     or find(low, "%f[%a]must%f[%A]") or find(low, "%f[%a]goes%f[%A]") or find(low, "%f[%a]needs%f[%A]"))
-  -- Nobody argues with the formatter. A sidecar that finds more reports it.
+  -- Rules stated as facts: "Nobody argues with the formatter", "A sidecar that finds more reports it".
   if unit.level == "rules" and (find(low, "^nobody %l+s ") or find(low, "^no one %l+s ")) then
     marks.negative = true
     return made("dont", text)
@@ -284,7 +284,7 @@ local function past(low)
   return false
 end
 
--- What is so, and not what should be.
+-- Words of a state, not of a norm.
 local STATES = { "%f[%a]may contain", "%f[%a]can contain", "%f[%a]may be%f[%A]", "%f[%a]can be%f[%A]", "come and go",
   "out of date", "outdated", ", so it ", ";%s+the ", ";%s+it ", ":%s+it ", ":%s+they ", "%f[%a]seems?%f[%A]",
   "%f[%a]takes about", "%f[%a]is broken", "%f[%a]are broken", "%f[%a]is missing", "%f[%a]are missing",
@@ -299,7 +299,7 @@ local function has_limit(low)
     or find(low, "%f[%a]under %w+") ~= nil
 end
 
--- Whether words make no sentence: no verb that is finite, as far as a list of verbs can tell.
+-- True if words make no sentence: no verb that is finite, as far as a list of verbs can tell.
 local function is_phrase(low)
   if any(low, FINITE) or find(low, "%f[%a]must%f[%A]") or find(low, "%f[%a]should%f[%A]") then return false end
   local rest = match(low, "^%S+%s+(.*)$") or ""

@@ -1,5 +1,5 @@
---- Finds what is private in a text: credentials, and data about people (addresses of mail, post and machines,
---- telephone numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
+--- Finds private parts of a text: credentials, and data about people (addresses of mail, post and machines, telephone
+--- numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
 
 local circumstances = require "privacy.circumstances"
 local names = require "privacy.names"
@@ -21,7 +21,7 @@ local circumstance_scanner = { class = "personal", scan = circumstances.scan }
 
 ---@class privacy.Options
 ---@field names string[]?     words of names known from elsewhere
----@field strict boolean?     also what only looks private
+---@field strict boolean?     also text that only looks private
 
 local function scanners_of(options)
   local named = { class = "personal" }
@@ -37,7 +37,7 @@ end
 ---@return moonlet.redaction.Hit[]
 function M.scan(text, options) return redaction.scan(text, scanners_of(options or {})) end
 
----What class of private thing a text holds, or nil.
+--- The class of private data in a text, or nil.
 ---@param text string
 ---@param options privacy.Options?
 ---@return "secret"|"personal"|nil class

@@ -47,7 +47,7 @@ local function pauses(ctx)
   end
 end
 
---- What the inputs hold: sentences with their places, and the names that occur in any of them.
+--- The content of the inputs: sentences with their places, and the names that occur in any of them.
 local function read_inputs(inputs, outcome, pause)
   local texts, segments = {}, {}
   for _, input in ipairs(inputs) do
@@ -79,7 +79,7 @@ local function copy_of(unit, text)
   return copy
 end
 
--- What is left of a sentence without what is private in it: its last part, or what somebody wants without their name.
+-- The rest of a sentence without its private parts: its last part, or a person's wish without their name.
 local function unprivate(unit, names)
   if unit.class ~= "personal" then return end
   local rest = unit.text:match(";%s+([^;]+)$")
@@ -135,7 +135,7 @@ local function any(low, patterns)
   return false
 end
 
--- Whether a wish takes a safeguard away. "Never push without asking" keeps one.
+-- True if a wish takes a safeguard away. "Never push without asking" keeps one.
 local function loosens(text)
   local low = text:lower()
   return any(low, W.unsafe_bans) or any(low, W.unsafe) and not any(low, W.bans)
@@ -174,8 +174,8 @@ local function preferences_of(list, memory, outcome, pause)
   return m.array(result)
 end
 
--- Whether an agent may read a sentence. Where something private stands beside it, only what states a wish: "She is
--- still in hospital" tells as much as what was taken out before it.
+-- True if an agent may read a sentence. Beside private text only a wish may leave: "She is still in hospital" says as
+-- much as the text that was taken out before it.
 local function may_leave(unit, names)
   if unit.class or privacy.holds(unit.text, { names = names, strict = true }) then return false end
   return not unit.paragraph.private or #statements.read(unit) > 0

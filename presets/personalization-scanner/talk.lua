@@ -1,4 +1,4 @@
---- Who speaks in a line of a conversation.
+--- The speaker of a line in a conversation.
 local set = require("moonlet.text").set
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
@@ -54,7 +54,7 @@ local function find_speaker(text)
   if name and not LABELS[lower(name)] then return name, rest, false end
 end
 
----Who speaks in a text, if it is a conversation of people: the names, lower case.
+--- The speakers of a text, if it is a conversation of people: the names, lower case.
 ---@param lines {text: string}[]
 ---@return table<string, boolean>? speakers
 function M.speakers(lines)

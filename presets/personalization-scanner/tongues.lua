@@ -1,5 +1,5 @@
 --- Wishes in other languages than English: German, French, Spanish, Italian, Portuguese, Dutch. They keep their
---- wording; what makes a wish of a sentence is told by the words for always, never, please, must, instead of.
+--- wording; the words for always, never, please, must, instead of mark a wish.
 local data = require "tongues_data"
 local W = require "words"
 local wording = require "wording"
@@ -67,7 +67,7 @@ local function without_leads(text, marks)
   return text
 end
 
----What a sentence in another language wishes, or nil; the second result tells that it is in another language.
+--- The wish of a sentence in another language, or nil; the second result is true if it is in another language.
 ---@param text string veiled and plain
 ---@param unit table
 ---@param marks table

@@ -3,7 +3,7 @@ local set = require("moonlet.text").set
 
 local M = {}
 
--- What an order can begin with.
+-- Verbs that an order can begin with.
 M.verbs = set [[accept account acknowledge act add address adopt aim align alphabetise alphabetize analyse analyze
   annotate annotate announce answer append apply approve argue arrange ask assert assign assume attach author automate
   avoid base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture
@@ -54,7 +54,7 @@ M.steps = set [[fork clone create install open select click wait download naviga
 -- Steps wherever they stand.
 M.errands = set "fork clone install download navigate visit click launch register activate checkout reboot"
 
--- Whatever these are told not to do is no rule.
+-- Verbs whose bans are no rules.
 M.idle = set "worry know think forget hesitate mind care bother need see believe like have understand panic remember"
 
 M.hypothetical = { "^if we ever", "^if i ever", "^suppose", "^imagine", "^what if", "^assuming", "^assume that",
@@ -90,7 +90,7 @@ M.once = { "%f[%a]today%f[^%a ]", "%f[%a]today$", "^today%f[%A]", "%f[%a]today [
 M.lasting_places = set [[project repo repository codebase code team user service package workspace library tool
   company organisation organization area field respect way style document group lab order list]]
 
--- What makes a sentence hold for more than one case.
+-- Words that make a sentence hold for more than one case.
 M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]",
   "%f[%a]all%f[%A]", "%f[%a]any%f[%A]", "%f[%a]by default", "%f[%a]from now on", "%f[%a]in future",
   "%f[%a]in the future", "%f[%a]going forward", "%f[%a]next time", "%f[%a]whenever%f[%A]", "%f[%a]consistently",
@@ -111,17 +111,17 @@ M.comparatives = { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^sma
 M.layouts = { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes", "^single quotes", "^lower case ",
   "^snake.case ", "^camelcase ", "^%d+ columns", "^%d+ spaces" }
 
--- What is told of the user, where the user is not named.
+-- Verbs of reports about the user, in which the user is not named.
 M.reports = set [[reminded asked told complained corrected said insisted requested pointed mentioned wanted repeated
   stressed emphasised emphasized clarified]]
 
 M.months = set [[january february march april may june july august september october november december jan feb mar apr
   jun jul aug sep sept oct nov dec]]
 
--- What people do when they have a preference.
+-- Verbs of people with a preference.
 M.wants = set [[prefers wants likes hates dislikes loves expects favours favors insists needs appreciates]]
 
--- What tells English from other languages.
+-- Words that tell English from other languages.
 M.english = set [[the a an of to in is are and or not no for on with by from at as be it its this that these we you i
   use always never should must do don't does when if before after every each please prefer than over instead one all
   any only keep our your their have has can may will would could what which who them they there here without into than
@@ -232,7 +232,7 @@ M.lead_ins = {
   { "^it would be great if%s+", "wish" }, { "^would be great if%s+", "wish" }, { "^it would be nice if%s+", "wish" },
 }
 
--- What a label says that what follows is no rule.
+-- Labels of texts that are no rules.
 M.no_rule_labels = set [[done next blocked todo fixme status context run preset date author reviewer present subject
   to from rejected alternatives considered background timeline result results example examples question questions
   answer attendees title summary symptom cause impact owner due link links see source tested not-tested risk risks

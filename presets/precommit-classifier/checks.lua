@@ -18,11 +18,11 @@ M.read = read
 ---@class checks.Check
 ---@field kind string     typecheck, lint, test, build or custom
 ---@field command string  a shell line
----@field why string      where it was found
+---@field why string      its origin
 ---@field cwd string      the folder to run it in, relative to the top; "." is the top
 
----@class checks.Survey   what the ecosystems ask
----@field files table[]           {path, d, deleted}: what changed
+---@class checks.Survey   questions of the ecosystems
+---@field files table[]           {path, d, deleted}: the changed files
 ---@field has fun(path: string): boolean
 ---@field text fun(path: string): string?
 ---@field nearest fun(dir: string, names: string[]): string?, string?
@@ -32,7 +32,7 @@ M.read = read
 local MOST = 40
 local RANK = { typecheck = 2, lint = 3, custom = 4, build = 5, test = 6 }
 
----Whether a tracked file matters to the finding of checks; give it to `facts.git` as `survey`.
+--- True if a tracked file matters to the finding of checks; give it to `facts.git` as `survey`.
 ---@param name string
 ---@param path string
 ---@return boolean
@@ -62,7 +62,7 @@ local function make_survey(ctx, facts)
     local d = file.d or paths.describe(file.path, folders)
     files[#files + 1] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
       symlink = file.symlink }
-    -- What a rename took away may be of another kind than what it made.
+    -- A rename may have taken away a file of another kind than it made.
     local old = file.old_path and file.status == "renamed" and paths.describe(file.old_path, folders)
     if old and (old.kind ~= d.kind or old.language ~= d.language) then
       files[#files + 1] = { path = file.old_path, d = old, deleted = true }
@@ -214,7 +214,7 @@ local function add_ci(s, facts)
     end
   end
 
-  -- What the CI runs, as { {kind, command, path} }.
+  -- The commands of the CI, as { {kind, command, path} }.
   function s.ci_hints()
     if hints then return hints end
     hints = {}
@@ -252,7 +252,7 @@ local function add_ci(s, facts)
   end
 end
 
--- How a test script is run: as the CI does, or by itself.
+-- The command of a test script: the CI's, or the script by itself.
 local function script_command(s, path)
   local hint = s.ci_command(path)
   if hint then return hint.command end
@@ -262,7 +262,7 @@ local function script_command(s, path)
   return (find(first, "%f[%w]sh%f[^%w]") and "sh " or "bash ") .. path
 end
 
--- What nobody declared in a manifest: a test script with a well-known name, then what the CI runs.
+-- Checks that no manifest declares: a test script with a well-known name, then the CI's commands.
 local function hints(s)
   if not has_kind(s, { test = true }) then
     for _, path in ipairs(data.scripts) do

@@ -71,7 +71,7 @@ local function starts(text, pos, list)
   end
 end
 
--- Where the text that `close` ends is over; a backslash hides a double quote.
+-- The end of the text that `close` ends; a backslash hides a double quote.
 local function closing(line, close, pos)
   if close == '"' then line = gsub(line, "\\.", "..") end
   local _, stop = find(line, close, pos, true)
@@ -87,7 +87,7 @@ local function skip_quoted(line, pos, quote)
   return pos
 end
 
--- What begins at a place that stands in plain code: the next position, the state, and whether it is code.
+-- Scans from a place in plain code: the next position, the state, and true if it is code.
 local function scan_plain(line, at, lang, code)
   local char = sub(line, at, at)
   local multi = starts(line, at, lang.multi)
@@ -131,7 +131,7 @@ end
 local function states_of(lines, lang)
   local before, code, state = {}, {}, ""
   for i, line in ipairs(lines) do
-    -- Nobody writes comments into lines of such length, and patterns would take too long over them.
+    -- Lines of such length hold no comments, and patterns would take too long over them.
     if #line > 4000 then return nil end
     before[i] = state
     state, code[i] = scan_line(line, state, lang)
@@ -159,7 +159,7 @@ local function refused(text, lang)
   return false
 end
 
--- One run of changed lines: the new ones are comments, the old ones were, and both leave the same state behind.
+-- A run of changed lines: the new ones are comments, the old ones were, and both leave the same state behind.
 local function run_is_comment(run, line, lines, before, code, lang)
   -- A comment after a continued line ends it, or is part of it.
   if sub(lines[line - 1] or "", -1) == "\\" then return false end
@@ -214,7 +214,7 @@ local function maybe_comment(part, lang)
   return true
 end
 
----Whether everything that changed in a file is comments and blank lines.
+--- True if all changes in a file are in comments and blank lines.
 ---@param ctx table
 ---@param file moonlet.facts.File with `d`
 ---@param budget table {reads = how many files may still be opened}

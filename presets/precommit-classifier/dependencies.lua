@@ -1,5 +1,5 @@
---- Manifests and lock files that should change together: one without the other means that what is installed is not
---- what was asked for.
+--- Manifests and lock files that should change together: one without the other means that the installed packages are
+--- not the requested ones.
 
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
@@ -47,7 +47,7 @@ local OWN_KEYS = set { "version", "name", "description", "license", "edition", "
   "yarn", "engines", "packageManager", "main", "types", "homepage", "repository", "authors", "readme", "keywords",
   "python", "python_version", "requires-python", "target-version", "line-length", "minversion", "sdk", "port" }
 
--- Whether a line of a manifest names a dependency. Sections are not seen in a diff, so it goes by form.
+-- True if a line of a manifest names a dependency. Sections are not seen in a diff, so it goes by form.
 local LINES = {
   node = function(text)
     local key, value = match(text, '^%s*"([^"]+)"%s*:%s*"([^"]*)"')

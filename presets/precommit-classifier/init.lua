@@ -50,7 +50,7 @@ local function result_of(verdict, found)
   }
 end
 
--- What an agent must leave alone: where HEAD and the other references stand, and what is staged.
+-- State that an agent must leave alone: HEAD, the other references, and the index.
 local function watched(ctx)
   local quiet = { cap = 8388608 }
   local results = m.git.run_all(ctx, {
@@ -63,7 +63,7 @@ local function watched(ctx)
   return { branch = text(1):match "^[^\n]*", head = text(2):match "^%x*", index = text(3), refs = text(4) }
 end
 
--- What changed while an agent was at work, as warnings for people.
+-- Changes that were made while an agent was at work, as warnings for people.
 local function meddling(before, after)
   local warnings = {}
   local function warn(text, ...) warnings[#warnings + 1] = "warning: while the agent ran, " .. text:format(...) end

@@ -14,7 +14,7 @@ return {
     ".gitlab/ci", ".ci", "fastlane", ".azure-pipelines", ".semaphore", ".changeset/config",
     ".appveyor", ".teamcity", ".jenkins", ".drone", ".travis", ".builds", ".concourse", ".forgejo/workflows",
     ".gitea/workflows" },
-  -- Where a folder called ci is that of the project, not a module of the product.
+  -- Places at which a folder called ci is that of the project, not a module of the product.
   ci_paths = { "^ci/", "^jenkins/", "^scripts?/ci/", "^tools?/ci/", "^build/ci/", "^etc/ci/", "^%.?github/ci/" },
   release = set "release releases deploy deployment publish rollout rollback promote",
   script_dirs = set "scripts script bin tools ci build hack ops deploy release .ci",

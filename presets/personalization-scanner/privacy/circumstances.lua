@@ -1,4 +1,4 @@
---- What is told about a person without a form to tell it by: where they live, how they are, whom they belong to.
+--- Circumstances of a person, which have no form to tell them by: their home, their health, their ties.
 
 local phrases = require "moonlet.phrases"
 
@@ -78,7 +78,7 @@ local function addresses(text, low, add)
   for from, to in string.gmatch(low, "()%f[%w]postfach %d[%d ]*()") do add(from, to - 1, "postal address") end
 end
 
--- Said of a person and of nothing else. What begins with = is a whole word.
+-- Said of a person and of nothing else. An entry that begins with = is a whole word.
 local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd |
   pregnan | miscarriage | sick leave | sick note | maternity leave | paternity leave | parental leave |
   medical leave | bereavement | surgery | chemotherapy | radiotherapy | on medication | antidepress | diagnosed with |

@@ -8,7 +8,7 @@ local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, st
 
 local M = {}
 
--- What stands after the last dot of a file, not of a mail address.
+-- Endings of a file's name, not of a mail address.
 local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc cpp
   hpp java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf
   cfg]]
@@ -206,7 +206,7 @@ local function machines(text, low, add)
   end
 end
 
--- What names an official number that follows it.
+-- Words that name an official number after them.
 local NUMBERED = { "social security", "ssn", "passport", "driver's license", "driver's licence", "driving licence",
   "driving license", "drivers license", "tax id", "tax number", "tax file number", "steuer-id", "steuernummer",
   "steueridentifikationsnummer", "sozialversicherungsnummer", "national insurance", "insurance n", "insurance id",

@@ -67,7 +67,7 @@ local ONE_AT_A_TIME = { ruby = true, php = true, javascript = true, terraform = 
 
 ---@param s checks.Survey
 ---@param checks table the module checks
----@param declared boolean whether the repository declared something for this change
+---@param declared boolean true if the repository declared a check for this change
 function M.run(s, checks, declared)
   local by, order = {}, {}
   for _, file in ipairs(s.files) do
