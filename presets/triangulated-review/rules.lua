@@ -140,10 +140,10 @@ end
 -- All lenses of one change look at the same views; they are built and judged once.
 local judged = setmetatable({}, { __mode = "k" })
 
--- So many files a group may fail on before it is given up for all of the change.
+-- The files on which a group may fail before it is given up for all of the change.
 local most_failures = 3
 
--- Lets a group look at a file, or at the change. Where it fails that is told, and costs nothing that others find.
+-- Lets a group look at a file, or at the change. A failure is reported, and costs no findings of others.
 local function attempt(change, group, what, look, ...)
   local ok, err = pcall(look, ...)
   if ok then return true end
@@ -234,8 +234,8 @@ end
 ---@return table<string, table>
 function M.catalog() return load_catalog().rules end
 
----What is to be reviewed, with all that rules want to know of it: the change, the tree it was made in, and the new
----text of its files. For a path or glob the files themselves are reviewed, every line of them.
+--- The facts of a review, with all that rules need: the change, the tree in which it was made, and the new text of
+--- its files. For a path or glob the files themselves are reviewed, every line of them.
 ---@param ctx moonlet.Ctx
 ---@param target string as for `m.facts.git`
 ---@return moonlet.facts.Git

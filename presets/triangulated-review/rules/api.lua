@@ -1,5 +1,5 @@
---- Rules about what others rely on: public names, flags and routes that went away, signatures that changed, versions
---- that are no longer supported.
+--- Rules about interfaces: public names, flags and routes that went away, signatures that changed, versions that are
+--- no longer supported.
 
 local git = require "moonlet.git"
 local shape = require "moonlet.text"
@@ -130,8 +130,8 @@ local function still_there(view, name)
   return false
 end
 
--- What was only added after the last release cannot be missed; that is not known here, so a name in a line that was
--- removed together with a "deprecated" note is told apart.
+-- True if a "deprecated" note was removed with a name. A name that was added after the last release cannot be missed
+-- either, but releases are not known here.
 local function was_deprecated(view, index)
   for i = math.max(1, index - 4), math.min(#view.removed, index + 4) do
     if find(lower(view.removed[i].text), "deprecat", 1, true) then return true end
@@ -189,7 +189,7 @@ end
 
 local most_files = 5
 
--- Where names went from many files, that is one thing to say.
+-- Names that went from many files are one finding.
 local function report_many(list, report)
   local count, files = 0, {}
   for i, item in ipairs(list) do
@@ -210,7 +210,7 @@ local function names_removed(change, report)
   for _, item in ipairs(list) do report_names(item.view, item.gone, report) end
 end
 
--- One parameter as it is written.
+-- A parameter as it is written.
 local function parameter(text)
   text = shape.trim(text)
   if text == "" then return nil end
@@ -277,7 +277,7 @@ local function signatures(view, report)
   local old = {}
   for _, line in ipairs(view.removed) do
     local name, kind = defined(view, line.text)
-    -- A name that stands twice cannot be told apart.
+    -- A name that stands twice is ambiguous.
     if name and (kind == "function" or kind == "method") then old[name] = old[name] == nil and line.text or false end
   end
   for _, n in ipairs(view.added) do
@@ -303,7 +303,7 @@ for _, verb in ipairs { "get", "post", "put", "delete", "patch" } do
   ROUTES[#ROUTES + 1] = "^%s*app%." .. verb .. "%(%s*[\"'`](/[^\"'`]*)"
 end
 
--- Whether a text stands in a line that was added anywhere in the change.
+-- True if a text stands in a line that was added anywhere in the change.
 local function added_somewhere(change, text)
   for _, view in ipairs(change.views) do
     for _, n in ipairs(view.d.kind == "code" and view.added or {}) do

@@ -16,7 +16,7 @@ local function one_too_far(view, n, list, bound, report)
   report("off-by-one", view, n, format("The loop reaches %s[%s], which is one too far.", list, bound))
 end
 
--- Whether one of the lines from `first` to `last` has one of the shapes; gives its number.
+-- The number of the first line from `first` to `last` that has one of the shapes; nil if none has.
 local function within(view, first, last, shapes)
   for i = first, last do
     local line = view.lines[i]

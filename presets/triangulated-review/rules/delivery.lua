@@ -39,7 +39,7 @@ local UNTRUSTED = { "issue%.title", "issue%.body", "pull_request%.title", "pull_
 for i, name in ipairs(UNTRUSTED) do UNTRUSTED[i] = "github%.event%." .. name end
 UNTRUSTED[#UNTRUSTED + 1] = "github%.head_ref"
 
--- Whether line n belongs to the text of a "run:" of a workflow.
+-- True if line n belongs to the text of a "run:" of a workflow.
 local function in_run(view, n)
   local line = view.lines[n]
   if find(line.text, "^%s*%-?%s*run:%s") then return true end
@@ -167,7 +167,7 @@ local function orchestration(view, n, line, report)
   end
 end
 
--- Whether a list of addresses stands in a block about what comes in.
+-- True if a list of addresses stands in a block about incoming traffic.
 local function in_ingress(view, n)
   for i = n - 1, math.max(1, n - 12), -1 do
     local before = view.lines[i]
@@ -206,7 +206,7 @@ local function destroys(view, n, line, report)
   end
 end
 
--- What only undoes a migration may destroy what that made.
+-- A migration that only undoes another may destroy what that made.
 local function migrations(view, report)
   local path = lower(view.path)
   local migration = find(path, "migrat", 1, true) or view.d.ext == "sql"

@@ -38,7 +38,7 @@ end
 
 local GOES_ON = { "[%+%-*/%%&|^=<>?:,.({%[]%s*$", "\\%s*$" }
 
--- Whether the statement that begins on this line ends on it.
+-- True if the statement that begins on this line ends on it.
 local function complete(view, code, rest)
   if not source.balanced(code) then return false end
   if SEMICOLON[view.language] and find(code, ";%s*$") then return true end
@@ -107,7 +107,7 @@ local function return_alone(view, n, line, report)
   end
 end
 
--- Whether a loop of the same function is open around line n.
+-- True if a loop of the same function is open around line n.
 local function in_go_loop(view, n)
   local indent = V.indent(view.lines[n].text)
   for i = n - 1, math.max(1, n - 60), -1 do

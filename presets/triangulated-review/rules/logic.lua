@@ -67,7 +67,7 @@ local FIXED = { "^%-?%d", "^['\"`]", "^true$", "^false$", "^null$", "^NULL$", "^
   "^undefined$", "^None$", "^True$", "^False$" }
 local NAME = "^[%w_.$@]+$"
 
--- What the condition assigns to; nil where it does not, or may well mean to.
+-- The target of an assignment in a condition; nil if it has none, or may well mean it.
 local function assigned_in(condition, names_too)
   if find(condition, "=>", 1, true) then return nil end
   for part in parts_of(condition) do
@@ -186,7 +186,7 @@ local function literal_identity(view, n, line, report)
   end
 end
 
--- Whether a comma stands between the items of a list, and not inside one of them.
+-- True if a comma stands between the items of a list, and not inside one of them.
 local function has_comma(inner)
   local depth = 0
   for char in string.gmatch(inner, "[%(%)%[%]{},]") do

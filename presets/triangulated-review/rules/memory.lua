@@ -79,7 +79,7 @@ local OWN_SIZE = "([%a_][%w_]*)%s*=%s*[^;]-[mc]alloc%s*%([^;]-sizeof%s*%(?%s*([%
 local CLEARED = "%f[%w_]memset%s*%(%s*([%a_][%w_]*)%s*,%s*0%s*,%s*sizeof%s*%(%s*([%a_][%w_]*)%s*%)"
 local REALLOC = "%f[%w_]([%a_][%w_%->.]*)%s*=%s*realloc%s*%(%s*([%a_][%w_%->.]*)%s*,"
 
--- Whether a name was declared as a pointer a few lines above, or on this line.
+-- True if a name was declared as a pointer a few lines above, or on this line.
 local function is_pointer(view, n, name)
   for i = n, math.max(1, n - 10), -1 do
     local line = view.lines[i]

@@ -45,7 +45,7 @@ local PRINTERS = {
   swift = { "^%s*print%(" }, lua = { "^%s*print%(" }, dart = { "^%s*print%(" }, shell = { "^%s*echo%s" },
 }
 
--- What people print to see whether they got there.
+-- Words that people print to see if they got there.
 local DEBUG_WORDS = { "^%W*debug%f[^%a]", "^%W*debugging%f[^%a]", "^%W*dbg%f[^%a]", "^%W*here%W*%d*$", "^%W*got here",
   "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*###+ ?debug", "^%W*wtf", "remove me", "remove this", "^%W*in here" }
 -- And what tests print for other reasons.
@@ -89,7 +89,7 @@ local function named_as(view, names)
   return false
 end
 
--- How a file deals with printing: "talks" where that is its trade, "starts" where it may say a word, else "quiet".
+-- The manner of a file: "talks" if printing is its trade, "starts" if it may say a word, else "quiet".
 local function manner(view, change)
   local first = view.lines[1]
   local program = V.of_program(view, change) or view.script or first and find(first.text, "^#!")
@@ -105,7 +105,7 @@ end
 
 local VALUE = "^[%a_$@][%w_$.@%[%]]*$"
 
--- Whether a call shows values and says nothing about them: names alone, at most with one word in front.
+-- True if a call shows bare values: names alone, at most with one word in front.
 local function shows_values(line)
   local text = sub(line.text, (find(line.code, "%(")) or #line.text)
   local inside = match(text, "^%(%s*(.-)%s*%)%s*;?%s*}?%s*$")

@@ -1,4 +1,4 @@
---- Rules about what stands twice: both sides of a comparison, a condition of one chain, a line, a key.
+--- Rules about repetitions: both sides of a comparison, a condition of one chain, a line, a key.
 
 local shape = require "moonlet.text"
 local V = require "rules.view"

@@ -1,4 +1,4 @@
---- Rules about who may do what: permissions of files, rights that are given to everybody or to everything.
+--- Rules about rights: permissions of files, rights that are given to everybody or to everything.
 
 local shape = require "moonlet.text"
 
@@ -87,7 +87,7 @@ function M.file(view, report)
     if not line.moved and #line.text < 1000 and find(line.code, "%S") and not told then
       permissions(view, n, line, report)
       borrowed_rights(view, n, line, report)
-      -- What CI does to its own machine is over in minutes.
+      -- A change that CI makes to its own machine is over in minutes.
       if not view.test and not view.example and not view.for_developers then all_rights(view, n, line, report) end
     end
   end

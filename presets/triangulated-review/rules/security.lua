@@ -1,5 +1,5 @@
---- Rules about what an attacker would try: secrets in the text, verification that is switched off, weak cryptography,
---- loaders that trust their data, values that become part of a page.
+--- Rules about attacks: secrets in the text, verification that is switched off, weak cryptography, loaders that trust
+--- their data, values that become part of a page.
 
 local passwords = require "moonlet.passwords"
 local secrets = require "moonlet.secrets"
@@ -60,7 +60,7 @@ local function found_secrets(view)
 end
 
 local COMMITTED = "Take it out, revoke it (it is in the history now), and read it from the environment."
--- How to mend it depends on where it is by now.
+-- Remedies by the place where the secret is by now.
 local FIXES = { commit = COMMITTED, range = COMMITTED,
   path = "Take it out, revoke it if it was ever committed, and read it from the environment." }
 local NOT_COMMITTED = "Take it out before you commit, and read it from the environment."
@@ -182,7 +182,7 @@ local ASKED_FOR = { "verify", "insecure", "trust", "skip", "unsafe", "check_host
 local CONDITIONS = { "%f[%w]if%f[%W]", "%f[%w]elif%f[%W]", "%f[%w]unless%f[%W]" }
 local NAMED_SO = { "no_verify", "noverify", "insecure", "unverified", "untrusted" }
 
--- Whether somebody asked for it: the line stands under a condition, or in a function, that speaks of it.
+-- True if somebody asked for it: the line stands under a condition, or in a function, that speaks of it.
 local function asked_for(view, n)
   local indent = V.indent(view.lines[n].code)
   for i = n - 1, math.max(1, n - 20), -1 do

@@ -38,7 +38,7 @@ M.rules = {
 local UNSET_ENDS = { "^%s*set%s+%-%a*u", "^%s*set%s+%-%a+%s+%-%a*u", "^%s*set%s+%-o%s+nounset", "^#!.*%s%-%a*u",
   "%-o%s+nounset" }
 
--- Whether a variable that is not set ends the script.
+-- True if a variable that is not set ends the script.
 local function ends_at_unset(view)
   for n = 1, 40 do
     local line = view.lines[n]
@@ -62,7 +62,7 @@ local BARE_VARIABLE = { "^%${?([%a_][%w_]*)}?%s*$", "^%${?([%a_][%w_]*)}?[%s;&|]
 -- Variables that the system always sets.
 local ALWAYS_SET = shape.set "HOME PWD TMPDIR GITHUB_WORKSPACE RUNNER_TEMP"
 
--- Whether the file itself gives the variable a value that is not empty: a fixed one, or one with a default.
+-- True if the file itself gives the variable a value that is not empty: a fixed one, or one with a default.
 local function set_to_something(view, name)
   local set = "^%s*e?x?p?o?r?t?%s*" .. name .. "%s*[:?]?=%s*[\"']?"
   local shapes = { set .. "[^%s\"'$]", set .. "%${.*:%-[^%s}]", set .. "%$%(mktemp" }
@@ -122,7 +122,7 @@ end
 local EVALS = { "%f[%w_]eval%s+[\"']?%$[%a_%d{@*]", "%f[%w_]eval%s+\"[^\"$]*%$[%a_%d{@*]" }
 local SHELL_RUNS = "%f[%w_][bd]?a?sh%s+%-c%s+\"[^\"]*%$[%d@*{]"
 
--- What programs of the shell print of their own state is meant to be run again.
+-- True if an `eval` runs the printed state of a program of the shell, which is meant to be run again.
 local function holds_state(view, text)
   local name = match(text, "eval%s+[\"']?%${?([%a_][%w_]*)")
   if not name then return false end

@@ -66,7 +66,7 @@ local SLEEPS = {
   javascript = { { "setTimeout%(%s*%w+%s*,%s*(%d+)%s*%)%s*%)", 1000 }, { "waitForTimeout%(%s*(%d+)", 1000 } },
 }
 
--- What begins a test; the capture is its name.
+-- Beginnings of a test; the capture is its name.
 local QUOTED = "%s*%(?%s*[\"'`](.-)[\"'`]"
 local DEFINES = {
   python = { "^%s*def%s+(test[%w_]*)", "^%s*async%s+def%s+(test[%w_]*)" }, go = { "^func%s+(Test[%w_]+)%s*%(" },
@@ -81,7 +81,7 @@ local function test_name(view, text)
   return #text < 1000 and shape.first(text, DEFINES[view.family] or {}) or nil
 end
 
--- Whether a text stands in a line that was added to any test, in whatever form.
+-- True if a text stands in a line that was added to any test, in whatever form.
 local function added_to_tests(change, name)
   for _, view in ipairs(change.views) do
     for _, n in ipairs(view.test and view.added or {}) do
@@ -111,7 +111,7 @@ local function balance(change)
   return gone, came, first
 end
 
--- How many lines the change added, and how many it took away: of production code, or of tests.
+-- The number of lines that the change added, and that it took away: of production code, or of tests.
 local function line_changes(change, of)
   local added, removed = 0, 0
   for _, view in ipairs(change.views) do

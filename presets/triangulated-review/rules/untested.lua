@@ -28,7 +28,7 @@ local function works(code) return find(code, "%w") ~= nil and not shape.any(code
 
 local function bare(code) return (gsub(code, "%s+", "")) end
 
--- How many lines of work a file gained, and how many more than it lost: what only lost a comment or moved does not
+-- The lines of work that a file gained, and the surplus over its losses: a lost comment or a moved line does not
 -- count.
 local function gained(view)
   local texts, old, lost = {}, {}, 0
@@ -84,7 +84,7 @@ local function new_functions(change, views)
   local known, names = {}, {}
   for _, view in ipairs(change.views) do
     for _, line in ipairs(view.removed) do known[begins_function(view, line.text) or ""] = true end
-    -- One more form of a function that is there already is no new one.
+    -- A further form of an existing function is no new one.
     for _, line in pairs(view.lines) do
       if not line.added and #line.text < 1000 then known[begins_function(view, line.text) or ""] = true end
     end
@@ -152,7 +152,7 @@ local function repository_has_tests(change, language)
   return false
 end
 
--- What the change gained in code that wants tests; nil where it touches tests.
+-- The code that the change gained and that wants tests; nil if it touches tests.
 local function survey(change)
   local sum = { lines = 0, net = 0, files = {}, views = {}, most = 0 }
   for _, view in ipairs(change.views) do
