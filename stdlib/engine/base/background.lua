@@ -4,7 +4,7 @@ local task = core.task
 
 local M = {}
 
---- Calls fn(…) and gives what it gives; `watcher` runs meanwhile and is cancelled then. That it fails says nothing.
+--- Calls fn(…) and returns its results; `watcher` runs meanwhile and is cancelled then. Its failure is ignored.
 ---@param watcher fun()
 ---@param fn function
 ---@return any ...

@@ -4,17 +4,17 @@ local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
---- Raises what the system says of a file of the host's own.
+--- Raises an infrastructure error for one of the host's own files.
 ---@param err table
 function M.fail(err) error(host_failure.mark(err), 0) end
 
 local function found(value, err, ...)
-  -- This kind is that of paths that lead to nothing.
+  -- The kind `invalid` is that of paths that lead nowhere.
   if value == nil and err.kind ~= "invalid" then M.fail(err) end
   return value, err, ...
 end
 
---- The value that a call of core.file gave; raises where it gave none.
+--- The value of a call of core.file; raises if there is none.
 ---@generic T
 ---@param value T?
 ---@param err table?

@@ -23,7 +23,7 @@ end
 
 --- Calls `fn`; its failures become infrastructure errors.
 ---@param fn function
----@return any ...  what it returned
+---@return any ...  its results
 function M.call(fn, ...)
   local results = table.pack(pcall(fn, ...))
   if not results[1] then

@@ -56,7 +56,7 @@ function M.begin(cleanups, key)
   end
 end
 
--- A timeout is none of them: what it says is not the key of a step, and it ends what has happened already.
+-- A timeout is none of them: its key is not that of a step, and it only ends steps that have happened.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 --- Takes in a record of the journal.
@@ -71,7 +71,7 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.k, how = item.v }
 end
 
---- The run is tried again: it ends anew, and so does what had not ended well.
+--- Forgets exits when the run is retried: it exits anew, and so do bodies that failed.
 ---@param endings table<string, moonlet.Ending>
 ---@param all boolean?
 function M.forget(endings, all)
@@ -119,7 +119,7 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- The clean-ups around which the body has gone on before the step `key`, each of them once.
+--- The clean-ups whose body has resumed before the step `key`, each of them once.
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
 ---@return string[] keys  below which their steps are

@@ -7,7 +7,7 @@ local M = {}
 
 local longest_ms, shortest_ms, share = 10000, 500, 20
 
---- Milliseconds for which hosts have driven the run; nil where nobody counts them.
+--- Milliseconds for which hosts have driven the run; nil if they are not counted.
 ---@param run table
 ---@return integer?
 function M.now(run)
@@ -25,7 +25,7 @@ local function beat(run, key, every)
   end
 end
 
---- Calls fn(…), which does a step, and puts on record meanwhile that the run is driven.
+--- Calls fn(…), which executes a step, and records heartbeats meanwhile.
 ---@param run table
 ---@param key string
 ---@param verb string

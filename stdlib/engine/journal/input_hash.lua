@@ -25,7 +25,7 @@ local function encode(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- The input as text, as `hide` shows what of it counts by its hash.
+--- The input as text for its hash; `hide` takes out the secrets.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -43,7 +43,7 @@ local function digest_of_old(input)
   return digest(text_of(copy))
 end
 
---- A text without the secrets that are known, and without what is not kept of what was observed.
+--- A text without the known secrets, and without the redacted parts of observed texts.
 ---@param journal moonlet.Journal
 ---@param text string
 ---@return string
@@ -144,7 +144,7 @@ end
 
 --- A record with its known secrets put back into its fields; a copy if it has any.
 ---@param record table
----@param key string?  of the run, where that is not the one that is being driven
+---@param key string?  of the run, if that is not the one that is being driven
 ---@return table record
 ---@return string[] lost  fields that have the names of secrets in place of them
 function M.with_secrets(record, key)
@@ -170,7 +170,7 @@ local function is_on_record(journal, key)
   return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
 end
 
---- The key that a step has on record: where a name in it was none of a secret yet, that is the name itself.
+--- The recorded key of a step: if a name in it was no secret's yet, that is the name itself.
 ---@param journal moonlet.Journal
 ---@param key string
 ---@return string
@@ -191,7 +191,7 @@ end
 ---@param journal moonlet.Journal
 ---@param item table
 ---@param value any
----@param kept any         what of the value may be kept
+---@param kept any         the redacted value
 ---@param durable boolean
 function M.put(journal, item, value, kept, durable)
   local places
@@ -206,10 +206,10 @@ end
 --- Learns the redactions of a value that was observed again and has not changed.
 ---@param journal moonlet.Journal
 ---@param value any
----@param kept any   what of it is on record
+---@param kept any   the recorded form
 function M.seen(journal, value, kept) unkept.learn(journal.unkept, value, kept) end
 
---- The value of a record whose secrets are known: nil where they are not, or are others by now.
+--- The value of a record whose secrets are known: nil if they are unknown, or are others by now.
 ---@param item table
 ---@return any
 function M.restored(item)

@@ -36,7 +36,7 @@ local M = {}
 
 local function put_on_record(...) return host_failure.call(core.journal.append, ...) end
 
---- Verdicts after which a resumed run tries again what had failed.
+--- Verdicts after which a resumed run retries failed steps.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
 
 local longest_cancelled_ms = 10 * 1000
@@ -47,7 +47,7 @@ local paid = { agent = true }
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- How names stand in the keys of a run that begins now (engine/context/context.lua).
+--- Form of names in the keys of a run that begins now (engine/context/context.lua).
 M.names = "escaped"
 
 ---@class moonlet.Journal
@@ -84,11 +84,11 @@ M.names = "escaped"
 local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  -- A run that waits for a quota has not ended: a clean-up in which it does goes on there.
+  -- A run that waits for a quota has not ended: a clean-up that parks for it resumes there.
   if last ~= "quota" then endings.forget(journal.endings) end
 end
 
---- The world is looked at anew; what agents answered, and what was done once, stays.
+--- Forgets facts, to observe them anew; agents' answers, and commands with at-most-once execution, stay.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
   endings.forget(journal.endings, true)
@@ -275,7 +275,7 @@ local function raised(item)
   return printing(plain)
 end
 
---- Waits for the turn of what came to its end because it was cancelled: by then it is again.
+--- Waits for the turn of a step that ended because it was cancelled: by then it is cancelled again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -285,10 +285,10 @@ local function wait_cancelled(order)
 end
 
 ---@class moonlet.Private        an observation that can be made again, and of which not all may be kept
----@field clean fun(value: any): any  the same value where all of it may be kept
+---@field clean fun(value: any): any  the same value if all of it may be kept
 ---@field again fun(): any            makes it again
 
---- Adds to a record what it holds of a value.
+--- Puts a value into a record.
 local function put(journal, item, value, private, durable)
   identity.put(journal, item, value, private and private.clean(value) or value, durable)
   return item
@@ -315,7 +315,7 @@ local function whole(journal, item, private)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    -- Others do not hear of what came later meanwhile.
+    -- Other tasks must not see later records meanwhile.
     task.hold_turn(item.order)
     ok, again = pcall(private.again)
     task.release_turn(item.order)
@@ -366,8 +366,8 @@ local function tell_new_input(run, key, hash)
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- An attempt that was under way with another input is dealt with first: it may still run, its step is to
---- use the same folder, and what it used is to be on record.
+--- Settles an attempt that is in flight with another input: it may still run, its step is to use the same folder, and
+--- its usage has to be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.h == hash then return end
@@ -390,12 +390,12 @@ end
 ---@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
 
 --- Executes a step, or replays its outcome.
----@param run table           without a journal nothing is put on record
+---@param run table           without a journal there is no record
 ---@param key string
----@param input table          what it depends on; the same input is the same step
+---@param input table          its dependencies; the same input is the same step
 ---@param options moonlet.StepOptions
----@param live fun(last: table?): table   does it; `last` is the begin of its last attempt,
----                                       which has no end or is `spent`
+---@param live fun(last: table?): table   executes it; `last` is the begin of its last attempt, which has no end or is
+---   `spent`
 ---@return table value         a JSON value
 ---@return boolean cached
 function M.step(run, key, input, options, live)
@@ -406,15 +406,15 @@ function M.step(run, key, input, options, live)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
-  -- Others may still hear of something that ends this one before it starts.
+  -- Other tasks may still replay an event that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
   if run.cancels and not options.tells then run.end_cancelled() end
-  -- A body that is only gone through for its clean-up does not go on.
+  -- A body that is replayed for its clean-up alone does not resume.
   if not run.cancels then endings.touch(journal.endings, key) end
   local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
   if options.notes then run.note_begin(key) end
-  -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
+  -- Numbers of attempts rise whatever the input was: they name files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
   if options.notes then notes, again = options.notes() end
@@ -450,8 +450,8 @@ end
 --- It is reused, for a paid call is not paid twice.
 ---@param run table
 ---@param key string
----@param input_at fun(key: string): table  what it depends on, at that step
----@return string key  its own one where there is none
+---@param input_at fun(key: string): table  its dependencies, at that step
+---@return string key  its own if there is none
 function M.paid_before(run, key, input_at)
   local journal = run.journal
   if not journal or journal.begins[key] then return key end
@@ -479,7 +479,7 @@ function M.begin(run, key, attempt, hash, more)
   M.append(item)
 end
 
---- The attempts of a step that are on record.
+--- The recorded attempts of a step.
 ---@param run table
 ---@param key string
 ---@return table[]
@@ -487,7 +487,7 @@ function M.attempts(run, key)
   return { table.unpack(run.journal.attempts[key] or {}) }
 end
 
---- Records what an attempt came to.
+--- Records the outcome of an attempt.
 ---@param run table
 ---@param key string
 ---@param entry table
@@ -496,7 +496,7 @@ function M.attempt(run, key, entry)
   M.note { t = "attempt", ms = beat.now(run), k = key, v = entry }
 end
 
---- Records that the last attempt of a step has come to nothing, though the step is not over.
+--- Records that the last attempt of a step was fruitless, though the step is not over.
 ---@param run table
 ---@param key string
 ---@param repair boolean?  it was to repair another one, whose work stands
@@ -505,7 +505,7 @@ function M.spent(run, key, repair)
   M.append { t = "spent", k = key, repair = repair }
 end
 
---- Records what a person answered.
+--- Records a person's answer.
 ---@param run table
 ---@param item table
 function M.answer(run, item)
@@ -564,7 +564,7 @@ function M.reading(run, key, observe)
   return M.fact(run, key, { verb = "budget" }, observe)
 end
 
---- Records that a scope begins whose time on the wall is limited.
+--- Records the begin of a scope with limited wall time.
 ---@param run table
 ---@param path string
 ---@return integer used_ms  the time that earlier hosts have used

@@ -42,7 +42,7 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Amounts as a record has them; what is none is left out.
+--- Amounts as a record has them; zero amounts are left out.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
@@ -94,7 +94,7 @@ local readers = {
     if item.once then return end -- a command: its end counts
     local list = charge_of(history, item.k)
     local charge = find(list, item.a)
-    -- The intent may be on record twice where nothing was started in between.
+    -- The intent may be recorded twice if no process was started in between.
     if not charge or charge.entry or charge.hash ~= item.h then
       charge = { number = item.a, hash = item.h }
       list[#list + 1] = charge
@@ -147,7 +147,7 @@ function History:close()
   for _, key in ipairs(self.keys) do M.each_around(key, note_inner, self.inner, key) end
 end
 
---- Adds to a sum what the step of one key has spent.
+--- Adds the spend of one key's step to a sum.
 local function add_key(history, sum, key)
   local charges = history.charges[key]
   for i = 1, charges and #charges or 0 do
@@ -211,7 +211,7 @@ local function tell_key(history, key)
   if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
---- The story has come to the end of a step, and so of all that was done within.
+--- The replay has reached the end of a step, and so of all steps within.
 ---@param path string
 function History:tell(path)
   if self.over then return end

@@ -57,7 +57,7 @@ local function refusal(order, problem)
     hint = "resume the run with the moonlet that wrote it, or start a new run" }
 end
 
---- Looks at a record, with its number as `order`; raises for what cannot be understood.
+--- Checks a record, with its number as `order`; raises if it cannot be understood.
 ---@param item any
 ---@param order integer
 ---@param unread string?  why it could not be read

@@ -7,7 +7,7 @@ local M = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
 
---- Shorter pieces stand for nothing: they are found where they do not belong.
+--- Least length of a redacted piece: shorter ones would be found where they do not belong.
 local least = 8
 
 ---@class moonlet.Unkept  a list of { text, instead, json, json_instead }, the longest first
@@ -52,7 +52,7 @@ end
 ---@return moonlet.Unkept
 function M.new() return { by = {}, sorted = true } end
 
---- Notes what stands for what, of a value and what of it is kept.
+--- Learns the redactions of a value from its redacted form.
 ---@param list moonlet.Unkept
 ---@param value any
 ---@param kept any
@@ -78,7 +78,7 @@ local function replaced(text, what, instead)
   return table.concat(parts)
 end
 
---- The text with what is on record in place of what is not kept.
+--- The text with the recorded replacement of each redacted piece.
 ---@param list moonlet.Unkept
 ---@param text string
 ---@param is_json boolean?  it is the JSON of something

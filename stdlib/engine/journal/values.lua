@@ -101,7 +101,7 @@ end
 ---@param value any       a JSON value whose texts may be any bytes
 ---@param durable boolean  it is on the disk when this returns, if it is a file of its own
 ---@return any stored
----@return integer[]? places  where the names of secrets stand in place of them (core.secret.restore)
+---@return integer[]? places  places of secrets' names (core.secret.restore)
 function M.put(value, durable)
   local packed = pack(value)
   local text, places = core.secret.hide(core.json.encode_record(packed))
@@ -115,7 +115,7 @@ function M.put(value, durable)
   return { ["$value"] = name, bytes = #text }, places
 end
 
---- A hash that tells nothing to who does not have the key of the run.
+--- A hash that reveals nothing without the run's key.
 ---@param text string
 ---@param key string?  that of another run than the one that is being driven
 ---@return string

@@ -41,7 +41,7 @@ local limit_fields = { tokens = "integer", usd = "number", wall = "string|number
 local hook_fields = { started = "list", finished = "list", parked = "list" }
 local runner_names = { "codex", "claude", "gemini", "opencode", "executor" }
 
---- Arguments that would make of a clean one-shot something else, or of what a run records a lie.
+--- Arguments that would make a clean one-shot something else, or a run's record wrong.
 local refused_args = {
   codex = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
     "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
@@ -162,7 +162,7 @@ local function names_of(fields)
   return names
 end
 
---- Checks what a config says; `report(path, message, hint)` for each thing that is wrong.
+--- Checks a config; calls `report(path, message, hint)` for each error.
 local function check(config, report, folder)
   local function fields_of(value, fields, path)
     if type(value) ~= "table" then
@@ -334,7 +334,7 @@ end
 ---@type string?
 M.reading = nil
 
---- Reads a config's text. Raises one `invalid` error that tells all that is wrong, each with its line.
+--- Reads a config's text. Raises one `invalid` error with all problems, each with its line.
 ---@param text string
 ---@param path string
 ---@return moonlet.Config
@@ -394,7 +394,7 @@ function M.read(text, path)
   return config
 end
 
---- Loads the config; an empty one where there is no file.
+--- Loads the config; an empty one if there is no file.
 ---@param path string?  another file than the user's own
 ---@return moonlet.Config
 function M.load(path)

@@ -51,8 +51,8 @@ end
 
 local most_files, most_bytes = 200, 8 << 20
 
---- Reads the scripts and texts beneath a folder into `files`, by their path from there. False when
---- there are more than a preset has. Its tests are no part of what runs.
+--- Reads the scripts and texts beneath a folder into `files`, by their path from there. False if there are more than
+--- a preset may have. A preset's tests are not executed with it, and are left out.
 local function gather(root, folder, files, tests)
   tests = tests or (folder == "." and "tests" or folder .. "/tests")
   for _, entry in ipairs(core.file.list(root, folder) or {}) do

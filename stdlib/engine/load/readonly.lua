@@ -41,7 +41,7 @@ local function window(module)
   end })
 end
 
---- A view of `module` through which nothing can be changed.
+--- A read-only view of `module`.
 ---@param module table
 ---@return table
 function M.view(module)

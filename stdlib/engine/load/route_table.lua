@@ -163,8 +163,8 @@ local function refused_part(name)
   return ends[#words] and ends[#words][1] or nil
 end
 
---- Raises for a name that has no rule and looks like a misspelt one that has: what must not go to a
---- sidecar would go there for a slip of the pen. Names that are merely unknown are fine.
+--- Raises for a name without a rule that looks like a misspelt name with one: a slip of the pen must not send to a
+--- sidecar work that is refused there. Names that are merely unknown are fine.
 ---@param name string   see normal()
 ---@param own table     the routes of the user's config
 function M.check_name(name, own)

@@ -20,7 +20,7 @@ local M = {}
 local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
 local known = { "rules", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
 
---- Agent programs that people have; named in reports so that nobody has to guess.
+--- Common agent programs; reports name them to spare people a guess.
 M.agent_programs = { "codex", "claude", "gemini", "opencode" }
 
 local function config_of(given) return given or require("moonlet.engine.load.config").current() end
@@ -96,7 +96,7 @@ function M.locate(name, config)
     ("install it, or set runners.%s.program in the config"):format(name)), 0)
 end
 
---- The agent programs that are found, name -> path of what would be started.
+--- The installed agent programs: name -> path of the program.
 ---@param config table?
 ---@return table<string, string>
 function M.installed(config)

@@ -14,7 +14,7 @@ local M = {}
 ---@field guard table?              of protected_paths.lua
 ---@field stored any                as it is in the journal
 
---- Looks now.
+--- Takes a baseline now.
 ---@param run table
 ---@param in_place boolean
 ---@param whole boolean
@@ -37,7 +37,7 @@ function M.stored(look)
   return look.stored
 end
 
---- A look out of the journal; nil where it is lost, or of an earlier moonlet.
+--- A baseline out of the journal; nil if it is lost, or of an earlier moonlet.
 ---@param stored any
 ---@return moonlet.Look?
 function M.kept(stored)
@@ -57,7 +57,7 @@ function M.touched(run, look)
   return guarded.between(look.guard, guarded.look(run, look.guard))
 end
 
---- The files that are different now. Git is asked: only where nothing is different of what it would start.
+--- Files that differ now. Git is asked only if no protected path by which it starts programs differs.
 ---@param run table
 ---@param look moonlet.Look
 ---@return string[] paths, boolean cut

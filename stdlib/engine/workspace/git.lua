@@ -4,8 +4,7 @@ local state_folder = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
---- Each of them can change what a diff prints, where a patch is applied, what is taken into an index, or
---- start a program.
+--- Settings of git that can change a diff, the place of a patch, or the content of an index, or start a program.
 local pinned = {
   "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.splitIndex=false",
   "core.quotePath=true", "core.safecrlf=false", "core.bigFileThreshold=512m", "core.alternateRefsCommand=",
@@ -157,8 +156,8 @@ end
 
 local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
 
---- The folders that hold what is git's own of a work tree, opened: its own one (its index lies there), and the one
---- that it shares with others (config, hooks, info). Nil where there is none; git is not asked.
+--- The opened folders of git for a work tree: its own one (its index lies there), and the one that it shares with
+--- others (config, hooks, info). Nil if there is none; git is not asked.
 ---@param top string  absolute
 ---@return any own, any common, string? path  of the common one
 function M.dirs(top)

@@ -73,7 +73,7 @@ end
 
 local function parent_of(path) return path:match("^(.*)/[^/]+$") end
 
---- Removes the folders above, as long as nothing is in them.
+--- Removes the folders above, as long as they are empty.
 local function remove_emptied(work, path)
   local folder = parent_of(path)
   while folder and core.file.remove_empty(work, folder) do folder = parent_of(folder) end
@@ -92,7 +92,7 @@ local function exchange(landing, entry)
   return must(core.file.swap(landing.work, entry.path, landing.stage, entry.name))
 end
 
---- Lets one file and what was there change places. False when it was not what it had been.
+--- Exchanges one file with the present one. False if that was not the expected one.
 local function put(landing, entry)
   local work, stage = landing.work, landing.stage
   if entry.result ~= "" then
@@ -120,13 +120,13 @@ local function standing(landing, entry)
   local now = present(landing, entry)
   local old = name .. ".old"
   if content(stage, old) ~= "" then
-    -- The exchange was cut off where it takes more than a step.
+    -- The exchange was interrupted between its steps.
     if now == entry.result then must(core.file.rename(stage, old, name)) else must(core.file.remove(stage, old)) end
   end
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- Cut off before it was looked at: it is what the user had made meanwhile.
+    -- Interrupted before the check: the file is the user's change.
     exchange(landing, entry)
     return "changed"
   end
@@ -154,7 +154,7 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Brings back what was there. True when all of it is as it was, but for what others have changed since.
+--- Rolls back. True if every file is as it was, but for those that others have changed since.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, turn.new()
@@ -178,7 +178,7 @@ end
 
 local function drop(run, dir)
   local root = host_file.must(core.file.root(run.absolute(dir)))
-  -- Without it the rest is nothing that anybody goes on with.
+  -- Without the record the rest cannot be resumed.
   if host_file.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
@@ -219,7 +219,7 @@ local function let_go(run, dir, changed)
   drop(run, dir)
 end
 
---- Takes it all back, and raises what was in its way.
+--- Rolls back, and raises the error.
 local function give_up(run, dir, landing, err)
   local whole, changed = take_back(landing)
   local ok = whole and pcall(let_go, run, dir, changed)
@@ -263,7 +263,7 @@ local function carry_out(run, dir, landing, done, standings)
     done()
   end)
   if not ok then give_up(run, dir, landing, err) end
-  -- It is on record: what is left of it is in nobody's way.
+  -- The merge is recorded: leftovers of it do no harm.
   pcall(drop, run, dir)
 end
 
@@ -372,7 +372,7 @@ function M.undo(run, dir)
   return landing ~= nil
 end
 
---- Lets go of what was there before.
+--- Deletes the replaced files.
 function M.forget(run, dir)
   if host_file.root(run.absolute(dir)) then drop(run, dir) end
 end

@@ -60,8 +60,7 @@ local function is_emptied(root, folder, deleted)
   return true
 end
 
---- Raises when something is in the way of a path that is made, and git would not say so: what is ignored, or not
---- tracked.
+--- Raises if an ignored or untracked file is in the way of a new path, for git would not say so.
 local function check_way(root, path, deleted, known)
   local prefix = ""
   for name in path:gmatch("([^/]+)/") do
@@ -173,7 +172,7 @@ local function rules_for(run, key, dir, paths)
   return rules
 end
 
---- Sorts out what cannot be put where it belongs: what git ignores stays behind, all else raises.
+--- Sorts out changes that clash: ignored paths stay behind, all else raises.
 local function sort_out(run, key, dir, clashes)
   local made, left, ignored = {}, {}, {}
   for _, clash in ipairs(clashes) do
@@ -191,7 +190,7 @@ local function sort_out(run, key, dir, clashes)
   return left
 end
 
---- Calls fn(change) for each; gives those that something is in the way of.
+--- Calls fn(change) for each; collects those that clash with a file in their way.
 local function without_clashes(changes, clashes, fn)
   local breathe = turn.new()
   for _, change in ipairs(changes) do
@@ -263,7 +262,7 @@ function M.of(run, key, dir, tree, changes, prefix)
       if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
-      -- Bits that give rights were given to the bytes that were there.
+      -- Bits that grant rights were meant for the replaced bytes.
       if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then mode = mode & 511 end
       if mode then must(core.file.set_mode(stage, name, mode)) end
       result = content(stage, name, alone)

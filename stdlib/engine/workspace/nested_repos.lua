@@ -9,7 +9,7 @@ local walk_cap = 10000000
 
 local function join(folder, name) return folder == "." and name or folder .. "/" .. name end
 
---- Calls fn(folder, entry) for each entry beneath `folder`; where it gives true a folder is gone into.
+--- Calls fn(folder, entry) for each entry beneath `folder`; enters a folder if it returns true.
 local function walk(root, folder, fn)
   local pending, seen, breathe = { folder }, 0, turn.new()
   while #pending > 0 do
@@ -37,7 +37,7 @@ function M.open_folders(run, key, path)
       "u+rwx", "{}", ";" } }
 end
 
---- Adds the files of a nested repository to `list`, without what is git's own.
+--- Adds the files of a nested repository to `list`, without git's own.
 ---@param root any
 ---@param folder string
 ---@param list string[]

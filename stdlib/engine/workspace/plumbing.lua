@@ -24,7 +24,7 @@ local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
 end
 
---- Git's own word for it may come from another machine, where the repository was made.
+--- True if the disk takes `head` for HEAD; git's own setting may come from another machine.
 local function ignores_case(root) return host_file.is_there(root, "head") end
 
 local function config_of(run, key, format, root)
@@ -40,7 +40,7 @@ local function config_of(run, key, format, root)
   return table.concat(lines)
 end
 
---- Writes a file, where it is not there as it is to be: a disk that is full is in nobody's way then.
+--- Writes a file unless it is there with this content: so a full disk does not matter then.
 ---@return boolean written
 local function put(root, name, text, is_new)
   if not is_new and host_file.read(root, name, #text + 1) == text then return false end
@@ -48,7 +48,7 @@ local function put(root, name, text, is_new)
   return true
 end
 
---- Makes the folder, or opens it again: what it holds of objects stays.
+--- Makes the folder, or opens it again, with the objects that it has.
 ---@param run table
 ---@param key string
 ---@param path string

@@ -24,7 +24,7 @@ local function fingerprint(root, path)
   return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
 end
 
---- Notes all files beneath `folder` as `prefix` names them; by what `state` tells of one.
+--- Notes all files beneath `folder` under names with `prefix`; `state` gives the fingerprint.
 local function note(look, root, folder, prefix, state)
   state = state or fingerprint
   local info = core.file.stat(root, folder)
@@ -49,7 +49,7 @@ local function note(look, root, folder, prefix, state)
   end
 end
 
---- Git writes its config anew where nothing of it changes.
+--- Compares git's config by content: git rewrites it without a change.
 local function content(root, path) return (core.file.content(root, path)) end
 
 --- Parts of a git folder that name programs to start, or redirect to another git folder.
@@ -106,14 +106,14 @@ local function note_git(look, run)
   end
 end
 
---- The beginning of a journal, which only grows: nil when it is too long to be looked at.
+--- The beginning of a journal, which only grows: nil if it is too long to be read.
 local function beginning(root, path, size)
   if size > journal_cap then return nil end
   local text = core.file.read(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- The last records of a journal that was `size` bytes long. Each tells of all those before it.
+--- The last records of a journal that was `size` bytes long. Each depends on all those before it.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -159,7 +159,7 @@ local function task_of(root, id)
   return ok and type(record) == "table" and record.task_id or nil
 end
 
---- The folders of this run's own steps that have ended: nobody writes them any more.
+--- The folders of this run's own steps that have ended: they are not written any more.
 local function ended_steps(run)
   local list = {}
   for _, step in ipairs(run.steps) do
@@ -201,7 +201,7 @@ local function note_agent(look, run)
   end
 end
 
---- Looks at all of it; with an earlier look, at what that one saw.
+--- Takes a snapshot; with an earlier one, of the same parts.
 ---@param run table
 ---@param before table?
 ---@param nested string[]?  the repositories in the work tree

@@ -98,7 +98,7 @@ function M.feed(run, key, dir, cwd, command, list, options)
   return exit
 end
 
---- Copies an index with its time: git tells by it which entries to look at again.
+--- Copies an index with its time, from which git knows the entries to check again.
 ---@return boolean  false when there is none
 function M.copy(run, key, from, to)
   local folder, name = from:match("^(.*)/([^/]+)$")
@@ -111,7 +111,7 @@ function M.copy(run, key, from, to)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
---- Takes the index of the user, whose entries are all in that one file then.
+--- Copies the index of the user; afterwards all entries are in that one file.
 ---@param run table
 ---@param key string
 ---@param file string  absolute
@@ -128,7 +128,7 @@ function M.copy_users(run, key, file)
   end
 end
 
---- The tracked files that differ from the index: those that are there, and those that are gone.
+--- Tracked files that differ from the index: present ones, and deleted ones.
 ---@return string[] changed, string[] gone
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
@@ -144,7 +144,7 @@ end
 local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdin" }
 local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
---- Takes files into an index as they are, and those that are gone out of it.
+--- Takes files into an index as they are, and removes deleted ones from it.
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
   M.feed(run, key, dir, cwd, adding, changed, { env = env })

@@ -34,7 +34,7 @@ local function place_of(names)
   end
   for i = 1, #names do
     local rest = table.concat(names, "/", i)
-    -- A link, or a file, that is put where a folder of them may be leads to others.
+    -- A link, or a file, in place of such a folder may lead to others.
     if files[rest] or above[rest] or folders[names[i]] then return i end
     if names[i + 1] and folders[names[i] .. "/" .. names[i + 1]] then return i end
   end

@@ -29,7 +29,7 @@ return {
     ".vscode/tasks.json", ".vscode/settings.json", ".vscode/launch.json", ".vscode/mcp.json", ".vs/tasks.vs.json",
     ".vs/launch.vs.json", ".idea/workspace.xml", ".idea/watchertasks.xml", ".devcontainer.json", ".exrc", ".vimrc",
     ".nvimrc", ".nvim.lua", ".lvimrc", ".dir-locals.el", ".dir-locals-2.el", ".gitpod.yml",
-    -- Shells and interpreters, which read them where they are started.
+    -- Shells and interpreters, which read them in their working directory.
     ".envrc", ".mise.toml", "mise.toml", ".mise.local.toml", "mise.local.toml", ".mise/config.toml",
     ".config/mise.toml", ".config/mise/config.toml", ".rprofile", ".irbrc", ".pryrc", ".gdbinit", ".lldbinit",
     -- Git.

@@ -73,7 +73,7 @@ local function read_status(snapshot, text)
   if snapshot.head == "(initial)" then snapshot.head = "" end
 end
 
---- Calls fn(rules, folder) with what holds git where it reads what an agent has left, and a folder that it may write.
+--- Calls fn(rules, folder) with git's confinement, and a folder that it may write.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
   local base = state_folder.path()
@@ -87,7 +87,7 @@ local function held(run, fn)
   return result
 end
 
---- Raises where git cannot be asked: that is no sign that nothing changed.
+--- Runs git; raises if it fails, for that is no sign that nothing changed.
 ---@return string stdout, boolean? cut, string stderr
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
@@ -108,7 +108,7 @@ local function git(run, folder, words, cap)
       core.text.printable(said, 400)) }, 0)
 end
 
---- Notes the files beneath `folder`, without what is git's own and moonlet's.
+--- Notes the files beneath `folder`, without git's own and moonlet's.
 local function walk(snapshot, folder, left)
   local pending, pause = { folder }, turn.new()
   while #pending > 0 do
@@ -161,7 +161,7 @@ local function add_flagged(snapshot, run, folder, before)
   if left == 0 then snapshot.partial = true end
 end
 
---- The branches and tags, and the stash: what they lead to may be nowhere else.
+--- Adds the branches, the tags and the stash: their commits may be nowhere else.
 local function add_refs(snapshot, run, folder)
   local text, cut = git(run, folder, { "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags",
     "refs/stash" }, refs_cap)
@@ -265,7 +265,7 @@ local function map_of(list)
   return map
 end
 
---- The look as a JSON value, whose texts may be any bytes.
+--- The snapshot as a JSON value, whose texts may be any bytes.
 ---@param snapshot moonlet.Snapshot
 ---@return table
 function M.record(snapshot)

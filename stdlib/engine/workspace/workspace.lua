@@ -46,8 +46,8 @@ local function refuse_folder(path, why, hint)
   error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
 end
 
---- The folders that a call declared, by where they really are, and how they lie in the repository. A link
---- is no way out of it, nor into what is git's or moonlet's.
+--- The real paths of the folders that a call declared, and their place in the repository. A link leads neither out of
+--- it, nor into git's or moonlet's own folders.
 local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
@@ -92,7 +92,7 @@ end
 
 local function none() return {} end
 
---- A place with what is the same of most.
+--- A workspace with the common defaults.
 local function place_of(fields)
   local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
     abandon = function() end }
@@ -100,7 +100,7 @@ local function place_of(fields)
   return place
 end
 
---- Copies of the files that an agent may look at, and nothing beside them.
+--- Copies only the files that an agent may read.
 local function copy_inputs(run, dir, inputs)
   local work = dir .. "/work"
   core.run.remove(work)

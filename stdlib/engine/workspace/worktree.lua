@@ -80,7 +80,7 @@ end
 --- The folder that git has of a worktree, beneath `common`/worktrees. It has its name, but where another
 --- one had that already.
 local function find_admin(common, tree)
-  -- The user's own are never taken for it: this end of the path is nobody else's.
+  -- The user's own worktrees never match: no other path ends like this one.
   local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
   local root = host_file.root(common .. "/worktrees")
   for _, entry in ipairs(root and host_file.list(root, ".") or {}) do
@@ -137,7 +137,7 @@ local function sweep_raw(parent)
   end
 end
 
---- Makes it, with what the user has.
+--- Makes the worktree with the user's files.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
   tree.raw = raw_git.open(run, key, raw_path(parent, name))
@@ -173,7 +173,7 @@ local function refuse_lost(tree)
     message = ("what the agent changed is gone: %s was kept for it, and is not there"):format(tree.path) }, 0)
 end
 
---- Removes what is where a worktree is to be made. False where it is kept.
+--- Clears the place of a new worktree. False if the old one is kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
   local base = patch and host_file.is_there(root, name) and read_base(root, name)
@@ -240,7 +240,7 @@ local function forget_raw(tree)
   if root then core.file.remove(root, name) end
 end
 
---- Removes it, if it is there; of what git has of worktrees its own alone.
+--- Removes the worktree, if it exists, and git's record of it alone.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -278,7 +278,7 @@ local function again(run, key, dir, tree, changes, entry)
   end
 end
 
---- Works out what the work tree comes to, and brings it there. Somebody may save a file between the two.
+--- Plans the merge and applies it; somebody may save a file between the two.
 local function apply(run, key, dir, tree, changes, done)
   local function once()
     local entries, left = overlay.of(run, key, dir, tree, changes, "")
@@ -404,7 +404,7 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
---- Says where it is, whatever the script makes of the error.
+--- Reports the kept worktree, however the script handles the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
@@ -417,9 +417,9 @@ local function tell_kept(run, key, tree, err)
     told and "" or "what the agent made is in " .. tree.path .. "; ", ways)
 end
 
---- Brings what was changed in the worktree into the work tree of the repository; the patch is kept as
---- `changes.patch`. Raises, and changes nothing, when it does not apply; the worktree is kept then. A host that
---- is killed meanwhile has put on record how to go on. Once it is begun it comes to its end, whoever cancels it.
+--- Merges a worktree's changes into the work tree of the repository; the patch is kept as `changes.patch`. If it does
+--- not apply, the work tree is unchanged, the worktree is kept, and it raises. A merge that has begun cannot be
+--- cancelled, and is resumed from its record if the host is killed.
 ---@param run table
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`

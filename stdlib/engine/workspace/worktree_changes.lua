@@ -95,15 +95,15 @@ local function gather(run, key, dir, tree, env)
   return left, unseen
 end
 
---- Writes what an index has beside what the agent began with.
+--- Writes the diff from the seed to an index.
 local function write_diff(run, key, dir, tree, patch, env)
   git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
-  -- It may hold what is in files that nobody else may read.
+  -- The patch may hold text of files that others may not read.
   local folder = host_file.must(core.file.root(run.absolute(dir)))
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Calls fn(changes, left) with what the agent changed, which the file `patch` holds.
+--- Calls fn(changes, left) with the agent's changes; the file `patch` holds them.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
@@ -115,7 +115,7 @@ function M.with(run, key, dir, tree, patch, fn)
     local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
     local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
     if not ok then
-      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
+      -- Folders that the agent has shut are opened: they are the host's own here, and git does not track their modes.
       nested.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
@@ -189,7 +189,7 @@ end
 local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
   ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
 
---- Why what lies in a worktree is no work: an agent has destroyed it; nil where it is.
+--- The reason why a worktree cannot be used: an agent has destroyed it; nil if it is fine.
 ---@param tree moonlet.Worktree
 ---@return string?
 function M.ruin(tree)

@@ -28,7 +28,7 @@ local function head_of(run, key)
     hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
 end
 
---- A commit with that tree; nothing points to it.
+--- A commit with that tree; no ref points to it.
 local function commit_of(run, key, head, tree)
   local same = git(run, key, run.top, { "rev-parse", head .. "^{tree}" }).stdout:match("%x+")
   if tree == same then return head end
@@ -92,14 +92,14 @@ local function look(run, key, dir, raw)
   end)
 end
 
---- Looks at what the user has.
+--- Takes the user's present state.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param raw moonlet.RawGit
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
-  -- Half of a merge is a state that nobody has ever made.
+  -- Half of a merge is a state that never existed.
   local release = writer.hold_merges(run, key)
   local ok, begun = pcall(look, run, key, dir, raw)
   release()
@@ -107,7 +107,7 @@ function M.state(run, key, dir, raw)
   return begun
 end
 
---- The index that holds what a worktree began with, and when it was written: no agent can change it.
+--- The index of a worktree's seed, and its time: no agent can change it.
 ---@param raw moonlet.RawGit
 function M.index(raw) return raw.path .. "/begun.index" end
 

@@ -9,7 +9,7 @@ local M = {}
 
 local short_ms, long_ms = 20, 200
 local told_after = 50 -- tries: a merge is soon over
---- Git is given ten minutes to make a worktree: whoever is at it for longer has been stopped.
+--- Limit for another process that makes a worktree: git gets ten minutes, so one that takes longer has been stopped.
 local longest_worktree_ms = 15 * 60 * 1000
 --- Time for an earlier host of the run to let go: it may be ending.
 local predecessor_ms = 10 * 1000
@@ -22,7 +22,8 @@ local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
---- Gives the function that lets go of it; else the name of the lock that another has, and what that one says of itself.
+--- Tries to take a lock. Returns the function that releases it; else the name of the busy lock, and its holder's
+--- text.
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
