@@ -25,7 +25,7 @@ local poll_ms = 50
 local function ask_holder(home, id, limit)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
-    -- Again each time: a host that has just taken over throws away what was asked of the one before it.
+    -- Asked each time: a host that has just taken over discards requests to the one before it.
     core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
@@ -52,8 +52,8 @@ local function tell_ledger(home, root, id, text)
   if err then ledger.without(err) end
 end
 
---- Writes the record of a run that nobody drives, and binds its files to it. False when somebody does by now, or has
---- since it was read.
+--- Writes the record of a run that nobody drives, and binds its files to it. False if somebody drives it by now, or
+--- has since it was read.
 local function put_record(home, id, rec, was)
   local root = record_store.root(home)
   local tree = integrity.tree(root, rec.sidecar)
@@ -73,7 +73,7 @@ local function put_record(home, id, rec, was)
   return true
 end
 
---- Closes the record of a run that nobody drives. False when somebody does by now.
+--- Closes the record of a run that nobody drives. False if somebody drives it by now.
 local function close_record(home, id, rec)
   local was = bound(rec)
   rec.ended, rec.verdict = true, "cancelled"
@@ -111,7 +111,7 @@ local function clean_up(home, id, rec)
   return true
 end
 
---- The run for what is merged of it, in the work tree where that was; nil where that is gone, and all with it.
+--- The run with its work tree, for interrupted merges; nil if that is gone, and all with it.
 local function place_of(home, id, rec)
   local ok, there = pcall(function() return home_module.of_run(home, (record_store.as_given(home, rec))) end)
   if not ok then return nil end
@@ -122,7 +122,7 @@ local function place_of(home, id, rec)
     end }
 end
 
---- Ends what runs of a run that has ended: its host could not reach the keeper. False when somebody drives the run.
+--- Ends the processes of an ended run that its host could not reach. False if somebody drives the run.
 local function end_left(home, id)
   local count = core.runs.left(home.handle, id)
   if count == 0 then return true end
@@ -135,8 +135,7 @@ local function end_left(home, id)
   return ended
 end
 
---- Brings back what the host of a run that has ended had begun to merge, and could not. False when somebody drives the
---- run by now.
+--- Rolls back an interrupted merge of an ended run. False if somebody drives the run by now.
 local function end_half_merge(home, id, rec)
   local place = place_of(home, id, rec)
   if not place or not half_merges.is_half_merged(place) then return true end
@@ -148,7 +147,7 @@ local function end_half_merge(home, id, rec)
   return put_record(home, id, rec, bound(rec))
 end
 
---- Says what agents had changed when nobody drove the run any more: it may have been paid for.
+--- Reports the worktrees that agents left when nobody drove the run any more: they may have been paid for.
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
@@ -158,8 +157,8 @@ local function tell_left(home, id)
   return paths
 end
 
---- Ends a run that nobody drives: what its keeper still holds is ended here, and the record closed. Gives the record as
---- it is then; nil when somebody has begun to drive it meanwhile, who is to be asked then.
+--- Ends a run that nobody drives, with the processes that its keeper still holds, and closes its record. Returns the
+--- new record; nil if somebody has begun to drive it meanwhile, whose host has to be asked then.
 local function end_open(home, id, rec)
   local ended, err = pcall(core.runs.end_orphans, home.handle, id)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end

@@ -38,7 +38,7 @@ local function check_home(checks, folder)
   return home
 end
 
--- From which Landlock on each of these is enforced.
+-- Rights by the Landlock version from which each is enforced.
 local enforced = { "writes", "moves", "truncation", "TCP", "devices", "signals" }
 
 local function check_confinement(checks)
@@ -99,7 +99,7 @@ local function check_agent(checks, name, path, config)
     not login and ("log in with %s itself, or set its key"):format(name) or nil)
 end
 
---- Accounts that are asked no more for a while, whichever run heard of it.
+--- Accounts with an open circuit breaker, whichever run opened it.
 local function check_accounts(checks)
   for _, closed in ipairs(breaker.closed()) do
     local left = math.max(1000, closed.until_ms - core.clock.wall())

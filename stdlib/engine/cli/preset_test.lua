@@ -60,7 +60,7 @@ local function temporary_folder(name)
   end
 end
 
---- A repository whose settings come from a test would start what they name.
+--- Refuses paths into git's folder: a repository with a test's settings would start the programs that they name.
 local function check_path(path)
   if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
     or ("/" .. path:lower() .. "/"):find("/%.git/") then
@@ -83,7 +83,7 @@ local function write_all(root, place, files)
   end
 end
 
---- Names and dates are fixed, so that a commit has the same hash each time: prompts tell it.
+--- Fixed names and dates, so that a commit has the same hash each time: prompts contain it.
 local commit_script = [[
 local dates = { GIT_AUTHOR_DATE = "2026-01-01T00:00:00Z", GIT_COMMITTER_DATE = "2026-01-01T00:00:00Z" }
 local function git(...)
@@ -97,7 +97,7 @@ git("add", "--all", "--", ".", ":(exclude).agent", ":(exclude).git-setup.lua")
 git("commit", "--quiet", "--allow-empty", "-m", "begin")
 ]]
 
---- Runs one command line in this process and gives its envelope.
+--- Runs one command line in this process and returns its envelope.
 local function run(words, consent)
   local output = {}
   local ok, envelope, code = pcall(require("moonlet.engine.cli.run").main, words, output, consent)
@@ -262,7 +262,7 @@ local function run_case(tests, name, case, again)
   return list
 end
 
---- The tests of a preset that is built in, in a folder of their own; nil where it has none.
+--- The tests of a built-in preset, in a folder of their own; nil if it has none.
 local function unpack_tests(name)
   local files, found = {}, false
   for path, text in pairs(core.script.tests()) do
@@ -320,7 +320,7 @@ local function consent_of(source, allow)
   return allowed, acceptance.mark(source, wanted)
 end
 
---- Calls `fn` while nothing but the runners of the user's config counts.
+--- Calls `fn` with a config that has only the runners of the user's.
 local function with_runners_alone(fn)
   local own = config.current()
   config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }

@@ -27,8 +27,8 @@ M.options = {
   help = { help = "this text" },
 }
 
---- The rights of the run. A preset's were accepted with the text that it was started with: another text asks, and has
---- what this command line gives it, as with `run`.
+--- The rights of the run. Those of a preset were accepted with its text at the start: a changed text asks again, and
+--- gets the rights of this command line, as with `run`.
 local function rights(source, preset, rec, allow)
   local said, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
@@ -53,12 +53,13 @@ end
 local function source_of(home, rec)
   if rec.path == core.json.null or not rec.path then return presets.find(home, rec.target) end
   local source = presets.file(home_module.moved(home, rec, rec.path))
-  -- The places in what Lua raises begin with it, and a prompt may have one: a step would be another one otherwise.
+  -- Messages of Lua errors begin with their place, and a prompt may have one: its step would be another one
+  -- otherwise.
   if type(rec.origin) == "string" then source.origin = rec.origin end
   return source
 end
 
---- The plan of a run that goes on: its arguments, runner and options are those it was started with.
+--- The plan of a resumed run: its arguments, runner and options are those it was started with.
 ---@param home table
 ---@param id string
 ---@param rec table   its run.json
@@ -157,10 +158,10 @@ function M.main(words, output)
   run_cli.change_budget({}, found.budget)
   local function plan_of(now)
     if now.ended and now.verdict == "ok" then return nil, already(home, id, now) end
-    -- It is here for a provider that can be asked again, and for nothing else.
+    -- This command resumes once the provider can be asked again, and for no other reason.
     if found.detached and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
-    -- A person may know better than what the provider said; a process that goes on by itself does not.
+    -- A person may know better than the provider; a process that resumes by itself does not.
     plan.asks_again, plan.detached = not found.detached, found.detached
     return plan
   end

@@ -108,7 +108,7 @@ local function help_text(preset, all)
   return table.concat(lines, "\n")
 end
 
---- The first word that is no option names what to run. Values of options are skipped.
+--- The first word that is no option names the target. Values of options are skipped.
 local function find_target(words)
   local i = 2
   while i <= #words do
@@ -276,7 +276,7 @@ end
 ---@field inputs table[]
 ---@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
 
---- Lets the preset refuse what it was given, before anything is written.
+--- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
   plan.preset.check({
@@ -322,7 +322,7 @@ local function check_task_id(id)
   end
 end
 
---- The run that --dry-run has prepared under a task id, as it was given; one that was driven is none any more.
+--- The run that --dry-run has prepared under a task id; none if it was driven since.
 local function find_prepared(home, id)
   core.run.check_id(id, "task id")
   local run, rec = record_store.of_task(home, id)
@@ -374,7 +374,7 @@ local function options_of(found, told)
   }
 end
 
---- Raises where a run was prepared for something else.
+--- Raises if a run was prepared for another target.
 local function check_same(plan)
   local rec = plan.before.record
   if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
@@ -382,8 +382,8 @@ local function check_same(plan)
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
 end
 
---- Puts the limits of the run into its plan: of a prepared run those that it was prepared with. Refuses one in USD that
---- the user has named and that could not be kept.
+--- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a USD limit of the user that could
+--- not be kept.
 local function set_limits(plan, found)
   local before = plan.before and plan.before.record
   plan.budget = before and M.change_budget(before.budget, found.budget)

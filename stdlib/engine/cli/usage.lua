@@ -71,7 +71,7 @@ end
 
 local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
 
---- Runs that have not come to their end, so that the ledger does not know what they have used.
+--- Runs that have not ended, so that the ledger does not know their usage.
 local function unfinished(home, found)
   local ids = {}
   for _, run in ipairs(core.ledger.list(home.handle, { status = "running" }, 1000) or {}) do

@@ -52,7 +52,7 @@ local function strangers(home, root)
   return found
 end
 
---- Rebuilds the ledger, or makes it fit for use. Returns what was rebuilt, and what is wrong with it.
+--- Rebuilds the ledger, or makes it fit for use. Returns the result, and the problem with it.
 local function prepare_ledger(home, rebuild)
   if not rebuild then
     local ready, err = ledger.ready(home)

@@ -10,7 +10,7 @@ local function accepted_folder()
   return base and base .. "/accepted"
 end
 
---- The rights are part of the hash: a preset may compute what it needs.
+--- The rights are part of the hash: a preset may compute its needs.
 local function key(source, wanted)
   local hash = source.hash and source.hash() -- of what is built in there is none
   return hash and core.text.sha256(hash .. "\n" .. table.concat(grants.describe(wanted), "\n"))
@@ -58,7 +58,7 @@ function M.given(source, wanted)
   return true
 end
 
---- The same for the tests of a preset: what the person says now holds for these tests, and is not recorded.
+--- The same for the tests of a preset: consent given now holds for these tests, and is not recorded.
 ---@param source moonlet.Source
 ---@param wanted moonlet.Grants
 ---@return boolean

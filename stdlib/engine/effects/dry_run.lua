@@ -4,7 +4,7 @@ local git = require "moonlet.git"
 
 local M = {}
 
---- Commands of git that change nothing, where they are started as moonlet.git starts them.
+--- Commands of git that change nothing, if they are started as moonlet.git starts them.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
@@ -17,7 +17,7 @@ local function only_reads(argv)
   return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
 end
 
---- Ends the part of the run that has come here: what would follow is not known, and so not counted.
+--- Ends this branch of the run: the rest is unknown, and so not counted.
 local function stop(run, what)
   table.insert(run.worst.uncounted, what)
   error({ kind = "prepared", message = ("a dry run goes no further than %s"):format(what) }, 0)

@@ -180,7 +180,7 @@ function M.exec(ctx, call)
       return left or run_child(child)
     end)
   end)
-  -- A program that ran has done its step: what its exit code means is for the script to say.
+  -- A program that ran has done its step: the script judges its exit code.
   run.end_step(step, "ok", { exit_code = value.code })
   return value
 end

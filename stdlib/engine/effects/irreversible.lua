@@ -36,7 +36,7 @@ local harmless = set [[
 ]]
 local declares = set "export declare typeset readonly local"
 
---- Programs whose code stands on their command line, and those of which any word may be code.
+--- Programs with code on their command line, and those of which any word may be code.
 local interpreters = set [[
   python python2 python3 pypy pypy3 perl ruby node nodejs deno bun php lua luajit lua5.4 Rscript julia
 ]]
@@ -205,7 +205,7 @@ local function holds(look, argv)
   end
 end
 
---- A program of which nothing is known: any of its words may be a script.
+--- The action of an unknown program: any of its words may be a script.
 local function unknown_action(look, argv)
   if look.strict then return nil end
   local what = holds(look, argv)
@@ -315,7 +315,7 @@ local builtins = {
     end
   end,
   env = env_action,
-  -- s///e and the command e of GNU sed run what they hold.
+  -- s///e and the command e of GNU sed run their text.
   sed = function(look, argv)
     for i = 2, #argv do
       local word = argv[i]

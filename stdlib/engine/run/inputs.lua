@@ -20,7 +20,7 @@ local function read_file(home, spec, path, strict)
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
-  -- Below a linked folder stat() sees nothing; a link that stays inside is read through.
+  -- stat() does not see below a linked folder; a link that stays inside is read through.
   local input, why = core.file.load(home.root, path, text_cap)
   if not input then
     file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
@@ -148,7 +148,7 @@ function M.complete(run, inputs)
   return inputs
 end
 
---- Inputs without what they say.
+--- Inputs without their texts.
 ---@param inputs table[]
 ---@return table[]
 function M.without_text(inputs)
@@ -162,7 +162,7 @@ function M.without_text(inputs)
   return list
 end
 
---- Inputs without the secrets in what they say; the list itself where there are none.
+--- Inputs without the secrets in their texts; the list itself if there are none.
 ---@param inputs table[]
 ---@return table[]
 function M.without_secrets(inputs)

@@ -46,8 +46,8 @@ local function tell(filled, why)
   end
 end
 
---- Makes the ledger fit for use: it is rebuilt where it was lost, and takes in what it does not know.
---- Nil and an error where it cannot be used.
+--- Makes the ledger fit for use: a lost one is rebuilt, and missing runs are added. Nil and an error if it cannot be
+--- used.
 ---@param home table
 ---@return boolean? ready, table? err
 function M.ready(home)
@@ -69,7 +69,7 @@ function M.ready(home)
   return true
 end
 
---- Tells that a command goes without it.
+--- Reports that a command works without it.
 ---@param err table
 function M.without(err)
   note("the ledger is not used: " .. M.trouble(err))

@@ -30,7 +30,7 @@ function M.error(err)
     local at, message = tostring(err):match("^(.-:%d+): (.*)$")
     err = { kind = "failed", message = message or tostring(err), at = at }
   end
-  -- A script may raise any table: what is no text is left out.
+  -- A script may raise any table: fields that are no text are left out.
   local function text(key, otherwise)
     local value = rawget(err, key)
     if type(value) ~= "string" then return otherwise end
@@ -129,7 +129,7 @@ end
 --- Fields that a resumed run must find unchanged, with their secrets (engine/journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
---- The text of run.json: what the run was started with, and, once it has ended, what it came to.
+--- The text of run.json: the start values of the run, and, once it has ended, its outcome.
 ---@return string
 function M.text(run)
   local rec = {

@@ -80,7 +80,7 @@ local shape = fields {
   config = maybe(fields { runners = maybe(map_of(runner)), prices = maybe_object, limits = maybe_object }),
 }
 
---- A run that has ended has come to something.
+--- A run that has ended must have a verdict.
 local function has_verdict(record) return not record.ended or type(record.verdict) == "string" end
 
 --- True if a value is the record of a run, as far as its fields go.

@@ -22,7 +22,7 @@ local function end_merged(run, key, last)
   return worktree.end_merged(run, key, run.directory_of(key), last.tree)
 end
 
---- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already.
+--- Gives up an orphaned step, and says where its worktree is. Returns the files that were merged already.
 local function give_up(run, key, last)
   return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
@@ -111,8 +111,8 @@ local function is_cut_off(run, ok, err)
   return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
 end
 
---- The same, and gives what the run has come to by then. A run that is cut off is to be left as a host that is killed
---- leaves it: nothing is ended.
+--- Settles orphaned steps, and returns the outcome of the run. If the run is cut off, it is left as a killed host
+--- leaves it: no process is ended.
 ---@param run table
 ---@param ok boolean
 ---@param err any
@@ -124,8 +124,8 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
---- works beside the body nor is lost.
+--- Waits for the in-flight steps of a clean-up whose body resumes, so that they neither work beside the body nor are
+--- lost.
 ---@param run table
 ---@param keys string[]   of the clean-ups
 function M.settle_cleanups(run, keys)

@@ -37,7 +37,7 @@ local function held_back(run)
   return lines
 end
 
---- Answers that were taken though they are not whole.
+--- Lists answers that were taken although they were cut.
 local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
     local bytes = artifacts.last_of(step.attempts).cut
@@ -48,7 +48,7 @@ local function add_cut(run, lines)
   end
 end
 
---- The distilled answer, the verdict, what it rests on, and where the rest is.
+--- The distilled answer, the verdict, its grounds, and the places of the rest.
 ---@param run table
 ---@param envelope table
 ---@return string

@@ -16,7 +16,7 @@ function M.folder(repo)
   return not repo and cwd or repo:sub(1, 1) == "/" and repo or cwd .. "/" .. repo
 end
 
---- The home of `--repo`, or of the working directory; raises where there is none.
+--- The home of `--repo`, or of the working directory; raises if there is none.
 ---@param repo string?
 ---@return table home  { handle, top, agent_path, git, root }
 function M.open(repo)
@@ -46,7 +46,7 @@ function M.of_run(home, rec)
     "bring it back (git worktree add), or name the one in its place: --repo DIR", top), 0)
 end
 
---- A path that lies in the work tree of a run, where that is now.
+--- The present form of a path in a run's work tree, which may have moved.
 ---@param home table
 ---@param rec table
 ---@param path string

@@ -44,8 +44,8 @@ local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) 
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
-  --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
-  --- because the journal has what it says.
+  --- Writes a file of the run; with `later` it may become durable at the end of the run, because the journal has its
+  --- content.
   local written, folders = {}, {}
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
@@ -60,28 +60,28 @@ local function add_paths(run)
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
-  --- every other one its own under steps/. It is made with open_directory(). An attempt that is on record keeps the
-  --- one that it began in, whatever the first call is by now.
+  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself, every other one
+  --- its own under steps/. It is made with open_directory(). A recorded attempt keeps its directory, whichever call
+  --- is the first by now.
   function run.agent_directory(top_level, key)
     local begun = run.journal and run.journal.begins[key]
     if top_level and not begun then run.root_key = run.root_key or key end
     return run.directory_of(key)
   end
 
-  --- The directory that an agent call was given.
+  --- The recorded directory of an agent call.
   function run.directory_of(key)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  --- Opens it. With `kept` the step is not executed again: missing files were removed by somebody else.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
 
-  --- A directory for what a command of the run leaves.
+  --- A directory for the files of a command.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
     folders[dir:sub(#run.sidecar + 2)] = true
@@ -167,8 +167,8 @@ local function status_of(err)
 end
 
 local function add_steps(run)
-  --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
-  --- Returns the value, and the step, which the caller ends.
+  --- Executes a step, or replays it. `live(last, hash)` executes it, and returns a JSON value. Returns the value, and
+  --- the step, which the caller ends.
   function run.step(key, kind, runner, input, options, live)
     local step = run.begin_step(key, kind, runner)
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
@@ -252,7 +252,7 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = integrity.hash_of_record(run.record) }
-  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  -- The ledger lists the run as running before run.json does: rows of running runs are checked again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
@@ -263,8 +263,8 @@ local function begin_record(run, plan)
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
 end
 
---- Leaves the run as a host that is killed would: that this one has failed is no reason to end what a host before it
---- had started. Raises that failure.
+--- Leaves the run as a killed host would, for a failure of this host is no reason to end the processes of an earlier
+--- one. Raises that failure.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
     local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
@@ -353,7 +353,7 @@ local function tell_overshoot(run)
   end
 end
 
---- Faults of a cassette that were asked for in vain; a run that goes on later may come to their steps.
+--- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
 local function tell_idle_faults(run)
   if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
   for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
@@ -458,7 +458,7 @@ end
 
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  -- The time in which nobody drove the run does not count; nor does that of putting in order what it leaves.
+  -- The time in which nobody drove the run does not count; nor does that of a clean-up.
   local wall
   if run.budget.wall and not run.cancels then
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
@@ -488,7 +488,7 @@ local function run_body(run)
   end)
 end
 
---- Lets the run go, whatever state its record is in.
+--- Releases the run, whatever state its record is in.
 local function abandon()
   core.run.end_children()
   core.run.finish()
@@ -503,7 +503,7 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Calls fn(run) while a new run is put into the ledger: that is an index alone, and nothing waits for it.
+--- Calls fn(run) while a new run is put into the ledger: that is an index alone, and no caller waits for it.
 local function listed_beside(run, fn)
   if not run.unlisted then return fn(run) end
   local listing = core.task.open_scope {}
@@ -521,7 +521,7 @@ function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
   if ok then ok, result = listed_beside(run, run_body) end
-  -- A signal that came after the last verb is heard too: what was asked to end is never `ok`.
+  -- A signal after the last verb counts too: a run that was asked to end is never `ok`.
   if ok then
     local asked, err = pcall(core.task.check)
     if not asked then ok, result = false, err end
@@ -545,7 +545,7 @@ local function worst_case_text(run)
   return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
---- Says where a limit may not hold all that is prepared, and gives such limits.
+--- Reports limits that may not hold all prepared agents, and returns them.
 local function tell_beyond(run)
   local beyond = spending.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
@@ -555,7 +555,7 @@ local function tell_beyond(run)
   return core.json.array(beyond)
 end
 
---- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- --dry-run: runs up to the agents, writes their prompts, starts none of them, and asks nobody
 --- (engine/effects/dry_run.lua).
 ---@param run table
 ---@return table envelope, integer exit_code
@@ -585,7 +585,7 @@ function M.dry_run(run)
   return envelope, 0
 end
 
---- Ends the current run after Lua was killed for what it used. Raises what hinders its record.
+--- Ends the current run after Lua was killed for its use of time or memory. Raises if the record cannot be written.
 ---@param err table
 ---@return table? envelope, integer? exit_code
 function M.killed(err)

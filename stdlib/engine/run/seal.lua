@@ -21,7 +21,7 @@ local function grown(tree, bytes)
   return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
 end
 
---- Every file of a sidecar by its hash; nil and an error where the folder cannot be read.
+--- Every file of a sidecar by its hash; nil and an error if the folder cannot be read.
 ---@param root any       the opened `.agent` folder
 ---@param sidecar string
 ---@param fold integer?  as an earlier list of it had it
@@ -43,7 +43,7 @@ end
 ---@return table?
 function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
 
---- The key of a run, for its keyed hashes; nil where it has none.
+--- The key of a run, for its keyed hashes; nil if it has none.
 ---@param root any
 ---@param id string
 ---@return string?
@@ -169,8 +169,8 @@ end
 ---@return string
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Puts something on the record of a run that nobody drives, with the file that it is about: both under the run's lock,
---- and only while run.json is what the caller has read. Raises where they cannot be written.
+--- Records an item about a run that nobody drives, and writes its file: both under the run's lock, and only while
+--- run.json is as the caller has read it. Raises if they cannot be written.
 ---@param home table
 ---@param id string
 ---@param was string    hash of that run.json (record_store.hash)

@@ -37,8 +37,8 @@ function M.look(root, id)
   return value
 end
 
---- The hash of the run.json that a record was read from, whatever became of the record; nil for any other table. With
---- it whoever acts on a record later sees whether it still holds.
+--- The hash of the run.json that a record was read from, however the record was changed; nil for any other table. It
+--- shows later if the record still holds.
 ---@param rec table
 ---@return string?
 function M.hash(rec) return hashes[rec] end
@@ -151,7 +151,7 @@ function M.result(home, rec)
   return value == nil and core.json.null or value
 end
 
---- The record of a run that is to go on, with what it was given as that was, secrets and all.
+--- The record of a run to be resumed, with its start values as given, secrets and all.
 ---@param home table
 ---@param rec table
 ---@return table rec

@@ -79,7 +79,7 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds them to the steps of the run, by their keys; and what is on record of steps that did not come to their end.
+--- Adds them to the steps of the run, by their keys, and the recorded attempts of steps that did not end.
 ---@param run table
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do

@@ -25,9 +25,8 @@ verbs.parallel = scope.parallel
 verbs.pipeline = scope.pipeline
 
 --- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
---- `clean = function(text) return … end` the journal keeps what that gives for what was printed, and a resumed run asks
---- the program again, so it must only read; where it prints something else by then, what is on record is taken, and
---- `redacted` is true.
+--- `clean = function(text) return … end` the journal keeps the cleaned output, and a resumed run runs the program
+--- again, so it must only read; if its output differs by then, the recorded one is returned, and `redacted` is true.
 ---@param call table
 ---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call, ...)
@@ -54,8 +53,8 @@ function verbs:require(call)
   return require("moonlet.engine.effects.validation").require(self, call)
 end
 
---- A point where a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person
---- the run parks as `needs-human`; a "no" raises `rejected`.
+--- A point at which a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person the run parks
+--- as `needs-human`; a "no" raises `rejected`.
 ---@param call table
 ---@return {by: string, note: string?}
 function verbs:gate(call)
@@ -69,15 +68,15 @@ function verbs:question(call)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
---- Gives a prompt to an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
+--- Calls an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}
 function verbs:agent(call)
   return require("moonlet.engine.agent.call").agent(self, call)
 end
 
---- Runs a named function once: a resumed run hears what it returned, as long as opts.input is the
---- same. ctx:step("plan", { input = facts }, function(c) … end); it returns one JSON value.
+--- Runs a named function once: a resumed run replays its result, as long as opts.input is the same. ctx:step("plan",
+--- { input = facts }, function(c) … end); it returns one JSON value.
 ---@param name string
 ---@param options {input: any}?
 ---@param fn fun(ctx: moonlet.Ctx): any
@@ -94,27 +93,27 @@ function verbs:step(name, options, fn)
   -- The steps in it are reported one by one.
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
-    -- As a resumed run will hear it: nothing of it is shared with the function.
+    -- The value as a replay returns it: it shares nothing with the function.
     return values.copy(scope.body(state.run, key, { budget = state.budget }, fn))
   end)
   state.run.end_step(step, "ok", {})
   return value
 end
 
---- Says what the run is at; `planned` is how many steps are to come in this phase.
+--- Names the run's phase; `planned` is the number of steps in it.
 ---@param name string
 ---@param planned integer?
 function verbs:phase(name, planned)
   state_of.of(self).run.emit("phase", { name = tostring(name), planned = planned })
 end
 
---- A line for the person who watches.
+--- A line for a person who watches.
 ---@param text string
 function verbs:log(text)
   state_of.of(self).run.emit("log", { text = tostring(text) })
 end
 
---- Observes something once: a resumed run sees what the first one saw.
+--- Records a fact: a resumed run gets the value of the first one.
 local function observe(ctx, verb, input, fn, clean)
   local state = state_of.of(ctx)
   input.verb = verb

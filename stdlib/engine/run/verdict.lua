@@ -25,8 +25,8 @@ local function is_lost_agent(step)
   return step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled"
 end
 
---- The error of a provider's quota that left an agent without an answer, whatever the script made of it; nil where
---- none did.
+--- The quota error of a provider that left an agent without an answer, however the script handled it; nil if none
+--- did.
 ---@param run table
 ---@return table?
 function M.unasked(run)
@@ -70,7 +70,7 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- Adds to what counts for the run, and for each ctx:step around `key` whose function runs.
+--- Notes an item for the run, and for each ctx:step around `key` whose function runs.
 local function note(run, name, item, key)
   table.insert(run[name], item)
   local at = key:find("/", 1, true)
@@ -93,7 +93,7 @@ local function note_recorded(run, key, notes)
   end
 end
 
---- Adds to a run what is noted for its verdict.
+--- Adds the notes for the verdict to a run.
 ---@param run table
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
@@ -112,13 +112,13 @@ function M.add(run)
   --- Notes the outcome of a check; `key` is that of its step.
   function run.note_validation(key, result, required)
     note(run, "validation", { at = key, kind = result.kind,
-      -- On record it has no secret, and there it is to be the same.
+      -- The recorded command has no secret; this one must be the same.
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
       why = result.why, required = required }, key)
   end
 
-  --- Branches or agents that were lost, where the rest was enough.
+  --- Notes lost branches or agents, if the rest was enough.
   function run.note_degraded(path, succeeded, total, lost)
     local names = {}
     for i, item in ipairs(lost) do

@@ -18,7 +18,7 @@ local rebuild = "moonlet run verify --rebuild"
 ---@field at string     its place, from `.agent`
 ---@field hint string   the way out
 
---- Collects what is wrong with a run, and what is only worth a note.
+--- Collects problems with a run, and notes.
 local function new_report(id)
   local report = { id = id, state = null, records = null, torn_bytes = 0, fenced = 0,
     problems = core.json.array {}, notes = core.json.array {} }
@@ -102,8 +102,8 @@ local function is_of_cassette(rec, root, key, number)
   return false
 end
 
---- A cassette starts no process. That a step was played from one must not be for the journal alone to say: whoever
---- writes a result into it could say that of any step.
+--- Checks steps that were played from a cassette, which starts no process. The journal alone does not prove it: a
+--- person who writes a result into it could claim that of any step.
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
@@ -169,7 +169,7 @@ local function check_record(story, rec, text, path, problem, note)
   end
 end
 
---- Lists the files whose paths have a secret as the record does: without it.
+--- Lists the files as the record does: paths without secrets.
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
@@ -229,7 +229,7 @@ local function check_files(root, rec, problem, note)
   end
 end
 
---- The hash of an answer as output.md has it; nil where the journal does not tell.
+--- The hash of an answer as output.md has it; nil if the journal has none.
 local function hash_of_answer(item, root, path)
   if item.sha256 then return item.sha256 end
   local value = values.get(item.v, function(name, cap)

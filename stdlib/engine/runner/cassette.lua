@@ -83,7 +83,7 @@ function M.parse(rest, base)
   return spec
 end
 
---- A text with another in place of each whole path `path`.
+--- A text in which each whole path `path` is replaced.
 local function with_path(text, path, by)
   if path == "" then return text end
   local parts, kept, from = {}, 1, 1
@@ -111,8 +111,8 @@ function M.check(spec)
     "record it with --record DIR"), 0)
 end
 
---- A prompt without the paths that differ in each run. The run's own names stay what they are: a task may be named
---- by any word of its prompt.
+--- A prompt without the paths that differ in each run. The run's own names stay: a task may be named by any word of
+--- its prompt.
 local function prompt_of(job, attempt)
   local run = job.run
   return with_path(with_path(attempt.prompt, run.absolute(run.sidecar), "<sidecar>"), run.top, "<repository>")
@@ -162,8 +162,8 @@ local function kept_before(job)
   return kept
 end
 
---- Puts a whole recording in place of the one before. Attempts of an earlier recording, or with an input that the
---- step has no more, are none of this one's.
+--- Replaces the recording before by a whole new one. Attempts of an earlier recording, or with an input that the step
+--- has no more, are none of this one's.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -182,7 +182,7 @@ local function replace(base, beside, number, kept)
   end
 end
 
---- Keeps what an attempt was given and gave: all of it new, or what was there before.
+--- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
 ---@param exit table
@@ -230,7 +230,7 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- The call.json of a recording; raises what is wrong with it.
+--- The call.json of a recording; raises if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
@@ -257,7 +257,7 @@ local function read_error(recorded)
   return { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" }
 end
 
---- The exit.json of a recording; raises what is wrong with it: how a process ended is half of what it said.
+--- The exit.json of a recording; raises if it is damaged: the exit is half of the result.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
@@ -361,9 +361,9 @@ end
 --- A line of a tape that was made when the run's names were left out wherever they stood: each fits any name.
 local function of_before(line) return (line:gsub("<task>", "[redacted:task]"):gsub("<run>", "[redacted:run]")) end
 
---- The first line in which a prompt is another than the recorded one, and the lines of both; nil where there is none.
+--- The first line in which a prompt differs from the recorded one, and the lines of both; nil if none does.
 local function different(call, now, run)
-  -- It may have been recorded where nobody knew that a word of it is a secret.
+  -- It may have been recorded while a word of it was no known secret.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
@@ -378,7 +378,7 @@ local function different(call, now, run)
   if i <= #old or i <= #new then return i, old, new end
 end
 
---- Says what is different in a prompt: the first line that is.
+--- Raises if a prompt differs from the recorded one: shows the first such line.
 local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
@@ -387,8 +387,8 @@ local function check_prompt(dir, key, call, now, run)
     :format(key, i, shown(old[i]), shown(new[i]), #old, #new))
 end
 
---- The step of a clean-up that a tape has with this prompt: it may have been recorded when its body had ended more than
---- once, while one that is played comes to its end but once.
+--- The recorded clean-up step with this prompt: its body may have exited more than once while it was recorded, but a
+--- replayed one exits once.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
@@ -412,7 +412,7 @@ local function fault_of(spec, key, number)
   end
 end
 
---- The faults that befall none of these steps: what they were to test was not tested.
+--- The faults that befall none of these steps: their tests did not happen.
 ---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
 ---@param steps {key: string, kind: string}[]
 ---@return string[]

@@ -24,7 +24,7 @@ local context_words = { "context window", "context length", "context_length", "p
   "input token count", "request too large", "request_too_large", "payload too large" }
 local cut_words = { "max_output_tokens", "output token maximum", "output_token_limit", "reached max_tokens",
   "reason: max_tokens", "stop_reason: max_tokens" }
---- The account's limit is used up, whatever else is said.
+--- Words of a used-up limit of the account, in any message.
 local firm_quota_words = { "your usage limit", "usage limit reached", "usage limit has been reached",
   "usage limit exceeded", "usage_limit", "api usage limits", "insufficient_quota", "insufficient funds",
   "insufficient balance", "insufficient credits", "credit balance is", "out of credits", "out of extra usage",
@@ -111,7 +111,7 @@ local function names_a_limit(text)
   return false
 end
 
---- "quota" or "rate", where the words say that something is used up.
+--- "quota" or "rate", if the words say that a limit is used up.
 local function limit_of(text, waits)
   if any(text, firm_quota_words) or names_a_limit(text) then return "quota" end
   if not any(text, soft_quota_words) then return nil end

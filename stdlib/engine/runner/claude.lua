@@ -76,7 +76,7 @@ function M.command(call)
     warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
     if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
   end
-  -- Options that take many words are joined to theirs: they would swallow what follows.
+  -- Options that take many words are joined to theirs: they would swallow the words after them.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
@@ -141,7 +141,7 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
--- Every event of a message tells its usage again; its end tells what counts.
+-- Every event of a message repeats its usage; the last one counts.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local input = given and stream.count(given.input_tokens)
@@ -205,7 +205,7 @@ local function tool_results(state, events, event)
   end
 end
 
---- Claude counts input without what came from the cache; modelUsage is right where usage is not.
+--- Claude counts input without the cached part; modelUsage is right if usage is not.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
   local unknown = {}
@@ -247,7 +247,7 @@ local function cut_by(event)
   end
 end
 
---- The answer: what was given by the schema, whatever the closing words are, in those words where they say the same.
+--- The answer: the structured one whatever the closing words are; in those words if they say the same.
 local function keep_answer(state, text, structured)
   if type(structured) ~= "table" then
     if text then stream.keep_text(state, text) end
@@ -258,7 +258,7 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- The class of a failure that the fields of its event tell, and what to say of it instead of its words.
+--- The class of a failure by its event's fields, and a message in place of its words.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

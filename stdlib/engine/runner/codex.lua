@@ -273,7 +273,7 @@ end
 M.lines = "object"
 M.parse = stream.guarded(parse)
 
---- A fresh state. `before`: the usage that the thread had counted before, where there is one.
+--- A fresh state. `before`: the usage that the thread had counted before, if there is one.
 ---@return moonlet.RunnerState
 function M.begin(before)
   local state = begin()
@@ -287,7 +287,7 @@ end
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
-  -- A tool call that Codex refuses leaves no event: standard error alone tells of it.
+  -- A tool call that Codex refuses leaves no event: only standard error has it.
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end

@@ -7,8 +7,8 @@ local record = require "moonlet.record"
 
 local M = { name = "command" }
 
---- Splits text into words as a shell would, with quotes and backslashes, and nothing more: no
---- variables, no globs, no pipes.
+--- Splits text into words as a shell would, with quotes and backslashes, and no more: no variables, no globs, no
+--- pipes.
 ---@param text string
 ---@return string[]
 function M.split(text)
@@ -38,8 +38,8 @@ function M.split(text)
   return words
 end
 
---- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so
---- that braces inside it stay what they are.
+--- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so that braces inside
+--- it stay.
 ---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
 ---@return {argv: string[], stdin: boolean}
 function M.command(call)

@@ -115,7 +115,7 @@ local function usage_of(part)
   local cost = stream.amount(part.cost)
   return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
     output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
-    -- 0 is also what it says of a model whose price it does not know.
+    -- A cost of 0 also stands for a model whose price it does not know.
     cost_usd = cost and cost > 0 and cost or nil }
 end
 
@@ -161,7 +161,7 @@ local function parse(state, line, events)
     events[#events + 1] = { type = "session", id = stream.printable(event.sessionID, 80) }
   end
   if kind == "step_start" then
-    -- The answer is what the last step says.
+    -- The answer is the text of the last step.
     begin_again(state)
     state.fresh, state.retry = true, nil
   elseif kind == "text" then
@@ -184,7 +184,7 @@ local function parse(state, line, events)
       state.done, state.failure = true, nil
       events[#events + 1] = { type = "done", status = "ok" }
     elseif reason == "unknown" then
-      -- It asks again at once, for as long as that goes on.
+      -- It asks again at once, each time that the stream breaks off.
       state.broken_off = (state.broken_off or 0) + 1
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
@@ -216,7 +216,7 @@ end
 M.lines = "object"
 M.parse = stream.guarded(parse)
 
---- The text of a field of a line of the log: written as JSON where it holds a space.
+--- The text of a field in a line of the log: written as JSON if it holds a space.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -233,7 +233,7 @@ local function logged(line, name)
   end
 end
 
---- Reads a line of its log: whether it waits until it asks its provider again.
+--- Reads a line of its log, which may say that it waits until it asks its provider again.
 ---@param state moonlet.RunnerState
 ---@param line string
 function M.log(state, line)
@@ -249,7 +249,7 @@ function M.log(state, line)
   end
 end
 
---- Takes the log out of what it printed on standard error beside it.
+--- Takes the log out of its other text on standard error.
 local function without_log(state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do

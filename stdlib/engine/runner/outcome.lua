@@ -59,7 +59,7 @@ local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap 
 M.status_in, M.classify = failure.status_in, failure.classify
 local any = failure.any
 
---- Lines of standard error that say nothing of a failure.
+--- Lines of standard error that are not about a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
   "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
   "^Bun v%d" }
@@ -68,7 +68,7 @@ local function last_line(text)
   local last
   for line in (text or ""):gmatch("[^\r\n]+") do
     local from = line:find("%S")
-    -- A line of a bundle is as long as the bundle; its beginning tells what it is.
+    -- A line of a bundle is as long as the bundle; its beginning is enough.
     local head = from and line:sub(math.max(1, from - 8), from + 1000)
     for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
     if head then last = line:sub(from) end
@@ -278,10 +278,10 @@ end
 ---@field denied table[]       { tool, detail? }: actions that it was denied
 ---@field warnings string[]
 
---- Ends by the host that take nothing from an agent which has said that it is done.
+--- Ends by the host that do not spoil the result of an agent which has reported its end.
 local ended_by_host = { finished = true, wall = true, idle = true }
 
---- Puts together what an attempt came to.
+--- Builds the outcome of an attempt.
 ---@param name string                how messages call the agent
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit

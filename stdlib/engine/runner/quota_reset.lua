@@ -84,14 +84,14 @@ local function epoch(now, digits)
   return at(now, math.floor(value))
 end
 
---- Names that mean one thing in what providers print; the zones of those that change with the seasons.
+--- Names with one meaning in messages of providers; zones for those that change with the seasons.
 local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
   CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
   CT = "America/Chicago", ET = "America/New_York" }
 
---- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST"; or what
---- `zones(name)` knows; nil where nobody does.
+--- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a name that
+--- `zones(name)` knows; nil for an unknown one.
 local function zone_of(name, zones)
   local upper = name:upper()
   local known = abbreviations[upper]
@@ -131,8 +131,8 @@ local function clock(text, from)
   return hours, minutes, stop, seconds and tonumber(seconds)
 end
 
---- The zone of a clock time that ends at `from`: what stands near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
---- `offset`. Nil where a zone is named that nobody knows: such a time may be any.
+--- The zone of a clock time that ends at `from`: one named near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
+--- `offset`. Nil if an unknown zone is named: such a time may be any.
 local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
@@ -150,8 +150,8 @@ end
 local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
   saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
 
---- The day at the start of a text in lower case, and where it ends: { year?, month, dom }, or two of them where it may
---- be either. Nil for a text that begins otherwise.
+--- The day at the start of a text in lower case, and its end: { year?, month, dom }, or two of them if it may be
+--- either. Nil for a text that begins otherwise.
 local function day_of(lower)
   local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
   if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end

@@ -6,7 +6,7 @@ local M = {}
 local null = core.json.null
 local deepest = 40
 
---- Keywords that go through as they are. Others only narrow what is allowed, and the host checks them.
+--- Keywords that go through as they are. Others only narrow the schema, and the host checks them.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -264,7 +264,7 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- The answer as the schema itself has it: without what strict mode added.
+--- The answer as the schema itself has it: without the additions of strict mode.
 ---@param value any
 ---@param schema table
 ---@return any

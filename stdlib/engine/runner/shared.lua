@@ -131,7 +131,7 @@ end
 --- Does a text fit into one argument?
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- A runner's own names, and those that the user's config gives it.
+--- A runner's own names, and those that the user's config grants it.
 ---@return string[]
 function M.env_names(own, granted)
   local list, seen = {}, {}
@@ -148,7 +148,7 @@ function M.env_names(own, granted)
   return list
 end
 
---- The names whose values tools must not see: the runner's, and what the config grants that looks like one.
+--- The names whose values tools must not see: the runner's, and granted ones that look like secrets.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do

@@ -83,7 +83,7 @@ function M.int(value)
   return math.tointeger(value)
 end
 
---- A field of a field …, nil where one of them is missing or no object.
+--- A field of a field …, nil if one of them is missing or no object.
 function M.at(value, ...)
   for i = 1, select("#", ...) do
     if type(value) ~= "table" then return nil end
@@ -113,8 +113,8 @@ end
 
 -- Lines.
 
---- Mends what a decoder refuses and people's agents print: malformed UTF-8, raw control characters,
---- halves of surrogate pairs (text that was cut inside an emoji), numbers that no integer holds.
+--- Mends damage that a decoder refuses and agents print: malformed UTF-8, raw control characters, halves of surrogate
+--- pairs (text that was cut inside an emoji), numbers that no integer holds.
 local function mend(line)
   line = core.text.clean(line)
   local parts, at, size, inside = {}, 1, #line, false
@@ -163,8 +163,8 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil where
---- that cannot be done.
+--- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil if that is
+--- impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -241,7 +241,7 @@ function M.object(state, events, line)
   return value
 end
 
---- A line splitter: bytes as they come, events as they are whole.
+--- A line splitter: bytes in pieces of any size, events once they are whole.
 ---@class moonlet.RunnerReader
 ---@field state moonlet.RunnerState
 local Reader = {}
@@ -277,7 +277,7 @@ function Reader:take_line(events)
   self.size, state.cut_line = 0, nil
 end
 
---- Takes the next bytes; gives the events of the lines that they complete.
+--- Takes the next bytes; returns the events of the lines that they complete.
 ---@param bytes string
 ---@return moonlet.RunnerEvent[]
 function Reader:feed(bytes)
@@ -338,7 +338,7 @@ end
 
 -- The memory of a state.
 
---- The head and the tail of a long text, with a note of what is missing between them.
+--- The head and the tail of a long text, with a note about the missing middle.
 ---@param head string
 ---@param tail string
 ---@param bytes integer  the size of the whole
@@ -362,7 +362,7 @@ local function keep_end(state, text)
   state.last = list
 end
 
---- Keeps the answer. `more`: a part of it that follows what came before.
+--- Keeps the answer. `more`: a part that follows the earlier ones.
 function M.keep_text(state, text, more)
   state.text_cut = state.cut_line or more and state.text_cut or nil
   if not more then state.pieces, state.piece_size, state.last, state.unread = {}, 0, nil, nil end
@@ -384,7 +384,7 @@ function M.said(state, events, value)
   return M.str(value)
 end
 
---- The answer, and how many bytes it had where it is not whole.
+--- The answer, and its size in bytes if it is not whole.
 ---@return string? text, integer|false cut
 function M.text(state)
   if not state.pieces then return nil, false end
@@ -426,14 +426,14 @@ function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- The agent tells an error that need not be its end. After it had said that it was done, it is.
+--- Notes an error that need not be the agent's end. After a reported end it is one.
 ---@param err table  see last_error
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- The model says something: where it heard of a tool last, or of nothing yet, it is asked anew, with all that was.
+--- Counts a turn: the model speaks first, or after a tool, for which it was sent the whole conversation again.
 local function count_turn(state)
   if not state.awaits_model then return end
   state.turns, state.awaits_model = state.turns + 1, false
@@ -459,7 +459,7 @@ function M.tool(state, events, tool)
     detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
 end
 
---- A part of the answer, for whoever watches.
+--- A part of the answer, for watchers.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)

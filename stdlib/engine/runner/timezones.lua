@@ -28,8 +28,8 @@ local function read(bytes)
   return { first = kinds[1], steps = steps }
 end
 
---- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = {
---- {from seconds, minutes}, … } }; nil for what is none.
+--- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = { {from seconds,
+--- minutes}, … } }; nil for any other file.
 ---@param bytes string
 function M.read(bytes)
   local ok, zone = pcall(read, bytes)
@@ -72,7 +72,7 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- The same for the zone that this machine, or its TZ, is set to; UTC where that is not known.
+--- The same for the zone that this machine, or its TZ, is set to; UTC if that is unknown.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

@@ -29,7 +29,7 @@ local function plus(a, b)
   return a + b
 end
 
---- A usage out of counts that may be missing; the total is worked out where it can be.
+--- A usage out of counts that may be missing; the total is computed if possible.
 ---@param given table
 ---@return moonlet.Usage?
 function M.of(given)
@@ -47,7 +47,7 @@ function M.of(given)
   return usage
 end
 
---- Codex counts over the whole thread: `before` is what the thread had counted before this attempt.
+--- Codex counts over the whole thread: `before` is the thread's count before this attempt.
 ---@param given table   a turn.completed's usage
 ---@param before table? an earlier one of the same thread
 ---@return moonlet.Usage?
@@ -91,7 +91,7 @@ function M.add(a, b)
   return sum
 end
 
---- Tokens that an agent's program sends with each request beside what its user sees, as far as that can be estimated.
+--- Estimated tokens that an agent's program sends with each request beside the text that its user sees.
 local own_tokens = 1000
 local bytes_a_token = 4
 
@@ -126,7 +126,7 @@ function M.sum(list)
   return sum
 end
 
---- The usage of all attempts of a step; nil when nobody reported any.
+--- The usage of all attempts of a step; nil if none was reported.
 ---@param attempts table[]?  each with its `usage`
 ---@return moonlet.Usage?
 function M.of_attempts(attempts)
@@ -147,7 +147,7 @@ function M.model_of(attempts)
   end
 end
 
---- Fills in the cost from the user's price table where the agent reported none.
+--- Fills in the cost from the user's price table if the agent reported none.
 ---@param usage moonlet.Usage?
 ---@param model string?
 ---@param table_of_prices table?
@@ -162,8 +162,8 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- The record of model.json and of the envelope: every field, null where unknown; `partial` only where it
---- is a sum with something unknown in it.
+--- The record of model.json and of the envelope: every field, null if unknown; `partial` only for a sum with an
+--- unknown part.
 ---@param usage moonlet.Usage?
 ---@return table
 function M.record(usage)

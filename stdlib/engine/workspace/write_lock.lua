@@ -28,7 +28,7 @@ local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(host_failure.mark(err), 0) end
-  -- An agent that has the work tree may let others write there, whom it starts: one at a time again.
+  -- An agent that has the work tree may let the agents that it starts write there: one at a time again.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
   -- The host that started the agent of this step holds it for that, though it drives the run no more.
   if outer == id and id ~= "" then return function() end end
@@ -47,7 +47,7 @@ local function what_of(name) return doings[name] or "another run makes or remove
 
 local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
 
---- The process that holds it where that has driven this run before: it was stopped, and will not let go by itself.
+--- The process that holds the lock if it has driven this run before: it was stopped, and will not release by itself.
 local function predecessor(run, holder)
   local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
   return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
@@ -102,14 +102,14 @@ local function hold_patiently(run, key, name, id, patience)
   return release, root
 end
 
---- Keeps merges away, and waits for one that is under way; an agent in place may work on.
+--- Keeps merges away, and waits for one in progress; an agent in place may work on.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
 function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
---- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
+--- Takes the work tree for a merge; waits while another holds it. Returns the function that releases it.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
@@ -133,7 +133,7 @@ end
 ---@param key string
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
-  -- The same for a host that goes on: the agent may have outlived the one that started it.
+  -- The id is the same for a resumed host: the agent may have outlived the host that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
   local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()
@@ -143,7 +143,7 @@ function M.hold_for_agent(run, key)
   end, { [variable] = outer == "" and id or outer .. ":" .. id }
 end
 
---- Calls fn(…) while nobody else makes or removes a worktree.
+--- Calls fn(…) while no other process makes or removes a worktree.
 ---@param run table
 ---@param key string
 ---@param fn function

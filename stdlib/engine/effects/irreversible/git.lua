@@ -44,7 +44,7 @@ local publishes_with = {
   svn = { dcommit = true, ["set-tree"] = true, ["commit-diff"] = true, branch = true, tag = true },
 }
 
---- Options whose word git runs.
+--- Options with a word that git runs.
 local runs = {
   rebase = { "-x", "--exec" }, difftool = { "-x", "--extcmd" }, clone = { "-u", "--upload-pack", "-c", "--config" },
   fetch = { "--upload-pack" }, pull = { "--upload-pack" }, ["ls-remote"] = { "--upload-pack", "--exec" },

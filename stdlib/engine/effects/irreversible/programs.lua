@@ -5,14 +5,14 @@ local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- Programs that do nothing else.
+--- Programs with no other purpose.
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
   ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
---- program -> the words that follow it -> what that is. Options stand anywhere between; `…` is any words.
+--- program -> the words after it -> their action. Options stand anywhere between; `…` is any words.
 local by_words = {
   gh = {
     ["release create"] = upload, ["release upload"] = upload, ["release edit"] = upload, ["release delete"] = upload,
@@ -115,7 +115,7 @@ local function follows(argv, i, wanted, k, values, failed)
   return hit
 end
 
---- Longer than anybody writes: its words alone are looked at.
+--- Longest command line that is parsed: of longer ones only the words count.
 local most_words = 150
 
 local function words_action(program, argv)
@@ -134,7 +134,7 @@ local function words_action(program, argv)
   return found
 end
 
---- gh api, glab api: what is not a GET writes.
+--- gh api, glab api: any method but GET writes.
 local function api_writes(program, argv)
   local at
   for i = 2, math.min(#argv, 6) do
@@ -184,7 +184,7 @@ end
 ---@return string?
 function M.action(program, argv)
   if M.always[program] then
-    -- Asking what it can do submits nothing.
+    -- A question for help or the version submits nothing.
     if #argv == 2 and (argv[2] == "--help" or argv[2] == "--version") then return nil end
     return M.always[program]
   end
@@ -234,7 +234,7 @@ function M.mention(text)
   return found
 end
 
---- Programs of which one is taken to be meant where a program is not known.
+--- Programs of which one is assumed if the program is unknown.
 local likely = { "gh", "npm", "twine", "docker" }
 
 --- The action of an unknown program: that of a likely program with its words.

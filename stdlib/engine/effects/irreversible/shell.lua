@@ -221,7 +221,7 @@ local function read_word(p)
         local e = s:sub(p.i, p.i)
         p.i = p.i + 1
         if e ~= "\n" then out[#out + 1], quoted = e, true end
-        -- A line that goes on is no part of a word by itself.
+        -- A continued line is no part of a word by itself.
         if e == "\n" and #out == 0 then any = false end
       elseif c == "$" then
         out[#out + 1] = dollar(p, false)
@@ -265,7 +265,7 @@ local function here_documents(p)
       if wait.tabs then line = line:gsub("^\t+", "") end
       if line == wait.word then break end
       body[#body + 1] = line
-      -- A shell takes what there is.
+      -- A shell takes the text up to there.
       if at_end then break end
     end
     local text = table.concat(body, "\n")
@@ -298,7 +298,7 @@ local function close(p, command)
   return { words = {}, assigned = {}, feeds = {} }
 end
 
---- A word joins a command; gives what that does to the number of open `case`.
+--- Adds a word to a command; returns its change to the number of open `case`.
 local function join(command, word, quoted)
   local words = command.words
   if command.names then -- the name of a function
@@ -387,7 +387,7 @@ function M.commands(text)
   return ok and shared.commands or nil
 end
 
---- The words of a text, without quotes and in any order, as a set; what lies within longer words too.
+--- The words of a text, without quotes and in any order, as a set; parts of longer words too.
 ---@param text string
 ---@return table<string, boolean>
 function M.mentioned(text)

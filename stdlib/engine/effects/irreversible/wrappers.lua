@@ -3,9 +3,9 @@ local shell = require "moonlet.engine.effects.irreversible.shell"
 
 local M = {}
 
---- values, long: options that take the next word. words: what stands before the program besides options. script:
---- options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may stand
---- before the program.
+--- values, long: options that take the next word. words: the number of words before the program besides options.
+--- script: options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may
+--- stand before the program.
 local function wrapper(spec)
   local long, script = {}, {}
   for name in (spec.long or ""):gmatch("%S+") do long[#long + 1] = name end
@@ -158,7 +158,7 @@ function M.of_find(argv)
   return list
 end
 
---- The scripts that GNU parallel runs: its template, or else what it is given.
+--- The scripts that GNU parallel runs: its template, or else its input.
 ---@param argv string[]
 ---@param stdin string?
 ---@return string[]
