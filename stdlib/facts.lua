@@ -257,7 +257,7 @@ local function sum_part(file, part)
   if part.binary then file.binary = true end
 end
 
--- Folders that git passed over with no more than a warning; nothing in them is in its list.
+-- Folders that git passed over with no more than a warning; its list has none of their files.
 local function add_unseen(facts, result)
   for line in string.gmatch(result.stderr or "", "[^\n]+") do
     local path, why = match(line, "could not open directory '(.*)': (.*)$")
@@ -392,7 +392,7 @@ local function add_log(facts, result)
   end
 end
 
--- The tracked files whose names are wanted. All names come through here, so it looks at each once.
+-- The tracked files with wanted names. All names come through here, so each is compared once.
 local function pick(result, wanted)
   local found, text, pos = {}, result.stdout or "", 1
   while true do
@@ -405,7 +405,7 @@ local function pick(result, wanted)
   return found
 end
 
--- Before anything is read: which filters to switch off, and what the target names.
+-- Prepares the reading: the filters to switch off, and the meaning of the target.
 local function prepare(ctx, target)
   local calls = { git.config_call(), resolve_call(target) }
   local results = git.run_all(ctx, calls)
@@ -460,7 +460,7 @@ function M.git(ctx, target, opts)
   elseif target.kind == "staged" then
     local staged = {}
     for _, entry in ipairs(status.entries) do
-      -- Only the index counts here: what the work tree holds beyond it is not part of this change.
+      -- Only the index counts here: further changes in the work tree are no part of this change.
       if entry.index ~= "." or entry.conflicted then
         entry.worktree, entry.modes[3] = ".", entry.modes[2]
         staged[#staged + 1] = entry
@@ -520,7 +520,7 @@ function M.line(file)
   return concat(words, " ")
 end
 
----A text without what looks like secrets, fit to be shown and to be kept.
+--- A text without suspected secrets, fit to be shown and to be kept.
 ---@param text string  a diff, or anything else
 ---@param path string? of the file that it is the text of
 ---@return string
@@ -537,7 +537,7 @@ function M.clip(text, limit)
   return format("%s[cut here: %d of %d bytes shown]\n", sub(text, 1, stop), stop, #text)
 end
 
----The facts as text: where the repository stands and the list of files. The diff is not in it.
+--- The facts as text: the state of the repository and the list of files, without the diff.
 ---@param facts moonlet.facts.Git
 ---@param opts table? {files = how many files to list at most, default 300}
 ---@return string

@@ -90,7 +90,7 @@ local SEVERITY_WORDS = {
   notice = "info", hint = "info", none = "info", praise = "info", question = "info",
 }
 
---- The severity that a word means; "medium" for a word that nobody knows.
+--- The severity that a word means; "medium" for an unknown word.
 ---@param word any
 ---@return string
 function M.severity(word)
@@ -144,7 +144,7 @@ local function cut(text, cap)
   return sub(text, 1, stop) .. "..."
 end
 
---- The text, cut at a whole character where it is longer than `cap` bytes.
+--- The text, cut at a whole character if it is longer than `cap` bytes.
 M.clip = cut
 
 local function trim(text) return match(text, "^%s*(.-)%s*$") end
@@ -187,7 +187,7 @@ local function line_of(value)
   return digits and #digits <= 10 and whole(tonumber(digits)) or nil
 end
 
--- Takes "." and ".." out; nil where the path leaves the tree.
+-- Takes "." and ".." out; nil if the path leaves the tree.
 local function flatten(path)
   local parts = {}
   for part in string.gmatch(path, "[^/]+") do
@@ -201,7 +201,7 @@ local function flatten(path)
   return concat(parts, "/")
 end
 
---- A path as reviewers write it, made relative to `root`; and the line, where the path carried one.
+--- A path as reviewers write it, made relative to `root`; and the line, if the path carried one.
 ---@param value any
 ---@param root string? absolute path of the work tree
 ---@param known table<string, boolean>? the paths that there are
@@ -305,7 +305,7 @@ end
 
 local function page() return require "moonlet.findings.markdown" end
 
---- One line of text that means nothing to Markdown.
+--- A line of text without meaning to Markdown.
 ---@param text string
 ---@param cap integer? bytes
 ---@return string

@@ -74,7 +74,7 @@ function M.diff_args(first, last)
   return args
 end
 
----The first line of what git said, without its prefix, fit to be shown.
+--- The first line of git's message, without its prefix, fit to be shown.
 ---@param stderr string?
 ---@return string
 function M.first_line(stderr)
@@ -137,7 +137,7 @@ function M.run(ctx, args, opts)
   }
 end
 
----Runs git commands side by side and gives their results in the same order.
+--- Runs git commands side by side and returns their results in the same order.
 ---@param ctx table
 ---@param calls table[] each {args, opts}
 ---@return table[]
@@ -163,7 +163,7 @@ local STATES = {
   { "BISECT_LOG", "bisect" }, { "rebase-merge", "rebase" }, { "rebase-apply", "rebase" },
 }
 
--- A linked work tree keeps these outside of the jail; git itself says what can be said there.
+-- Asks git for the state of a linked work tree, whose files are outside of the jail.
 local function state_by_git(ctx)
   local refs = { "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "refs/bisect/bad" }
   local words = { "merge", "cherry-pick", "revert", "rebase", "bisect" }
@@ -226,7 +226,7 @@ function M.read_config(result)
   return env, settings
 end
 
----The call whose result `M.read_config` reads. It is looked at anew by every run, for it guards that run.
+--- The call whose result `M.read_config` reads. Every run makes it anew, for it guards that run.
 ---@return table
 function M.config_call()
   return { { "config", "--includes", "--show-scope", "-z", "--get-regexp",

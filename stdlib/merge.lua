@@ -21,7 +21,7 @@ local window = near_lines + 1
 local most_compared = 48
 local most_tokens = 120
 
--- Words that say nothing about what is wrong.
+-- Words that are not about the problem.
 local STOP = {}
 for word in string.gmatch([[a an and any are as at be been but by can could do does for from had has have here if in
   into is it its may might no not of on one only or should so some than that the their them then there these they
@@ -246,7 +246,7 @@ local function near(a, b)
   return math.abs(a.line - b.line) <= near_lines
 end
 
--- The cluster that an item belongs to, by its rare words first; nil where it begins a new one.
+-- The cluster that an item belongs to, by its rare words first; nil if it begins a new one.
 local function home_of(item, index, words)
   local exact = index.exact[item.exact_key]
   if exact then
@@ -362,7 +362,7 @@ local function speak(cluster)
   local names = witnesses(speaker, members)
   result.corroborated_by, result.merged_from = core.json.array(names), core.json.array(others)
   result.confidence = joint_confidence(speaker, members)
-  -- The longest fix is kept where the speaker has none.
+  -- The longest fix is kept if the speaker has none.
   if result.fix == "" then
     for _, item in ipairs(members) do
       if #item.finding.fix > #result.fix then result.fix = item.finding.fix end

@@ -1,5 +1,5 @@
 --- Finds passwords that no format gives away: by the name in front of them, and by the options of programs that take
---- them. Says only that there is one, never what it is.
+--- them. Returns only that there is one, never the password.
 
 local shape = require "moonlet.text"
 

@@ -39,7 +39,7 @@ local FIXTURE_DIRS = data.fixture_dirs
 local VENDOR_DIRS = data.vendor_dirs
 local DOC_DIRS = data.doc_dirs
 
----Splits a path into whole lower-case words, at everything that is no letter or digit and where the case changes.
+--- Splits a path into whole lower-case words, at characters that are no letter or digit and at changes of case.
 ---@param text string
 ---@return table<string, boolean>
 function M.words(text)
@@ -124,7 +124,7 @@ function M.describe(path, cache)
   if LOCKS[low] then
     d.kind, d.language, d.generated = "lock", LOCKS[low], true
   elseif docs_name(low, stem, ext) then
-    -- Plain text among tests is what they read or expect; prose about tests is prose.
+    -- Plain text among tests is their input or expected output; prose about tests is prose.
     d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
     if d.test and not DOCS_NAME[stem] then d.kind = "data" end
     if d.kind == "docs" then d.test = false end

@@ -17,7 +17,7 @@ function M.index(list)
   return index
 end
 
----Calls found(phrase, from, to) for each phrase that begins where a word does.
+--- Calls found(phrase, from, to) for each phrase that begins at the start of a word.
 ---@param index table
 ---@param text string
 ---@param found fun(phrase: string, from: integer, to: integer)

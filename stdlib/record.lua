@@ -41,7 +41,7 @@ end
 
 local most_listed = 60
 
---- " did you mean 'x'?" or a list of what there is.
+--- " did you mean 'x'?" or a list of the known names.
 ---@param name string
 ---@param names string[]
 ---@return string

@@ -108,7 +108,7 @@ function M.redact(text, scanners)
   return table.concat(parts), counts
 end
 
----The gravest class of what a text holds ("secret" before any other) and its kind; nil when nothing is found.
+--- The gravest class of the hits in a text ("secret" before any other) and its kind; nil if there is none.
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return string? class

@@ -139,7 +139,7 @@ for _, form in ipairs(FORMS) do
   form.test, form.part = form[7] and TESTS[form[7]], form[8] and PARTS[form[8]]
 end
 
--- Names whose value is a secret, as they occur in lower-cased text.
+-- Names with a secret value, as they occur in lower-cased text.
 local KEYS = {
   "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
   "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
@@ -255,8 +255,8 @@ local function identifier(value, password)
   return true
 end
 
--- The value that a key's name is given, and where it begins; looked for in a short stretch first, for most names of
--- secrets are given none.
+-- The value of a key's name, and its start; the search begins with a short stretch, for most names of secrets have
+-- none.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
@@ -287,7 +287,7 @@ local function key_hits(text, low, key, hits, limit, opts)
     end
     -- A tokenizer is no token.
     if key == "token" and find(sub(low, after, after + 1), "^i[sz]") then value = nil end
-    -- A word chosen by a person is shorter than an issued one, where it is plainly assigned.
+    -- A word chosen by a person is shorter than an issued one, if it is plainly assigned.
     local short = password and not called and not docs
     local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
     -- Sixteen digits make less of it.

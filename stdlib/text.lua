@@ -28,7 +28,7 @@ function M.first(text, shapes)
   return nil
 end
 
---- The first of the plain words that stands in the text, in any case; nil where there is none.
+--- The first of the plain words that stands in the text, in any case; nil if there is none.
 ---@param text string
 ---@param words string[] in lower case
 ---@return string?

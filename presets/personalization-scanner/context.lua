@@ -78,7 +78,7 @@ function M.file(path)
   return false
 end
 
----Follows the headings of a text: call it with each, and it tells the level of what comes next.
+--- Follows the headings of a text: returns a function that takes each, and returns the level of the text below.
 ---@param base "rules"|"facts"|nil
 ---@return fun(depth: integer, heading: string): string?
 function M.follow(base)
@@ -91,7 +91,7 @@ function M.follow(base)
     local above = base
     for level = 1, depth - 1 do above = open[level] or above end
     open[depth] = says or above
-    -- The title of a text about rules makes all of it rules; "Overview" as a title says nothing about its parts.
+    -- The title of a text about rules makes all of it rules; "Overview" as a title does not decide about its parts.
     if depth == 1 and says == "facts" then open[depth] = base end
     return says or above
   end

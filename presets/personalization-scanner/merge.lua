@@ -22,7 +22,7 @@ local function stem(word)
   return (gsub(word, "e$", ""))
 end
 
---- The words that carry a text, as a set; code counts whole.
+--- The meaningful words of a text, as a set; code counts whole.
 local function bag(text)
   local words, count = {}, 0
   local function take(word)
@@ -108,7 +108,7 @@ end
 -- Limits of comparison: with preferences that share a word, and with all others.
 local bucket_cap, conflict_cap = 40, 300
 
--- The item that says what a statement says.
+-- The item with the same meaning as a statement.
 local function find_same(statement, buckets)
   local looked = {}
   for word in pairs(statement.bag) do

@@ -1,5 +1,5 @@
---- The shapes in which English says how things are to be rather than what somebody should do: "must", "is forbidden",
---- "imports go in three groups", "we use", and under a heading such as "Conventions" nearly anything in the present.
+--- The shapes in which English states a norm rather than an order: "must", "is forbidden", "imports go in three
+--- groups", "we use", and under a heading such as "Conventions" nearly anything in the present.
 local W = require "words"
 local wording = require "wording"
 
@@ -177,7 +177,7 @@ function M.settled(text, low, marks, unit)
   elseif verb == " go to " and find(subject, "question") then
     return
   end
-  -- In talk and in notes such a sentence tells what happens as often as what should.
+  -- In talk and in notes such a sentence reports a fact as often as a norm.
   if unit.level == "facts" and not each and not adverb then return end
   if not normative(unit) and unit.kind ~= "log" and not (each and unit.kind ~= "notes") and not (each and unit.list)
     and not adverb and not find(verb, " belong") and not find(subject, "s that ")
@@ -310,7 +310,7 @@ local function is_phrase(low)
   return true
 end
 
---- Under a heading that speaks of rules: what is in the present and about things in general.
+--- A sentence in the present about things in general, under a heading that speaks of rules.
 function M.plain_rule(text, low, marks, unit)
   local bound = unit.kind == "memory" and unit.list and (find(low, "no %l+er than ") or find(low, "at most ")
     or find(low, "at least ") or find(low, "no more than "))
@@ -340,7 +340,7 @@ function M.plain_rule(text, low, marks, unit)
   local described = find(low, "%f[%a]are an? ") or find(low, "%f[%a]is an? ") or find(low, "%f[%a]is the ")
   if any(low, STATES) then return end
   if find(low, "^the ") then
-    -- "The parser never blocks" tells what it does.
+    -- "The parser never blocks" describes its behaviour.
     if not has_limit(low) or not find(low, "%f[%a]is%f[%A]") and not find(low, "%f[%a]are%f[%A]")
       and not find(low, "%f[%a]must%f[%A]") and not find(low, "%f[%a]should%f[%A]") and not find(low, ", not the ")
       and not find(low, ", not a ") and not find(low, ", not by ") and not find(low, ", not in ") then

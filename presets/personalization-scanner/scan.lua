@@ -1,4 +1,4 @@
---- The scan: reads the listed inputs, finds preferences in them and leaves out what is private.
+--- The scan: reads the listed inputs, finds preferences in them and leaves out private text.
 local m = require "moonlet"
 local units = require "units"
 local statements = require "statements"
@@ -37,7 +37,7 @@ local schema = {
   },
 }
 
--- Gives way now and then: many inputs take longer than a preset may compute in one go.
+-- Yields now and then: many inputs take longer than a preset may compute in one go.
 local function pauses(ctx)
   local count = 0
   local function nothing() return true end
@@ -197,7 +197,7 @@ local function material(sentences)
   return order, by_path
 end
 
--- Numbered as in their file, without those that hold something private.
+-- Numbered as in their file, without those that hold private text.
 local function numbered(list, names, pause)
   local lines = {}
   for i, unit in ipairs(list) do
@@ -211,7 +211,7 @@ local function prompt_data(ctx, sentences, names, outcome, pause)
   local order, by_path = material(sentences)
   local data, left = {}, prompt_cap
   for _, path in ipairs(order) do
-    -- No model is asked by rules, so nothing of the inputs needs to be copied.
+    -- Rules ask no model, so the inputs need not be copied.
     local text = ctx.runner == "rules"
       and ("[%d sentences; they are put in when an agent is asked: --runner]"):format(#by_path[path])
       or numbered(by_path[path], names, pause)

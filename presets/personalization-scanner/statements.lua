@@ -34,7 +34,7 @@ local CONDITIONS = " when whenever before after if once unless until for in on d
 local NO_BREAK = " you we i to they a an the your our and or each every new can must should will not don't never "
   .. "always he she it \1 "
 
--- "Before you finish run the tests": where the order begins, without a comma to tell.
+-- The start of the order in "Before you finish run the tests", without a comma to mark it.
 local function main_clause(text, low)
   for at in string.gmatch(low, "%s()%l") do
     local before = match(sub(low, 1, at - 1), "(%S+)%s+$")
@@ -211,7 +211,7 @@ local function clauses_of(text)
   return list
 end
 
--- Parts of a sentence, where it says nothing as a whole.
+-- Parts of a sentence that has no meaning as a whole.
 local function read_parts(text, unit, kept, question)
   local list, clauses = {}, clauses_of(text)
   if #clauses < 2 or question then return list end
@@ -237,17 +237,17 @@ end
 ---@return boolean? injected the sentence tries to give orders to its reader
 function M.read(unit)
   if unit.speaker == "other" or #unit.text > sentence_cap then return {} end
-  -- A list of links, and what leads to a list, say nothing.
+  -- A list of links, and a lead to a list, state no wish.
   if find(unit.text, "^%[[^%]]+%]%([^%)]+%)[%s%.]*$") or find(unit.text, "^%[[^%]]+%]%([^%)]+%)%s+[%-–—:]+%s")
     or find(unit.text, ":[%*_]*%s*$") then
     return {}
   end
-  -- In notes about the user, what is quoted is what they want.
+  -- In notes about the user, a quotation is the user's wish.
   local said = unit.kind == "memory" and match(unit.text, '^[%d%-:%s]*["“]([^"”]+)["”][%s%-–—]*')
   local text, kept = veil(said and words_in(said) >= 3 and said or unit.text)
   text = plain(text)
   local low = lower(text)
-  -- Notes about the user often leave out of whom they speak.
+  -- Notes about the user often leave out their subject.
   if unit.kind == "memory" then
     local verb = match(text, "^(%u%l+) ")
     if verb and W.reports[lower(verb)] then

@@ -107,7 +107,7 @@ function M.read(text, unit, marks)
   elseif marks.label and count >= 3 then
     sure = true
   elseif unit.level == "rules" and count >= 3 and not find(text, ":%s*$") then
-    -- Under such a heading a sentence in the present is a rule, unless it tells of one thing.
+    -- Under such a heading a sentence in the present is a rule, unless it is about one thing.
     local one = find(bare, "^de[rn] ") or find(bare, "^das ") or find(bare, "^die ") or find(bare, "^unser")
       or find(bare, "^l[ea] ") or find(bare, "^el ") or find(bare, "^il ")
     sure = not one or nil

@@ -22,7 +22,7 @@ local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "co
 local MEMORY = { "memor", "preference", "feedback", "lesson", "learning", "remember", "profile", "about[-_ ]me",
   "about[-_ ]the[-_ ]user", "working[-_ ]with", "likes", "habits" }
 local DATA = set "json jsonc json5 yaml yml toml ini cfg"
--- Data that programs read and nobody keeps notes in.
+-- Data for programs, in which people keep no notes.
 local MACHINES = { "package%.json$", "package%-lock", "composer%.", "tsconfig", "%.lock$", "pnpm%-",
   "docker%-compose", "compose%.ya?ml$", "%.github/workflows", "%.gitlab%-ci", "mkdocs%.ya?ml$", "openapi", "swagger",
   "pyproject%.toml$", "cargo%.toml$", "%.eslintrc", "%.prettierrc", "manifest%.json$", "launch%.json$",
@@ -280,7 +280,7 @@ local function sentence_ends(text)
   return ends
 end
 
--- A paragraph: text, and for each of its lines where it begins in it, its number and its offset in the segment.
+-- A paragraph: text, and for each of its lines its start in the text, its number and its offset in the segment.
 local function add_line(paragraph, text, entry, offset)
   local lead = match(text, "^%s*()")
   text = gsub(sub(text, lead), "%s+$", "")
@@ -394,7 +394,7 @@ local function shape(text, indent, state, segment)
   return "text"
 end
 
--- A row of a table, where a column is headed as rules are.
+-- A row of a table with a column that is headed as rules are.
 local function table_cell(text, state)
   local cells = {}
   for cell in string.gmatch(match(text, "^%s*|(.*)$"), "([^|]*)|?") do
@@ -517,7 +517,7 @@ function Reader:line(i, entry, at)
   if what == "comment" then self.comment = not find(text, "-->", 1, true) end
   if what == "commit" then self.in_message = false end
   if what == "header" and find(text, "^%s") then self.in_message = true end
-  -- The subject of a commit tells what one change did.
+  -- The subject of a commit describes one change.
   if what == "subject" then self.in_message = true end
   if not find(text, "^%s*|") then self.columns = nil end
   if what == "heading" then

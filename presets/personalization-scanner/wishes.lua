@@ -17,7 +17,7 @@ local function preferred(a, b)
   return made("prefer", ("Prefer %s over %s"):format(small(a), small(b)), a, b)
 end
 
--- sense -> what follows "I", "we" or "they", and what follows a third person.
+-- sense -> words after "I", "we" or "they", and words after a third person.
 local VERBS = {
   prefer = { [[prefer | favour | favor | would prefer | 'd prefer | would favour | lean towards | strongly prefer |
     generally prefer | much prefer]],

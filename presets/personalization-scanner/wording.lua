@@ -25,7 +25,7 @@ local function veil(text)
   text = gsub(text, "``?[^`]+``?", keep)
   text = gsub(text, "“.-”", keep)
   text = gsub(text, '"[^"]+"', keep)
-  -- A quotation that goes on in the next sentence.
+  -- A quotation that continues in the next sentence.
   text = gsub(text, '"[^"]*$', keep)
   return text, kept
 end
@@ -113,7 +113,7 @@ local function trimmed(text)
     local low = lower(text)
     for i = 1, #REASONS do
       local at = not (conditional and find(REASONS[i], "^,")) and find(low, REASONS[i])
-      -- A reason comes last; what is short before it would be nothing.
+      -- A reason comes last; too short a text before it would be left.
       if at and at > 12 then
         text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
       end
@@ -166,7 +166,7 @@ for word in string.gmatch([[English German French Spanish Italian Portuguese Dut
   PROPER[word] = true
 end
 
--- A text that goes on in a sentence begins small, unless its first word is a name.
+-- A text that continues a sentence begins small, unless its first word is a name.
 local function small(text)
   local word = match(text, "^%u%l+")
   if not word or PROPER[word] or find(text, "^%u%l+%u") then return text end
@@ -230,7 +230,7 @@ local function lead_in(text, low)
   return best, to
 end
 
--- Strips what stands in front; notes what it says about how firmly something is meant.
+-- Strips the lead of a sentence; notes how firmly it is meant.
 local function without_lead(text, marks)
   for _ = 1, 6 do
     local low = lower(text)

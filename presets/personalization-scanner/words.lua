@@ -74,7 +74,7 @@ M.unsafe = { "no%-verify", "force[- ]push", "without asking", "without confirm",
   "skip the tests", "skip tests", "skip review", "disable the sandbox", "disable sandbox", "disable the check",
   "sudo", "chmod 777", "as root", "auto%-approve", "automatically approve", "disable tls", "verify=false",
   "dangerously" }
--- The same where they forbid: a ban of what stands above keeps a safeguard.
+-- The same in bans: a ban of the words above keeps a safeguard.
 M.unsafe_bans = { "never ask", "do not ask", "avoid asking", "not wanted: to be asked", "for confirmation" }
 M.bans = { "^never ", "^avoid ", "^do not ", "^don't ", "^no ", "^not wanted", "^stop " }
 
@@ -99,7 +99,7 @@ M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A
   "%f[%a]rather than%f[%A]", ", not ", "%f[%a]everything", "%f[%a]anything", "%f[%a]no more than",
   "%f[%a]without being told", "%f[%a]from here on", "%f[%a]without exception" }
 
--- The same, for texts that mostly tell what to do once.
+-- The same, for texts that mostly describe single steps.
 M.lasting = { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default", "instead of",
   "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least", "at most" }
 
@@ -127,7 +127,7 @@ M.english = set [[the a an of to in is are and or not no for on with by from at 
   any only keep our your their have has can may will would could what which who them they there here without into than
   then also]]
 
--- Words in front of what counts: {pattern, mark}
+-- Words in front of a statement: {pattern, mark}
 M.lead_ins = {
   { "^btw,?%s+" }, { "^by the way,?%s+" }, { "^fyi[,:]?%s+" }, { "^right[,%.]%s+" }, { "^agreed[,%.:;]%s+" },
   { "^sure[,%.]%s+" }, { "^fine[,%.]%s+" }, { "^good[,%.]%s+" }, { "^great[,%.]%s+" }, { "^thanks[,%.!]%s+" },
@@ -239,12 +239,12 @@ M.no_rule_labels = set [[done next blocked todo fixme status context run preset 
   commands usage warning error output input actions action revert fix docs feat chore refactor perf test style build
   ci options]]
 
--- Under these headings stands what was thought of, not what was decided.
+-- Headings of considerations, not of decisions.
 M.no_rule_headings = { "^context", "^background", "^alternatives", "^options", "^considered", "^rejected",
   "^examples?$", "^example", "^obsolete", "^deprecated", "^superseded", "^timeline", "^history", "^old ",
   "^changelog", "^todo", "^to do", "^next steps", "^open questions", "^acknowledg", "^what happened" }
 
--- Before a colon, what a rule is about.
+-- Topics of rules, before a colon.
 M.topics = set [[language indentation indent quotes tone style commits branches encoding units timezone spelling
   formatter linter editor shell imports naming tests logging dates citations figures plots headings captions errors
   comments docstrings verbosity theme keybindings dependencies seeds types format output answers reports defaults

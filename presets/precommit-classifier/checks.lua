@@ -126,8 +126,8 @@ local function make_survey(ctx, facts)
   return s
 end
 
----The changed files as words of a shell line, relative to `dir`; nil where there are too many to list, or where one
----has a name that a shell line cannot show.
+--- The changed files as words of a shell line, relative to `dir`; nil if there are too many to list, or if one has a
+--- name that a shell line cannot show.
 ---@param files table[]
 ---@param dir string
 ---@param limit integer?
@@ -202,7 +202,7 @@ local function any_code(s)
   return false
 end
 
--- The files of the CI that check, and what they run; asked for only where a question needs them.
+-- The files of the CI that check, and their commands; read only if a question needs them.
 local function add_ci(s, facts)
   local workflows, hints = {}, nil
   for _, path in ipairs(facts.survey or {}) do
@@ -274,7 +274,7 @@ local function hints(s)
   end
   for _, hint in ipairs(s.ci_hints()) do
     local taken = { [hint.kind] = true }
-    -- A build tells nothing where tests run, for they build first.
+    -- A build adds nothing to tests, for they build first.
     if hint.kind == "build" then taken.test = true end
     if not has_kind(s, taken) then s.emit(hint.kind, hint.command, hint.path, "") end
   end

@@ -15,7 +15,7 @@ local M = {}
 
 M.RANK = { fast = 1, skill = 2, code = 3, risk = 4 }
 
--- Beyond these nobody looks a change over.
+-- Sizes beyond which people do not read a change.
 local MANY_FILES, MANY_LINES = 1000, 10000
 -- Limits on the files that are opened: to prove that only comments changed, to see what an image really is, and to
 -- read a file's head.
@@ -201,7 +201,7 @@ local function scripted_image(file)
   end)
 end
 
--- The least that a file asks for, whatever else was found.
+-- The least level of a file, whatever its other findings.
 local function base_finding(file, state)
   local d = file.d
   if state.skills.of[file.path] then return { level = "skill", why = "files of a skill", path = file.path } end
@@ -263,7 +263,7 @@ local function judge(ctx, file, state, add)
   end
   if not in_skill then
     for _, why in ipairs(rules.of_name(d)) do add { level = "risk", why = why, path = file.path } end
-    -- So many files are on the Risk Path, whatever is in their lines.
+    -- A change of so many files is on the Risk Path, whatever is in their lines.
     if #state.findings == before and not state.big then content_findings(ctx, file, state, add) end
   end
   local base = base_finding(file, state)

@@ -14,12 +14,12 @@ local function like(base, more)
   return copy
 end
 
--- line, block: how comments begin (and end); quotes: text that ends on its line; multi: text that may run on;
--- refuse: where one of these stands anywhere, so simple a scanner can tell nothing
+-- line, block: how comments begin (and end); quotes: text that ends on its line; multi: text that may run on; refuse:
+-- marks anywhere in a file that so simple a scanner cannot handle
 local C = { line = { "//" }, block = { "/*", "*/" }, quotes = "\"'" }
 local HASH = { line = { "#" }, quotes = "\"'" }
 local TRIPLE = { '"""', "'''" }
--- nests: what shows that a text holds code which holds such text again, or runs on; only a parser can tell then
+-- nests: signs that a text holds code which holds such text again, or runs on; this takes a parser
 local BACKTICK = { multi = { "`" }, nests = { "%${[^}]*`", "%${[^}]*$" } }
 local NESTED_TRIPLE = { "%${[^}]*\"", "%${[^}]*$" }
 
@@ -102,8 +102,8 @@ local function scan_plain(line, at, lang, code)
   return find(line, "[^%w_%s.,;()}%]=+>&|!?:@]", at + 1) or #line + 1, "", true
 end
 
--- Reads one line from a state: "" is plain, else "b:" or "s:" and what closes the comment or text that it stands in.
--- Gives the state after it and whether anything in it is code.
+-- Reads one line from a state: "" is plain, else "b:" or "s:" and the text that closes the comment or string. Returns
+-- the state after it and true if anything in it is code.
 local function scan_line(line, state, lang)
   local pos, code = 1, sub(state, 1, 1) == "s"
   while pos <= #line do
@@ -127,7 +127,7 @@ local function split_lines(text)
   return lines
 end
 
--- The state before each line of a file and which lines are code, or nil where the file does not end as it should.
+-- The state before each line of a file and the lines that are code, or nil if the file does not end as it should.
 local function states_of(lines, lang)
   local before, code, state = {}, {}, ""
   for i, line in ipairs(lines) do

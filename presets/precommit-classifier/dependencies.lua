@@ -95,7 +95,7 @@ local function above(dir, path)
   return dir == "" or path:sub(1, #dir + 1) == dir .. "/"
 end
 
--- The folders that hold a lock of this kind, by what is tracked or new.
+-- The folders with a lock of this kind, tracked or new.
 local function lock_folders(facts, locks)
   local folders = {}
   local function add(path)

@@ -14,7 +14,7 @@ local PATHS = {
   risk = { "Risk Path", "A person or a strong reviewer should look at this before it is committed." },
 }
 
--- Markdown that nothing in a file name can break out of.
+-- Markdown that no file name can break out of.
 local function inline(text)
   local longest = 0
   for run in string.gmatch(text, "`+") do

@@ -126,7 +126,7 @@ local function shared_by(ctx, path, order, parents, pages)
   if is_installer(path) and installs_skills(ctx, path, order) then return "all" end
   local d = paths.describe(path)
   if in_collection(path, parents) then
-    -- A page about the collection is installed by nobody.
+    -- A page about the collection is not installed.
     if d.kind == "docs" and parents[dir_of(path)] then return nil end
     return not d.test and "all" or nil
   end
@@ -136,7 +136,7 @@ local function shared_by(ctx, path, order, parents, pages)
   return users[1] and users or nil
 end
 
--- The skills that the changed lines of a listing name; all of them where it changed as a whole.
+-- The skills that the changed lines of a listing name; all of them if it changed as a whole.
 local function listed(file, order)
   local named = {}
   for _, root in ipairs(order) do

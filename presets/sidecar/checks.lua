@@ -32,7 +32,7 @@ local function estimate(bytes) return (bytes + 3) // 4 end
 M.estimate = estimate
 
 local function without_refusals(text)
-  -- "Do not push" asks for nothing.
+  -- "Do not push" is no request.
   text = gsub(lower(text), "do not [^%.\n;]*", "")
   text = gsub(text, "don't [^%.\n;]*", "")
   return (gsub(text, "never [^%.\n;]*", ""))

@@ -24,8 +24,8 @@ end
 
 local function labels(text) return select(2, text:gsub("%[redacted: [^%]\n]+%]", "")) end
 
---- The material, with secrets taken out: {label, text, limit}, and how many were taken out. First as they are taken
---- out for the record: where an input has changed since, that is what a resumed run finds.
+--- The material, with secrets taken out: {label, text, limit}, and their number. The record's redaction comes first:
+--- if an input has changed since, a resumed run gets that text.
 local function data_of(inputs)
   local data, withheld = {}, 0
   for _, input in ipairs(inputs) do
@@ -121,7 +121,7 @@ local function answered(ctx, args, reply, before)
   return text, written and args.output or nil
 end
 
--- Notes what changed in the work tree while the agent worked.
+-- Notes the changes in the work tree while the agent worked.
 local function note_changes(ctx, result, before, why, args, edits)
   local after
   if before then after, why = changes.state(ctx) end

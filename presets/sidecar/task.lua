@@ -32,7 +32,7 @@ local function read_file(ctx, name)
   return text
 end
 
----The text of the task; raises where there is none, or more than one.
+--- The text of the task; raises if there is none, or more than one.
 ---@param ctx table
 ---@param args table
 ---@return string text, string source how messages call it

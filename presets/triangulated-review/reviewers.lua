@@ -28,7 +28,7 @@ local function documents(facts, data)
   end
 end
 
---- The material: the diff or the files, and what --input named.
+--- The material: the diff or the files, and the inputs of --input.
 ---@param facts moonlet.facts.Git
 ---@param inputs table[]?
 ---@return table[] data for m.prompt.reviewer

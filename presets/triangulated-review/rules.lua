@@ -10,7 +10,7 @@ local find, format, lower, match, sub = string.find, string.format, string.lower
 
 local M = {}
 
---- The lenses and what each looks at.
+--- The lenses and their subjects.
 M.lenses = { "correctness", "risks", "tests", "clarity", "consistency", "evidence", "practicality", "accessibility",
   "security", "performance", "compatibility" }
 
@@ -52,7 +52,7 @@ function M.lens(name)
   return known_lens[text] and text or ALIASES[text]
 end
 
--- A line as evidence: short, visible, without what must not be repeated.
+-- A line as evidence: short, visible, without secrets.
 local function quoted(text)
   local from = find(text, "%S") or 1
   local line = findings.clip(sub(text, from, from + 400), 200)
@@ -94,7 +94,7 @@ local function silenced(line, before)
   return false
 end
 
--- Collects what the rules report; one reporter for a change.
+-- Collects the reports of the rules; one reporter for a change.
 local function reporter(list)
   local counts, seen = {}, {}
   ---@param id string
@@ -241,7 +241,7 @@ function M.catalog() return load_catalog().rules end
 ---@return moonlet.facts.Git
 function M.facts(ctx, target) return require("rules.gather").facts(ctx, target) end
 
----The texts of files as they are in what was reviewed, by path.
+--- The reviewed texts of files, by path.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@param wanted string[]

@@ -38,7 +38,7 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- The secrets in lines that were added, those that were taken out before too.
+-- The secrets in added lines, including those that were taken out before.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end

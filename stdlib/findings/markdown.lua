@@ -29,8 +29,8 @@ local function escape_underscores(text)
   end))
 end
 
--- Text without code spans, so that nothing in it is markup. Addresses and names with an @ become code: they would be
--- made into links and mentions.
+-- Escapes text outside of code spans, so that it has no markup. Addresses and names with an @ become code: they would
+-- be made into links and mentions.
 local function escape(text)
   text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
   text = escape_underscores(text)
@@ -55,7 +55,7 @@ local function next_code(text, pos)
   return best_from, best_to, best
 end
 
---- One line of text that means nothing to Markdown.
+--- A line of text without meaning to Markdown.
 ---@param text string
 ---@param cap integer? bytes
 ---@return string

@@ -1,5 +1,5 @@
 --- Names of files for people, shells and models. A path is a string of bytes: it may hold newlines, quotes, invalid
---- UTF-8, or characters that nobody sees.
+--- UTF-8, or invisible characters.
 
 local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
   string.sub
@@ -67,7 +67,7 @@ local function plain(text)
   return true
 end
 
----A path as one word of a shell command, or nil where a shell line cannot carry it as readable text.
+--- A path as one word of a shell command, or nil if a shell line cannot carry it as readable text.
 ---@param path string
 ---@return string?
 function M.shell_word(path)

@@ -165,7 +165,7 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Both names of a "diff --git" line, where nothing below it names them: then they are the same name.
+-- Both names of a "diff --git" line without names below it: then they are the same name.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')
@@ -181,7 +181,7 @@ local function header_name(text)
   return sub(names.unquote(text), 3)
 end
 
--- Takes the lines of one hunk by the counts in its header; gives the position after it.
+-- Takes the lines of one hunk by the counts in its header; returns the position after it.
 local function take_hunk(text, pos, hunk)
   local lines, count, size = hunk.lines, 0, #text
   local old_left, new_left = hunk.old_count, hunk.new_count

@@ -108,7 +108,7 @@ local function urls(text, add)
     local window = sub(text, at + 3, at + 2003)
     local login = match(window, "^[^%s@/\"'`<>]*:[^%s@\"'`<>]+@[%w.-]+")
     if login and not find(login, "[<{$]") then
-      -- The scheme and the host go too: together they say where the door is.
+      -- The scheme and the host go too: together they name the door.
       local scheme = match(sub(text, math.max(1, at - 24), at - 1), "[%w+.-]*$")
       add(at - #scheme, at + 2 + #login, "login in a URL")
     end
@@ -146,7 +146,7 @@ local GROUPS = {
     "jsessionid", "cookie", "bearer", "authorization", "session", "signature", "seed", "login", "auth", "geheimnis",
     "schlüssel", "zugangsdaten", "dsn", "webhook" },
 }
--- In order: what comes first decides where two overlap.
+-- Ordered words: the first one decides if two overlap.
 local WORDS = {}
 for _, group in ipairs { "pass", "code", "token" } do
   for _, word in ipairs(GROUPS[group]) do WORDS[#WORDS + 1] = { word, group } end
@@ -199,7 +199,7 @@ local function is_value(value, group, sure, quoted, ends)
     if sure == "with" then return #value >= 4 and find(value, "^[%l\128-\255]+$") ~= nil and not COMPOUNDS[low]
       and not DESCRIBES[low] end
     if sure == "said" then
-      -- "is hidden", "was easily guessed" say how it is; what it is ends the sentence or its part.
+      -- "is hidden", "was easily guessed" describe it; its value ends the sentence or its part.
       return #value >= 4 and ends and find(value, "^[%l\128-\255]+$") ~= nil and not DESCRIBES[low]
         and not any(low, TELLING) or mixed ~= nil
     end
@@ -299,9 +299,9 @@ local function labelled(text, low, add)
       if whole then
         local line_end = find(text, "\n", after, true) or #text + 1
         local window = sub(text, after, math.min(line_end - 1, after + 400))
-        -- A sentence goes on in the next line.
+        -- A sentence continues in the next line.
         if #window < 60 then window = window .. sub(text, line_end, math.min(#text, line_end + 80)) end
-        -- "with password sommer" gives one; "password sommer" might be a heading.
+        -- "with password sommer" has one; "password sommer" might be a heading.
         local lead = match(sub(low, math.max(1, at - 12), at - 1), "(%a+)%s+$") or ""
         local article = match(sub(low, math.max(1, at - 18), at - 1), "(%a+)%s+the%s+$") or ""
         local with = group == "pass" and (GIVES[lead] or GIVES[article])
@@ -347,7 +347,7 @@ local function pairs_of(text, low, add)
   end
 end
 
--- Codes in groups, as of licences and recovery keys; and networks with what opens them.
+-- Codes in groups, as of licences and recovery keys; and networks with their keys.
 local function grouped(text, low, add)
   for from in string.gmatch(text, "()%f[%w%-][%u%d]") do
     local run = match(sub(text, from, from + 80), "^[%u%d]+%-[%u%d%-]+%f[%W]") or ""
@@ -380,7 +380,7 @@ local function grouped(text, low, add)
         and not find(value, "^[%w_]+%.%l+$") then add(from, to - 1, "passphrase") end
     end
   end
-  -- "code 28406" is one where a door is near.
+  -- "code 28406" is one if a door is near.
   for from, code, to in string.gmatch(low, "()%f[%a]code%s?[:=]?%s?i?s?%s?(%d%d%d%d+)()") do
     local near = sub(low, math.max(1, from - 60), from - 1) .. sub(low, to, to + 30)
     if #code <= 8 and any(near, { "door", "gate", "alarm", "safe%f[%A]", "lock", "entry", "cage", "garage",

@@ -58,7 +58,7 @@ local function add_words(found, words, text, base)
   return { base + words[1][1] - 1, base + last[2] - 1, text }
 end
 
--- Names behind a label at the start of a line, more than one where they are a list.
+-- Names behind a label at the start of a line, several if they are a list.
 local function headed(text, found, spans)
   local from = 1
   while from <= #text do
@@ -144,7 +144,7 @@ local function introduced(text, low, found, spans)
   end
 end
 
--- Given names, with what is capitalised behind them.
+-- Given names, with the capitalised words behind them.
 local function given(text, found, spans)
   for from, word in string.gmatch(text, "()(" .. UPPER .. LETTER .. "+)") do
     local before = sub(text, from - 1, from - 1)

@@ -85,7 +85,7 @@ return {
     "many thanks", "thank you", "kind regards", "best regards", "warm regards", "mit freundlichen grüßen",
     "viele grüße", "liebe grüße", "beste grüße", "gruß", "cordialement", "saludos", "um abraço", "all the best",
     "yours truly", "take care" },
-  -- {what stands before, least words}
+  -- {words before a name, least words of the name}
   introduced = { { "my name is ", 1 }, { "my name's ", 1 }, { "call me ", 1 }, { "i am ", 2 }, { "i'm ", 2 },
     { "this is ", 2 }, { "mein name ist ", 1 }, { "ich heiße ", 1 }, { "je m'appelle ", 1 }, { "me llamo ", 1 },
     { "mr ", 1 }, { "mr. ", 1 }, { "mrs ", 1 }, { "mrs. ", 1 }, { "ms ", 1 }, { "ms. ", 1 }, { "miss ", 1 },

@@ -76,7 +76,7 @@ local CALLS = { "phone", "mobile", "tel", "cell", "fax", "whatsapp", "handy", "m
 local function called(before)
   for i = 1, #CALLS do
     local _, last = find(before, CALLS[i], 1, true)
-    -- A telephone number stands close behind what names it, and nothing but words is between.
+    -- A telephone number stands close behind its label, with only words between.
     if last and not find(sub(before, last + 1), "[%d%(;=]") then return true end
   end
   return false
@@ -97,7 +97,7 @@ local function is_phone(run, digits, plus, before)
     or size >= 3 and (find(before, "extension%s$") or find(before, "%f[%a]ext%.?%s?$")) ~= nil
 end
 
--- Each run of digits with what may stand between the digits of one number.
+-- Each run of digits, with the marks that may stand between the digits of one number.
 local function digit_runs(text, low, add)
   local pos = 1
   while true do
@@ -106,7 +106,7 @@ local function digit_runs(text, low, add)
     local lead = match(sub(text, math.max(1, at - 2), at - 1), "%+?%(?$")
     local from = at - #lead
     local run = match(sub(text, from, from + 48), "^%+?%(?%d[%d%s%-%.%(%)/\194\160]*")
-    -- Only a number that begins with + may go on in the next line.
+    -- Only a number that begins with + may continue in the next line.
     if sub(run, 1, 1) ~= "+" then run = match(run, "^[^\n]*") end
     run = match(run, "^(.*%d)")
     local to = from + #run - 1

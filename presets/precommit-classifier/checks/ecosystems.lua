@@ -84,7 +84,7 @@ local function python_lint(s, checks, dir, files, text, prefix)
     "pyright configuration")
 end
 
--- Tests that need nothing but the standard library declare themselves by what they import.
+-- Tests that only need the standard library declare themselves by their imports.
 local function unittest(s, dir, prefix)
   local tests, folder = 0, nil
   for _, path in ipairs(s.python_tests) do
@@ -338,7 +338,7 @@ end
 
 local function haskell(s, _, dir) s.emit("test", "stack test", "stack.yaml", dir) end
 
--- language -> how to find its root, whether the topmost counts (one build for all), and the function
+-- language -> finder of its root, true if the topmost counts (one build for all), and the function
 local HOMES = {
   { "python notebook", PYTHON_ROOTS, false, python },
   { "rust cargo", { "Cargo.toml" }, false, cargo },

@@ -1,6 +1,6 @@
---- Reads what a repository declares about itself: scripts of manifests, targets of task runners, the run lines of
---- its CI. Everything read here is untrusted text, so only names from fixed lists and words that a shell line can
---- show ever become part of a command.
+--- Reads a repository's own declarations: scripts of manifests, targets of task runners, the run lines of its CI. All
+--- of it is untrusted text, so only names from fixed lists and words that a shell line can show ever become part of a
+--- command.
 
 local git = require "moonlet.git"
 local json = require("moonlet").json
@@ -10,7 +10,7 @@ local find, gmatch, gsub, lower, match, sub = string.find, string.gmatch, string
 
 local M = {}
 
----JSON, or nil where it is none. Comments and trailing commas of the JSON dialects are passed over.
+--- JSON, or nil for other text. Comments and trailing commas of the JSON dialects are passed over.
 ---@param text string?
 ---@return table?
 function M.json(text)
@@ -105,7 +105,7 @@ end
 local REFUSED = { "install", "publish", "deploy", "push", "upload", "login", "docker", "sudo", "curl", "wget",
   "release", "secret", "token", "--fix", "apt", "clean", " rm ", "ssh", "tag" }
 
--- The kind of a CI command, or nil where it is no check that can be repeated by hand.
+-- The kind of a CI command, or nil if it is no check that can be repeated by hand.
 local function ci_kind(line)
   local first = match(line, "^(%S+)")
   if not first or #line > 120 or find(line, "[$`;|&<>\\{}\"']") or find(line, "%c") then return nil end

@@ -1,5 +1,5 @@
---- Checks that need nothing but a language's own tool, or the tool that a configuration file is for. The last
---- resort where nothing was declared; shell and Lua files are always worth it, for they take milliseconds.
+--- Checks that only need a language's own tool, or the tool of a configuration file. They are the last resort if no
+--- check was declared; shell and Lua files are always worth it, for they take milliseconds.
 
 local find, format, lower, match = string.find, string.format, string.lower, string.match
 

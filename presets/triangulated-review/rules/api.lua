@@ -33,7 +33,8 @@ local function internal(view)
   return find(view.d.name, "^_[^_]") ~= nil
 end
 
--- Modules of JavaScript export for each other too; what lies deep below the entry of a package is seldom its interface.
+-- Modules of JavaScript export for each other too; a module deep below the entry of a package is seldom its
+-- interface.
 local function deep(view)
   if view.language ~= "javascript" and view.language ~= "typescript" then return false end
   if find(view.d.name, "^index%.") or find(view.d.name, "^mod%.") or find(view.d.name, "^main%.") then return false end
@@ -45,7 +46,7 @@ local function deep(view)
   return depth > 1
 end
 
--- The shapes of lines that define something public, and what kind of thing that is.
+-- The shapes of lines that define something public, and its kind.
 local RUST = { { "^%s*pub%s+fn%s+([%w_]+)", "function" }, { "^%s*pub%s+async%s+fn%s+([%w_]+)", "function" },
   { "^pub%s+struct%s+([%w_]+)", "type" }, { "^pub%s+enum%s+([%w_]+)", "type" }, { "^pub%s+trait%s+([%w_]+)", "type" } }
 local PUBLIC_METHOD = { { "^%s*public%s+[%w%s<>,%[%]%.]-([%a_][%w_]*)%s*%(", "method" } }
@@ -82,7 +83,7 @@ local function exported(text)
   return EXPORTED[word or ""] and name, EXPORTED[word or ""]
 end
 
--- The public name that a line defines, and what kind of thing it is.
+-- The public name that a line defines, and its kind.
 local function defined(view, text)
   local language = view.language
   if language == "javascript" or language == "typescript" then return exported(text) end
@@ -218,7 +219,7 @@ local function parameter(text)
   return { name = match(text, "^%*?%*?([%a_$][%w_$]*)") or text, required = not optional, text = text }
 end
 
--- The parameters of a signature that stands on one line; nil where that cannot be read.
+-- The parameters of a signature on one line; nil if they cannot be read.
 local function parameters(text, language)
   local open = find(text, "%(")
   local inner = open and match(text, "^(%b())", open)

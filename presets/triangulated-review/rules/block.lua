@@ -24,7 +24,7 @@ local function opening(view, n, from)
   return nil
 end
 
---- The block in braces that belongs to line n; nil where there is none, or where it is long.
+--- The block in braces that belongs to line n; nil if there is none, or if it is long.
 ---@param view rules.View
 ---@param n integer
 ---@param from integer the column after which its brace may stand
@@ -55,7 +55,7 @@ function M.braces(view, n, from)
   return nil
 end
 
---- The lines below line n that are indented deeper than it; nil where they are many, or not all known.
+--- The lines below line n that are indented deeper than it; nil if they are many, or not all known.
 ---@param view rules.View
 ---@param n integer
 ---@return rules.Block?

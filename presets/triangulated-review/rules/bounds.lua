@@ -82,7 +82,7 @@ end
 
 local STOPS_IN_TIME = { "%f[%w_]if%f[^%w_]", "%f[%w_]try%f[^%w_]", "%f[%w_]while%f[^%w_]", "%f[%w_]break%f[^%w_]" }
 
--- for i in range(len(x)) with x[i + 1] in its body and nothing that stops before the end.
+-- for i in range(len(x)) with x[i + 1] in its body and no stop before the end.
 local function next_item(view, n, line, report)
   local var, list = match(line.code, "for%s+([%w_]+)%s+in%s+range%(%s*len%(([%w_.]+)%)%s*%)%s*:")
   if not var then return end

@@ -120,7 +120,7 @@ end
 
 local ROOT = { "^%s*USER%s+root%s*$", "^%s*USER%s+0%s*$", "^%s*USER%s+root:root%s*$" }
 
--- Root while building is common; root at the end is what runs.
+-- Root while building is common; root at the end is the user that runs.
 local function ends_as_root(view, n)
   if not n or not view.whole then return false end
   for i = n + 1, view.count or n do
@@ -232,7 +232,7 @@ local function statements(view, n, line, report)
   local ending = match(text, DELETES_ALL) or match(text, UPDATES_ALL)
   local sql = view.d.ext == "sql"
   if not ending or find(lower(text), "where", 1, true) or find(text, "[%+{%%]%s*$") then return end
-  -- In SQL a statement goes on to its semicolon, in code to the end of its text.
+  -- In SQL a statement ends at its semicolon, in code at the end of its text.
   if sql and not find(text, ";%s*$") or not sql and ending == "" then return end
   local following = view.lines[n + 1]
   if following and find(lower(following.text), "where", 1, true) then return end

@@ -233,7 +233,7 @@ end
 
 local RULE = "^%s*|?%s*:?%-+:?%s*|[%s:|%-]*$"
 
--- The number of columns of the table whose rule is line n; nil where its head says otherwise.
+-- The number of columns of the table whose rule is line n; nil if its head differs.
 local function columns_of(view, n)
   local head = view.lines[n - 1]
   local width = head and find(head.text, "|", 1, true) and cells(view.lines[n].text)
@@ -276,7 +276,7 @@ local PLACEHOLDERS = {
 }
 
 local function placeholders(view, n, low, report)
-  -- A list of tasks is meant to hold what is still to be done.
+  -- A list of tasks is meant to hold open work.
   if find(low, "%- %[[ x]%]") then return end
   local plain = gsub(low, "://%S*", "")
   for _, item in ipairs(PLACEHOLDERS) do
@@ -328,7 +328,7 @@ local function prose(view, n, report)
   local text = sub(view.lines[n].text, 1, 10000)
   if not find(text, "%a") or find(text, "^    ") then return end
   local low = lower(gsub(text, "`[^`]*`", ""))
-  -- Notes of releases tell what is to come, and sum up what was shown elsewhere.
+  -- Notes of releases announce, and sum up evidence from elsewhere.
   if not find(view.d.stem, "^change") and not find(view.d.stem, "^news") and not find(view.d.stem, "^release") then
     placeholders(view, n, low, report)
     claims(view, n, low, report)

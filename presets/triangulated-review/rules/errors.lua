@@ -1,5 +1,5 @@
---- Rules about errors that get lost: handlers that do nothing, results that say "failed" and are thrown away, promises
---- that nobody waits for.
+--- Rules about errors that get lost: handlers that do nothing, results that say "failed" and are thrown away,
+--- promises without an await.
 
 local block = require "rules.block"
 local shape = require "moonlet.text"
@@ -123,7 +123,7 @@ local GO_FALLIBLE = { "os%.Open", "os%.Create", "os%.ReadFile", "os%.WriteFile",
 local GO_MUST = { "os%.WriteFile", "os%.Rename", "ioutil%.WriteFile", "json%.Unmarshal", "xml%.Unmarshal",
   "yaml%.Unmarshal", "db%.Exec", "tx%.Exec", "tx%.Commit" }
 
--- The name of the function that a line defines, and what it returns; of a method only the latter.
+-- The name of the function that a line defines, and its results; of a method only the latter.
 local function go_function(code)
   local name, rest = match(code, "^func%s+([%w_]+)%s*(%(.*)$")
   if not name then rest = match(code, "^func%s+%b()%s*[%w_]+%s*(%(.*)$") end
@@ -297,7 +297,7 @@ local function javascript_waits(view, n, line, report)
   javascript_fetch(view, n, line, report)
 end
 
--- Tests provoke errors and may let them go; leftovers of work there hurt nobody.
+-- Tests provoke errors and may drop them; leftovers of work there do no harm.
 local function lost_errors(view, n, line, report, change)
   local language = view.language
   if BRACES[view.language] then

@@ -121,7 +121,7 @@ local function note_unread(facts, unread)
     concat(unread, ", ", 1, math.min(#unread, 5)))
 end
 
--- Puts the files themselves in the place of what changed in them.
+-- Puts the files themselves in the place of their changes.
 local function whole_files(ctx, facts, list)
   local files, documents, room, unread = {}, {}, all_bytes, {}
   facts.texts = {}
@@ -155,10 +155,10 @@ local function subjects(ctx, facts, at)
   return list
 end
 
--- The commit that was reviewed; nil for what is not committed.
+-- The reviewed commit; nil for uncommitted changes.
 local function commit_of(target) return (target.kind == "commit" or target.kind == "range") and target.head or nil end
 
----The texts of files as they are in what was reviewed: by path, without those that are large, binary or not there.
+--- The reviewed texts of files: by path, without those that are large, binary or missing.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git completed
 ---@param wanted string[]
@@ -168,7 +168,7 @@ function M.texts(ctx, facts, wanted)
   return read_files(ctx, wanted)
 end
 
--- All paths of what was reviewed, and the ids of their blobs where it is not the work tree.
+-- All paths of the reviewed tree, and the ids of their blobs if it is not the work tree.
 local function tree_of(ctx, target)
   local commit = commit_of(target)
   local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }

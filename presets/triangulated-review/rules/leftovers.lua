@@ -22,7 +22,7 @@ M.rules = {
     fix = "Delete it: the history keeps it." },
 }
 
--- Pattern in the code, and what it is.
+-- Pattern in the code, and its description.
 local STOPS = {
   javascript = {
     { "^%s*debugger%s*;?%s*$", "A debugger statement" },
@@ -111,7 +111,7 @@ end
 
 local ADDRESSES = { "[\"'`](https?://localhost:%d+[^\"'`]*)[\"'`]", "[\"'`](https?://127%.0%.0%.1:%d+[^\"'`]*)[\"'`]",
   "[\"'`](https?://192%.168%.%d+%.%d+[^\"'`]*)[\"'`]", "[\"'`](https?://10%.%d+%.%d+%.%d+[^\"'`]*)[\"'`]" }
--- Words that tell that the address is only one of several, or is shown and not used.
+-- Words which show that the address is only one of several, or is shown and not used.
 local MAY_BE_LOCAL = { "default", "env", "??", "||", " or ", "dev", "local_", "log", "print", "example", "placeholder",
   "origin", "cors", "test", "getenv", "help", "==", "allow", "usage", "fallback" }
 local SERVERS = { "cli", "log", "logger", "console", "main", "config", "webpack", "vite", "rollup", "gulpfile",

@@ -122,7 +122,8 @@ local function lock_for(change, dir, manifest)
   end
 end
 
--- The declarations that a lock file should have followed: by its path, the first of them and where the others are.
+-- The declarations that a lock file should have followed: by its path, the first of them and the places of the
+-- others.
 local function unlocked(change, changed)
   local list, by_lock = {}, {}
   for _, view in ipairs(change.views) do

@@ -40,7 +40,7 @@ local C_LIKE = shape.set "c cpp java csharp javascript typescript php objc vue s
 
 local PART_OF_ANOTHER = "[=!<>+%-*/%%&|^~:?]"
 
--- A single = that is no part of another operator; gives what stands on both sides.
+-- A single = that is no part of another operator; returns the text on both sides.
 local function single_assignment(text)
   local pos = 1
   while true do

@@ -23,7 +23,7 @@ local DUMPS = {
   elixir = { "%f[%w_](IO%.inspect)%(" },
   lua = { "^%s*(vim%.print)%(", "^%s*print%(%s*(vim%.inspect)%(" },
 }
--- The same, unless printing is what the file is for.
+-- The same, unless printing is the purpose of the file.
 local SHOWS = {
   javascript = { "^%s*(console%.table)%(", "^%s*(console%.dir)%(", "^%s*(console%.trace)%(", "^%s*(console%.debug)%(" },
   python = { "^%s*(pprint)%(", "^%s*(pprint%.pprint)%(", "^%s*(pp)%(", "^%s*(ic)%(" },
@@ -48,7 +48,7 @@ local PRINTERS = {
 -- Words that people print to see if they got there.
 local DEBUG_WORDS = { "^%W*debug%f[^%a]", "^%W*debugging%f[^%a]", "^%W*dbg%f[^%a]", "^%W*here%W*%d*$", "^%W*got here",
   "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*###+ ?debug", "^%W*wtf", "remove me", "remove this", "^%W*in here" }
--- And what tests print for other reasons.
+-- Words that tests print for other reasons.
 local CASUAL_WORDS = { "^%W*>>>>*", "^%W*====*%W*$", "^%W*test%W*%d*$", "^%W*foo%W*$", "^%W*reached%W*$",
   "^%W*hello%W*$", "^%W*hi%W*$", "^%W*!!!+" }
 
@@ -120,7 +120,7 @@ end
 
 local AFTER_CONDITION = { "debug", "verbose", "dev", "trace", "quiet", "silent" }
 
--- Under a flag that asks for it, and outside of any function, printing is what was wanted.
+-- True under a flag that asks for it, and outside of any function: printing is wanted there.
 local function wanted(view, n)
   local before = V.previous_code(view, n, 2)
   if before and find(before.code, "%f[%w_]if%f[^%w_]") and shape.word(before.code, AFTER_CONDITION) then return true end
@@ -136,7 +136,7 @@ local SILENT_LANGUAGES = shape.set "javascript python go java rust ruby csharp"
 local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s",
   "^%s*eprintln!", "^%s*System%.err%." }
 
--- Prints that were meant to go where they go.
+-- Prints with a destination of their own.
 local AIMED = { "%f[%w_]file%s*=", "%(%s*%*%w", "%(%s*%)" }
 
 local function plain_print(view, n, line, report, how)

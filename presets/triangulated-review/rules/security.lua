@@ -67,7 +67,7 @@ local NOT_COMMITTED = "Take it out before you commit, and read it from the envir
 
 -- Reports a secret without repeating it.
 local function report_secret(view, n, kind, report, change, confidence)
-  -- Tests of anything with certificates hold keys that open nothing.
+  -- Tests of anything with certificates hold keys without use elsewhere.
   local made = view.test and kind == "private key" and "keys in tests are mostly made for them" or nil
   report("secret", view, n, format("A secret is in the text: it looks like a %s.", kind), { loud = true,
     evidence = format("line %d holds a %s; it is not repeated here", n, kind), confidence = confidence,
@@ -97,7 +97,7 @@ end
 
 -- Verification, cryptography, data ---------------------------------------------------------------
 
--- Language, shape, what it means, and whether the shape holds a text.
+-- Language, shape, its meaning, and true if the shape holds a text.
 local OFF = {
   { "python", "%f[%w_]verify%s*=%s*False%f[^%w_]", "TLS certificates are not checked" },
   { "python", "_create_unverified_context", "TLS certificates are not checked" },

@@ -52,7 +52,7 @@ end
 
 local REMOVALS = { "%f[%w_]rm%s+%-%a*[rR]%a*%s+(.*)$", "%f[%w_]rm%s+%-f%s+%-[rR]%a*%s+(.*)$",
   "%f[%w_]rm%s+%-%-recursive%s+(.*)$", "%f[%w_]rm%s+%-%-force%s+%-%-recursive%s+(.*)$" }
--- Targets that are never meant: the root, the home, or whatever is in the current folder.
+-- Targets that are never meant: the root, the home, or all of the current folder.
 local NEVER = { "^/%s*$", "^/%s*[;&|\"']", "^/%*", "^~/?%s*$", "^~/?%s*[;&|]", "^~/%*", "^\"?%$HOME\"?/?%s*$",
   "^\"?%${HOME}\"?/?%s*$", "^\"?%$HOME\"?/%*", "^/etc%s*$", "^/usr%s*$", "^/var%s*$", "^/home%s*$", "^/boot%s*$",
   "^/lib%s*$", "^/bin%s*$" }
@@ -188,7 +188,7 @@ local function change_of_folder(view, n, code, report)
   end
 end
 
--- Commands that are run for nothing but to learn whether they fail.
+-- Commands that are run only to learn if they fail.
 local CHECKS = { "npm%s+test", "npm%s+run%s+test", "npm%s+run%s+lint", "npm%s+audit", "yarn%s+test", "pnpm%s+test",
   "make%s+test", "make%s+check", "pytest", "python3?%s+%-m%s+unittest", "tox%f[^%w]", "cargo%s+test", "cargo%s+clippy",
   "go%s+test", "go%s+vet", "rspec", "rake%s+test", "mvn%s+test", "mvn%s+verify", "gradlew%s+test", "ctest", "eslint",
@@ -238,7 +238,7 @@ function M.file(view, report)
   if not SCRIPTED[view.language] and lower(view.d.name) ~= "package.json" then return end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    -- A heredoc may be text for people; what it holds is only judged where it is a step.
+    -- A heredoc may be text for people; it is only judged if it is a step.
     local told = line.inside == "string" and view.language ~= "yaml"
     if find(line.code, "%S") and not line.moved and #line.text < 2000 and not told then check(view, n, line, report) end
   end

@@ -19,8 +19,8 @@ local function like(base, more)
   return copy
 end
 
--- line, blocks: comments; quotes: strings that end on their line; multi: strings that run on, { open, close,
--- whether a backslash escapes }
+-- line, blocks: comments; quotes: strings that end on their line; multi: strings that run on, { open, close, true if
+-- a backslash escapes }
 local C = { line = { "//" }, blocks = { { "/*", "*/" } }, quotes = "\"'" }
 local HASH = { line = { "#" }, quotes = "\"'" }
 local TRIPLE = { { '"""', '"""', true }, { "'''", "'''", true } }
@@ -172,7 +172,7 @@ local function inside_template(line, at, state, w)
   end
 end
 
--- Goes on in an open string or comment; gives the position after it, or nil where it lasts beyond the line.
+-- Continues in an open string or comment; returns the position after it, or nil if it lasts beyond the line.
 local function inside(line, pos, state, w)
   if state.kind == "template" then return inside_template(line, pos, state, w) end
   local stop = closing(line, pos, state.close, state.escapes)
@@ -305,7 +305,7 @@ local function begin_string(line, at, lang, _, w, char)
   return (stop or #line) + 1
 end
 
--- In this order, those that the language has.
+-- Beginnings in the order of their tests, as far as the language has them.
 local BEGINNINGS = {
   { "template", begin_template }, { nil, begin_comment }, { "raw", begin_raw }, { "chars", begin_rust },
   { "heredoc", begin_heredoc }, { nil, begin_long_string }, { "regex", begin_regex }, { nil, begin_string },

@@ -56,7 +56,7 @@ local NOTHING = {
   ruby = { "^%s*assert%s+true%s*$", "expect%(%s*true%s*%)%.to%s+be%s+true", "expect%(%s*true%s*%)%.to%s+eq%(?%s*true" },
 }
 
--- Pauses: the shape, and how many of what it captures make a second.
+-- Pauses: the shape, and the number of its units in a second.
 local SLEEPS = {
   python = { { "^%s*time%.sleep%(%s*([%d.]+)%s*%)", 1 } },
   java = { { "^%s*Thread%.sleep%(%s*(%d+)", 1000 } },
@@ -129,8 +129,8 @@ local function announced(change)
   return false
 end
 
--- A test that goes with what it tested, or of which the commit says that it goes, is no loss; neither are tests that
--- were written anew.
+-- Removed tests. One that goes with the tested code, or whose removal the commit announces, is no loss; neither are
+-- tests that were written anew.
 local function removed_tests(change, report)
   local gone, came, first = balance(change)
   if #gone <= came or announced(change) then return end

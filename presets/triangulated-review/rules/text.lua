@@ -88,7 +88,7 @@ end
 
 local NOTES = { "TODO", "FIXME", "XXX", "HACK" }
 
--- The word of a note that says that work is left, unless the note leads to where that is tracked.
+-- The word of a note about open work, unless the note leads to its tracker.
 local function note_in(comment)
   if find(comment, "#%d") or find(comment, "://") or find(comment, "%u%u+%-%d") then return nil end
   for _, word in ipairs(NOTES) do
@@ -170,7 +170,7 @@ local function indents(view, report)
   end
 end
 
--- Code points that turn the order of a line around, or that nobody sees between letters.
+-- Code points that turn the order of a line around, or are invisible between letters.
 local function hidden(view, report)
   if view.test or view.d.kind == "data" or view.d.kind == "docs" then return end
   for _, n in ipairs(view.added) do

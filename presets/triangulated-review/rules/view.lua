@@ -109,7 +109,7 @@ local function from_hunks(view, part)
   end
 end
 
--- Takes the whole new text, where it agrees with the hunks.
+-- Takes the whole new text, if it agrees with the hunks.
 local function from_text(view, text)
   local lines, pos, n = {}, 1, 0
   while pos <= #text do
@@ -137,7 +137,7 @@ local function lex_run(view, from, to)
   end
 end
 
--- Fills in code and comments, hunk by hunk where the file is not known as a whole.
+-- Fills in code and comments, hunk by hunk if the file is not known as a whole.
 local function lex(view)
   if view.whole then
     if view.count > 0 then lex_run(view, 1, view.count) end
@@ -209,7 +209,7 @@ local function bytes_of(part)
   return sum
 end
 
--- The lines that were taken out anywhere: what comes back elsewhere was moved, and is not new.
+-- Marks moved lines: one that was removed anywhere and comes back elsewhere is not new.
 local function mark_moved(change)
   local gone = {}
   for _, view in ipairs(change.views) do
@@ -239,7 +239,7 @@ local function set_of(list)
   return set
 end
 
--- Tells code from comments, and bounds what rules have to look at in one line.
+-- Tells code from comments, and bounds the text of a line for rules.
 local function finish(view)
   if not view.generated then lex(view) end
   for _, line in pairs(view.lines) do
@@ -286,7 +286,7 @@ function M.of_program(view, change)
   return not change.tree[(root == "" and "" or root .. "/") .. "src/lib.rs"]
 end
 
---- The next known line after `n` that holds code, at most `reach` lines on; nil where that is not known.
+--- The next known line after `n` that holds code, at most `reach` lines on; nil if that is not known.
 ---@return rules.Text? line
 ---@return integer? number
 function M.next_code(view, n, reach)
@@ -335,7 +335,7 @@ local function begins_function(code)
   return name ~= nil and not WITH_CONDITION[name] and not find(code, "%f[%w_]else%s+if%f[^%w_]")
 end
 
---- The line that begins the function that line n stands in; nil where there is none, or where that is not known.
+--- The line that begins the function around line n; nil if there is none, or if that is not known.
 ---@param view rules.View
 ---@param n integer
 ---@return rules.Text?

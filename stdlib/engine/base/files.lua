@@ -44,7 +44,7 @@ function M.list(root, path) return (found(core.file.list(root, path))) end
 ---@return any root
 function M.make_root(path) return M.must(core.file.make_root(path)) end
 
---- As one step, and durably.
+--- Writes a file in one step, and durably.
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 
 --- A file that the agent may have left: nil when there is none that can be used. A read that the system refuses

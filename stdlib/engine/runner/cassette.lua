@@ -251,7 +251,7 @@ local function read_call(root, dir, path)
   return call
 end
 
---- Why the recorded attempt could not be started.
+--- The recorded error of an attempt that could not be started.
 local function read_error(recorded)
   local function text(key) return type(recorded[key]) == "string" and recorded[key] or nil end
   return { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" }

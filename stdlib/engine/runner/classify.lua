@@ -3,7 +3,7 @@
 --- start on the same account.
 local M = {}
 
---- Does `text` (lower case) hold one of the words? They are plain text.
+--- True if `text` (lower case) holds one of the words, which are plain text.
 ---@param text string
 ---@param words string[]
 ---@return boolean

@@ -183,7 +183,7 @@ local function finished_error(name, state, limits)
   return M.error("interrupted", name .. " said that it was done, began something else and was ended")
 end
 
---- Why the host itself ended the attempt, or could not start it.
+--- The error of an attempt that the host itself ended, or could not start.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end

@@ -128,7 +128,7 @@ function M.check_argv(title, argv)
   end
 end
 
---- Does a text fit into one argument?
+--- True if a text fits into one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
 --- A runner's own names, and those that the user's config grants it.
