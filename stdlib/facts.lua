@@ -504,7 +504,7 @@ local function where(file)
   return concat(words, ", ")
 end
 
----One line about a file, for people and models.
+--- A line about a file, for people and models.
 ---@param file moonlet.facts.File
 ---@return string
 function M.line(file)

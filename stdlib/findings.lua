@@ -257,10 +257,10 @@ local STATUS = {
   uncertain = "unverified", unknown = "unverified",
 }
 
---- One finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
+--- A finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
 ---@param raw any
----@param opts table {id, lens = the lens that it was found through, label = what stands for an unknown one, runner,
----  root, known}
+---@param opts table {id, lens = the lens that it was found through, label = the name of an unknown one, runner, root,
+---   known}
 ---@return moonlet.Finding
 function M.normalise(raw, opts)
   local fields = type(raw) == "table" and raw or { claim = raw }

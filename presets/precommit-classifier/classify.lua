@@ -26,7 +26,7 @@ local COMMENT_READS, ASSET_READS, HEAD_READS = 40, 40, 40
 ---@field why string     short, the same for all files of a kind
 ---@field path string?
 ---@field line integer?
----@field hard boolean?  nothing may make the path less careful than this
+---@field hard boolean?  final: nothing may make the path less careful than this
 
 local function is_deleted(file) return file.status == "deleted" and not file.untracked end
 

@@ -54,7 +54,7 @@ local function added(chunk, hits, cleaned)
   return list
 end
 
----One file's diff, fit to be shown.
+--- A file's diff, fit to be shown.
 ---@param path string
 ---@param chunk string    from "diff --git" on
 ---@param cleaned boolean?  it has been cleaned before

@@ -205,7 +205,7 @@ local COMMANDS = {
   csharp = { "Process%.Start%(.*%$\"[^\"]*{", "Process%.Start%(.*\"%s*%+" },
   perl = { "%f[%w_]system%(?%s*\"[^\"]*%$", "`[^`]*%$[%a_]" },
 }
--- One of these stands on the line where such a statement begins.
+-- Words on the line at which such a statement begins.
 local STARTS = { "exec", "system", "popen", "Open3", "ProcessBuilder", "Process.Start", "Command", "`", "%x" }
 
 local function begins_command(text)

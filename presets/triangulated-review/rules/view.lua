@@ -1,5 +1,5 @@
---- The view of rules: the files of a change, each with its new lines (those that were added marked), its removed
---- lines, and code told from comments and strings. Built once for a change, shared by all lenses.
+--- The view of rules: the files of a change, each with its new lines (added ones marked), its removed lines, and code
+--- separated from comments and strings. Built once for a change, shared by all lenses.
 
 local paths = require "moonlet.paths"
 local shape = require "moonlet.text"

@@ -199,7 +199,7 @@ local function check_case(case, allowed, again)
   end
 end
 
---- The runner that makes a cassette. Raises where its program is not there: a tape of that would say so, and no more.
+--- The runner that makes a cassette. Raises if its program is not there: a tape of that would say so, and no more.
 local function recorder(spec, tests_path)
   local command = spec:match("^command:(.*)$")
   local program = command and require("moonlet.engine.runner.command").split(command)[1]

@@ -27,7 +27,7 @@ M.options = {
   help = { help = "this text" },
 }
 
---- The rights of the run. Those of a preset were accepted with its text at the start: a changed text asks again, and
+--- The rights of the run. A preset's rights were accepted with its text at the start: a changed text asks again, and
 --- gets the rights of this command line, as with `run`.
 local function rights(source, preset, rec, allow)
   local said, accepted = grants.empty(), false

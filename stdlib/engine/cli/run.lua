@@ -153,7 +153,7 @@ local function preset_args(preset, found, all, prepared)
   return arg.complete(preset.args, given)
 end
 
---- One limit of --budget; `none` is no limit.
+--- A limit of --budget; `none` is no limit.
 local function budget_value(key, value, item)
   if value == "none" and budget_module.fields[key or ""] then return nil end
   if key == "wall" then
@@ -360,7 +360,7 @@ local function script_args(positional, before)
   return prepared
 end
 
---- The part of the command line that run.json keeps. `told`: that of the prepared run.
+--- The part of the command line that run.json keeps, completed from the options of a prepared run.
 local function options_of(found, told)
   return {
     title = found.title or told.title, phase = found.phase or told.phase,

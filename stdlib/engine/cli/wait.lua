@@ -64,7 +64,7 @@ function M.main(words, output)
       id, rec = record_store.find(home, id)
     elseif is_due then
       local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
-      -- One of several waiting commands drives; the others go on waiting.
+      -- Only a single waiting command drives; the others go on waiting.
       if not drove and not record_store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end

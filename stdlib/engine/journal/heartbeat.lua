@@ -1,5 +1,5 @@
 --- The clock of a run: how long it has been driven, taken from its journal, so that hosts that were killed count too.
---- Where that time is limited, a long step records a heartbeat now and then.
+--- If that time is limited, a long step records a heartbeat now and then.
 local beside = require "moonlet.engine.base.background"
 local task = core.task
 

@@ -65,7 +65,7 @@ M.names = "escaped"
 ---@field root_key string?               the agent call that has the sidecar itself
 ---@field attempts table<string, table[]>  key -> the outcomes of its attempts
 ---@field history moonlet.History        the spend of earlier hosts
----@field verdict string?                when it was over last, and nobody has driven it since
+---@field verdict string?                of its last end, if nobody has driven it since
 ---@field decided string?                a person's or a main agent's decision about an earlier result
 ---@field retry boolean?                 this host repeats failed steps
 ---@field records table<string, boolean> hashes of earlier versions of run.json
@@ -284,7 +284,7 @@ local function wait_cancelled(order)
   if not ok then error(err, 0) end
 end
 
----@class moonlet.Private        an observation that can be made again, and of which not all may be kept
+---@class moonlet.Private        an observation that can be made again, and is redacted on record
 ---@field clean fun(value: any): any  the same value if all of it may be kept
 ---@field again fun(): any            makes it again
 

@@ -1,4 +1,4 @@
---- One run of a preset or script: its directories, its steps, its verdict, and its record.
+--- A run of a preset or script: its directories, its steps, its verdict, and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local artifacts = require "moonlet.engine.agent.sidecar"

@@ -136,7 +136,7 @@ end
 ---@param run table
 ---@param key string  of the step; nothing more is noted for it
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
----@return boolean again  something of it was lost or did not pass: a run that tries again what failed does so here
+---@return boolean again  a part of it was lost or did not pass: a retrying run repeats the step
 function M.within(run, key)
   local inside = run.inside[key]
   run.inside[key] = nil

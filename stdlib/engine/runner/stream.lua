@@ -93,7 +93,7 @@ function M.at(value, ...)
   return value
 end
 
---- One line for people: no control characters, cut.
+--- A line for people: no control characters, cut.
 function M.printable(text, cap) return core.text.printable(text, cap or 200) end
 
 --- A message as it may be kept and shown. Some carry the body of an HTTP answer: its message is taken.

@@ -105,7 +105,7 @@ end
 ---@param run table
 ---@param common string     the common git folder, absolute
 ---@param writable string[]
----@return table? rules  what core.process.run takes as `confine`
+---@return table? rules  `confine` of core.process.run
 function M.rules(run, common, writable)
   if run.options.unconfined or not core.process.confinement() then return nil end
   local list = { table.unpack(writable) }

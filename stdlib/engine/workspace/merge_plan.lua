@@ -25,10 +25,10 @@ local synced_alone = 32 -- files, above which one wait for the whole disk takes 
 
 --- The decision about one file.
 ---@class moonlet.Decision
----@field id string?      the bytes; nil where the file goes
+---@field id string?      the bytes; nil if the file goes
 ---@field mode string?    as git writes it
 ---@field merged boolean? the bytes of three are still to be merged
----@field union boolean?  where both changed lines both are taken
+---@field union boolean?  lines that both changed are taken from both
 
 local function conflict(path, why)
   local shown = core.text.printable(path, 300)

@@ -1,7 +1,7 @@
 --- Protected paths: those that an agent must leave alone although it may write the whole work tree, namely the
 --- records of other runs, and the files by which git starts programs. The kernel's rules can only allow, and a
---- process that may make a file at the top may write beneath all of it. So a snapshot is taken before and after, and
---- a change is reported by name.
+--- process that may make a file at the top may write beneath all of it. A snapshot is taken before and after instead,
+--- and a change is reported by name.
 local host_git = require "moonlet.engine.workspace.git"
 local turn = require "moonlet.engine.base.cooperative"
 

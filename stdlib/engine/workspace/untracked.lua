@@ -43,7 +43,7 @@ end
 ---@param run table
 ---@param key string
 ---@param root any       of the work tree
----@param index string   what is tracked, absolute
+---@param index string   the index of tracked files, absolute
 ---@return string[] paths
 function M.files(run, key, root, index)
   local paths, cut = list_of(run, key, index)

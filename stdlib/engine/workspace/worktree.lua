@@ -57,7 +57,7 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 ---@field path string      absolute
 ---@field git_dir string
 ---@field base string      the tree it began with
----@field branch string?   what the user had checked out then
+---@field branch string?   the user's branch at that time
 ---@field raw moonlet.RawGit
 ---@field carried moonlet.Carried?  receipt of a merge that an earlier host could not report
 
@@ -192,7 +192,7 @@ end
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param keep boolean
----@param path string?  where that attempt had it
+---@param path string?  that attempt's worktree
 ---@param patch string?  the name of a patch for abandoned work
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch)

@@ -190,7 +190,7 @@ local function double_quote(p)
   end
 end
 
---- One word at `p.i`; nil when none begins there. The second result says if a part of it was quoted.
+--- A word at `p.i`; nil when none begins there. The second result says if a part of it was quoted.
 local function read_word(p)
   local out, quoted, any = {}, false, false
   local s = p.s
