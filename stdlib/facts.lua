@@ -526,7 +526,7 @@ end
 ---@return string
 function M.shown(text, path) return clean.text(text, path) end
 
----Cuts text at a line, and says how much is missing.
+--- Cuts text at a line, and says how much is missing.
 ---@param text string
 ---@param limit integer
 ---@return string

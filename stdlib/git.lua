@@ -52,7 +52,7 @@ local DIFF = {
   "--unified=3", "--submodule=short", "--ignore-submodules=dirty", "--find-renames=50%", "--abbrev=12",
 }
 
----The full command line for a git command, with every way to run another program shut.
+--- The full command line for a git command, with every way to run another program shut.
 ---@param args string[]
 ---@return string[]
 function M.command(args)
@@ -62,7 +62,7 @@ function M.command(args)
   return argv
 end
 
----Options that make every `git diff` print the same whatever the user's configuration says.
+--- Options that make every `git diff` print the same whatever the user's configuration says.
 ---@param first string[] words before them, such as { "diff", "--cached" }
 ---@param last string[]? words after them, such as revisions and paths
 ---@return string[]
@@ -146,7 +146,7 @@ function M.run_all(ctx, calls)
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
----Checks a target before it is put on a command line: no leading dash, no control characters, sane length.
+--- Checks a target before it is put on a command line: no leading dash, no control characters, sane length.
 ---@param target string
 ---@return string? problem
 function M.target_problem(target)
@@ -196,8 +196,8 @@ function M.state(ctx)
   return states, there.shallow == true
 end
 
----Settings of the repository's own configuration (not the user's) that matter before anything else is read:
----filter drivers, which git would start, are switched off through the environment that comes back.
+--- Settings of the repository's own configuration (not the user's) that matter before anything else is read:
+--- filter drivers, which git would start, are switched off through the environment that comes back.
 ---@param result table of `M.config_call`
 ---@return table env
 ---@return table settings {sparse = boolean, filters = string[]}

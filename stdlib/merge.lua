@@ -479,7 +479,7 @@ local function next_action(result, succeeded)
   return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
 end
 
----The paths that the findings of a review name, as far as they can be read.
+--- The paths that the findings of a review name, as far as they can be read.
 ---@param review any as for `M.findings`
 ---@param opts {root: string?, known: table?}
 ---@return string[]
@@ -495,7 +495,7 @@ function M.paths(review, opts)
   return list
 end
 
----Merges reviews into one ranked list.
+--- Merges reviews into one ranked list.
 ---@param reviews table[] the reviewers' results: {findings = …, lens = …, runner = …}, or the bare lists
 ---@param opts table? {lost = `lost` of ctx:parallel, root = absolute work tree, known = set of the paths that were
 ---   reviewed, lengths = number of lines by path}

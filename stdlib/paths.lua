@@ -59,7 +59,7 @@ function M.split(path)
   return "", path
 end
 
----The kind of dependency lock file that a name stands for, such as "node" or "cargo".
+--- The kind of dependency lock file that a name stands for, such as "node" or "cargo".
 ---@param name string
 ---@return string?
 function M.lock(name) return LOCKS[lower(name)] end
@@ -150,7 +150,7 @@ function M.describe(path, cache)
   return d
 end
 
----The words of a description, made when they are first asked for.
+--- The words of a description, made when they are first asked for.
 ---@param d moonlet.paths.Description
 ---@return table<string, boolean>
 function M.words_of(d)

@@ -4,7 +4,7 @@ local match, sub = string.match, string.sub
 
 local M = {}
 
----An index of phrases, each at least three bytes long and in the case that the text will have.
+--- An index of phrases, each at least three bytes long and in the case that the text will have.
 ---@param list string[]
 ---@return table
 function M.index(list)
@@ -31,7 +31,7 @@ function M.each(index, text, found)
   end
 end
 
----The phrases of a text in which | stands between them.
+--- The phrases of a text in which | stands between them.
 ---@param text string
 ---@return string[]
 function M.list(text)

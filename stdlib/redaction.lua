@@ -68,7 +68,7 @@ local function guarded(scan, text, low, add)
   end
 end
 
----The scanner of credentials.
+--- The scanner of credentials.
 ---@type moonlet.redaction.Scanner
 M.credentials = { class = "secret", scan = credentials.scan }
 
@@ -88,7 +88,7 @@ function M.scan(text, scanners)
   return joined(hits)
 end
 
----The text with each hit replaced by its kind, and how many there were. Line breaks stay, so line numbers do.
+--- The text with each hit replaced by its kind, and how many there were. Line breaks stay, so line numbers do.
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return string text

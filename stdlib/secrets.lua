@@ -67,7 +67,7 @@ function M.name(path)
   return nil
 end
 
----Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
+--- Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
 ---@param text string
 ---@return number
 function M.entropy(text)
@@ -355,7 +355,7 @@ local function url_logins(text, hits, limit)
   end
 end
 
----Finds credentials in a text. The hits come in order and do not overlap.
+--- Finds credentials in a text. The hits come in order and do not overlap.
 ---@param text string
 ---@param options table? {context = "code"|"docs"|"test"|"generated", loose = unquoted values count, limit = 200}
 ---@return moonlet.secrets.Hit[]
@@ -386,7 +386,7 @@ function M.scan(text, options)
   return kept, opts.looks > 0 and #hits < limit
 end
 
----The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
+--- The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
 ---@param text string
 ---@param hits moonlet.secrets.Hit[]
 ---@return string

@@ -125,7 +125,7 @@ end
 
 local function no_pause() end
 
----Merges statements that say the same. Each is {text, negative, a, b, confidence, place, unit, marks}.
+--- Merges statements that say the same. Each is {text, negative, a, b, confidence, place, unit, marks}.
 ---@param statements table[]
 ---@param pause fun()? called now and then
 ---@return table[] items, integer conflicts

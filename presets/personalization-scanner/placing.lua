@@ -106,7 +106,7 @@ function M.target(item, memory)
   return ("%s, section %s"):format(memory.project or "AGENTS.md", item.topic)
 end
 
----The files of memory among the inputs.
+--- The files of memory among the inputs.
 ---@param paths string[]
 ---@return {project: string?, user: string?}
 function M.memory(paths)

@@ -31,7 +31,7 @@ local function scanners_of(options)
   return list
 end
 
----Everything private in a text, in order, without overlaps.
+--- Everything private in a text, in order, without overlaps.
 ---@param text string
 ---@param options privacy.Options?
 ---@return moonlet.redaction.Hit[]
@@ -44,7 +44,7 @@ function M.scan(text, options) return redaction.scan(text, scanners_of(options o
 ---@return string? kind
 function M.holds(text, options) return redaction.holds(text, scanners_of(options or {})) end
 
----The words of the names that texts introduce; a name in one text is then known in all.
+--- The words of the names that texts introduce; a name in one text is then known in all.
 ---@param texts string[]
 ---@return string[]
 function M.names(texts)

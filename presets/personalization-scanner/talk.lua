@@ -79,7 +79,7 @@ function M.speakers(lines)
   return speakers
 end
 
----The speaker of a line of a conversation of people.
+--- The speaker of a line of a conversation of people.
 ---@param text string
 ---@param speakers table<string, boolean>
 ---@return "user"|"team"|"other"|nil speaker, integer? rest

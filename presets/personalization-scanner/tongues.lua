@@ -28,7 +28,7 @@ local function has(padded, patterns)
   return false
 end
 
----The language of a sentence that is not English, or nil.
+--- The language of a sentence that is not English, or nil.
 ---@param low string of fold
 ---@return table? language
 function M.language(low)

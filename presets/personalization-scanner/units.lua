@@ -200,7 +200,7 @@ local function diff_segments(input, segments)
   close()
 end
 
----The parts of an input that are read: {path, kind, lines = {{text, line}}, speaker}.
+--- The parts of an input that are read: {path, kind, lines = {{text, line}}, speaker}.
 ---@param input table of ctx.inputs
 ---@return table[] segments, string? the reason if none is read
 function M.segments(input)
@@ -536,7 +536,7 @@ function Reader:line(i, entry, at)
   end
 end
 
----The sentences of a segment.
+--- The sentences of a segment.
 ---@param segment table
 ---@param names string[] words of names that are known
 ---@return table[] units

@@ -12,7 +12,7 @@ local concat = table.concat
 
 local M = {}
 
----The readers of makefiles, justfiles, Taskfiles, CI files and loose JSON.
+--- The readers of makefiles, justfiles, Taskfiles, CI files and loose JSON.
 M.read = read
 
 ---@class checks.Check
@@ -186,7 +186,7 @@ local function has_kind(s, kinds)
   return false
 end
 
----Files that neither a build nor a test of the product reads, so that changing them asks for none.
+--- Files that neither a build nor a test of the product reads, so that changing them asks for none.
 ---@param path string
 ---@return boolean
 function M.inert(path)
@@ -301,7 +301,7 @@ local function drop_covered(s)
   s.checks = kept
 end
 
----Finds the commands that check this change, cheapest first.
+--- Finds the commands that check this change, cheapest first.
 ---@param ctx table
 ---@param facts moonlet.facts.Git with `survey` from `facts.git(ctx, target, {survey = checks.wanted})`
 ---@return checks.Check[]
@@ -328,7 +328,7 @@ function M.find(ctx, facts)
   return few
 end
 
----A check as one shell line that works from the top of the work tree.
+--- A check as one shell line that works from the top of the work tree.
 ---@param check checks.Check
 ---@return string
 function M.line(check)

@@ -358,7 +358,7 @@ function M.classify(ctx, facts)
   return { path = path, floor = floor, reasons = reasons, findings = state.findings, skills = state.skills }
 end
 
----The more careful of two paths.
+--- The more careful of two paths.
 ---@param a string
 ---@param b string
 ---@return string

@@ -118,7 +118,7 @@ local function nearest_lock(folders, path)
   end
 end
 
----Pairs of which only one half changed: { {path, why} }.
+--- Pairs of which only one half changed: { {path, why} }.
 ---@param facts moonlet.facts.Git
 ---@return table[]
 function M.unpaired(facts)

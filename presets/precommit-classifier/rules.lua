@@ -157,7 +157,7 @@ local function sources(d)
   end
 end
 
----Instructions that agents read, beside skills.
+--- Instructions that agents read, beside skills.
 ---@param path string
 ---@return boolean
 function M.agent_text(path)
@@ -168,7 +168,7 @@ function M.agent_text(path)
     or find(low, "^%.github/prompts/") ~= nil
 end
 
----The reasons that a path's name alone gives for the Risk Path.
+--- The reasons that a path's name alone gives for the Risk Path.
 ---@param d moonlet.paths.Description
 ---@return string[]
 function M.of_name(d)

@@ -44,7 +44,7 @@ local most_in_all = 1000
 local known_lens = {}
 for _, name in ipairs(M.lenses) do known_lens[name] = true end
 
----The short name of a lens, or nil for one that there is not.
+--- The short name of a lens, or nil for one that there is not.
 ---@param name string
 ---@return string?
 function M.lens(name)
@@ -210,7 +210,7 @@ local function as_returned(finding, lens)
   }
 end
 
----The findings of one lens, by rules alone.
+--- The findings of one lens, by rules alone.
 ---@param lens string a short or long name of a lens
 ---@param facts moonlet.facts.Git better as `facts` completes them
 ---@return {findings: table[], notes: string[]}
@@ -230,7 +230,7 @@ function M.review(lens, facts)
   return { findings = m.array(result), notes = m.array { table.unpack(known.notes) } }
 end
 
----The rules by id: { lenses, severity, … }, for documentation and tests.
+--- The rules by id: { lenses, severity, … }, for documentation and tests.
 ---@return table<string, table>
 function M.catalog() return load_catalog().rules end
 

@@ -90,7 +90,7 @@ function M.diff(text)
   return concat(parts)
 end
 
----The text of a file, fit to be kept.
+--- The text of a file, fit to be kept.
 ---@param path string
 ---@param text string
 ---@return string
@@ -102,7 +102,7 @@ function M.file(path, text)
   return passwords.redact(secrets.redact(text, hits))
 end
 
----Any text, fit to be shown and kept.
+--- Any text, fit to be shown and kept.
 ---@param text string
 ---@param path string?  of the file that it is the text of
 ---@return string

@@ -79,7 +79,7 @@ end
 
 local ESCAPES = { a = "\a", b = "\b", t = "\t", n = "\n", v = "\v", f = "\f", r = "\r" }
 
----Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
+--- Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
 ---@param text string
 ---@return string
 function M.unquote(text)

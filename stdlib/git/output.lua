@@ -37,7 +37,7 @@ local M = {}
 ---@field behind integer?
 ---@field entries table[]    {path, old_path, index, worktree, modes, submodule, conflicted, untracked}
 
----The NUL-terminated records of a -z output.
+--- The NUL-terminated records of a -z output.
 ---@param text string
 ---@return fun(): string?
 function M.records(text)
@@ -51,7 +51,7 @@ function M.records(text)
   end
 end
 
----Reads `git status --porcelain=v2 --branch -z`.
+--- Reads `git status --porcelain=v2 --branch -z`.
 ---@param text string
 ---@return moonlet.git.Status
 function M.parse_status(text)
@@ -104,12 +104,12 @@ end
 
 local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "renamed", T = "type", U = "unmerged" }
 
----The word for one of git's status letters.
+--- The word for one of git's status letters.
 ---@param letter string
 ---@return string
 function M.status_word(letter) return WORDS[letter] or "modified" end
 
----Reads `git diff --raw --numstat -p -z`: one list of files with modes and counts, and the text of the patch.
+--- Reads `git diff --raw --numstat -p -z`: one list of files with modes and counts, and the text of the patch.
 ---@param text string
 ---@return table[] files {path, old_path, status, old_mode, new_mode, added, deleted, binary}
 ---@return string patch
@@ -229,7 +229,7 @@ local function read_header(file, line)
   end
 end
 
----Reads a unified diff as git prints it. Text that is no diff is passed over, so a cut one is read as far as it goes.
+--- Reads a unified diff as git prints it. Text that is no diff is passed over, so a cut one is read as far as it goes.
 ---@param text string
 ---@return moonlet.git.FileDiff[]
 function M.parse_diff(text)
@@ -272,7 +272,7 @@ function M.parse_diff(text)
   return files
 end
 
----Walks over the changed lines: yields "+" and the new line number, or "-" and the old one, and the text.
+--- Walks over the changed lines: yields "+" and the new line number, or "-" and the old one, and the text.
 ---@param file moonlet.git.FileDiff
 ---@return fun(): string?, integer?, string?
 function M.changed_lines(file)
@@ -302,7 +302,7 @@ function M.changed_lines(file)
   end
 end
 
----The diff that git would print for a new text file, for files that git does not track yet.
+--- The diff that git would print for a new text file, for files that git does not track yet.
 ---@param path string
 ---@param text string
 ---@return string

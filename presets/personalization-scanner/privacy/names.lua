@@ -270,7 +270,7 @@ local function homes(text, low, add)
   end
 end
 
----The words of the names that a text introduces, for finding them again in other texts.
+--- The words of the names that a text introduces, for finding them again in other texts.
 ---@param text string
 ---@return string[]
 function M.introduced(text)

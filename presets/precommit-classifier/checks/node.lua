@@ -142,7 +142,7 @@ function M.docs(s, files)
   return script(s, files[1].d.dir, "lint", SCRIPTS.docs)
 end
 
----A script of package.json that checks skills.
+--- A script of package.json that checks skills.
 ---@param s checks.Survey
 ---@param file table
 function M.skills(s, file)

@@ -26,7 +26,7 @@ function M.json(text)
   return nil
 end
 
----Texts of a table by key, as in "scripts"; other values are left out.
+--- Texts of a table by key, as in "scripts"; other values are left out.
 ---@param value any
 ---@return table<string, string>
 function M.texts(value)
@@ -48,7 +48,7 @@ local function lines_of(text)
   end
 end
 
----Targets of a makefile by name.
+--- Targets of a makefile by name.
 ---@param text string
 ---@return table<string, boolean>
 function M.make_targets(text)
@@ -62,7 +62,7 @@ function M.make_targets(text)
   return targets
 end
 
----Recipes of a justfile that need no argument.
+--- Recipes of a justfile that need no argument.
 ---@param text string
 ---@return table<string, boolean>
 function M.just_recipes(text)
@@ -76,7 +76,7 @@ function M.just_recipes(text)
   return recipes
 end
 
----Tasks of a Taskfile.
+--- Tasks of a Taskfile.
 ---@param text string
 ---@return table<string, boolean>
 function M.task_names(text)
@@ -132,7 +132,7 @@ local function ci_kind(line)
   return nil
 end
 
----Commands that a CI file runs and a person could repeat, as { {kind, command} }.
+--- Commands that a CI file runs and a person could repeat, as { {kind, command} }.
 ---@param text string YAML
 ---@return table[]
 function M.ci_commands(text)

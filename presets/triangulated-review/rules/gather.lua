@@ -191,8 +191,8 @@ local function tree_of(ctx, target)
   return list, blobs
 end
 
----Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
----changes.
+--- Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
+--- changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git
