@@ -76,8 +76,9 @@ local function has_host_failed(run)
 end
 
 --- Settles the attempts of orphaned steps: the script was edited, or parks before it reaches them. If the script
---- finished, they are stopped. If the run will resume later, or an infrastructure error hid the step, paid ones run
---- to their end first.
+--- finished, they are stopped and given up. If the run will resume later, or an infrastructure error hid the step,
+--- they run to their end first, for they are paid; so do commands with at-most-once execution. All others end with
+--- the run.
 ---@param run table
 ---@param ok boolean  the script came to its end
 ---@param err any

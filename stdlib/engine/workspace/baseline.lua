@@ -57,7 +57,7 @@ function M.touched(run, look)
   return guarded.between(look.guard, guarded.look(run, look.guard))
 end
 
---- Files that differ now. Git is asked only if no protected path by which it starts programs differs.
+--- Files that differ now. It asks git, so no protected path may differ: such a path can make git start a program.
 ---@param run table
 ---@param look moonlet.Look
 ---@return string[] paths, boolean cut
@@ -74,7 +74,7 @@ end
 ---@field touched string[]   protected paths
 ---@field changed string[]   other files; none if a protected path was touched
 
---- Both.
+--- Touched protected paths; only if there are none, the other files.
 ---@param run table
 ---@param look moonlet.Look?
 ---@return moonlet.Found
