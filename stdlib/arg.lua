@@ -39,7 +39,7 @@ M.number = declare "number"
 --- A switch: --name or --no-name. Options: default, help.
 ---@type fun(options?: table): moonlet.Arg
 M.boolean = declare "boolean"
---- Texts, comma separated or given again and again. Options: default, help, choices, min, max.
+--- Texts, comma separated or given several times. Options: default, help, choices, min, max.
 ---@type fun(options?: table): moonlet.Arg
 M.list = declare "list"
 --- "8m" or seconds; reaches the preset as it was written. Options: default, help, required.

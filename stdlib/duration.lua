@@ -8,7 +8,7 @@ local longest = 366 * 24 * 3600 * 1000
 
 --- Milliseconds of a duration. Raises `invalid` for anything else.
 ---@param value string|number
----@param what string? what it is for, in messages
+---@param what string? its purpose, in messages
 ---@return integer ms
 function M.ms(value, what)
   what = what or "duration"

@@ -1,6 +1,6 @@
---- Deterministic facts about a repository, without a model: what changed against what, by file and by line.
---- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the
---- hunks of the files are what git gave and stay in the process.
+--- Deterministic facts about a repository, without a model: the changes against a base, by file and by line.
+--- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the hunks
+--- of the files are git's own text and stay in the process.
 
 local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
@@ -50,7 +50,7 @@ local M = {}
 ---@field upstream string?
 ---@field ahead integer?
 ---@field behind integer?
----@field state string[]               what git is in the middle of: merge, rebase, cherry-pick, revert, bisect
+---@field state string[]               operations in progress: merge, rebase, cherry-pick, revert, bisect
 ---@field shallow boolean
 ---@field sparse boolean
 ---@field files moonlet.facts.File[]
@@ -59,7 +59,7 @@ local M = {}
 ---@field sections table[]             {name, diff}: the same, kept apart
 ---@field cut boolean                  something was too long to be read whole
 ---@field unseen table[]               {path, why}: folders that git could not open
----@field notes string[]               what could not be seen, for people
+---@field notes string[]               gaps in the facts, for people
 ---@field commits table[]?             {id, author, time, subject} of a range
 ---@field paths string[]?              files under a path target, changed or not
 ---@field survey string[]?             tracked files that `opts.survey` asked for
@@ -73,7 +73,7 @@ local function invalid(target, why, hint)
   error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why), hint = hint }, 0)
 end
 
--- What the words of a target mean before git has been asked: revisions to resolve, or a path.
+-- Parses a target before git is asked: revisions to resolve, or a path.
 local function read_target(text)
   if not text or text == "" or text == "worktree" then return { kind = "worktree", text = text or "" } end
   if text == "staged" then return { kind = "staged", text = text } end
@@ -226,7 +226,7 @@ local function add_entries(facts, status)
   for _, entry in ipairs(status.entries) do
     local path = entry.path
     if entry.untracked then
-      -- What moonlet itself writes is no change of the user's.
+      -- Files that moonlet itself writes are no change of the user's.
       if sub(path, 1, 7) ~= ".agent/" then
         local nested = sub(path, -1) == "/"
         if nested then path = sub(path, 1, -2) end
@@ -257,7 +257,7 @@ local function sum_part(file, part)
   if part.binary then file.binary = true end
 end
 
--- Folders that git passed over with no more than a warning; nothing in them is in its list.
+-- Folders that git passed over with no more than a warning; its list has none of their files.
 local function add_unseen(facts, result)
   for line in string.gmatch(result.stderr or "", "[^\n]+") do
     local path, why = match(line, "could not open directory '(.*)': (.*)$")
@@ -303,7 +303,7 @@ local function add_section(facts, name, result)
   end
 end
 
--- What an untracked path is. Reading would follow a link, and a link is a change of its own kind.
+-- The type of an untracked path. Reading would follow a link, and a link is a change of its own kind.
 local function entry_type(ctx, path, cache)
   local dir, name = paths.split(path)
   local types = cache[dir]
@@ -392,7 +392,7 @@ local function add_log(facts, result)
   end
 end
 
--- The tracked files whose names are wanted. All names come through here, so it looks at each once.
+-- The tracked files with wanted names. All names come through here, so each is compared once.
 local function pick(result, wanted)
   local found, text, pos = {}, result.stdout or "", 1
   while true do
@@ -405,7 +405,7 @@ local function pick(result, wanted)
   return found
 end
 
--- Before anything is read: which filters to switch off, and what the target names.
+-- Prepares the reading: the filters to switch off, and the meaning of the target.
 local function prepare(ctx, target)
   local calls = { git.config_call(), resolve_call(target) }
   local results = git.run_all(ctx, calls)
@@ -429,10 +429,10 @@ local function check_path(ctx, facts, target)
     "git log --oneline lists the commits, git ls-files the files")
 end
 
----What changed, told by git and by reading new files; nothing is written and no program of the repository's runs.
+--- The changes, read from git and from new files; it writes nothing and runs no program of the repository's.
 ---@param ctx table
 ---@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
----  commit (what it changed against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
+---   commit (its changes against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
 ---@param opts table? {survey = fun(name, path): boolean, which tracked files to list, diff_cap, untracked_files,
 ---  untracked_bytes, journal}
 ---@return moonlet.facts.Git
@@ -460,7 +460,7 @@ function M.git(ctx, target, opts)
   elseif target.kind == "staged" then
     local staged = {}
     for _, entry in ipairs(status.entries) do
-      -- Only the index counts here: what the work tree holds beyond it is not part of this change.
+      -- Only the index counts here: further changes in the work tree are no part of this change.
       if entry.index ~= "." or entry.conflicted then
         entry.worktree, entry.modes[3] = ".", entry.modes[2]
         staged[#staged + 1] = entry
@@ -504,7 +504,7 @@ local function where(file)
   return concat(words, ", ")
 end
 
----One line about a file, for people and models.
+--- A line about a file, for people and models.
 ---@param file moonlet.facts.File
 ---@return string
 function M.line(file)
@@ -520,13 +520,13 @@ function M.line(file)
   return concat(words, " ")
 end
 
----A text without what looks like secrets, fit to be shown and to be kept.
+--- A text without suspected secrets, fit to be shown and to be kept.
 ---@param text string  a diff, or anything else
 ---@param path string? of the file that it is the text of
 ---@return string
 function M.shown(text, path) return clean.text(text, path) end
 
----Cuts text at a line, and says how much is missing.
+--- Cuts text at a line, and says how much is missing.
 ---@param text string
 ---@param limit integer
 ---@return string
@@ -537,7 +537,7 @@ function M.clip(text, limit)
   return format("%s[cut here: %d of %d bytes shown]\n", sub(text, 1, stop), stop, #text)
 end
 
----The facts as text: where the repository stands and the list of files. The diff is not in it.
+--- The facts as text: the state of the repository and the list of files, without the diff.
 ---@param facts moonlet.facts.Git
 ---@param opts table? {files = how many files to list at most, default 300}
 ---@return string

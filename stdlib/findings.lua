@@ -1,6 +1,5 @@
---- Findings of reviews: what an agent is asked to return, how what it returns is made uniform, and
---- how the outcome is shown. Every text in a finding comes from outside: it is bounded here, and
---- nothing in it can break out of the Markdown that it is put into.
+--- Findings of reviews: the form that an agent is asked to return, its normal form, and its presentation. Every text
+--- in a finding comes from outside: it is bounded here, and cannot break out of the Markdown that it is put into.
 
 local byte, find, format, gsub = string.byte, string.find, string.format, string.gsub
 local lower, match, sub = string.lower, string.match, string.sub
@@ -9,16 +8,16 @@ local concat = table.concat
 local M = {}
 
 ---@class moonlet.Finding
----@field id string              where it came from: the review's name and its number in that review
+---@field id string              its origin: the review's name and its number in that review
 ---@field file string?           relative to the top of the work tree; nil for the change as a whole
 ---@field line integer?
 ---@field severity "critical"|"high"|"medium"|"low"|"info"
 ---@field lens string
 ---@field runner string?
 ---@field rule string?           the deterministic rule that found it
----@field claim string           one sentence: what is wrong
----@field evidence string        what was seen
----@field fix string             what to do about it
+---@field claim string           one sentence: the problem
+---@field evidence string        the observation
+---@field fix string             the remedy
 ---@field confidence number      0..1
 ---@field corroborated_by string[]
 ---@field status "open"|"refuted"|"unverified"
@@ -52,7 +51,7 @@ local ITEM = {
   },
 }
 
---- What a reviewer returns, or the bare list. Lenient where meaning can be kept (a line as "12-14", "major" for
+--- The schema of a review, or of the bare list. Lenient if the meaning is clear (a line as "12-14", "major" for
 --- high): `normalise` makes it uniform, and a repair round costs more than a little tolerance.
 M.schema = {
   type = { "object", "array" },
@@ -62,7 +61,7 @@ M.schema = {
   items = ITEM,
 }
 
---- How a prompt tells a reviewer what to return.
+--- The form of a review, for a prompt.
 M.form = [[
 One JSON object and nothing else:
 {"findings": [{"file": "path from the top of the repository", "line": 12, "severity": "high",
@@ -91,7 +90,7 @@ local SEVERITY_WORDS = {
   notice = "info", hint = "info", none = "info", praise = "info", question = "info",
 }
 
---- The severity that a word means; "medium" for a word that nobody knows.
+--- The severity that a word means; "medium" for an unknown word.
 ---@param word any
 ---@return string
 function M.severity(word)
@@ -145,7 +144,7 @@ local function cut(text, cap)
   return sub(text, 1, stop) .. "..."
 end
 
---- The text, cut at a whole character where it is longer than `cap` bytes.
+--- The text, cut at a whole character if it is longer than `cap` bytes.
 M.clip = cut
 
 local function trim(text) return match(text, "^%s*(.-)%s*$") end
@@ -159,7 +158,7 @@ local function words(value, cap)
   return trim(cut(M.visible(sub(value, from, from + cap * 2)), cap))
 end
 
--- Reviewers are told not to repeat a secret that they see; some do.
+-- Removes secrets: reviewers are asked not to repeat one that they see; some do.
 local function without_secrets(text)
   if #text < 8 then return text end
   local secrets = require "moonlet.secrets"
@@ -188,7 +187,7 @@ local function line_of(value)
   return digits and #digits <= 10 and whole(tonumber(digits)) or nil
 end
 
--- Takes "." and ".." out; nil where the path leaves the tree.
+-- Takes "." and ".." out; nil if the path leaves the tree.
 local function flatten(path)
   local parts = {}
   for part in string.gmatch(path, "[^/]+") do
@@ -202,7 +201,7 @@ local function flatten(path)
   return concat(parts, "/")
 end
 
---- A path as reviewers write it, made relative to `root`; and the line, where the path carried one.
+--- A path as reviewers write it, made relative to `root`; and the line, if the path carried one.
 ---@param value any
 ---@param root string? absolute path of the work tree
 ---@param known table<string, boolean>? the paths that there are
@@ -258,10 +257,10 @@ local STATUS = {
   uncertain = "unverified", unknown = "unverified",
 }
 
---- One finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
+--- A finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
 ---@param raw any
----@param opts table {id, lens = the lens that it was found through, label = what stands for an unknown one, runner,
----  root, known}
+---@param opts table {id, lens = the lens that it was found through, label = the name of an unknown one, runner, root,
+---   known}
 ---@return moonlet.Finding
 function M.normalise(raw, opts)
   local fields = type(raw) == "table" and raw or { claim = raw }
@@ -277,7 +276,7 @@ function M.normalise(raw, opts)
     file = path,
     line = line_of(get "line") or line,
     severity = M.severity(get "severity"),
-    -- What a reviewer was asked for is known better than what it says.
+    -- The lens that a reviewer was asked for is better known than its own claim.
     lens = opts.lens or (lens ~= "" and lens) or opts.label or "review",
     runner = opts.runner,
     rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,
@@ -306,7 +305,7 @@ end
 
 local function page() return require "moonlet.findings.markdown" end
 
---- One line of text that means nothing to Markdown.
+--- A line of text without meaning to Markdown.
 ---@param text string
 ---@param cap integer? bytes
 ---@return string

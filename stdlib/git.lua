@@ -1,4 +1,4 @@
---- Runs git so that nothing a repository holds can start a program, wait for a terminal or take a lock. Holds the
+--- Runs git so that a repository cannot make it start a program, wait for a terminal or take a lock. Holds the
 --- readers of its output (git/output.lua) and the writers of names (git/names.lua) too: `show_path` is for every path
 --- that a person or a model will see.
 
@@ -52,7 +52,7 @@ local DIFF = {
   "--unified=3", "--submodule=short", "--ignore-submodules=dirty", "--find-renames=50%", "--abbrev=12",
 }
 
----The full command line for a git command, with every way to run another program shut.
+--- The full command line for a git command, with every way to run another program shut.
 ---@param args string[]
 ---@return string[]
 function M.command(args)
@@ -62,9 +62,9 @@ function M.command(args)
   return argv
 end
 
----Options that make every `git diff` print the same whatever the user's configuration says.
----@param first string[] what comes before them, such as { "diff", "--cached" }
----@param last string[]? what comes after, such as revisions and paths
+--- Options that make every `git diff` print the same whatever the user's configuration says.
+---@param first string[] words before them, such as { "diff", "--cached" }
+---@param last string[]? words after them, such as revisions and paths
 ---@return string[]
 function M.diff_args(first, last)
   local args = {}
@@ -74,7 +74,7 @@ function M.diff_args(first, last)
   return args
 end
 
----The first line of what git said, without its prefix, fit to be shown.
+--- The first line of git's message, without its prefix, fit to be shown.
 ---@param stderr string?
 ---@return string
 function M.first_line(stderr)
@@ -84,9 +84,9 @@ function M.first_line(stderr)
   return M.show_path(line)
 end
 
----What a failed git command means for the user: an error table to raise.
----@param result table what `ctx:exec` gave
----@param doing string what was being done, such as "read the state of the work tree"
+--- A failed git command, explained for the user: an error table to raise.
+---@param result table the result of `ctx:exec`
+---@param doing string the purpose, such as "read the state of the work tree"
 ---@return table
 function M.failure(result, doing)
   local text = result.stderr or ""
@@ -109,15 +109,15 @@ function M.failure(result, doing)
   return err
 end
 
--- What is kept of what git printed where no better way is known.
+-- Redacts git's output by default.
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
----Runs one git command that reads. Raises only where git could not be started; a failed command is data. Secrets in
----what it prints are not kept: a resumed run asks git again.
+--- Runs one git command that reads. Raises only if git could not be started; a failed command is data. Secrets in its
+--- output are not kept: a resumed run asks git again.
 ---@param ctx table
 ---@param args string[] without the word git
----@param opts table? {cap, env, stdin, cwd, timeout, journal, clean = fun(stdout): string, what may be kept of it, or
----  false: all}
+---@param opts table? {cap, env, stdin, cwd, timeout, journal, clean = fun(stdout): string, the part to keep, or
+---   false: all}
 ---@return table {code, signal, stdout, stderr, cut, redacted}
 function M.run(ctx, args, opts)
   opts = opts or {}
@@ -137,7 +137,7 @@ function M.run(ctx, args, opts)
   }
 end
 
----Runs git commands side by side and gives their results in the same order.
+--- Runs git commands side by side and returns their results in the same order.
 ---@param ctx table
 ---@param calls table[] each {args, opts}
 ---@return table[]
@@ -146,7 +146,7 @@ function M.run_all(ctx, calls)
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
----Checks a target before it is put on a command line: no leading dash, no control characters, sane length.
+--- Checks a target before it is put on a command line: no leading dash, no control characters, sane length.
 ---@param target string
 ---@return string? problem
 function M.target_problem(target)
@@ -163,7 +163,7 @@ local STATES = {
   { "BISECT_LOG", "bisect" }, { "rebase-merge", "rebase" }, { "rebase-apply", "rebase" },
 }
 
--- A linked work tree keeps these outside of the jail; git itself says what can be said there.
+-- Asks git for the state of a linked work tree, whose files are outside of the jail.
 local function state_by_git(ctx)
   local refs = { "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "refs/bisect/bad" }
   local words = { "merge", "cherry-pick", "revert", "rebase", "bisect" }
@@ -181,7 +181,7 @@ local function state_by_git(ctx)
   return states, match(results[1].stdout or "", "^true") ~= nil
 end
 
----What git is in the middle of, such as { "merge" } or { "rebase" }, and whether the history is cut short.
+--- Git's operation in progress, such as { "merge" } or { "rebase" }, and if the history is cut short.
 ---@param ctx table
 ---@return string[] states
 ---@return boolean shallow
@@ -196,8 +196,8 @@ function M.state(ctx)
   return states, there.shallow == true
 end
 
----Settings of the repository's own configuration (not the user's) that matter before anything else is read:
----filter drivers, which git would start, are switched off through the environment that comes back.
+--- Settings of the repository's own configuration (not the user's) that matter before anything else is read:
+--- filter drivers, which git would start, are switched off through the environment that comes back.
 ---@param result table of `M.config_call`
 ---@return table env
 ---@return table settings {sparse = boolean, filters = string[]}
@@ -226,7 +226,7 @@ function M.read_config(result)
   return env, settings
 end
 
----The call whose result `M.read_config` reads. It is looked at anew by every run, for it guards that run.
+--- The call whose result `M.read_config` reads. Every run makes it anew, for it guards that run.
 ---@return table
 function M.config_call()
   return { { "config", "--includes", "--show-scope", "-z", "--get-regexp",

@@ -49,7 +49,7 @@ local function match_name(pattern, name)
   return name:sub(1, 1) ~= "." or pattern:sub(1, 3) ~= "^.*"
 end
 
---- Goes back to the last ** alone: what an earlier one could take as well, that one can take too.
+--- Goes back to the last ** alone: it can take every name that an earlier one could.
 local function match_segments(patterns, names)
   local p, n, star, from = 1, 1, nil, nil
   while n <= #names do
@@ -75,7 +75,7 @@ local function segments(text)
   return list
 end
 
---- Compiles a glob into a function that tells whether a relative path matches.
+--- Compiles a glob into a function that is true for a matching relative path.
 ---@param glob string
 ---@return fun(path: string): boolean
 function M.compile(glob)

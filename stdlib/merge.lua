@@ -1,7 +1,7 @@
---- Makes one ranked list out of the findings of several reviewers. Duplicates are found by place and by
---- likeness of the claims; who saw the same thing independently corroborates it. Nothing vanishes: each
---- finding that came in stands in the outcome, as itself or in the `merged_from` of the one that speaks
---- for it. The outcome depends on what was found, never on who answered first.
+--- Makes one ranked list out of the findings of several reviewers. Duplicates are found by place and by likeness of
+--- the claims; an independent second report corroborates a finding. Every finding stands in the outcome, as itself or
+--- in the `merged_from` of the one that represents it. The outcome depends on the findings, never on the order of the
+--- answers.
 
 local findings = require "moonlet.findings"
 
@@ -21,7 +21,7 @@ local window = near_lines + 1
 local most_compared = 48
 local most_tokens = 120
 
--- Words that say nothing about what is wrong.
+-- Words that are not about the problem.
 local STOP = {}
 for word in string.gmatch([[a an and any are as at be been but by can could do does for from had has have here if in
   into is it its may might no not of on one only or should so some than that the their them then there these they
@@ -90,7 +90,7 @@ end
 local function alike(a, b)
   local same_line = a.line == b.line
   local same_review = a.review == b.review
-  -- One reviewer who writes the same words about two lines means two things.
+  -- A reviewer who writes the same words about two lines means two things.
   if same_review and not same_line then return false end
   if a.rule and b.rule then
     if a.rule ~= b.rule then return false end
@@ -107,7 +107,7 @@ local function alike(a, b)
   return jaccard >= 0.5 or (overlap >= 0.8 and common >= 4)
 end
 
--- What speaks for a cluster: the gravest, the surest, the one that says most.
+-- The finding that represents a cluster: the gravest, the surest, the longest.
 local function better(a, b)
   local x, y = a.finding, b.finding
   local rank_x, rank_y = findings.rank(x.severity), findings.rank(y.severity)
@@ -157,7 +157,7 @@ local function name_of(review, key)
   return findings.visible(findings.clip(value, 80))
 end
 
--- Two reviews of one lens are told apart by their number.
+-- A number tells two reviews of one lens apart.
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
   taken[name] = count
@@ -212,7 +212,7 @@ end
 
 -- Clusters ---------------------------------------------------------------------------------------
 
--- How often each word occurs: rare words find the candidates.
+-- The frequency of each word: rare words find the candidates.
 local function frequencies(items)
   local counts = {}
   for _, item in ipairs(items) do
@@ -246,7 +246,7 @@ local function near(a, b)
   return math.abs(a.line - b.line) <= near_lines
 end
 
--- The cluster that an item belongs to, by its rare words first; nil where it begins a new one.
+-- The cluster that an item belongs to, by its rare words first; nil if it begins a new one.
 local function home_of(item, index, words)
   local exact = index.exact[item.exact_key]
   if exact then
@@ -310,7 +310,7 @@ local function label_of(item)
   return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
 end
 
--- Who else saw it: other reviews, unless they only ran the same rule again.
+-- The other reviews that found it, unless they only ran the same rule again.
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
@@ -362,7 +362,7 @@ local function speak(cluster)
   local names = witnesses(speaker, members)
   result.corroborated_by, result.merged_from = core.json.array(names), core.json.array(others)
   result.confidence = joint_confidence(speaker, members)
-  -- The longest fix is kept where the speaker has none.
+  -- The longest fix is kept if the speaker has none.
   if result.fix == "" then
     for _, item in ipairs(members) do
       if #item.finding.fix > #result.fix then result.fix = item.finding.fix end
@@ -396,7 +396,7 @@ local function merge_status(items)
   return list, index, counts
 end
 
--- A finding that one reviewer refuted and another made is told as both.
+-- A finding that one reviewer refuted and another made is reported as both.
 local function dispute(open_index, counts, refuted_items)
   for _, item in ipairs(refuted_items) do
     local words = probes(item, setmetatable({}, { __index = function(_, word) return counts[word] or 0 end }))
@@ -415,7 +415,7 @@ local function shown(value, cap, otherwise)
 end
 
 --- A review that was lost, and why.
----@param item any what ctx:parallel says of it, or any error
+---@param item any its entry in `lost` of ctx:parallel, or any error
 ---@return {review: string, kind: string, message: string}
 function M.lost(item)
   if type(item) ~= "table" then
@@ -461,7 +461,7 @@ local function run_again(lost, found)
   return format("Run the lost review again (%s): the rest found %s.", why, found)
 end
 
--- One thing to do next, and why that.
+-- The next action, and its reason.
 local function next_action(result, succeeded)
   local first, lost = result.findings[1], result.lost[1]
   if succeeded == 0 then
@@ -479,7 +479,7 @@ local function next_action(result, succeeded)
   return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
 end
 
----The paths that the findings of a review name, as far as they can be read.
+--- The paths that the findings of a review name, as far as they can be read.
 ---@param review any as for `M.findings`
 ---@param opts {root: string?, known: table?}
 ---@return string[]
@@ -495,10 +495,10 @@ function M.paths(review, opts)
   return list
 end
 
----Merges reviews into one ranked list.
----@param reviews table[] what reviewers returned: {findings = …, lens = …, runner = …}, or the bare lists
----@param opts table? {lost = what ctx:parallel gave as lost, root = absolute work tree, known = set of the paths
----  that were reviewed, lengths = number of lines by path}
+--- Merges reviews into one ranked list.
+---@param reviews table[] the reviewers' results: {findings = …, lens = …, runner = …}, or the bare lists
+---@param opts table? {lost = `lost` of ctx:parallel, root = absolute work tree, known = set of the paths that were
+---   reviewed, lengths = number of lines by path}
 ---@return {findings: moonlet.Finding[], unverified: moonlet.Finding[], refuted: moonlet.Finding[], lost: table[],
 ---  next_action: string}
 function M.findings(reviews, opts)

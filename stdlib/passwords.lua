@@ -1,5 +1,5 @@
---- Finds passwords that no format gives away: by the name that they are given to, and by the options of programs that
---- take them. Says only that there is one, never what it is.
+--- Finds passwords that no format gives away: by the name in front of them, and by the options of programs that take
+--- them. Returns only that there is one, never the password.
 
 local shape = require "moonlet.text"
 
@@ -55,14 +55,14 @@ local MAY_HOLD = { "pass", "pwd", "curl", "mysql", "bearer" }
 
 local function held(line) return shape.word(line, MAY_HOLD) and (assigned(line) or given(line)) or nil end
 
---- Whether a line holds a password.
+--- True if a line holds a password.
 ---@param text string
 ---@return boolean
 function M.has(text) return held(text) ~= nil end
 
 local longest = 2000
 
--- Where the lines begin and end that can hold one, in order: few of many.
+-- The start and end of each line that can hold one, in order: few of many.
 local function candidates(text)
   local low, seen, list = lower(text), {}, {}
   for _, word in ipairs(MAY_HOLD) do

@@ -1,5 +1,5 @@
---- What a file is, told from its path alone: documentation, code, configuration, a test, something generated.
---- Words in a path are whole words: a tokenizer is no token and an author is no authentication.
+--- Describes a file by its path alone: documentation, code, configuration, a test, something generated. Words in a
+--- path are whole words: a tokenizer is no token and an author is no authentication.
 
 local data = require "moonlet.paths.data"
 
@@ -12,7 +12,7 @@ local M = {}
 ---@field dir string          "" at the top
 ---@field name string
 ---@field stem string         the name without its last extension
----@field ext string          lower case, "" where there is none
+---@field ext string          lower case, "" if there is none
 ---@field kind string         docs, asset, code, config, data, lock, binary or unknown
 ---@field language string?    for code and configuration
 ---@field test boolean        a test or its data
@@ -39,7 +39,7 @@ local FIXTURE_DIRS = data.fixture_dirs
 local VENDOR_DIRS = data.vendor_dirs
 local DOC_DIRS = data.doc_dirs
 
----Splits a path into whole lower-case words, at everything that is no letter or digit and where the case changes.
+--- Splits a path into whole lower-case words, at characters that are no letter or digit and at changes of case.
 ---@param text string
 ---@return table<string, boolean>
 function M.words(text)
@@ -59,7 +59,7 @@ function M.split(path)
   return "", path
 end
 
----The kind of dependency lock file that a name stands for, such as "node" or "cargo".
+--- The kind of dependency lock file that a name stands for, such as "node" or "cargo".
 ---@param name string
 ---@return string?
 function M.lock(name) return LOCKS[lower(name)] end
@@ -71,7 +71,7 @@ local function any_dir(dirs, wanted)
   return false
 end
 
--- What a folder says about all that is in it; a change seldom has many folders.
+-- The description that a folder implies for all files in it; a change seldom has many folders.
 local function describe_dir(dir, cache)
   local known = cache[dir]
   if not known then
@@ -124,7 +124,7 @@ function M.describe(path, cache)
   if LOCKS[low] then
     d.kind, d.language, d.generated = "lock", LOCKS[low], true
   elseif docs_name(low, stem, ext) then
-    -- Plain text among tests is what they read or expect; prose about tests is prose.
+    -- Plain text among tests is their input or expected output; prose about tests is prose.
     d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
     if d.test and not DOCS_NAME[stem] then d.kind = "data" end
     if d.kind == "docs" then d.test = false end
@@ -150,7 +150,7 @@ function M.describe(path, cache)
   return d
 end
 
----The words of a description, made when they are first asked for.
+--- The words of a description, made when they are first asked for.
 ---@param d moonlet.paths.Description
 ---@return table<string, boolean>
 function M.words_of(d)

@@ -4,7 +4,7 @@ local match, sub = string.match, string.sub
 
 local M = {}
 
----An index of phrases, each at least three bytes long and in the case that the text will have.
+--- An index of phrases, each at least three bytes long and in the case that the text will have.
 ---@param list string[]
 ---@return table
 function M.index(list)
@@ -17,7 +17,7 @@ function M.index(list)
   return index
 end
 
----Calls found(phrase, from, to) for each phrase that begins where a word does.
+--- Calls found(phrase, from, to) for each phrase that begins at the start of a word.
 ---@param index table
 ---@param text string
 ---@param found fun(phrase: string, from: integer, to: integer)
@@ -31,7 +31,7 @@ function M.each(index, text, found)
   end
 end
 
----The phrases of a text in which | stands between them.
+--- The phrases of a text in which | stands between them.
 ---@param text string
 ---@return string[]
 function M.list(text)

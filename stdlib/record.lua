@@ -41,7 +41,7 @@ end
 
 local most_listed = 60
 
---- " did you mean 'x'?" or a list of what there is.
+--- " did you mean 'x'?" or a list of the known names.
 ---@param name string
 ---@param names string[]
 ---@return string
@@ -77,7 +77,7 @@ local accepts = {
   callable = function(v) return type(v) == "function" end,
 }
 
---- Where a list has a nil before its last item; nothing for one that is whole.
+--- The index of a nil before a list's last item; nil for a list without holes.
 ---@param list table
 ---@return integer? index
 function M.hole(list)
@@ -92,7 +92,7 @@ end
 --- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
 ---@param value table
 ---@param fields table<string, string>
----@param what string how messages call the record
+---@param what string the record's name in messages
 ---@return table value
 function M.check(value, fields, what)
   if type(value) ~= "table" then

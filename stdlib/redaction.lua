@@ -1,6 +1,6 @@
 --- Finds credentials in a text and takes them out. A preset that knows more kinds of private text brings scanners of
---- its own. A finding says where and of what kind, never what. No scanner finds everything: this lessens what leaves,
---- and it errs towards leaving a line out.
+--- its own. A finding has a place and a kind, never the text. The search is not complete: it lessens the loss, and
+--- errs towards leaving a line out.
 
 local credentials = require "moonlet.redaction.credentials"
 
@@ -14,7 +14,7 @@ local line_cap = 2000
 ---@field from integer   first byte
 ---@field to integer     last byte
 ---@field kind string    for people: "e-mail address"
----@field class string   "secret", or what the preset calls it
+---@field class string   "secret", or a class of the preset's own
 
 ---@alias moonlet.redaction.Add fun(from: integer, to: integer, kind: string)
 
@@ -22,7 +22,7 @@ local line_cap = 2000
 ---@field class string | fun(kind: string): string
 ---@field scan fun(text: string, low: string, add: moonlet.redaction.Add)   `low` is the text in lower case
 
--- Where hits touch or overlap they become one, and a secret is the graver of the two.
+-- Joins hits that touch or overlap; a secret is the graver of the two.
 local function joined(hits)
   table.sort(hits, function(a, b)
     if a.from ~= b.from then return a.from < b.from end
@@ -41,8 +41,8 @@ local function joined(hits)
   return result
 end
 
--- Runs a scanner over a text. Where the text is made so that matching it takes too long, it is scanned line by line,
--- and a line that cannot be is taken for a secret as a whole.
+-- Runs a scanner over a text. If the text is made so that matching it takes too long, it is scanned line by line, and
+-- a line that still takes too long counts as a secret as a whole.
 local function guarded(scan, text, low, add)
   local pending = {}
   local function collect(from, to, kind) pending[#pending + 1] = { from, to, kind } end
@@ -68,11 +68,11 @@ local function guarded(scan, text, low, add)
   end
 end
 
----The scanner of credentials.
+--- The scanner of credentials.
 ---@type moonlet.redaction.Scanner
 M.credentials = { class = "secret", scan = credentials.scan }
 
----What the scanners find in a text, in order, without overlaps.
+--- The hits of the scanners in a text, in order, without overlaps.
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return moonlet.redaction.Hit[]
@@ -88,7 +88,7 @@ function M.scan(text, scanners)
   return joined(hits)
 end
 
----The text with each hit replaced by its kind, and how many there were. Line breaks stay, so line numbers do.
+--- The text with each hit replaced by its kind, and how many there were. Line breaks stay, so line numbers do.
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return string text
@@ -108,7 +108,7 @@ function M.redact(text, scanners)
   return table.concat(parts), counts
 end
 
----The gravest class of what a text holds ("secret" before any other) and its kind; nil when nothing is found.
+--- The gravest class of the hits in a text ("secret" before any other) and its kind; nil if there is none.
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return string? class

@@ -1,6 +1,6 @@
---- Finds credentials in file names and in text, and takes them out of text that leaves the machine.
---- A finding says where and what kind; it never holds the secret itself. Tuned against false alarms: a form that
---- is well known is enough, a mere assignment must also look random and must not look like a placeholder.
+--- Finds credentials in file names and in text, and takes them out of text that leaves the machine. A finding has a
+--- place and a kind; it never holds the secret itself. Tuned against false alarms: a well-known form is enough, a
+--- mere assignment must also look random and must not look like a placeholder.
 
 local byte, find, format, lower = string.byte, string.find, string.format, string.lower
 local match, sub = string.match, string.sub
@@ -11,7 +11,7 @@ local M = {}
 ---@class moonlet.secrets.Hit
 ---@field from integer   first byte in the text that was scanned
 ---@field to integer     last byte
----@field kind string    what it seems to be, for people: "AWS access key"
+---@field kind string    its kind, for people: "AWS access key"
 
 local SAMPLE = { example = true, sample = true, template = true, dist = true, tmpl = true, defaults = true,
   default = true, schema = true, md = true, ["in"] = true, j2 = true, erb = true, tpl = true }
@@ -41,9 +41,9 @@ local SURE_END = {
 
 local MAYBE_END = { pem = true, key = true, crt = true, cer = true, asc = true, der = true }
 
----Whether a file's name alone says that it holds secrets.
+--- Says if a file's name alone shows that it holds secrets.
 ---@param path string
----@return string? what  for people; nil where the name says nothing
+---@return string? what  for people; nil if the name shows nothing
 ---@return boolean? maybe the content decides (a .pem may hold a public certificate)
 function M.name(path)
   local name = lower(match(path, "([^/]*)$"))
@@ -67,7 +67,7 @@ function M.name(path)
   return nil
 end
 
----Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
+--- Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
 ---@param text string
 ---@return number
 function M.entropy(text)
@@ -94,10 +94,10 @@ local PLACEHOLDERS = {
   "eby8vdm02x",
 }
 
--- What people type to fill a place; in code it is a key all the same.
+-- Fillers that people type; in code they are keys all the same.
 local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
----Whether a value only stands in for a secret.
+--- True if a value only stands in for a secret.
 ---@param value string
 ---@param context string? "docs" and "test" know more such values than code does
 ---@return boolean
@@ -112,11 +112,11 @@ function M.placeholder(value, context)
     if find(text, PLACEHOLDERS[i], 1, true) then return true end
   end
   local first = sub(text, 1, 1)
-  -- One character over and over, or a short piece repeated.
+  -- A character over and over, or a short piece repeated.
   return text == first:rep(#text) or (#text % 4 == 0 and text == sub(text, 1, 4):rep(#text // 4))
 end
 
--- Whether a place is the start, or the end, of a word.
+-- Tests for the start, and the end, of a word.
 local function starts_word(text, from) return from == 1 or not find(text, "^[%w_]", from - 1) end
 local function ends_word(text, to) return not find(text, "^[%w_]", to + 1) end
 
@@ -130,7 +130,7 @@ end
 
 local function last_piece(value) return match(value, "([^/]*)$") end
 
--- What forms name: tests of a match, and functions that give its secret part.
+-- Functions that the forms name: tests of a match, and functions that give its secret part.
 local TESTS = { ["long run"] = has_long_run }
 local PARTS = { ["last piece"] = last_piece }
 
@@ -139,7 +139,7 @@ for _, form in ipairs(FORMS) do
   form.test, form.part = form[7] and TESTS[form[7]], form[8] and PARTS[form[8]]
 end
 
--- Names whose value is a secret, as they occur in lower-cased text.
+-- Names with a secret value, as they occur in lower-cased text.
 local KEYS = {
   "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
   "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
@@ -180,7 +180,7 @@ local function known_forms(text, hits, limit, context)
   end
 end
 
--- Whether what follows the opening line of a key looks like its body.
+-- The text after the opening line of a key, if it looks like its body.
 local function key_body(text, after)
   local rest = sub(text, after, after + 600)
   local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
@@ -255,8 +255,8 @@ local function identifier(value, password)
   return true
 end
 
--- The value that a key's name is given, and where it begins; looked for in a short stretch first, for most names of
--- secrets are given none.
+-- The value of a key's name, and its start; the search begins with a short stretch, for most names of secrets have
+-- none.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
@@ -273,7 +273,7 @@ local function value_of(text, low, at, after, opts)
   return value, after + offset - 1, called
 end
 
--- What the hits of one key's name are.
+-- Adds the hits of one key's name.
 local function key_hits(text, low, key, hits, limit, opts)
   local docs = opts.context == "docs"
   local password = find(key, "pass", 1, true) or key == "_pwd"
@@ -287,7 +287,7 @@ local function key_hits(text, low, key, hits, limit, opts)
     end
     -- A tokenizer is no token.
     if key == "token" and find(sub(low, after, after + 1), "^i[sz]") then value = nil end
-    -- A word chosen by a person is shorter than an issued one, where it is plainly assigned.
+    -- A word chosen by a person is shorter than an issued one, if it is plainly assigned.
     local short = password and not called and not docs
     local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
     -- Sixteen digits make less of it.
@@ -355,11 +355,11 @@ local function url_logins(text, hits, limit)
   end
 end
 
----Finds credentials in a text. The hits come in order and do not overlap.
+--- Finds credentials in a text. The hits come in order and do not overlap.
 ---@param text string
 ---@param options table? {context = "code"|"docs"|"test"|"generated", loose = unquoted values count, limit = 200}
 ---@return moonlet.secrets.Hit[]
----@return boolean all false where the text holds so much that looks like secrets that the search was given up
+---@return boolean all false if the search was given up, because too much of the text looks like secrets
 function M.scan(text, options)
   options = options or {}
   local opts = { context = options.context or "code", loose = options.loose, looks = 20000 }
@@ -386,7 +386,7 @@ function M.scan(text, options)
   return kept, opts.looks > 0 and #hits < limit
 end
 
----The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
+--- The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
 ---@param text string
 ---@param hits moonlet.secrets.Hit[]
 ---@return string

@@ -1,11 +1,10 @@
---- Small functions on text: whether it has one of several shapes (a shape is a Lua pattern), one of several words, and
---- sets of words.
+--- Small functions on text: a test for shapes (Lua patterns), a test for words, and sets of words.
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
 local M = {}
 
---- Where the first of the shapes that the text has begins; nil where it has none.
+--- The start of the first shape that the text has; nil if it has none.
 ---@param text string
 ---@param shapes string[]
 ---@return integer?
@@ -17,7 +16,7 @@ function M.any(text, shapes)
   return nil
 end
 
---- What the first shape that fits has captured.
+--- The captures of the first shape that fits.
 ---@param text string
 ---@param shapes string[]
 ---@return string? capture, string? second
@@ -29,7 +28,7 @@ function M.first(text, shapes)
   return nil
 end
 
---- The first of the plain words that stands in the text, in any case; nil where there is none.
+--- The first of the plain words that stands in the text, in any case; nil if there is none.
 ---@param text string
 ---@param words string[] in lower case
 ---@return string?

@@ -1,5 +1,5 @@
---- How far a place speaks in rules: what stands under "Conventions" is one even where it does not say so, what stands
---- under "Architecture" is none unless it says so.
+--- Decides how far a place speaks in rules: a sentence under "Conventions" is one even if it does not say so, a
+--- sentence under "Architecture" is none unless it says so.
 local find, gsub, lower = string.find, string.gsub, string.lower
 
 local M = {}
@@ -39,7 +39,7 @@ end
 
 local said = {}
 
----What a heading, a key or a file name says: "rules", "facts", or nil where it says neither.
+--- The level of a heading, a key or a file name: "rules", "facts", or nil if it shows neither.
 ---@param text string
 ---@return "rules"|"facts"|nil
 function M.of(text)
@@ -67,7 +67,7 @@ local FILES = { "rules", "convention", "writing", "how[-_]we", "naming", "coding
   "feedback", "practices", "house[-_ ]?rules", "working[-_ ]?agreement", "manners", "principles", "policy",
   "policies", "schreibstil", "reglas", "normas", "regles" }
 
----Whether a file of such a name is made of rules.
+--- True if a file of such a name is made of rules.
 ---@param path string
 ---@return boolean
 function M.file(path)
@@ -78,7 +78,7 @@ function M.file(path)
   return false
 end
 
----Follows the headings of a text: call it with each, and it tells the level of what comes next.
+--- Follows the headings of a text: returns a function that takes each, and returns the level of the text below.
 ---@param base "rules"|"facts"|nil
 ---@return fun(depth: integer, heading: string): string?
 function M.follow(base)
@@ -91,7 +91,7 @@ function M.follow(base)
     local above = base
     for level = 1, depth - 1 do above = open[level] or above end
     open[depth] = says or above
-    -- The title of a text about rules makes all of it rules; "Overview" as a title says nothing about its parts.
+    -- The title of a text about rules makes all of it rules; "Overview" as a title does not decide about its parts.
     if depth == 1 and says == "facts" then open[depth] = base end
     return says or above
   end

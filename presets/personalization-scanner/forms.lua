@@ -1,5 +1,5 @@
---- The shapes in which English tells somebody what to do or to leave: orders, bans, contrasts, what stands behind a
---- label. Each form is a function of (text, low, marks, unit) and gives {form, text, a, b}, or nil.
+--- The shapes in which English asks somebody to do or to leave something: orders, bans, contrasts, the text behind a
+--- label. Each form is a function of (text, low, marks, unit) and returns {form, text, a, b}, or nil.
 local W = require "words"
 local wording = require "wording"
 
@@ -100,7 +100,7 @@ function M.no(text, low, marks, unit)
   return made("dont", "Avoid " .. sub(text, rest))
 end
 
--- What stands in a list below "Start", "Stop" and "Continue".
+-- An item of a list below "Start", "Stop" and "Continue".
 function M.gerund(text, low, marks, unit)
   local heading = lower(unit.heading or "")
   if unit.level ~= "rules" or not unit.list or not find(low, "^%l+ing%f[%A]") or words_in(low) < 2 then return end
@@ -178,7 +178,7 @@ local IDIOMS = { "^get to the point", "^be brief", "^be concise", "^be terse", "
   "^err on ", "^be consistent", "^be kind to", "^opt for ", "^check with me", "^check in with me", "^double%-check",
   "^don't ask" }
 
--- Whether an order that says nothing about how long it holds is meant for good, by where it stands.
+-- True if an order without a duration is meant for good, by its place.
 local function lasting(verb, low, marks, unit)
   local kind = unit.kind
   if unit.level == "rules" then return true end

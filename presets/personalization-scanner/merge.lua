@@ -1,4 +1,4 @@
---- One preference for all the places that state it; how sure it is; which ones contradict each other.
+--- Merges statements: one preference for all the places that state it, its confidence, and contradictions.
 local placing = require "placing"
 
 local find, gsub, lower, sub = string.find, string.gsub, string.lower, string.sub
@@ -22,7 +22,7 @@ local function stem(word)
   return (gsub(word, "e$", ""))
 end
 
---- The words that carry a text, as a set; code counts whole.
+--- The meaningful words of a text, as a set; code counts whole.
 local function bag(text)
   local words, count = {}, 0
   local function take(word)
@@ -41,7 +41,7 @@ local function bag(text)
   return words, count
 end
 
---- How alike two bags are: {shared part of the smaller, shared part of both, shared code}
+--- The likeness of two bags: {shared part of the smaller, shared part of both, shared code}
 local function likeness(a, b)
   local shared, code = 0, false
   for word in pairs(a.bag) do
@@ -77,7 +77,7 @@ end
 local BASE = { instructions = 0.1, guide = 0, memory = 0.05, chat = 0.05, log = 0, decision = 0, review = 0,
   notes = -0.05 }
 
----How sure one statement is, from how it is said and where.
+--- The confidence in one statement, from its wording and place.
 ---@param marks table
 ---@param unit table
 ---@return number
@@ -105,10 +105,10 @@ local function add_place(item, place)
   return true
 end
 
--- How many preferences that share a word a new one is compared with, and how many with all others.
+-- Limits of comparison: with preferences that share a word, and with all others.
 local bucket_cap, conflict_cap = 40, 300
 
--- The item that says what a statement says.
+-- The item with the same meaning as a statement.
 local function find_same(statement, buckets)
   local looked = {}
   for word in pairs(statement.bag) do
@@ -125,7 +125,7 @@ end
 
 local function no_pause() end
 
----Merges statements that say the same. Each is {text, negative, a, b, confidence, place, unit, marks}.
+--- Merges statements that say the same. Each is {text, negative, a, b, confidence, place, unit, marks}.
 ---@param statements table[]
 ---@param pause fun()? called now and then
 ---@return table[] items, integer conflicts

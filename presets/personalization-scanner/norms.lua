@@ -1,5 +1,5 @@
---- The shapes in which English says how things are to be rather than what somebody should do: "must", "is forbidden",
---- "imports go in three groups", "we use", and under a heading such as "Conventions" nearly anything in the present.
+--- The shapes in which English states a norm rather than an order: "must", "is forbidden", "imports go in three
+--- groups", "we use", and under a heading such as "Conventions" nearly anything in the present.
 local W = require "words"
 local wording = require "wording"
 
@@ -70,7 +70,7 @@ local MADE_SO = { "^stored ", "^named ", "^written ", "^kept ", "^documented ", 
   "^pinned", "^wrapped", "^indented", "^done ", "^signed", "^read%-only", "^merged", "^deleted", "^rounded",
   "^reported", "^cited", "^logged" }
 
--- What a verdict makes of its subject: {form, text}, or nil.
+-- The form of a verdict on its subject: {form, text}, or nil.
 local function judged(text, low, subject, verdict, marks, unit)
   if any(verdict, WANTED) then
     if not normative(unit) and not marks.label and not (unit.list and plural(subject)) then return end
@@ -153,7 +153,7 @@ local FOR_EACH = { [" needs "] = true, [" gets "] = true, [" needs a "] = true, 
 local FOR_MANY = { [" use "] = true, [" say "] = true, [" keep "] = true, [" take "] = true, [" require "] = true,
   [" get "] = true, [" have a "] = true, [" ship with "] = true, [" get a "] = true }
 
--- What things do where a rule is followed: "Imports go in three groups", "Every fix ships with a test".
+-- Descriptions of things that follow a rule: "Imports go in three groups", "Every fix ships with a test".
 function M.settled(text, low, marks, unit)
   local at, verb
   for i = 1, #SETTLED do
@@ -177,7 +177,7 @@ function M.settled(text, low, marks, unit)
   elseif verb == " go to " and find(subject, "question") then
     return
   end
-  -- In talk and in notes such a sentence tells what happens as often as what should.
+  -- In talk and in notes such a sentence reports a fact as often as a norm.
   if unit.level == "facts" and not each and not adverb then return end
   if not normative(unit) and unit.kind ~= "log" and not (each and unit.kind ~= "notes") and not (each and unit.list)
     and not adverb and not find(verb, " belong") and not find(subject, "s that ")
@@ -213,7 +213,7 @@ function M.restricted(text, low, marks, unit)
     and any(gsub(low, "%W+$", ""), ONLY_SO)
   local above = any(low, ABOVE) and (find(low, "%f[%a]is%f[%A]") or find(low, "%f[%a]gets?%f[%A]")
     or find(low, "%f[%a]must%f[%A]") or find(low, "%f[%a]goes%f[%A]") or find(low, "%f[%a]needs%f[%A]"))
-  -- Nobody argues with the formatter. A sidecar that finds more reports it.
+  -- Rules stated as facts: "Nobody argues with the formatter", "A sidecar that finds more reports it".
   if unit.level == "rules" and (find(low, "^nobody %l+s ") or find(low, "^no one %l+s ")) then
     marks.negative = true
     return made("dont", text)
@@ -284,7 +284,7 @@ local function past(low)
   return false
 end
 
--- What is so, and not what should be.
+-- Words of a state, not of a norm.
 local STATES = { "%f[%a]may contain", "%f[%a]can contain", "%f[%a]may be%f[%A]", "%f[%a]can be%f[%A]", "come and go",
   "out of date", "outdated", ", so it ", ";%s+the ", ";%s+it ", ":%s+it ", ":%s+they ", "%f[%a]seems?%f[%A]",
   "%f[%a]takes about", "%f[%a]is broken", "%f[%a]are broken", "%f[%a]is missing", "%f[%a]are missing",
@@ -299,7 +299,7 @@ local function has_limit(low)
     or find(low, "%f[%a]under %w+") ~= nil
 end
 
--- Whether words make no sentence: no verb that is finite, as far as a list of verbs can tell.
+-- True if words make no sentence: no verb that is finite, as far as a list of verbs can tell.
 local function is_phrase(low)
   if any(low, FINITE) or find(low, "%f[%a]must%f[%A]") or find(low, "%f[%a]should%f[%A]") then return false end
   local rest = match(low, "^%S+%s+(.*)$") or ""
@@ -310,7 +310,7 @@ local function is_phrase(low)
   return true
 end
 
---- Under a heading that speaks of rules: what is in the present and about things in general.
+--- A sentence in the present about things in general, under a heading that speaks of rules.
 function M.plain_rule(text, low, marks, unit)
   local bound = unit.kind == "memory" and unit.list and (find(low, "no %l+er than ") or find(low, "at most ")
     or find(low, "at least ") or find(low, "no more than "))
@@ -340,7 +340,7 @@ function M.plain_rule(text, low, marks, unit)
   local described = find(low, "%f[%a]are an? ") or find(low, "%f[%a]is an? ") or find(low, "%f[%a]is the ")
   if any(low, STATES) then return end
   if find(low, "^the ") then
-    -- "The parser never blocks" tells what it does.
+    -- "The parser never blocks" describes its behaviour.
     if not has_limit(low) or not find(low, "%f[%a]is%f[%A]") and not find(low, "%f[%a]are%f[%A]")
       and not find(low, "%f[%a]must%f[%A]") and not find(low, "%f[%a]should%f[%A]") and not find(low, ", not the ")
       and not find(low, ", not a ") and not find(low, ", not by ") and not find(low, ", not in ") then

@@ -1,5 +1,5 @@
---- Where a preference belongs: what it is about, whom or what it holds for, and which file and section of memory would
---- be the place to write it down.
+--- The place of a preference: its subject, the persons or things for which it holds, and the file and section of
+--- memory in which it could be written down.
 local find, lower, match = string.find, string.lower, string.match
 
 local M = {}
@@ -92,7 +92,7 @@ function M.scope(text, marks, unit)
   return "project"
 end
 
----Where it could be written down. A suggestion: nothing is written.
+--- The place in memory for it. A suggestion: nothing is written.
 ---@param item table a merged preference
 ---@param memory {project: string?, user: string?} files of memory among the inputs
 ---@return string
@@ -106,7 +106,7 @@ function M.target(item, memory)
   return ("%s, section %s"):format(memory.project or "AGENTS.md", item.topic)
 end
 
----The files of memory among the inputs.
+--- The files of memory among the inputs.
 ---@param paths string[]
 ---@return {project: string?, user: string?}
 function M.memory(paths)

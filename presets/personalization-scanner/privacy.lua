@@ -1,5 +1,5 @@
---- Finds what is private in a text: credentials, and data about people (addresses of mail, post and machines,
---- telephone numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
+--- Finds private parts of a text: credentials, and data about people (addresses of mail, post and machines, telephone
+--- numbers, accounts and identity numbers, names, handles, home folders, dates of birth, health).
 
 local circumstances = require "privacy.circumstances"
 local names = require "privacy.names"
@@ -21,7 +21,7 @@ local circumstance_scanner = { class = "personal", scan = circumstances.scan }
 
 ---@class privacy.Options
 ---@field names string[]?     words of names known from elsewhere
----@field strict boolean?     also what only looks private
+---@field strict boolean?     also text that only looks private
 
 local function scanners_of(options)
   local named = { class = "personal" }
@@ -31,20 +31,20 @@ local function scanners_of(options)
   return list
 end
 
----Everything private in a text, in order, without overlaps.
+--- Everything private in a text, in order, without overlaps.
 ---@param text string
 ---@param options privacy.Options?
 ---@return moonlet.redaction.Hit[]
 function M.scan(text, options) return redaction.scan(text, scanners_of(options or {})) end
 
----What class of private thing a text holds, or nil.
+--- The class of private data in a text, or nil.
 ---@param text string
 ---@param options privacy.Options?
 ---@return "secret"|"personal"|nil class
 ---@return string? kind
 function M.holds(text, options) return redaction.holds(text, scanners_of(options or {})) end
 
----The words of the names that texts introduce; a name in one text is then known in all.
+--- The words of the names that texts introduce; a name in one text is then known in all.
 ---@param texts string[]
 ---@return string[]
 function M.names(texts)

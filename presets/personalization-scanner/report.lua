@@ -17,7 +17,7 @@ local function counted(number, one, many)
   return ("%d %s"):format(number, number == 1 and one or many)
 end
 
---- What was left out and why, one line each.
+--- The omissions and their reasons, one line each.
 local function left_out(outcome)
   local lines = {}
   local function add(count, text)
@@ -66,7 +66,7 @@ function M.markdown(preferences, outcome, runner)
       .. " the main agent to decide."):format(counted(#preferences, "candidate", "candidates"),
       counted(outcome.inputs, "input", "inputs"), by)
   end
-  -- What is written down where agents read it comes last: about that there is little to decide.
+  -- Preferences that stand already where agents read them come last: there is little to decide about them.
   local already = {}
   for _, scope in ipairs { "user", "project", "repository", "tool" } do
     local items = {}

@@ -1,4 +1,4 @@
---- The scan: reads the listed inputs, finds preferences in them and leaves out what is private.
+--- The scan: reads the listed inputs, finds preferences in them and leaves out private text.
 local m = require "moonlet"
 local units = require "units"
 local statements = require "statements"
@@ -37,7 +37,7 @@ local schema = {
   },
 }
 
--- Gives way now and then: many inputs take longer than a preset may compute in one go.
+-- Yields now and then: many inputs take longer than a preset may compute in one go.
 local function pauses(ctx)
   local count = 0
   local function nothing() return true end
@@ -47,7 +47,7 @@ local function pauses(ctx)
   end
 end
 
---- What the inputs hold: sentences with their places, and the names that occur in any of them.
+--- The content of the inputs: sentences with their places, and the names that occur in any of them.
 local function read_inputs(inputs, outcome, pause)
   local texts, segments = {}, {}
   for _, input in ipairs(inputs) do
@@ -79,7 +79,7 @@ local function copy_of(unit, text)
   return copy
 end
 
--- What is left of a sentence without what is private in it: its last part, or what somebody wants without their name.
+-- The rest of a sentence without its private parts: its last part, or a person's wish without their name.
 local function unprivate(unit, names)
   if unit.class ~= "personal" then return end
   local rest = unit.text:match(";%s+([^;]+)$")
@@ -135,7 +135,7 @@ local function any(low, patterns)
   return false
 end
 
--- Whether a wish takes a safeguard away. "Never push without asking" keeps one.
+-- True if a wish takes a safeguard away. "Never push without asking" keeps one.
 local function loosens(text)
   local low = text:lower()
   return any(low, W.unsafe_bans) or any(low, W.unsafe) and not any(low, W.bans)
@@ -174,8 +174,8 @@ local function preferences_of(list, memory, outcome, pause)
   return m.array(result)
 end
 
--- Whether an agent may read a sentence. Where something private stands beside it, only what states a wish: "She is
--- still in hospital" tells as much as what was taken out before it.
+-- True if an agent may read a sentence. Beside private text only a wish may leave: "She is still in hospital" says as
+-- much as the text that was taken out before it.
 local function may_leave(unit, names)
   if unit.class or privacy.holds(unit.text, { names = names, strict = true }) then return false end
   return not unit.paragraph.private or #statements.read(unit) > 0
@@ -197,7 +197,7 @@ local function material(sentences)
   return order, by_path
 end
 
--- Numbered as in their file, without those that hold something private.
+-- Numbered as in their file, without those that hold private text.
 local function numbered(list, names, pause)
   local lines = {}
   for i, unit in ipairs(list) do
@@ -211,7 +211,7 @@ local function prompt_data(ctx, sentences, names, outcome, pause)
   local order, by_path = material(sentences)
   local data, left = {}, prompt_cap
   for _, path in ipairs(order) do
-    -- No model is asked by rules, so nothing of the inputs needs to be copied.
+    -- Rules ask no model, so the inputs need not be copied.
     local text = ctx.runner == "rules"
       and ("[%d sentences; they are put in when an agent is asked: --runner]"):format(#by_path[path])
       or numbered(by_path[path], names, pause)

@@ -1,5 +1,5 @@
---- Decides whether a sentence states a wish that holds beyond its occasion, and puts it into a normal form:
---- {text, form, a, b, marks}. The shapes themselves are in forms.lua, norms.lua, wishes.lua and tongues.lua.
+--- Decides if a sentence states a wish that holds beyond its occasion, and puts it into a normal form: {text, form,
+--- a, b, marks}. The shapes themselves are in forms.lua, norms.lua, wishes.lua and tongues.lua.
 local W = require "words"
 local wording = require "wording"
 local forms = require "forms"
@@ -30,11 +30,11 @@ local function try_forms(text, marks, unit)
 end
 
 local CONDITIONS = " when whenever before after if once unless until for in on during while with without as "
--- What an order cannot follow, so that "before you open" is not taken for one.
+-- Words that no order follows, so that "before you open" is not taken for one.
 local NO_BREAK = " you we i to they a an the your our and or each every new can must should will not don't never "
   .. "always he she it \1 "
 
--- "Before you finish run the tests": where the order begins, without a comma to tell.
+-- The start of the order in "Before you finish run the tests", without a comma to mark it.
 local function main_clause(text, low)
   for at in string.gmatch(low, "%s()%l") do
     local before = match(sub(low, 1, at - 1), "(%S+)%s+$")
@@ -116,7 +116,7 @@ local AGAINST = { "^don'?ts?$", "^do not$", "^don't$", "^never$", "^avoid$", "^s
   "^please don't", "^you must not", "^must not", "^dislikes", "^pet peeves", "^hates", "^out of bounds", "^less$",
   "^what i don't want", "^what we don't want", "^don't do", "^never do" }
 
--- Whether a heading turns what stands below it into its contrary.
+-- True if a heading turns the text below it into its contrary.
 local function is_against(heading)
   local low = gsub(gsub(lower(heading or ""), "\226\128\153", "'"), "[^%l%s'%-]", "")
   return any(match(low, "^%s*(.-)%s*$"), AGAINST)
@@ -136,10 +136,10 @@ end
 -- A verb, so that "make sure" is followed by a sentence and not by a thing.
 local ENSURED = { " pass", " work", " stay", " match", " remain", " get", " run", " have", " do ", " %l+s$", " %l+s " }
 
--- One clause, without what leads to it.
+-- A clause, without its introduction.
 local function read_clause(text, marks, unit)
   local low = lower(text)
-  -- What follows "Lesson:" or "Rule of thumb:" stands as if under such a heading.
+  -- The text after "Lesson:" or "Rule of thumb:" stands as if under such a heading.
   if (marks.label or marks.norm) and unit.level ~= "rules" then
     unit = setmetatable({ level = "rules", list = true }, { __index = unit })
   end
@@ -211,7 +211,7 @@ local function clauses_of(text)
   return list
 end
 
--- Parts of a sentence, where it says nothing as a whole.
+-- Parts of a sentence that has no meaning as a whole.
 local function read_parts(text, unit, kept, question)
   local list, clauses = {}, clauses_of(text)
   if #clauses < 2 or question then return list end
@@ -231,23 +231,23 @@ local function read_parts(text, unit, kept, question)
   return list
 end
 
----What a sentence asks for beyond its occasion: mostly nothing or one thing.
+--- The wishes of a sentence beyond its occasion: mostly none or one.
 ---@param unit table a sentence of units.lua
 ---@return table[] statements {text, form, a, b, marks}
----@return boolean? injected the sentence tries to give orders to whoever reads it
+---@return boolean? injected the sentence tries to give orders to its reader
 function M.read(unit)
   if unit.speaker == "other" or #unit.text > sentence_cap then return {} end
-  -- A list of links, and what leads to a list, say nothing.
+  -- A list of links, and a lead to a list, state no wish.
   if find(unit.text, "^%[[^%]]+%]%([^%)]+%)[%s%.]*$") or find(unit.text, "^%[[^%]]+%]%([^%)]+%)%s+[%-–—:]+%s")
     or find(unit.text, ":[%*_]*%s*$") then
     return {}
   end
-  -- In notes about the user, what is quoted is what they want.
+  -- In notes about the user, a quotation is the user's wish.
   local said = unit.kind == "memory" and match(unit.text, '^[%d%-:%s]*["“]([^"”]+)["”][%s%-–—]*')
   local text, kept = veil(said and words_in(said) >= 3 and said or unit.text)
   text = plain(text)
   local low = lower(text)
-  -- Notes about the user often leave out of whom they speak.
+  -- Notes about the user often leave out their subject.
   if unit.kind == "memory" then
     local verb = match(text, "^(%u%l+) ")
     if verb and W.reports[lower(verb)] then
@@ -255,7 +255,7 @@ function M.read(unit)
       low = lower(text)
     end
   end
-  -- What is quoted says what somebody said.
+  -- A quotation is somebody's words, and no wish.
   local quoted = find(text, "^\1") and find(kept[1] or "", '^["\226]') and not find(text, " [ia][sr]e? ")
   if #text < 8 or quoted or not find(low, "[%l\128-\255]") or find(text, "^%(") then return {} end
   for _, phrase in ipairs(W.injected) do
@@ -275,7 +275,7 @@ function M.read(unit)
   return read_parts(text, unit, kept, question)
 end
 
----Whether a text begins like an order, for what follows a semicolon.
+--- True if a text begins like an order, for the part after a semicolon.
 ---@param text string
 ---@return boolean
 function M.is_order(text)

@@ -1,5 +1,5 @@
---- Notes that are kept as data: the texts in JSON, YAML and TOML, each with its line and the keys above it. No parser:
---- what it does not understand it passes over.
+--- Notes that are kept as data: the texts in JSON, YAML and TOML, each with its line and the keys above it. It is no
+--- parser: it passes over text that it does not understand.
 local m = require "moonlet"
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
@@ -16,7 +16,7 @@ local depth_limit = 64
 ---@field keys string[] from the outside in
 ---@field item boolean? one of a list
 
--- "category": "health" says of its neighbours what they are.
+-- "category": "health" describes its neighbours.
 local KINDS = { category = true, topic = true, type = true, kind = true, tag = true, class = true, area = true,
   section = true, group = true }
 local PRIVATE = { personal = true, private = true, health = true, medical = true, family = true, people = true,
@@ -197,8 +197,7 @@ for word in string.gmatch([[name description summary license version url homepag
   NO_WISH[word] = true
 end
 
----The words of an entry as a sentence would say them, and the keys above as a heading; nil where the keys tell that
----it is no note.
+--- The words of an entry as a sentence, and the keys above as a heading; nil if the keys show that it is no note.
 ---@param entry personalization.Entry
 ---@return string? text, string heading
 function M.told(entry)
@@ -208,7 +207,7 @@ function M.told(entry)
   local heading = concat(keys, " / ")
   if last and NO_WISH[gsub(last, " ", "")] then return nil, heading end
   local words = breaks_in(gsub(entry.text, "%S+", "\n"))
-  -- A sentence speaks for itself; a word needs what it is said of.
+  -- A sentence speaks for itself; a word needs its key.
   if last and not entry.item and words <= 4 and not find(last, "^%l+%s?%d+$")
     and not find(entry.text, "^%u%l+ .+%.$") then
     return last .. ": " .. entry.text, heading

@@ -1,4 +1,4 @@
---- Who speaks in a line of a conversation.
+--- The speaker of a line in a conversation.
 local set = require("moonlet.text").set
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
@@ -9,7 +9,7 @@ M.user = set "user human me"
 local OTHERS = set [[assistant agent claude codex gemini gpt chatgpt copilot ai bot system tool model sidecar reviewer
   function result output ci jenkins github dependabot renovate]]
 
----The speaker that a line names by the part they play, and where what they say begins.
+--- The speaker that a line names by their role, and the start of their words.
 ---@param text string
 ---@return "user"|"other"|nil speaker, integer? rest
 function M.role(text)
@@ -21,7 +21,7 @@ function M.role(text)
 end
 
 local NICK = "([%a\128-\255][%w\128-\255%._%-]*)"
--- ann 10:02, with what she says in the lines below.
+-- ann 10:02, with her words in the lines below.
 local HEADER = "^%**" .. NICK .. "%**%s+%[?%(?%d%d?:%d%d[%d:]*%s?[APap]?[Mm]?%]?%)?%s*$"
 
 local FORMS = {
@@ -54,7 +54,7 @@ local function find_speaker(text)
   if name and not LABELS[lower(name)] then return name, rest, false end
 end
 
----Who speaks in a text, if it is a conversation of people: the names, lower case.
+--- The speakers of a text, if it is a conversation of people: the names, lower case.
 ---@param lines {text: string}[]
 ---@return table<string, boolean>? speakers
 function M.speakers(lines)
@@ -79,7 +79,7 @@ function M.speakers(lines)
   return speakers
 end
 
----The speaker of a line of a conversation of people.
+--- The speaker of a line of a conversation of people.
 ---@param text string
 ---@param speakers table<string, boolean>
 ---@return "user"|"team"|"other"|nil speaker, integer? rest
@@ -93,7 +93,7 @@ function M.line(text, speakers)
   return "team", rest
 end
 
----A sentence without the name of who says it: "Ann: agreed, …".
+--- A sentence without its speaker's name: "Ann: agreed, …".
 ---@param text string
 ---@param speakers table<string, boolean>?
 ---@return string

@@ -1,5 +1,5 @@
 --- Wishes in other languages than English: German, French, Spanish, Italian, Portuguese, Dutch. They keep their
---- wording; what makes a wish of a sentence is told by the words for always, never, please, must, instead of.
+--- wording; the words for always, never, please, must, instead of mark a wish.
 local data = require "tongues_data"
 local W = require "words"
 local wording = require "wording"
@@ -28,7 +28,7 @@ local function has(padded, patterns)
   return false
 end
 
----The language of a sentence that is not English, or nil.
+--- The language of a sentence that is not English, or nil.
 ---@param low string of fold
 ---@return table? language
 function M.language(low)
@@ -67,7 +67,7 @@ local function without_leads(text, marks)
   return text
 end
 
----What a sentence in another language wishes, or nil; the second result tells that it is in another language.
+--- The wish of a sentence in another language, or nil; the second result is true if it is in another language.
 ---@param text string veiled and plain
 ---@param unit table
 ---@param marks table
@@ -107,7 +107,7 @@ function M.read(text, unit, marks)
   elseif marks.label and count >= 3 then
     sure = true
   elseif unit.level == "rules" and count >= 3 and not find(text, ":%s*$") then
-    -- Under such a heading a sentence in the present is a rule, unless it tells of one thing.
+    -- Under such a heading a sentence in the present is a rule, unless it is about one thing.
     local one = find(bare, "^de[rn] ") or find(bare, "^das ") or find(bare, "^die ") or find(bare, "^unser")
       or find(bare, "^l[ea] ") or find(bare, "^el ") or find(bare, "^il ")
     sure = not one or nil

@@ -1,5 +1,5 @@
---- Turns inputs into sentences with their places. What is quoted, logged, code, or spoken by somebody other than the
---- user never becomes one; where something private stands in a sentence, the sentence says of which class.
+--- Turns inputs into sentences with their places. Quotations, logs, code, and words of somebody other than the user
+--- never become one; a sentence with private text has its class.
 local paths = require "moonlet.paths"
 local context = require "context"
 local json = require("moonlet").json
@@ -22,7 +22,7 @@ local INSTRUCTIONS = { "agents%.md$", "claude[%w%.%-]*%.md$", "gemini%.md$", "co
 local MEMORY = { "memor", "preference", "feedback", "lesson", "learning", "remember", "profile", "about[-_ ]me",
   "about[-_ ]the[-_ ]user", "working[-_ ]with", "likes", "habits" }
 local DATA = set "json jsonc json5 yaml yml toml ini cfg"
--- Data that programs read and nobody keeps notes in.
+-- Data for programs, in which people keep no notes.
 local MACHINES = { "package%.json$", "package%-lock", "composer%.", "tsconfig", "%.lock$", "pnpm%-",
   "docker%-compose", "compose%.ya?ml$", "%.github/workflows", "%.gitlab%-ci", "mkdocs%.ya?ml$", "openapi", "swagger",
   "pyproject%.toml$", "cargo%.toml$", "%.eslintrc", "%.prettierrc", "manifest%.json$", "launch%.json$",
@@ -35,8 +35,8 @@ local function any(text, patterns)
   return false
 end
 
----What kind of document an input is: instructions, guide, memory, decision, review, chat, log, notes; nil where it
----holds no prose.
+--- The kind of document of an input: instructions, guide, memory, decision, review, chat, log, notes; nil if it holds
+--- no prose.
 ---@param path string
 ---@param text string
 ---@return string?
@@ -118,7 +118,7 @@ local function decode(text)
   if ok then return value end
 end
 
--- Where a record says what it says, in a document whose texts are known.
+-- The line of a record's text, in a document whose texts are known.
 local function line_of(entries, record, from)
   local words = said(record)
   for i = from, words and #entries or 0 do
@@ -200,9 +200,9 @@ local function diff_segments(input, segments)
   close()
 end
 
----The parts of an input that are read: {path, kind, lines = {{text, line}}, speaker}.
+--- The parts of an input that are read: {path, kind, lines = {{text, line}}, speaker}.
 ---@param input table of ctx.inputs
----@return table[] segments, string? why nothing is read
+---@return table[] segments, string? the reason if none is read
 function M.segments(input)
   local segments = {}
   if input.binary then return segments, "binary" end
@@ -280,7 +280,7 @@ local function sentence_ends(text)
   return ends
 end
 
--- A paragraph: text, and for each of its lines where it begins in it, its number and its offset in the segment.
+-- A paragraph: text, and for each of its lines its start in the text, its number and its offset in the segment.
 local function add_line(paragraph, text, entry, offset)
   local lead = match(text, "^%s*()")
   text = gsub(sub(text, lead), "%s+$", "")
@@ -338,7 +338,7 @@ local function cut_paragraph(paragraph, segment, hits, units)
   end
 end
 
--- What makes a rule of the sentence before it.
+-- Sentences that make a rule of the sentence before them.
 local ECHOES = { "^i never want that", "^i always want that", "^i never want this", "^always%W*$", "^every time%W*$",
   "^always do that", "^we do this everywhere", "^we do that everywhere", "^we always do", "^this goes for all",
   "^that goes for all", "^same for all", "^this applies to all", "^this applies everywhere", "^as always%W*$",
@@ -355,7 +355,7 @@ end
 
 local OVER = { "superseded", "deprecated", "obsolete", "withdrawn", "rejected" }
 
--- A record of a decision that holds no longer. What a sidecar proposed can be rejected for a reason that holds.
+-- A record of a decision that holds no longer. A sidecar's proposal can be rejected for a reason that holds.
 local function is_over(segment)
   local sidecar = find(segment.path, "decision%.md$") ~= nil
   for i = 1, math.min(#segment.lines, 30) do
@@ -375,7 +375,7 @@ local function front_matter_end(lines)
   return 0
 end
 
--- What a line of prose is: "text", or what stands in it that is no text.
+-- The shape of a line of prose: "text", or the kind of a line that is none.
 local function shape(text, indent, state, segment)
   if find(text, "^%s*$") then return "blank" end
   if find(text, "^%s*<!%-%-") then return "comment" end
@@ -394,7 +394,7 @@ local function shape(text, indent, state, segment)
   return "text"
 end
 
--- A row of a table, where a column is headed as rules are.
+-- A row of a table with a column that is headed as rules are.
 local function table_cell(text, state)
   local cells = {}
   for cell in string.gmatch(match(text, "^%s*|(.*)$"), "([^|]*)|?") do
@@ -501,7 +501,7 @@ function Reader:line(i, entry, at)
     self.comment = not find(text, "-->", 1, true)
     return
   end
-  -- What a mail is about is its heading.
+  -- The subject of a mail is its heading.
   local subject = self.segment.kind == "notes" and match(text, "^Subject:%s+(.+)$")
   if subject then return self:title(1, gsub(gsub(subject, "^[Rr][Ee]:%s*", ""), "%s+$", "")) end
   local below = self.segment.lines[i + 1]
@@ -517,7 +517,7 @@ function Reader:line(i, entry, at)
   if what == "comment" then self.comment = not find(text, "-->", 1, true) end
   if what == "commit" then self.in_message = false end
   if what == "header" and find(text, "^%s") then self.in_message = true end
-  -- The subject of a commit tells what one change did.
+  -- The subject of a commit describes one change.
   if what == "subject" then self.in_message = true end
   if not find(text, "^%s*|") then self.columns = nil end
   if what == "heading" then
@@ -536,7 +536,7 @@ function Reader:line(i, entry, at)
   end
 end
 
----The sentences of a segment.
+--- The sentences of a segment.
 ---@param segment table
 ---@param names string[] words of names that are known
 ---@return table[] units

@@ -1,4 +1,5 @@
---- What somebody says to like, want, prefer or be annoyed by. Each form is a function of (text, low, marks, unit).
+--- The likes, wants, preferences and annoyances that people state. Each form is a function of (text, low, marks,
+--- unit).
 local W = require "words"
 local wording = require "wording"
 
@@ -16,7 +17,7 @@ local function preferred(a, b)
   return made("prefer", ("Prefer %s over %s"):format(small(a), small(b)), a, b)
 end
 
--- sense -> what follows "I", "we" or "they", and what follows a third person.
+-- sense -> words after "I", "we" or "they", and words after a third person.
 local VERBS = {
   prefer = { [[prefer | favour | favor | would prefer | 'd prefer | would favour | lean towards | strongly prefer |
     generally prefer | much prefer]],
@@ -158,7 +159,7 @@ local function annoyed(text, low)
   end
 end
 
---- What somebody is annoyed by or thinks too much of.
+--- A complaint: somebody is annoyed by something or thinks too much of it.
 function M.complaint(text, low, marks)
   local result = annoyed(text, low)
   if not result then

@@ -1,5 +1,5 @@
---- How sentences are taken apart and put into a normal form: code and quotations veiled, courtesies and reasons cut
---- off, who speaks told as "the user".
+--- Takes sentences apart and puts them into a normal form: code and quotations veiled, courtesies and reasons cut
+--- off, the speaker written as "the user".
 local W = require "words"
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
@@ -25,7 +25,7 @@ local function veil(text)
   text = gsub(text, "``?[^`]+``?", keep)
   text = gsub(text, "“.-”", keep)
   text = gsub(text, '"[^"]+"', keep)
-  -- A quotation that goes on in the next sentence.
+  -- A quotation that continues in the next sentence.
   text = gsub(text, '"[^"]*$', keep)
   return text, kept
 end
@@ -40,7 +40,7 @@ end
 local function plain(text)
   text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
   text = gsub(text, "^%s*%d%d%d%d%-%d%d%-%d%d[:,]?%s+[%-–]*%s*", "")
-  -- What a remark is about: "**src/retry.go:31** – ", "src/retry.go:31: ".
+  -- The subject of a remark: "**src/retry.go:31** – ", "src/retry.go:31: ".
   text = gsub(text, "^%*%*([^%*]+)%*%*%s+[%-\226][\128\147\148]*%s+", "")
   text = gsub(text, "^%**[%w_%-%./\1\2]*[%./\2][%w_%-%./]*[:%d,%-%s]*%**[:,]%**%s+()", "")
   text = gsub(text, "%*%*", "")
@@ -48,7 +48,7 @@ local function plain(text)
   text = gsub(gsub(text, "\226\128\153", "'"), "\226\128\152", "'")
   text = gsub(text, "%s+", " ")
   text = match(text, "^[%s%-–—:•➜→]*(.-)%s*$")
-  -- Who means it more or less means it all the same.
+  -- Adverbs do not change a wish.
   for _, subject in ipairs { "I", "We", "The user", "They", "User", "She", "He" } do
     for _, adverb in ipairs { "also", "really", "generally", "usually", "typically", "strongly", "still",
       "personally", "definitely", "actually", "just", "very much", "absolutely" } do
@@ -63,7 +63,7 @@ local function first_word(low)
   return match(low, "^([%l][%l'%-]*)")
 end
 
--- Whether a text begins like an order.
+-- True if a text begins like an order.
 local function is_order(low)
   local word, rest = match(low, "^(%l[%l%-]*)(.*)$")
   if not word then return false end
@@ -87,7 +87,7 @@ local FINITE = { "%f[%a]is%f[%A]", "%f[%a]are%f[%A]", "%f[%a]was%f[%A]", "%f[%a]
   "%f[%a]had%f[%A]", "%f[%a]will%f[%A]", "%f[%a]can%f[%A]", "%f[%a]did%f[%A]", "%f[%a]does%f[%A]", "%f[%a]noticed",
   "%f[%a]said%f[%A]", "%f[%a]found%f[%A]", "%f[%a]failed%f[%A]" }
 
--- What cannot be the subject of a rule.
+-- Words that cannot be the subject of a rule.
 local PRONOUNS = { "^this%f[%A]", "^that%f[%A]", "^it%f[%A]", "^these%f[%A]", "^they%f[%A]", "^he%f[%A]",
   "^she%f[%A]", "^i%f[%A]", "^there%f[%A]", "^one of", "^one is", "^one can", "^one could", "^one should",
   "^one must", "^one has", "^one thing", "^one more", "^somebody", "^someone", "^who%f[%A]", "^what", "^which",
@@ -113,7 +113,7 @@ local function trimmed(text)
     local low = lower(text)
     for i = 1, #REASONS do
       local at = not (conditional and find(REASONS[i], "^,")) and find(low, REASONS[i])
-      -- A reason comes last; what is short before it would be nothing.
+      -- A reason comes last; too short a text before it would be left.
       if at and at > 12 then
         text, low = sub(text, 1, at - 1), sub(low, 1, at - 1)
       end
@@ -136,7 +136,7 @@ local function third_person(verb)
   return verb .. "s"
 end
 
--- Who speaks is told as "the user"; in notes about the user, it is the agent that speaks.
+-- Writes the speaker as "the user"; in notes about the user, the agent speaks.
 local function impersonal(text, who)
   text = gsub(text, "%f[%a]I'm%f[%A]", who .. " is")
   text = gsub(text, "%f[%a]I'd%f[%A]", who .. " would")
@@ -166,7 +166,7 @@ for word in string.gmatch([[English German French Spanish Italian Portuguese Dut
   PROPER[word] = true
 end
 
--- A text that goes on in a sentence begins small, unless its first word is a name.
+-- A text that continues a sentence begins small, unless its first word is a name.
 local function small(text)
   local word = match(text, "^%u%l+")
   if not word or PROPER[word] or find(text, "^%u%l+%u") then return text end
@@ -230,7 +230,7 @@ local function lead_in(text, low)
   return best, to
 end
 
--- Strips what stands in front; notes what it says about how firmly something is meant.
+-- Strips the lead of a sentence; notes how firmly it is meant.
 local function without_lead(text, marks)
   for _ = 1, 6 do
     local low = lower(text)

@@ -3,7 +3,7 @@ local set = require("moonlet.text").set
 
 local M = {}
 
--- What an order can begin with.
+-- Verbs that an order can begin with.
 M.verbs = set [[accept account acknowledge act add address adopt aim align alphabetise alphabetize analyse analyze
   annotate annotate announce answer append apply approve argue arrange ask assert assign assume attach author automate
   avoid base batch be begin benchmark break bring build bump bundle cache call capitalise capitalize capture
@@ -54,7 +54,7 @@ M.steps = set [[fork clone create install open select click wait download naviga
 -- Steps wherever they stand.
 M.errands = set "fork clone install download navigate visit click launch register activate checkout reboot"
 
--- Whatever these are told not to do is no rule.
+-- Verbs whose bans are no rules.
 M.idle = set "worry know think forget hesitate mind care bother need see believe like have understand panic remember"
 
 M.hypothetical = { "^if we ever", "^if i ever", "^suppose", "^imagine", "^what if", "^assuming", "^assume that",
@@ -74,7 +74,7 @@ M.unsafe = { "no%-verify", "force[- ]push", "without asking", "without confirm",
   "skip the tests", "skip tests", "skip review", "disable the sandbox", "disable sandbox", "disable the check",
   "sudo", "chmod 777", "as root", "auto%-approve", "automatically approve", "disable tls", "verify=false",
   "dangerously" }
--- The same where they forbid: a ban of what stands above keeps a safeguard.
+-- The same in bans: a ban of the words above keeps a safeguard.
 M.unsafe_bans = { "never ask", "do not ask", "avoid asking", "not wanted: to be asked", "for confirmation" }
 M.bans = { "^never ", "^avoid ", "^do not ", "^don't ", "^no ", "^not wanted", "^stop " }
 
@@ -90,7 +90,7 @@ M.once = { "%f[%a]today%f[^%a ]", "%f[%a]today$", "^today%f[%A]", "%f[%a]today [
 M.lasting_places = set [[project repo repository codebase code team user service package workspace library tool
   company organisation organization area field respect way style document group lab order list]]
 
--- What makes a sentence hold for more than one case.
+-- Words that make a sentence hold for more than one case.
 M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]",
   "%f[%a]all%f[%A]", "%f[%a]any%f[%A]", "%f[%a]by default", "%f[%a]from now on", "%f[%a]in future",
   "%f[%a]in the future", "%f[%a]going forward", "%f[%a]next time", "%f[%a]whenever%f[%A]", "%f[%a]consistently",
@@ -99,7 +99,7 @@ M.general = { "%f[%w-]always%f[^%w-]", "%f[%w-]never%f[^%w-]", "%f[%a]every%f[%A
   "%f[%a]rather than%f[%A]", ", not ", "%f[%a]everything", "%f[%a]anything", "%f[%a]no more than",
   "%f[%a]without being told", "%f[%a]from here on", "%f[%a]without exception" }
 
--- The same, for texts that mostly tell what to do once.
+-- The same, for texts that mostly describe single steps.
 M.lasting = { "%f[%w-]always%f[^%w-]", "%f[%a]every%f[%A]", "%f[%a]each%f[%A]", "%f[%a]by default", "instead of",
   "rather than", ", not ", "%f[%a]unless%f[%A]", "%f[%a]only%f[%A]", "%f[%a]whenever%f[%A]", "at least", "at most" }
 
@@ -111,23 +111,23 @@ M.comparatives = { "^shorter ", "^longer ", "^fewer ", "^less ", "^more ", "^sma
 M.layouts = { "^%l+ spaces ", "^tabs ", "^spaces ", "^double quotes", "^single quotes", "^lower case ",
   "^snake.case ", "^camelcase ", "^%d+ columns", "^%d+ spaces" }
 
--- What is told of the user, where the user is not named.
+-- Verbs of reports about the user, in which the user is not named.
 M.reports = set [[reminded asked told complained corrected said insisted requested pointed mentioned wanted repeated
   stressed emphasised emphasized clarified]]
 
 M.months = set [[january february march april may june july august september october november december jan feb mar apr
   jun jul aug sep sept oct nov dec]]
 
--- What people do when they have a preference.
+-- Verbs of people with a preference.
 M.wants = set [[prefers wants likes hates dislikes loves expects favours favors insists needs appreciates]]
 
--- What tells English from other languages.
+-- Words that tell English from other languages.
 M.english = set [[the a an of to in is are and or not no for on with by from at as be it its this that these we you i
   use always never should must do don't does when if before after every each please prefer than over instead one all
   any only keep our your their have has can may will would could what which who them they there here without into than
   then also]]
 
--- Words in front of what counts: {pattern, mark}
+-- Words in front of a statement: {pattern, mark}
 M.lead_ins = {
   { "^btw,?%s+" }, { "^by the way,?%s+" }, { "^fyi[,:]?%s+" }, { "^right[,%.]%s+" }, { "^agreed[,%.:;]%s+" },
   { "^sure[,%.]%s+" }, { "^fine[,%.]%s+" }, { "^good[,%.]%s+" }, { "^great[,%.]%s+" }, { "^thanks[,%.!]%s+" },
@@ -232,19 +232,19 @@ M.lead_ins = {
   { "^it would be great if%s+", "wish" }, { "^would be great if%s+", "wish" }, { "^it would be nice if%s+", "wish" },
 }
 
--- What a label says that what follows is no rule.
+-- Labels of texts that are no rules.
 M.no_rule_labels = set [[done next blocked todo fixme status context run preset date author reviewer present subject
   to from rejected alternatives considered background timeline result results example examples question questions
   answer attendees title summary symptom cause impact owner due link links see source tested not-tested risk risks
   commands usage warning error output input actions action revert fix docs feat chore refactor perf test style build
   ci options]]
 
--- Under these headings stands what was thought of, not what was decided.
+-- Headings of considerations, not of decisions.
 M.no_rule_headings = { "^context", "^background", "^alternatives", "^options", "^considered", "^rejected",
   "^examples?$", "^example", "^obsolete", "^deprecated", "^superseded", "^timeline", "^history", "^old ",
   "^changelog", "^todo", "^to do", "^next steps", "^open questions", "^acknowledg", "^what happened" }
 
--- Before a colon, what a rule is about.
+-- Topics of rules, before a colon.
 M.topics = set [[language indentation indent quotes tone style commits branches encoding units timezone spelling
   formatter linter editor shell imports naming tests logging dates citations figures plots headings captions errors
   comments docstrings verbosity theme keybindings dependencies seeds types format output answers reports defaults

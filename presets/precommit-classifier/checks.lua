@@ -12,17 +12,17 @@ local concat = table.concat
 
 local M = {}
 
----The readers of makefiles, justfiles, Taskfiles, CI files and loose JSON.
+--- The readers of makefiles, justfiles, Taskfiles, CI files and loose JSON.
 M.read = read
 
 ---@class checks.Check
 ---@field kind string     typecheck, lint, test, build or custom
 ---@field command string  a shell line
----@field why string      where it was found
+---@field why string      its origin
 ---@field cwd string      the folder to run it in, relative to the top; "." is the top
 
----@class checks.Survey   what the ecosystems ask
----@field files table[]           {path, d, deleted}: what changed
+---@class checks.Survey   questions of the ecosystems
+---@field files table[]           {path, d, deleted}: the changed files
 ---@field has fun(path: string): boolean
 ---@field text fun(path: string): string?
 ---@field nearest fun(dir: string, names: string[]): string?, string?
@@ -32,7 +32,7 @@ M.read = read
 local MOST = 40
 local RANK = { typecheck = 2, lint = 3, custom = 4, build = 5, test = 6 }
 
----Whether a tracked file matters to the finding of checks; give it to `facts.git` as `survey`.
+--- True if a tracked file matters to the finding of checks; give it to `facts.git` as `survey`.
 ---@param name string
 ---@param path string
 ---@return boolean
@@ -62,7 +62,7 @@ local function make_survey(ctx, facts)
     local d = file.d or paths.describe(file.path, folders)
     files[#files + 1] = { path = file.path, d = d, deleted = deleted, nested = file.nested, submodule = file.submodule,
       symlink = file.symlink }
-    -- What a rename took away may be of another kind than what it made.
+    -- A rename may have taken away a file of another kind than it made.
     local old = file.old_path and file.status == "renamed" and paths.describe(file.old_path, folders)
     if old and (old.kind ~= d.kind or old.language ~= d.language) then
       files[#files + 1] = { path = file.old_path, d = old, deleted = true }
@@ -126,8 +126,8 @@ local function make_survey(ctx, facts)
   return s
 end
 
----The changed files as words of a shell line, relative to `dir`; nil where there are too many to list, or where one
----has a name that a shell line cannot show.
+--- The changed files as words of a shell line, relative to `dir`; nil if there are too many to list, or if one has a
+--- name that a shell line cannot show.
 ---@param files table[]
 ---@param dir string
 ---@param limit integer?
@@ -186,7 +186,7 @@ local function has_kind(s, kinds)
   return false
 end
 
----Files that neither a build nor a test of the product reads, so that changing them asks for none.
+--- Files that neither a build nor a test of the product reads, so that changing them asks for none.
 ---@param path string
 ---@return boolean
 function M.inert(path)
@@ -202,7 +202,7 @@ local function any_code(s)
   return false
 end
 
--- The files of the CI that check, and what they run; asked for only where a question needs them.
+-- The files of the CI that check, and their commands; read only if a question needs them.
 local function add_ci(s, facts)
   local workflows, hints = {}, nil
   for _, path in ipairs(facts.survey or {}) do
@@ -214,7 +214,7 @@ local function add_ci(s, facts)
     end
   end
 
-  -- What the CI runs, as { {kind, command, path} }.
+  -- The commands of the CI, as { {kind, command, path} }.
   function s.ci_hints()
     if hints then return hints end
     hints = {}
@@ -252,7 +252,7 @@ local function add_ci(s, facts)
   end
 end
 
--- How a test script is run: as the CI does, or by itself.
+-- The command of a test script: the CI's, or the script by itself.
 local function script_command(s, path)
   local hint = s.ci_command(path)
   if hint then return hint.command end
@@ -262,7 +262,7 @@ local function script_command(s, path)
   return (find(first, "%f[%w]sh%f[^%w]") and "sh " or "bash ") .. path
 end
 
--- What nobody declared in a manifest: a test script with a well-known name, then what the CI runs.
+-- Checks that no manifest declares: a test script with a well-known name, then the CI's commands.
 local function hints(s)
   if not has_kind(s, { test = true }) then
     for _, path in ipairs(data.scripts) do
@@ -274,7 +274,7 @@ local function hints(s)
   end
   for _, hint in ipairs(s.ci_hints()) do
     local taken = { [hint.kind] = true }
-    -- A build tells nothing where tests run, for they build first.
+    -- A build adds nothing to tests, for they build first.
     if hint.kind == "build" then taken.test = true end
     if not has_kind(s, taken) then s.emit(hint.kind, hint.command, hint.path, "") end
   end
@@ -301,7 +301,7 @@ local function drop_covered(s)
   s.checks = kept
 end
 
----Finds the commands that check this change, cheapest first.
+--- Finds the commands that check this change, cheapest first.
 ---@param ctx table
 ---@param facts moonlet.facts.Git with `survey` from `facts.git(ctx, target, {survey = checks.wanted})`
 ---@return checks.Check[]
@@ -328,7 +328,7 @@ function M.find(ctx, facts)
   return few
 end
 
----A check as one shell line that works from the top of the work tree.
+--- A check as one shell line that works from the top of the work tree.
 ---@param check checks.Check
 ---@return string
 function M.line(check)

@@ -1,5 +1,5 @@
 --- Decides the path of a change from facts alone. Every file gets findings; the most careful one decides, and the
---- reasons name the files. What was found is named by kind and place, never quoted.
+--- reasons name the files. A finding has a kind and a place, and never quotes.
 
 local comments = require "comments"
 local dependencies = require "dependencies"
@@ -15,9 +15,10 @@ local M = {}
 
 M.RANK = { fast = 1, skill = 2, code = 3, risk = 4 }
 
--- Beyond these nobody looks a change over.
+-- Sizes beyond which people do not read a change.
 local MANY_FILES, MANY_LINES = 1000, 10000
--- So many files may be opened to prove that only comments changed, and so many to see what an image really is.
+-- Limits on the files that are opened: to prove that only comments changed, to see what an image really is, and to
+-- read a file's head.
 local COMMENT_READS, ASSET_READS, HEAD_READS = 40, 40, 40
 
 ---@class precommit.Finding
@@ -25,7 +26,7 @@ local COMMENT_READS, ASSET_READS, HEAD_READS = 40, 40, 40
 ---@field why string     short, the same for all files of a kind
 ---@field path string?
 ---@field line integer?
----@field hard boolean?  nothing may make the path less careful than this
+---@field hard boolean?  final: nothing may make the path less careful than this
 
 local function is_deleted(file) return file.status == "deleted" and not file.untracked end
 
@@ -148,7 +149,7 @@ end
 
 local CHANGELOGS = { xml = true, yaml = true, json = true, sql = true }
 
--- What changed in a changelog need not be the line that says what it is.
+-- True if a file opens a changelog: the changed lines need not hold the line that says so.
 local function opens_changelog(ctx, file, state)
   if file.status ~= "modified" or state.head_reads <= 0 then return false end
   state.head_reads = state.head_reads - 1
@@ -200,7 +201,7 @@ local function scripted_image(file)
   end)
 end
 
--- The least that a file asks for, whatever else was found.
+-- The least level of a file, whatever its other findings.
 local function base_finding(file, state)
   local d = file.d
   if state.skills.of[file.path] then return { level = "skill", why = "files of a skill", path = file.path } end
@@ -252,7 +253,7 @@ local function judge(ctx, file, state, add)
   old_findings(file, state, add)
   local read_by_programs = d.kind == "code" or d.kind == "config"
   if #state.findings == before and not in_skill and not moved_from(file) and read_by_programs then
-    -- Where code has changed anyway, it matters only for files that a name would send to the Risk Path.
+    -- If code has changed anyway, it matters only for files that a name would send to the Risk Path.
     local matters = not state.code_seen or #rules.of_name(d) > 0
     if matters and comments.only(ctx, file, state.comments) then
       file.only_comments = true
@@ -262,12 +263,12 @@ local function judge(ctx, file, state, add)
   end
   if not in_skill then
     for _, why in ipairs(rules.of_name(d)) do add { level = "risk", why = why, path = file.path } end
-    -- So many files are on the Risk Path whatever their lines say.
+    -- A change of so many files is on the Risk Path, whatever is in their lines.
     if #state.findings == before and not state.big then content_findings(ctx, file, state, add) end
   end
   local base = base_finding(file, state)
   if base.level == "code" then state.code_seen = true end
-  -- What needs most care is told; that the file is code besides tells nothing more.
+  -- The most careful finding is reported; that the file is code besides adds nothing.
   if #state.findings == before or base.level == "skill" then add(base) end
 end
 
@@ -289,7 +290,7 @@ local function size_findings(facts, add)
   end
 end
 
--- One line for each kind of finding, the most careful first; it names up to five files.
+-- A line for each kind of finding, the most careful first; it names up to five files.
 local function reasons_of(findings)
   local groups, order = {}, {}
   for _, finding in ipairs(findings) do
@@ -357,7 +358,7 @@ function M.classify(ctx, facts)
   return { path = path, floor = floor, reasons = reasons, findings = state.findings, skills = state.skills }
 end
 
----The more careful of two paths.
+--- The more careful of two paths.
 ---@param a string
 ---@param b string
 ---@return string

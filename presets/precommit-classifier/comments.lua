@@ -14,12 +14,12 @@ local function like(base, more)
   return copy
 end
 
--- line, block: how comments begin (and end); quotes: text that ends on its line; multi: text that may run on;
--- refuse: where one of these stands anywhere, so simple a scanner can tell nothing
+-- line, block: how comments begin (and end); quotes: text that ends on its line; multi: text that may run on; refuse:
+-- marks anywhere in a file that so simple a scanner cannot handle
 local C = { line = { "//" }, block = { "/*", "*/" }, quotes = "\"'" }
 local HASH = { line = { "#" }, quotes = "\"'" }
 local TRIPLE = { '"""', "'''" }
--- nests: what shows that a text holds code which holds such text again, or runs on; only a parser can tell then
+-- nests: signs that a text holds code which holds such text again, or runs on; this takes a parser
 local BACKTICK = { multi = { "`" }, nests = { "%${[^}]*`", "%${[^}]*$" } }
 local NESTED_TRIPLE = { "%${[^}]*\"", "%${[^}]*$" }
 
@@ -71,7 +71,7 @@ local function starts(text, pos, list)
   end
 end
 
--- Where the text that `close` ends is over; a backslash hides a double quote.
+-- The end of the text that `close` ends; a backslash hides a double quote.
 local function closing(line, close, pos)
   if close == '"' then line = gsub(line, "\\.", "..") end
   local _, stop = find(line, close, pos, true)
@@ -87,7 +87,7 @@ local function skip_quoted(line, pos, quote)
   return pos
 end
 
--- What begins at a place that stands in plain code: the next position, the state, and whether it is code.
+-- Scans from a place in plain code: the next position, the state, and true if it is code.
 local function scan_plain(line, at, lang, code)
   local char = sub(line, at, at)
   local multi = starts(line, at, lang.multi)
@@ -102,8 +102,8 @@ local function scan_plain(line, at, lang, code)
   return find(line, "[^%w_%s.,;()}%]=+>&|!?:@]", at + 1) or #line + 1, "", true
 end
 
--- Reads one line from a state: "" is plain, else "b:" or "s:" and what closes the comment or text that it stands in.
--- Gives the state after it and whether anything in it is code.
+-- Reads one line from a state: "" is plain, else "b:" or "s:" and the text that closes the comment or string. Returns
+-- the state after it and true if anything in it is code.
 local function scan_line(line, state, lang)
   local pos, code = 1, sub(state, 1, 1) == "s"
   while pos <= #line do
@@ -127,11 +127,11 @@ local function split_lines(text)
   return lines
 end
 
--- The state before each line of a file and which lines are code, or nil where the file does not end as it should.
+-- The state before each line of a file and the lines that are code, or nil if the file does not end as it should.
 local function states_of(lines, lang)
   local before, code, state = {}, {}, ""
   for i, line in ipairs(lines) do
-    -- Nobody writes comments into lines of such length, and patterns would take too long over them.
+    -- Lines of such length hold no comments, and patterns would take too long over them.
     if #line > 4000 then return nil end
     before[i] = state
     state, code[i] = scan_line(line, state, lang)
@@ -159,7 +159,7 @@ local function refused(text, lang)
   return false
 end
 
--- One run of changed lines: the new ones are comments, the old ones were, and both leave the same state behind.
+-- A run of changed lines: the new ones are comments, the old ones were, and both leave the same state behind.
 local function run_is_comment(run, line, lines, before, code, lang)
   -- A comment after a continued line ends it, or is part of it.
   if sub(lines[line - 1] or "", -1) == "\\" then return false end
@@ -214,7 +214,7 @@ local function maybe_comment(part, lang)
   return true
 end
 
----Whether everything that changed in a file is comments and blank lines.
+--- True if all changes in a file are in comments and blank lines.
 ---@param ctx table
 ---@param file moonlet.facts.File with `d`
 ---@param budget table {reads = how many files may still be opened}

@@ -1,5 +1,5 @@
---- Manifests and lock files that should change together: one without the other means that what is installed is not
---- what was asked for.
+--- Manifests and lock files that should change together: one without the other means that the installed packages are
+--- not the requested ones.
 
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
@@ -47,7 +47,7 @@ local OWN_KEYS = set { "version", "name", "description", "license", "edition", "
   "yarn", "engines", "packageManager", "main", "types", "homepage", "repository", "authors", "readme", "keywords",
   "python", "python_version", "requires-python", "target-version", "line-length", "minversion", "sdk", "port" }
 
--- Whether a line of a manifest names a dependency. Sections are not seen in a diff, so it goes by form.
+-- True if a line of a manifest names a dependency. Sections are not seen in a diff, so it goes by form.
 local LINES = {
   node = function(text)
     local key, value = match(text, '^%s*"([^"]+)"%s*:%s*"([^"]*)"')
@@ -95,7 +95,7 @@ local function above(dir, path)
   return dir == "" or path:sub(1, #dir + 1) == dir .. "/"
 end
 
--- The folders that hold a lock of this kind, by what is tracked or new.
+-- The folders with a lock of this kind, tracked or new.
 local function lock_folders(facts, locks)
   local folders = {}
   local function add(path)
@@ -118,7 +118,7 @@ local function nearest_lock(folders, path)
   end
 end
 
----Pairs of which only one half changed: { {path, why} }.
+--- Pairs of which only one half changed: { {path, why} }.
 ---@param facts moonlet.facts.Git
 ---@return table[]
 function M.unpaired(facts)

@@ -33,7 +33,7 @@ local schema = {
 local function validation_of(found, path)
   local list = {}
   for _, check in ipairs(found) do
-    -- On the Fast Path nothing runs, so nothing needs a build or its tests.
+    -- The Fast Path runs no code, so it needs no build or tests.
     if path ~= "fast" or check.kind == "lint" or check.kind == "custom" or check.why == "mkdocs.yml" then
       list[#list + 1] = { kind = check.kind, command = check.line }
     end
@@ -50,7 +50,7 @@ local function result_of(verdict, found)
   }
 end
 
--- What an agent must leave alone: where HEAD and the other references stand, and what is staged.
+-- State that an agent must leave alone: HEAD, the other references, and the index.
 local function watched(ctx)
   local quiet = { cap = 8388608 }
   local results = m.git.run_all(ctx, {
@@ -63,7 +63,7 @@ local function watched(ctx)
   return { branch = text(1):match "^[^\n]*", head = text(2):match "^%x*", index = text(3), refs = text(4) }
 end
 
--- What changed while an agent was at work, as warnings for people.
+-- Changes that were made while an agent was at work, as warnings for people.
 local function meddling(before, after)
   local warnings = {}
   local function warn(text, ...) warnings[#warnings + 1] = "warning: while the agent ran, " .. text:format(...) end
@@ -111,8 +111,8 @@ local function clean_reason(text)
   return m.git.show_path((text:gsub("%s+", " ")), 400)
 end
 
--- An agent may be more careful than the rules, choose among the checks that were found, and lower what is a matter of
--- judgement. It never lowers a hard finding, invents a command, or forgets a skill that is stale.
+-- Merges an agent's answer: it may be more careful than the rules, choose among the checks that were found, and lower
+-- matters of judgement. It never lowers a hard finding, invents a command, or forgets a skill that is stale.
 local function merge(verdict, ruled, answer, found)
   local path = classify.more_careful(answer.path, verdict.floor)
   local reasons = {}
@@ -142,7 +142,7 @@ local function merge(verdict, ruled, answer, found)
   if invented > 0 then
     reasons[#reasons + 1] = ("note: %d commands were left out that the repository does not declare"):format(invented)
   end
-  -- A careful path without a single check is an oversight where there are checks.
+  -- A careful path without a single check is an oversight if there are checks.
   if #list == 0 and path ~= "fast" then list = validation_of(found, path) end
   return { path = path, reasons = m.array(reasons), validation = m.array(list), reinstall = ruled.reinstall }
 end

@@ -1,4 +1,4 @@
---- The answer as a page for people: what to do, why, and with which commands.
+--- The answer as a page for people: the decision, its reasons, and the commands to run.
 
 local git = require "moonlet.git"
 
@@ -14,7 +14,7 @@ local PATHS = {
   risk = { "Risk Path", "A person or a strong reviewer should look at this before it is committed." },
 }
 
--- Markdown that nothing in a file name can break out of.
+-- Markdown that no file name can break out of.
 local function inline(text)
   local longest = 0
   for run in string.gmatch(text, "`+") do
@@ -29,7 +29,7 @@ local function plain(text)
   return (string.gsub(text, "[\\`*_{}%[%]<>|#]", "\\%0"))
 end
 
----@param result table what the preset returns
+---@param result table the preset's result
 ---@param facts moonlet.facts.Git
 ---@param checks checks.Check[]
 ---@param runner string

@@ -1,4 +1,4 @@
---- What a path's name says about the care that a change to it needs. Each rule gives a short reason or nothing.
+--- Rules about a path's name: the care that a change to it needs. Each rule returns a short reason or nothing.
 --- Documentation is never caught by a name: a page about authentication is a page.
 
 local data = require "rules_data"
@@ -10,7 +10,7 @@ local M = data.m
 
 local function has_dir(path, name) return find("/" .. lower(path), "/" .. name .. "/", 1, true) ~= nil end
 
--- Whether a folder is or lies in one of several; few folders are asked about for many files.
+-- True if a folder is or lies in one of several; few folders are asked about for many files.
 local function in_any(d, list)
   local known = list.known
   if known == nil or list.count > 2000 then
@@ -157,7 +157,7 @@ local function sources(d)
   end
 end
 
----Instructions that agents read, beside skills.
+--- Instructions that agents read, beside skills.
 ---@param path string
 ---@return boolean
 function M.agent_text(path)
@@ -168,7 +168,7 @@ function M.agent_text(path)
     or find(low, "^%.github/prompts/") ~= nil
 end
 
----The reasons that a path's name alone gives for the Risk Path.
+--- The reasons that a path's name alone gives for the Risk Path.
 ---@param d moonlet.paths.Description
 ---@return string[]
 function M.of_name(d)
@@ -194,7 +194,7 @@ local function is_comment(text)
   return find(text, "^%s*[#*]") or find(text, "^%s*//") or find(text, "^%s*%-%-")
 end
 
----Whether a changed line decides about access, in a file whose name does not say so.
+--- True if a changed line decides about access, in a file whose name does not say so.
 ---@param text string
 ---@return boolean
 function M.access_line(text)
@@ -206,7 +206,7 @@ function M.access_line(text)
   return false
 end
 
----Whether a changed line of SQL changes a schema or rewrites data.
+--- True if a changed line of SQL changes a schema or rewrites data.
 ---@param text string
 ---@return boolean
 function M.schema_line(text)
@@ -216,7 +216,7 @@ function M.schema_line(text)
     or find(low, "^update ") ~= nil or find(low, "^grant ") ~= nil or find(low, "^revoke ") ~= nil
 end
 
----Whether text opens or is a part of a Liquibase changelog, which rewrites databases.
+--- True if text opens or is a part of a Liquibase changelog, which rewrites databases.
 ---@param text string
 ---@return boolean
 function M.changelog_line(text)
@@ -226,7 +226,7 @@ function M.changelog_line(text)
     or find(low, "^%-%-%s*liquibase formatted") ~= nil or find(low, "^%-%-%s*changeset ") ~= nil
 end
 
----Whether a changed line of package.json runs something when packages are installed.
+--- True if a changed line of package.json runs something when packages are installed.
 ---@param text string
 ---@return boolean
 function M.install_script(text)

@@ -14,7 +14,7 @@ return {
     ".gitlab/ci", ".ci", "fastlane", ".azure-pipelines", ".semaphore", ".changeset/config",
     ".appveyor", ".teamcity", ".jenkins", ".drone", ".travis", ".builds", ".concourse", ".forgejo/workflows",
     ".gitea/workflows" },
-  -- Where a folder called ci is that of the project, not a module of the product.
+  -- Places at which a folder called ci is that of the project, not a module of the product.
   ci_paths = { "^ci/", "^jenkins/", "^scripts?/ci/", "^tools?/ci/", "^build/ci/", "^etc/ci/", "^%.?github/ci/" },
   release = set "release releases deploy deployment publish rollout rollback promote",
   script_dirs = set "scripts script bin tools ci build hack ops deploy release .ci",
@@ -54,7 +54,7 @@ return {
   sources = set [[.npmrc .yarnrc .yarnrc.yml pip.conf nuget.config gradle-wrapper.properties gradle-wrapper.jar
     .bazelrc .pnpmfile.cjs maven-wrapper.properties]],
   source_dirs = { ".cargo", ".mvn" },
-  -- Calls and settings that decide who may do what; matched against changed lines in lower case.
+  -- Calls and settings about access; matched against changed lines in lower case.
   signals = { "verify=false", "insecureskipverify", "rejectunauthorized", "check_password", "verify_password",
     "checkpassword", "set_password", "bcrypt", "scrypt(", "argon2", "pbkdf2", "hmac.new", "createhmac", "createcipher",
     "jwt.sign", "jwt.verify", "jwt.decode", "jwt.encode", "login_required", "permission_required", "@preauthorize",

@@ -1,5 +1,5 @@
---- Skills: folders that hold a SKILL.md. Which of them a change touches, what they share, and so what has to be
---- installed again: a copy that was installed is stale as soon as any file of its skill changes.
+--- Skills: folders that hold a SKILL.md. Finds those that a change touches, their shared parts, and so the skills to
+--- install again: an installed copy is stale as soon as any file of its skill changes.
 
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
@@ -121,12 +121,12 @@ local function installs_skills(ctx, path, order)
   return not text or find(lower(text), "skill", 1, true) ~= nil
 end
 
--- Whether a file outside of every skill is a part that skills share: "all", the skills that use it, or nil.
+-- The skills that share a file outside of every skill: "all", those that use it, or nil.
 local function shared_by(ctx, path, order, parents, pages)
   if is_installer(path) and installs_skills(ctx, path, order) then return "all" end
   local d = paths.describe(path)
   if in_collection(path, parents) then
-    -- A page about the collection is installed by nobody.
+    -- A page about the collection is not installed.
     if d.kind == "docs" and parents[dir_of(path)] then return nil end
     return not d.test and "all" or nil
   end
@@ -136,7 +136,7 @@ local function shared_by(ctx, path, order, parents, pages)
   return users[1] and users or nil
 end
 
--- The skills that the changed lines of a listing name; all of them where it changed as a whole.
+-- The skills that the changed lines of a listing name; all of them if it changed as a whole.
 local function listed(file, order)
   local named = {}
   for _, root in ipairs(order) do
@@ -157,7 +157,7 @@ end
 ---@field names string[]               skills to install again, fit to be shown
 ---@field why string[]                 for people
 
----Which skills a change touches and what must be installed again.
+--- The skills that a change touches, and those to install again.
 ---@param ctx table
 ---@param facts moonlet.facts.Git
 ---@return precommit.Skills

@@ -1,6 +1,5 @@
---- What changed in the work tree while an agent worked. In a tree that others use too this says when, not who: it may
---- have been the user's editor. Ignored files are not looked at, and what an agent does outside of the tree is not
---- seen.
+--- Changes in the work tree while an agent worked. In a tree that others use too this says when, not who: it may have
+--- been the user's editor. Ignored files and changes outside of the tree are not seen.
 local m = require "moonlet"
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
@@ -82,9 +81,9 @@ local function walked_state(ctx)
   return state
 end
 
----How the work tree looks now: to be compared with how it looks later.
+--- The present state of the work tree, to compare with a later one.
 ---@param ctx table
----@return table? state, string? why it cannot be told
+---@return table? state, string? why it cannot be read
 function M.state(ctx)
   local state, why = git_state(ctx)
   if state then return state end
@@ -114,9 +113,9 @@ local function covers(pattern, path)
   return find(path, "^" .. lua .. "$") ~= nil or find(match(path, "[^/]*$"), "^" .. lua .. "$") ~= nil
 end
 
----Whether a change was allowed: true, false, or nil where the words about edits name no files.
+--- True if a change was allowed, false if not, nil if the words about edits name no files.
 ---@param path string
----@param edits string? what may be changed, in words
+---@param edits string? the allowed changes, in words
 ---@param output string? the file that the answer goes to
 ---@return boolean?
 function M.allowed(path, edits, output)
@@ -137,7 +136,7 @@ local function word_for(before, after)
   return find(lower(after), "^.?d") and "deleted" or "changed"
 end
 
----What differs between two states: {files = {{path, change, allowed}}, refs = names}.
+--- The differences between two states: {files = {{path, change, allowed}}, refs = names}.
 ---@param before table
 ---@param after table
 ---@param edits string?

@@ -1,5 +1,5 @@
---- What can be told about a task without a model: whether it is narrow enough, whether it asks for what a sidecar must
---- not do or decide, and what the inputs are.
+--- Checks of a task without a model: if it is narrow enough, if it asks for work that a sidecar must not do or
+--- decide, and facts about the inputs.
 local m = require "moonlet"
 
 local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
@@ -32,13 +32,13 @@ local function estimate(bytes) return (bytes + 3) // 4 end
 M.estimate = estimate
 
 local function without_refusals(text)
-  -- "Do not push" asks for nothing.
+  -- "Do not push" is no request.
   text = gsub(lower(text), "do not [^%.\n;]*", "")
   text = gsub(text, "don't [^%.\n;]*", "")
   return (gsub(text, "never [^%.\n;]*", ""))
 end
 
----What should be looked at before an agent is paid for this task: {kind, text}.
+--- Points to consider before an agent is paid for this task: {kind, text}.
 ---@param task table sections of task.lua
 ---@param inputs table[] of ctx.inputs
 ---@param prompt_bytes integer
@@ -92,7 +92,7 @@ local function outline(text)
   return list
 end
 
----What the inputs are, as facts: {path, kind, bytes, lines, sha256, cut, binary, marks, outline}.
+--- Facts about the inputs: {path, kind, bytes, lines, sha256, cut, binary, marks, outline}.
 ---@param inputs table[] of ctx.inputs, with their secrets taken out
 ---@return table[]
 function M.digest(inputs)

@@ -24,8 +24,8 @@ end
 
 local function labels(text) return select(2, text:gsub("%[redacted: [^%]\n]+%]", "")) end
 
---- The material, with secrets taken out: {label, text, limit}, and how many were taken out. First as they are taken
---- out for the record: where an input has changed since, that is what a resumed run finds.
+--- The material, with secrets taken out: {label, text, limit}, and their number. The record's redaction comes first:
+--- if an input has changed since, a resumed run gets that text.
 local function data_of(inputs)
   local data, withheld = {}, 0
   for _, input in ipairs(inputs) do
@@ -72,7 +72,7 @@ local function output_of(args, task, defaults)
   return "Your last message is the answer; it is kept as output.md of this task. " .. form
 end
 
--- What may be changed, in words; nil where that is nothing.
+-- The allowed changes, in words; nil if there are none.
 local function edits_in_words(args, task)
   local allowed = args.edits or task.edits
   if allowed and allowed:lower():match("^%s*no[nte]*%w*%W*$") then return nil end
@@ -94,7 +94,7 @@ end
 
 -- The answer as a person or another model can be shown it: text, without secrets, not too long.
 local function shown(raw)
-  -- What is no text may become many times as long when it is cleaned.
+  -- Binary data may become many times as long when it is cleaned.
   raw = raw:sub(1, 32 * answer_cap)
   local text = redaction.redact(m.prompt.clean(raw))
   if #text > answer_cap then
@@ -121,7 +121,7 @@ local function answered(ctx, args, reply, before)
   return text, written and args.output or nil
 end
 
--- Notes what changed in the work tree while the agent worked.
+-- Notes the changes in the work tree while the agent worked.
 local function note_changes(ctx, result, before, why, args, edits)
   local after
   if before then after, why = changes.state(ctx) end
@@ -156,7 +156,7 @@ local function note_changes(ctx, result, before, why, args, edits)
   end
 end
 
--- Asks the agent. What changed meanwhile is told even when it failed.
+-- Asks the agent. Changes in the meantime are reported even if it failed.
 local function ask(ctx, args, task, result, prompt)
   local edits = edits_in_words(args, task)
   local before, why
@@ -218,7 +218,7 @@ return m.preset {
     local prompt = m.prompt.compose {
       task = task.task,
       goal = args.goal or task.goal or defaults.goal,
-      -- What always holds stays, whatever a task adds.
+      -- The defaults always hold, whatever a task adds.
       non_goals = defaults["non-goals"] .. (args.non_goals and "\n- " .. args.non_goals or "")
         .. (task.non_goals and "\n" .. task.non_goals or ""),
       steps = task.steps,

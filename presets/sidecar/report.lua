@@ -7,7 +7,7 @@ local function cell(text)
   return (m.git.show_path(tostring(text), 160):gsub("|", "\\|"))
 end
 
---- What stands in output.md where no model was asked.
+--- The text of output.md if no model was asked.
 ---@param result table
 ---@return string
 function M.unanswered(result)

@@ -1,4 +1,4 @@
---- Reads the task of a sidecar: from a text or a file of the repository, with headings where it has some.
+--- Reads the task of a sidecar: from a text or a file of the repository, with its headings, if any.
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
 local M = {}
@@ -32,7 +32,7 @@ local function read_file(ctx, name)
   return text
 end
 
----The text of the task; raises where there is none, or more than one.
+--- The text of the task; raises if there is none, or more than one.
 ---@param ctx table
 ---@param args table
 ---@return string text, string source how messages call it
@@ -62,7 +62,7 @@ local FIELDS = {
   escalate = "escalate", escalation = "escalate", ["when to escalate"] = "escalate", privacy = "privacy",
 }
 
----Takes a task apart by its headings. What stands under a heading that means nothing here belongs to the task.
+--- Takes a task apart by its headings. Text under an unknown heading belongs to the task.
 ---@param text string
 ---@return table<string, string>
 function M.sections(text)

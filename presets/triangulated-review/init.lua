@@ -19,10 +19,10 @@ local function read_lenses(names)
   return lenses
 end
 
--- What only git can tell; of a path or a glob the files are read.
+-- Targets that need git; a path or a glob is read as files.
 local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
 
--- What is wrong with the arguments by themselves.
+-- Checks the arguments by themselves.
 local function check_args(args)
   local lenses = read_lenses(args.lenses)
   if args.need > #lenses then
@@ -33,7 +33,7 @@ local function check_args(args)
   return lenses
 end
 
--- What is to be reviewed. Without a target that is what nobody committed yet, or else the last commit.
+-- The facts about the target. Without one it is the uncommitted change, or else the last commit.
 local function facts_of(ctx, target)
   if target ~= "" then return rules.facts(ctx, target) end
   local facts = rules.facts(ctx, "worktree")
@@ -47,7 +47,7 @@ local function known_places(facts)
   local known = {}
   local function add(path)
     known[path] = true
-    -- So are names written that are no UTF-8.
+    -- Findings write a path that is no UTF-8 in this form.
     if not utf8.len(path) then known[m.git.show_path(path)] = true end
     for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
   end
@@ -61,7 +61,7 @@ end
 
 local most_files = 200
 
--- How many lines the files have that findings name, beside those that changed.
+-- The line counts of the files that findings name, beside those that changed.
 local function line_counts(ctx, facts, reviews, known)
   local texts, wanted, asked = facts.texts or {}, {}, {}
   for _, review in ipairs(reviews) do
@@ -100,7 +100,7 @@ local function notes_of(reviews)
   return notes
 end
 
--- Reads with every lens side by side; one that fails is told and costs the others nothing.
+-- Reads with every lens side by side; a lens that fails is reported and costs the others nothing.
 local function read_all(ctx, lenses, facts, context)
   local review = { artefact = report.artefact(facts), facts = facts, context = context,
     data = reviewers.material(facts, ctx.inputs) }

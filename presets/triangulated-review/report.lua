@@ -1,4 +1,4 @@
---- What is told of a review: what was looked at and by whom, beside what was found.
+--- The report of a review: the material and its reviewers, beside the findings.
 local m = require "moonlet"
 local rules = require "rules"
 
@@ -6,7 +6,7 @@ local M = {}
 
 local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and "" or "s") end
 
---- What was reviewed, in words.
+--- The reviewed artefact, in words.
 ---@param facts moonlet.facts.Git
 ---@return string
 function M.artefact(facts)
@@ -40,7 +40,7 @@ local function how_many_rules(lenses)
   return count
 end
 
---- What was looked at, as data.
+--- The reviewed material, as data.
 ---@param facts moonlet.facts.Git
 ---@param lenses string[]
 ---@param by {runner: string, rules: boolean}
@@ -74,9 +74,9 @@ function M.sentence(checked)
     table.concat(checked.lenses, ", "), table.concat(by, " and "))
 end
 
---- Writes what people and programs read.
+--- Writes the files for people and programs.
 ---@param ctx moonlet.Ctx
----@param result table what m.merge.findings gave, with `checked`
+---@param result table the result of m.merge.findings, with `checked`
 ---@param notes string[]
 function M.write(ctx, result, notes)
   local all = {}

@@ -1,9 +1,9 @@
---- What a reviewer is given: one lens, the facts, and the material as fenced data.
+--- The prompt of a reviewer: one lens, the facts, and the material as fenced data.
 local m = require "moonlet"
 
 local M = {}
 
--- What a prompt may hold of the thing under review; the reviewer can read the rest in the repository.
+-- The most of the material that a prompt may hold; the reviewer can read the rest in the repository.
 local material_bytes = 60000
 local input_bytes = 20000
 
@@ -28,7 +28,7 @@ local function documents(facts, data)
   end
 end
 
---- The material: the diff or the files, and what --input named.
+--- The material: the diff or the files, and the inputs of --input.
 ---@param facts moonlet.facts.Git
 ---@param inputs table[]?
 ---@return table[] data for m.prompt.reviewer
@@ -49,7 +49,7 @@ function M.material(facts, inputs)
   return data
 end
 
--- How a reviewer sees the whole change for themselves.
+-- The command that shows a reviewer the whole change.
 local function command_for(target)
   if target.kind == "commit" then return "git show " .. target.head end
   if target.kind == "range" then return ("git diff %s %s"):format(target.base, target.head) end

@@ -10,7 +10,7 @@ local find, format, lower, match, sub = string.find, string.format, string.lower
 
 local M = {}
 
---- The lenses and what each looks at.
+--- The lenses and their subjects.
 M.lenses = { "correctness", "risks", "tests", "clarity", "consistency", "evidence", "practicality", "accessibility",
   "security", "performance", "compatibility" }
 
@@ -44,7 +44,7 @@ local most_in_all = 1000
 local known_lens = {}
 for _, name in ipairs(M.lenses) do known_lens[name] = true end
 
----The short name of a lens, or nil for one that there is not.
+--- The short name of a lens, or nil for one that there is not.
 ---@param name string
 ---@return string?
 function M.lens(name)
@@ -52,7 +52,7 @@ function M.lens(name)
   return known_lens[text] and text or ALIASES[text]
 end
 
--- A line as evidence: short, visible, without what must not be repeated.
+-- A line as evidence: short, visible, without secrets.
 local function quoted(text)
   local from = find(text, "%S") or 1
   local line = findings.clip(sub(text, from, from + 400), 200)
@@ -94,7 +94,7 @@ local function silenced(line, before)
   return false
 end
 
--- Collects what the rules report; one reporter for a change.
+-- Collects the reports of the rules; one reporter for a change.
 local function reporter(list)
   local counts, seen = {}, {}
   ---@param id string
@@ -140,10 +140,10 @@ end
 -- All lenses of one change look at the same views; they are built and judged once.
 local judged = setmetatable({}, { __mode = "k" })
 
--- So many files a group may fail on before it is given up for all of the change.
+-- The files on which a group may fail before it is given up for all of the change.
 local most_failures = 3
 
--- Lets a group look at a file, or at the change. Where it fails that is told, and costs nothing that others find.
+-- Lets a group look at a file, or at the change. A failure is reported, and costs no findings of others.
 local function attempt(change, group, what, look, ...)
   local ok, err = pcall(look, ...)
   if ok then return true end
@@ -210,7 +210,7 @@ local function as_returned(finding, lens)
   }
 end
 
----The findings of one lens, by rules alone.
+--- The findings of one lens, by rules alone.
 ---@param lens string a short or long name of a lens
 ---@param facts moonlet.facts.Git better as `facts` completes them
 ---@return {findings: table[], notes: string[]}
@@ -230,18 +230,18 @@ function M.review(lens, facts)
   return { findings = m.array(result), notes = m.array { table.unpack(known.notes) } }
 end
 
----The rules by id: { lenses, severity, … }, for documentation and tests.
+--- The rules by id: { lenses, severity, … }, for documentation and tests.
 ---@return table<string, table>
 function M.catalog() return load_catalog().rules end
 
----What is to be reviewed, with all that rules want to know of it: the change, the tree it was made in, and the new
----text of its files. For a path or glob the files themselves are reviewed, every line of them.
+--- The facts of a review, with all that rules need: the change, the tree in which it was made, and the new text of
+--- its files. For a path or glob the files themselves are reviewed, every line of them.
 ---@param ctx moonlet.Ctx
 ---@param target string as for `m.facts.git`
 ---@return moonlet.facts.Git
 function M.facts(ctx, target) return require("rules.gather").facts(ctx, target) end
 
----The texts of files as they are in what was reviewed, by path.
+--- The reviewed texts of files, by path.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@param wanted string[]

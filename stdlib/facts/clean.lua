@@ -1,5 +1,5 @@
---- What git prints and what files say, made fit to be shown and to be kept: without secrets, and without files that
---- are made of them. What was cleaned once comes out of a second time as it is.
+--- Cleans git's output and files' texts, to show and to keep them: without secrets, and without files that are made
+--- of them. A cleaned text passes a second cleaning unchanged.
 
 local git = require "moonlet.git"
 local passwords = require "moonlet.passwords"
@@ -12,7 +12,7 @@ local concat = table.concat
 
 local M = {}
 
--- Where in one file's diff the byte offsets are, which must rise: the mark of their line, and its number.
+-- Finds the lines of byte offsets, which must rise, in one file's diff: the mark of each line, and its number.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -38,7 +38,7 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- The secrets in lines that were added, those that were taken out before too.
+-- The secrets in added lines, including those that were taken out before.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end
@@ -54,7 +54,7 @@ local function added(chunk, hits, cleaned)
   return list
 end
 
----One file's diff, fit to be shown.
+--- A file's diff, fit to be shown.
 ---@param path string
 ---@param chunk string    from "diff --git" on
 ---@param cleaned boolean?  it has been cleaned before
@@ -66,7 +66,7 @@ function M.chunk(path, chunk, cleaned)
   local hits, all = secrets.scan(chunk, scan_options(path))
   local list = added(chunk, hits, cleaned)
   local what, maybe = secrets.name(path)
-  -- Where they are too many to be taken out one by one, all of it is kept back.
+  -- If they are too many to be taken out one by one, all of it is kept back.
   if not all then what, maybe = "too much that looks like secrets", false end
   if what and not (maybe and #hits == 0) then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
@@ -75,7 +75,7 @@ function M.chunk(path, chunk, cleaned)
   return passwords.redact(secrets.redact(chunk, hits)), list
 end
 
----What `git diff` printed, file by file, fit to be kept.
+--- The output of `git diff`, file by file, fit to be kept.
 ---@param text string  with or without the lists of --raw and --numstat before it
 ---@return string
 function M.diff(text)
@@ -90,7 +90,7 @@ function M.diff(text)
   return concat(parts)
 end
 
----The text of a file, fit to be kept.
+--- The text of a file, fit to be kept.
 ---@param path string
 ---@param text string
 ---@return string
@@ -102,7 +102,7 @@ function M.file(path, text)
   return passwords.redact(secrets.redact(text, hits))
 end
 
----Any text, fit to be shown and kept.
+--- Any text, fit to be shown and kept.
 ---@param text string
 ---@param path string?  of the file that it is the text of
 ---@return string

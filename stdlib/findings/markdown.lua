@@ -1,5 +1,5 @@
---- The outcome of a review as a page that reads well as plain text too: what to do next, then what was found, the
---- gravest first, a few lines each. Every text comes from outside: nothing in it can become markup.
+--- The outcome of a review as a page that reads well as plain text too: the next action, then the findings, the
+--- gravest first, a few lines each. Every text comes from outside: it cannot become markup.
 
 local findings = require "moonlet.findings"
 
@@ -9,7 +9,7 @@ local concat = table.concat
 
 local M = {}
 
---- So many findings are told with evidence and fix; the rest have a line each, and stand whole in findings.json.
+--- Findings with evidence and fix; the rest have a line each, and stand whole in findings.json.
 local most_told = 40
 local evidence_lines = 6
 local evidence_bytes = 600
@@ -29,8 +29,8 @@ local function escape_underscores(text)
   end))
 end
 
--- Text without code spans, so that nothing in it is markup. Addresses and names with an @ become code: they would be
--- made into links and mentions.
+-- Escapes text outside of code spans, so that it has no markup. Addresses and names with an @ become code: they would
+-- be made into links and mentions.
 local function escape(text)
   text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
   text = escape_underscores(text)
@@ -45,7 +45,7 @@ end
 local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
   "()%f[%w@](@%a[%w_-]*)()" }
 
--- Where the next thing that is shown as code begins and ends: a span between backticks, an address, a mention.
+-- The start and end of the next text that is shown as code: a span between backticks, an address, a mention.
 local function next_code(text, pos)
   local best_from, best_to, best
   for _, shape in ipairs(CODE) do
@@ -55,7 +55,7 @@ local function next_code(text, pos)
   return best_from, best_to, best
 end
 
---- One line of text that means nothing to Markdown.
+--- A line of text without meaning to Markdown.
 ---@param text string
 ---@param cap integer? bytes
 ---@return string
@@ -97,7 +97,7 @@ function M.block(text, indent)
   return format("%s%stext\n%s%s\n%s%s", indent, fence, indent, lines, indent, fence)
 end
 
--- One finding --------------------------------------------------------------------------------------
+-- A finding ----------------------------------------------------------------------------------------
 
 local function place_of(finding)
   local place = findings.place(finding)
@@ -122,7 +122,7 @@ local function witness(lens, runner, several)
   return M.inline(several and runner and format("%s (%s)", lens, runner) or lens, 100)
 end
 
--- Who saw it, how sure they are, and what else is to be said of it.
+-- The witnesses of a finding, their confidence, and further notes.
 local function about(finding, several)
   local notes = { "seen by " .. witness(finding.lens, given(finding.runner), several) }
   for _, name in ipairs(finding.corroborated_by or {}) do
@@ -168,7 +168,7 @@ end
 
 local function plural(number, one) return format("%d %s%s", number, one, number == 1 and "" or "s") end
 
--- Whether the findings come from more than one runner, so that its name says something.
+-- True if the findings come from more than one runner, so that its name is worth printing.
 local function several_runners(lists)
   local first
   for _, list in ipairs(lists) do
@@ -223,7 +223,7 @@ end
 
 --- The outcome of `m.merge.findings` as a page for people and agents.
 ---@param result table {findings, unverified, refuted, lost, next_action}
----@param opts {title: string?, checked: string?, notes: string[]?}? checked = what was looked at, and by whom
+---@param opts {title: string?, checked: string?, notes: string[]?}? checked = the material and the reviewers
 ---@return string
 function M.page(result, opts)
   opts = opts or {}

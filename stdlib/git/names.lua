@@ -1,5 +1,5 @@
 --- Names of files for people, shells and models. A path is a string of bytes: it may hold newlines, quotes, invalid
---- UTF-8, or characters that nobody sees.
+--- UTF-8, or invisible characters.
 
 local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
   string.sub
@@ -22,8 +22,8 @@ local function octal(text)
   end))
 end
 
----A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. Where
----that takes a change the result stands in double quotes with C escapes, as git itself writes such names.
+--- A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. If that
+--- takes a change the result stands in double quotes with C escapes, as git itself writes such names.
 ---@param path string
 ---@param limit integer? longest result in bytes, default 300
 ---@return string
@@ -58,7 +58,7 @@ function M.show_path(path, limit)
   return shown
 end
 
--- Whether a text can stand in a command line that people read: valid UTF-8, nothing invisible.
+-- True if a text can stand in a command line that people read: valid UTF-8, nothing invisible.
 local function plain(text)
   if not utf8.len(text) then return false end
   for _, code in utf8.codes(text) do
@@ -67,7 +67,7 @@ local function plain(text)
   return true
 end
 
----A path as one word of a shell command, or nil where a shell line cannot carry it as readable text.
+--- A path as one word of a shell command, or nil if a shell line cannot carry it as readable text.
 ---@param path string
 ---@return string?
 function M.shell_word(path)
@@ -79,7 +79,7 @@ end
 
 local ESCAPES = { a = "\a", b = "\b", t = "\t", n = "\n", v = "\v", f = "\f", r = "\r" }
 
----Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
+--- Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
 ---@param text string
 ---@return string
 function M.unquote(text)

@@ -1,5 +1,5 @@
---- Reads what git prints: status, changed files, and diffs. Only NUL-separated forms are read for names; a diff that
---- was cut is read as far as it goes.
+--- Reads git's output: status, changed files, and diffs. Only NUL-separated forms are read for names; a diff that was
+--- cut is read as far as it goes.
 
 local names = require "moonlet.git.names"
 
@@ -13,18 +13,18 @@ local M = {}
 ---@field old_count integer
 ---@field new_start integer
 ---@field new_count integer
----@field section string     what git prints after the second @@
+---@field section string     git's text after the second @@
 ---@field lines string[]     each with its first byte: space, plus, minus or backslash
 
 ---@class moonlet.git.FileDiff
 ---@field path string
----@field old_path string?   where a rename or a copy came from
+---@field old_path string?   the origin of a rename or a copy
 ---@field status string      added, deleted, modified, renamed, copied
 ---@field old_mode string?
 ---@field new_mode string?
 ---@field binary boolean
 ---@field hunks moonlet.git.Hunk[]
----@field from integer       where this file's text begins in the diff that was parsed
+---@field from integer       start of this file's text in the parsed diff
 ---@field to integer         and where it ends
 ---@field cut boolean?       a hunk is shorter than its header says
 
@@ -37,7 +37,7 @@ local M = {}
 ---@field behind integer?
 ---@field entries table[]    {path, old_path, index, worktree, modes, submodule, conflicted, untracked}
 
----The NUL-terminated records of a -z output.
+--- The NUL-terminated records of a -z output.
 ---@param text string
 ---@return fun(): string?
 function M.records(text)
@@ -51,7 +51,7 @@ function M.records(text)
   end
 end
 
----Reads `git status --porcelain=v2 --branch -z`.
+--- Reads `git status --porcelain=v2 --branch -z`.
 ---@param text string
 ---@return moonlet.git.Status
 function M.parse_status(text)
@@ -104,12 +104,12 @@ end
 
 local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "renamed", T = "type", U = "unmerged" }
 
----The word for one of git's status letters.
+--- The word for one of git's status letters.
 ---@param letter string
 ---@return string
 function M.status_word(letter) return WORDS[letter] or "modified" end
 
----Reads `git diff --raw --numstat -p -z`: one list of files with modes and counts, and the text of the patch.
+--- Reads `git diff --raw --numstat -p -z`: one list of files with modes and counts, and the text of the patch.
 ---@param text string
 ---@return table[] files {path, old_path, status, old_mode, new_mode, added, deleted, binary}
 ---@return string patch
@@ -165,7 +165,7 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Both names of a "diff --git" line, where nothing below it names them: then they are the same name.
+-- Both names of a "diff --git" line without names below it: then they are the same name.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')
@@ -181,7 +181,7 @@ local function header_name(text)
   return sub(names.unquote(text), 3)
 end
 
--- Takes the lines of one hunk by the counts in its header; gives the position after it.
+-- Takes the lines of one hunk by the counts in its header; returns the position after it.
 local function take_hunk(text, pos, hunk)
   local lines, count, size = hunk.lines, 0, #text
   local old_left, new_left = hunk.old_count, hunk.new_count
@@ -229,7 +229,7 @@ local function read_header(file, line)
   end
 end
 
----Reads a unified diff as git prints it. Text that is no diff is passed over, so a cut one is read as far as it goes.
+--- Reads a unified diff as git prints it. Text that is no diff is passed over, so a cut one is read as far as it goes.
 ---@param text string
 ---@return moonlet.git.FileDiff[]
 function M.parse_diff(text)
@@ -272,7 +272,7 @@ function M.parse_diff(text)
   return files
 end
 
----Walks over the changed lines: yields "+" and the new line number, or "-" and the old one, and the text.
+--- Walks over the changed lines: yields "+" and the new line number, or "-" and the old one, and the text.
 ---@param file moonlet.git.FileDiff
 ---@return fun(): string?, integer?, string?
 function M.changed_lines(file)
@@ -302,7 +302,7 @@ function M.changed_lines(file)
   end
 end
 
----The diff that git would print for a new text file, for files that git does not track yet.
+--- The diff that git would print for a new text file, for files that git does not track yet.
 ---@param path string
 ---@param text string
 ---@return string

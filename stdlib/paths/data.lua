@@ -1,4 +1,4 @@
---- What endings and names of files stand for.
+--- Endings and names of files, and their kinds.
 local set = require("moonlet.text").set
 
 return {

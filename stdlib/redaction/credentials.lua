@@ -1,6 +1,6 @@
---- Credentials as people write them down: beside the published forms that moonlet.secrets knows, what follows words
---- such as "password is" in several languages, logins in the form of name and word, and strings that look drawn at
---- random. Errs towards finding: a line too many is left out.
+--- Credentials as people write them down: beside the published forms that moonlet.secrets knows, the word after
+--- "password is" and its like in several languages, logins in the form of name and word, and strings that look drawn
+--- at random. Errs towards finding: a line too many is left out.
 
 local phrases = require "moonlet.phrases"
 local secrets = require "moonlet.secrets"
@@ -10,7 +10,7 @@ local find, lower, match, sub = string.find, string.lower, string.match, string.
 
 local M = {}
 
--- What a credential begins with, and how much must follow.
+-- Leading characters of a credential, and the least length of the rest.
 local LEADS = {
   { "AKIA", 12 }, { "ASIA", 12 }, { "ghp_", 16 }, { "gho_", 16 }, { "ghu_", 16 }, { "ghs_", 16 }, { "ghr_", 16 },
   { "github_pat_", 16 }, { "glpat-", 12 }, { "gldt-", 12 }, { "glrt-", 12 }, { "xoxb-", 10 }, { "xoxp-", 10 },
@@ -61,7 +61,7 @@ local function class_of(b)
   return 4
 end
 
--- How often the kind of character changes: names of things change it at the seams of words, random text all the time.
+-- The number of changes of the kind of character: names change it at the seams of words, random text all the time.
 local function restless(text)
   local changes, before = 0, nil
   for i = 1, #text do
@@ -108,7 +108,7 @@ local function urls(text, add)
     local window = sub(text, at + 3, at + 2003)
     local login = match(window, "^[^%s@/\"'`<>]*:[^%s@\"'`<>]+@[%w.-]+")
     if login and not find(login, "[<{$]") then
-      -- The scheme and the host go too: together they say where the door is.
+      -- The scheme and the host go too: together they name the door.
       local scheme = match(sub(text, math.max(1, at - 24), at - 1), "[%w+.-]*$")
       add(at - #scheme, at + 2 + #login, "login in a URL")
     end
@@ -146,13 +146,13 @@ local GROUPS = {
     "jsessionid", "cookie", "bearer", "authorization", "session", "signature", "seed", "login", "auth", "geheimnis",
     "schlüssel", "zugangsdaten", "dsn", "webhook" },
 }
--- In order: what comes first decides where two overlap.
+-- Ordered words: the first one decides if two overlap.
 local WORDS = {}
 for _, group in ipairs { "pass", "code", "token" } do
   for _, word in ipairs(GROUPS[group]) do WORDS[#WORDS + 1] = { word, group } end
 end
 
--- What a sentence about passwords says instead of one.
+-- Words of a sentence about passwords, in place of a password.
 local DESCRIBES = set [[required optional string none null nil true false empty hidden text the a an in from see
   stored ask set your rotated change changed never must should prompt env environment variable file yes no unknown it
   is are not always to of and or for by with on at if when plain hashed encrypted redacted omitted here there this
@@ -164,7 +164,7 @@ local DESCRIBES = set [[required optional string none null nil true false empty 
 local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^oauth", "^https?://", "^iso%-?%d", "^pbkdf2", "^argon2",
   "^md5", "^v?%d+%.%d+", "^rfc%d", "^x509", "^%d+[%-%s]?bit", "^%d+%-", "^[%./~]", "^%-%-", "^%a[%w_]*%(" }
 
--- How a word ends that tells about a password.
+-- Endings of words that describe a password.
 local COMPOUNDS = set [[authentication auth hashing hash hashes protection protected manager managers policy policies
   reset resets rotation field fields prompt file files store storage based login entry strength rule rules change
   changes length generator database check checks input prompts rotated encryption vault recovery]]
@@ -182,7 +182,7 @@ local function stands_in(value)
     or find(value, "^[%u_]+$") ~= nil
 end
 
--- Whether a value is one of its group. `sure` where a colon or an equals sign stands before it.
+-- True if a value is one of its group. `sure` if a colon or an equals sign stands before it.
 local function is_value(value, group, sure, quoted, ends)
   if #value < 3 or stands_in(value) then return false end
   local low = lower(value)
@@ -199,7 +199,7 @@ local function is_value(value, group, sure, quoted, ends)
     if sure == "with" then return #value >= 4 and find(value, "^[%l\128-\255]+$") ~= nil and not COMPOUNDS[low]
       and not DESCRIBES[low] end
     if sure == "said" then
-      -- "is hidden", "was easily guessed" say how it is; what it is ends the sentence or its part.
+      -- "is hidden", "was easily guessed" describe it; its value ends the sentence or its part.
       return #value >= 4 and ends and find(value, "^[%l\128-\255]+$") ~= nil and not DESCRIBES[low]
         and not any(low, TELLING) or mixed ~= nil
     end
@@ -299,9 +299,9 @@ local function labelled(text, low, add)
       if whole then
         local line_end = find(text, "\n", after, true) or #text + 1
         local window = sub(text, after, math.min(line_end - 1, after + 400))
-        -- A sentence goes on in the next line.
+        -- A sentence continues in the next line.
         if #window < 60 then window = window .. sub(text, line_end, math.min(#text, line_end + 80)) end
-        -- "with password sommer" gives one; "password sommer" might be a heading.
+        -- "with password sommer" has one; "password sommer" might be a heading.
         local lead = match(sub(low, math.max(1, at - 12), at - 1), "(%a+)%s+$") or ""
         local article = match(sub(low, math.max(1, at - 18), at - 1), "(%a+)%s+the%s+$") or ""
         local with = group == "pass" and (GIVES[lead] or GIVES[article])
@@ -347,7 +347,7 @@ local function pairs_of(text, low, add)
   end
 end
 
--- Codes in groups, as of licences and recovery keys; and networks with what opens them.
+-- Codes in groups, as of licences and recovery keys; and networks with their keys.
 local function grouped(text, low, add)
   for from in string.gmatch(text, "()%f[%w%-][%u%d]") do
     local run = match(sub(text, from, from + 80), "^[%u%d]+%-[%u%d%-]+%f[%W]") or ""
@@ -380,7 +380,7 @@ local function grouped(text, low, add)
         and not find(value, "^[%w_]+%.%l+$") then add(from, to - 1, "passphrase") end
     end
   end
-  -- "code 28406" is one where a door is near.
+  -- "code 28406" is one if a door is near.
   for from, code, to in string.gmatch(low, "()%f[%a]code%s?[:=]?%s?i?s?%s?(%d%d%d%d+)()") do
     local near = sub(low, math.max(1, from - 60), from - 1) .. sub(low, to, to + 30)
     if #code <= 8 and any(near, { "door", "gate", "alarm", "safe%f[%A]", "lock", "entry", "cage", "garage",

@@ -293,12 +293,10 @@ case_forbidden() {
 case_login_refused() {
   serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
   cat >"$case/ask.lua" <<'END'
-local answers = ctx:parallel({ "a", "b", "c" }, function(c, name)
-  return c:agent { name = name, prompt = "Hello" }.text
-end, { settle = true })
-local seen = {}
-for i, answer in ipairs(answers) do seen[i] = answer.error.class .. ": " .. answer.error.message end
-return seen
+return ctx:parallel({ "a", "b", "c" }, function(c, name)
+  local ok, err = pcall(c.agent, c, { name = name, prompt = "Hello" })
+  return ok and "answered" or err.class .. ": " .. err.message
+end)
 END
   go --limit 1
   want 'len(r) == 3' 'all(text.startswith("auth: ") for text in r)' '"was not started" in r[1] and "was not started" in r[2]' \

@@ -1,4 +1,4 @@
---- What is told about a person without a form to tell it by: where they live, how they are, whom they belong to.
+--- Circumstances of a person, which have no fixed form: their home, their health, their ties.
 
 local phrases = require "moonlet.phrases"
 
@@ -78,7 +78,7 @@ local function addresses(text, low, add)
   for from, to in string.gmatch(low, "()%f[%w]postfach %d[%d ]*()") do add(from, to - 1, "postal address") end
 end
 
--- Said of a person and of nothing else. What begins with = is a whole word.
+-- Said of a person and of nothing else. An entry that begins with = is a whole word.
 local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslexia | autistic | autism | adhd |
   pregnan | miscarriage | sick leave | sick note | maternity leave | paternity leave | parental leave |
   medical leave | bereavement | surgery | chemotherapy | radiotherapy | on medication | antidepress | diagnosed with |
@@ -106,7 +106,7 @@ local TOLD = phrases.list [[diabetic | epileptic | asthmatic | dyslexic | dyslex
   congé maternité | embarazada | mi esposa | mi marido | mi hijo | mi hija | baja médica | vive en la calle |
   zwanger | mijn vrouw | mijn man | ziekteverlof]]
 
--- Labels of what one notes about a person.
+-- Labels of notes about a person.
 local LABELLED = phrases.list [[partner | spouse | wife | husband | kids | children | family | religion | health |
   allergies | medical | diagnosis | blood type | salary | nationality | marital status | gehalt | familie | kinder |
   gesundheit | ehefrau | ehemann | konfession | colour-blind | color-blind | colour blind | color blind |
@@ -138,7 +138,7 @@ local TOLD_AT, NEAR_AT, LABELLED_AT = phrases.index(told), phrases.index(NEAR), 
 local function states(low, add)
   phrases.each(TOLD_AT, low, function(word, at, to)
     if WHOLE[word] and find(low, "^[%a\128-\255]", to + 1) or find(sub(low, at - 1, at - 1), "_") then return end
-    -- "back surgery": the word before says of what.
+    -- "back surgery": the word before specifies it.
     local lead = match(sub(low, math.max(1, at - 16), at - 1), "%a+ $")
     local tail = match(sub(low, to + 1, to + 24), "^%a*")
     if find(word, "%f[%a]%l%l%l?$") or find(word, "with$") or find(word, "earns$") then
@@ -192,7 +192,7 @@ local function origins(text, low, add)
   for from, to in string.gmatch(low, "()%f[%a]s?he lives in %a+()") do add(from, to - 1, "postal address") end
 end
 
---- Calls add(from, to, kind) for each such thing that the text tells.
+--- Calls add(from, to, kind) for each such circumstance in the text.
 ---@param text string
 ---@param low string the text in lower case
 ---@param add fun(from: integer, to: integer, kind: string)

@@ -13,7 +13,7 @@ local NOT_NAMES = data.not_names
 
 local LETTER = "[%a\128-\255]"
 local UPPER = "[%u\195-\197]"
--- One word of a name: Anna, Osei-Tutu, O'Neill, Łukasz, Ó.
+-- A word of a name: Anna, Osei-Tutu, O'Neill, Łukasz, Ó.
 local WORD = UPPER .. "[%a\128-\255'’%-]*"
 
 local function is_name_word(word)
@@ -58,7 +58,7 @@ local function add_words(found, words, text, base)
   return { base + words[1][1] - 1, base + last[2] - 1, text }
 end
 
--- Names behind a label at the start of a line, more than one where they are a list.
+-- Names behind a label at the start of a line, several if they are a list.
 local function headed(text, found, spans)
   local from = 1
   while from <= #text do
@@ -144,7 +144,7 @@ local function introduced(text, low, found, spans)
   end
 end
 
--- Given names, with what is capitalised behind them.
+-- Given names, with the capitalised words behind them.
 local function given(text, found, spans)
   for from, word in string.gmatch(text, "()(" .. UPPER .. LETTER .. "+)") do
     local before = sub(text, from - 1, from - 1)
@@ -164,7 +164,7 @@ local function acting(text, found, spans)
   for from, word, verb in string.gmatch(text, pattern) do
     if DOES[verb] and is_name_word(word) and not find(word, "['’]%l%l?$")
       and not find(sub(text, from - 1, from - 1), "[%w_`@/%.%-]")
-      -- What is written in lower case elsewhere is a word.
+      -- A word that is in lower case elsewhere is no name.
       and not find(text, "%f[%w]" .. lower(word) .. "%f[%W]") then
       spans[#spans + 1] = add_words(found, { { 1, #word, word } }, "name", from)
     end
@@ -193,7 +193,7 @@ local function mailed(text, low, found)
   end
 end
 
--- Who speaks in a conversation, "[09:14] torben: …" or "Ann: …": most lines begin so, and somebody does twice.
+-- Speakers of a conversation, "[09:14] torben: …" or "Ann: …": most lines begin so, and somebody does twice.
 local function speaking(text, found)
   local counts, total, lines = {}, 0, 0
   for line in string.gmatch("\n" .. text, "\n([^\n]*)") do
@@ -270,7 +270,7 @@ local function homes(text, low, add)
   end
 end
 
----The words of the names that a text introduces, for finding them again in other texts.
+--- The words of the names that a text introduces, for finding them again in other texts.
 ---@param text string
 ---@return string[]
 function M.introduced(text)
@@ -318,7 +318,7 @@ end
 ---@param low string the text in lower case
 ---@param add fun(from: integer, to: integer, kind: string)
 ---@param known string[]? words of names that are known already
----@param strict boolean? also where they are written small
+---@param strict boolean? also names in small letters
 function M.scan(text, low, add, known, strict)
   local found, spans = {}, {}
   headed(text, found, spans)

@@ -85,7 +85,7 @@ return {
     "many thanks", "thank you", "kind regards", "best regards", "warm regards", "mit freundlichen grüßen",
     "viele grüße", "liebe grüße", "beste grüße", "gruß", "cordialement", "saludos", "um abraço", "all the best",
     "yours truly", "take care" },
-  -- {what stands before, least words}
+  -- {words before a name, least words of the name}
   introduced = { { "my name is ", 1 }, { "my name's ", 1 }, { "call me ", 1 }, { "i am ", 2 }, { "i'm ", 2 },
     { "this is ", 2 }, { "mein name ist ", 1 }, { "ich heiße ", 1 }, { "je m'appelle ", 1 }, { "me llamo ", 1 },
     { "mr ", 1 }, { "mr. ", 1 }, { "mrs ", 1 }, { "mrs. ", 1 }, { "ms ", 1 }, { "ms. ", 1 }, { "miss ", 1 },
@@ -98,12 +98,12 @@ return {
     { "by ", 2 }, { "contact ", 2 }, { "contacted ", 1 }, { "e-mail ", 2 },
     { "email ", 2 }, { "met ", 2 }, { "colleague ", 1 }, { "maintainers, ", 2 }, { "maintainer ", 2 },
     { "patient ", 1 }, { "named ", 2 } },
-  -- What follows these is left out, but is too often no name to look for it elsewhere.
+  -- Words before a name that is left out, but is too often no name to look for it elsewhere.
   weak = { ["by "] = true, ["named "] = true, ["contact "] = true, ["hey "] = true, ["tell "] = true,
     ["told "] = true, ["e-mail "] = true, ["email "] = true },
   needs_capital = { ["mr "] = true, ["ms "] = true, ["dr "] = true, ["prof "] = true, ["miss "] = true,
     ["herr "] = true, ["frau "] = true, ["mrs "] = true },
-  -- What only people do.
+  -- Verbs of people alone.
   does = set [[said says wrote writes asked asks suggested suggests insisted insists mentioned mentions thinks
     thought agreed agrees complained complains confirmed joked prefers hates likes dislikes loves wants hopes
     believes pointed reminded promised apologised apologized volunteered resigned joined lives moved visits sagt

@@ -8,7 +8,7 @@ local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, st
 
 local M = {}
 
--- What stands after the last dot of a file, not of a mail address.
+-- Endings of a file's name, not of a mail address.
 local FILE_ENDS = set [[png jpg jpeg gif svg webp ico js ts mjs cjs jsx tsx css scss json jsonl py rb go rs c h cc cpp
   hpp java kt php sh md txt rst html htm xml yml yaml toml ini lock log service socket timer mount target slice conf
   cfg]]
@@ -76,7 +76,7 @@ local CALLS = { "phone", "mobile", "tel", "cell", "fax", "whatsapp", "handy", "m
 local function called(before)
   for i = 1, #CALLS do
     local _, last = find(before, CALLS[i], 1, true)
-    -- A telephone number stands close behind what names it, and nothing but words is between.
+    -- A telephone number stands close behind its label, with only words between.
     if last and not find(sub(before, last + 1), "[%d%(;=]") then return true end
   end
   return false
@@ -97,7 +97,7 @@ local function is_phone(run, digits, plus, before)
     or size >= 3 and (find(before, "extension%s$") or find(before, "%f[%a]ext%.?%s?$")) ~= nil
 end
 
--- Each run of digits with what may stand between the digits of one number.
+-- Each run of digits, with the marks that may stand between the digits of one number.
 local function digit_runs(text, low, add)
   local pos = 1
   while true do
@@ -106,7 +106,7 @@ local function digit_runs(text, low, add)
     local lead = match(sub(text, math.max(1, at - 2), at - 1), "%+?%(?$")
     local from = at - #lead
     local run = match(sub(text, from, from + 48), "^%+?%(?%d[%d%s%-%.%(%)/\194\160]*")
-    -- Only a number that begins with + may go on in the next line.
+    -- Only a number that begins with + may continue in the next line.
     if sub(run, 1, 1) ~= "+" then run = match(run, "^[^\n]*") end
     run = match(run, "^(.*%d)")
     local to = from + #run - 1
@@ -206,7 +206,7 @@ local function machines(text, low, add)
   end
 end
 
--- What names an official number that follows it.
+-- Words that name an official number after them.
 local NUMBERED = { "social security", "ssn", "passport", "driver's license", "driver's licence", "driving licence",
   "driving license", "drivers license", "tax id", "tax number", "tax file number", "steuer-id", "steuernummer",
   "steueridentifikationsnummer", "sozialversicherungsnummer", "national insurance", "insurance n", "insurance id",

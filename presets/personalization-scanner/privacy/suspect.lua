@@ -65,7 +65,7 @@ local function is_key(word, low_word, loose)
   if find(word, "^%x+$") and #word >= 16 then return true end
   -- Serial numbers.
   if find(word, "^[%u%d]+$") and #word >= 10 and digits >= 2 then return true end
-  -- Paths and names of things have seams; what is drawn at random has none.
+  -- Paths and names of things have seams; random text has none.
   return #word >= 14 and digits >= 3 and not find(word, "[/%(%)<>]") and not find(low_word, "^[%l_%-]+%d%d?%d?$")
 end
 

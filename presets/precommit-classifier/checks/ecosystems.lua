@@ -1,5 +1,5 @@
---- One function for each ecosystem: which commands a repository declares for the files that changed in one folder
---- of it. A command names only words from this file and paths that a shell line can show.
+--- A function for each ecosystem: it finds the commands that a repository declares for the files that changed in one
+--- folder. A command names only words from this file and paths that a shell line can show.
 
 local data = require "checks.ecosystems_data"
 local git = require "moonlet.git"
@@ -84,7 +84,7 @@ local function python_lint(s, checks, dir, files, text, prefix)
     "pyright configuration")
 end
 
--- Tests that need nothing but the standard library declare themselves by what they import.
+-- Tests that only need the standard library declare themselves by their imports.
 local function unittest(s, dir, prefix)
   local tests, folder = 0, nil
   for _, path in ipairs(s.python_tests) do
@@ -165,7 +165,7 @@ local function preset_name(list)
   end
 end
 
--- What a preset or the first of those it inherits from says; nil where nobody does. Presets may inherit in a circle.
+-- The value in a preset or the first of those it inherits from; nil if none has it. Presets may inherit in a circle.
 local function inherited(preset, key, by_name, left)
   if type(preset) ~= "table" or left.steps <= 0 then return nil end
   left.steps = left.steps - 1
@@ -338,7 +338,7 @@ end
 
 local function haskell(s, _, dir) s.emit("test", "stack test", "stack.yaml", dir) end
 
--- language -> how to find its root, whether the topmost counts (one build for all), and the function
+-- language -> finder of its root, true if the topmost counts (one build for all), and the function
 local HOMES = {
   { "python notebook", PYTHON_ROOTS, false, python },
   { "rust cargo", { "Cargo.toml" }, false, cargo },

@@ -1,4 +1,4 @@
---- Scripts of package.json and tasks of deno.json: the nearest manifest that declares what is wanted, run by the
+--- Scripts of package.json and tasks of deno.json: the nearest manifest that declares the wanted one, run by the
 --- package manager whose lock file the repository has.
 
 local read = require "checks.read"
@@ -134,7 +134,7 @@ local function deno(s, dir, path)
   task("test", "deno test")
 end
 
----A script of package.json for prose. Gives true where there was one.
+--- A script of package.json for prose. Returns true if there was one.
 ---@param s checks.Survey
 ---@param files table[]
 ---@return boolean
@@ -142,14 +142,14 @@ function M.docs(s, files)
   return script(s, files[1].d.dir, "lint", SCRIPTS.docs)
 end
 
----A script of package.json that checks skills.
+--- A script of package.json that checks skills.
 ---@param s checks.Survey
 ---@param file table
 function M.skills(s, file)
   script(s, file.d.dir, "custom", SCRIPTS.skills)
 end
 
----Emits for every package that has changed files; gives the files that it took.
+--- Emits for every package that has changed files; returns the files that it took.
 ---@param s checks.Survey
 ---@param _ table the module checks
 ---@param files table[]

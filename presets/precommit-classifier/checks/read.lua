@@ -1,6 +1,6 @@
---- Reads what a repository declares about itself: scripts of manifests, targets of task runners, the run lines of
---- its CI. Everything read here is untrusted text, so only names from fixed lists and words that a shell line can
---- show ever become part of a command.
+--- Reads a repository's own declarations: scripts of manifests, targets of task runners, the run lines of its CI. All
+--- of it is untrusted text, so only names from fixed lists and words that a shell line can show ever become part of a
+--- command.
 
 local git = require "moonlet.git"
 local json = require("moonlet").json
@@ -10,7 +10,7 @@ local find, gmatch, gsub, lower, match, sub = string.find, string.gmatch, string
 
 local M = {}
 
----JSON, or nil where it is none. Comments and trailing commas of the JSON dialects are passed over.
+--- JSON, or nil for other text. Comments and trailing commas of the JSON dialects are passed over.
 ---@param text string?
 ---@return table?
 function M.json(text)
@@ -26,7 +26,7 @@ function M.json(text)
   return nil
 end
 
----Texts of a table by key, as in "scripts"; other values are left out.
+--- Texts of a table by key, as in "scripts"; other values are left out.
 ---@param value any
 ---@return table<string, string>
 function M.texts(value)
@@ -48,7 +48,7 @@ local function lines_of(text)
   end
 end
 
----Targets of a makefile by name.
+--- Targets of a makefile by name.
 ---@param text string
 ---@return table<string, boolean>
 function M.make_targets(text)
@@ -62,7 +62,7 @@ function M.make_targets(text)
   return targets
 end
 
----Recipes of a justfile that need no argument.
+--- Recipes of a justfile that need no argument.
 ---@param text string
 ---@return table<string, boolean>
 function M.just_recipes(text)
@@ -76,7 +76,7 @@ function M.just_recipes(text)
   return recipes
 end
 
----Tasks of a Taskfile.
+--- Tasks of a Taskfile.
 ---@param text string
 ---@return table<string, boolean>
 function M.task_names(text)
@@ -105,7 +105,7 @@ end
 local REFUSED = { "install", "publish", "deploy", "push", "upload", "login", "docker", "sudo", "curl", "wget",
   "release", "secret", "token", "--fix", "apt", "clean", " rm ", "ssh", "tag" }
 
--- The kind of a CI command, or nil where it is no check that can be repeated by hand.
+-- The kind of a CI command, or nil if it is no check that can be repeated by hand.
 local function ci_kind(line)
   local first = match(line, "^(%S+)")
   if not first or #line > 120 or find(line, "[$`;|&<>\\{}\"']") or find(line, "%c") then return nil end
@@ -132,7 +132,7 @@ local function ci_kind(line)
   return nil
 end
 
----Commands that a CI file runs and a person could repeat, as { {kind, command} }.
+--- Commands that a CI file runs and a person could repeat, as { {kind, command} }.
 ---@param text string YAML
 ---@return table[]
 function M.ci_commands(text)

@@ -1,5 +1,5 @@
---- Checks that need nothing but a language's own tool, or the tool that a configuration file is for. The last
---- resort where nothing was declared; shell and Lua files are always worth it, for they take milliseconds.
+--- Checks that only need a language's own tool, or the tool of a configuration file. They are the last resort if no
+--- check was declared; shell and Lua files are always worth it, for they take milliseconds.
 
 local find, format, lower, match = string.find, string.format, string.lower, string.match
 
@@ -67,7 +67,7 @@ local ONE_AT_A_TIME = { ruby = true, php = true, javascript = true, terraform = 
 
 ---@param s checks.Survey
 ---@param checks table the module checks
----@param declared boolean whether the repository declared something for this change
+---@param declared boolean true if the repository declared a check for this change
 function M.run(s, checks, declared)
   local by, order = {}, {}
   for _, file in ipairs(s.files) do

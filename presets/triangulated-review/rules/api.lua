@@ -1,5 +1,5 @@
---- Rules about what others rely on: public names, flags and routes that went away, signatures that changed, versions
---- that are no longer supported.
+--- Rules about interfaces: public names, flags and routes that went away, signatures that changed, versions that are
+--- no longer supported.
 
 local git = require "moonlet.git"
 local shape = require "moonlet.text"
@@ -33,7 +33,8 @@ local function internal(view)
   return find(view.d.name, "^_[^_]") ~= nil
 end
 
--- Modules of JavaScript export for each other too; what lies deep below the entry of a package is seldom its interface.
+-- Modules of JavaScript export for each other too; a module deep below the entry of a package is seldom its
+-- interface.
 local function deep(view)
   if view.language ~= "javascript" and view.language ~= "typescript" then return false end
   if find(view.d.name, "^index%.") or find(view.d.name, "^mod%.") or find(view.d.name, "^main%.") then return false end
@@ -45,7 +46,7 @@ local function deep(view)
   return depth > 1
 end
 
--- The shapes of lines that define something public, and what kind of thing that is.
+-- The shapes of lines that define something public, and its kind.
 local RUST = { { "^%s*pub%s+fn%s+([%w_]+)", "function" }, { "^%s*pub%s+async%s+fn%s+([%w_]+)", "function" },
   { "^pub%s+struct%s+([%w_]+)", "type" }, { "^pub%s+enum%s+([%w_]+)", "type" }, { "^pub%s+trait%s+([%w_]+)", "type" } }
 local PUBLIC_METHOD = { { "^%s*public%s+[%w%s<>,%[%]%.]-([%a_][%w_]*)%s*%(", "method" } }
@@ -82,7 +83,7 @@ local function exported(text)
   return EXPORTED[word or ""] and name, EXPORTED[word or ""]
 end
 
--- The public name that a line defines, and what kind of thing it is.
+-- The public name that a line defines, and its kind.
 local function defined(view, text)
   local language = view.language
   if language == "javascript" or language == "typescript" then return exported(text) end
@@ -130,8 +131,8 @@ local function still_there(view, name)
   return false
 end
 
--- What was only added after the last release cannot be missed; that is not known here, so a name in a line that was
--- removed together with a "deprecated" note is told apart.
+-- True if a "deprecated" note was removed with a name. A name that was added after the last release cannot be missed
+-- either, but releases are not known here.
 local function was_deprecated(view, index)
   for i = math.max(1, index - 4), math.min(#view.removed, index + 4) do
     if find(lower(view.removed[i].text), "deprecat", 1, true) then return true end
@@ -189,7 +190,7 @@ end
 
 local most_files = 5
 
--- Where names went from many files, that is one thing to say.
+-- Names that went from many files are one finding.
 local function report_many(list, report)
   local count, files = 0, {}
   for i, item in ipairs(list) do
@@ -210,7 +211,7 @@ local function names_removed(change, report)
   for _, item in ipairs(list) do report_names(item.view, item.gone, report) end
 end
 
--- One parameter as it is written.
+-- A parameter as it is written.
 local function parameter(text)
   text = shape.trim(text)
   if text == "" then return nil end
@@ -218,7 +219,7 @@ local function parameter(text)
   return { name = match(text, "^%*?%*?([%a_$][%w_$]*)") or text, required = not optional, text = text }
 end
 
--- The parameters of a signature that stands on one line; nil where that cannot be read.
+-- The parameters of a signature on one line; nil if they cannot be read.
 local function parameters(text, language)
   local open = find(text, "%(")
   local inner = open and match(text, "^(%b())", open)
@@ -277,7 +278,7 @@ local function signatures(view, report)
   local old = {}
   for _, line in ipairs(view.removed) do
     local name, kind = defined(view, line.text)
-    -- A name that stands twice cannot be told apart.
+    -- A name that stands twice is ambiguous.
     if name and (kind == "function" or kind == "method") then old[name] = old[name] == nil and line.text or false end
   end
   for _, n in ipairs(view.added) do
@@ -303,7 +304,7 @@ for _, verb in ipairs { "get", "post", "put", "delete", "patch" } do
   ROUTES[#ROUTES + 1] = "^%s*app%." .. verb .. "%(%s*[\"'`](/[^\"'`]*)"
 end
 
--- Whether a text stands in a line that was added anywhere in the change.
+-- True if a text stands in a line that was added anywhere in the change.
 local function added_somewhere(change, text)
   for _, view in ipairs(change.views) do
     for _, n in ipairs(view.d.kind == "code" and view.added or {}) do

@@ -1,5 +1,5 @@
---- What belongs together over several lines: the body of a block, the lines of an indented one, a statement that
---- is broken over lines. All of it gives up after a few lines: what is longer is no concern of a rule about lines.
+--- Units of several lines: the body of a block, the lines of an indented one, a statement that is broken over lines.
+--- All of it gives up after a few lines: longer ones are no concern of a rule about lines.
 
 local shape = require "moonlet.text"
 local V = require "rules.view"
@@ -13,7 +13,7 @@ local most_lines = 8
 ---@class rules.Block
 ---@field code string      its statements, a line each, without spaces at the ends
 ---@field comment string   all of its comments
----@field last integer     the line where it ends
+---@field last integer     its last line
 
 -- The brace that opens the block of line n: on it, after column `from`, or alone on the line below.
 local function opening(view, n, from)
@@ -24,7 +24,7 @@ local function opening(view, n, from)
   return nil
 end
 
---- The block in braces that belongs to line n; nil where there is none, or where it is long.
+--- The block in braces that belongs to line n; nil if there is none, or if it is long.
 ---@param view rules.View
 ---@param n integer
 ---@param from integer the column after which its brace may stand
@@ -55,7 +55,7 @@ function M.braces(view, n, from)
   return nil
 end
 
---- The lines below line n that are indented deeper than it; nil where they are many, or not all known.
+--- The lines below line n that are indented deeper than it; nil if they are many, or not all known.
 ---@param view rules.View
 ---@param n integer
 ---@return rules.Block?
@@ -91,7 +91,7 @@ end
 ---@param n integer
 ---@param field "code"|"text"|nil
 ---@return string code
----@return integer last the line where it ends
+---@return integer last its last line
 function M.statement(view, n, field)
   field = field or "code"
   local text, code, last = view.lines[n][field], view.lines[n].code, n

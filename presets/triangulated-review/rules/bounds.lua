@@ -16,7 +16,7 @@ local function one_too_far(view, n, list, bound, report)
   report("off-by-one", view, n, format("The loop reaches %s[%s], which is one too far.", list, bound))
 end
 
--- Whether one of the lines from `first` to `last` has one of the shapes; gives its number.
+-- The number of the first line from `first` to `last` that has one of the shapes; nil if none has.
 local function within(view, first, last, shapes)
   for i = first, last do
     local line = view.lines[i]
@@ -82,7 +82,7 @@ end
 
 local STOPS_IN_TIME = { "%f[%w_]if%f[^%w_]", "%f[%w_]try%f[^%w_]", "%f[%w_]while%f[^%w_]", "%f[%w_]break%f[^%w_]" }
 
--- for i in range(len(x)) with x[i + 1] in its body and nothing that stops before the end.
+-- for i in range(len(x)) with x[i + 1] in its body and no stop before the end.
 local function next_item(view, n, line, report)
   local var, list = match(line.code, "for%s+([%w_]+)%s+in%s+range%(%s*len%(([%w_.]+)%)%s*%)%s*:")
   if not var then return end

@@ -39,7 +39,7 @@ local UNTRUSTED = { "issue%.title", "issue%.body", "pull_request%.title", "pull_
 for i, name in ipairs(UNTRUSTED) do UNTRUSTED[i] = "github%.event%." .. name end
 UNTRUSTED[#UNTRUSTED + 1] = "github%.head_ref"
 
--- Whether line n belongs to the text of a "run:" of a workflow.
+-- True if line n belongs to the text of a "run:" of a workflow.
 local function in_run(view, n)
   local line = view.lines[n]
   if find(line.text, "^%s*%-?%s*run:%s") then return true end
@@ -120,7 +120,7 @@ end
 
 local ROOT = { "^%s*USER%s+root%s*$", "^%s*USER%s+0%s*$", "^%s*USER%s+root:root%s*$" }
 
--- Root while building is common; root at the end is what runs.
+-- Root while building is common; root at the end is the user that runs.
 local function ends_as_root(view, n)
   if not n or not view.whole then return false end
   for i = n + 1, view.count or n do
@@ -167,7 +167,7 @@ local function orchestration(view, n, line, report)
   end
 end
 
--- Whether a list of addresses stands in a block about what comes in.
+-- True if a list of addresses stands in a block about incoming traffic.
 local function in_ingress(view, n)
   for i = n - 1, math.max(1, n - 12), -1 do
     local before = view.lines[i]
@@ -206,7 +206,7 @@ local function destroys(view, n, line, report)
   end
 end
 
--- What only undoes a migration may destroy what that made.
+-- A migration that only undoes another may destroy what that made.
 local function migrations(view, report)
   local path = lower(view.path)
   local migration = find(path, "migrat", 1, true) or view.d.ext == "sql"
@@ -232,7 +232,7 @@ local function statements(view, n, line, report)
   local ending = match(text, DELETES_ALL) or match(text, UPDATES_ALL)
   local sql = view.d.ext == "sql"
   if not ending or find(lower(text), "where", 1, true) or find(text, "[%+{%%]%s*$") then return end
-  -- In SQL a statement goes on to its semicolon, in code to the end of its text.
+  -- In SQL a statement ends at its semicolon, in code at the end of its text.
   if sql and not find(text, ";%s*$") or not sql and ending == "" then return end
   local following = view.lines[n + 1]
   if following and find(lower(following.text), "where", 1, true) then return end

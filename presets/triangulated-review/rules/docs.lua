@@ -45,7 +45,7 @@ local function numbers_of(view)
   return numbers
 end
 
--- Whether a line opens a fence: a backtick after the first run makes a code span of it.
+-- True if a line opens a fence: a backtick after the first run makes a code span of it.
 local function opens_fence(text, mark)
   return sub(mark, 1, 1) ~= "`" or not find(text, "`", #mark + 1, true)
 end
@@ -54,7 +54,7 @@ local function closes_fence(text, mark, open)
   return sub(mark, 1, 1) == sub(open, 1, 1) and #mark >= #open and find(text, "^[`~]+%s*$") ~= nil
 end
 
--- Which lines of a Markdown file stand in a fence; the number of the line that opened one that never closes.
+-- The lines of a Markdown file that stand in a fence; the number of the line that opened one that never closes.
 local function fences(view, numbers)
   local inside, open, at = {}, nil, nil
   for _, n in ipairs(numbers) do
@@ -139,13 +139,13 @@ end
 
 local ELSEWHERE = { "^%a[%w+.-]*:", "^[/{$<@#]", "[{}*|]" }
 
--- Whether a path names a file or folder of this repository, as far as can be told.
+-- True if a path names a file or folder of this repository, as far as its form shows.
 local function is_local_file(path)
   if path == "" or shape.any(path, ELSEWHERE) then return false end
   return find(path, "%.[%w]+$") ~= nil or find(path, "^%.%.?/") ~= nil and find(path, "/$") ~= nil
 end
 
--- Whether a link into its own page can be judged: letters beyond ASCII become anchors in too many ways.
+-- True if a link into its own page can be judged: letters beyond ASCII become anchors in too many ways.
 local function judges_anchor(view, anchor)
   return anchor ~= "" and view.whole and view.d.ext == "md" and not find(decoded(anchor), "[\x80-\xff]")
     and not shape.any(anchor, { "^user%-content", "^:~:" })
@@ -233,7 +233,7 @@ end
 
 local RULE = "^%s*|?%s*:?%-+:?%s*|[%s:|%-]*$"
 
--- The number of columns of the table whose rule is line n; nil where its head says otherwise.
+-- The number of columns of the table whose rule is line n; nil if its head differs.
 local function columns_of(view, n)
   local head = view.lines[n - 1]
   local width = head and find(head.text, "|", 1, true) and cells(view.lines[n].text)
@@ -276,7 +276,7 @@ local PLACEHOLDERS = {
 }
 
 local function placeholders(view, n, low, report)
-  -- A list of tasks is meant to hold what is still to be done.
+  -- A list of tasks is meant to hold open work.
   if find(low, "%- %[[ x]%]") then return end
   local plain = gsub(low, "://%S*", "")
   for _, item in ipairs(PLACEHOLDERS) do
@@ -292,7 +292,7 @@ local function sourced(view, n)
   return shape.any(view.lines[n].text, SOURCES) or following and shape.any(following.text, SOURCES)
 end
 
--- Whether the page tells of measurements anywhere.
+-- True if the page mentions measurements anywhere.
 local function measured(view)
   for _, line in pairs(view.lines) do
     if shape.word(line.text, { "benchmark", "measured", "median", "in our test", "testing with" }) then return true end
@@ -328,7 +328,7 @@ local function prose(view, n, report)
   local text = sub(view.lines[n].text, 1, 10000)
   if not find(text, "%a") or find(text, "^    ") then return end
   local low = lower(gsub(text, "`[^`]*`", ""))
-  -- Notes of releases tell what is to come, and sum up what was shown elsewhere.
+  -- Notes of releases announce, and sum up evidence from elsewhere.
   if not find(view.d.stem, "^change") and not find(view.d.stem, "^news") and not find(view.d.stem, "^release") then
     placeholders(view, n, low, report)
     claims(view, n, low, report)
@@ -356,7 +356,7 @@ local function page_line(view, n, text, report)
   end
 end
 
--- Whether the change itself touched the marks of a fence.
+-- True if the change itself touched the marks of a fence.
 local function touched_fence(page)
   for _, n in ipairs(page.view.added) do
     if page.inside[n] and find(page.view.lines[n].text, "^[%s>]*[`~][`~][`~]") then return true end

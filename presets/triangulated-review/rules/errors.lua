@@ -1,5 +1,5 @@
---- Rules about errors that get lost: handlers that do nothing, results that say "failed" and are thrown away, promises
---- that nobody waits for.
+--- Rules about errors that get lost: handlers that do nothing, results that say "failed" and are thrown away,
+--- promises without an await.
 
 local block = require "rules.block"
 local shape = require "moonlet.text"
@@ -96,7 +96,7 @@ local function python_excepts(view, n, line, report)
 end
 
 local function python_errors(view, n, line, report)
-  -- What was done with the error may be what was taken out.
+  -- An added `pass` may replace the handler of an `except` that stands already.
   local before, number = V.previous_code(view, n, 1)
   if before and not before.added and find(line.code, "^%s*pass%s*$") and find(before.code, "^%s*except") then
     python_excepts(view, number, before, report)
@@ -119,11 +119,11 @@ local GO_FALLIBLE = { "os%.Open", "os%.Create", "os%.ReadFile", "os%.WriteFile",
   "hex%.DecodeString", "base64%.StdEncoding%.DecodeString", "filepath%.Abs", "template%.ParseFiles", "rand%.Read",
   "db%.Exec", "db%.Query", "tx%.Commit", "tx%.Exec", "rows%.Scan", "row%.Scan", "http%.ListenAndServe" }
 
--- Where even "_ =" in front says no more than that somebody knew.
+-- Calls for which even "_ =" in front only says that somebody knew.
 local GO_MUST = { "os%.WriteFile", "os%.Rename", "ioutil%.WriteFile", "json%.Unmarshal", "xml%.Unmarshal",
   "yaml%.Unmarshal", "db%.Exec", "tx%.Exec", "tx%.Commit" }
 
--- The name of the function that a line defines, and what it returns; of a method only the latter.
+-- The name of the function that a line defines, and its results; of a method only the latter.
 local function go_function(code)
   local name, rest = match(code, "^func%s+([%w_]+)%s*(%(.*)$")
   if not name then rest = match(code, "^func%s+%b()%s*[%w_]+%s*(%(.*)$") end
@@ -176,13 +176,13 @@ local function go_call_name(code)
   return shape.first(code, { "([%w_]+%.[%w_.]+)%(", "([%w_]+)%(" }) or "the call"
 end
 
--- Whether the line is a statement of its own inside of a function.
+-- True if the line is a statement of its own inside of a function.
 local function go_statement(view, n)
   local before = V.previous_code(view, n, 2)
   return V.function_around(view, n) ~= nil and not (before and find(before.code, "[=,(&|+]%s*$"))
 end
 
--- What a regular expression has found to be a number is one.
+-- A text that a regular expression has found to be a number is one.
 local function checked_before(view, n, name)
   if not find(name, "^strconv%.") then return false end
   for i = math.max(1, n - 10), n - 1 do
@@ -199,7 +199,7 @@ local function go_ignored(view, n, line, report, change)
   local bare = match(code, "^%s*([%w_.]+)%(")
   local name = discarded or silenced_call or bare
   if not name or line.comment ~= "" then return end
-  -- What is called through a value may be of any type that has such a method.
+  -- A call through a value may be of any type that has such a method.
   local own = go_definitions(change)[name] == true
   local known = shape.any(name, GO_FALLIBLE) == 1
   if discarded and (known or own) and not checked_before(view, n, name) then
@@ -243,7 +243,7 @@ local function ruby_rescue(view, n, line, report)
   end
   local names = match(line.code, "^%s*rescue%f[^%w_]%s*(.-)%s*$")
   if not names then return end
-  -- What is not installed is done without.
+  -- A rescue of LoadError makes do without a package.
   if find(names, "LoadError", 1, true) then return end
   local body = block.indented(view, n)
   if not body or gives_reason(body.comment) then return end
@@ -297,7 +297,7 @@ local function javascript_waits(view, n, line, report)
   javascript_fetch(view, n, line, report)
 end
 
--- Tests provoke errors and may let them go; leftovers of work there hurt nobody.
+-- Tests provoke errors and may drop them; leftovers of work there do no harm.
 local function lost_errors(view, n, line, report, change)
   local language = view.language
   if BRACES[view.language] then

@@ -1,4 +1,4 @@
---- Rules about files that do not belong where they are: leftovers of tools, what was compiled, what is too large.
+--- Rules about files that do not belong where they are: leftovers of tools, compiled files, files that are too large.
 
 local shape = require "moonlet.text"
 
@@ -53,7 +53,8 @@ local function new_file(view, report)
   end
 end
 
--- Nothing that can be run: no first line that names a program, and no ending of one.
+-- True if a file may be a program: binary, of an unknown kind, a shell script, without an ending, or with a first line
+-- that names a program.
 local function is_program(view)
   local first = view.lines[1]
   local known = view.whole or first and first.added

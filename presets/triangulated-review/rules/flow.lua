@@ -1,5 +1,5 @@
---- Rules about the way through the code: what comes after the way out, bodies that a semicolon cut off, clean-up that
---- comes too late.
+--- Rules about the way through the code: unreachable code, bodies that a semicolon cut off, clean-up that comes too
+--- late.
 
 local shape = require "moonlet.text"
 local source = require "rules.source"
@@ -26,7 +26,7 @@ local OPTIONAL = shape.set "javascript typescript vue svelte go kotlin swift gro
 local OUT = shape.set "return throw raise continue break goto"
 local EXITS = { go = "^%s*panic%((.*)$", python = "^%s*sys%.exit%((.*)$", javascript = "^%s*process%.exit%((.*)$" }
 
--- The word with which a line leaves, and what comes after it.
+-- The word with which a line leaves, and the text after it.
 local function way_out(view, code)
   local word, rest = match(code, "^%s*(%a+)%f[^%w_](.*)$")
   if OUT[word or ""] then return word, rest end
@@ -38,7 +38,7 @@ end
 
 local GOES_ON = { "[%+%-*/%%&|^=<>?:,.({%[]%s*$", "\\%s*$" }
 
--- Whether the statement that begins on this line ends on it.
+-- True if the statement that begins on this line ends on it.
 local function complete(view, code, rest)
   if not source.balanced(code) then return false end
   if SEMICOLON[view.language] and find(code, ";%s*$") then return true end
@@ -46,7 +46,7 @@ local function complete(view, code, rest)
   return OPTIONAL[view.language] ~= nil and not shape.any(rest, GOES_ON)
 end
 
--- Lines that are reached in another way, or are there wherever they stand: what closes or goes on, labels, branches,
+-- Lines that are reached in another way, or may stand anywhere: closing and continued ones, labels, branches,
 -- functions and types; and the "break" that habit puts behind each "return".
 local REACHED = { "^%s*[})%]#@?.&|+:*,]", "^%s*[%w_]+:%s*$", "^%s*[%w_]+:[^:=]", "^%s*a?s?y?n?c?%s*function" }
 local REACHED_WORDS = shape.set [[case default else elif elsif except finally catch rescue ensure end type interface
@@ -56,7 +56,7 @@ local function reached_otherwise(code)
   return shape.any(code, REACHED) or REACHED_WORDS[match(code, "^%s*(%a+)%f[^%w_]") or ""]
 end
 
--- The end of a line after which one statement belongs to it: an "if" without braces, an expression that goes on.
+-- The end of a line that governs the next statement: an "if" without braces, an expression that continues.
 local GOVERNS = { "%)%s*$", "%f[%w_]else%s*$", "%f[%w_]do%s*$", "=>%s*$", "[,(&|?+]%s*$" }
 
 local function governed(view, n)
@@ -107,7 +107,7 @@ local function return_alone(view, n, line, report)
   end
 end
 
--- Whether a loop of the same function is open around line n.
+-- True if a loop of the same function is open around line n.
 local function in_go_loop(view, n)
   local indent = V.indent(view.lines[n].text)
   for i = n - 1, math.max(1, n - 60), -1 do

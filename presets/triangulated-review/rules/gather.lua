@@ -1,4 +1,4 @@
---- Completes the facts about a change with what rules want to know beyond its diff: the paths of the tree that was
+--- Completes the facts about a change with those that rules need beyond its diff: the paths of the tree that was
 --- reviewed, and the new text of the files. Reads only, through git and ctx.
 
 local facts_of = require "moonlet.facts"
@@ -18,7 +18,7 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- Nothing is kept of texts that git gives again by their ids.
+-- Redacts all of a text that git can return again by its id.
 local function nothing() return "" end
 
 local function ask(ctx, mode, ids)
@@ -26,7 +26,7 @@ local function ask(ctx, mode, ids)
     clean = mode == "--batch" and nothing or nil })
 end
 
--- Those of the paths whose blobs are small enough to be read, all of them together too.
+-- The paths whose blobs are small enough to be read, all of them together too.
 local function small_ones(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
@@ -121,7 +121,7 @@ local function note_unread(facts, unread)
     concat(unread, ", ", 1, math.min(#unread, 5)))
 end
 
--- Puts the files themselves in the place of what changed in them.
+-- Puts the files themselves in the place of their changes.
 local function whole_files(ctx, facts, list)
   local files, documents, room, unread = {}, {}, all_bytes, {}
   facts.texts = {}
@@ -144,7 +144,7 @@ local function whole_files(ctx, facts, list)
   return facts
 end
 
--- What the commits say that they do.
+-- The subjects of the commits.
 local function subjects(ctx, facts, at)
   local list = {}
   for _, commit in ipairs(facts.commits or {}) do list[#list + 1] = commit.subject end
@@ -155,10 +155,10 @@ local function subjects(ctx, facts, at)
   return list
 end
 
--- The commit that was reviewed; nil for what is not committed.
+-- The reviewed commit; nil for uncommitted changes.
 local function commit_of(target) return (target.kind == "commit" or target.kind == "range") and target.head or nil end
 
----The texts of files as they are in what was reviewed: by path, without those that are large, binary or not there.
+--- The reviewed texts of files: by path, without those that are large, binary or missing.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git completed
 ---@param wanted string[]
@@ -168,7 +168,7 @@ function M.texts(ctx, facts, wanted)
   return read_files(ctx, wanted)
 end
 
--- All paths of what was reviewed, and the ids of their blobs where it is not the work tree.
+-- All paths of the reviewed tree, and the ids of their blobs if it is not the work tree.
 local function tree_of(ctx, target)
   local commit = commit_of(target)
   local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
@@ -191,8 +191,8 @@ local function tree_of(ctx, target)
   return list, blobs
 end
 
----Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
----changes.
+--- Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
+--- changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return moonlet.facts.Git
@@ -238,7 +238,7 @@ local function without_git(ctx, target, why)
   return whole_files(ctx, facts, list)
 end
 
----What is to be reviewed, complete.
+--- The complete facts of a review.
 ---@param ctx moonlet.Ctx
 ---@param target string
 ---@return moonlet.facts.Git

@@ -44,7 +44,7 @@ end
 
 local function one_of(names, text, pattern) names[#names + 1] = match(text, pattern) end
 
--- The names of what is put into a text, by language.
+-- The names that are put into a text, by language.
 local put_into = {}
 
 function put_into.python(text, names)
@@ -91,7 +91,7 @@ local function put_into_any(text, names)
   if find(text, "%$\"") then all_of(names, text, "{([^{}]*)}") end
 end
 
--- The name of what is put into the text; nil where only fixed parts of a query (tables, columns) are.
+-- The name that is put into the text; nil if only fixed parts of a query (tables, columns) are.
 local function put_in(view, text)
   local names = {}
   local reader = put_into[view.language] or view.family == "javascript" and put_into.javascript or put_into_any
@@ -102,10 +102,10 @@ local function put_in(view, text)
   return nil
 end
 
--- Tagged templates bind what is put in; what is logged is not run.
+-- Tagged templates bind their values; logged text is not run.
 local HARMLESS = { "[sS][qQ][lL]`", "%f[%w_]Prisma%.sql", "%f[%w_][lL]og%a*[.:(]", "%f[%w_]LOG%a*[.:(]" }
 
--- The text of a query that may go on on the next line with what is put into it.
+-- The text of a query, which may continue on the next line with the values put into it.
 local function whole_query(view, n, line)
   local following = view.lines[n + 1]
   local goes_on = following and find(line.code, "[\"'`]%s*[%+.%%]?%s*$") and find(following.code, "^%s*[%+%%.]")
@@ -135,7 +135,7 @@ end
 
 local RUNS = "A shell runs text that is put together at run time."
 
--- A tool of the developers mostly puts in what they gave it themselves.
+-- A tool of the developers mostly puts in their own words.
 local function severity_here(view) return view.for_developers and "low" or nil end
 
 local PYTHON_JOINED = { "[\"']%s*%%%s*[%w_(]", "%.format%(", "[\"']%s*%+%s*[%a_]", "[%w_)]%s*%+%s*[\"']" }
@@ -205,7 +205,7 @@ local COMMANDS = {
   csharp = { "Process%.Start%(.*%$\"[^\"]*{", "Process%.Start%(.*\"%s*%+" },
   perl = { "%f[%w_]system%(?%s*\"[^\"]*%$", "`[^`]*%$[%a_]" },
 }
--- One of these stands on the line where such a statement begins.
+-- Words on the line at which such a statement begins.
 local STARTS = { "exec", "system", "popen", "Open3", "ProcessBuilder", "Process.Start", "Command", "`", "%x" }
 
 local function begins_command(text)

@@ -1,5 +1,5 @@
---- Rules about what was left over from work: breakpoints, code that is switched off, paths and addresses of one
---- machine. What was printed for debugging is in rules.prints.
+--- Rules about leftovers of work: breakpoints, code that is switched off, paths and addresses of one machine.
+--- Debugging prints are in rules.prints.
 
 local shape = require "moonlet.text"
 
@@ -22,7 +22,7 @@ M.rules = {
     fix = "Delete it: the history keeps it." },
 }
 
--- Pattern in the code, and what it is.
+-- Pattern in the code, and its description.
 local STOPS = {
   javascript = {
     { "^%s*debugger%s*;?%s*$", "A debugger statement" },
@@ -53,7 +53,7 @@ local STOPS = {
   cpp = { { "%f[%w_]__debugbreak%(", "A breakpoint" }, { "%f[%w_]raise%(%s*SIGTRAP%s*%)", "A breakpoint" } },
 }
 
--- Whether a file works with a debugger's module, beyond stopping in it: then its import is on purpose.
+-- True if a file works with a debugger's module, beyond stopping in it: then its import is on purpose.
 local function works_with(view, module)
   for _, line in pairs(view.lines) do
     local used = match(line.code, "%f[%w_]" .. module .. "%.([%w_]+)")
@@ -111,13 +111,13 @@ end
 
 local ADDRESSES = { "[\"'`](https?://localhost:%d+[^\"'`]*)[\"'`]", "[\"'`](https?://127%.0%.0%.1:%d+[^\"'`]*)[\"'`]",
   "[\"'`](https?://192%.168%.%d+%.%d+[^\"'`]*)[\"'`]", "[\"'`](https?://10%.%d+%.%d+%.%d+[^\"'`]*)[\"'`]" }
--- Words that tell that the address is only one of several, or is shown and not used.
+-- Words which show that the address is only one of several, or is shown and not used.
 local MAY_BE_LOCAL = { "default", "env", "??", "||", " or ", "dev", "local_", "log", "print", "example", "placeholder",
   "origin", "cors", "test", "getenv", "help", "==", "allow", "usage", "fallback" }
 local SERVERS = { "cli", "log", "logger", "console", "main", "config", "webpack", "vite", "rollup", "gulpfile",
   "gruntfile", "bin", "command", "commands", "server", "build", "bench", "setup", "run", "dev", "play", "seed" }
 
--- Whether the file is one that runs on its author's machine, or says where the others are.
+-- True if the file runs on its author's machine, or says where the others are.
 local function runs_locally(view)
   if view.script then return true end
   local words = require("moonlet.paths").words_of(view.d)
@@ -160,12 +160,12 @@ local function switched_off(view, n, line, report)
   end
 end
 
--- How statements look that stand in a comment.
+-- Shapes of statements that stand in a comment.
 local STATEMENT = { "[;{}]%s*$", "^%s*return%s", "^%s*[%w_.]+%s*=%s*[%w_\"'%[{(]", "^%s*if%s*%(.*%)%s*{?$",
   "^%s*[%w_.]+%(.*%)%s*;?$", "^%s*for%s*%(", "^%s*def%s+[%w_]+%(.*:$", "^%s*import%s+[%w_{]", "^%s*const%s+[%w_]+%s*=",
   "^%s*let%s+[%w_]+%s*=" }
 
--- Python has no marks that end a statement, so prose is told apart by its words.
+-- Tells prose from Python by its words, for Python has no marks that end a statement.
 local function is_prose(text) return find(text, "%a%s+%a+%s+%a+%s+%a+[.:]?%s*$") ~= nil end
 
 local function is_commented_statement(view, line)
@@ -177,7 +177,7 @@ end
 
 local least_commented = 4
 
--- Whether the comment is a program for a generator, which marks it.
+-- True if the comment is a program for a generator, which marks it.
 local function for_generator(view, n)
   for i = math.max(1, n - 10), n do
     local line = view.lines[i]

@@ -1,4 +1,4 @@
---- Rules about files that belong together: what declares dependencies, and what locks them.
+--- Rules about files that belong together: manifests that declare dependencies, and their lock files.
 
 local git = require "moonlet.git"
 local shape = require "moonlet.text"
@@ -14,7 +14,7 @@ M.rules = {
     confidence = 0.7, fix = "Commit the manifest with it, or leave the lock file out." },
 }
 
--- What declares dependencies: its lock files, how a line that declares one looks, and the sections it stands in.
+-- Manifests: their lock files, the shape of a line that declares a dependency, and the sections for such lines.
 local MANIFESTS = {
   ["package.json"] = {
     locks = { "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lockb", "bun.lock" },
@@ -32,10 +32,10 @@ local MANIFESTS = {
   ["mix.exs"] = { locks = { "mix.lock" }, line = "^%s*{:[%w_]+,%s*\"" },
 }
 
--- How people write the names of manifests.
+-- Spellings of manifests' names for people.
 local WRITTEN = { ["cargo.toml"] = "Cargo.toml", pipfile = "Pipfile", gemfile = "Gemfile" }
 
--- What else makes a lock file change, as shapes of names: other places to declare, and the version of the project.
+-- Other causes of a changed lock file, as shapes of names: further places to declare, and the version of the project.
 local ALSO = {
   gemfile = { "%.gemspec$", "%.gemfile$", "^version%.rb$" }, ["go.mod"] = { "^go%.work$" },
   ["package.json"] = { "^pnpm%-workspace%.ya?ml$", "^%.yarnrc", "^lerna%.json$", "^%.npmrc$" },
@@ -77,7 +77,7 @@ end
 -- A declaration without the comma or the comment at its end.
 local function without_end(text) return (gsub(gsub(gsub(text, "%s+//.*$", ""), "%s+#.*$", ""), "%s*,?%s*$", "")) end
 
--- Whether only the comma or the comment at the end of a line changed.
+-- True if only the comma or the comment at the end of a line changed.
 local function only_end(view, text)
   local bare = without_end(text)
   for _, line in ipairs(view.removed) do
@@ -99,7 +99,7 @@ local function declaration(view, manifest)
     local line = view.lines[n]
     local key = match(line.text, "^%s*\"([^\"]+)\"")
     local names = find(line.text, manifest.line) and not NOT_VERSIONS[key or ""] and not line.moved
-    -- What lies in the same repository is not locked.
+    -- A package of the same repository is not locked.
     local inside = find(line.text, "%f[%w]path%s*=") or find(line.text, "workspace", 1, true)
     if names and not inside and not only_end(view, line.text) and in_section(view, n, manifest) then
       return n
@@ -122,7 +122,8 @@ local function lock_for(change, dir, manifest)
   end
 end
 
--- The declarations that a lock file should have followed: by its path, the first of them and where the others are.
+-- The declarations that a lock file should have followed: by its path, the first of them and the places of the
+-- others.
 local function unlocked(change, changed)
   local list, by_lock = {}, {}
   for _, view in ipairs(change.views) do
@@ -177,7 +178,7 @@ end
 
 local function added_anywhere(view, pattern) return added_within(view, 0, math.huge, pattern) end
 
--- Whether a dependency was only listed in another version before.
+-- True if a dependency was only listed in another version before.
 local function other_version(view, name)
   for _, line in ipairs(view.removed) do
     if match(line.text, "^ \"([%w_-]+)") == name then return true end
@@ -201,7 +202,7 @@ local function cargo_member(view)
   return nil
 end
 
--- Where a lock file repeats what the manifest declares: the added line that says something new of it.
+-- The line of a lock file that repeats a changed declaration of the manifest.
 local REPEATS = {
   ["package-lock.json"] = function(view)
     local from, to = between(view, "^    \"\": {", "^    }")
@@ -223,7 +224,7 @@ local REPEATS = {
 
 local UPDATES = { "dependenc", "deps", "lock", "bump", "upgrade", "audit" }
 
--- Whether the commits say that they update what is locked.
+-- True if the commits say that they update locked packages.
 local function announced(change)
   for _, subject in ipairs(change.facts.subjects or {}) do
     if shape.word(subject, UPDATES) then return true end
@@ -238,7 +239,7 @@ local function others_changed(change, lock)
   return false
 end
 
--- Whether the change holds the manifest, or something else that the lock file follows.
+-- True if the change holds the manifest, or something else that the lock file follows.
 local function declared_elsewhere(names, manifest)
   if names[manifest] then return true end
   for name in pairs(names) do

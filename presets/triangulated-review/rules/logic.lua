@@ -40,7 +40,7 @@ local C_LIKE = shape.set "c cpp java csharp javascript typescript php objc vue s
 
 local PART_OF_ANOTHER = "[=!<>+%-*/%%&|^~:?]"
 
--- A single = that is no part of another operator; gives what stands on both sides.
+-- A single = that is no part of another operator; returns the text on both sides.
 local function single_assignment(text)
   local pos = 1
   while true do
@@ -67,7 +67,7 @@ local FIXED = { "^%-?%d", "^['\"`]", "^true$", "^false$", "^null$", "^NULL$", "^
   "^undefined$", "^None$", "^True$", "^False$" }
 local NAME = "^[%w_.$@]+$"
 
--- What the condition assigns to; nil where it does not, or may well mean to.
+-- The target of an assignment in a condition; nil if it has none, or may well mean it.
 local function assigned_in(condition, names_too)
   if find(condition, "=>", 1, true) then return nil end
   for part in parts_of(condition) do
@@ -186,7 +186,7 @@ local function literal_identity(view, n, line, report)
   end
 end
 
--- Whether a comma stands between the items of a list, and not inside one of them.
+-- True if a comma stands between the items of a list, and not inside one of them.
 local function has_comma(inner)
   local depth = 0
   for char in string.gmatch(inner, "[%(%)%[%]{},]") do

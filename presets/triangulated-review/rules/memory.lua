@@ -1,5 +1,5 @@
 --- Rules about C and C++: functions that cannot be used safely, sizes that are one short, memory that is used after
---- it was given back, results that nobody looked at before they were used.
+--- it was given back, results that are used unchecked.
 
 local shape = require "moonlet.text"
 
@@ -79,7 +79,7 @@ local OWN_SIZE = "([%a_][%w_]*)%s*=%s*[^;]-[mc]alloc%s*%([^;]-sizeof%s*%(?%s*([%
 local CLEARED = "%f[%w_]memset%s*%(%s*([%a_][%w_]*)%s*,%s*0%s*,%s*sizeof%s*%(%s*([%a_][%w_]*)%s*%)"
 local REALLOC = "%f[%w_]([%a_][%w_%->.]*)%s*=%s*realloc%s*%(%s*([%a_][%w_%->.]*)%s*,"
 
--- Whether a name was declared as a pointer a few lines above, or on this line.
+-- True if a name was declared as a pointer a few lines above, or on this line.
 local function is_pointer(view, n, name)
   for i = n, math.max(1, n - 10), -1 do
     local line = view.lines[i]
@@ -116,7 +116,7 @@ local function uses_of(name)
     "free%s*%(%s*" .. name .. "%s*%)", "delete%s+" .. name .. "%s*;", "[(,]%s*" .. name .. "%s*[,)]" }
 end
 
--- free(p) and, with nothing in between that could change it, p again.
+-- free(p) and, without a change of p in between, p again.
 local function after_free(view, n, line, report)
   local name = shape.first(line.code, FREED)
   if not name then return end
@@ -168,7 +168,7 @@ local function unchecked(view, n, line, report)
   end
 end
 
--- A word that each line with something to look at holds: what comes after it is dearer to look for.
+-- Words of the lines that are worth a search: the patterns after them are dearer.
 local SIGNS = { "alloc", "open", "printf", "scanf", "gets", "strc", "tmpnam", "mktemp", "memset", "syslog", "free",
   "delete" }
 

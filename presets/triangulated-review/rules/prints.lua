@@ -23,7 +23,7 @@ local DUMPS = {
   elixir = { "%f[%w_](IO%.inspect)%(" },
   lua = { "^%s*(vim%.print)%(", "^%s*print%(%s*(vim%.inspect)%(" },
 }
--- The same, unless printing is what the file is for.
+-- The same, unless printing is the purpose of the file.
 local SHOWS = {
   javascript = { "^%s*(console%.table)%(", "^%s*(console%.dir)%(", "^%s*(console%.trace)%(", "^%s*(console%.debug)%(" },
   python = { "^%s*(pprint)%(", "^%s*(pprint%.pprint)%(", "^%s*(pp)%(", "^%s*(ic)%(" },
@@ -45,10 +45,10 @@ local PRINTERS = {
   swift = { "^%s*print%(" }, lua = { "^%s*print%(" }, dart = { "^%s*print%(" }, shell = { "^%s*echo%s" },
 }
 
--- What people print to see whether they got there.
+-- Words that people print to see if they got there.
 local DEBUG_WORDS = { "^%W*debug%f[^%a]", "^%W*debugging%f[^%a]", "^%W*dbg%f[^%a]", "^%W*here%W*%d*$", "^%W*got here",
   "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*###+ ?debug", "^%W*wtf", "remove me", "remove this", "^%W*in here" }
--- And what tests print for other reasons.
+-- Words that tests print for other reasons.
 local CASUAL_WORDS = { "^%W*>>>>*", "^%W*====*%W*$", "^%W*test%W*%d*$", "^%W*foo%W*$", "^%W*reached%W*$",
   "^%W*hello%W*$", "^%W*hi%W*$", "^%W*!!!+" }
 
@@ -89,7 +89,7 @@ local function named_as(view, names)
   return false
 end
 
--- How a file deals with printing: "talks" where that is its trade, "starts" where it may say a word, else "quiet".
+-- The manner of a file: "talks" if printing is its trade, "starts" if it may say a word, else "quiet".
 local function manner(view, change)
   local first = view.lines[1]
   local program = V.of_program(view, change) or view.script or first and find(first.text, "^#!")
@@ -105,7 +105,7 @@ end
 
 local VALUE = "^[%a_$@][%w_$.@%[%]]*$"
 
--- Whether a call shows values and says nothing about them: names alone, at most with one word in front.
+-- True if a call shows bare values: names alone, at most with one word in front.
 local function shows_values(line)
   local text = sub(line.text, (find(line.code, "%(")) or #line.text)
   local inside = match(text, "^%(%s*(.-)%s*%)%s*;?%s*}?%s*$")
@@ -120,7 +120,7 @@ end
 
 local AFTER_CONDITION = { "debug", "verbose", "dev", "trace", "quiet", "silent" }
 
--- Under a flag that asks for it, and outside of any function, printing is what was wanted.
+-- True under a flag that asks for it, and outside of any function: printing is wanted there.
 local function wanted(view, n)
   local before = V.previous_code(view, n, 2)
   if before and find(before.code, "%f[%w_]if%f[^%w_]") and shape.word(before.code, AFTER_CONDITION) then return true end
@@ -136,7 +136,7 @@ local SILENT_LANGUAGES = shape.set "javascript python go java rust ruby csharp"
 local LOGS = { "^%s*console%.[ewi][rna][rrf][on]", "^%s*log%.Print", "^%s*fmt%.Fprint", "^%s*alert%(", "^%s*warn%s",
   "^%s*eprintln!", "^%s*System%.err%." }
 
--- Prints that were meant to go where they go.
+-- Prints with a destination of their own.
 local AIMED = { "%f[%w_]file%s*=", "%(%s*%*%w", "%(%s*%)" }
 
 local function plain_print(view, n, line, report, how)

@@ -1,4 +1,4 @@
---- Rules about what stands twice: both sides of a comparison, a condition of one chain, a line, a key.
+--- Rules about repetitions: both sides of a comparison, a condition of one chain, a line, a key.
 
 local shape = require "moonlet.text"
 local V = require "rules.view"
@@ -98,8 +98,8 @@ end
 
 local IMPORTS = { "^import%s", "^from%s+[%w_.]+%s+import", "^#include", "^use%s", "^const%s.*=%s*require%(" }
 
--- The same assignment, import or return twice in a row. Calls may be meant to run twice, and what lists values may
--- list one twice.
+-- The same assignment, import or return twice in a row. Calls may be meant to run twice, and a list may hold a value
+-- twice.
 local function repeated_line(view, n, line, report)
   local before = view.lines[n - 1]
   if #shape.trim(line.text) < 12 or line.inside or not before or before.text ~= line.text or not before.added then

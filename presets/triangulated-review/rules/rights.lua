@@ -1,4 +1,4 @@
---- Rules about who may do what: permissions of files, rights that are given to everybody or to everything.
+--- Rules about rights: permissions of files, rights that are given to everybody or to everything.
 
 local shape = require "moonlet.text"
 
@@ -24,7 +24,7 @@ local CALLS = { "[cC]hmod%w*%(.*,%s*0o?777%s*[,)]", "[cC]hmod%w*%(.*,%s*0o?666%s
   "[cC]hmod%w*%(.*S_I[RW][WO][OT][TH]?H?", "WriteFile%(.*,%s*0o?777%s*%)", "%f[%w_]umask%(%s*0+%s*%)",
   "%f[%w_]umask%(%s*0o0+%s*%)", "%f[%w]S_IRWXO%f[^%w]", "from_mode%(%s*0o777%s*%)", "set_mode%(%s*0o777%s*%)",
   "mode%s*[=:]%s*0o?777%f[^%w]", "setWritable%(%s*true%s*,%s*false%s*%)", "setExecutable%(%s*true%s*,%s*false%s*%)" }
--- The same, where the mode is a text.
+-- The same, if the mode is a text.
 local TEXTS = { "[cC]hmod%w*%(.*[\"'`]0?777[\"'`]", "[cC]hmod%w*%(.*[\"'`]0?666[\"'`]",
   "[cC]hmod%w*%(.*[\"'`]a%+rwx[\"'`]", "[\"'`]chmod%s+[%-R%s]*0?777%f[^%w]",
   "[\"']chmod[\"']%s*,%s*[^%)%]]*[\"']0?777[\"']",
@@ -33,7 +33,7 @@ local FOLDERS = { "[mM]kdir%w*%(.*,%s*0o?777%s*[,)]", "[mM]kdir%w*%(.*os%.ModePe
 
 local COMMAND_LANGUAGES = shape.set "shell docker make just yaml fish"
 
--- The commands on a line of a script; what is only printed is none.
+-- The commands on a line of a script; a printed text is none.
 local function command_text(view, line)
   if not COMMAND_LANGUAGES[view.language] then return "" end
   return shape.any(line.code, { "chmod", "umask", "install" }) and line.text or line.code
@@ -87,7 +87,7 @@ function M.file(view, report)
     if not line.moved and #line.text < 1000 and find(line.code, "%S") and not told then
       permissions(view, n, line, report)
       borrowed_rights(view, n, line, report)
-      -- What CI does to its own machine is over in minutes.
+      -- A change that CI makes to its own machine is over in minutes.
       if not view.test and not view.example and not view.for_developers then all_rights(view, n, line, report) end
     end
   end

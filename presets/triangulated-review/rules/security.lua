@@ -1,5 +1,5 @@
---- Rules about what an attacker would try: secrets in the text, verification that is switched off, weak cryptography,
---- loaders that trust their data, values that become part of a page.
+--- Rules about attacks: secrets in the text, verification that is switched off, weak cryptography, loaders that trust
+--- their data, values that become part of a page.
 
 local passwords = require "moonlet.passwords"
 local secrets = require "moonlet.secrets"
@@ -60,14 +60,14 @@ local function found_secrets(view)
 end
 
 local COMMITTED = "Take it out, revoke it (it is in the history now), and read it from the environment."
--- How to mend it depends on where it is by now.
+-- Remedies by the place where the secret is by now.
 local FIXES = { commit = COMMITTED, range = COMMITTED,
   path = "Take it out, revoke it if it was ever committed, and read it from the environment." }
 local NOT_COMMITTED = "Take it out before you commit, and read it from the environment."
 
 -- Reports a secret without repeating it.
 local function report_secret(view, n, kind, report, change, confidence)
-  -- Tests of anything with certificates hold keys that open nothing.
+  -- Tests of anything with certificates hold keys without use elsewhere.
   local made = view.test and kind == "private key" and "keys in tests are mostly made for them" or nil
   report("secret", view, n, format("A secret is in the text: it looks like a %s.", kind), { loud = true,
     evidence = format("line %d holds a %s; it is not repeated here", n, kind), confidence = confidence,
@@ -97,7 +97,7 @@ end
 
 -- Verification, cryptography, data ---------------------------------------------------------------
 
--- Language, shape, what it means, and whether the shape holds a text.
+-- Language, shape, its meaning, and true if the shape holds a text.
 local OFF = {
   { "python", "%f[%w_]verify%s*=%s*False%f[^%w_]", "TLS certificates are not checked" },
   { "python", "_create_unverified_context", "TLS certificates are not checked" },
@@ -182,7 +182,7 @@ local ASKED_FOR = { "verify", "insecure", "trust", "skip", "unsafe", "check_host
 local CONDITIONS = { "%f[%w]if%f[%W]", "%f[%w]elif%f[%W]", "%f[%w]unless%f[%W]" }
 local NAMED_SO = { "no_verify", "noverify", "insecure", "unverified", "untrusted" }
 
--- Whether somebody asked for it: the line stands under a condition, or in a function, that speaks of it.
+-- True if somebody asked for it: the line stands under a condition, or in a function, that speaks of it.
 local function asked_for(view, n)
   local indent = V.indent(view.lines[n].code)
   for i = n - 1, math.max(1, n - 20), -1 do

@@ -38,7 +38,7 @@ M.rules = {
 local UNSET_ENDS = { "^%s*set%s+%-%a*u", "^%s*set%s+%-%a+%s+%-%a*u", "^%s*set%s+%-o%s+nounset", "^#!.*%s%-%a*u",
   "%-o%s+nounset" }
 
--- Whether a variable that is not set ends the script.
+-- True if a variable that is not set ends the script.
 local function ends_at_unset(view)
   for n = 1, 40 do
     local line = view.lines[n]
@@ -52,7 +52,7 @@ end
 
 local REMOVALS = { "%f[%w_]rm%s+%-%a*[rR]%a*%s+(.*)$", "%f[%w_]rm%s+%-f%s+%-[rR]%a*%s+(.*)$",
   "%f[%w_]rm%s+%-%-recursive%s+(.*)$", "%f[%w_]rm%s+%-%-force%s+%-%-recursive%s+(.*)$" }
--- Targets that are never meant: the root, the home, or whatever is in the current folder.
+-- Targets that are never meant: the root, the home, or all of the current folder.
 local NEVER = { "^/%s*$", "^/%s*[;&|\"']", "^/%*", "^~/?%s*$", "^~/?%s*[;&|]", "^~/%*", "^\"?%$HOME\"?/?%s*$",
   "^\"?%${HOME}\"?/?%s*$", "^\"?%$HOME\"?/%*", "^/etc%s*$", "^/usr%s*$", "^/var%s*$", "^/home%s*$", "^/boot%s*$",
   "^/lib%s*$", "^/bin%s*$" }
@@ -62,7 +62,7 @@ local BARE_VARIABLE = { "^%${?([%a_][%w_]*)}?%s*$", "^%${?([%a_][%w_]*)}?[%s;&|]
 -- Variables that the system always sets.
 local ALWAYS_SET = shape.set "HOME PWD TMPDIR GITHUB_WORKSPACE RUNNER_TEMP"
 
--- Whether the file itself gives the variable a value that is not empty: a fixed one, or one with a default.
+-- True if the file itself gives the variable a value that is not empty: a fixed one, or one with a default.
 local function set_to_something(view, name)
   local set = "^%s*e?x?p?o?r?t?%s*" .. name .. "%s*[:?]?=%s*[\"']?"
   local shapes = { set .. "[^%s\"'$]", set .. "%${.*:%-[^%s}]", set .. "%$%(mktemp" }
@@ -122,7 +122,7 @@ end
 local EVALS = { "%f[%w_]eval%s+[\"']?%$[%a_%d{@*]", "%f[%w_]eval%s+\"[^\"$]*%$[%a_%d{@*]" }
 local SHELL_RUNS = "%f[%w_][bd]?a?sh%s+%-c%s+\"[^\"]*%$[%d@*{]"
 
--- What programs of the shell print of their own state is meant to be run again.
+-- True if an `eval` runs the printed state of a program of the shell, which is meant to be run again.
 local function holds_state(view, text)
   local name = match(text, "eval%s+[\"']?%${?([%a_][%w_]*)")
   if not name then return false end
@@ -188,7 +188,7 @@ local function change_of_folder(view, n, code, report)
   end
 end
 
--- Commands that are run for nothing but to learn whether they fail.
+-- Commands that are run only to learn if they fail.
 local CHECKS = { "npm%s+test", "npm%s+run%s+test", "npm%s+run%s+lint", "npm%s+audit", "yarn%s+test", "pnpm%s+test",
   "make%s+test", "make%s+check", "pytest", "python3?%s+%-m%s+unittest", "tox%f[^%w]", "cargo%s+test", "cargo%s+clippy",
   "go%s+test", "go%s+vet", "rspec", "rake%s+test", "mvn%s+test", "mvn%s+verify", "gradlew%s+test", "ctest", "eslint",
@@ -238,7 +238,7 @@ function M.file(view, report)
   if not SCRIPTED[view.language] and lower(view.d.name) ~= "package.json" then return end
   for _, n in ipairs(view.added) do
     local line = view.lines[n]
-    -- A heredoc may be text for people; what it holds is only judged where it is a step.
+    -- A heredoc may be text for people; it is only judged if it is a step.
     local told = line.inside == "string" and view.language ~= "yaml"
     if find(line.code, "%S") and not line.moved and #line.text < 2000 and not told then check(view, n, line, report) end
   end

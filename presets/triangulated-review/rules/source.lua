@@ -1,5 +1,5 @@
---- Tells code, comments and strings apart, well enough for rules that look at lines: a small scanner for
---- each family of languages. What it gives for a line has the line's own length, so that places agree.
+--- Tells code, comments and strings apart, well enough for rules about lines: a small scanner for each family of
+--- languages. Its result for a line has the line's own length, so that places agree.
 
 local byte, find, match = string.byte, string.find, string.match
 local rep, sub = string.rep, string.sub
@@ -10,7 +10,7 @@ local M = {}
 ---@class rules.Line
 ---@field code string     the line with comments as spaces and the content of strings as \1
 ---@field comment string  the text of its comments
----@field inside string?  "string" or "comment", where the line begins in one
+---@field inside string?  "string" or "comment", if the line begins in one
 
 local function like(base, more)
   local copy = {}
@@ -19,8 +19,8 @@ local function like(base, more)
   return copy
 end
 
--- line, blocks: comments; quotes: strings that end on their line; multi: strings that run on, { open, close,
--- whether a backslash escapes }
+-- line, blocks: comments; quotes: strings that end on their line; multi: strings that run on, { open, close, true if
+-- a backslash escapes }
 local C = { line = { "//" }, blocks = { { "/*", "*/" } }, quotes = "\"'" }
 local HASH = { line = { "#" }, quotes = "\"'" }
 local TRIPLE = { { '"""', '"""', true }, { "'''", "'''", true } }
@@ -51,7 +51,7 @@ local LANGUAGES = {
 }
 LANGUAGES.svelte, LANGUAGES.astro = LANGUAGES.vue, LANGUAGES.vue
 
---- Whether there is a scanner for a language.
+--- True if there is a scanner for a language.
 ---@param language string?
 ---@return boolean
 function M.known(language) return LANGUAGES[language] ~= nil end
@@ -85,7 +85,7 @@ end
 
 local function starts(line, pos, text) return sub(line, pos, pos + #text - 1) == text end
 
--- Where an open string or comment is over; a backslash hides what follows it where `escapes` says so.
+-- The end of an open string or comment; a backslash hides the next character if `escapes` says so.
 local function closing(line, pos, close, escapes)
   if not escapes then
     local _, stop = find(line, close, pos, true)
@@ -131,7 +131,7 @@ local function regex_end(line, pos)
   end
 end
 
--- One line's pieces while they are collected.
+-- Collects a line's pieces.
 local function writer(line)
   local parts, comments = {}, {}
   local w = { from = 1 }
@@ -172,7 +172,7 @@ local function inside_template(line, at, state, w)
   end
 end
 
--- Goes on in an open string or comment; gives the position after it, or nil where it lasts beyond the line.
+-- Continues in an open string or comment; returns the position after it, or nil if it lasts beyond the line.
 local function inside(line, pos, state, w)
   if state.kind == "template" then return inside_template(line, pos, state, w) end
   local stop = closing(line, pos, state.close, state.escapes)
@@ -188,7 +188,8 @@ local function inside(line, pos, state, w)
   return stop + 1
 end
 
--- What may begin at a character: each of these gives the position to go on from, or nil where it does not begin here.
+-- Functions for a character at which something may begin: each returns the next position, or nil if it does not begin
+-- here.
 
 -- A template of JavaScript, and the braces that hold code inside of one.
 local function begin_template(_, at, _, state, w, char)
@@ -304,7 +305,7 @@ local function begin_string(line, at, lang, _, w, char)
   return (stop or #line) + 1
 end
 
--- In this order, those that the language has.
+-- Beginnings in the order of their tests, as far as the language has them.
 local BEGINNINGS = {
   { "template", begin_template }, { nil, begin_comment }, { "raw", begin_raw }, { "chars", begin_rust },
   { "heredoc", begin_heredoc }, { nil, begin_long_string }, { "regex", begin_regex }, { nil, begin_string },
@@ -368,7 +369,7 @@ function M.lex(lines, language)
   return result
 end
 
---- What stands between the parenthesis at `pos` and the one that closes it on the same line.
+--- The text between the parenthesis at `pos` and the one that closes it on the same line.
 ---@param code string
 ---@param pos integer
 ---@return string? content
@@ -388,7 +389,7 @@ function M.parens(code, pos)
   end
 end
 
---- Whether every bracket that a line opens is closed on it.
+--- True if every bracket that a line opens is closed on it.
 ---@param code string
 ---@return boolean
 function M.balanced(code)

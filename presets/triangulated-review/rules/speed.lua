@@ -31,7 +31,7 @@ local LOOPS = { "^%s*for%f[^%w_]", "^%s*while%f[^%w_]", "^%s*async%s+for%f[^%w_]
 local FUNCTIONS = { "%f[%w_]def%f[^%w_]", "%f[%w_]func%f[^%w_]", "%f[%w_]function%f[^%w_]", "=>%s*{?%s*$",
   "^%s*class%f[^%w_]" }
 
--- Whether the nearest blocks around line n hold a loop before they hold a function.
+-- True if the nearest blocks around line n hold a loop before they hold a function.
 local function in_loop(view, n)
   local indent = V.indent(view.lines[n].code)
   for i = n - 1, math.max(1, n - 50), -1 do

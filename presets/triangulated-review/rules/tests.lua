@@ -56,7 +56,7 @@ local NOTHING = {
   ruby = { "^%s*assert%s+true%s*$", "expect%(%s*true%s*%)%.to%s+be%s+true", "expect%(%s*true%s*%)%.to%s+eq%(?%s*true" },
 }
 
--- Pauses: the shape, and how many of what it captures make a second.
+-- Pauses: the shape, and the number of its units in a second.
 local SLEEPS = {
   python = { { "^%s*time%.sleep%(%s*([%d.]+)%s*%)", 1 } },
   java = { { "^%s*Thread%.sleep%(%s*(%d+)", 1000 } },
@@ -66,7 +66,7 @@ local SLEEPS = {
   javascript = { { "setTimeout%(%s*%w+%s*,%s*(%d+)%s*%)%s*%)", 1000 }, { "waitForTimeout%(%s*(%d+)", 1000 } },
 }
 
--- What begins a test; the capture is its name.
+-- Beginnings of a test; the capture is its name.
 local QUOTED = "%s*%(?%s*[\"'`](.-)[\"'`]"
 local DEFINES = {
   python = { "^%s*def%s+(test[%w_]*)", "^%s*async%s+def%s+(test[%w_]*)" }, go = { "^func%s+(Test[%w_]+)%s*%(" },
@@ -81,7 +81,7 @@ local function test_name(view, text)
   return #text < 1000 and shape.first(text, DEFINES[view.family] or {}) or nil
 end
 
--- Whether a text stands in a line that was added to any test, in whatever form.
+-- True if a text stands in a line that was added to any test, in whatever form.
 local function added_to_tests(change, name)
   for _, view in ipairs(change.views) do
     for _, n in ipairs(view.test and view.added or {}) do
@@ -111,7 +111,7 @@ local function balance(change)
   return gone, came, first
 end
 
--- How many lines the change added, and how many it took away: of production code, or of tests.
+-- The number of lines that the change added, and that it took away: of production code, or of tests.
 local function line_changes(change, of)
   local added, removed = 0, 0
   for _, view in ipairs(change.views) do
@@ -129,8 +129,8 @@ local function announced(change)
   return false
 end
 
--- A test that goes with what it tested, or of which the commit says that it goes, is no loss; neither are tests that
--- were written anew.
+-- Removed tests. One that goes with the tested code, or whose removal the commit announces, is no loss; neither are
+-- tests that were written anew.
 local function removed_tests(change, report)
   local gone, came, first = balance(change)
   if #gone <= came or announced(change) then return end

@@ -25,7 +25,7 @@ M.rules = {
 local OPENS = { "^<<<<<<< %S", "^<<<<<<<$", "^<<<<<<<%a" }
 local CLOSES = { "^>>>>>>> %S", "^>>>>>>>$" }
 
--- Where conflicts begin, and how many of the added lines end one; an end without a beginning counts as both.
+-- The beginnings of conflicts, and the number of added lines that end one; an end without a beginning counts as both.
 local function conflicts(view)
   local starts, ends = {}, 0
   for _, n in ipairs(view.added) do
@@ -40,7 +40,7 @@ local function conflicts(view)
   return starts, ends
 end
 
--- Whether line n of a document stands in a block of code.
+-- True if line n of a document stands in a block of code.
 local function in_fence(view, n)
   local open = false
   for i = 1, n - 1 do
@@ -74,7 +74,7 @@ end
 local LEFT_IN = { "do not commit", "don't commit", "do not merge", "don't merge", "nocommit", "do not submit",
   "remove before commit", "remove before merg", "remove this before", "revert before commit", "revert before merg" }
 
--- What the author meant to take out again before anybody else saw it.
+-- Marks that the author meant to take out again before anybody else saw them.
 local function not_for_others(view, report)
   if view.generated or view.d.fixture or view.d.kind ~= "code" then return end
   for _, n in ipairs(view.added) do
@@ -88,7 +88,7 @@ end
 
 local NOTES = { "TODO", "FIXME", "XXX", "HACK" }
 
--- The word of a note that says that work is left, unless the note leads to where that is tracked.
+-- The word of a note about open work, unless the note leads to its tracker.
 local function note_in(comment)
   if find(comment, "#%d") or find(comment, "://") or find(comment, "%u%u+%-%d") then return nil end
   for _, word in ipairs(NOTES) do
@@ -98,7 +98,7 @@ local function note_in(comment)
   return nil
 end
 
--- How many notes the removed lines held: where one is only rewritten, the next one is not new.
+-- The number of notes in the removed lines: if one is only rewritten, the next one is not new.
 local function notes_removed(view)
   local count = 0
   for _, line in ipairs(view.removed) do
@@ -140,7 +140,7 @@ local function line_ends(view, report)
   end
 end
 
--- How many of the lines that were there before are indented with tabs, and with spaces.
+-- The number of earlier lines that are indented with tabs, and with spaces.
 local function habits(view)
   local tabs, spaces = 0, 0
   for _, line in pairs(view.lines) do
@@ -170,7 +170,7 @@ local function indents(view, report)
   end
 end
 
--- Code points that turn the order of a line around, or that nobody sees between letters.
+-- Code points that turn the order of a line around, or are invisible between letters.
 local function hidden(view, report)
   if view.test or view.d.kind == "data" or view.d.kind == "docs" then return end
   for _, n in ipairs(view.added) do

@@ -19,7 +19,7 @@ M.rules = {
 -- New functions want a test from so many lines on; changes of old ones, which a test may cover, from many more.
 local least_lines, least_changed, many_lines = 4, 25, 60
 
--- Lines that do nothing: imports, declarations of types, decorations.
+-- Lines without an action: imports, declarations of types, decorations.
 local NOTHING = { "^%s*import%s", "^%s*from%s", "^%s*#include", "^%s*use%s", "^%s*package%s", "^%s*export%s+%*",
   "^%s*export%s*{", "^%s*export%s+type%s", "^%s*require", "^%s*interface%s", "^%s*@[%w_.]+%s*$",
   "^%s*[%w_]+%s*:%s*[%w_|%[%]]+[,;]?%s*$", "^%s*type%s" }
@@ -28,7 +28,7 @@ local function works(code) return find(code, "%w") ~= nil and not shape.any(code
 
 local function bare(code) return (gsub(code, "%s+", "")) end
 
--- How many lines of work a file gained, and how many more than it lost: what only lost a comment or moved does not
+-- The lines of work that a file gained, and the surplus over its losses: a lost comment or a moved line does not
 -- count.
 local function gained(view)
   local texts, old, lost = {}, {}, 0
@@ -84,7 +84,7 @@ local function new_functions(change, views)
   local known, names = {}, {}
   for _, view in ipairs(change.views) do
     for _, line in ipairs(view.removed) do known[begins_function(view, line.text) or ""] = true end
-    -- One more form of a function that is there already is no new one.
+    -- A further form of an existing function is no new one.
     for _, line in pairs(view.lines) do
       if not line.added and #line.text < 1000 then known[begins_function(view, line.text) or ""] = true end
     end
@@ -105,7 +105,7 @@ end
 local NO_TESTS = shape.set [[css html docker make cmake starlark terraform proto sql meson ninja nix mdx template shell
   batch graphql groovy notebook]]
 
--- Words with which people announce that nothing is to behave otherwise.
+-- Words with which people announce a change without new behaviour.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]", "^tests?[:(]", "^revert",
   "optimi[sz]", "^perf", "fast path", "speed ?up", "^bump", "^lint", "^format", "^rename", "^types?[:(]", "^typo",
   "simplif", "streamlin", "readab", "reorgani", "restructur", "^extract%s", "^split%s", "^tidy", "^move%s",
@@ -123,7 +123,7 @@ end
 local TEST_PATHS = { "test", "%f[%a]specs?%f[^%a]", "fixture", "snapshot", "%f[%a]e2e%f[^%a]", "golden",
   "%.feature$", "%f[%a]features/", "%f[%a]cypress%f[^%a]" }
 
--- A test, what a test reads, or anything else whose path says that it has to do with tests.
+-- True for a test, its data, or any other file with a path about tests.
 local function about_tests(view)
   return view.test or view.d.kind ~= "docs" and shape.any(lower(view.path), TEST_PATHS) ~= nil
 end
@@ -152,7 +152,7 @@ local function repository_has_tests(change, language)
   return false
 end
 
--- What the change gained in code that wants tests; nil where it touches tests.
+-- The code that the change gained and that wants tests; nil if it touches tests.
 local function survey(change)
   local sum = { lines = 0, net = 0, files = {}, views = {}, most = 0 }
   for _, view in ipairs(change.views) do

@@ -1,5 +1,5 @@
---- What rules look at: the files of a change, each with its new lines (those that were added marked), its
---- removed lines, and code told from comments and strings. Built once for a change, shared by all lenses.
+--- The view of rules: the files of a change, each with its new lines (added ones marked), its removed lines, and code
+--- separated from comments and strings. Built once for a change, shared by all lenses.
 
 local paths = require "moonlet.paths"
 local shape = require "moonlet.text"
@@ -9,7 +9,7 @@ local byte, find, lower, match, sub = string.byte, string.find, string.lower, st
 
 local M = {}
 
---- Text beyond this many bytes of a change is not looked at; the reader is told.
+--- Limit of a change in bytes: the rest is not read, and the report says so.
 local most_bytes = 12 << 20
 local file_bytes = 1 << 20
 local long_line = 2000
@@ -33,11 +33,11 @@ local long_line = 2000
 ---@field added integer[]         the numbers of the added lines, rising
 ---@field removed table[]         {line, text}
 ---@field whole boolean           all lines of the new file are known
----@field count integer?          how many lines it has, where that is known
+---@field count integer?          number of lines, if known
 ---@field generated boolean       made, copied or minified by a program
 ---@field production boolean      code that is neither test, example, fixture nor generated
 ---@field script boolean          a program that people start, not a part of one
----@field for_developers boolean  one that only those start who work on the repository
+---@field for_developers boolean  a script that only the repository's developers start
 ---@field part moonlet.facts.Part
 ---@field file moonlet.facts.File
 
@@ -109,7 +109,7 @@ local function from_hunks(view, part)
   end
 end
 
--- Takes the whole new text, where it agrees with the hunks.
+-- Takes the whole new text, if it agrees with the hunks.
 local function from_text(view, text)
   local lines, pos, n = {}, 1, 0
   while pos <= #text do
@@ -137,7 +137,7 @@ local function lex_run(view, from, to)
   end
 end
 
--- Fills in code and comments, hunk by hunk where the file is not known as a whole.
+-- Fills in code and comments, hunk by hunk if the file is not known as a whole.
 local function lex(view)
   if view.whole then
     if view.count > 0 then lex_run(view, 1, view.count) end
@@ -174,7 +174,7 @@ local function describe(view)
   view.production = d.kind == "code" and not view.generated and not view.test and not view.example
 end
 
--- What a script without an ending is written in, by the program that its first line names.
+-- Languages of scripts without an ending, by the program that their first line names.
 local INTERPRETED = { sh = "shell", bash = "shell", zsh = "shell", dash = "shell", ksh = "shell", python = "python",
   node = "javascript", ruby = "ruby", perl = "perl", lua = "lua", php = "php" }
 
@@ -209,7 +209,7 @@ local function bytes_of(part)
   return sum
 end
 
--- The lines that were taken out anywhere: what comes back elsewhere was moved, and is not new.
+-- Marks moved lines: one that was removed anywhere and comes back elsewhere is not new.
 local function mark_moved(change)
   local gone = {}
   for _, view in ipairs(change.views) do
@@ -239,7 +239,7 @@ local function set_of(list)
   return set
 end
 
--- Tells code from comments, and bounds what rules have to look at in one line.
+-- Tells code from comments, and bounds the text of a line for rules.
 local function finish(view)
   if not view.generated then lex(view) end
   for _, line in pairs(view.lines) do
@@ -249,7 +249,7 @@ local function finish(view)
 end
 
 --- Builds the views of a change.
----@param facts moonlet.facts.Git and, where they were gathered, `tree` (a list of all paths) and `texts` (by path)
+---@param facts moonlet.facts.Git and, if they were gathered, `tree` (a list of all paths) and `texts` (by path)
 ---@return {views: rules.View[], tree: table<string, boolean>?, facts: table, whole_files: boolean,
 ---  notes: string[]}
 function M.build(facts)
@@ -276,7 +276,7 @@ function M.build(facts)
   return change
 end
 
---- Whether a file of Rust belongs to a program: then nobody else calls it, and it may print.
+--- True if a file of Rust belongs to a program: then nobody else calls it, and it may print.
 ---@param view rules.View
 ---@param change table
 ---@return boolean
@@ -286,7 +286,7 @@ function M.of_program(view, change)
   return not change.tree[(root == "" and "" or root .. "/") .. "src/lib.rs"]
 end
 
---- The next known line after `n` that holds code, at most `reach` lines on; nil where that is not known.
+--- The next known line after `n` that holds code, at most `reach` lines on; nil if that is not known.
 ---@return rules.Text? line
 ---@return integer? number
 function M.next_code(view, n, reach)
@@ -328,14 +328,14 @@ local FUNCTIONS = { "%f[%w_]def%f[^%w_]", "%f[%w_]func%f[^%w_]", "%f[%w_]fn%f[^%
   "=>%s*{?%s*$" }
 local WITH_CONDITION = shape.set "if for while switch with catch match"
 
--- Whether a line opens a function: by a word for it, or as a method of a class in braces does.
+-- True if a line opens a function: by a word for it, or as a method of a class in braces does.
 local function begins_function(code)
   if shape.any(code, FUNCTIONS) then return true end
   local name = match(code, "^%s+[%w_<>,%[%]&*: ]-([%w_#]+)%s*%(.*%)[^;=]*{%s*$")
   return name ~= nil and not WITH_CONDITION[name] and not find(code, "%f[%w_]else%s+if%f[^%w_]")
 end
 
---- The line that begins the function that line n stands in; nil where there is none, or where that is not known.
+--- The line that begins the function around line n; nil if there is none, or if that is not known.
 ---@param view rules.View
 ---@param n integer
 ---@return rules.Text?

@@ -89,7 +89,7 @@ function M.price(job, result)
   end
 end
 
---- What an attempt used.
+--- The amounts that an attempt used. One that its provider refused for too many requests counts for nothing.
 ---@param job moonlet.Job
 ---@param prompt string
 ---@param result moonlet.RunnerResult
@@ -97,6 +97,7 @@ end
 function M.used(job, prompt, result)
   local told = result.usage
   local price = price_of(job)
+  if result.class == "rate" and not told then return { agents = 0, processes = 0, tokens = 0, usd = 0 } end
   local tokens = told and told.total_tokens or tokens_of(prompt) + tokens_of(result.text)
   local usd = told and told.cost_usd or price and dollars(price, tokens_of(prompt), tokens_of(result.text)) or 0
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }

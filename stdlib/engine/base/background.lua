@@ -1,10 +1,10 @@
---- Something that goes on beside a wait, and ends with it. It sleeps with task.watch_sleep: a run that waits for
---- nothing but a person would else never park.
+--- A background task bound to a wait: it ends when the wait ends. It sleeps with task.watch_sleep, so that a run
+--- which only waits for a person can still park.
 local task = core.task
 
 local M = {}
 
---- Calls fn(…) and gives what it gives; `watcher` runs meanwhile and is cancelled then. That it fails says nothing.
+--- Calls fn(…) and returns its results; `watcher` runs meanwhile and is cancelled then. Its failure is ignored.
 ---@param watcher fun()
 ---@param fn function
 ---@return any ...

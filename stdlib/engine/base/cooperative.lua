@@ -1,4 +1,4 @@
---- Gives others their turn in a loop that is long. By time: on a slow disk a few files take as long as many elsewhere.
+--- Cooperative yields in long loops. They go by time: on a slow disk a few files take as long as many elsewhere.
 local M = {}
 
 local longest_ms = 50
@@ -14,7 +14,7 @@ function M.new()
   end
 end
 
---- Removes a folder with all beneath it, file by file. What is not there is fine.
+--- Removes a folder with all beneath it, file by file. A folder that does not exist is fine.
 ---@param root any
 ---@param path string
 ---@return true? removed, any error

@@ -1,4 +1,4 @@
---- The readable copy of the end of a child, for exit.json.
+--- The readable copy of a child's exit, for exit.json.
 local null = core.json.null
 
 local function or_null(value)

@@ -1,20 +1,20 @@
---- Files of the host's own. Of one that is not there nothing is given; one that cannot be looked at, or written, says
---- nothing of whether it is there: that is raised, and is a failure of the host.
+--- The host's own files. A missing file reads as nil. A file that cannot be examined or written raises an
+--- infrastructure error, for it may well exist.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
---- Raises what the system says of a file of the host's own.
+--- Raises an infrastructure error for one of the host's own files.
 ---@param err table
 function M.fail(err) error(host_failure.mark(err), 0) end
 
 local function found(value, err, ...)
-  -- This kind is that of paths that lead to nothing.
+  -- The kind `invalid` is that of paths that lead nowhere.
   if value == nil and err.kind ~= "invalid" then M.fail(err) end
   return value, err, ...
 end
 
---- The value that a call of core.file gave; raises where it gave none.
+--- The value of a call of core.file; raises if there is none.
 ---@generic T
 ---@param value T?
 ---@param err table?
@@ -40,15 +40,15 @@ function M.is_there(root, path) return M.stat(root, path) ~= nil end
 ---@return table[]? entries
 function M.list(root, path) return (found(core.file.list(root, path))) end
 
----@param path string  a folder, which is made where it is not there
+---@param path string  a folder, which is made if it does not exist
 ---@return any root
 function M.make_root(path) return M.must(core.file.make_root(path)) end
 
---- As one step, and durably.
+--- Writes a file in one step, and durably.
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 
---- A file that the agent may have left: nil when there is none that can be used. What the system
---- cannot read at the moment is no answer, and no lack of one.
+--- A file that the agent may have left: nil when there is none that can be used. A read that the system refuses
+--- raises an infrastructure error, for it proves neither that there is an answer nor that there is none.
 ---@param run table
 ---@param path string
 ---@param cap integer

@@ -1,14 +1,14 @@
---- Failures of the host's own files: a full disk says nothing of the step at which it was noticed. They are
---- raised like all others, but are put on record as the end of no step, and end nobody else's.
+--- Infrastructure errors: failures of the host's own files, such as a full disk, which say nothing of the step that
+--- met them. They are raised like all others, but are recorded as the end of no step, and end no other.
 local M = {}
 
 -- Beside the errors, not in them: a script cannot make one, and sees none of this.
 local known = setmetatable({}, { __mode = "k" })
 
---- What the system says of a file; anything else is a mistake of the script, or the end of the run.
+--- Kinds that the system reports for a file; any other kind is a mistake of the script, or the end of the run.
 local kinds = { failed = true, denied = true, lost = true }
 
---- Whether what was raised is such a failure.
+--- Tells an infrastructure error from every other one.
 ---@param err any
 ---@return boolean
 function M.is(err) return type(err) == "table" and known[err] == true end
@@ -21,13 +21,13 @@ function M.mark(err)
   return err
 end
 
---- Calls `fn`, whose failures are the host's own.
+--- Calls `fn`; its failures become infrastructure errors.
 ---@param fn function
----@return any ...  what it returned
+---@return any ...  its results
 function M.call(fn, ...)
   local results = table.pack(pcall(fn, ...))
   if not results[1] then
-    -- Of a task that is cancelled it may be what it is cancelled with.
+    -- In a cancelled task the error may be the cancellation itself.
     error(core.task.pending_error() == nil and M.mark(results[2]) or results[2], 0)
   end
   return table.unpack(results, 2, results.n)

@@ -1,4 +1,4 @@
---- A text line by line.
+--- Splits a text into lines.
 local M = {}
 
 --- Its lines without their ends; one that ends with a line end has an empty last line.

@@ -1,7 +1,7 @@
---- The folder of this user in which moonlet keeps what outlives a repository.
+--- The user's state directory, where moonlet keeps what outlives a repository.
 local M = {}
 
---- Absolute, or nil where there is neither XDG_STATE_HOME nor HOME.
+--- Absolute, or nil if there is neither XDG_STATE_HOME nor HOME.
 ---@return string?
 function M.path()
   local base = core.system.env "XDG_STATE_HOME"

@@ -1,4 +1,4 @@
---- `moonlet answer R-007 …`: answers a gate or a question that a run waits at, and goes on with it.
+--- `moonlet answer R-007 …`: answers a gate or a question of a parked run, and resumes the run.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local gate = require "moonlet.engine.effects.gate"
@@ -24,7 +24,7 @@ Without an answer the open points are shown.
 options:
 ]]
 
---- What an answer to that point may be.
+--- The answers that a gate or question takes.
 local function expected(item)
   if item.kind == "gate" then return "approve or reject" end
   if item.options and #item.options > 0 then return "one of: " .. table.concat(item.options, ", ") end

@@ -1,4 +1,4 @@
---- `moonlet run cancel R-007`: ends a run, whoever drives it, and what it left running.
+--- `moonlet run cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.engine.run.repository"
@@ -25,7 +25,7 @@ local poll_ms = 50
 local function ask_holder(home, id, limit)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
-    -- Again each time: a host that has just taken over throws away what was asked of the one before it.
+    -- Asked each time: a host that has just taken over discards requests to the one before it.
     core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
@@ -35,16 +35,16 @@ local function ask_holder(home, id, limit)
   end
 end
 
---- Whether there is something to cancel: a run that has not come to its end, or that waits for a person or a time.
+--- True if there is something to cancel: a run that has not ended, or that waits for a person or a time.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
---- What a record had of the files of its run, before another is written.
+--- The fields of a record that bind the files of its run, before another record is written.
 local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Puts the record into the ledger. Whoever has begun to drive the run since may have been quicker: what is there then
---- is put there.
+--- Puts the record into the ledger. If another host has begun to drive the run and wrote a newer one, that is put
+--- there.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", record_store.record_cap)
@@ -52,8 +52,8 @@ local function tell_ledger(home, root, id, text)
   if err then ledger.without(err) end
 end
 
---- Writes the record of a run that nobody drives, and binds its files to it. False when somebody does by now, or has
---- since it was read.
+--- Writes the record of a run that nobody drives, and binds its files to it. False if somebody drives it by now, or
+--- has since it was read.
 local function put_record(home, id, rec, was)
   local root = record_store.root(home)
   local tree = integrity.tree(root, rec.sidecar)
@@ -73,7 +73,7 @@ local function put_record(home, id, rec, was)
   return true
 end
 
---- Closes the record of a run that nobody drives. False when somebody does by now.
+--- Closes the record of a run that nobody drives. False if somebody drives it by now.
 local function close_record(home, id, rec)
   local was = bound(rec)
   rec.ended, rec.verdict = true, "cancelled"
@@ -84,17 +84,17 @@ local function close_record(home, id, rec)
   return put_record(home, id, rec, was)
 end
 
---- Whether its script may have set up what nobody has put in order: it parked before that, or its host was ended.
+--- True if the run's script may owe a clean-up: it parked before that, or its host was killed.
 local function may_owe(home, id, rec)
   if rec.ended then return rec.cleanup == true end
-  -- One that was only prepared, or ended before it began, has set up nothing.
+  -- A run that was only prepared, or ended before it began, has set up nothing.
   if rec.options and rec.options.dry_run then return false end
   local journal = core.file.stat(record_store.root(home), "runs/" .. id .. "/steps.jsonl")
   return journal ~= nil and journal.size > 0
 end
 
---- What the run had set up is put in order by its script, which goes on for that alone. False where somebody has driven
---- the run since its record was read: it is to be looked at again.
+--- Resumes the script for its clean-up alone. False if somebody has driven the run since its record was read: the
+--- record has to be read again.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.engine.cli.resume"
   core.event.display("none")
@@ -111,7 +111,7 @@ local function clean_up(home, id, rec)
   return true
 end
 
---- The run for what is merged of it, in the work tree where that was; nil where that is gone, and all with it.
+--- The run with its work tree, for interrupted merges; nil if that is gone, and all with it.
 local function place_of(home, id, rec)
   local ok, there = pcall(function() return home_module.of_run(home, (record_store.as_given(home, rec))) end)
   if not ok then return nil end
@@ -122,7 +122,7 @@ local function place_of(home, id, rec)
     end }
 end
 
---- Ends what runs of a run that has ended: its host could not reach the keeper. False when somebody drives the run.
+--- Ends the processes of an ended run that its host could not reach. False if somebody drives the run.
 local function end_left(home, id)
   local count = core.runs.left(home.handle, id)
   if count == 0 then return true end
@@ -135,8 +135,7 @@ local function end_left(home, id)
   return ended
 end
 
---- Brings back what the host of a run that has ended had begun to merge, and could not. False when somebody drives the
---- run by now.
+--- Rolls back an interrupted merge of an ended run. False if somebody drives the run by now.
 local function end_half_merge(home, id, rec)
   local place = place_of(home, id, rec)
   if not place or not half_merges.is_half_merged(place) then return true end
@@ -148,7 +147,7 @@ local function end_half_merge(home, id, rec)
   return put_record(home, id, rec, bound(rec))
 end
 
---- Says what agents had changed when nobody drove the run any more: it may have been paid for.
+--- Reports the worktrees that agents left when nobody drove the run any more: they may have been paid for.
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
@@ -158,8 +157,8 @@ local function tell_left(home, id)
   return paths
 end
 
---- Ends a run that nobody drives: what its keeper still holds is ended here, and the record closed. Gives the record as
---- it is then; nil when somebody has begun to drive it meanwhile, who is to be asked then.
+--- Ends a run that nobody drives, with the processes that its keeper still holds, and closes its record. Returns the
+--- new record; nil if somebody has begun to drive it meanwhile, whose host has to be asked then.
 local function end_open(home, id, rec)
   local ended, err = pcall(core.runs.end_orphans, home.handle, id)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end

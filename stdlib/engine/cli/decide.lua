@@ -17,7 +17,7 @@ local known = {
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
 local tries = 5 -- where the run goes on at the same moment
 
---- A reason of several lines stays what it is: none of them may pass for a line of the form.
+--- Indents a reason of several lines: none of them may pass for a line of the form.
 local function shown(why)
   local lines = {}
   for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
@@ -26,8 +26,8 @@ local function shown(why)
   return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
 end
 
---- Puts a decision on the record of a run that has ended, and writes decision.md. Where somebody has gone on with the
---- run meanwhile, it is another result: that is looked at first.
+--- Records a decision about a run that has ended, and writes decision.md. If somebody has resumed the run meanwhile,
+--- the result is another one: it is read first.
 ---@return string id, table rec
 local function put_decision(home, run, decision, why, by)
   local err
@@ -40,7 +40,7 @@ local function put_decision(home, run, decision, why, by)
     local done
     done, err = integrity.change(home, id, record_store.hash(rec), { t = "decision", decision = decision, by = by,
       at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
-    -- The decision counts also where the journal is damaged.
+    -- The decision counts also if the journal is damaged.
     if done and err then
       core.system.print(2, ("moonlet: the decision is not in the journal: %s\n"):format(
         core.text.printable(err.message, 400)))

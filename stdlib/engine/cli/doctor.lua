@@ -1,4 +1,4 @@
---- `moonlet doctor`: is this machine and repository fit, and if not, what to do.
+--- `moonlet doctor`: checks if this machine and repository are fit, and says what to do if not.
 local breaker = require "moonlet.engine.agent.circuit_breaker"
 local config_module = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
@@ -38,7 +38,7 @@ local function check_home(checks, folder)
   return home
 end
 
--- From which Landlock on each of these is enforced.
+-- Rights by the Landlock version from which each is enforced.
 local enforced = { "writes", "moves", "truncation", "TCP", "devices", "signals" }
 
 local function check_confinement(checks)
@@ -77,7 +77,7 @@ local function version_of(name, path)
   return real:match("%f[%d]%d+%.%d+%.%d+%f[^%w.]") or "version unknown"
 end
 
---- What an agent logs in with, as far as it can be seen: a key in the environment, or a file. Nil: nothing.
+--- The visible credential of an agent: a key in the environment, or a file; nil if there is none.
 local function login_of(runner, config)
   for _, name in ipairs(shared.secret_names(runner.secrets or {}, config.env)) do
     if shared.has(config, name) then return name end
@@ -99,7 +99,7 @@ local function check_agent(checks, name, path, config)
     not login and ("log in with %s itself, or set its key"):format(name) or nil)
 end
 
---- Accounts that are asked no more for a while, whichever run heard of it.
+--- Accounts with an open circuit breaker, whichever run opened it.
 local function check_accounts(checks)
   for _, closed in ipairs(breaker.closed()) do
     local left = math.max(1000, closed.until_ms - core.clock.wall())

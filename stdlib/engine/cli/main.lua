@@ -1,4 +1,4 @@
---- The command line: finds the verb, prints what it came to, gives the exit code.
+--- The command line: finds the verb, prints its result, returns the exit code.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 
@@ -17,7 +17,7 @@ local verbs = {
   doctor = { module = "moonlet.engine.cli.doctor", help = "check this machine and repository" },
 }
 
---- How the result is wanted, as far as it is known: errors need it before options are parsed.
+--- The output format as far as it is known: errors need it before options are parsed.
 local output = { json = false, events = false }
 
 local function usage_text()
@@ -32,7 +32,7 @@ local function usage_text()
   }, "\n")
 end
 
---- "moonlet: what", the place and the remedy, safe for a terminal.
+--- "moonlet: message", the place and the remedy, safe for a terminal.
 local function error_text(err)
   local lines = { "moonlet: " .. core.text.printable(err.message, 2000) }
   if err.at ~= core.json.null and err.at and not err.message:find(err.at, 1, true) then
@@ -44,7 +44,7 @@ local function error_text(err)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints an envelope in the wanted form. `text` is what a person reads.
+--- Prints an envelope in the wanted form. `text` is for a person.
 local function present(envelope, text)
   if output.json or output.events then
     core.system.print(1, core.json.encode_record(envelope) .. "\n")
@@ -84,7 +84,7 @@ local function dispatch(words)
   return require(verb.module).main(words, output)
 end
 
---- The command as it was given, whatever it leads to: `run`, `run show`, `answer`.
+--- The command as it was given: `run`, `run show`, `answer`.
 local function command_of(words)
   local name, second = words[1] or "", words[2]
   local verb = verbs[name]
@@ -112,9 +112,9 @@ function M.main(words)
   return code, core.json.encode_record(envelope)
 end
 
---- Ends what was running when Lua was killed: for its time or memory, or because it went on when it
---- was to end, or when nothing was left that it could wait for. Called by the engine with the reason,
---- the line of the script, the kind of error and a hint, in place of the main task.
+--- Ends the command after Lua was killed: for its time or memory, or because it did not stop when it was to end, or
+--- when it waited for an event that could not come. Called by the engine with the reason, the line of the script, the
+--- kind of error and a hint, in place of the main task.
 ---@param message string
 ---@param at string
 ---@param kind string
@@ -127,7 +127,7 @@ function M.killed(message, at, kind, hint)
     envelope, code = failure(output.command or "run", envelope)
   elseif not envelope then
     envelope, code = failure(output.command or "run", err)
-    -- A config that does not even come to its end is wrong, and nothing was started.
+    -- A config that does not terminate is an error before anything was started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then
       envelope.error.message, envelope.error.hint = "the config: " .. message, "a config is data: return { … }"

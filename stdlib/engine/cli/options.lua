@@ -4,7 +4,7 @@ local record = require "moonlet.record"
 local M = {}
 
 ---@class moonlet.Option
----@field value string?   what the value is called in help; nil for a switch
+---@field value string?   the value's name in help; nil for a switch
 ---@field many boolean?   may be given again and again
 ---@field help string
 ---@field hidden boolean?

@@ -1,6 +1,5 @@
---- `moonlet preset test NAME`: runs what lies in the preset's own `tests/` folder. A test is a Lua file
---- that returns data: files for a repository made for it alone, arguments, a runner (a cassette, mostly),
---- and what is expected.
+--- `moonlet preset test NAME`: runs the tests in the preset's own `tests/` folder. A test is a Lua file that returns
+--- data: files for a repository made for it alone, arguments, a runner (a cassette, mostly), and the expected result.
 ---
 ---   return {
 ---     summary = "one reviewer of three is lost",
@@ -13,12 +12,12 @@
 ---       findings = "eval", error = "part of the message" },
 ---   }
 ---
---- Of the result's objects it is enough to name the fields that matter; a list is expected as long as it is, and {} is
---- nothing in it.
+--- An expected object of the result may name only the fields that matter; an expected list has the full length, and
+--- {} means empty.
 ---
---- A test may come with a repository, as its preset: it starts no program, and has no right that the preset
---- does not declare, unless the person who runs it says so. It goes by the runners of the user's config and by
---- nothing else of it, so that it comes to the same everywhere and no hook hears of it.
+--- A test may come with a repository, as its preset: it starts no program, and has no right that the preset does not
+--- declare, unless the person who runs it says so. It uses the runners of the user's config and nothing else of it,
+--- so that it comes to the same everywhere and no hook runs.
 local record = require "moonlet.record"
 local acceptance = require "moonlet.engine.effects.consent"
 local cassette = require "moonlet.engine.runner.cassette"
@@ -35,7 +34,7 @@ local expect_fields = {
   verdict = "string", exit_code = "integer", result = "any", findings = "string", error = "string",
 }
 
---- What a test file returns, checked.
+--- A test file's case, checked.
 local function load_case(origin, text)
   local chunk = presets.load(origin, text, { m = require "moonlet" })
   local ok, case = pcall(chunk)
@@ -61,7 +60,7 @@ local function temporary_folder(name)
   end
 end
 
---- A repository whose settings come from a test would start what they name.
+--- Refuses paths into git's folder: a repository with a test's settings would start the programs that they name.
 local function check_path(path)
   if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
     or ("/" .. path:lower() .. "/"):find("/%.git/") then
@@ -84,7 +83,7 @@ local function write_all(root, place, files)
   end
 end
 
---- Names and dates are fixed, so that a commit has the same hash each time: prompts tell it.
+--- Fixed names and dates, so that a commit has the same hash each time: prompts contain it.
 local commit_script = [[
 local dates = { GIT_AUTHOR_DATE = "2026-01-01T00:00:00Z", GIT_COMMITTER_DATE = "2026-01-01T00:00:00Z" }
 local function git(...)
@@ -98,7 +97,7 @@ git("add", "--all", "--", ".", ":(exclude).agent", ":(exclude).git-setup.lua")
 git("commit", "--quiet", "--allow-empty", "-m", "begin")
 ]]
 
---- Runs one command line in this process and gives its envelope.
+--- Runs one command line in this process and returns its envelope.
 local function run(words, consent)
   local output = {}
   local ok, envelope, code = pcall(require("moonlet.engine.cli.run").main, words, output, consent)
@@ -107,8 +106,8 @@ local function run(words, consent)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
---- What the steps that failed told: why the whole is not as it should be, and what changed in a prompt that
---- a cassette was recorded with.
+--- The errors of failed steps: why the whole is not as it should be, and the change in a prompt that a cassette was
+--- recorded with.
 local function step_errors(told)
   local list, seen = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
@@ -122,7 +121,7 @@ local function step_errors(told)
   return list
 end
 
---- Whether `seen` holds all that `wanted` says; tells the first place where it does not.
+--- Compares: `seen` must hold all that `wanted` has; returns the first place where it does not.
 local function differs(wanted, seen, place)
   if type(wanted) ~= "table" or wanted == core.json.null then
     if wanted ~= seen then
@@ -172,7 +171,7 @@ local function not_allowed(what, grant)
     message = ("the test %s, which was not allowed: read it, then say --allow %s"):format(what, grant) }, 0)
 end
 
---- What changes who runs, where and with what rights: no business of a test's.
+--- Options that choose runners, places and rights: no business of a test's.
 local refused_options = { "allow", "background", "detached", "events", "prepared", "record", "repo", "runner",
   "unconfined" }
 
@@ -190,7 +189,7 @@ local function check_case(case, allowed, again)
     end
     if name == "input" then
       if value == "" then value = tostring(case.args[i + 1] or "") end
-      -- Of any other text inputs.lua may make a command.
+      -- inputs.lua may take any other text for a command.
       local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
         or case.files and case.files[value] or case.change and case.change[value]
       if not is_plain and not allowed.agents and not allowed.all then
@@ -200,7 +199,7 @@ local function check_case(case, allowed, again)
   end
 end
 
---- The runner that makes a cassette. Raises where its program is not there: a tape of that would say so, and no more.
+--- The runner that makes a cassette. Raises if its program is not there: a tape of that would say so, and no more.
 local function recorder(spec, tests_path)
   local command = spec:match("^command:(.*)$")
   local program = command and require("moonlet.engine.runner.command").split(command)[1]
@@ -234,9 +233,9 @@ local function words_of(target, case, tests_path, place, again)
 end
 
 ---@class moonlet.PresetTests
----@field target string     what is run
+---@field target string     the preset to run
 ---@field path string       the folder of the tests
----@field consent string    acceptance.mark() of what may have what it needs; "" for nothing
+---@field consent string    consent.mark() of the preset that may have its needs; "" for none
 ---@field allowed moonlet.Grants
 
 local function run_case(tests, name, case, again)
@@ -263,7 +262,7 @@ local function run_case(tests, name, case, again)
   return list
 end
 
---- The tests of a preset that is built in, in a folder of their own; nil where it has none.
+--- The tests of a built-in preset, in a folder of their own; nil if it has none.
 local function unpack_tests(name)
   local files, found = {}, false
   for path, text in pairs(core.script.tests()) do
@@ -278,8 +277,8 @@ local function unpack_tests(name)
   error(err, 0)
 end
 
---- Where the tests of a preset are: beside its init.lua, in presets/NAME/tests of this repository, or built
---- in like itself. The last result takes away what was unpacked.
+--- The place of a preset's tests: beside its init.lua, in presets/NAME/tests of this repository, or built in with it.
+--- The last result removes the unpacked files.
 local function tests_of(home, source)
   local folder = source.folder or source.path and source.path:match("^(.*)/init%.lua$")
   for _, path in ipairs { folder and folder .. "/tests" or "", home.top .. "/presets/" .. source.name .. "/tests" } do
@@ -289,7 +288,7 @@ local function tests_of(home, source)
   if source.builtin then return unpack_tests(source.name) end
 end
 
---- One test, from its file to what is wrong.
+--- The problems of one test, given its file.
 local function problems_of_file(tests, root, entry, case_name, again)
   local ok, problems = pcall(function()
     local text, err = core.file.read(root, entry.name, source_cap)
@@ -301,13 +300,13 @@ local function problems_of_file(tests, root, entry, case_name, again)
   return ok and problems or { require("moonlet.engine.run.manifest").error(problems).message }
 end
 
---- What --allow says, and whether the preset may have what it needs; raises when it may not.
+--- The rights of --allow, and the preset's consent mark; raises if the preset may not have its needs.
 local function consent_of(source, allow)
   local allowed, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(allowed, text) then accepted = true end
   end
-  -- What is wrong with a preset is told by each of its tests.
+  -- Each test reports a broken preset.
   local ok, preset = pcall(presets.preset, source)
   if not ok then return allowed, "" end
   local wanted = grants.from_needs(preset.needs)
@@ -321,7 +320,7 @@ local function consent_of(source, allow)
   return allowed, acceptance.mark(source, wanted)
 end
 
---- Calls `fn` while nothing but the runners of the user's config counts.
+--- Calls `fn` with a config that has only the runners of the user's.
 local function with_runners_alone(fn)
   local own = config.current()
   config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
@@ -336,7 +335,7 @@ end
 ---@param filter string?
 ---@param again boolean?  make the cassettes anew first, of the tests that say how
 ---@param allow string[]?  of --allow: needs, agents, all
----@param tell fun(line: string)  told of each test as soon as it is done: one that never ends ends us all
+---@param tell fun(line: string)  called after each test, for a test that never ends would hide all results
 ---@return table result, string text, boolean passed
 function M.test(home, name, filter, again, allow, tell)
   local source = presets.find(home, name)

@@ -1,5 +1,5 @@
---- `moonlet run resume R-007`: goes on with a run that was killed, failed in part, or waits for a
---- person. What is on record is not done again.
+--- `moonlet run resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
+--- are replayed, not repeated.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
@@ -27,8 +27,8 @@ M.options = {
   help = { help = "this text" },
 }
 
---- The rights of the run. A preset's were accepted with the text that it was started with: another text asks, and has
---- what this command line gives it, as with `run`.
+--- The rights of the run. A preset's rights were accepted with its text at the start: a changed text asks again, and
+--- gets the rights of this command line, as with `run`.
 local function rights(source, preset, rec, allow)
   local said, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
@@ -39,7 +39,7 @@ local function rights(source, preset, rec, allow)
   return grants.join(said, acceptance.demand(source, preset, accepted))
 end
 
---- What --dry-run has started is driven on by --prepared alone: nobody who asks for no agent pays for one.
+--- Refuses a dry run: only --prepared drives it on, so that a person who asks for no agent pays for none.
 local function refuse_prepared(home, id, rec)
   if not rec.options.dry_run then return end
   if rec.ended then
@@ -53,12 +53,13 @@ end
 local function source_of(home, rec)
   if rec.path == core.json.null or not rec.path then return presets.find(home, rec.target) end
   local source = presets.file(home_module.moved(home, rec, rec.path))
-  -- The places in what Lua raises begin with it, and a prompt may have one: a step would be another one otherwise.
+  -- Messages of Lua errors begin with their place, and a prompt may have one: its step would be another one
+  -- otherwise.
   if type(rec.origin) == "string" then source.origin = rec.origin end
   return source
 end
 
---- The plan of a run that goes on: its arguments, runner and options are those it was started with.
+--- The plan of a resumed run: its arguments, runner and options are those it was started with.
 ---@param home table
 ---@param id string
 ---@param rec table   its run.json
@@ -99,31 +100,31 @@ function M.plan(home, id, rec, found)
   return plan
 end
 
---- What a run that needs nothing more came to.
+--- The result of a run that needs nothing more.
 local function already(home, id, rec)
   return { ok = true, command = "run resume", error = core.json.null,
     run = record_store.envelope(home, rec), result = record_store.result(home, rec) },
     0, ("%s has ended already: %s\n"):format(id, rec.verdict)
 end
 
---- Whether a run waits for its provider.
+--- True if a run waits for its provider.
 ---@param rec table
 ---@return boolean
 function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
---- Whether the provider that it waits for can be asked again.
+--- True if the provider that it waits for can be asked again.
 ---@param rec table
 ---@return boolean
 function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
 
---- Drives a plan that was made from the record of a run. Where somebody else has gone on with the run before its lock
---- was had, `again` is asked with the record as it is then.
+--- Drives a plan that was made from the record of a run. If somebody else has resumed the run before its lock was
+--- taken, `again` is called with the new record.
 ---@param home table
 ---@param id string
 ---@param plan table
----@param again fun(rec: table): table?, ...   another plan; or nil and what to give back instead
+---@param again fun(rec: table): table?, ...   another plan; or nil and the results to return instead
 ---@return table envelope, integer exit_code, string text
 function M.drive(home, id, plan, again)
   while true do
@@ -157,10 +158,10 @@ function M.main(words, output)
   run_cli.change_budget({}, found.budget)
   local function plan_of(now)
     if now.ended and now.verdict == "ok" then return nil, already(home, id, now) end
-    -- It is here for a provider that can be asked again, and for nothing else.
+    -- This command resumes once the provider can be asked again, and for no other reason.
     if found.detached and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
-    -- A person may know better than what the provider said; a process that goes on by itself does not.
+    -- A person may know better than the provider; a process that resumes by itself does not.
     plan.asks_again, plan.detached = not found.detached, found.detached
     return plan
   end

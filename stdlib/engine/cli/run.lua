@@ -1,4 +1,4 @@
---- `moonlet run`: everything that can be refused is refused before anything is written.
+--- `moonlet run`: whatever can be refused is refused before anything is written.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -57,7 +57,7 @@ local known = {
   ["help"] = { help = "this text; with a preset also its arguments" },
 }
 
---- What else can be said of runs: `moonlet run list`. No preset has such a name (preset.lua).
+--- Subcommands: `moonlet run list` and others. No preset has such a name (preset.lua).
 local subcommands = {
   list = "moonlet.engine.cli.runs", show = "moonlet.engine.cli.runs",
   resume = "moonlet.engine.cli.resume", wait = "moonlet.engine.cli.wait",
@@ -108,7 +108,7 @@ local function help_text(preset, all)
   return table.concat(lines, "\n")
 end
 
---- The first word that is no option names what to run. Values of options are skipped.
+--- The first word that is no option names the target. Values of options are skipped.
 local function find_target(words)
   local i = 2
   while i <= #words do
@@ -153,7 +153,7 @@ local function preset_args(preset, found, all, prepared)
   return arg.complete(preset.args, given)
 end
 
---- One limit of --budget; `none` is no limit.
+--- A limit of --budget; `none` is no limit.
 local function budget_value(key, value, item)
   if value == "none" and budget_module.fields[key or ""] then return nil end
   if key == "wall" then
@@ -169,7 +169,7 @@ local function budget_value(key, value, item)
   return number
 end
 
---- Whether --budget says something of USD.
+--- True if --budget names USD.
 ---@param list string[]?
 ---@return boolean
 function M.names_usd(list)
@@ -188,7 +188,7 @@ function M.change_budget(budget, list)
   for key, value in pairs(budget) do changed[key] = value end
   local named = {}
   for _, text in ipairs(list or {}) do
-    -- What is empty may be a variable that was not set: that is no wish for no limit.
+    -- An empty value may be a variable that was not set: that is no wish for no limit.
     for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
@@ -214,8 +214,8 @@ local function tighter(kind, one, other)
   return math.min(one, other)
 end
 
---- The limits of a run: of those of the user's config and those of the preset the smaller ones, over them those of the
---- command line. How many agents may start is always limited.
+--- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
+--- The number of agents is always limited.
 ---@param list string[]?
 ---@param preset moonlet.Preset?
 ---@param own_config moonlet.Config?
@@ -243,7 +243,7 @@ local function check_needs(preset, home)
   end
 end
 
---- What the run may do: built-in presets what they declare, others what was allowed.
+--- The rights of the run: built-in presets get those that they declare, others those that were allowed.
 local function resolve_grants(source, preset, allow, consent)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
@@ -262,7 +262,7 @@ local function resolve_grants(source, preset, allow, consent)
   return wanted
 end
 
---- What a run was prepared with it may have, as long as its text is the same.
+--- The rights that a prepared run was given, as long as its text is the same.
 local function given_before(plan, allow)
   local rec = plan.before and plan.before.record
   if not rec or not presets.is_text(plan.source, rec.preset_sha256) then return nil end
@@ -276,7 +276,7 @@ end
 ---@field inputs table[]
 ---@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
 
---- Lets the preset refuse what it was given, before anything is written.
+--- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
   plan.preset.check({
@@ -322,7 +322,7 @@ local function check_task_id(id)
   end
 end
 
---- The run that --dry-run has prepared under a task id, as it was given; one that was driven is none any more.
+--- The run that --dry-run has prepared under a task id; none if it was driven since.
 local function find_prepared(home, id)
   core.run.check_id(id, "task id")
   local run, rec = record_store.of_task(home, id)
@@ -340,8 +340,8 @@ local function find_prepared(home, id)
   return { id = id, run = run, record = rec, lost = lost }
 end
 
---- What is known of a script before it is opened, for it begins to run then: its `args`, and the run that was prepared.
---- What only a preset would understand is refused later, if it is none.
+--- Known facts of a script before it is opened, which begins its execution: its `args`, and the prepared run. Options
+--- that only a preset would understand are refused later, if it is none.
 local function before_script(home, words)
   local ok, found, positional = pcall(options.parse, words, known)
   if not ok then return {} end
@@ -360,7 +360,7 @@ local function script_args(positional, before)
   return prepared
 end
 
---- What run.json keeps of the command line. `told`: that of the run that was prepared.
+--- The part of the command line that run.json keeps, completed from the options of a prepared run.
 local function options_of(found, told)
   return {
     title = found.title or told.title, phase = found.phase or told.phase,
@@ -374,7 +374,7 @@ local function options_of(found, told)
   }
 end
 
---- Raises where a run was prepared for something else.
+--- Raises if a run was prepared for another target.
 local function check_same(plan)
   local rec = plan.before.record
   if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
@@ -382,8 +382,8 @@ local function check_same(plan)
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
 end
 
---- Puts the limits of the run into its plan: of a prepared run those that it was prepared with. Refuses one in USD that
---- the user has named and that could not be kept.
+--- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a USD limit of the user that could
+--- not be kept.
 local function set_limits(plan, found)
   local before = plan.before and plan.before.record
   plan.budget = before and M.change_budget(before.budget, found.budget)
@@ -499,7 +499,8 @@ local function leave(home, words, json)
   return nil, 0
 end
 
---- The other side of leave(): drives the run, once its id is told. What hinders that is told in place of the id.
+--- The other side of leave(): drives the run and prints its id first. An error before that is printed in place of the
+--- id.
 local function drive_detached(plan)
   local drove, envelope, code, text = pcall(M.drive, plan)
   if drove then return envelope, code, text end
@@ -513,14 +514,14 @@ end
 --- moonlet run …
 ---@param words string[]
 ---@param output {json: boolean, events: boolean}
----@param consent string?  of the tests of a preset: acceptance.mark() of what may have what it needs, "" for nothing
+---@param consent string?  of the tests of a preset: consent.mark() of the preset that may have its needs, "" for none
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output, consent)
   local sub = words[2] and subcommands[words[2]]
   if sub then return require(sub).main(words, output) end
   local planned, plan, help = pcall(plan_of, words, output, consent)
   if not planned then
-    -- Nothing was started: whatever it is, the command line, the preset or its place is wrong.
+    -- No process was started: the error is in the command line, the preset or its place.
     if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
     error(plan, 0)
   end
@@ -539,7 +540,7 @@ end
 ---@param plan table
 ---@return table envelope, integer exit_code, string text
 function M.drive(plan)
-  -- Who waits for the id of a run in the background reads one line, so it comes before all events.
+  -- The id of a background run goes out as one line before all events, for its reader waits for that line.
   function plan.begun(run)
     if not plan.detached then return end
     plan.told = true

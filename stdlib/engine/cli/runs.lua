@@ -35,7 +35,7 @@ local function usage(words, known, text)
   return found, rest
 end
 
---- What a run was started with, as a word that names it on a command line.
+--- The word that names a run's target on a command line.
 local function target_word(home, rec)
   local word = rec.target
   if type(rec.path) == "string" then
@@ -47,7 +47,7 @@ local function target_word(home, rec)
   return require("moonlet.git.names").shell_word(word) or "PRESET"
 end
 
---- How a run goes on of which nothing but the prompts were made.
+--- The command that starts a run of which only the prompts were made.
 ---@param home table
 ---@param rec table
 ---@return string
@@ -55,13 +55,13 @@ function M.prepared(home, rec)
   return ("it is only prepared: moonlet run %s --prepared %s starts it"):format(target_word(home, rec), rec.task_id)
 end
 
---- What a run that has not ended is at.
+--- The state of a run that has not ended.
 local function open_state(home, id, prepared)
   if core.runs.holder(home.handle, id) then return "running" end
   return prepared and "prepared" or "interrupted"
 end
 
---- What a run is at: its verdict, or whether a host drives it.
+--- The state of a run: its verdict, or if a host drives it.
 local function state_text(home, id, rec)
   if rec.ended then return rec.verdict end
   return open_state(home, id, rec.options and rec.options.dry_run)
@@ -71,7 +71,7 @@ local function took(rec)
   return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-"
 end
 
---- Verdicts that are none yet, and what the ledger calls them.
+--- States before a verdict, and their names in the ledger.
 local open_states = { running = "running", interrupted = "running", prepared = "prepared" }
 local page = 500
 
@@ -80,7 +80,7 @@ local function row_of(home, run, state)
     state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
 end
 
---- A run whose row says that it has not ended: its host may have died before it could tell the ledger.
+--- Reads again a run that has not ended by its row: its host may have died before it could update the ledger.
 local function look_again(home, root, run)
   local state = open_state(home, run.id, run.status == "prepared")
   if state == "running" then return run, state end
@@ -91,7 +91,7 @@ local function look_again(home, root, run)
   return core.ledger.get(home.handle, run.id) or run, rec.verdict
 end
 
---- A list only reads: that a run is lost stays in the ledger, for verify to tell.
+--- Reports lost runs. A list only reads: they stay in the ledger, for verify to find.
 local function tell_lost(ids)
   if #ids == 0 then return end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 5))
@@ -99,7 +99,7 @@ local function tell_lost(ids)
   core.system.print(2, ("moonlet: the ledger has %s, and the disk has not: moonlet run verify\n"):format(shown))
 end
 
---- The rows of the ledger's runs that are wanted, newest first; nil and an error where it cannot be used.
+--- The wanted rows of the ledger's runs, newest first; nil and an error if it cannot be used.
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
   if not ready then return nil, why end
@@ -128,7 +128,7 @@ local function rows_of_ledger(home, root, wanted)
   return rows
 end
 
---- The same from the files alone: slow where there are many, and right.
+--- The same from the files alone: slow for many runs, but right.
 local function rows_of_files(home, root, wanted)
   local rows, before = {}, wanted.before and record_store.number(wanted.before)
   for _, id in ipairs(record_store.ids(root)) do

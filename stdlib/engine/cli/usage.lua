@@ -1,5 +1,5 @@
---- `moonlet usage`: what agents have used, from the ledger. What nobody reported is counted apart and
---- never as nothing.
+--- `moonlet usage`: the agents' usage, from the ledger. Usage that was not reported is counted apart and never as
+--- zero.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local home_module = require "moonlet.engine.run.repository"
@@ -71,7 +71,7 @@ end
 
 local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
 
---- Runs that have not come to their end, so that the ledger does not know what they have used.
+--- Runs that have not ended, so that the ledger does not know their usage.
 local function unfinished(home, found)
   local ids = {}
   for _, run in ipairs(core.ledger.list(home.handle, { status = "running" }, 1000) or {}) do

@@ -1,5 +1,5 @@
---- `moonlet run verify`: do the ledger, the journals, the records and the artifacts agree, byte for
---- byte? With --rebuild the ledger is made anew from the files first.
+--- `moonlet run verify`: compares the ledger, the journals, the records and the artifacts, byte for byte. With
+--- --rebuild the ledger is made anew from the files first.
 local options = require "moonlet.engine.cli.options"
 local audit = require "moonlet.engine.run.verify"
 local home_module = require "moonlet.engine.run.repository"
@@ -25,7 +25,7 @@ local function wanted_ids(home, root, words)
   local ids = {}
   for _, word in ipairs(words) do
     if word == "all" then return record_store.ids(root), true end
-    -- One whose run.json is gone can still be named.
+    -- A run whose run.json is gone can still be named.
     local id = record_store.number(word) and word
     if not (id and root and core.file.stat(root, "runs/" .. id)) then id = record_store.find(home, word) end
     ids[#ids + 1] = id
@@ -34,7 +34,7 @@ local function wanted_ids(home, root, words)
   return ids, false
 end
 
---- What the ledger has that is on no disk: runs without a folder, and rows without a run.
+--- The ledger's entries that are on no disk: runs without a folder, and rows without a run.
 local function strangers(home, root)
   local found, before = {}, nil
   repeat
@@ -52,7 +52,7 @@ local function strangers(home, root)
   return found
 end
 
---- Rebuilds the ledger, or makes it fit for use. Returns what was rebuilt, and what is wrong with it.
+--- Rebuilds the ledger, or makes it fit for use. Returns the result, and the problem with it.
 local function prepare_ledger(home, rebuild)
   if not rebuild then
     local ready, err = ledger.ready(home)
@@ -74,7 +74,7 @@ local function add_lines(lines, report, notes)
   end
 end
 
---- One run that cannot be looked at must not hide what was done to the others.
+--- The report of one run. An error becomes a part of it, so as not to hide the damage to other runs.
 local function report_of(home, root, id, with_ledger)
   local ok, report = pcall(audit.run, home, root, id, with_ledger)
   if ok then return report end

@@ -1,4 +1,4 @@
---- `moonlet run wait R-007`: until the run has ended; its exit code is the run's.
+--- `moonlet run wait R-007`: waits until the run has ended; its exit code is the run's.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local home_module = require "moonlet.engine.run.repository"
@@ -26,17 +26,17 @@ local function envelope(home, rec, ok, err)
     result = record_store.result(home, rec), error = err or core.json.null }
 end
 
---- Goes on with a run that waited for its provider.
+--- Resumes a run that waited for its provider.
 local function go_on(home, id, rec, output)
   local plan = resume.plan(home, id, rec, { json = output.json })
   core.event.display(output.json and "none" or output.plain and "plain" or "live")
   return require("moonlet.engine.cli.run").drive(plan)
 end
 
---- The same in a process of its own: who waits for so long only lets the run go on afterwards.
+--- The same in a process of its own: a person who waits for so long only lets the run resume afterwards.
 local function leave(home, id)
   if core.detach.start { "run", "resume", id, "--detached", "--repo", home.top } ~= "" then return end
-  -- Somebody else may have gone on with it, or ended it.
+  -- Somebody else may have resumed or ended it.
   if core.runs.holder(home.handle, id) or not resume.is_due(select(2, record_store.find(home, id))) then return end
   error({ kind = "failed", message = ("%s could not be gone on with"):format(id),
     hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)
@@ -64,7 +64,7 @@ function M.main(words, output)
       id, rec = record_store.find(home, id)
     elseif is_due then
       local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
-      -- Of several that wait one drives; the others go on waiting.
+      -- Only a single waiting command drives; the others go on waiting.
       if not drove and not record_store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end
@@ -75,7 +75,7 @@ function M.main(words, output)
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
-      -- It may have ended between the two looks.
+      -- It may have ended between the two readings.
       id, rec = record_store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),

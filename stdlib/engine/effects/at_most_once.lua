@@ -1,6 +1,6 @@
---- Commands that cannot be taken back are started once for each approval. They are on record before they
---- start, they outlive their host, and a host that goes on takes up what they came to. Where that is not
---- known, a person says whether they are done again.
+--- At-most-once execution of irreversible commands: each approval starts its command once at most. The start is
+--- recorded first, the command outlives its host, and a resumed host takes up its exit. If the exit is not known, a
+--- person decides about another start.
 local gate = require "moonlet.engine.effects.gate"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
@@ -58,8 +58,8 @@ end
 ---@param run table
 ---@param key string
 ---@param earlier table   its begin
----@param argv string[]   what the step is now
----@param asks boolean    that cannot be taken back either
+---@param argv string[]   the command of the step now
+---@param asks boolean    this command is irreversible, too
 function M.settle(run, key, earlier, argv, asks)
   local id = inherited.id(key, earlier.a)
   local state = inherited.state(key, id)

@@ -1,5 +1,5 @@
---- Which presets the user has accepted: their needs are shown once for each content hash. The record
---- is one small file a preset under the user's state folder.
+--- Consent to presets: a preset's needs are shown to the user once for each content hash. The record is one small
+--- file a preset under the user's state directory.
 local grants = require "moonlet.engine.context.grants"
 local state_folder = require "moonlet.engine.base.state_dir"
 
@@ -10,7 +10,7 @@ local function accepted_folder()
   return base and base .. "/accepted"
 end
 
---- The rights are part of the hash: a preset may compute what it needs.
+--- The rights are part of the hash: a preset may compute its needs.
 local function key(source, wanted)
   local hash = source.hash and source.hash() -- of what is built in there is none
   return hash and core.text.sha256(hash .. "\n" .. table.concat(grants.describe(wanted), "\n"))
@@ -22,7 +22,7 @@ local function is_recorded(name)
   return root ~= nil and core.file.stat(root, name) ~= nil
 end
 
---- What cannot be recorded is asked again the next time.
+--- Records a consent. If that fails, the question is asked again the next time.
 local function record(name, source, wanted)
   local folder = accepted_folder()
   local root = folder and core.file.make_root(folder)
@@ -44,8 +44,8 @@ local function ask(source, wanted, question)
   return answer == "y" or answer == "yes"
 end
 
---- Whether the preset may have what it wants: it is built in, was accepted before with this very
---- text, or the person at the terminal accepts it now.
+--- True if the preset may have its needs: it is built in, was accepted before with this very text, or the person at
+--- the terminal accepts it now.
 ---@param source moonlet.Source
 ---@param wanted moonlet.Grants
 ---@return boolean
@@ -58,7 +58,7 @@ function M.given(source, wanted)
   return true
 end
 
---- The same for the tests of a preset: what the person says now holds for these tests, and is not recorded.
+--- The same for the tests of a preset: consent given now holds for these tests, and is not recorded.
 ---@param source moonlet.Source
 ---@param wanted moonlet.Grants
 ---@return boolean
@@ -68,7 +68,7 @@ function M.given_to_tests(source, wanted)
     or ask(source, wanted, "accept, for the tests that are run now? [y/N] ")
 end
 
---- What a text of a preset and its rights are known by, for one who decides before it is read again.
+--- The mark of a preset's text and its rights, for a consent given before the text is read again.
 ---@param source moonlet.Source
 ---@param wanted moonlet.Grants
 ---@return string
@@ -82,12 +82,12 @@ local function accept(source, wanted)
   if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
 end
 
---- What a preset needs; raises unless it may have that. `accepted`: the command line says --allow needs. A consent that
---- was given elsewhere holds for the text that it was given for.
+--- The needs of a preset; raises unless it may have them. `accepted`: the command line says --allow needs. A consent
+--- that was given elsewhere holds for the text that it was given for.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@param accepted boolean
----@param consent string?  acceptance.mark() of what may have what it needs, "" for nothing
+---@param consent string?  consent.mark() of the preset that may have its needs, "" for none
 ---@return moonlet.Grants
 function M.demand(source, preset, accepted, consent)
   local wanted = grants.from_needs(preset.needs)

@@ -1,10 +1,10 @@
---- What a dry run makes of the points at which it would wait for a person: it asks nobody and counts on, so that the
---- agents behind a gate are counted too, and does nothing that a person has to approve, or might have.
+--- Gates and questions in a dry run: it asks nobody and counts on, so that the agents behind a gate are counted too,
+--- and executes no command that a person has to approve, or might have.
 local git = require "moonlet.git"
 
 local M = {}
 
---- Commands of git that change nothing, where they are started as moonlet.git starts them.
+--- Commands of git that change nothing, if they are started as moonlet.git starts them.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
@@ -17,13 +17,13 @@ local function only_reads(argv)
   return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
 end
 
---- Ends the part of the run that has come here: what would follow is not known, and so not counted.
+--- Ends this branch of the run: the rest is unknown, and so not counted.
 local function stop(run, what)
   table.insert(run.worst.uncounted, what)
   error({ kind = "prepared", message = ("a dry run goes no further than %s"):format(what) }, 0)
 end
 
---- What is taken for the answer: the approval of a gate, the first option of a question.
+--- The assumed answer: the approval of a gate, the first option of a question.
 ---@param run table
 ---@param item table  the gate or question
 ---@return table given
@@ -41,10 +41,10 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Goes no further than a command that a person has to approve. Where an answer was only assumed, it may be any.
+--- Stops at a command that a person has to approve; after an assumed answer, at any command that does not only read.
 ---@param run table
 ---@param argv string[]
----@param irreversible string?  what it does that cannot be taken back
+---@param irreversible string?  its irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not run.assumes or only_reads(argv)) then return end
   run.worst.processes = run.worst.processes + 1

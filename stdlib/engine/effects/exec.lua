@@ -1,5 +1,4 @@
---- ctx:exec: runs a program and gives back what came of it. A program that ran and failed is data;
---- one that cannot run raises.
+--- ctx:exec: runs a program and returns its exit. A program that ran and failed is data; one that cannot run raises.
 local files = require "moonlet.engine.base.files"
 local state_of = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
@@ -69,7 +68,7 @@ end
 
 local function run_child(...) return host_failure.call(core.process.run, ...) end
 
---- What core.process.run is asked for.
+--- The options for core.process.run.
 local function child_of(run, key, argv, options, cap, wall, durable)
   return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
@@ -77,9 +76,9 @@ local function child_of(run, key, argv, options, cap, wall, durable)
   }
 end
 
---- What ctx:exec gives; raises when the program could not run to its end.
+--- The result of ctx:exec; raises if the program could not run to its end.
 local function result_of(exit, argv, wall)
-  -- Whoever cancels it hears no more of it: one that reads so was ended by its keeper's end.
+  -- A step that is cancelled never returns: an exit "cancelled" here is its keeper's end.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }
     if exit.why == "not_started" and err.kind == "failed" then host_failure.mark(err) end
@@ -95,13 +94,13 @@ local function result_of(exit, argv, wall)
   }
 end
 
---- Whether all that was kept of what it printed is here: the log of the keeper has none of it.
+--- True if the text of all that was kept of its output is here: the keeper's log has none of it.
 local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
 
---- What a program came to that had ended when its host died, before that was on record; nil where it must run
---- again, which it may: it is no command that a person has to approve.
+--- The exit of a program that ended before its dead host could record it; nil if it must run again, which it may: it
+--- is no command that a person has to approve.
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
@@ -111,8 +110,8 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs a command that a person has approved. What it prints is on file, where a host that goes on finds it; but
---- not with `clean`: what that takes away is to be nowhere.
+--- Runs a command that a person has approved. Its output goes to files, in which a resumed host finds it; but not
+--- with `clean`, for the redacted part must not be on disk.
 local function run_once(run, key, last, hash, call, clean)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
@@ -128,8 +127,8 @@ local function run_once(run, key, last, hash, call, clean)
   return exit
 end
 
---- How what a program prints is kept without what is not to be kept of it: `clean` says what that is, and the program,
---- which only reads, is asked again.
+--- Redaction of a program's output for the record: `clean` redacts, and the program, which only reads, is run again
+--- for the full text.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -181,7 +180,7 @@ function M.exec(ctx, call)
       return left or run_child(child)
     end)
   end)
-  -- A program that ran has done its step: what its exit code means is for the script to say.
+  -- A program that ran has done its step: the script judges its exit code.
   run.end_step(step, "ok", { exit_code = value.code })
   return value
 end

@@ -1,6 +1,6 @@
---- Gates and questions: points where a person decides. Without a person the run parks: what runs
---- beside it finishes first, then the run ends as `needs-human` until `moonlet answer` goes on. An
---- answer is bound to the hash of what was shown.
+--- Gates and questions: points at which a person decides. Without a person the run parks: parallel work finishes
+--- first, then the run ends as `needs-human` until `moonlet answer` resumes it. An answer is bound to the hash of the
+--- shown text.
 local state_of = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
 local record = require "moonlet.record"
@@ -20,11 +20,11 @@ local show_cap = 64 * 1024
 
 local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 
---- The hash of what a person is shown, which binds the answer.
+--- The hash of the shown fields, to which the answer is bound.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- The same of what a script gives, whichever of its secrets the environment has: a person is shown their names. Beside
---- the hash of that stands the keyed one of all of it, for a script that names the secret itself.
+--- The same for fields of a script, whichever of its secrets the environment has: a person is shown their names. The
+--- keyed hash of all of it stands beside, for a script that names the secret itself.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
   local told = identity.hidden_json(run.journal, all)
@@ -49,8 +49,8 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- The option that a text means: the option itself, before its number, before what differs in capitals alone. Where an
---- option on record has the name of a secret, the text may have the secret.
+--- The option that a text means: the option itself, before its number, before one that differs in capitals alone. If
+--- a recorded option has the name of a secret, the text may have the secret.
 local function find_option(list, text)
   for _, said in ipairs { text, (core.secret.hide(text)) } do
     for i, option in ipairs(list) do
@@ -69,8 +69,7 @@ local function find_option(list, text)
   return found
 end
 
---- Reads what was typed: an approval of a gate, or the text (or number of an option) of a question.
---- Nil when it is neither.
+--- Reads typed text: an approval of a gate, or the text (or number of an option) of a question. Nil if it is neither.
 ---@param item table
 ---@param line string
 ---@return string? answer, integer? option  which of them
@@ -108,7 +107,8 @@ local function forget_parked(run, item)
   end
 end
 
---- In the clean-up of a cancelled run nobody is waited for: what the gate guards is not done, the rest is.
+--- Raises in the clean-up of a cancelled run, which waits for no person: the guarded action is skipped, the rest is
+--- done.
 local function check_cancelled(run, item)
   if run.cancels then run.end_cancelled() end
   if not run.is_cancelled() then return end
@@ -116,7 +116,7 @@ local function check_cancelled(run, item)
     message = ("the run was cancelled, so nobody is asked: %s"):format(item.text) }, 0)
 end
 
---- Waits until nothing else can happen, then ends the run as parked.
+--- Waits until no other task can run, then ends the run as parked.
 local function park(run, item)
   check_cancelled(run, item)
   run.parked[#run.parked + 1] = item
@@ -133,7 +133,7 @@ local function park(run, item)
   error({ kind = "parked", message = item.text }, 0)
 end
 
---- A person takes as long as it takes: a clean-up has its time for what it does itself.
+--- Stops the clock for a person: a clean-up's time is for its own work.
 local function ask_or_park(run, item)
   task.stop_clock()
   local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
@@ -146,13 +146,13 @@ local function expired(item)
   error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
 end
 
---- Whether the script was told that the time for it was over: what a clock says later changes nothing of that.
+--- True if the script has seen the gate expire: a later clock does not change that.
 local function was_told_expired(run, item)
   local told = run.journal.facts[item.key .. "/expired"]
   return told ~= nil and values.get(told.v) == item.until_ms
 end
 
---- What the step of a gate or a question came to that raised something.
+--- The status of a gate's or a question's step that raised an error.
 local function status_of(err)
   local kind = kind_of(err)
   return (kind == "parked" or kind == "prepared") and kind or "failed"
@@ -187,7 +187,7 @@ local function answer_of(run, item, timeout, bound)
   return here
 end
 
---- Raises where a run does not wait for this answer: somebody else was quicker, or its time is over.
+--- Raises if a run does not wait for this answer: somebody else was quicker, or its time is over.
 ---@param id string
 ---@param rec table      the record of the run
 ---@param given table    the answer
@@ -218,8 +218,8 @@ local function check_show(show)
   end
 end
 
---- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises
---- `rejected` when one said no. `bound` is what the answer holds for, where that is not what is shown.
+--- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises `rejected` if one said
+--- no. `bound` is the hash for the answer, if that is not the shown text's.
 function M.gate(ctx, call, bound)
   local state = state_of.of(ctx)
   local run = state.run
@@ -253,7 +253,7 @@ local function excerpt(text, cap)
   return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text, core.text.sha256(text))
 end
 
---- A command as a person is shown it: its words, and what else it depends on.
+--- A command in the form for a person: its words, and its other inputs.
 local function show_command(argv, beside)
   local words, lines = {}, {}
   for i, word in ipairs(argv) do words[i] = quoted(word) end
@@ -281,8 +281,8 @@ local function show_command(argv, beside)
   return table.concat(lines, "\n")
 end
 
---- What the answer holds for: all of the command, whichever of its secrets the environment has. With secrets it is a
---- keyed hash, and what is shown of the command, which hangs on them, is no part of that.
+--- The hash to which an answer is bound: all of the command, whichever of its secrets the environment has. With
+--- secrets it is a keyed hash, which leaves out the shown form of the command, for that depends on them.
 local function bind(what, why, command, parts)
   local text = table.concat(parts)
   local digest = core.text.sha256(text)
@@ -297,7 +297,7 @@ local function bind(what, why, command, parts)
 end
 
 local function ask_before(ctx, what, argv, beside)
-  -- Of a secret or a long text not all is shown: the answer holds for all of it.
+  -- A secret or a long text is not shown in full, but the answer is bound to all of it.
   local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
   local given = {}
   for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
@@ -310,11 +310,11 @@ local function ask_before(ctx, what, argv, beside)
     show = core.text.clean(core.run.redact(command)) }, bind(what, why, command, parts))
 end
 
---- A gate before a command that cannot be taken back; nothing for others.
+--- A gate before an irreversible command; none before others.
 ---@param ctx moonlet.Ctx
 ---@param argv string[]
 ---@param beside {cwd: string?, env: table?, stdin: string?}
----@return string? what  a person has approved
+---@return string? what  the action that a person has approved
 function M.before(ctx, argv, beside)
   local what = irreversible.action(argv, beside)
   dry_run.check_command(state_of.of(ctx).run, argv, what)
@@ -322,8 +322,8 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- The same before an agent that is any program. Its prompt may speak of commands; where it is what a shell reads,
---- it is commands.
+--- The same before an agent that is any program. Its prompt may speak of commands; if a shell reads it, it is
+--- commands.
 ---@param ctx moonlet.Ctx
 ---@param job moonlet.Job
 ---@param prompt string
@@ -335,7 +335,7 @@ function M.before_agent(ctx, job, prompt)
   if what then ask_before(ctx, what, made.argv, beside) end
 end
 
---- ctx:question{ text, options, show, timeout }: returns what a person answered.
+--- ctx:question{ text, options, show, timeout }: returns a person's answer.
 function M.question(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
@@ -359,12 +359,12 @@ function M.question(ctx, call)
     error(given, 0)
   end
   run.end_step(step, run.dry and "prepared" or "ok", {})
-  -- On record an option has no secret.
+  -- A recorded option has no secret.
   return given.option and (call.options or {})[given.option] or given.value
 end
 
---- A step that writes in place was under way when its host died: what it did is for a person to see.
---- Returns when the person wants it done again.
+--- A gate before a step that wrote in place is repeated, if its host died meanwhile: a person has to see its changes.
+--- Returns if the person approves.
 function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
@@ -375,7 +375,7 @@ function M.interrupted_writer(run, step, attempt, changed)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
 end
 
---- What an agent made in its worktree deletes most of the files. Returns when a person wants that.
+--- A gate before the merge of a worktree in which an agent deleted most of the files. Returns if a person approves.
 ---@param run table
 ---@param key string
 ---@param paths string[]
@@ -393,13 +393,13 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- A command that cannot be taken back was started, and nobody knows whether it has happened, or it is to
---- be done once more. Returns when the person wants that.
+--- A gate before an irreversible command is started again, if its first start has an unknown exit, or it is to be
+--- repeated. Returns if the person approves.
 ---@param run table
 ---@param key string
----@param attempt integer  the one that was started
+---@param attempt integer  the attempt that was started
 ---@param argv string[]
----@param how string       what is known of it
+---@param how string       its known state
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
     text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),

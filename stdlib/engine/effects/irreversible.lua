@@ -1,7 +1,7 @@
---- Commands that change the world outside this machine and cannot be taken back: they always need a person. Programs
---- that start others are looked through, shells too, as far as words tell; where words cannot be understood and name
---- such a command all the same, a person is asked: a question too many costs less than one too few. What a program
---- does inside (a script in a file, a target of make, what comes from the network) cannot be seen here.
+--- Irreversible commands: they change the world outside this machine, and always need a person. The check looks
+--- through programs that start others, shells too, as far as words show; if words cannot be understood and name such
+--- a command all the same, a person is asked: a question too many costs less than one too few. The inside of a
+--- program (a script in a file, a target of make, a download) cannot be seen here.
 local command = require "moonlet.engine.runner.command"
 local git = require "moonlet.engine.effects.irreversible.git"
 local programs = require "moonlet.engine.effects.irreversible.programs"
@@ -36,7 +36,7 @@ local harmless = set [[
 ]]
 local declares = set "export declare typeset readonly local"
 
---- Programs whose code stands on their command line, and those of which any word may be code.
+--- Programs with code on their command line, and those of which any word may be code.
 local interpreters = set [[
   python python2 python3 pypy pypy3 perl ruby node nodejs deno bun php lua luajit lua5.4 Rscript julia
 ]]
@@ -48,7 +48,7 @@ local reads_commands = set "at batch crontab"
 local looks = {}
 looks.__index = looks
 
---- What is known beside one command line: everything that was given with it, as text, and its standard input.
+--- The context of one command line: everything that was given with it, as text, and its standard input.
 local function look_of(whole, stdin, strict)
   local look = { whole = whole, stdin = stdin, strict = strict, depth = 0, shared = { count = 0, mentions = {} } }
   for name, fn in pairs(looks) do
@@ -75,7 +75,7 @@ local function deeper(look, fn, ...)
   return what
 end
 
---- What a text does whose words may be commands.
+--- The action of a text whose words may be commands.
 function looks.mention(look, text)
   if look.strict then return nil end
   return mention(look, text)
@@ -87,7 +87,7 @@ function looks.command(look, argv, first)
   return deeper(look, action_of, { table.unpack(argv, first or 1) })
 end
 
---- What a variable does to the programs that see it.
+--- The effect of a variable on the programs that see it.
 local function variable_action(look, name, value)
   if name:find("^GIT_CONFIG_KEY") and value:lower():find("^alias%.")
     or name == "GIT_CONFIG_PARAMETERS" and value:lower():find("alias.", 1, true) then
@@ -108,7 +108,7 @@ local function script_action(look, text)
   local commands = #text <= largest_script and shell.commands(text)
   if not commands then return looks.mention(look, text) end
   local stdin, whole = look.stdin, look.whole
-  -- What a pipe brings is not known; the words of the whole are.
+  -- The content of a pipe is unknown; the words of the whole are known.
   look.whole, look.in_script = whole .. "\n" .. text, true
   local what
   for _, simple in ipairs(commands) do
@@ -124,7 +124,7 @@ local function script_action(look, text)
   return what
 end
 
---- What the text of a script does.
+--- The action of a script's text.
 function looks.script(look, text)
   local before = look.in_script
   local what = deeper(look, script_action, text)
@@ -132,7 +132,7 @@ function looks.script(look, text)
   return what
 end
 
---- What a text does that may be a command, or anything else: a sentence that speaks of commands does nothing.
+--- The action of a text that may be a command, or anything else: a sentence about commands does nothing.
 function looks.text(look, text)
   if not text:find("%s") or #text > largest_script then return nil end
   local own = look_of(text, nil, true)
@@ -140,7 +140,7 @@ function looks.text(look, text)
   return own.script(text)
 end
 
---- Whoever reads commands from its standard input.
+--- The action of a program that reads commands from its standard input.
 local function input_action(look)
   local what = look.stdin and look.script(look.stdin)
   return what or look.in_script and look.mention(look.whole) or nil
@@ -205,7 +205,7 @@ local function holds(look, argv)
   end
 end
 
---- A program of which nothing is known: any of its words may be a script.
+--- The action of an unknown program: any of its words may be a script.
 local function unknown_action(look, argv)
   if look.strict then return nil end
   local what = holds(look, argv)
@@ -315,7 +315,7 @@ local builtins = {
     end
   end,
   env = env_action,
-  -- s///e and the command e of GNU sed run what they hold.
+  -- s///e and the command e of GNU sed run their text.
   sed = function(look, argv)
     for i = 2, #argv do
       local word = argv[i]
@@ -363,7 +363,7 @@ end
 -- Loops run the same command again and again.
 local last = {}
 
---- What cannot be taken back in this command: "git push", "git tag", "release upload", …; nil when nothing is seen.
+--- The irreversible action of a command: "git push", "git tag", "release upload", …; nil if none is seen.
 ---@param argv string[]
 ---@param beside moonlet.Beside?
 ---@return string?

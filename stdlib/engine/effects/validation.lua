@@ -1,5 +1,5 @@
---- ctx:validate and ctx:require: the host runs a command itself and records what came of it. What an
---- agent says about its own work satisfies neither.
+--- ctx:validate and ctx:require: the host runs a command itself and records its outcome. An agent's claim about its
+--- own work satisfies neither.
 local state_of = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -19,7 +19,7 @@ local exit_record = require "moonlet.engine.base.exit_record"
 ---@field duration_ms integer
 ---@field stdout string        the end of it
 ---@field stderr string
----@field dir string           where the whole output is
+---@field dir string           the folder of the whole output
 
 local M = {}
 
@@ -47,7 +47,7 @@ local function shell_operator(text)
   return bare:match("[|&;<>`\n]+") or expanded:match("%$[%w_({]")
 end
 
---- The words of a command that is given as text or as a list.
+--- The words of a command, given as text or as a list.
 local function words_of(given, verb)
   if type(given) == "string" then
     local operator = shell_operator(given)
@@ -126,7 +126,7 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- Looks, as soon as the command is done, at the files that it was to leave: what they were then is on record.
+--- Records the files that the command was to leave, as they are when it has ended.
 local function look_at_artifacts(run, paths, result)
   local found, missing = core.json.array {}, {}
   for _, path in ipairs(paths) do
@@ -145,8 +145,7 @@ local function look_at_artifacts(run, paths, result)
   result.why = result.missing
 end
 
---- One run of a command as a step; it passes when it ends with the exit code `expected`, and has left the
---- files `paths`.
+--- Runs a command as a step; it passes if it ends with the exit code `expected`, and leaves the files `paths`.
 local function check(state, call, argv, text, key, kind, limit, expected, approved, paths)
   local run = state.run
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,
@@ -176,9 +175,9 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
   return result
 end
 
---- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test".
---- Gives { kind, command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr,
---- dir }. A required one that failed last makes the verdict `blocked`.
+--- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test". Returns { kind,
+--- command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr, dir }. A required one that failed
+--- last makes the verdict `blocked`.
 function M.validate(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
@@ -207,9 +206,9 @@ local function checked_paths(paths)
   return paths
 end
 
---- ctx:require{ command, exit_code, repetitions, artifacts }: the command must end with `exit_code`
---- (0) each of `repetitions` (1) times, and leave the artifacts, none of them empty. Gives { runs,
---- artifacts }; raises when it did not, and then the verdict is `blocked` whoever catches it.
+--- ctx:require{ command, exit_code, repetitions, artifacts }: the command must end with `exit_code` (0) each of
+--- `repetitions` (1) times, and leave the artifacts, none of them empty. Returns { runs, artifacts }; raises if it
+--- did not, and then the verdict is `blocked`, even if the error is caught.
 function M.require(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run

@@ -1,10 +1,10 @@
---- What became of what a host before this one had started. Where that cannot be looked up, the host has failed, and
---- not the step that asks.
+--- Adopts the processes that an earlier host started. If the adoption fails, that is an infrastructure error, not a
+--- failure of the step that asks.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
---- none (it never ran) | running | exited | lost (it ran and was ended, or nobody knows).
+--- none (it never ran) | running | exited | lost (it ran and was ended, or its end is unknown).
 ---@param key string
 ---@param id string       of the attempt
 ---@param present boolean?  one that this host started too; the log of the keeper is read anew
@@ -26,8 +26,8 @@ function M.stop(key, id) return host_failure.call(core.process.stop, key, id) en
 --- The name of an attempt in keeper.log.
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
---- To be asked before an attempt is started that is on record, and that no keeper knows of: raises where keeper.log
---- has lost others, whose results the journal has. It may have lost the start of this one, too.
+--- Checks keeper.log before an attempt is started that is on record but unknown to any keeper: raises if the log has
+--- lost the starts of other attempts, whose results the journal has. It may have lost the start of this one, too.
 ---@param run table
 function M.check_unknown(run)
   if run.keeper_log_is_whole then return end

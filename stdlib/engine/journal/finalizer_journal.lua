@@ -1,24 +1,23 @@
---- The endings of bodies that had something to put in order (ctx:finally). The steps of that have keys of their own
---- for each ending: what was done when a body ended before is told again only where it ends so once more without
---- that anything has happened in it since. Of an earlier ending only what was paid for counts: the same agent, asked
---- the same, is told again, or taken up where it is still under way.
+--- Journals `ctx:finally`. Every time a body exits, its finalizers run under a fresh key, `#finally@N`. On resume
+--- they are replayed only if the body exits with the same status and ran no step since. Completed agent calls of an
+--- earlier exit are reused in any case, and calls still in flight are taken up.
 local history = require "moonlet.engine.journal.past_spend"
 
 local M = {}
 
 ---@class moonlet.Ending
 ---@field number integer
----@field key string      below which the steps of the clean-up are
+---@field key string      prefix of the clean-up's steps
 ---@field how string      "ok", or the kind of the error that the body ended with
 ---@field over boolean?   the body has gone on since, or is tried again
----@field settled boolean? what it had under way has come to its end since
+---@field settled boolean? its in-flight steps have ended since
 
 local function key_of(path, number)
   -- No name of a step holds a "#".
   return ("%s#finally@%d"):format(path == "" and "" or path .. "/", number)
 end
 
---- Whether a key belongs to the clean-up of a body.
+--- Tells the key of a clean-up's step from all others.
 ---@param key string
 ---@return boolean
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
@@ -32,7 +31,7 @@ end
 local function touch_path(path, endings, key)
   local ending = endings[path]
   if not ending or ending.over then return end
-  -- What an earlier clean-up had under way is none of the body's.
+  -- Steps that an earlier clean-up left in flight are none of the body's.
   local own = (path == "" and "" or path .. "/") .. "#finally@"
   if key:sub(1, #own) ~= own then ending.over = true end
 end
@@ -57,7 +56,7 @@ function M.begin(cleanups, key)
   end
 end
 
--- A timeout is none of them: what it says is not the key of a step, and it ends what has happened already.
+-- A timeout is none of them: its key is not that of a step, and it only ends steps that have happened.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
 --- Takes in a record of the journal.
@@ -72,7 +71,7 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.k, how = item.v }
 end
 
---- The run is tried again: it ends anew, and so does what had not ended well.
+--- Forgets exits when the run is retried: it exits anew, and so do bodies that failed.
 ---@param endings table<string, moonlet.Ending>
 ---@param all boolean?
 function M.forget(endings, all)
@@ -120,7 +119,7 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- The clean-ups around which the body has gone on before the step `key`, each of them once.
+--- The clean-ups whose body has resumed before the step `key`, each of them once.
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
 ---@return string[] keys  below which their steps are
@@ -130,7 +129,8 @@ function M.gone_by(endings, key)
   return found
 end
 
---- Where the steps are that put in order what the body at `path` leaves.
+--- The key below which the finalizers of the body at `path` run: the last one if the body exits as it did then, else
+--- a fresh one.
 ---@param endings table<string, moonlet.Ending>
 ---@param path string
 ---@param how string

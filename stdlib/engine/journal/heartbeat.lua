@@ -1,5 +1,5 @@
---- For how long a run has been driven, told by its journal: a host that is killed counts too. Where that time is
---- limited, a step that takes long says every now and then that it is still under way.
+--- The clock of a run: how long it has been driven, taken from its journal, so that hosts that were killed count too.
+--- If that time is limited, a long step records a heartbeat now and then.
 local beside = require "moonlet.engine.base.background"
 local task = core.task
 
@@ -7,7 +7,7 @@ local M = {}
 
 local longest_ms, shortest_ms, share = 10000, 500, 20
 
---- Milliseconds for which hosts have driven the run; nil where nobody counts them.
+--- Milliseconds for which hosts have driven the run; nil if they are not counted.
 ---@param run table
 ---@return integer?
 function M.now(run)
@@ -25,7 +25,7 @@ local function beat(run, key, every)
   end
 end
 
---- Calls fn(…), which does a step, and puts on record meanwhile that the run is driven.
+--- Calls fn(…), which executes a step, and records heartbeats meanwhile.
 ---@param run table
 ---@param key string
 ---@param verb string

@@ -1,16 +1,15 @@
---- Whether something is what it was, whatever the environment has by now. Of an input, or of what was observed,
---- a record has no secret; the script of a resumed run may hold a secret where the first one held its name, or the
---- reverse, for secrets come and go with the environment.
+--- Input fingerprints that do not depend on the environment. A record of an input or a fact holds no secret; the
+--- script of a resumed run may hold a secret where the first one held its name, or the reverse, for secrets come and
+--- go with the environment.
 ---
---- An input has two hashes: `h` of it with the names in place of the secrets that are known, and `raw`, which is keyed,
---- of all of it; that is on record where it is another text. It is the same input where one of them fits, with
---- the secrets of then or those of now:
----   secrets were added    what was recorded as it was, has the hash of all of it
----   secrets were removed  what is given by the script has the same keyed hash; what comes from the record has
----                         the names already
+--- An input has two hashes. `h` covers it with names in place of the known secrets. `raw`, which is keyed, covers all
+--- of it, and is recorded only if the text differs. Two inputs are the same if either hash fits, with the secrets of
+--- then or of now:
+---   secrets were added    the raw input, as recorded then, still has the same full hash
+---   secrets were removed  a script's input has the same keyed hash; a recorded one already holds the names
 ---   secrets are others    the same names stand in their place
---- What is not kept of an observed text (unkept.lua) counts like a secret of the environment: what is on record in its
---- place is its name.
+--- Redacted parts of an observed text (redactions.lua) count like secrets of the environment: their replacement on
+--- record is their name.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local journal_record = require "moonlet.engine.journal.records"
 local unkept = require "moonlet.engine.journal.redactions"
@@ -26,7 +25,7 @@ local function encode(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- The input as text, as `hide` shows what of it counts by its hash.
+--- The input as text for its hash; `hide` takes out the secrets.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -44,7 +43,7 @@ local function digest_of_old(input)
   return digest(text_of(copy))
 end
 
---- A text without the secrets that are known, and without what is not kept of what was observed.
+--- A text without the known secrets, and without the redacted parts of observed texts.
 ---@param journal moonlet.Journal
 ---@param text string
 ---@return string
@@ -59,8 +58,8 @@ function M.hidden_json(journal, text)
   return (core.secret.hide(text))
 end
 
---- The hash of an input: where a record has the same input, the one that it has there. What else is to be recorded
---- beside it is noted in the journal.
+--- The hash of an input. If a record has the same input, its hash is reused. The journal notes anything else that has
+--- to be recorded with it.
 ---@param journal moonlet.Journal
 ---@param input table
 ---@param first table?   records that may have it: { h, raw? }
@@ -104,8 +103,8 @@ local function stand_in(journal, told)
   return name
 end
 
---- A name as it stands in keys, and so in all that is named by them: without secrets. What stands for one is on record
---- with its keyed hash, and stands for it whatever the environment has by then.
+--- A name as it stands in keys, and so in all that is named by them: without secrets. A stand-in is recorded with the
+--- name's keyed hash, and keeps its meaning whatever the environment has by then.
 ---@param journal moonlet.Journal
 ---@param name string
 ---@return string
@@ -126,7 +125,7 @@ function M.name(journal, name)
   return names.told[name]
 end
 
---- What has to be known of the fields of a record to have the secrets in them again; nil where there are none.
+--- Places of the secrets in the fields of a record, needed to put them in again; nil if there are none.
 ---@param record table
 ---@param fields string[]
 ---@return table<string, {places: integer[], whole: string}>?
@@ -143,9 +142,9 @@ function M.places(record, fields)
   return found
 end
 
---- A record with the secrets in its fields again, those that are known; a copy where there are any.
+--- A record with its known secrets put back into its fields; a copy if it has any.
 ---@param record table
----@param key string?  of the run, where that is not the one that is being driven
+---@param key string?  of the run, if that is not the one that is being driven
 ---@return table record
 ---@return string[] lost  fields that have the names of secrets in place of them
 function M.with_secrets(record, key)
@@ -171,7 +170,7 @@ local function is_on_record(journal, key)
   return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
 end
 
---- The key that a step has on record: where a name in it was none of a secret yet, that is the name itself.
+--- The recorded key of a step: if a name in it was no secret's yet, that is the name itself.
 ---@param journal moonlet.Journal
 ---@param key string
 ---@return string
@@ -188,11 +187,11 @@ function M.read_name(journal, item)
   journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.n] = item.n, true
 end
 
---- What a record is to hold of a value, in its fields `v`, `whole` and `places`.
+--- Puts a value into the fields `v`, `whole` and `places` of a record.
 ---@param journal moonlet.Journal
 ---@param item table
 ---@param value any
----@param kept any         what of the value may be kept
+---@param kept any         the redacted value
 ---@param durable boolean
 function M.put(journal, item, value, kept, durable)
   local places
@@ -200,17 +199,17 @@ function M.put(journal, item, value, kept, durable)
   item.v, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- What was left out of it cannot be put in again.
+  -- Redacted parts cannot be put in again.
   item.places = kept == value and places or nil
 end
 
---- What was observed once more, and is what it was.
+--- Learns the redactions of a value that was observed again and has not changed.
 ---@param journal moonlet.Journal
 ---@param value any
----@param kept any   what of it is on record
+---@param kept any   the recorded form
 function M.seen(journal, value, kept) unkept.learn(journal.unkept, value, kept) end
 
---- The value of a record whose secrets are known: nil where they are not, or are others by now.
+--- The value of a record whose secrets are known: nil if they are unknown, or are others by now.
 ---@param item table
 ---@return any
 function M.restored(item)

@@ -1,26 +1,26 @@
---- The journal of a run as its steps see it: what is on record is delivered again, in the order in
---- which it happened; what is not is done, and put on record before the script hears of it.
+--- The journal of a run as its steps see it. A recorded step is replayed, in the order in which it happened. Any
+--- other is executed, and recorded before the script sees its result.
 ---
 --- Records, in the order of the file:
----   drive    a host begins to drive the run; with retry it does again what had failed, with fresh what was observed
+---   drive    a host begins to drive the run; with retry it repeats failed steps, with fresh it observes facts anew
 ---   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
 ---            not be started a second time unless a person wants it, with root it has the sidecar itself
----   attempt  an attempt of the step k is over: v(alue), what it came to and what it used
----   spent    the last attempt of the step k has come to nothing, and the run parks; with repair what it was to
----            repair stands, and the next one repairs that
----   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, what it raised
----            notes has what of it counts for the verdict
----   fact     something that was observed: k, h, v
----            In both, where something of v is not to be kept, v is without it and `whole` the hash of all of it;
----            with places, what v is without are secrets of the environment (identity.lua), as with raw beside h.
+---   attempt  an attempt of the step k is over: v(alue), its outcome and usage
+---   spent    the last attempt of the step k has come to nothing, and the run parks; with repair the answer to be
+---            repaired stands, and the next attempt repairs that
+---   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, the value it raised
+---            notes has its part in the verdict
+---   fact     an observation: k, h, v
+---            In both, a redacted v has `whole`, the hash of the full value;
+---            with places, the redacted parts are secrets of the environment (input_hash.lua), as with raw beside h.
 ---   timeout  the scope k took too long
----   answer   what a person answered to the gate or question k, bound to the hash of what was shown; places has
+---   answer   a person's answer to the gate or question k, bound to the hash of the text shown; places has
 ---            where secrets of the environment stood in it
----   scope    the scope k, whose time on the wall is limited, begins; with s(tatus) it has ended
----   name     what stands in keys for a name with secrets: n, and raw, the keyed hash of the name
----   alive    the step k is still under way
----   over     the run has come to a verdict
----   decision what a person or a main agent made of the result so far; no step hears of it
+---   scope    the scope k, whose wall time is limited, begins; with s(tatus) it has ended
+---   name     the stand-in in keys for a name with secrets: n, and raw, the keyed hash of the name
+---   alive    heartbeat: the step k is in flight
+---   over     the run has a verdict
+---   decision a person's or a main agent's decision about the result so far; no step sees it
 --- With ms: for how long the run had been driven by then, in milliseconds.
 local beat = require "moonlet.engine.journal.heartbeat"
 local endings = require "moonlet.engine.journal.finalizer_journal"
@@ -36,7 +36,7 @@ local M = {}
 
 local function put_on_record(...) return host_failure.call(core.journal.append, ...) end
 
---- Verdicts after which a resumed run tries again what had failed.
+--- Verdicts after which a resumed run retries failed steps.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
 
 local longest_cancelled_ms = 10 * 1000
@@ -47,35 +47,35 @@ local paid = { agent = true }
 --- Errors that say something about the run, not about the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- How names stand in the keys of a run that begins now (engine/context/context.lua).
+--- Form of names in the keys of a run that begins now (engine/context/context.lua).
 M.names = "escaped"
 
 ---@class moonlet.Journal
 ---@field resumed boolean
 ---@field ends table<string, table>      key -> its end record
 ---@field begins table<string, table>    key -> the begin record of its last attempt
----@field ended table<string, integer>   key -> its last attempt when it ended, whatever is made of that
----@field failures table<string, true>   keys of the ends that a host which retries is not to hear of
+---@field ended table<string, integer>   key -> its last attempt when it ended, whatever its outcome
+---@field failures table<string, true>   keys of the ends that a retrying host does not replay
 ---@field frontier integer               the order of the last record of a step
----@field fresh boolean                  what was observed is to be observed again
+---@field fresh boolean                  facts are observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
 ---@field scopes table<string, moonlet.ScopeTime>
 ---@field answers table<string, table>
 ---@field root_key string?               the agent call that has the sidecar itself
----@field attempts table<string, table[]>  key -> what its attempts came to
----@field history moonlet.History        what earlier hosts have spent
----@field verdict string?                when it was over last, and nobody has driven it since
----@field decided string?                what a person or a main agent made of an earlier result
----@field retry boolean?                 this host does again what had failed
----@field records table<string, boolean> hashes of what run.json was
----@field endings table<string, moonlet.Ending>  path -> how the body there ended that had to clean up
+---@field attempts table<string, table[]>  key -> the outcomes of its attempts
+---@field history moonlet.History        the spend of earlier hosts
+---@field verdict string?                of its last end, if nobody has driven it since
+---@field decided string?                a person's or a main agent's decision about an earlier result
+---@field retry boolean?                 this host repeats failed steps
+---@field records table<string, boolean> hashes of earlier versions of run.json
+---@field endings table<string, moonlet.Ending>  path -> exit of the body there that had finalizers
 ---@field cleanups table<string, string[]>  key of an ending -> the steps begun below it
 ---@field plain_names boolean?           it began when names went into keys as they are
 ---@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
 ---@field is_keyed boolean?               a record needs the key of the run
----@field stand_ins table                 what stands in keys for names with secrets
----@field unkept moonlet.Unkept            what is not on record of what was observed
+---@field stand_ins table                 stand-ins in keys for names with secrets
+---@field unkept moonlet.Unkept            redactions made in observed texts
 
 ---@class moonlet.ScopeTime   of a scope that has not come to a good end
 ---@field used integer     milliseconds that it took until it failed
@@ -84,11 +84,11 @@ M.names = "escaped"
 local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  -- A run that waits for a quota has not ended: a clean-up in which it does goes on there.
+  -- A run that waits for a quota has not ended: a clean-up that parks for it resumes there.
   if last ~= "quota" then endings.forget(journal.endings) end
 end
 
---- The world is looked at anew; what agents answered, and what was done once, stays.
+--- Forgets facts, to observe them anew; agents' answers, and commands with at-most-once execution, stay.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
   endings.forget(journal.endings, true)
@@ -132,17 +132,17 @@ local apply = {
   decision = function(journal, item) journal.decided = item.decision end,
   alive = function() end,
 }
---- What came of the last attempt is known and dealt with: another one would be a new one.
+--- Marks the last attempt as settled: another one would be a new one.
 local function spend(journal, key, repair)
   local last = journal.begins[key]
   if last then last.spent, last.repairs = true, repair end
 end
 
---- How an attempt ended that says nothing of the agent: what was to be paid is not paid, or is in the log.
+--- Ends of an attempt that say nothing of the agent: it was not paid, or the payment is in the log.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
---- Whether the last attempt is known to have failed by itself. Where it was the host that failed, before its
---- answer was on record, or the keeper, before it had told, a resumed run looks at what the attempt has left.
+--- True if the last attempt itself is known to have failed. If the host failed before the answer was recorded, or the
+--- keeper before it reported the exit, a resumed run looks at the attempt's remains instead.
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
@@ -163,20 +163,20 @@ apply.attempt = function(journal, item)
   local list = journal.attempts[item.k] or {}
   journal.attempts[item.k] = list
   local last = list[#list]
-  -- Its host died before it could tell what the attempt came to: it is told once more.
+  -- The attempt's host died before it reported the outcome: the later record replaces the earlier one.
   list[last and item.v.taken_over and last.number == item.v.number and #list or #list + 1] = item.v
 end
 apply.spent = function(journal, item) spend(journal, item.k, item.repair) end
 
---- What a script has had done: what it observed before that, it has gone by.
+--- Records of actions of the script: any fact observed before them has shaped them.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 
---- Whether a record has a hash that only the key of the run tells something of.
+--- True if a record has a hash that only the run's key can check.
 local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
 
---- Reads what is on record about the current run.
----@param fresh boolean?  forget what was observed; answers of agents and people stay
----@param ended boolean?  somebody has been told what the run had come to
+--- Reads the records of the current run.
+---@param fresh boolean?  forget facts; answers of agents and people stay
+---@param ended boolean?  the run's outcome was reported
 ---@return moonlet.Journal
 function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
@@ -197,8 +197,8 @@ function M.open(fresh, ended)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- A host that was killed before it told of a degraded run has only that left to do. The next one, if it
-  -- is asked, tries again what was lost.
+  -- A host killed before it reported a degraded run has only the report left to do. The next host, if asked, retries
+  -- the lost steps.
   if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -213,8 +213,8 @@ function M.append(item)
   put_on_record(core.json.encode_record(item), true)
 end
 
---- Appends a record that reaches the disk with the next one that is waited for, at the latest: a
---- host that dies before has told nobody of anything that follows from it.
+--- Appends a record that reaches the disk with the next one that is waited for, at the latest: a host that dies
+--- before has reported nothing that follows from it.
 ---@param item table
 function M.note(item)
   core.journal.note(core.json.encode_record(item))
@@ -222,7 +222,7 @@ end
 
 local longest_told = 4096
 
---- What people are told of an error; what was raised is beside it, and may be long.
+--- The reported form of an error; the raised value is recorded beside it, and may be long.
 local function error_of(err)
   if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_told) } end
   local kept = {}
@@ -236,7 +236,7 @@ end
 
 local deepest_error = 16
 
---- What JSON can say of something that was raised: the rest a script could not hear again.
+--- The part of a raised value that JSON can hold; a script could not be given the rest again.
 local function plain_of(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
@@ -253,13 +253,13 @@ local function plain_of(value, depth)
   return copy
 end
 
---- An error that prints as its message, whether it is raised for the first time or told again.
+--- An error that prints as its message, both when it is raised first and when it is replayed.
 local function printing(value)
   local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
   return is_error and task.as_error(value) or value
 end
 
---- Puts into the record of an end what was raised, and gives it as it will be raised when it is told again.
+--- Puts the raised value into the record of an end, and returns it as a replay raises it.
 local function put_error(item, err, durable)
   local plain = plain_of(err, 1)
   if plain == nil then plain = tostring(err) end
@@ -267,7 +267,7 @@ local function put_error(item, err, durable)
   return printing(plain)
 end
 
---- What a step raised. Records of before have what people are told alone.
+--- The value that a step raised. Older records have only its reported form.
 local function raised(item)
   local stored = journal_record.stored(item, "x")
   local plain = stored ~= nil and values.get(stored)
@@ -275,7 +275,7 @@ local function raised(item)
   return printing(plain)
 end
 
---- Waits for the turn of what came to its end because it was cancelled: by then it is again.
+--- Waits for the turn of a step that ended because it was cancelled: by then it is cancelled again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -284,11 +284,11 @@ local function wait_cancelled(order)
   if not ok then error(err, 0) end
 end
 
----@class moonlet.Private        an observation that can be made again, and of which not all may be kept
----@field clean fun(value: any): any  the same value where all of it may be kept
+---@class moonlet.Private        an observation that can be made again, and is redacted on record
+---@field clean fun(value: any): any  the same value if all of it may be kept
 ---@field again fun(): any            makes it again
 
---- Adds to a record what it holds of a value.
+--- Puts a value into a record.
 local function put(journal, item, value, private, durable)
   identity.put(journal, item, value, private and private.clean(value) or value, durable)
   return item
@@ -309,13 +309,13 @@ local function tell_lost(run, key, stored)
     .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
 end
 
---- What was observed when the record was made, if its secrets are known, or it can still be observed; else nil.
+--- The full value of a fact: restored if its secrets are known, observed again if that is still possible; else nil.
 local function whole(journal, item, private)
   local value = identity.restored(item)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    -- Others do not hear of what came later meanwhile.
+    -- Other tasks must not see later records meanwhile.
     task.hold_turn(item.order)
     ok, again = pcall(private.again)
     task.release_turn(item.order)
@@ -325,8 +325,8 @@ local function whole(journal, item, private)
   return again
 end
 
---- What is on record of the step, delivered in its turn. Gives "ok" and the value; raises what it
---- raised; nothing when it must be done (again).
+--- Replays the recorded step in its turn: returns "ok" and the value, or raises the error. Returns nothing if the
+--- step has to be executed (again).
 local function replayed(run, key, hash, private)
   local journal = run.journal
   local item = journal.ends[key]
@@ -366,8 +366,8 @@ local function tell_new_input(run, key, hash)
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- An attempt that was under way with another input is dealt with first: it may still run, its step is to
---- use the same folder, and what it used is to be on record.
+--- Settles an attempt that is in flight with another input: it may still run, its step is to use the same folder, and
+--- its usage has to be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.h == hash then return end
@@ -375,27 +375,27 @@ local function settle_earlier(run, key, hash, settle)
   M.spent(run, key)
 end
 
---- Whether a budget or a provider refused something by now: what came of it is not the last word.
+--- True if a budget or a provider has refused something by now: the outcome of that is not final.
 local function refused(run)
   return run.quota_error ~= nil or run.own_budget ~= nil and run.own_budget.refused ~= nil
 end
 
 ---@class moonlet.StepOptions
----@field paid boolean?      nothing of it may be lost: its records are on the disk before it goes on
+---@field paid boolean?      durable: its records are on the disk before it goes on
 ---@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
----@field private moonlet.Private?  what of the value is not to be kept
----@field notes (fun(): table?, boolean)?  what of it counts for the verdict, and whether a later resume does it again
----@field tells boolean?  in a run that is only to be cleaned up `live` tells what else is known, and ends the run then
----@field once boolean?  it must not happen a second time because somebody wants to see the world anew
+---@field private moonlet.Private?  redaction of the value
+---@field notes (fun(): table?, boolean)?  its part in the verdict, and true if a later resume repeats it
+---@field tells boolean?  in a run that only has to clean up, `live` reports all else that is known, then ends the run
+---@field once boolean?  at most once: it is not repeated by --fresh
 ---@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
 
---- Does a step, or hears what it came to.
----@param run table           without a journal nothing is put on record
+--- Executes a step, or replays its outcome.
+---@param run table           without a journal there is no record
 ---@param key string
----@param input table          what it depends on; the same input is the same step
+---@param input table          its dependencies; the same input is the same step
 ---@param options moonlet.StepOptions
----@param live fun(last: table?): table   does it; `last` is the begin of its last attempt,
----                                       which has no end or is `spent`
+---@param live fun(last: table?): table   executes it; `last` is the begin of its last attempt, which has no end or is
+---   `spent`
 ---@return table value         a JSON value
 ---@return boolean cached
 function M.step(run, key, input, options, live)
@@ -406,15 +406,15 @@ function M.step(run, key, input, options, live)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
-  -- Others may still hear of something that ends this one before it starts.
+  -- Other tasks may still replay an event that ends this one before it starts.
   if journal.resumed then task.wait_turn() end
   if run.cancels and not options.tells then run.end_cancelled() end
-  -- A body that is only gone through for its clean-up does not go on.
+  -- A body that is replayed for its clean-up alone does not resume.
   if not run.cancels then endings.touch(journal.endings, key) end
   local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
   if options.notes then run.note_begin(key) end
-  -- Numbers of attempts go on whatever the input was: their names are those of files and processes.
+  -- Numbers of attempts rise whatever the input was: they name files and processes.
   local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
   if options.notes then notes, again = options.notes() end
@@ -437,8 +437,7 @@ function M.step(run, key, input, options, live)
   error(result, 0)
 end
 
---- Whether the last attempt of a step that has ended was answered, and only what was made of that failed: its merge did
---- not fit. A resumed run takes it up.
+--- True if the last attempt of an ended step was answered and only its merge failed. A resumed run takes it up.
 local function is_kept(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
@@ -447,12 +446,12 @@ local function is_kept(journal, key)
   return false
 end
 
---- The step that an agent of a clean-up is already: its body has ended before, and there the same agent was asked the
---- same. What was paid for then is not paid for again.
+--- The key of an agent call that an earlier exit of the same body already made with the same input in its clean-up.
+--- It is reused, for a paid call is not paid twice.
 ---@param run table
 ---@param key string
----@param input_at fun(key: string): table  what it depends on, at that step
----@return string key  its own one where there is none
+---@param input_at fun(key: string): table  its dependencies, at that step
+---@return string key  its own if there is none
 function M.paid_before(run, key, input_at)
   local journal = run.journal
   if not journal or journal.begins[key] then return key end
@@ -480,7 +479,7 @@ function M.begin(run, key, attempt, hash, more)
   M.append(item)
 end
 
---- The attempts of a step that are on record.
+--- The recorded attempts of a step.
 ---@param run table
 ---@param key string
 ---@return table[]
@@ -488,7 +487,7 @@ function M.attempts(run, key)
   return { table.unpack(run.journal.attempts[key] or {}) }
 end
 
---- Records what an attempt came to.
+--- Records the outcome of an attempt.
 ---@param run table
 ---@param key string
 ---@param entry table
@@ -497,7 +496,7 @@ function M.attempt(run, key, entry)
   M.note { t = "attempt", ms = beat.now(run), k = key, v = entry }
 end
 
---- Records that the last attempt of a step has come to nothing, though the step is not over.
+--- Records that the last attempt of a step was fruitless, though the step is not over.
 ---@param run table
 ---@param key string
 ---@param repair boolean?  it was to repair another one, whose work stands
@@ -506,7 +505,7 @@ function M.spent(run, key, repair)
   M.append { t = "spent", k = key, repair = repair }
 end
 
---- Records what a person answered.
+--- Records a person's answer.
 ---@param run table
 ---@param item table
 function M.answer(run, item)
@@ -516,12 +515,12 @@ function M.answer(run, item)
   M.append(kept)
 end
 
---- Something that is observed without waiting: a clock, a file, chance. Observed once.
+--- A fact: an observation that needs no waiting, such as a clock, a file, chance. It is made once.
 ---@param run table
 ---@param key string
 ---@param input table
 ---@param observe fun(): any  gives a JSON value
----@param clean (fun(value: any): any)?  what may be kept of it
+---@param clean (fun(value: any): any)?  redacts it for the record
 ---@return any
 function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
@@ -552,8 +551,8 @@ function M.fact(run, key, input, observe, clean)
   return value
 end
 
---- Reads a budget: what a script saw before it went on is told again. What it saw last is looked at anew, for
---- somebody may have given more since.
+--- Reads a budget. Readings that a script has acted on are replayed; the last one is made anew, for somebody may have
+--- raised the budget since.
 ---@param run table
 ---@param key string
 ---@param observe fun(): table
@@ -565,10 +564,10 @@ function M.reading(run, key, observe)
   return M.fact(run, key, { verb = "budget" }, observe)
 end
 
---- Records that a scope begins whose time on the wall is limited.
+--- Records the begin of a scope with limited wall time.
 ---@param run table
 ---@param path string
----@return integer used_ms  what of it earlier hosts have used
+---@return integer used_ms  the time that earlier hosts have used
 function M.scope_begins(run, path)
   local journal = run.journal
   if not journal then return 0 end
@@ -578,7 +577,7 @@ function M.scope_begins(run, path)
   return used
 end
 
---- Records that it has ended. What it used counts when it is tried again, or goes on after it was parked.
+--- Records the end of such a scope. The used time counts if the scope is tried again, or resumes after it was parked.
 ---@param run table
 ---@param path string
 ---@param ok boolean

@@ -1,6 +1,6 @@
---- What hosts before this one have spent on the run, by the records of its journal: every attempt that was begun,
---- also those that failed, were cancelled or lie within a step that is only told again, and every program. It is
---- known before the run is driven on, so that no budget forgets it; a script sees it grow as the story is told.
+--- The spend of earlier hosts, from the journal: every attempt that was begun, also those that failed, were cancelled
+--- or lie within a replayed step, and every program. It is known before the run is driven on, so that no budget
+--- forgets it; a script sees it grow as the replay proceeds.
 
 local M = {}
 
@@ -10,8 +10,8 @@ M.most = 1 << 40
 ---@class moonlet.Charge
 ---@field number integer?
 ---@field hash string?       of the input of the step
----@field amounts table<string, number>  what it used; as long as that is not known, what was reserved for it
----@field entry table?       what the attempt came to
+---@field amounts table<string, number>  its usage; the reservation until that is known
+---@field entry table?       the attempt's outcome
 ---@field runner string?
 ---@field model string?
 
@@ -19,12 +19,12 @@ M.most = 1 << 40
 ---@field charges table<string, moonlet.Charge[]>  by the key of the step
 ---@field ends table<string, table>   key -> how its step ended last
 ---@field driven integer              milliseconds for which hosts have driven the run
----@field over boolean                the story is told: something is done that is not on record
+---@field over boolean                the replay is over: an unrecorded step runs
 ---@field private keys string[]           those with charges or programs, in the order of the journal
 ---@field private programs table<string, integer>  key -> how many programs its step has run
 ---@field private once table<string, integer>      key -> the last attempt of a command that is done once
----@field private told table<string, boolean>      keys that the story has come to
----@field private sums table<string, table>        path -> { total, told }: of those that somebody asked for
+---@field private told table<string, boolean>      keys that the replay has reached
+---@field private sums table<string, table>        path -> { total, told (replayed) }, if asked for
 ---@field private nested boolean?                   somebody asked for another path than the run's own
 ---@field private inner table<string, string|string[]>  path -> the keys below it
 local History = {}
@@ -42,7 +42,7 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Amounts as a record has them; what is none is left out.
+--- Amounts as a record has them; zero amounts are left out.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
@@ -94,7 +94,7 @@ local readers = {
     if item.once then return end -- a command: its end counts
     local list = charge_of(history, item.k)
     local charge = find(list, item.a)
-    -- The intent may be on record twice where nothing was started in between.
+    -- The intent may be recorded twice if no process was started in between.
     if not charge or charge.entry or charge.hash ~= item.h then
       charge = { number = item.a, hash = item.h }
       list[#list + 1] = charge
@@ -147,7 +147,7 @@ function History:close()
   for _, key in ipairs(self.keys) do M.each_around(key, note_inner, self.inner, key) end
 end
 
---- Adds to a sum what the step of one key has spent.
+--- Adds the spend of one key's step to a sum.
 local function add_key(history, sum, key)
   local charges = history.charges[key]
   for i = 1, charges and #charges or 0 do
@@ -183,12 +183,12 @@ local function sums_of(history, path)
   return sums
 end
 
---- What was spent below a path.
+--- The spend below a path.
 ---@param path string
 ---@return table<string, number>
 function History:spent(path) return sums_of(self, path).total end
 
---- What of it the story has not come to yet.
+--- The part of it that the replay has not reached yet.
 ---@param path string
 ---@param kind string
 ---@return number
@@ -211,7 +211,7 @@ local function tell_key(history, key)
   if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
---- The story has come to the end of a step, and so of all that was done within.
+--- The replay has reached the end of a step, and so of all steps within.
 ---@param path string
 function History:tell(path)
   if self.over then return end
@@ -223,7 +223,7 @@ function History:tell(path)
   end
 end
 
---- What an attempt is on record with that is about to be taken up, once: it is not to be counted twice.
+--- The recorded amounts of an attempt that is about to be taken up; given once, so that they are not counted twice.
 ---@param key string
 ---@param number integer
 ---@param hash string

@@ -1,10 +1,10 @@
---- The records of a journal as they stand in the file, and what each kind of them must hold. engine/journal/journal.lua
---- says what they mean.
+--- Shapes of the journal's records: the fields that each kind must have. engine/journal/journal.lua says what they
+--- mean.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
--- What the fields of a record are; `?` may be missing. `v` may be anything that JSON can say.
+-- Fields of each record; `?` may be missing. `v` may be anything that JSON can hold.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
   begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
@@ -35,8 +35,8 @@ local function has_type(value, wanted)
   return type(value) == wanted
 end
 
---- What is wrong with a record; nil when it is one of ours. The chain of hashes holds, so it was
---- written so: by another version, or on purpose.
+--- The problem with a record; nil if it is valid. The chain of hashes holds, so another version wrote it, or somebody
+--- did so on purpose.
 local function problem_of(item)
   local fields = type(item) == "table" and type(item.t) == "string" and fields_of[item.t]
   if not fields then
@@ -57,7 +57,7 @@ local function refusal(order, problem)
     hint = "resume the run with the moonlet that wrote it, or start a new run" }
 end
 
---- Looks at a record, with its number as `order`; raises for what cannot be understood.
+--- Checks a record, with its number as `order`; raises if it cannot be understood.
 ---@param item any
 ---@param order integer
 ---@param unread string?  why it could not be read
@@ -69,7 +69,7 @@ function M.check(item, order, unread)
   return item
 end
 
---- What stands in a record for a value. A large one is not kept: it is read again from the file, where it is checked.
+--- A record's stored form of a value. A large one is not kept in memory: it is read again from the file and checked.
 ---@param item table
 ---@param name string  "v" or "x"
 ---@return any

@@ -1,14 +1,13 @@
---- What of the texts that were observed is not kept, and what stands on record in place of it: what looks like a
---- secret in a file, in an input, in what git printed. Where such a text is another one by the time that a run is
---- resumed, its script hears what is on record, and what it makes of that is no other prompt than before: in what is
---- hashed, the one stands for the other.
+--- Redactions of observed texts: the text that looks like a secret (in a file, an input, git's output) and its
+--- replacement on record. If the text has changed by the time a run is resumed, the script gets the recorded one, and
+--- the prompt built from it is no other than before: in hashes, the one stands for the other.
 local lines = require "moonlet.engine.base.lines"
 
 local M = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
 
---- Shorter pieces stand for nothing: they are found where they do not belong.
+--- Least length of a redacted piece: shorter ones would be found where they do not belong.
 local least = 8
 
 ---@class moonlet.Unkept  a list of { text, instead, json, json_instead }, the longest first
@@ -27,7 +26,7 @@ local function add(list, text, instead)
   list[#list + 1] = item
 end
 
---- What is different between two lines.
+--- The differing parts of two lines.
 local function difference(line, kept)
   local first, last = 1, 0
   local shorter = math.min(#line, #kept)
@@ -53,7 +52,7 @@ end
 ---@return moonlet.Unkept
 function M.new() return { by = {}, sorted = true } end
 
---- Notes what stands for what, of a value and what of it is kept.
+--- Learns the redactions of a value from its redacted form.
 ---@param list moonlet.Unkept
 ---@param value any
 ---@param kept any
@@ -79,7 +78,7 @@ local function replaced(text, what, instead)
   return table.concat(parts)
 end
 
---- The text with what is on record in place of what is not kept.
+--- The text with the recorded replacement of each redacted piece.
 ---@param list moonlet.Unkept
 ---@param text string
 ---@param is_json boolean?  it is the JSON of something

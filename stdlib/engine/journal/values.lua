@@ -1,5 +1,5 @@
---- Values in the journal: JSON, and beside it what JSON cannot say (bytes), and files of their own for
---- the large ones, named by their hash.
+--- Values in the journal: JSON, with an encoding of bytes, which JSON cannot hold, and a file of its own for each
+--- large value, named by its hash.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
@@ -67,7 +67,7 @@ local function unpack(value, inside)
   return value
 end
 
---- What stands for a value of which JSON cannot say every byte; nil where it can.
+--- The encoded form of a value with bytes that JSON cannot hold; nil if JSON can hold all of it.
 ---@param value any
 ---@return any
 function M.packed(value)
@@ -89,7 +89,7 @@ function M.text(value) return core.json.encode_record(pack(value)) end
 ---@return any
 function M.read(text) return unpack(core.json.decode_record(text)) end
 
---- A value as it is told from the record: nothing of it is shared with the value itself.
+--- A value as a replay returns it: it shares nothing with the original.
 ---@param value any
 ---@return any
 function M.copy(value)
@@ -97,11 +97,11 @@ function M.copy(value)
   return M.read(M.text(value))
 end
 
---- What stands in a record for `value`.
+--- The stored form of `value`.
 ---@param value any       a JSON value whose texts may be any bytes
 ---@param durable boolean  it is on the disk when this returns, if it is a file of its own
 ---@return any stored
----@return integer[]? places  where the names of secrets stand in place of them (core.secret.restore)
+---@return integer[]? places  places of secrets' names (core.secret.restore)
 function M.put(value, durable)
   local packed = pack(value)
   local text, places = core.secret.hide(core.json.encode_record(packed))
@@ -115,7 +115,7 @@ function M.put(value, durable)
   return { ["$value"] = name, bytes = #text }, places
 end
 
---- A hash that tells nothing to who does not have the key of the run.
+--- A hash that reveals nothing without the run's key.
 ---@param text string
 ---@param key string?  that of another run than the one that is being driven
 ---@return string
@@ -124,17 +124,17 @@ function M.keyed(text, key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
 end
 
---- Whether a hash on record is that of the value.
+--- True if a recorded hash is that of the value.
 ---@param value any
 ---@param hash string
 ---@return boolean
 function M.is(value, hash)
   if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
-  -- Of a journal that was begun before there were keys.
+  -- Journals from before there were keys.
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
---- What is kept of a value, as text; nil when its file is gone or damaged.
+--- The stored value as text; nil if its file is gone or damaged.
 ---@param stored any
 ---@param read (fun(name: string, cap: integer): string?)?
 ---@return string?

@@ -1,6 +1,6 @@
---- The user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data. It is
---- loaded in the sandbox with nothing but the plain libraries; a repository cannot bring one. Of a limit here and one
---- of a preset the smaller holds.
+--- The user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data. It is loaded in the
+--- sandbox with nothing but the plain libraries; a repository cannot bring one. If a limit is set here and in a
+--- preset, the smaller one holds.
 ---
 ---   return {
 ---     runner = "codex",                    -- the default of --runner ("rules" without it); or "route"
@@ -41,7 +41,7 @@ local limit_fields = { tokens = "integer", usd = "number", wall = "string|number
 local hook_fields = { started = "list", finished = "list", parked = "list" }
 local runner_names = { "codex", "claude", "gemini", "opencode", "executor" }
 
---- Arguments that would make of a clean one-shot something else, or of what a run records a lie.
+--- Arguments that would make a clean one-shot something else, or a run's record wrong.
 local refused_args = {
   codex = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
     "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
@@ -59,8 +59,8 @@ local refused_args = {
 local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
   permissions = true, approval_policy = true }
 
---- Whether a word is one of those, or begins with one: a short option takes its value joined (-sX), a long one
---- after `=`, and what yargs reads may be written in camel case.
+--- True if a word is a refused option, or begins with one: a short option takes its value joined (-sX), a long one
+--- after `=`, and an option that yargs reads may be in camel case.
 local function is_refused(name, word)
   if name == "codex" then
     local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
@@ -162,7 +162,7 @@ local function names_of(fields)
   return names
 end
 
---- Checks what a config says; `report(path, message, hint)` for each thing that is wrong.
+--- Checks a config; calls `report(path, message, hint)` for each error.
 local function check(config, report, folder)
   local function fields_of(value, fields, path)
     if type(value) ~= "table" then
@@ -239,7 +239,7 @@ local function check(config, report, folder)
       end
     end
   end
-  --- What follows the name of a runner; a route must lead to something that can be asked.
+  --- Checks the text after a runner's name; a route must lead to a runner that can be asked.
   local function check_rest(name, word, path)
     if word ~= "command" and word ~= "cassette" then
       if name ~= word then
@@ -330,11 +330,11 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {} }
 end
 
---- The config whose code runs at the moment: what is told when Lua is killed meanwhile.
+--- The config whose code runs at the moment, for the error if Lua is killed meanwhile.
 ---@type string?
 M.reading = nil
 
---- Reads a config's text. Raises one `invalid` error that tells all that is wrong, each with its line.
+--- Reads a config's text. Raises one `invalid` error with all problems, each with its line.
 ---@param text string
 ---@param path string
 ---@return moonlet.Config
@@ -394,7 +394,7 @@ function M.read(text, path)
   return config
 end
 
---- Loads the config; an empty one where there is no file.
+--- Loads the config; an empty one if there is no file.
 ---@param path string?  another file than the user's own
 ---@return moonlet.Config
 function M.load(path)

@@ -1,4 +1,4 @@
---- The table that scripts get for `require "moonlet"`: the public library, and the two parts of it that the engine
+--- The table that scripts get for `require "moonlet"`: the public library, and the parts of it that the engine
 --- provides, m.route and m.runner.
 local public = require "moonlet"
 

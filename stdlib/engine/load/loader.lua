@@ -1,5 +1,5 @@
---- Finding and loading presets: ./presets, then the user's, then what is built in. A preset is
---- NAME.lua, or a folder NAME with init.lua and whatever else belongs to it.
+--- Finds and loads presets: ./presets, then the user's, then the built-in ones. A preset is NAME.lua, or a folder
+--- NAME with init.lua and the preset's other files.
 local record = require "moonlet.record"
 local freeze = require "moonlet.engine.load.readonly"
 local preset_module = require "moonlet.preset"
@@ -16,11 +16,11 @@ local source_cap = 1 << 20
 ---@field text string           the main file
 ---@field read fun(file: string): string?, table?   a file of the preset's own folder
 ---@field code (fun(file: string, globals: table, on_missing: function?): function?)?   a Lua file of the preset's own
----  folder, loaded; only of what is built in
----@field hash fun(): string?   sha256 over all that the preset is made of; nil when that is too much
----@field folder string?       of a preset that has one to itself
+---   folder, loaded; only of built-in presets
+---@field hash fun(): string?   sha256 over all files of the preset; nil if they are too large
+---@field folder string?       of a preset with a folder of its own
 ---@field used table<string, string>   the files that were read of it, beside the main one: sha256 by path
----@field opened string?       sha256 over what M.open() ran; nil for a folder that is too much
+---@field opened string?       sha256 over the files that M.open() ran; nil for a folder that is too much
 
 local function user_folder()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -51,8 +51,8 @@ end
 
 local most_files, most_bytes = 200, 8 << 20
 
---- Reads the scripts and texts beneath a folder into `files`, by their path from there. False when
---- there are more than a preset has. Its tests are no part of what runs.
+--- Reads the scripts and texts beneath a folder into `files`, by their path from there. False if there are more than
+--- a preset may have. A preset's tests are not executed with it, and are left out.
 local function gather(root, folder, files, tests)
   tests = tests or (folder == "." and "tests" or folder .. "/tests")
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -85,8 +85,8 @@ local function embedded_hash(name)
   return hash_of(files)
 end
 
---- What a source on disk is made of: read once, when its hash is asked for, and served from memory
---- from then on, so that what was accepted is what runs.
+--- Reads the files of a source on disk once, when its hash is asked for, and serves them from memory from then on, so
+--- that the accepted text is the one that runs.
 local function disk_files(root, folder, main, text)
   local snapshot
   local function read(file)
@@ -304,7 +304,7 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
---- What is known of a source once it is opened: all of a folder of its own, else the main file and what it has read.
+--- The hash of an opened source: over all of its own folder, else over the main file and the files that it has read.
 local function opened_hash(source)
   if source.folder then return source.hash() end
   local lines = { core.text.sha256(source.text) }
@@ -319,7 +319,7 @@ local function check_name(source, preset)
     ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
 end
 
---- Whether a source that was opened has the text that a run was recorded with.
+--- True if an opened source has the text that was recorded with a run.
 ---@param source moonlet.Source
 ---@param recorded string?  `opened` of that time
 ---@return boolean
@@ -327,11 +327,10 @@ function M.is_text(source, recorded)
   return source.builtin or source.opened ~= nil and source.opened == recorded
 end
 
---- Runs a source until it returns or asks for `ctx`, be it in a coroutine of its own. Gives the
---- preset it returned; or, for a script, a function that goes on with it: resume(ctx) -> what the
---- script returned.
+--- Runs a source until it returns or asks for `ctx`, also in a coroutine of its own. Returns the preset; or, for a
+--- script, a function that resumes it: resume(ctx) -> the script's result.
 ---@param source moonlet.Source
----@param args string[]? what a script sees as `args`
+---@param args string[]? `args` of a script
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
   source.used = {}

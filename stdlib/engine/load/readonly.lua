@@ -32,7 +32,7 @@ local function shown(value)
   return M.view(value)
 end
 
--- What a view shows of a module. Functions stay here once they were asked for; data is copied each time.
+-- Shows a module. Functions stay here once they were asked for; data is copied each time.
 local function window(module)
   return setmetatable({}, { __index = function(self, key)
     local value = shown(module[key])
@@ -41,7 +41,7 @@ local function window(module)
   end })
 end
 
---- A view of `module` through which nothing can be changed.
+--- A read-only view of `module`.
 ---@param module table
 ---@return table
 function M.view(module)

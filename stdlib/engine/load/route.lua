@@ -1,4 +1,4 @@
---- m.route: which runner and model a kind of work goes to.
+--- m.route: the runner and model for a kind of work.
 local record = require "moonlet.record"
 local routes = require "moonlet.engine.load.route_table"
 
@@ -11,7 +11,7 @@ local function merged(base, over)
   return result
 end
 
---- The user's entry for a task type, whatever way its name is written.
+--- The user's entry for a task type, in any spelling of its name.
 local function own_entry(own, name)
   if own[name] then return own[name] end
   for key, entry in pairs(own) do

@@ -1,10 +1,10 @@
---- Which kind of work may go to a fast sidecar model, and which must not. The names are those that
---- --task-type takes.
+--- The table of routes: kinds of work that may go to a fast sidecar model, and kinds that must not. The names are
+--- those that --task-type takes.
 local record = require "moonlet.record"
 
 local M = {}
 
---- What the user's config may say of a task type, and of it at a risk.
+--- Fields of a task type in the user's config, and of its risks.
 M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why = "string" }
 M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
   medium = "table", high = "table" }
@@ -70,7 +70,7 @@ end
 
 --- Checks routes that did not come with the user's config; raises `invalid`.
 ---@param own any
----@param what string   how messages call them
+---@param what string   their name in messages
 function M.check(own, what)
   if type(own) ~= "table" then
     error(record.invalid(("%s must be a table, not a %s"):format(what, type(own)),
@@ -93,7 +93,7 @@ local risks = { low = true, medium = true, high = true }
 
 --- Raises for a risk that is none.
 ---@param risk string?
----@param what string  how messages call it
+---@param what string  its name in messages
 function M.check_risk(risk, what)
   if risk and not risks[risk] then
     error(record.invalid(("%s cannot be '%s'"):format(what, core.text.printable(risk, 40)),
@@ -101,8 +101,8 @@ function M.check_risk(risk, what)
   end
 end
 
---- How many slips of the pen are forgiven in a word of a name: few, because "code-scan" is no slip of
---- "todo-scan". Of two the first letter is none.
+--- True for a slip of the pen in a word of a name. Few letters are forgiven, because "code-scan" is no slip of
+--- "todo-scan"; if two are, the first letter is not among them.
 local function is_slip(word, known)
   if word == known then return true end
   if #word < 4 then return false end
@@ -163,8 +163,8 @@ local function refused_part(name)
   return ends[#words] and ends[#words][1] or nil
 end
 
---- Raises for a name that has no rule and looks like a misspelt one that has: what must not go to a
---- sidecar would go there for a slip of the pen. Names that are merely unknown are fine.
+--- Raises for a name without a rule that looks like a misspelt name with one: a slip of the pen must not send to a
+--- sidecar work that is refused there. Names that are merely unknown are fine.
 ---@param name string   see normal()
 ---@param own table     the routes of the user's config
 function M.check_name(name, own)
@@ -185,7 +185,7 @@ function M.check_name(name, own)
       M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused)), 0)
   end
   if #name > 64 then return end
-  -- Those that are refused come first, then what they are called first of all.
+  -- Refused names come first, then the main names, then the aliases.
   for _, names in ipairs { M.escalate, M.good, M.aliases } do
     local sorted = {}
     for key in pairs(names) do sorted[#sorted + 1] = key end

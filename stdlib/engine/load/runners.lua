@@ -1,8 +1,8 @@
---- Which runners there are, what --runner means, and where their programs are.
+--- The runners that exist, the meaning of --runner, and the places of their programs.
 ---
 --- A runner is a table:
----   name, title        how it is named on the command line, and in messages
----   program            what is looked for in PATH
+---   name, title        its name on the command line, and in messages
+---   program            the program to find in PATH
 ---   role               "flag": command() passes call.role on; "prompt": the caller puts
 ---                      shared.role_line(role) in front of the prompt
 ---   detect(config)     -> { path, wrapper_of? } or nil, why: by path alone, nothing is started
@@ -11,7 +11,7 @@
 ---   begin()            -> a state, one for each attempt
 ---   parse(state, line) -> moonlet.RunnerEvent[]; never raises, whatever the bytes
 ---   finish(state, exit, answers) -> moonlet.RunnerResult (engine/runner/outcome.lua)
----   normalise(data, returns)?    -> the data to validate, where the CLI was given another schema
+---   normalise(data, returns)?    -> the data to validate, if the CLI was given another schema
 local record = require "moonlet.record"
 local command = require "moonlet.engine.runner.command"
 
@@ -20,7 +20,7 @@ local M = {}
 local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
 local known = { "rules", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
 
---- Agent programs that people have; named in reports so that nobody has to guess.
+--- Common agent programs; reports name them to spare people a guess.
 M.agent_programs = { "codex", "claude", "gemini", "opencode" }
 
 local function config_of(given) return given or require("moonlet.engine.load.config").current() end
@@ -58,7 +58,7 @@ function M.get(name, config)
     record.suggest(name, M.names(config))), 0)
 end
 
---- Reads a --runner value (or ctx:agent's runner). What "route" leads to is for routing.lua to say.
+--- Reads a --runner value (or ctx:agent's runner). Resolving "route" is left to engine/agent/routing.lua.
 ---@param text string
 ---@param config table?
 ---@return {name: string, argv: string[]?}
@@ -84,7 +84,7 @@ function M.parse(text, config)
   return { name = name }
 end
 
---- Where the program of a runner is; raises `invalid` when it is not there.
+--- The place of a runner's program; raises `invalid` if it is not installed.
 ---@param name string
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}
@@ -96,7 +96,7 @@ function M.locate(name, config)
     ("install it, or set runners.%s.program in the config"):format(name)), 0)
 end
 
---- The agent programs that are found, name -> path of what would be started.
+--- The installed agent programs: name -> path of the program.
 ---@param config table?
 ---@return table<string, string>
 function M.installed(config)

@@ -1,5 +1,5 @@
---- Runners that a user adds: a Lua file named in the config, loaded in the sandbox. What it gives is
---- checked, and what it may do wrong stays with its own attempt. examples/runner-mine.lua shows one.
+--- A user's own runners: a Lua file named in the config, loaded in the sandbox. Its results are checked, and its
+--- faults stay with their own attempt. examples/runner-mine.lua shows one.
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -27,7 +27,7 @@ end
 
 local function refuse(name, message, hint) error(record.invalid(("runner %s: %s"):format(name, message), hint), 0) end
 
---- Plain data: nothing of the script's own is kept, and nothing of ours is handed out.
+--- Copies plain data: no object of the script's own is kept, and none of ours is handed out.
 local function plain(value, depth)
   if type(value) ~= "table" then
     if type(value) == "function" or type(value) == "thread" then return nil end
@@ -41,7 +41,7 @@ local function plain(value, depth)
   return result
 end
 
---- Calls a function of the user's, which has nothing to wait for. Like pcall.
+--- Calls a function of the user's, which must not wait. Like pcall.
 local function called(fn, ...)
   local co = coroutine.create(fn)
   local results = table.pack(coroutine.resume(co, ...))
@@ -49,7 +49,7 @@ local function called(fn, ...)
   return table.unpack(results, 1, results.n)
 end
 
---- Lists of the user's have no holes: what comes after one would be lost.
+--- Raises for a list with a hole: its items after the hole would be lost.
 local function check_holes(name, made)
   for key, list in next, type(made) == "table" and made or {} do
     local count, largest = 0, 0
@@ -119,7 +119,7 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
---- A parser of the user's own gives events of moonlet's own format; they are taken in one by one.
+--- Wraps a parser of the user's own, which returns events of moonlet's own format.
 local function own_parser(parse)
   return stream.guarded(function(state, line, events)
     state.lines = state.lines + 1
@@ -139,7 +139,7 @@ local function own_parser(parse)
   end)
 end
 
---- Programs that print their answer as text: exit code 0 is all that they tell.
+--- Reads programs that print their answer as text: exit code 0 is their only sign of success.
 local function text_parser(state, line)
   state.lines, state.events = state.lines + 1, 1
   stream.keep_text(state, line .. "\n", true)
@@ -161,7 +161,7 @@ local function wrap_finish(finish, own)
     if type(changed) ~= "table" then return result end
     changed = plain(changed)
     if type(changed.text) == "string" then result.text = changed.text end
-    -- It may find a failure in what looked good, never the other way round.
+    -- It may turn a success into a failure, never the other way round.
     if changed.status == "failed" and result.status == "ok" then
       local class = type(changed.class) == "string" and changed.class or "failed"
       result.status, result.class = "failed", class
@@ -172,7 +172,7 @@ local function wrap_finish(finish, own)
   end
 end
 
---- Makes a runner of what a user's file returned.
+--- Makes a runner from the result of a user's file.
 ---@param name string
 ---@param spec table
 ---@param builtin fun(name: string): table   gives a built-in runner

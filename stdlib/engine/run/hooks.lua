@@ -1,5 +1,5 @@
---- Programs of the user's own that hear of runs: `hooks` of the config, as argument lists. They are given
---- ten seconds, and what becomes of them changes nothing of the run.
+--- The user's own programs for events of runs: `hooks` of the config, as argument lists. They get ten seconds, and
+--- their exit changes nothing of the run.
 local M = {}
 
 local wall_ms = 10000
@@ -10,8 +10,8 @@ local function complaint(exit)
   return exit.error and exit.error.message or "was ended: " .. exit.why
 end
 
---- Runs the hook `name`, if there is one: started, finished or parked. The run is told by MOONLET_RUN,
---- MOONLET_TASK_ID, MOONLET_VERDICT and MOONLET_DIR.
+--- Runs the hook `name`, if there is one: started, finished or parked. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT
+--- and MOONLET_DIR name the run.
 ---@param run table
 ---@param name "started"|"finished"|"parked"
 function M.fire(run, name)

@@ -1,5 +1,5 @@
---- --input: what an agent may look at. file:, glob:, cmd: and diff:, or the obvious one of them.
---- Every input is listed in input-manifest.md with its digest, and what was cut of it.
+--- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, or the obvious one of them. Every
+--- input is listed in input-manifest.md with its digest, and the cuts that were made.
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
 
@@ -20,7 +20,7 @@ local function read_file(home, spec, path, strict)
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
-  -- Below a linked folder stat() sees nothing; a link that stays inside is read through.
+  -- stat() does not see below a linked folder; a link that stays inside is read through.
   local input, why = core.file.load(home.root, path, text_cap)
   if not input then
     file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
@@ -64,7 +64,7 @@ local function expand_glob(home, spec, pattern)
   return found
 end
 
---- What kind of input a --input value is. Raises for one that cannot be meant.
+--- The kind of a --input value. Raises for one that cannot be meant.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
@@ -148,7 +148,7 @@ function M.complete(run, inputs)
   return inputs
 end
 
---- Inputs without what they say.
+--- Inputs without their texts.
 ---@param inputs table[]
 ---@return table[]
 function M.without_text(inputs)
@@ -162,7 +162,7 @@ function M.without_text(inputs)
   return list
 end
 
---- Inputs without the secrets in what they say; the list itself where there are none.
+--- Inputs without the secrets in their texts; the list itself if there are none.
 ---@param inputs table[]
 ---@return table[]
 function M.without_secrets(inputs)
@@ -180,7 +180,7 @@ function M.without_secrets(inputs)
   return changed and core.json.array(list) or inputs
 end
 
---- What is different between the inputs on record and those that were read again: their names.
+--- Names of the inputs that differ between the record and a second reading.
 ---@param recorded table[]
 ---@param now table[]
 ---@return string[]

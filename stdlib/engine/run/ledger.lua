@@ -1,10 +1,10 @@
---- The ledger, seen from the runs: an index that is never the truth. What goes wrong with it is told
---- once and changes nothing of what a run does.
+--- The ledger, seen from the runs: an index that is never the truth. A failure of it is reported once and does not
+--- affect the run.
 local M = {}
 
 local rebuild_hint = "moonlet run verify --rebuild makes it anew from the runs"
 
---- What is wrong and what to do, on one line.
+--- A failure and the way out, on one line.
 ---@param err table
 ---@return string
 function M.trouble(err)
@@ -16,8 +16,7 @@ function M.trouble(err)
   return ("%s; %s"):format(text, rebuild_hint)
 end
 
---- Puts a run into the ledger. Where that fails the ledger is marked, and the next list or verify makes
---- it anew.
+--- Puts a run into the ledger. If that fails the ledger is marked stale, and the next list or verify makes it anew.
 ---@param home table
 ---@param id string
 ---@param text string   of its run.json
@@ -47,14 +46,14 @@ local function tell(filled, why)
   end
 end
 
---- Makes the ledger fit for use: it is rebuilt where it was lost, and takes in what it does not know.
---- Nil and an error where it cannot be used.
+--- Makes the ledger fit for use: a lost one is rebuilt, and missing runs are added. Nil and an error if it cannot be
+--- used.
 ---@param home table
 ---@return boolean? ready, table? err
 function M.ready(home)
   local present, stale = core.ledger.present(home.handle)
   if present and stale then
-    -- One that is damaged, or of a newer moonlet, is put aside on the user's word alone.
+    -- A ledger that is damaged, or of a newer moonlet, is put aside on the user's word alone.
     local usable, err = core.ledger.list(home.handle, {}, 1)
     if not usable then return nil, err end
   end
@@ -70,7 +69,7 @@ function M.ready(home)
   return true
 end
 
---- Tells that a command goes without it.
+--- Reports that a command works without it.
 ---@param err table
 function M.without(err)
   note("the ledger is not used: " .. M.trouble(err))

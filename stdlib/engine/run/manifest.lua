@@ -1,4 +1,4 @@
---- What is written and told about a run: run.json, and the `run` object of the envelope.
+--- The manifest of a run: run.json, and the `run` object of the envelope.
 local credentials = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
 local home = require "moonlet.engine.run.repository"
@@ -30,7 +30,7 @@ function M.error(err)
     local at, message = tostring(err):match("^(.-:%d+): (.*)$")
     err = { kind = "failed", message = message or tostring(err), at = at }
   end
-  -- A script may raise any table: what is no text is left out.
+  -- A script may raise any table: fields that are no text are left out.
   local function text(key, otherwise)
     local value = rawget(err, key)
     if type(value) ~= "string" then return otherwise end
@@ -43,7 +43,7 @@ function M.error(err)
   }
 end
 
---- The usage of a step: of an agent that told none each count is unknown; of all else there is none.
+--- The usage of a step: counts that its agent did not report are unknown; steps without an agent have no usage.
 local function step_usage(step, with_model)
   if step.kind ~= "agent" or step.runner == "rules" or step.status == "parked" then return null end
   local told = usage.record(step.usage)
@@ -126,10 +126,10 @@ local function config_record(run)
     limits = run.config.limits or nil }
 end
 
---- What a resumed run is to find as it was, with the secrets that it held (engine/journal/input_hash.lua).
+--- Fields that a resumed run must find unchanged, with their secrets (engine/journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
---- The text of run.json: what the run was started with, and, once it has ended, what it came to.
+--- The text of run.json: the start values of the run, and, once it has ended, its outcome.
 ---@return string
 function M.text(run)
   local rec = {

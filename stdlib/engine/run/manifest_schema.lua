@@ -1,4 +1,4 @@
---- What every reader of a run.json takes for granted of it. One of another shape is damaged, whatever else it says.
+--- The shape that every reader of a run.json relies on. A file of another shape is damaged, whatever else it says.
 local M = {}
 
 local null = core.json.null
@@ -80,10 +80,10 @@ local shape = fields {
   config = maybe(fields { runners = maybe(map_of(runner)), prices = maybe_object, limits = maybe_object }),
 }
 
---- A run that has ended has come to something.
+--- A run that has ended must have a verdict.
 local function has_verdict(record) return not record.ended or type(record.verdict) == "string" end
 
---- Whether a value is the record of a run, as far as its fields go.
+--- True if a value is the record of a run, as far as its fields go.
 ---@param value any
 ---@return boolean
 function M.is_record(value) return shape(value) and has_verdict(value) end

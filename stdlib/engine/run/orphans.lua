@@ -1,4 +1,4 @@
---- What is under way in steps that the script has not come to, or has left behind it.
+--- Orphaned steps: their attempts are in flight, but the script has not reached them, or has left them behind.
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local inherited = require "moonlet.engine.journal.adoption"
@@ -11,23 +11,23 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
---- Who cancels a run that nobody drove sees no events.
+--- Reports to standard error too: a person who cancels a run that nobody drove sees no events.
 local function tell(run, key, text)
   run.emit("warning", { step = key, text = text })
   core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
 end
 
---- What was merged already by a host that could not tell it any more.
+--- Ends a merge that an earlier host completed but could not report.
 local function end_merged(run, key, last)
   return worktree.end_merged(run, key, run.directory_of(key), last.tree)
 end
 
---- Says where the worktree is of a step that is none any more. Gives the files of it that were merged already.
+--- Gives up an orphaned step, and says where its worktree is. Returns the files that were merged already.
 local function give_up(run, key, last)
   return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
 
---- What is in the work tree of an attempt that wrote there.
+--- Changes in the work tree of an attempt that wrote there.
 local function find_left(run, key, last, state)
   local seen = look.kept(last.seen)
   local found = state == "lost" and (not seen or seen.in_place) and stay.found(run, key, last)
@@ -36,8 +36,7 @@ local function find_left(run, key, last, state)
   return touched, changed
 end
 
---- What an attempt has left in the work tree that nobody goes on with, for its run is cancelled, is on record as what
---- it changed.
+--- Records the changes that an abandoned attempt has left in the work tree, for its run is cancelled.
 local function tell_left(run, key, last, state)
   local touched, changed, text
   if last.tree then
@@ -55,7 +54,7 @@ local function tell_left(run, key, last, state)
   if run.step_keys[key] then run.step_keys[key].files_changed = changed end
 end
 
---- The run is cancelled, and this host only put in order what it leaves: what was under way before is told.
+--- Reports the attempts that were in flight when the run was cancelled; this host only cleans up after them.
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
     local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.a
@@ -76,10 +75,10 @@ local function has_host_failed(run)
   return false
 end
 
---- What was under way in a step that the script did not come to: it has been edited, or it parks before that.
---- In a script that came to its end it is no step any more; where the run is to go on later, what is paid
---- for runs to its end first. So it does where the host has failed, and the script made do without the step that it
---- failed for. All else ends with the run.
+--- Settles the attempts of orphaned steps: the script was edited, or parks before it reaches them. If the script
+--- finished, they are stopped and given up. If the run will resume later, or an infrastructure error hid the step,
+--- they run to their end first, for they are paid; so do commands with at-most-once execution. All others end with
+--- the run.
 ---@param run table
 ---@param ok boolean  the script came to its end
 ---@param err any
@@ -108,13 +107,13 @@ local function settle(run, ok, err)
   end
 end
 
---- Whether the host itself has failed while what it had taken over still runs. Who cancels a run wants that to end.
+--- True if the host itself has failed while adopted processes still run. A cancelled run wants them to end.
 local function is_cut_off(run, ok, err)
   return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
 end
 
---- The same, and gives what the run has come to by then. A run that is cut off is to be left as a host that is killed
---- leaves it: nothing is ended.
+--- Settles orphaned steps, and returns the outcome of the run. If the run is cut off, it is left as a killed host
+--- leaves it: no process is ended.
 ---@param run table
 ---@param ok boolean
 ---@param err any
@@ -126,8 +125,8 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- The body goes on after its clean-up had begun: what that has under way comes to its end before, so that it neither
---- works beside the body nor is lost.
+--- Waits for the in-flight steps of a clean-up whose body resumes, so that they neither work beside the body nor are
+--- lost.
 ---@param run table
 ---@param keys string[]   of the clean-ups
 function M.settle_cleanups(run, keys)

@@ -1,4 +1,4 @@
---- What a person reads when a run has ended.
+--- The report for a person when a run has ended.
 local artifacts = require "moonlet.engine.agent.sidecar"
 local duration = require "moonlet.duration"
 local runners = require "moonlet.engine.load.runners"
@@ -7,7 +7,7 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
---- Who did the work: the runners of the agent steps, or the run's own where there was none.
+--- The runners of the agent steps, or the run's own if there was none.
 local function by_whom(run)
   local seen, names = {}, {}
   for _, step in ipairs(run.steps) do
@@ -24,7 +24,7 @@ local function by_whom(run)
   return table.concat(names, " and ") .. ", "
 end
 
---- What waits for a person, which is to be seen before all else.
+--- Points that wait for a person, which come before all else.
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
@@ -37,7 +37,7 @@ local function held_back(run)
   return lines
 end
 
---- Answers that were taken though they are not whole.
+--- Lists answers that were taken although they were cut.
 local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
     local bytes = artifacts.last_of(step.attempts).cut
@@ -48,7 +48,7 @@ local function add_cut(run, lines)
   end
 end
 
---- The distilled answer, the verdict, what it rests on, and where the rest is.
+--- The distilled answer, the verdict, its grounds, and the places of the rest.
 ---@param run table
 ---@param envelope table
 ---@return string

@@ -1,4 +1,4 @@
---- The repository or folder that a command works on.
+--- The repository or folder of a command.
 local record = require "moonlet.record"
 
 local M = {}
@@ -16,7 +16,7 @@ function M.folder(repo)
   return not repo and cwd or repo:sub(1, 1) == "/" and repo or cwd .. "/" .. repo
 end
 
---- The home of `--repo`, or of the working directory; raises where there is none.
+--- The home of `--repo`, or of the working directory; raises if there is none.
 ---@param repo string?
 ---@return table home  { handle, top, agent_path, git, root }
 function M.open(repo)
@@ -27,14 +27,14 @@ function M.open(repo)
   return home
 end
 
---- Whether it is a further work tree of its repository: runs of all of them are in the `.agent` of the first.
+--- True for a linked work tree of its repository: runs of all of them are in the `.agent` of the first.
 ---@param home table
 function M.is_linked(home) return home.agent_path ~= home.top .. "/.agent" end
 
---- The home of a run: the work tree that it was started in, wherever a command about it is given. One whose repository
---- was moved is where the repository is.
+--- The home of a run: the work tree in which it was started, wherever a command about it is given. If the repository
+--- was moved, it is where the repository is.
 ---@param home table   that of the command
----@param rec table    run.json, with what the run was given
+---@param rec table    run.json, with the run's start values
 ---@return table home
 function M.of_run(home, rec)
   local top = rec.top
@@ -46,7 +46,7 @@ function M.of_run(home, rec)
     "bring it back (git worktree add), or name the one in its place: --repo DIR", top), 0)
 end
 
---- A path that lies in the work tree of a run, where that is now.
+--- The present form of a path in a run's work tree, which may have moved.
 ---@param home table
 ---@param rec table
 ---@param path string

@@ -1,4 +1,4 @@
---- What has to hold of a run that is on record, under its lock, before anybody goes on with it.
+--- Preconditions of a resume, checked under the run's lock.
 local gate = require "moonlet.engine.effects.gate"
 local integrity = require "moonlet.engine.run.seal"
 local record = require "moonlet.record"
@@ -6,7 +6,7 @@ local record_store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- Raises where run.json is not what the journal says it was: to go on would make it so.
+--- Raises if run.json does not match its hash in the journal: a resume would replace it.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, record_store.record_cap)
@@ -15,7 +15,7 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
---- Raises where somebody else has driven what was prepared since that was looked at.
+--- Raises if somebody else has driven the prepared run since it was read.
 local function check_prepared(run, root)
   local now = record_store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
@@ -45,7 +45,7 @@ local function check_answer(run, plan, root)
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
 end
 
---- Raises where a plan does not hold for the run any more, or what is on record of it is not whole.
+--- Raises if a plan does not fit the run any more, or if the run's record is damaged.
 ---@param run table
 ---@param plan table
 function M.check(run, plan)

@@ -1,4 +1,4 @@
---- One run of a preset or script: its directories, its steps, its verdict, and the record of it.
+--- A run of a preset or script: its directories, its steps, its verdict, and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local artifacts = require "moonlet.engine.agent.sidecar"
@@ -28,7 +28,7 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- What a child sees of the environment beside what it is granted.
+--- The environment of a child beside the variables that it is granted.
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
@@ -44,14 +44,14 @@ local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) 
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
-  --- Writes a file of the run; with `later` it may wait for the end of the run until it is durable,
-  --- because the journal has what it says.
+  --- Writes a file of the run; with `later` it may become durable at the end of the run, because the journal has its
+  --- content.
   local written, folders = {}, {}
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
   end
-  --- Whether a file of the sidecar was written since this host drives the run, or is of a step that it has done.
+  --- True if this host has written a file of the sidecar, or executed the step that it belongs to.
   function run.has_written(path)
     local step = path:match "^steps/[^/]+"
     return written[path] or folders[step or ""] or false
@@ -60,28 +60,28 @@ local function add_paths(run)
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself,
-  --- every other one its own under steps/. It is made with open_directory(). An attempt that is on record keeps the
-  --- one that it began in, whatever the first call is by now.
+  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself, every other one
+  --- its own under steps/. It is made with open_directory(). A recorded attempt keeps its directory, whichever call
+  --- is the first by now.
   function run.agent_directory(top_level, key)
     local begun = run.journal and run.journal.begins[key]
     if top_level and not begun then run.root_key = run.root_key or key end
     return run.directory_of(key)
   end
 
-  --- The directory that an agent call was given.
+  --- The recorded directory of an agent call.
   function run.directory_of(key)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- With `kept` the step is not done again: what is missing there was taken away by somebody else.
+  --- Opens it. With `kept` the step is not executed again: missing files were removed by somebody else.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
 
-  --- A directory for what a command of the run leaves.
+  --- A directory for the files of a command.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
     folders[dir:sub(#run.sidecar + 2)] = true
@@ -128,14 +128,13 @@ local function add_environment(run)
   end
 end
 
---- Whether there is anything to tell of a limit: not of one that is not watched (spending.lua), and not of the one that
---- every run has.
+--- True if a limit is worth a report: not one that is not watched (metering.lua), and not the default of every run.
 local function is_telling(run, kind)
   if kind == "agents" then return run.budget.agents ~= budget.default_agents end
   return kind ~= "usd" or not run.price_told
 end
 
---- What is left of the limits, for those who watch; told when it has changed.
+--- Reports the rest of the budget when it has changed.
 local function tell_budget(run)
   if not run.own_budget then return end
   local some = run.told_budget ~= nil
@@ -152,15 +151,15 @@ local function tell_budget(run)
     wall_left_ms = run.wall and run.wall - (core.clock.monotonic() - run.started) or nil })
 end
 
---- Whether an attempt of a step was started by an earlier host.
+--- True if an earlier host started an attempt of a step.
 local function was_taken_over(step)
   for _, attempt in ipairs(not step.cached and step.attempts or {}) do
     if attempt.taken_over then return true end
   end
 end
 
---- The status of a step that raised. What was cancelled because it is not needed any more, has not failed; what
---- took too long has.
+--- The status of a step that raised. A step that was cancelled because it is not needed any more has not failed; one
+--- that took too long has.
 local function status_of(err)
   if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
   local pending = core.task.pending_error()
@@ -168,8 +167,8 @@ local function status_of(err)
 end
 
 local function add_steps(run)
-  --- Does a step by way of the journal. `live(last, hash)` does it; what it gives is a JSON value.
-  --- Returns the value, and the step, which the caller ends.
+  --- Executes a step, or replays it. `live(last, hash)` executes it, and returns a JSON value. Returns the value, and
+  --- the step, which the caller ends.
   function run.step(key, kind, runner, input, options, live)
     local step = run.begin_step(key, kind, runner)
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
@@ -210,31 +209,31 @@ local function add_steps(run)
     tell_budget(run)
   end
 
-  --- Nothing but gates and questions is left: the run ends until they are answered.
+  --- Parks: only gates and questions are left, so the run ends until they are answered.
   function run.end_parked()
     run.is_parking = true
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- Nothing reaches a clean-up from outside, but what it puts in order is to be there when the run goes on.
+    -- A clean-up is shielded, but the points it waits for must be on record when the run is resumed.
     for _, shield in ipairs(run.shields or {}) do core.task.cancel_scope(shield, err) end
   end
 
-  --- Whether the user has cancelled the run, which a clean-up does not hear of.
+  --- True if the user has cancelled the run, which a clean-up does not see.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"
   end
 
-  --- The story is told as far as it goes, and the user has cancelled the run: all that is left is to clean up.
+  --- Ends a cancelled run after the replay: only the clean-up is left.
   function run.end_cancelled()
     core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
     core.task.check()
   end
 end
 
---- Which call has the sidecar itself, by what was written there: one that started no process is not in the journal
---- as it began, and one that is only prepared not at all.
+--- The key of the call that has the sidecar itself, from the files there: the journal has no begin of a call that
+--- started no process, and none at all of one that is only prepared.
 local function written_key(run)
   local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
   local ok, model = pcall(core.json.decode, text or "")
@@ -253,19 +252,19 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = integrity.hash_of_record(run.record) }
-  -- The ledger takes it for running before its record says so: what is running is looked at again.
+  -- The ledger lists the run as running before run.json does: rows of running runs are checked again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- What the host before this one was writing; the folders of steps follow when they are begun anew.
+  -- Removes partly written files of the earlier host; the folders of steps follow when they are begun anew.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
 end
 
---- Leaves the run as a host that is killed would: that this one has failed is no reason to end what a host before it
---- had started. Raises that failure.
+--- Leaves the run as a killed host would, for a failure of this host is no reason to end the processes of an earlier
+--- one. Raises that failure.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
     local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
@@ -277,8 +276,8 @@ local function leave(run, err)
   error(err, 0)
 end
 
---- Creates the directories of a run. Everything that can be refused was checked before.
----@param plan table what the command line came to (engine/cli/run.lua)
+--- Creates the directories of a run. All that can be refused was checked before.
+---@param plan table the parsed command line (engine/cli/run.lua)
 ---@return table run
 function M.create(plan)
   local run = {
@@ -341,7 +340,7 @@ function M.create(plan)
   return run
 end
 
---- What the attempts under way had used beyond the limits when they were told is not all that they used.
+--- Reports the final overshoot: attempts in flight went on after the limits were reported as exceeded.
 local function tell_overshoot(run)
   if not run.own_budget then return end
   for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
@@ -354,7 +353,7 @@ local function tell_overshoot(run)
   end
 end
 
---- Faults of a cassette that were asked for in vain; a run that goes on later may come to their steps.
+--- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
 local function tell_idle_faults(run)
   if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
   for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
@@ -362,7 +361,7 @@ local function tell_idle_faults(run)
   end
 end
 
---- What --dry-run left says that the run is prepared, where no agent of its own body has written there since.
+--- Ends the "prepared" status that --dry-run left, unless an agent of the run's own body has written there since.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
   local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
@@ -387,7 +386,7 @@ local function finish(run, ok, result)
   core.run.end_children()
   tell_overshoot(run)
   tell_idle_faults(run)
-  -- Where Lua itself was ended, nobody else does it.
+  -- A run whose Lua was killed has not done this itself.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
@@ -401,7 +400,7 @@ local function finish(run, ok, result)
       if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
-  -- Nobody is asked any more where the run has ended.
+  -- A run that has ended asks nobody any more.
   if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
@@ -435,8 +434,8 @@ local function finish(run, ok, result)
   }, run_record.exit_codes[run.verdict]
 end
 
---- The inputs, as they were when the run first saw them. What private ones say is not put on record:
---- they are read again, and a change is told.
+--- The inputs, as they were when the run first saw them. Private ones are not recorded: they are read again, and a
+--- change is reported.
 local function observed_inputs(run)
   local private = run.preset ~= nil and run.preset.private_inputs
   local function read()
@@ -459,7 +458,7 @@ end
 
 --- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  -- The time in which nobody drove the run does not count; nor does that of putting in order what it leaves.
+  -- The time in which nobody drove the run does not count; nor does that of a clean-up.
   local wall
   if run.budget.wall and not run.cancels then
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
@@ -489,14 +488,14 @@ local function run_body(run)
   end)
 end
 
---- Lets the run go, whatever state its record is in.
+--- Releases the run, whatever state its record is in.
 local function abandon()
   core.run.end_children()
   core.run.finish()
   M.current = nil
 end
 
---- Ends the run. Where its record cannot be written that is raised.
+--- Ends the run. Raises if its record cannot be written.
 local function finish_or_abandon(run, ok, result)
   local recorded, envelope, code = pcall(finish, run, ok, result)
   if recorded then return envelope, code end
@@ -504,7 +503,7 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Calls fn(run) while a new run is put into the ledger: that is an index alone, and nothing waits for it.
+--- Calls fn(run) while a new run is put into the ledger: that is an index alone, and no caller waits for it.
 local function listed_beside(run, fn)
   if not run.unlisted then return fn(run) end
   local listing = core.task.open_scope {}
@@ -522,7 +521,7 @@ function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
   if ok then ok, result = listed_beside(run, run_body) end
-  -- A signal that came after the last verb is heard too: what was asked to end is never `ok`.
+  -- A signal after the last verb counts too: a run that was asked to end is never `ok`.
   if ok then
     local asked, err = pcall(core.task.check)
     if not asked then ok, result = false, err end
@@ -533,7 +532,7 @@ function M.execute(run)
   return finish_or_abandon(run, ok, result)
 end
 
---- What the prepared agents may come to, as a line for people.
+--- The worst-case cost of the prepared agents, as a line for people.
 local function worst_case_text(run)
   local worst = run.worst
   local text = ("%d agent calls are prepared"):format(worst.calls)
@@ -546,7 +545,7 @@ local function worst_case_text(run)
   return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
---- Says where a limit may not hold all that is prepared, and gives such limits.
+--- Reports limits that may not hold all prepared agents, and returns them.
 local function tell_beyond(run)
   local beyond = spending.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
@@ -556,7 +555,7 @@ local function tell_beyond(run)
   return core.json.array(beyond)
 end
 
---- --dry-run: goes as far as the agents, writes their prompts, starts none of them, and asks nobody
+--- --dry-run: runs up to the agents, writes their prompts, starts none of them, and asks nobody
 --- (engine/effects/dry_run.lua).
 ---@param run table
 ---@return table envelope, integer exit_code
@@ -586,7 +585,7 @@ function M.dry_run(run)
   return envelope, 0
 end
 
---- Ends the current run after Lua was killed for what it used. Raises what hinders its record.
+--- Ends the current run after Lua was killed for its use of time or memory. Raises if the record cannot be written.
 ---@param err table
 ---@return table? envelope, integer? exit_code
 function M.killed(err)

@@ -1,5 +1,5 @@
---- What binds a run's files to its journal: the hashes that are put on record when it begins, when it
---- is over and when somebody decides.
+--- Binds a run's files to its journal: records their hashes when it begins, when it is over and when somebody
+--- decides.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -10,8 +10,8 @@ M.grows = "events.jsonl"
 M.later = { M.grows, "decision.md" }
 local grown_cap = 256 << 20
 
---- The entry of the file that grows: that of its first bytes. Where it is bound it is on the disk when this returns,
---- for the record that binds it will be.
+--- The entry of the file that grows: that of its first bytes. If it is bound, they are on the disk when this returns,
+--- for the record that binds them will be.
 local function grown(tree, bytes)
   local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
   if is then
@@ -21,7 +21,7 @@ local function grown(tree, bytes)
   return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
 end
 
---- Every file of a sidecar by its hash; nil and an error where the folder cannot be read.
+--- Every file of a sidecar by its hash; nil and an error if the folder cannot be read.
 ---@param root any       the opened `.agent` folder
 ---@param sidecar string
 ---@param fold integer?  as an earlier list of it had it
@@ -37,13 +37,13 @@ function M.tree(root, sidecar, fold, bytes)
   return tree
 end
 
---- What keeper.log says so far: { bytes, sha256 }; nil where the run had no keeper. It only grows.
+--- The present keeper.log: { bytes, sha256 }; nil if the run had no keeper. It only grows.
 ---@param root any
 ---@param id string
 ---@return table?
 function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
 
---- The key of a run, for its keyed hashes; nil where it has none.
+--- The key of a run, for its keyed hashes; nil if it has none.
 ---@param root any
 ---@param id string
 ---@return string?
@@ -76,21 +76,21 @@ local function file_text(file)
   return file.error or (file.special and "special file") or file.sha256
 end
 
---- Whether a file is what it was. Of what was too large to be hashed then the size has to do. The other way round it
---- does not: whoever adds files must not be able to turn a hash into a size.
+--- True if a file is unchanged. A file that was too large to be hashed then is compared by its size. The reverse is
+--- not allowed: a person who adds files must not be able to turn a hash into a size.
 function M.is_same(is, was)
   if is.link ~= was.link then return false end
   if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
   return file_text(is) == file_text(was)
 end
 
---- Whether a file of a sidecar is none of what a step has left, but lies there for a merge that is under way.
+--- True if a file of a sidecar belongs to a merge in progress, and is no output of a step.
 local function is_for_merge(path)
   local name = path:match("^steps/[^/]+/(.*)$") or path
   return name == "changes.carried" or name:sub(1, 8) == "landing/"
 end
 
---- Whether a file, or a folder above it, could not be read: then nothing is known of it.
+--- True if a file, or a folder above it, could not be read: its state is unknown.
 local function is_unread(tree, path)
   local at = path
   while at do
@@ -101,25 +101,25 @@ local function is_unread(tree, path)
   return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
 end
 
---- What cannot be read now is still what it was, for all that is known: it stays bound to that.
+--- Keeps the earlier entry of a file that cannot be read now: it stays bound to that.
 local function keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
   end
 end
 
---- The files that somebody else has changed since they were bound to a record which said that the run had ended, or
---- waited: its next end does not make them the run's own.
+--- Files that somebody else has changed since they were bound to a record of an ended or waiting run: its next end
+--- does not make them the run's own.
 ---@param rec table                           that record
----@param tree table                          what is there now
----@param is_ours (fun(path: string): boolean)?  whether the run has written it since
+---@param tree table                          the present tree
+---@param is_ours (fun(path: string): boolean)?  true if the run has written it since
 ---@return string[]? paths
 function M.altered(rec, tree, is_ours)
   local paths, known = core.json.array {}, {}
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
     paths[#paths + 1], known[path] = path, true
   end
-  -- Where there were many files, folders are bound as a whole, and others of them by then.
+  -- If there were many files, folders are bound as a whole, and others of them by then.
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
@@ -137,7 +137,7 @@ function M.altered(rec, tree, is_ours)
   return paths[1] and paths or nil
 end
 
---- Hashes what the run has left in its sidecar. A failure is told, for a run does not fail for it.
+--- Hashes the files of the run's sidecar. A failure is reported, for a run does not fail for it.
 ---@param run table
 function M.seal(run)
   local root, err = core.file.root(run.home.agent_path)
@@ -169,8 +169,8 @@ end
 ---@return string
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Puts something on the record of a run that nobody drives, with the file that it is about: both under the run's lock,
---- and only while run.json is what the caller has read. Raises where they cannot be written.
+--- Records an item about a run that nobody drives, and writes its file: both under the run's lock, and only while
+--- run.json is as the caller has read it. Raises if they cannot be written.
 ---@param home table
 ---@param id string
 ---@param was string    hash of that run.json (record_store.hash)

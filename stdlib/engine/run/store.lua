@@ -1,4 +1,4 @@
---- The runs on record in one repository: their run.json, read with care.
+--- The recorded runs of one repository: their run.json, read with care.
 local record = require "moonlet.record"
 local values = require "moonlet.engine.journal.values"
 local config = require "moonlet.engine.load.config"
@@ -37,16 +37,16 @@ function M.look(root, id)
   return value
 end
 
---- The hash of the run.json that a record was read from, whatever became of the record; nil for any other table. With
---- it whoever acts on a record later sees whether it still holds.
+--- The hash of the run.json that a record was read from, however the record was changed; nil for any other table. It
+--- shows later if the record still holds.
 ---@param rec table
 ---@return string?
 function M.hash(rec) return hashes[rec] end
 
---- Raises where run.json is not any more what a plan was made from: somebody has driven the run since, or ended it.
+--- Raises if run.json has changed since a plan was made from it: somebody has driven the run since, or ended it.
 ---@param root any
 ---@param id string
----@param was string?  M.hash() of that; nil where there was none
+---@param was string?  M.hash() of that; nil if there was none
 function M.check_unchanged(root, id, was)
   local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text and err.kind ~= "invalid" then error(err, 0) end
@@ -55,7 +55,7 @@ function M.check_unchanged(root, id, was)
     hint = "moonlet run show " .. id }, 0)
 end
 
---- Whether an error says that: whoever made the plan decides anew.
+--- True for the error of check_unchanged(): the plan has to be made anew.
 ---@param err any
 ---@return boolean
 function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
@@ -124,8 +124,8 @@ function M.envelope(home, rec)
   }
 end
 
---- What the run returned; null where it returned nothing, or has not ended. Raises where its file is gone: that is
---- not the same.
+--- The result of the run; null if it returned nothing, or has not ended. Raises if its file is gone: that is not the
+--- same.
 ---@param home table
 ---@param rec table
 ---@return any
@@ -151,7 +151,7 @@ function M.result(home, rec)
   return value == nil and core.json.null or value
 end
 
---- The record of a run that is to go on, with what it was given as that was, secrets and all.
+--- The record of a run to be resumed, with its start values as given, secrets and all.
 ---@param home table
 ---@param rec table
 ---@return table rec
@@ -189,7 +189,7 @@ function M.config(rec)
   end
   if own.runners ~= now.runners then
     own.runners = credentials.restored(own.runners, now.runners)
-    -- What goes where is said by the config as it is now, also to runners that the run has not known.
+    -- Routes come from the config as it is now, also for runners that the run has not known.
     for name, entry in pairs(now.runners) do
       if entry.file and not own.runners[name] then own.runners[name] = entry end
     end
@@ -225,7 +225,7 @@ function M.find(home, text)
   local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
   if root and M.number(id) then
     local value = M.read(root, id)
-    -- Whoever gives the whole id means the run, and asks often.
+    -- A whole id means the run; it is asked for often.
     local by_task = value and text ~= id and find_task(home, root, text)
     if by_task and by_task ~= id then
       error(record.invalid(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),

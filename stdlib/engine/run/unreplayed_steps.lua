@@ -1,6 +1,6 @@
---- What the journal has of agents beside what the script was told. Those that it was not asked for again, because the
---- function that they lie in has ended, or the script was edited: they were paid, and are steps of the run as before.
---- And every attempt that was begun, which is what the ledger counts.
+--- Agent attempts in the journal that the script did not see. Some steps were not replayed, because their function
+--- has ended, or the script was edited: they were paid, and are steps of the run as before. The ledger counts every
+--- attempt that was begun.
 local endings = require "moonlet.engine.journal.finalizer_journal"
 local journal_record = require "moonlet.engine.journal.records"
 local usage = require "moonlet.engine.runner.usage"
@@ -10,7 +10,7 @@ local M = {}
 
 local null = core.json.null
 
---- Whether a function that was told from the journal holds the key.
+--- True if a replayed function holds the key.
 local function lies_in_cached(by_key, key)
   for at = #key, 1, -1 do
     if key:byte(at) == 47 then
@@ -21,8 +21,8 @@ local function lies_in_cached(by_key, key)
   return false
 end
 
---- Whether a step that the script was not asked for again is one of it all the same: it lies in a function that is told
---- from the journal, or in a clean-up, which is done anew where its body is.
+--- True if a step that was not replayed still belongs to the script: it lies in a replayed function, or in a
+--- clean-up, which runs anew with its body.
 ---@param run table
 ---@param key string
 ---@return boolean
@@ -37,7 +37,7 @@ local function usages_of(charges)
   return usage.sum(list)
 end
 
---- What the attempts came to; what has no end was cancelled, or lost with its host.
+--- The outcome of the attempts; one without an end was cancelled, or lost with its host.
 local function status_of(charges, ended)
   if ended then
     local is_late = ended.s == "cancelled" and type(ended.e) == "table" and ended.e.kind == "timeout"
@@ -79,7 +79,7 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds them to the steps of the run, by their keys; and what is on record of steps that did not come to their end.
+--- Adds them to the steps of the run, by their keys, and the recorded attempts of steps that did not end.
 ---@param run table
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
@@ -98,7 +98,7 @@ function M.add_steps(run)
   end
 end
 
---- The attempts of a step that were begun, by their numbers. One that came to nothing has a begin and no more.
+--- The attempts of a step that were begun, by their numbers. A fruitless one has a begin and no more.
 local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
@@ -112,7 +112,7 @@ local function begun_of(run, key)
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
   for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
-  -- What this host has begun has no charge: all of a step goes to one runner.
+  -- An attempt that this host has begun has no charge: all of a step goes to one runner.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end
@@ -120,8 +120,8 @@ local function begun_of(run, key)
   return found
 end
 
---- Every attempt of an agent that was begun on the run, whatever became of it: { step, number, runner, model, usage },
---- without a usage where none was told.
+--- Every agent attempt that was begun on the run, whatever its outcome: { step, number, runner, model, usage },
+--- without a usage if none was reported.
 ---@param run table
 ---@return table[]
 function M.attempts(run)

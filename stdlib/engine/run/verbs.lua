@@ -1,5 +1,4 @@
---- The verbs of ctx. Everything that acts hangs off ctx; options are the last argument and a closed
---- record.
+--- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
 local state_of = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 local record = require "moonlet.record"
@@ -16,7 +15,7 @@ local verdict = require "moonlet.engine.run.verdict"
 ---@field task_id string
 ---@field run_id string
 ---@field budget table    { spent, left }, each by kind: agents, processes, tokens, usd
----@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
+---@field inputs table[]   the list of --input: { spec, kind, path, text, bytes, sha256, cut, binary }
 local verbs = state_of.verbs
 
 verbs.scope = scope.scope
@@ -26,9 +25,8 @@ verbs.parallel = scope.parallel
 verbs.pipeline = scope.pipeline
 
 --- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
---- `clean = function(text) return … end` the journal keeps what that gives for what was printed, and a resumed run asks
---- the program again, so it must only read; where it prints something else by then, what is on record is taken, and
---- `redacted` is true.
+--- `clean = function(text) return … end` the journal keeps the cleaned output, and a resumed run runs the program
+--- again, so it must only read; if its output differs by then, the recorded one is returned, and `redacted` is true.
 ---@param call table
 ---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call, ...)
@@ -55,8 +53,8 @@ function verbs:require(call)
   return require("moonlet.engine.effects.validation").require(self, call)
 end
 
---- A point where a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person
---- the run parks as `needs-human`; a "no" raises `rejected`.
+--- A point at which a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person the run parks
+--- as `needs-human`; a "no" raises `rejected`.
 ---@param call table
 ---@return {by: string, note: string?}
 function verbs:gate(call)
@@ -70,15 +68,15 @@ function verbs:question(call)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
---- Gives a prompt to an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
+--- Calls an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}
 function verbs:agent(call)
   return require("moonlet.engine.agent.call").agent(self, call)
 end
 
---- Runs a named function once: a resumed run hears what it returned, as long as opts.input is the
---- same. ctx:step("plan", { input = facts }, function(c) … end); it returns one JSON value.
+--- Runs a named function once: a resumed run replays its result, as long as opts.input is the same. ctx:step("plan",
+--- { input = facts }, function(c) … end); it returns one JSON value.
 ---@param name string
 ---@param options {input: any}?
 ---@param fn fun(ctx: moonlet.Ctx): any
@@ -92,30 +90,30 @@ function verbs:step(name, options, fn)
       'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
   end
   local key = state_of.key(state, name)
-  -- The steps in it are told one by one.
+  -- The steps in it are reported one by one.
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
-    -- As a resumed run will hear it: nothing of it is shared with the function.
+    -- The value as a replay returns it: it shares nothing with the function.
     return values.copy(scope.body(state.run, key, { budget = state.budget }, fn))
   end)
   state.run.end_step(step, "ok", {})
   return value
 end
 
---- Says what the run is at; `planned` is how many steps are to come in this phase.
+--- Names the run's phase; `planned` is the number of steps in it.
 ---@param name string
 ---@param planned integer?
 function verbs:phase(name, planned)
   state_of.of(self).run.emit("phase", { name = tostring(name), planned = planned })
 end
 
---- A line for the person who watches.
+--- A line for a person who watches.
 ---@param text string
 function verbs:log(text)
   state_of.of(self).run.emit("log", { text = tostring(text) })
 end
 
---- Observes something once: a resumed run sees what the first one saw.
+--- Records a fact: a resumed run gets the value of the first one.
 local function observe(ctx, verb, input, fn, clean)
   local state = state_of.of(ctx)
   input.verb = verb
@@ -158,10 +156,10 @@ function verbs:random(low, high)
   return low + bits % (high - low + 1)
 end
 
---- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error
---- table when it cannot be read; the third result tells whether it was cut. What looks like a secret in it is not put
---- on record: a resumed run reads the file again, and where it is another one by then hears what is on record, and as
---- the fourth result that the secrets of it are not.
+--- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error table if it cannot
+--- be read; the third result says if it was cut. Suspected secrets in it are not recorded: a resumed run reads the
+--- file again, and if the file has changed by then gets the recorded text, and as the fourth result that its secrets
+--- are redacted.
 ---@param path string
 ---@param options {cap: integer?}?
 ---@return string? text, table? err, boolean? cut, boolean? redacted

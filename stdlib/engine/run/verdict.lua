@@ -1,6 +1,7 @@
---- What a run came to in a word, and what counts for that beside its result: checks that did not pass, agents and
---- branches that were lost. A script may make do without them; the verdict tells them all the same. What counts within
---- the function of a ctx:step is on record with its end, for a resumed run does not go through that function again.
+--- The verdict of a run, and the events that count for it beside the result: checks that did not pass, agents and
+--- branches that were lost. A script may make do without them; the verdict reports them all the same. The notes from
+--- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
+--- again.
 local run_record = require "moonlet.engine.run.manifest"
 
 local M = {}
@@ -24,8 +25,8 @@ local function is_lost_agent(step)
   return step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled"
 end
 
---- The error of a provider's quota that left an agent without an answer, whatever the script made of it; nil where
---- none did.
+--- The quota error of a provider that left an agent without an answer, however the script handled it; nil if none
+--- did.
 ---@param run table
 ---@return table?
 function M.unasked(run)
@@ -36,7 +37,7 @@ function M.unasked(run)
   end
 end
 
---- What a script made of agents that failed is its own affair; that they failed is told.
+--- Notes failed agents: a script may handle them as it likes, but the failure is reported.
 local function note_failed_agents(run)
   if #run.degraded > 0 then return end
   for _, step in ipairs(run.steps) do
@@ -69,7 +70,7 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- Adds to what counts for the run, and for each ctx:step around `key` whose function runs.
+--- Notes an item for the run, and for each ctx:step around `key` whose function runs.
 local function note(run, name, item, key)
   table.insert(run[name], item)
   local at = key:find("/", 1, true)
@@ -92,7 +93,7 @@ local function note_recorded(run, key, notes)
   end
 end
 
---- Adds to a run what is noted for its verdict.
+--- Adds the notes for the verdict to a run.
 ---@param run table
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
@@ -108,16 +109,16 @@ function M.add(run)
   --- A step of the run.
   function run.note_step(step) note(run, "steps", step, step.key) end
 
-  --- What a check came to; `key` is that of its step.
+  --- Notes the outcome of a check; `key` is that of its step.
   function run.note_validation(key, result, required)
     note(run, "validation", { at = key, kind = result.kind,
-      -- On record it has no secret, and there it is to be the same.
+      -- The recorded command has no secret; this one must be the same.
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
       why = result.why, required = required }, key)
   end
 
-  --- Branches or agents that were lost, where the rest was enough.
+  --- Notes lost branches or agents, if the rest was enough.
   function run.note_degraded(path, succeeded, total, lost)
     local names = {}
     for i, item in ipairs(lost) do
@@ -131,11 +132,11 @@ function M.add(run)
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- What counts for the verdict of what the function of a step has done; nil where that is nothing.
+--- The notes of a step's function for the verdict; nil if there are none.
 ---@param run table
 ---@param key string  of the step; nothing more is noted for it
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
----@return boolean again  something of it was lost or did not pass: a run that tries again what failed does so here
+---@return boolean again  a part of it was lost or did not pass: a retrying run repeats the step
 function M.within(run, key)
   local inside = run.inside[key]
   run.inside[key] = nil

@@ -1,5 +1,5 @@
---- Holds what is on record of one run against its files, byte for byte: the journal, run.json, the
---- values beside the journal, the artifacts, keeper.log, decision.md and the ledger.
+--- Compares the record of one run with its files, byte for byte: the journal, run.json, the values beside the
+--- journal, the artifacts, keeper.log, decision.md and the ledger.
 local artifacts = require "moonlet.engine.agent.sidecar"
 local integrity = require "moonlet.engine.run.seal"
 local record_store = require "moonlet.engine.run.store"
@@ -14,11 +14,11 @@ local answer_cap = 256 << 20
 local rebuild = "moonlet run verify --rebuild"
 
 ---@class moonlet.Finding
----@field what string   what is wrong
----@field at string     where, from `.agent`
----@field hint string   what to do
+---@field what string   the problem
+---@field at string     its place, from `.agent`
+---@field hint string   the way out
 
---- Collects what is wrong with a run, and what is only worth a note.
+--- Collects problems with a run, and notes.
 local function new_report(id)
   local report = { id = id, state = null, records = null, torn_bytes = 0, fenced = 0,
     problems = core.json.array {}, notes = core.json.array {} }
@@ -29,8 +29,8 @@ local function new_report(id)
   end
 end
 
---- Whether anything tells that a run got further than its folder. A host makes the folder, then the first record
---- of the journal, then run.json; one that was ended in between leaves nothing that could be lost.
+--- True if there is a sign that a run got further than its folder. A host makes the folder, then the first record of
+--- the journal, then run.json; one that was killed in between leaves nothing that could be lost.
 local function has_begun(story, root, path, text)
   if text or story.records > 1 or story.why then return true end
   for _, mark in ipairs(story.marks) do
@@ -86,8 +86,8 @@ local function check_values(story, result, path, problem, note)
   end
 end
 
---- Whether it was a cassette that an attempt was played from, by what was written of it beside the journal: the
---- attempts of run.json, or of a run that has not ended what it was started with, or the step's own model.json.
+--- True if an attempt was played from a cassette, by the files beside the journal: the attempts of run.json, or the
+--- start values of a run that has not ended, or the step's own model.json.
 local function is_of_cassette(rec, root, key, number)
   for _, attempt in ipairs(type(rec.attempts) == "table" and rec.attempts or {}) do
     if type(attempt) == "table" and attempt.step == key and attempt.number == number then
@@ -102,8 +102,8 @@ local function is_of_cassette(rec, root, key, number)
   return false
 end
 
---- A cassette starts no process. That a step was played from one must not be for the journal alone to say: whoever
---- writes a result into it could say that of any step.
+--- Checks steps that were played from a cassette, which starts no process. The journal alone does not prove it: a
+--- person who writes a result into it could claim that of any step.
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
@@ -144,8 +144,7 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- Whether run.json is what a record of the journal says it was. A host that dies between the two leaves
---- the one before.
+--- Checks run.json against its hash in the journal. A host that dies between the two leaves the earlier one.
 local function check_record(story, rec, text, path, problem, note)
   if story.why or story.records == 0 then return end -- what stands after the damage was not read
   local hash, last, at = core.text.sha256(text), nil, nil
@@ -170,7 +169,7 @@ local function check_record(story, rec, text, path, problem, note)
   end
 end
 
---- Lists the files whose paths have a secret as the record does: without it.
+--- Lists the files as the record does: paths without secrets.
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
@@ -230,7 +229,7 @@ local function check_files(root, rec, problem, note)
   end
 end
 
---- The hash of an answer as output.md has it; nil where the journal does not tell.
+--- The hash of an answer as output.md has it; nil if the journal has none.
 local function hash_of_answer(item, root, path)
   if item.sha256 then return item.sha256 end
   local value = values.get(item.v, function(name, cap)
@@ -240,7 +239,7 @@ local function hash_of_answer(item, root, path)
   return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
 end
 
---- Where the answer of a step is: the first call of the run's own body has the sidecar itself.
+--- Places of a step's answer: the first call of the run's own body has the sidecar itself.
 local function answer_paths(item, first, root, rec)
   local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
   local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil
@@ -249,7 +248,7 @@ local function answer_paths(item, first, root, rec)
   return paths
 end
 
---- Whether the answers that people read are those that the journal has, and a script is told again.
+--- Compares the answers in the sidecar, which people read, with those of the journal, which are replayed.
 local function check_answers(story, rec, root, path, problem)
   if #story.answers == 0 or story.why then return end
   local ok, model = pcall(core.json.decode, core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
@@ -260,7 +259,7 @@ local function check_answers(story, rec, root, path, problem)
     for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
       local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
       local is = text and not cut and core.text.sha256(text)
-      -- What is not as it was at the end of the run, is told with the other files.
+      -- A change since the end of the run is reported with the other files.
       if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
         problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
           rec.ended and "do not rely on this file; moonlet run show tells what the run returned"
@@ -330,7 +329,7 @@ local function check(home, root, id, with_ledger)
     or null
   local begun = has_begun(story, root, path, text)
   if begun then check_journal(story, path, problem, note) end
-  -- Of a run that is being driven the rest changes while one looks.
+  -- The other files of a run that is being driven change meanwhile.
   if report.state == "running" then return report end
   if not begun then
     note("the run was ended before it began; the folder can be removed", path)
@@ -358,7 +357,7 @@ local function check(home, root, id, with_ledger)
   return report
 end
 
---- Everything about one run. What changed while it was looked at is looked at again.
+--- The whole report of one run. A part that changed meanwhile is read again.
 ---@param home table
 ---@param root any
 ---@param id string

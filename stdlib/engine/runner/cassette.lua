@@ -1,14 +1,14 @@
---- The runner `cassette`: plays back what `--record DIR` kept of agents, in milliseconds and without any
---- process, through the very code that read them when they were real. Faults can be asked for:
+--- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any process, through
+--- the very code that read the live agents. Faults can be asked for:
 ---   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
 ---   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
---- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to
---- steps of which NAME is a part of the key.
+--- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to steps of
+--- which NAME is a part of the key.
 ---
---- What an agent changed on disk is not on a cassette: a step that may write says so when it is played back.
+--- An agent's changes on disk are not on a cassette: a step that may write says so when it is replayed.
 ---
---- A cassette holds a folder for each step, and in it one for each attempt: call.json (what the agent was
---- given), stdout.log, stderr.log, output.md and exit.json (what it gave).
+--- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
+--- stdout.log, stderr.log, output.md and exit.json (its output).
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
 local state_of = require "moonlet.engine.context.context"
@@ -59,9 +59,9 @@ local function split(text)
   return text, before
 end
 
---- What follows "cassette:" in --runner.
+--- Parses the text after "cassette:" in --runner.
 ---@param rest string
----@param base string?  where a folder stands that is named from there; else the working directory
+---@param base string?  base of a relative folder; else the working directory
 ---@return {name: string, dir: string, faults: table[], text: string}
 function M.parse(rest, base)
   local dir, asked = split(rest or "")
@@ -83,7 +83,7 @@ function M.parse(rest, base)
   return spec
 end
 
---- A text with another in place of each whole path `path`.
+--- A text in which each whole path `path` is replaced.
 local function with_path(text, path, by)
   if path == "" then return text end
   local parts, kept, from = {}, 1, 1
@@ -111,8 +111,8 @@ function M.check(spec)
     "record it with --record DIR"), 0)
 end
 
---- A prompt without the paths that differ in each run. The run's own names stay what they are: a task may be named
---- by any word of its prompt.
+--- A prompt without the paths that differ in each run. The run's own names stay: a task may be named by any word of
+--- its prompt.
 local function prompt_of(job, attempt)
   local run = job.run
   return with_path(with_path(attempt.prompt, run.absolute(run.sidecar), "<sidecar>"), run.top, "<repository>")
@@ -149,8 +149,8 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- The attempts with the same input as the present one, whose recordings stand beside its own. One that was lost or
---- given up has left none: what lies there under its number is of an earlier recording.
+--- The attempts with the same input as the present one, whose recordings stand beside its own. A lost or abandoned
+--- attempt has left none: a recording under its number is of an earlier cassette.
 local function kept_before(job)
   local story, key = job.run.journal, job.step.key
   local kept = job.kept or {}
@@ -162,8 +162,8 @@ local function kept_before(job)
   return kept
 end
 
---- Puts a whole recording in place of the one before. Attempts of an earlier recording, or with an input that the
---- step has no more, are none of this one's.
+--- Replaces the recording before by a whole new one. Attempts of an earlier recording, or with an input that the step
+--- has no more, are none of this one's.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -182,7 +182,7 @@ local function replace(base, beside, number, kept)
   end
 end
 
---- Keeps what an attempt was given and gave: all of it new, or what was there before.
+--- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
 ---@param exit table
@@ -230,7 +230,7 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- The call.json of a recording; raises what is wrong with it.
+--- The call.json of a recording; raises if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
@@ -251,13 +251,13 @@ local function read_call(root, dir, path)
   return call
 end
 
---- Why the recorded attempt could not be started.
+--- The recorded error of an attempt that could not be started.
 local function read_error(recorded)
   local function text(key) return type(recorded[key]) == "string" and recorded[key] or nil end
   return { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" }
 end
 
---- The exit.json of a recording; raises what is wrong with it: how a process ended is half of what it said.
+--- The exit.json of a recording; raises if it is damaged: the exit is half of the result.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
@@ -284,8 +284,8 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- Whether a line is one that was recorded without its secrets, whose names stand in place of them: of a tape nobody
---- is to have them, and who plays it need not know them either.
+--- True if a line equals a recorded one from which secrets were redacted: a cassette gives nobody its secrets, and
+--- its player need not know them.
 local function fits(recorded, line)
   if recorded == line then return true end
   local at, pos = 1, 1
@@ -322,7 +322,7 @@ end
 ---@return string path, table call, boolean first
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
-  -- One that was recorded when names went into keys as they are.
+  -- Recordings from before names were escaped in keys.
   if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
   local numbers = recorded_numbers(root, name)
@@ -340,7 +340,7 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
 end
 
---- What makes two lines of different runs the same: the names of both runs, wherever they stand.
+--- Makes lines of two runs comparable: replaces the names of both runs, wherever they stand.
 ---@param call table  of the recording
 ---@return fun(text: string): string
 local function same_names(call, run)
@@ -361,9 +361,9 @@ end
 --- A line of a tape that was made when the run's names were left out wherever they stood: each fits any name.
 local function of_before(line) return (line:gsub("<task>", "[redacted:task]"):gsub("<run>", "[redacted:run]")) end
 
---- The first line in which a prompt is another than the recorded one, and the lines of both; nil where there is none.
+--- The first line in which a prompt differs from the recorded one, and the lines of both; nil if none does.
 local function different(call, now, run)
-  -- It may have been recorded where nobody knew that a word of it is a secret.
+  -- It may have been recorded while a word of it was no known secret.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
@@ -378,7 +378,7 @@ local function different(call, now, run)
   if i <= #old or i <= #new then return i, old, new end
 end
 
---- Says what is different in a prompt: the first line that is.
+--- Raises if a prompt differs from the recorded one: shows the first such line.
 local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
@@ -387,8 +387,8 @@ local function check_prompt(dir, key, call, now, run)
     :format(key, i, shown(old[i]), shown(new[i]), #old, #new))
 end
 
---- The step of a clean-up that a tape has with this prompt: it may have been recorded when its body had ended more than
---- once, while one that is played comes to its end but once.
+--- The recorded clean-up step with this prompt: its body may have exited more than once while it was recorded, but a
+--- replayed one exits once.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
@@ -412,7 +412,7 @@ local function fault_of(spec, key, number)
   end
 end
 
---- The faults that befall none of these steps: what they were to test was not tested.
+--- The faults that befall none of these steps: their tests did not happen.
 ---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
 ---@param steps {key: string, kind: string}[]
 ---@return string[]
@@ -432,7 +432,7 @@ function M.idle_faults(spec, steps)
   return idle
 end
 
---- Errors that a provider would have told.
+--- Errors as a provider would report them.
 local told = {
   ["429"] = function() return truth.error("rate", "a fault that was asked for: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
@@ -443,7 +443,7 @@ local told = {
     { retry_after_ms = 0 }) end,
 }
 
---- What became of a recording by a fault: changes `tape` in place.
+--- Applies a fault to a recording: changes `tape` in place.
 local function spoil(kind, tape)
   if kind == "hang" then
     tape.exit.why, tape.exit.code, tape.stdout, tape.answer = "idle", -1, "", nil
@@ -459,11 +459,11 @@ local function spoil(kind, tape)
   end
 end
 
---- Plays one attempt: leaves its files as if it had run, and gives the exit.
+--- Plays one attempt: leaves its files as if it had run, and returns the exit.
 ---@param spec {dir: string, faults: table[]}
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
----@return table exit, table call, table? error  what a fault of the provider comes to
+---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
   local dir = spec.dir
   local root = core.file.root(dir)

@@ -1,9 +1,9 @@
---- What class a failure is of that an agent or its provider told. A status that was told decides; words
---- count where none was, and only providers' and CLIs' own: the text may be prose of a model's, and
---- "quota" or "auth" stop every other start on the same account.
+--- Classifies a failure that an agent or its provider reported. A reported status decides; words count only without
+--- one, and only those of providers and CLIs: the text may be a model's prose, and "quota" or "auth" stop every other
+--- start on the same account.
 local M = {}
 
---- Does `text` (lower case) hold one of the words? They are plain text.
+--- True if `text` (lower case) holds one of the words, which are plain text.
 ---@param text string
 ---@param words string[]
 ---@return boolean
@@ -15,7 +15,7 @@ function M.any(text, words)
 end
 local any = M.any
 
---- What this machine itself says when its disk, or the user's share of it, is full: no provider's limit.
+--- Words of this machine itself when its disk, or the user's share of it, is full: no provider's limit.
 local local_words = { "disk quota exceeded", "os error 122)", "edquot", "no space left on device", "os error 28)",
   "enospc" }
 
@@ -24,7 +24,7 @@ local context_words = { "context window", "context length", "context_length", "p
   "input token count", "request too large", "request_too_large", "payload too large" }
 local cut_words = { "max_output_tokens", "output token maximum", "output_token_limit", "reached max_tokens",
   "reason: max_tokens", "stop_reason: max_tokens" }
---- The account's limit is used up, whatever else is said.
+--- Words of a used-up limit of the account, in any message.
 local firm_quota_words = { "your usage limit", "usage limit reached", "usage limit has been reached",
   "usage limit exceeded", "usage_limit", "api usage limits", "insufficient_quota", "insufficient funds",
   "insufficient balance", "insufficient credits", "credit balance is", "out of credits", "out of extra usage",
@@ -48,7 +48,7 @@ local auth_words = { "401 unauthorized", "not logged in", "please run /login", "
   "oauth authentication", "invalid auth method", "please log in", "login required", "log in again",
   "not authenticated", "unauthenticated", "invalid bearer token", "could not load the default credentials",
   "set an auth method" }
---- Of those, what a CLI says of this machine's own setup, without having asked a provider.
+--- Auth words of a CLI about this machine's own setup, without having asked a provider.
 local setup_words = { "invalid auth method", "set an auth method", "missing environment variable", "no api key",
   "api key is missing", "could not load the default credentials" }
 local network_words = { "stream disconnected", "connection failed", "connection refused", "connectionrefused",
@@ -63,7 +63,7 @@ local network_words = { "stream disconnected", "connection failed", "connection 
 local refused_words = { "content policy", "usage policy", "safety", "flagged", "invalid_prompt", "refusal",
   "refused to", "content_filter", "blocked", "invalid_request", "not supported", "unsupported", "model not found",
   "model_not_found", "does not exist", "unknown model", "permission_denied", "forbidden", "not found" }
---- What some providers tell with the status of a request that is wrong.
+--- Words that some providers send with the status of a bad request.
 local quota_of_400 = { "credit balance is too low", "api usage limits", "insufficient_quota", "billing_hard_limit",
   "billing hard limit", "billing_not_active" }
 local auth_of_400 = { "api key not valid", "api_key_invalid", "invalid api key", "api key expired", "invalid_api_key" }
@@ -111,7 +111,7 @@ local function names_a_limit(text)
   return false
 end
 
---- "quota" or "rate", where the words say that something is used up.
+--- "quota" or "rate", if the words say that a limit is used up.
 local function limit_of(text, waits)
   if any(text, firm_quota_words) or names_a_limit(text) then return "quota" end
   if not any(text, soft_quota_words) then return nil end
@@ -147,11 +147,11 @@ local function of_words(text, waits)
   return nil
 end
 
---- The class of a failure that an agent told; nil when nothing that was told says it.
+--- The class of a failure that an agent reported; nil if the report does not say.
 ---@param message string
----@param status integer?   the HTTP status, where it was told apart from the message
+---@param status integer?   the HTTP status, if it was reported apart from the message
 ---@param code string?      a code such as "rate_limit" or "insufficient_quota"
----@param waits integer?    ms after which one may ask again, where that was told
+---@param waits integer?    ms after which one may ask again, if that was reported
 ---@return string?
 function M.classify(message, status, code, waits)
   -- Claude's code for each and every status 429, and its words for it, say no more than that.

@@ -14,7 +14,7 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
   "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -76,7 +76,7 @@ function M.command(call)
     warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
     if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
   end
-  -- Options that take many words are joined to theirs: they would swallow what follows.
+  -- Options that take many words are joined to theirs: they would swallow the words after them.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
@@ -122,7 +122,7 @@ function M.command(call)
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
---- What to validate: a value that was put under a field to be an object.
+--- The value to validate: unwrapped, if it was put under a field to be an object.
 ---@param data any
 ---@param returns table
 ---@return any
@@ -141,7 +141,7 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
--- Every event of a message tells its usage again; its end tells what counts.
+-- Every event of a message repeats its usage; the last one counts.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local input = given and stream.count(given.input_tokens)
@@ -205,7 +205,7 @@ local function tool_results(state, events, event)
   end
 end
 
---- Claude counts input without what came from the cache; modelUsage is right where usage is not.
+--- Claude counts input without the cached part; modelUsage is right if usage is not.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
   local unknown = {}
@@ -219,7 +219,7 @@ local function usage_of(event)
       output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
-    -- What one model did not tell is not known of all of them.
+    -- A count that one model did not report is not known for all of them.
     if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
@@ -238,7 +238,7 @@ local function usage_of(event)
   return sum and next(sum) ~= nil and sum or nil
 end
 
---- What cut an answer short that is told as a success; nil where nothing did.
+--- The limit that cut short an answer reported as a success; nil if none did.
 local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
     return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
@@ -247,7 +247,7 @@ local function cut_by(event)
   end
 end
 
---- The answer: what was given by the schema, whatever the closing words are, in those words where they say the same.
+--- The answer: the structured one whatever the closing words are; in those words if they say the same.
 local function keep_answer(state, text, structured)
   if type(structured) ~= "table" then
     if text then stream.keep_text(state, text) end
@@ -258,7 +258,7 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- The class of a failure that the fields of its event tell, and what to say of it instead of its words.
+--- The class of a failure by its event's fields, and a message in place of its words.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

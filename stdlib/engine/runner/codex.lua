@@ -10,12 +10,12 @@ local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 
 --- Codex itself takes no longer prompt, in characters.
 local longest_prompt = 1048576
---- What it may take from the user's environment; tools never see these.
+--- Variables that it may take from the user's environment; tools never see these.
 M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -49,8 +49,7 @@ local function native_of(wrapper)
   return nil
 end
 
---- Where the program is; nothing is started. `wrapper_of` is the wrapper that the native program was
---- found behind.
+--- Finds the program; starts none. `wrapper_of` is the wrapper that the native program was found behind.
 ---@param config table?  the runner's entry of the user's config
 ---@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config)
@@ -160,7 +159,7 @@ function M.command(call)
   elseif config.home then
     env.CODEX_HOME = shared.home_path(config.home)
   end
-  -- What npm's wrapper would have put into PATH.
+  -- The part of PATH that npm's wrapper would have added.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
@@ -172,7 +171,7 @@ function M.command(call)
     reads = { state_dirs[1] .. "/AGENTS.override.md", state_dirs[1] .. "/AGENTS.md" } }
 end
 
---- What to validate: optional fields that strict mode made null are taken out again.
+--- The value to validate: optional fields that strict mode made null are taken out again.
 ---@param data any
 ---@param returns table
 ---@return any
@@ -252,7 +251,7 @@ local function parse(state, line, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
-    -- Of a request that was wrong (400) Codex tells the body as it came; other statuses it names.
+    -- Codex reports the body of a bad request (400) as it came; other statuses it names.
     local body = message:find('^%s*{.*"error"') ~= nil
     state.failure = { message = core.text.cut(message, 8000), status = truth.status_in(message) or body and 400 or nil }
     events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
@@ -270,11 +269,11 @@ local function parse(state, line, events)
   end
 end
 
---- What a line of stdout says. Never raises.
+--- The events of a line of stdout. Never raises.
 M.lines = "object"
 M.parse = stream.guarded(parse)
 
---- A fresh state. `before`: the usage that the thread had counted before, where there is one.
+--- A fresh state. `before`: the usage that the thread had counted before, if there is one.
 ---@return moonlet.RunnerState
 function M.begin(before)
   local state = begin()
@@ -282,13 +281,13 @@ function M.begin(before)
   return state
 end
 
---- What the attempt came to.
+--- The outcome of the attempt.
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
-  -- A tool call that Codex refuses leaves no event: standard error alone tells of it.
+  -- A tool call that Codex refuses leaves no event: only standard error has it.
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end

@@ -1,14 +1,14 @@
---- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
---- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
---- is out/output.md when the program wrote it, else what it printed.
+--- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its arguments are
+--- replaced; without a prompt form the prompt goes to its standard input. The answer is out/output.md if the program
+--- wrote it, else its standard output.
 local duration = require "moonlet.duration"
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
 
 local M = { name = "command" }
 
---- Splits text into words as a shell would, with quotes and backslashes, and nothing more: no
---- variables, no globs, no pipes.
+--- Splits text into words as a shell would, with quotes and backslashes, and no more: no variables, no globs, no
+--- pipes.
 ---@param text string
 ---@return string[]
 function M.split(text)
@@ -38,8 +38,8 @@ function M.split(text)
   return words
 end
 
---- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so
---- that braces inside it stay what they are.
+--- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so that braces inside
+--- it stay.
 ---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
 ---@return {argv: string[], stdin: boolean}
 function M.command(call)
@@ -63,7 +63,7 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- What an exit means: success is exit code 0 by itself, nothing else.
+--- Classifies an exit: success is exit code 0 by itself, nothing else.
 ---@param exit table
 ---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer} in milliseconds, for the message
@@ -77,7 +77,7 @@ function M.finish(exit, output, limits)
   local messages = {
     wall = "did not finish within " .. duration.text(limits.wall) .. " and was ended",
     idle = "printed nothing for " .. duration.text(limits.idle) .. " and was ended",
-    -- Whoever cancels it hears no more of it: this was the keeper.
+    -- A person who cancels never reads this: it is the keeper's end.
     cancelled = "was ended with its keeper",
     lost = "was lost: its keeper died",
     not_started = "could not be started",

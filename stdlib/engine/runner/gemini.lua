@@ -1,9 +1,8 @@
---- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
---- kernel enforces here, so the host's holds it. It takes settings for a whole system only from files
---- that root owns, so each attempt has a home of its own: with moonlet's settings, and of the user's the
---- login and the model. A read-only attempt does not trust the folder that it works in: the project's
---- settings, hooks and instruction files stay out. One that writes must trust it, for its shell refuses
---- git elsewhere.
+--- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the kernel enforces
+--- here, so the host's holds it. It takes settings for a whole system only from files that root owns, so each attempt
+--- has a home of its own, with moonlet's settings, and the user's login and model. A read-only attempt does not trust
+--- its working directory: the project's settings, hooks and instruction files stay out. A writing attempt must trust
+--- it, for its shell refuses git elsewhere.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -16,7 +15,7 @@ M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
   "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
   "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
---- Gemini cuts what comes on standard input there, and goes on.
+--- Gemini cuts standard input there, and continues.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
@@ -27,7 +26,7 @@ local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -73,7 +72,7 @@ local function without_comments(text)
   return table.concat(parts)
 end
 
---- The user's own settings, {} where there are none that can be read.
+--- The user's own settings, {} if none can be read.
 local function settings_of_user(home, warnings)
   local path = home .. "/.gemini/settings.json"
   local text = read_file(path)
@@ -92,7 +91,7 @@ local function settings(call, key, user)
     -- The question of trust is answered by GEMINI_CLI_TRUST_WORKSPACE.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = stream.tbl(user.model), modelConfigs = stream.tbl(user.modelConfigs),
-    -- A stream that breaks is begun anew by the host: Gemini leaves what it had said before in the answer.
+    -- The host retries a broken stream: Gemini leaves the earlier text in the answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -101,7 +100,7 @@ local function settings(call, key, user)
   }, 2) .. "\n"
 end
 
---- The files of an attempt's own home. Logins are copied: what the agent makes of them stays there.
+--- The files of an attempt's own home. Logins are copied: the agent's changes to them stay there.
 local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
@@ -147,7 +146,7 @@ function M.command(call)
     warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
   end
   local home = (call.scratch or call.out) .. "/gemini"
-  -- The second process that Gemini would start gives it more memory than an attempt needs.
+  -- A second process of Gemini's would get more memory than an attempt needs.
   local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = tostring(writes), GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
@@ -155,7 +154,7 @@ function M.command(call)
     reads = writes and shared.upward(call.cwd, "GEMINI.md") or {} }
 end
 
---- What a stats object of the last line says: its input holds the cached part, its output no thoughts.
+--- Usage from the last line's stats: input includes the cached part, output excludes thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -177,7 +176,7 @@ local function usage_of_models(models)
   return sum
 end
 
---- What Gemini says when it gives up, and what class that is. After the first two its result says "success".
+--- Gemini's messages when it gives up, and their classes. After the first two its result says "success".
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "interrupted" }, { "without a finish reason", "network" },
   { "returned an empty response", "network" }, { "malformed function call", "network" },
@@ -191,7 +190,7 @@ local function class_of(message)
   end
 end
 
---- An error that nothing followed is why the agent stopped, whatever its result says.
+--- An error that no event followed is why the agent stopped, whatever its result says.
 local function note_stop(state, events, event)
   local message = stream.str(event.message) or "an error without words"
   local class, gives_up = class_of(message)
@@ -263,7 +262,7 @@ local function gather(state, events, line)
   return true
 end
 
---- What it says now is no part of the answer that it had given.
+--- Begins again: later text is no part of the answer that it had given.
 local function begin_again(state)
   if state.done then state.fresh = true end
   state.stop = nil
@@ -336,7 +335,8 @@ end
 M.lines = "json"
 M.parse = stream.guarded(parse)
 
---- Gemini leaves out a settings file that it does not trust and goes on without: with other tools, and with hooks.
+--- Gemini leaves out a settings file that it does not trust and continues without it: with other tools, and with
+--- hooks.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then

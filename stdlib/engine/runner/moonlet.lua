@@ -38,7 +38,7 @@ end
 
 local tool_states = { running = true, ok = true, failed = true, denied = true }
 
---- Takes one event of this format into the state, and tells it on.
+--- Takes one event of this format into the state, and passes it on.
 ---@param state moonlet.RunnerState
 ---@param events moonlet.RunnerEvent[]
 ---@param event table

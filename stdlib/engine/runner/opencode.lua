@@ -1,7 +1,7 @@
---- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
---- host's sandbox holds what is left. It has no way not to keep a session, so a private state
---- directory is the hermetic way to run it. Its events say nothing of a provider that refuses: it
---- waits and asks again, and only its log on standard error tells so.
+--- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the host's sandbox
+--- holds the rest. It has no way not to keep a session, so a private state directory is the hermetic way to run it.
+--- Its events do not show a provider that refuses: it waits and asks again, and only its log on standard error says
+--- so.
 local failure = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -16,7 +16,7 @@ M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
---- Where its own login lies.
+--- Files of its own login.
 ---@param config table
 ---@return string[]
 function M.login_files(config)
@@ -105,7 +105,7 @@ function M.command(call)
       .. "/opencode/AGENTS.md" } }
 end
 
---- Of one step: input holds nothing cached, output nothing reasoned.
+--- Usage of one step: input excludes the cached part, output excludes reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -115,7 +115,7 @@ local function usage_of(part)
   local cost = stream.amount(part.cost)
   return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
     output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
-    -- 0 is also what it says of a model whose price it does not know.
+    -- A cost of 0 also stands for a model whose price it does not know.
     cost_usd = cost and cost > 0 and cost or nil }
 end
 
@@ -139,13 +139,13 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- What it says now is no part of the answer that it had given.
+--- Begins again: later text is no part of the answer that it had given.
 local function begin_again(state)
   if state.done then state.fresh = true end
   stream.begin_again(state)
 end
 
---- What it says of a stream in which something stands that is no event of its provider's.
+--- True for the errors of a stream that holds something other than its provider's events.
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -161,7 +161,7 @@ local function parse(state, line, events)
     events[#events + 1] = { type = "session", id = stream.printable(event.sessionID, 80) }
   end
   if kind == "step_start" then
-    -- The answer is what the last step says.
+    -- The answer is the text of the last step.
     begin_again(state)
     state.fresh, state.retry = true, nil
   elseif kind == "text" then
@@ -184,7 +184,7 @@ local function parse(state, line, events)
       state.done, state.failure = true, nil
       events[#events + 1] = { type = "done", status = "ok" }
     elseif reason == "unknown" then
-      -- It asks again at once, for as long as that goes on.
+      -- It asks again at once, each time that the stream breaks off.
       state.broken_off = (state.broken_off or 0) + 1
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
@@ -216,7 +216,7 @@ end
 M.lines = "object"
 M.parse = stream.guarded(parse)
 
---- The text of a field of a line of the log: written as JSON where it holds a space.
+--- The text of a field in a line of the log: written as JSON if it holds a space.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -233,7 +233,7 @@ local function logged(line, name)
   end
 end
 
---- Reads a line of its log: whether it waits until it asks its provider again.
+--- Reads a line of its log, which may say that it waits until it asks its provider again.
 ---@param state moonlet.RunnerState
 ---@param line string
 function M.log(state, line)
@@ -244,12 +244,12 @@ function M.log(state, line)
     state.waiting = nil
   elseif level == "ERROR" and message == "stream error" then
     local said = (logged(line, "error.error") or "it told no reason"):gsub("^AI_%a+Error: ", "")
-    -- What nobody can place is an error of the provider's own: of others it tells at once.
+    -- An error that fits no class is the provider's own: others it reports at once.
     state.waiting = { message = core.text.cut(said, 8000), class = failure.classify(said) or "network" }
   end
 end
 
---- Takes the log out of what it printed on standard error beside it.
+--- Takes the log out of its other text on standard error.
 local function without_log(state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do

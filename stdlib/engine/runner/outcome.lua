@@ -1,6 +1,6 @@
---- What an attempt of an agent came to. Success is the terminal success event and nothing that failed
---- after it, and an end with exit code 0, or by the host because it did not end by itself; all else is a
---- failure with a class that says what to do next.
+--- The outcome of an agent's attempt. Success is the terminal success event, no failure after it, and an exit with
+--- code 0, or by the host because it did not end by itself. Every other outcome is a failure with a class that says
+--- what to do next.
 ---
 ---   quota           the account's limit is used up: nothing more until `reset_at`
 ---   rate            too many requests at once: again after a while
@@ -9,12 +9,12 @@
 ---   refused         the provider or the CLI said no to this request: asking again changes nothing
 ---   network         the provider was not reached, or it had a failure of its own: again after a while
 ---   interrupted     it ended before it was done, without saying why
----   invalid-output  it is done, but what it gave is not usable or was cut short
+---   invalid-output  it is done, but its answer is not usable or was cut short
 ---   killed          another process ended it
 ---   crashed         it died of its own failure
 ---   timeout         the host ended it because its time was up (`cause`: the class of what it was stuck in)
 ---   lost            its keeper died
----   failed          it told a failure that no other class fits
+---   failed          it reported a failure that no other class fits
 local duration = require "moonlet.duration"
 local failure = require "moonlet.engine.runner.classify"
 local reset = require "moonlet.engine.runner.quota_reset"
@@ -42,7 +42,7 @@ local hints = {
   crashed = "read stderr.log and stdout.log",
 }
 local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
---- Of one that the host ended while it was stuck in something: nothing tries it again.
+--- Hints for an attempt that the host ended while it was stuck: it is not retried.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
   rate = "its provider asks for patience: moonlet run resume asks again; --limit lowers how many run at once",
@@ -59,7 +59,7 @@ local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap 
 M.status_in, M.classify = failure.status_in, failure.classify
 local any = failure.any
 
---- Lines of standard error that say nothing of a failure.
+--- Lines of standard error that are not about a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
   "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
   "^Bun v%d" }
@@ -68,7 +68,7 @@ local function last_line(text)
   local last
   for line in (text or ""):gmatch("[^\r\n]+") do
     local from = line:find("%S")
-    -- A line of a bundle is as long as the bundle; its beginning tells what it is.
+    -- A line of a bundle is as long as the bundle; its beginning is enough.
     local head = from and line:sub(math.max(1, from - 8), from + 1000)
     for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
     if head then last = line:sub(from) end
@@ -76,7 +76,7 @@ local function last_line(text)
   return last
 end
 
---- What the CLI's standard error says of its failure.
+--- The failure that the CLI's standard error reports.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")
@@ -88,8 +88,7 @@ local function stderr_message(exit)
   return found or last_line(tail), tail
 end
 
---- When a text says that one may ask again. Of a moment told without its seconds only the end is late
---- enough.
+--- The moment from which a text allows another request. If it is given without seconds, only its end is late enough.
 local function moment_of(text, now)
   local found = reset.parse(text, now, zone.here(), zone.named)
   if found and found.coarse then
@@ -141,8 +140,8 @@ local function wording(limits, key)
   return limits and limits[key] and " within " .. duration.text(limits[key]) or " in time"
 end
 
---- What an attempt that the host ended was stuck in: how the message goes on, and its class; `certain`
---- where the agent's own events told it.
+--- The problem in which an ended attempt was stuck: the rest of the message, and its class; `certain` if the agent's
+--- own events reported it.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
@@ -156,7 +155,7 @@ local function stuck_in(state, exit, now)
   return "", stuck_hints[cause or ""] and cause or nil, false
 end
 
---- One that ran out of its time, or was silent for too long.
+--- The error of an attempt that ran out of its time, or was silent for too long.
 local function time_error(name, state, exit, limits, now)
   local idle = exit.why == "idle"
   local message = not idle and name .. " did not finish" .. wording(limits, "wall") .. " and was ended"
@@ -175,7 +174,7 @@ local function time_error(name, state, exit, limits, now)
       or "give it more time with timeout, or less to do" })
 end
 
---- One that the host took for finished, and that was not.
+--- The error of an attempt that the host ended as finished, and that was not.
 local function finished_error(name, state, limits)
   if stream.is_beyond(state, limits and limits.turns) then
     return M.error("interrupted", ("%s took more than %d turns and was ended"):format(name, limits.turns),
@@ -184,7 +183,7 @@ local function finished_error(name, state, limits)
   return M.error("interrupted", name .. " said that it was done, began something else and was ended")
 end
 
---- Why the host itself ended the attempt, or could not start it.
+--- The error of an attempt that the host itself ended, or could not start.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
@@ -261,28 +260,28 @@ end
 ---@field error table?          of one that could not be started
 
 ---@class moonlet.RunnerAnswers
----@field file string?     what the program wrote to command().answer_file
----@field stdout string?   what it printed, for programs that print no events
----@field cut integer|false|nil  how many bytes the one that counts had, where it is not whole
+---@field file string?     content of command().answer_file
+---@field stdout string?   standard output, for programs that print no events
+---@field cut integer|false|nil  how many bytes the one that counts had, if it is not whole
 ---@field limits {wall: integer?, idle: integer?, turns: integer?}?  ms, for messages
 ---@field now integer?     ms since 1970
 
 ---@class moonlet.RunnerResult
 ---@field status "ok"|"failed"
 ---@field class string?        one of M.classes, of a failed one
----@field text string          the answer, "" where there is none
----@field cut integer|false    how many bytes the answer had, where it is not whole
----@field usage table?         see usage.lua; nil where nothing was reported
+---@field text string          the answer, "" if there is none
+---@field cut integer|false    how many bytes the answer had, if it is not whole
+---@field usage table?         see usage.lua; nil if none was reported
 ---@field model string?        the model that the agent named
 ---@field error table?         kind, class, message, hint, retryable, stops_others, retry_after_ms?, reset_at?, cause?
----@field files_changed string[]  what the agent says that it changed
----@field denied table[]       { tool, detail? }: what it was not allowed to do
+---@field files_changed string[]  changed files by the agent's own report
+---@field denied table[]       { tool, detail? }: actions that it was denied
 ---@field warnings string[]
 
---- Ends by the host that take nothing from an agent which has said that it is done.
+--- Ends by the host that do not spoil the result of an agent which has reported its end.
 local ended_by_host = { finished = true, wall = true, idle = true }
 
---- Puts together what an attempt came to.
+--- Builds the outcome of an attempt.
 ---@param name string                how messages call the agent
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit

@@ -1,4 +1,4 @@
---- When may one ask again? Reads it out of what providers and their CLIs print: "try again in 3h 12m",
+--- Finds the moment at which a quota resets in the messages of providers and their CLIs: "try again in 3h 12m",
 --- "resets 3pm (Europe/Berlin)", "limit reached|1730000000", Retry-After in seconds, HTTP's three dates, ISO times.
 --- Pure: the moment and the zone are given.
 local M = {}
@@ -84,14 +84,14 @@ local function epoch(now, digits)
   return at(now, math.floor(value))
 end
 
---- Names that mean one thing in what providers print; the zones of those that change with the seasons.
+--- Names with one meaning in messages of providers; zones for those that change with the seasons.
 local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
   CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
   CT = "America/Chicago", ET = "America/New_York" }
 
---- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST"; or what
---- `zones(name)` knows; nil where nobody does.
+--- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a name that
+--- `zones(name)` knows; nil for an unknown one.
 local function zone_of(name, zones)
   local upper = name:upper()
   local known = abbreviations[upper]
@@ -108,8 +108,8 @@ local function zone_of(name, zones)
   return zones and zones(known or name) or nil
 end
 
---- "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am", "noon" at `from` of a text in lower case: hours, minutes, where
---- it ends, and its seconds where they are told.
+--- "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am", "noon" at `from` of a text in lower case: hours, minutes,
+--- where it ends, and its seconds if it has any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
   if named == "midnight" then return 0, 0, named_stop end
@@ -131,8 +131,8 @@ local function clock(text, from)
   return hours, minutes, stop, seconds and tonumber(seconds)
 end
 
---- The zone of a clock time that ends at `from`: what stands near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
---- `offset`. Nil where a zone is named that nobody knows: such a time may be any.
+--- The zone of a clock time that ends at `from`: one named near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
+--- `offset`. Nil if an unknown zone is named: such a time may be any.
 local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
@@ -150,8 +150,8 @@ end
 local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
   saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
 
---- The day at the start of a text in lower case, and where it ends: { year?, month, dom }, or two of them where it may
---- be either. Nil for a text that begins otherwise.
+--- The day at the start of a text in lower case, and its end: { year?, month, dom }, or two of them if it may be
+--- either. Nil for a text that begins otherwise.
 local function day_of(lower)
   local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
   if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end
@@ -198,16 +198,16 @@ local function on_day(text, lower, days, from, now, offset, zones)
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- Of two that it may be the next one: who is told too late asks too late.
+      -- The earlier of two possible moments: the later one would make the retry late.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end
   return best, not seconds
 end
 
---- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm",
---- "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The
---- second result: it is told without seconds.
+--- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm", "10 Oct 2026,
+--- 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The second result:
+--- it has no seconds.
 local function date(text, now, offset, zones)
   local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")
@@ -250,11 +250,11 @@ local lead_dates = {
   "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
---- What a text says of the moment from which one may ask again; nil when it says nothing.
+--- The moment from which a text allows another request; nil if it names none.
 ---@param text string
 ---@param now integer  ms since 1970
----@param zone (integer | fun(at: integer): integer)?  minutes east of UTC where no zone is named (0)
----@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  what named zones are
+---@param zone (integer | fun(at: integer): integer)?  minutes east of UTC if no zone is named (0)
+---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  offsets of named zones
 ---@return {retry_after_ms: integer, reset_at: integer, coarse: boolean?}?  coarse: seconds were left out
 function M.parse(text, now, zone, zones)
   if type(text) ~= "string" then return nil end

@@ -1,5 +1,5 @@
---- m.runner: readers of the event streams that agent CLIs print, for whoever writes a runner or looks
---- at a recording. They are pure: nothing is started and nothing is read.
+--- m.runner: readers of the event streams that agent CLIs print, for writers of a runner and readers of a recording.
+--- They are pure: they start no program and read no file.
 ---
 ---   local reader = m.runner.codex
 ---   local state = reader.begin()
@@ -33,8 +33,7 @@ end
 
 for _, name in ipairs(names) do M[name] = reader_of(name) end
 
---- What takes a stream piece by piece: reader:feed(bytes) and reader:close() give events; reader.state
---- goes to finish.
+--- An incremental reader: reader:feed(bytes) and reader:close() return events; reader.state goes to finish.
 ---@param name string
 ---@return moonlet.RunnerReader
 function M.reader(name)

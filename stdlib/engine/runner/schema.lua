@@ -1,12 +1,12 @@
---- JSON Schemas for providers whose structured output is strict: every object closed, every field
---- required, no free-form parts. What is optional becomes nullable on the way out and is taken out
---- again on the way in; all that strict mode cannot say is checked by the host afterwards.
+--- JSON Schemas for providers whose structured output is strict: every object closed, every field required, no
+--- free-form parts. An optional field becomes nullable on the way out and is taken out again on the way in; the host
+--- checks afterwards all that strict mode cannot say.
 local M = {}
 
 local null = core.json.null
 local deepest = 40
 
---- Keywords that go through as they are. Others only narrow what is allowed, and the host checks them.
+--- Keywords that go through as they are. Others only narrow the schema, and the host checks them.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -126,7 +126,7 @@ function convert(schema, depth)
   return result
 end
 
---- One that may be an object, or something else, at the root is an object: that is what providers take.
+--- Narrows a root that may be an object or something else to an object: providers take no other.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema
@@ -264,7 +264,7 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- The answer as the schema itself has it: without what strict mode added.
+--- The answer as the schema itself has it: without the additions of strict mode.
 ---@param value any
 ---@param schema table
 ---@return any

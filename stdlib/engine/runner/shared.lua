@@ -1,5 +1,5 @@
---- What the runners' command lines share: finding programs, prompts that pass intact or not at all,
---- the allow-lists of the environment.
+--- Shared parts of the runners' command lines: finding programs, prompts that pass intact or not at all, the
+--- allow-lists of the environment.
 local record = require "moonlet.record"
 
 local M = {}
@@ -13,9 +13,9 @@ local longest_argument = 128 * 1024 - 1
 ---@class moonlet.RunnerCall
 ---@field prompt string
 ---@field prompt_file string   the file that holds the prompt, absolute
----@field out string           the directory where the agent may write, absolute
+---@field out string           the directory in which the agent may write, absolute
 ---@field cwd string           absolute
----@field program string?      what detect() found
+---@field program string?      the path from detect()
 ---@field model string?
 ---@field role string?
 ---@field sandbox "read-only"|"workspace-write"
@@ -23,8 +23,8 @@ local longest_argument = 128 * 1024 - 1
 ---@field web_search boolean?
 ---@field turns integer?      how often the model may answer
 ---@field returns table?       the JSON Schema of the answer
----@field schema_file string?  where a schema may be written for the CLI
----@field writable string[]?   what a writing agent may write beside `out`; nil: where it works, and all beneath
+---@field schema_file string?  the file for a schema, if the CLI needs one
+---@field writable string[]?   paths that a writing agent may write beside `out`; nil: `cwd`, and all beneath
 ---@field timeout_ms integer?
 ---@field confine "runner"|"host"|nil  which sandbox holds it
 ---@field private boolean?     a state directory of its own, under `scratch`
@@ -35,15 +35,15 @@ local longest_argument = 128 * 1024 - 1
 ---@class moonlet.RunnerCommand
 ---@field argv string[]
 ---@field env table<string, string>     set for the child
----@field env_names string[]            passed on from the user's environment where they are set
+---@field env_names string[]            passed on from the user's environment if they are set
 ---@field stdin "prompt"|"none"         prompt: the bytes of prompt_file, then closed
 ---@field files table<string, string>   written before the start: absolute path -> text
 ---@field state_dirs string[]           the CLI's own state: it must be able to write them; the caller makes
 ---                                     those under `scratch`
 ---@field folders string[]?             others that must be there, which it may not write: they are made
----@field answer_file string?           where the last message is written
----@field sandbox "runner"|"host"       who enforces call.sandbox
----@field writable string[]             what the agent's tools may write, for the host's sandbox
+---@field answer_file string?           the file for the last message
+---@field sandbox "runner"|"host"       the enforcer of call.sandbox
+---@field writable string[]             paths that the agent's tools may write, for the host's sandbox
 ---@field reads string[]?               instruction files that the CLI reads by itself, as far as they are there
 ---@field warnings string[]
 
@@ -128,10 +128,10 @@ function M.check_argv(title, argv)
   end
 end
 
---- Does a text fit into one argument?
+--- True if a text fits into one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- A runner's own names, and those that the user's config gives it.
+--- A runner's own names, and those that the user's config grants it.
 ---@return string[]
 function M.env_names(own, granted)
   local list, seen = {}, {}
@@ -148,7 +148,7 @@ function M.env_names(own, granted)
   return list
 end
 
---- The names whose values tools must not see: the runner's, and what the config grants that looks like one.
+--- The names whose values tools must not see: the runner's, and granted ones that look like secrets.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do
@@ -171,7 +171,7 @@ function M.has(config, name)
   return false
 end
 
---- What the tools of an agent may write.
+--- Paths that the tools of an agent may write.
 function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
@@ -194,7 +194,7 @@ function M.upward(folder, name)
   return list
 end
 
---- How a role is told where it is not a part of the prompt.
+--- The line that states a role, if the prompt does not.
 ---@param role string
 ---@return string
 function M.role_line(role) return "Your role in this task: " .. role .. "." end

@@ -1,5 +1,5 @@
---- What the readers of agents' event streams share: lines out of bytes, JSON out of lines that may be
---- damaged, and a state that stays small whatever is printed. Nothing here raises.
+--- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that may be damaged,
+--- and a state that stays small whatever is printed. It never raises.
 local M = {}
 
 local null = core.json.null
@@ -30,7 +30,7 @@ local largest = 1 << 53
 ---@field repaired integer    lines that could be read after damage was mended
 ---@field plain integer       lines that are no events
 ---@field skipped integer     lines longer than line_cap that could not be read in part
----@field unread boolean?     an event could not be read, and no later text replaced what it may have said
+---@field unread boolean?     an event could not be read, and no later text replaced its text
 ---@field done boolean        the terminal success event was seen, and after it no failure and nothing new
 ---@field begun_again boolean? it said that it was done, and then began something else
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
@@ -43,7 +43,7 @@ local largest = 1 << 53
 ---@field turns integer        answers of its model, as far as the stream shows them
 ---@field bytes integer        of its events
 ---@field sent_again integer   bytes of events that each of those turns began with, added up
----@field so_far moonlet.Usage?  what it has used, of a stream that tells it before its end
+---@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
 
 --- A fresh state; one for each attempt.
 ---@return moonlet.RunnerState
@@ -83,7 +83,7 @@ function M.int(value)
   return math.tointeger(value)
 end
 
---- A field of a field …, nil where one of them is missing or no object.
+--- A field of a field …, nil if one of them is missing or no object.
 function M.at(value, ...)
   for i = 1, select("#", ...) do
     if type(value) ~= "table" then return nil end
@@ -93,7 +93,7 @@ function M.at(value, ...)
   return value
 end
 
---- One line for people: no control characters, cut.
+--- A line for people: no control characters, cut.
 function M.printable(text, cap) return core.text.printable(text, cap or 200) end
 
 --- A message as it may be kept and shown. Some carry the body of an HTTP answer: its message is taken.
@@ -113,8 +113,8 @@ end
 
 -- Lines.
 
---- Mends what a decoder refuses and people's agents print: malformed UTF-8, raw control characters,
---- halves of surrogate pairs (text that was cut inside an emoji), numbers that no integer holds.
+--- Mends damage that a decoder refuses and agents print: malformed UTF-8, raw control characters, halves of surrogate
+--- pairs (text that was cut inside an emoji), numbers that no integer holds.
 local function mend(line)
   line = core.text.clean(line)
   local parts, at, size, inside = {}, 1, #line, false
@@ -163,8 +163,8 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil where
---- that cannot be done.
+--- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil if that is
+--- impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -183,7 +183,7 @@ local function complete(head)
       return nil
     end
   end
-  -- What is that long is a text; it must be the value of a field, not its name.
+  -- A text that long is a value; it must be the value of a field, not its name.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
   if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
@@ -241,14 +241,14 @@ function M.object(state, events, line)
   return value
 end
 
---- A line splitter: bytes as they come, events as they are whole.
+--- A line splitter: bytes in pieces of any size, events once they are whole.
 ---@class moonlet.RunnerReader
 ---@field state moonlet.RunnerState
 local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 
 --- Reads a runner's stdout piece by piece.
----@param runner table  what has begin and parse
+---@param runner table  has begin and parse
 ---@return moonlet.RunnerReader
 function M.reader(runner)
   return setmetatable({ runner = runner, state = runner.begin(), parts = {}, size = 0 }, Reader)
@@ -277,7 +277,7 @@ function Reader:take_line(events)
   self.size, state.cut_line = 0, nil
 end
 
---- Takes the next bytes; gives the events of the lines that they complete.
+--- Takes the next bytes; returns the events of the lines that they complete.
 ---@param bytes string
 ---@return moonlet.RunnerEvent[]
 function Reader:feed(bytes)
@@ -315,9 +315,10 @@ local function skip(state, bytes)
   return events
 end
 
---- Takes what core.lines.read gave: its lines, in place of one that it kept the size; which lines of the output they
---- are; how many it passed over for they cannot be events, and the end of the last of those.
----@param runner table             what has parse
+--- Takes the results of core.lines.read: its lines, with the size in place of a line that was too large; the numbers of
+--- these lines in the output; the count of passed-over lines, which cannot be events, and the end of the last of
+--- those.
+---@param runner table             has parse
 ---@param state moonlet.RunnerState
 ---@param lines (string|integer)[]
 ---@param numbers integer[]
@@ -335,9 +336,9 @@ function M.take(runner, state, lines, numbers, others, last, note)
   end
 end
 
--- What a state remembers.
+-- The memory of a state.
 
---- The head and the tail of a long text, with a note of what is missing between them.
+--- The head and the tail of a long text, with a note about the missing middle.
 ---@param head string
 ---@param tail string
 ---@param bytes integer  the size of the whole
@@ -361,7 +362,7 @@ local function keep_end(state, text)
   state.last = list
 end
 
---- Keeps the answer. `more`: a part of it that follows what came before.
+--- Keeps the answer. `more`: a part that follows the earlier ones.
 function M.keep_text(state, text, more)
   state.text_cut = state.cut_line or more and state.text_cut or nil
   if not more then state.pieces, state.piece_size, state.last, state.unread = {}, 0, nil, nil end
@@ -373,7 +374,7 @@ function M.keep_text(state, text, more)
   if #text > room then keep_end(state, text:sub(room + 1)) end
 end
 
---- The text of a message. One that has something else there has said what nobody can read.
+--- The text of a message. Any other value there is a message that nobody can read.
 ---@return string?
 function M.said(state, events, value)
   if value ~= nil and value ~= null and type(value) ~= "string" then
@@ -383,7 +384,7 @@ function M.said(state, events, value)
   return M.str(value)
 end
 
---- The answer, and how many bytes it had where it is not whole.
+--- The answer, and its size in bytes if it is not whole.
 ---@return string? text, integer|false cut
 function M.text(state)
   if not state.pieces then return nil, false end
@@ -407,7 +408,7 @@ function M.deny(state, name, detail)
   state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
 end
 
---- A tool began: it is open until its end is told.
+--- A tool began: it is open until its end is reported.
 function M.open_tool(state, id, name)
   if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
   state.open[id], state.open_count = name, state.open_count + 1
@@ -425,21 +426,21 @@ function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- The agent tells an error that need not be its end. After it had said that it was done, it is.
+--- Notes an error that need not be the agent's end. After a reported end it is one.
 ---@param err table  see last_error
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- The model says something: where it heard of a tool last, or of nothing yet, it is asked anew, with all that was.
+--- Counts a turn: the model speaks first, or after a tool, for which it was sent the whole conversation again.
 local function count_turn(state)
   if not state.awaits_model then return end
   state.turns, state.awaits_model = state.turns + 1, false
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Whether an agent has taken more turns than it may.
+--- True if an agent has taken more turns than it may.
 ---@param state moonlet.RunnerState
 ---@param most integer?
 ---@return boolean
@@ -458,7 +459,7 @@ function M.tool(state, events, tool)
     detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
 end
 
---- A part of the answer, for whoever watches.
+--- A part of the answer, for watchers.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)

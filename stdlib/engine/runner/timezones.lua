@@ -28,8 +28,8 @@ local function read(bytes)
   return { first = kinds[1], steps = steps }
 end
 
---- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = {
---- {from seconds, minutes}, … } }; nil for what is none.
+--- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = { {from seconds,
+--- minutes}, … } }; nil for any other file.
 ---@param bytes string
 function M.read(bytes)
   local ok, zone = pcall(read, bytes)
@@ -53,7 +53,8 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- What gives the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown one.
+--- A function that returns the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown
+--- one.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)
@@ -71,7 +72,7 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- The same for the zone that this machine, or its TZ, is set to; UTC where that is not known.
+--- The same for the zone that this machine, or its TZ, is set to; UTC if that is unknown.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

@@ -1,7 +1,7 @@
---- Token usage of attempts, counted one way whatever a provider calls it: input_tokens holds what came
---- from a cache, output_tokens holds what was reasoned, total_tokens is their sum. What nobody reported
---- is nil here and null in records. An attempt that was ended before its stream told anything is the one
---- whose usage is estimated, and that is marked.
+--- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes cached ones,
+--- output_tokens includes reasoning, total_tokens is their sum. A count that was not reported is nil here and null in
+--- records. Usage is estimated, and marked as such, only for an attempt that was ended before its stream reported
+--- any.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -29,7 +29,7 @@ local function plus(a, b)
   return a + b
 end
 
---- A usage out of counts that may be missing; the total is worked out where it can be.
+--- A usage out of counts that may be missing; the total is computed if possible.
 ---@param given table
 ---@return moonlet.Usage?
 function M.of(given)
@@ -47,7 +47,7 @@ function M.of(given)
   return usage
 end
 
---- Codex counts over the whole thread: `before` is what the thread had counted before this attempt.
+--- Codex counts over the whole thread: `before` is the thread's count before this attempt.
 ---@param given table   a turn.completed's usage
 ---@param before table? an earlier one of the same thread
 ---@return moonlet.Usage?
@@ -91,12 +91,12 @@ function M.add(a, b)
   return sum
 end
 
---- Tokens that an agent's program sends with each request beside what its user sees, as far as that can be estimated.
+--- Estimated tokens that an agent's program sends with each request beside the text that its user sees.
 local own_tokens = 1000
 local bytes_a_token = 4
 
---- What an attempt used that did not come to its end: what its stream has said, which is at least that much, else an
---- estimate. Each turn sends the prompt and all that came before once more. Nil where its model never answered.
+--- Usage of an attempt that was cut short: its stream's reports, which are at least that much, else an estimate. Each
+--- turn sends the prompt and all that came before once more. Nil if its model never answered.
 ---@param state moonlet.RunnerState
 ---@param prompt_bytes integer
 ---@return moonlet.Usage?
@@ -108,7 +108,7 @@ function M.so_far(state, prompt_bytes)
   end
   if state.turns == 0 then return nil end
   local input = state.turns * (own_tokens + prompt_bytes // bytes_a_token) + state.sent_again // bytes_a_token
-  -- Of the events about half is what it says itself; the other half is what its tools say.
+  -- About half of the events is its own text; the other half is from its tools.
   local estimate = M.of { input_tokens = input, output_tokens = state.bytes // (2 * bytes_a_token) }
   estimate.estimated = true
   return estimate
@@ -126,7 +126,7 @@ function M.sum(list)
   return sum
 end
 
---- The usage of all attempts of a step; nil when nobody reported any.
+--- The usage of all attempts of a step; nil if none was reported.
 ---@param attempts table[]?  each with its `usage`
 ---@return moonlet.Usage?
 function M.of_attempts(attempts)
@@ -137,7 +137,7 @@ function M.of_attempts(attempts)
   return M.sum(list)
 end
 
---- The model that answered last, as far as it was told.
+--- The model that answered last, as far as it was reported.
 ---@param attempts table[]?
 ---@return string?
 function M.model_of(attempts)
@@ -147,7 +147,7 @@ function M.model_of(attempts)
   end
 end
 
---- Fills in the cost from the user's price table where the agent reported none.
+--- Fills in the cost from the user's price table if the agent reported none.
 ---@param usage moonlet.Usage?
 ---@param model string?
 ---@param table_of_prices table?
@@ -162,8 +162,8 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- The record of model.json and of the envelope: every field, null where unknown; `partial` only where it
---- is a sum with something unknown in it.
+--- The record of model.json and of the envelope: every field, null if unknown; `partial` only for a sum with an
+--- unknown part.
 ---@param usage moonlet.Usage?
 ---@return table
 function M.record(usage)

@@ -1,6 +1,6 @@
---- What an agent finds that writes in the work tree, and what is different after it: in the files, and, where it may
---- write all of them, in what no agent may write. A look is on record before the agent starts: a host that goes on
---- compares with the same, and so does the attempt that follows in its place.
+--- The baseline snapshot of a work tree in which an agent writes, and the differences after it: changed files, and,
+--- if the agent may write the whole work tree, touched protected paths. The journal records the baseline before the
+--- agent starts: a resumed host compares with it, and so does the next attempt in the same place.
 local changes = require "moonlet.engine.workspace.tree_diff"
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local values = require "moonlet.engine.journal.values"
@@ -10,11 +10,11 @@ local M = {}
 ---@class moonlet.Look
 ---@field in_place boolean
 ---@field whole boolean             the whole work tree may be written
----@field tree moonlet.Snapshot?    nil in what an earlier moonlet could not look at
----@field guard table?              of guarded.lua
+---@field tree moonlet.Snapshot?    nil in records of an earlier moonlet that could not take it
+---@field guard table?              of protected_paths.lua
 ---@field stored any                as it is in the journal
 
---- Looks now.
+--- Takes a baseline now.
 ---@param run table
 ---@param in_place boolean
 ---@param whole boolean
@@ -26,7 +26,7 @@ function M.take(run, in_place, whole, declared)
     guard = whole and guarded.look(run, nil, tree.nested) or nil }
 end
 
---- What stands for a look in the journal.
+--- The journal's form of a baseline.
 ---@param look moonlet.Look
 ---@return any
 function M.stored(look)
@@ -37,7 +37,7 @@ function M.stored(look)
   return look.stored
 end
 
---- A look out of the journal; nil where it is lost, or of an earlier moonlet.
+--- A baseline out of the journal; nil if it is lost, or of an earlier moonlet.
 ---@param stored any
 ---@return moonlet.Look?
 function M.kept(stored)
@@ -48,7 +48,7 @@ function M.kept(stored)
     guard = kept.guard and guarded.of_record(kept.guard), stored = stored }
 end
 
---- What is different now of what no agent may write; nothing where the look is not of all of it.
+--- Protected paths that differ now; none if the baseline does not cover the whole work tree.
 ---@param run table
 ---@param look moonlet.Look
 ---@return string[] paths
@@ -57,7 +57,7 @@ function M.touched(run, look)
   return guarded.between(look.guard, guarded.look(run, look.guard))
 end
 
---- The files that are different now. Git is asked: only where nothing is different of what it would start.
+--- Files that differ now. It asks git, so no protected path may differ: such a path can make git start a program.
 ---@param run table
 ---@param look moonlet.Look
 ---@return string[] paths, boolean cut
@@ -69,12 +69,12 @@ function M.changed(run, look)
   return changes.between(look.tree, changes.snapshot(run, run.top, look.whole, look.tree))
 end
 
----@class moonlet.Found   what is different, as it is kept
+---@class moonlet.Found   the differences, as the journal keeps them
 ---@field text string        for a person
----@field touched string[]   of what no agent may write
----@field changed string[]   other files; none where something was touched
+---@field touched string[]   protected paths
+---@field changed string[]   other files; none if a protected path was touched
 
---- Both.
+--- Touched protected paths; only if there are none, the other files.
 ---@param run table
 ---@param look moonlet.Look?
 ---@return moonlet.Found

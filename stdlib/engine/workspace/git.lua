@@ -1,11 +1,10 @@
---- The host's own calls of git: what a user's config or environment says about output and application of
---- a patch changes nothing, and nothing that a repository holds is started by them.
+--- The host's own calls of git. A user's config or environment does not change their output, or how a patch is
+--- applied, and they start no program that a repository names.
 local state_folder = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
---- Each of them can change what a diff prints, where a patch is applied, what is taken into an index, or
---- start a program.
+--- Settings of git that can change a diff, the place of a patch, or the content of an index, or start a program.
 local pinned = {
   "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.splitIndex=false",
   "core.quotePath=true", "core.safecrlf=false", "core.bigFileThreshold=512m", "core.alternateRefsCommand=",
@@ -18,7 +17,7 @@ local pinned = {
   "apply.ignoreWhitespace=no", "status.relativePaths=false", "status.showStash=false", "status.branch=false",
 }
 
---- What makes a patch the same everywhere.
+--- Options that make a patch the same everywhere.
 M.diff_options = {
   "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-renames", "--no-indent-heuristic",
   "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3", "--inter-hunk-context=0",
@@ -48,7 +47,8 @@ local function is_within(path, folders)
   return false
 end
 
---- Where programs are looked for: not in the repository, nor in a worktree of it, for an agent may have put one there.
+--- The folders in which programs are searched: not the repository, nor a worktree of it, for an agent may have put
+--- one there.
 local function search_path(run)
   if run.host_path then return run.host_path end
   local own = { run.top, (run.home.agent_path:gsub("/%.agent$", "")) }
@@ -100,12 +100,12 @@ local function no_filters(run)
   return list
 end
 
---- What holds git where it reads what an agent has left in place, whatever that makes git start. Git may write to these
---- folders, and what git-lfs keeps. Nothing where agents are not held either.
+--- Confinement of a git that reads an agent's work, for anything the work makes git start. Git may write to these
+--- folders, and to git-lfs's store. Nil if agents are not confined either.
 ---@param run table
 ---@param common string     the common git folder, absolute
 ---@param writable string[]
----@return table? rules  what core.process.run takes as `confine`
+---@return table? rules  `confine` of core.process.run
 function M.rules(run, common, writable)
   if run.options.unconfined or not core.process.confinement() then return nil end
   local list = { table.unpack(writable) }
@@ -125,11 +125,11 @@ function M.environment(run, extra)
   return list
 end
 
---- What the machine says of a file that cannot be looked at.
+--- The system's errors for a file that cannot be examined.
 local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = true, ["Input/output error"] = true,
   ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
 
---- What git could not look at. It passes such files over as if they were as before, and ends well.
+--- Paths that git could not examine. It passes over such files as if they were unchanged, and exits with 0.
 ---@param stderr string
 ---@return string[] paths
 function M.unread(stderr)
@@ -144,8 +144,8 @@ function M.unread(stderr)
   return list
 end
 
---- Whether the disk of a work tree tells `a` from `A`. What git found out when it made the repository need not hold
---- on the machine that it is on now.
+--- True if the disk of a work tree distinguishes `a` from `A`. The setting that git made with the repository need not
+--- hold on the present machine.
 ---@param top string  absolute
 ---@return boolean
 function M.tells_case(top)
@@ -156,8 +156,8 @@ end
 
 local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
 
---- The folders that hold what is git's own of a work tree, opened: its own one (its index lies there), and the one
---- that it shares with others (config, hooks, info). Nil where there is none; git is not asked.
+--- The opened folders of git for a work tree: its own one (its index lies there), and the one that it shares with
+--- others (config, hooks, info). Nil if there is none; git is not asked.
 ---@param top string  absolute
 ---@return any own, any common, string? path  of the common one
 function M.dirs(top)

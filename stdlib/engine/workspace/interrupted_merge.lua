@@ -1,4 +1,5 @@
---- Merges that a host had begun, and did not come to the end of: what an agent made is in the work tree in part.
+--- Interrupted merges: an earlier host was killed while it merged an agent's work, so that the work tree holds part
+--- of it.
 local carried = require "moonlet.engine.workspace.merge_receipt"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local host_file = require "moonlet.engine.base.files"
@@ -15,7 +16,7 @@ local function bring_back(run, dir, folder)
     local release = writer.hold(run, "the merge", merge_ms)
     local done, result
     if carried.is_there(folder) then
-      -- It had come to its end, and was only not told.
+      -- The merge was complete, and only not reported.
       done, result = pcall(landing.forget, run, dir)
     else
       done, result = pcall(landing.undo, run, dir)
@@ -46,7 +47,7 @@ local function begun_merges(run)
   return list
 end
 
---- Whether what an agent made is in the work tree in part: a host was ended while it merged.
+--- True if a host was killed in the midst of a merge: the work tree holds part of an agent's changes.
 ---@param run { absolute: fun(path: string), sidecar: string }
 ---@return boolean
 function M.is_half_merged(run)
@@ -58,8 +59,8 @@ function M.is_half_merged(run)
   return false
 end
 
---- Brings back what hosts before this one had begun to merge, and did not end: nobody is to work on half of it, and
---- the step that it was for may be another one by now. What the agent made is in its worktree.
+--- Rolls back the interrupted merges of earlier hosts: nobody is to work on half of one, and its step may be another
+--- one by now. The agent's changes are still in its worktree.
 ---@param run table
 function M.bring_back(run)
   for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end

@@ -1,4 +1,4 @@
---- How a person is told of worktrees that are left, and of what is in them alone.
+--- Messages about kept worktrees, and about the files that only they hold.
 local names = require "moonlet.git.names"
 
 local M = {}
@@ -18,7 +18,7 @@ function M.shown(list)
   return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
 end
 
---- What only a worktree has when its merge is done.
+--- Describes the files that only the worktree has after its merge.
 ---@param path string
 ---@param left moonlet.LeftBehind
 ---@return string?
@@ -47,7 +47,7 @@ function M.held_back(paths, dir)
     names.shell_word(patch) or core.text.printable(patch, 400))
 end
 
---- One that was left, for a person.
+--- A kept worktree, for a person.
 ---@param path string
 ---@return string
 function M.text(path)

@@ -1,6 +1,6 @@
---- Brings files into the work tree, one after the other, so that it can be taken up at any moment: what is
---- to be done is on record first, each file is exchanged with what was there as one step, and what came out
---- is looked at before it is let go. What the user changed meanwhile is put back.
+--- Applies a merge plan to the work tree, one file after the other, so that it can be resumed at any moment. The plan
+--- is recorded first, each file is exchanged with the present one in one step, and the file that came out is checked
+--- before it is deleted. A file that the user changed meanwhile is put back.
 local host_file = require "moonlet.engine.base.files"
 local overlay = require "moonlet.engine.workspace.merge_plan"
 local leftovers = require "moonlet.engine.workspace.kept_worktrees"
@@ -14,7 +14,7 @@ local record_cap = 256 << 20
 ---@class moonlet.Landing
 ---@field entries moonlet.OverlayEntry[]   deletions first
 ---@field folders string[]                 that are made for it
----@field left string[]                    what stays behind
+---@field left string[]                    files that stay behind
 ---@field top string                       of the work tree
 ---@field work any
 ---@field stage any
@@ -73,7 +73,7 @@ end
 
 local function parent_of(path) return path:match("^(.*)/[^/]+$") end
 
---- Removes the folders above, as long as nothing is in them.
+--- Removes the folders above, as long as they are empty.
 local function remove_emptied(work, path)
   local folder = parent_of(path)
   while folder and core.file.remove_empty(work, folder) do folder = parent_of(folder) end
@@ -92,7 +92,7 @@ local function exchange(landing, entry)
   return must(core.file.swap(landing.work, entry.path, landing.stage, entry.name))
 end
 
---- Lets one file and what was there change places. False when it was not what it had been.
+--- Exchanges one file with the present one. False if that was not the expected one.
 local function put(landing, entry)
   local work, stage = landing.work, landing.stage
   if entry.result ~= "" then
@@ -108,25 +108,25 @@ local function put(landing, entry)
   return false
 end
 
---- What is at the path of an entry. A folder is no file: where there is to be none, or was none, it may be.
+--- The content at the path of an entry. A folder is no file: it may stay if the entry has, or had, none there.
 local function present(landing, entry)
   local now = content(landing.work, entry.path)
   return (now == "directory" and (entry.base == "" or entry.result == "")) and "" or now, now
 end
 
---- Where an entry stands: "done", "open", or "changed" by somebody else.
+--- The state of an entry: "done", "open", or "changed" by somebody else.
 local function standing(landing, entry)
   local stage, name = landing.stage, entry.name
   local now = present(landing, entry)
   local old = name .. ".old"
   if content(stage, old) ~= "" then
-    -- The exchange was cut off where it takes more than a step.
+    -- The exchange was interrupted between its steps.
     if now == entry.result then must(core.file.rename(stage, old, name)) else must(core.file.remove(stage, old)) end
   end
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- Cut off before it was looked at: it is what the user had made meanwhile.
+    -- Interrupted before the check: the file is the user's change.
     exchange(landing, entry)
     return "changed"
   end
@@ -142,7 +142,7 @@ end
 local function take_back_one(landing, entry)
   local work, stage = landing.work, landing.stage
   local now, shown = present(landing, entry)
-  -- Where the folder has not what was there, it was never put in place.
+  -- If the folder does not hold the base, the result was never put in place.
   if now == entry.base or content(stage, entry.name) ~= entry.base then return true end
   if now ~= entry.result then return false end
   if shown == "directory" then remove_folders(work, entry.path) end
@@ -154,7 +154,7 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Brings back what was there. True when all of it is as it was, but for what others have changed since.
+--- Rolls back. True if every file is as it was, but for those that others have changed since.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, turn.new()
@@ -162,7 +162,7 @@ local function take_back(landing)
     whole = whole and ok
     if ok and not back then changed[#changed + 1] = entry end
   end
-  -- Of these the work tree has what the user made of them, or that merged.
+  -- The work tree has the user's version of these, or one merged with it.
   for _, entry in ipairs(landing.before) do
     note(entry, pcall(function()
       return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
@@ -178,7 +178,7 @@ end
 
 local function drop(run, dir)
   local root = host_file.must(core.file.root(run.absolute(dir)))
-  -- Without it the rest is nothing that anybody goes on with.
+  -- Without the record the rest cannot be resumed.
   if host_file.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
@@ -193,8 +193,8 @@ local function free_folder(root)
   return name
 end
 
---- What was brought back is let go of. Files that somebody has changed since they were merged hold what the agent made
---- too: that is told first, and what they were before is put aside.
+--- Deletes the record of a rollback. Files that somebody has changed since they were merged hold the agent's changes
+--- too: a warning names them first, and their earlier versions are put aside.
 local function let_go(run, dir, changed)
   if #changed == 0 then return drop(run, dir) end
   local root = must(core.file.root(run.absolute(dir)))
@@ -211,7 +211,7 @@ local function let_go(run, dir, changed)
     if entry.base ~= "" then
       local path = folder .. "/" .. entry.path
       must(core.file.make_dirs(root, parent_of(path)))
-      -- One that was changed twice has two.
+      -- A file that was changed twice has two.
       while host_file.is_there(root, path) do path = path .. "~" end
       must(core.file.rename(root, "landing/" .. entry.name, path))
     end
@@ -219,7 +219,7 @@ local function let_go(run, dir, changed)
   drop(run, dir)
 end
 
---- Takes it all back, and raises what was in its way.
+--- Rolls back, and raises the error.
 local function give_up(run, dir, landing, err)
   local whole, changed = take_back(landing)
   local ok = whole and pcall(let_go, run, dir, changed)
@@ -235,7 +235,7 @@ local function changed_meanwhile(entry)
       core.text.printable(entry.path, 300)) }
 end
 
---- Calls fn where nothing can cancel it. Nothing is raised.
+--- Calls fn shielded from cancellation. It raises no error.
 ---@param fn function
 ---@return boolean ok, any error
 function M.shielded(fn, ...)
@@ -246,8 +246,8 @@ function M.shielded(fn, ...)
   return ok, err
 end
 
---- Does what is open, and puts on record that it is done. What cannot be told is taken back, so that nobody hears of
---- a merge that failed and is there.
+--- Applies the open entries, and records the merge as done. If that cannot be recorded, it rolls back, so that no
+--- merge that failed is in the work tree.
 local function carry_out(run, dir, landing, done, standings)
   local breathe = turn.new()
   local ok, err = pcall(function()
@@ -263,17 +263,17 @@ local function carry_out(run, dir, landing, done, standings)
     done()
   end)
   if not ok then give_up(run, dir, landing, err) end
-  -- It is on record: what is left of it is in nobody's way.
+  -- The merge is recorded: leftovers of it do no harm.
   pcall(drop, run, dir)
 end
 
---- Puts the entries in place, and calls `done`; raises, and brings all back, when it cannot. Nothing cancels it once
---- it has begun.
+--- Puts the entries in place, and calls `done`; rolls back and raises if it cannot. It cannot be cancelled once it
+--- has begun.
 ---@param run table
 ---@param dir string    the step's folder
 ---@param entries moonlet.OverlayEntry[]
 ---@param left string[]
----@param done fun()    puts on record that it is done; where it raises that is not on record
+---@param done fun()    records the merge; if it raises there is no record
 function M.land(run, dir, entries, left, done)
   local landing = open(run, dir, run.top)
   landing.entries, landing.left = in_order(entries), left
@@ -284,7 +284,7 @@ function M.land(run, dir, entries, left, done)
   if not ok then error(err, 0) end
 end
 
---- What an earlier host had on record and did not end; nil when there is none.
+--- The recorded plan of an earlier host that did not complete it; nil if there is none.
 ---@return moonlet.Landing?
 function M.pending(run, dir)
   local root = host_file.root(run.absolute(overlay.folder(dir)))
@@ -307,14 +307,13 @@ function M.pending(run, dir)
   return landing
 end
 
---- Goes on with it. `again(entry)` works out what a file comes to that somebody changed meanwhile: its
---- entries, none when it has what the agent did; raises when that does not fit any more, and then all is
---- brought back.
+--- Resumes it. `again(entry)` plans anew a file that somebody changed meanwhile: it returns its entries, none if the
+--- file has the agent's changes; it raises if they do not fit any more, and then all is rolled back.
 ---@param run table
 ---@param dir string
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
----@param done fun()   puts on record that it is done; where it raises that is not on record
+---@param done fun()   records the merge; if it raises there is no record
 function M.go_on(run, dir, landing, again, done)
   local standings, list, before, changed = {}, {}, { table.unpack(landing.before) }, false
   local ok, err = pcall(function()
@@ -349,8 +348,8 @@ function M.go_on(run, dir, landing, again, done)
   if not ok then error(err, 0) end
 end
 
---- Brings back what an earlier host had begun to put in place, for an attempt that nobody wants any more.
----@return boolean  whether there was anything
+--- Rolls back a merge that an earlier host had begun, for an attempt that is given up.
+---@return boolean  true if there was one
 function M.undo(run, dir)
   local landing = M.pending(run, dir)
   if landing then
@@ -373,7 +372,7 @@ function M.undo(run, dir)
   return landing ~= nil
 end
 
---- Lets go of what was there before.
+--- Deletes the replaced files.
 function M.forget(run, dir)
   if host_file.root(run.absolute(dir)) then drop(run, dir) end
 end

@@ -1,6 +1,6 @@
---- What the work tree comes to with what an agent changed, worked out away from it, file by file: what the agent began
---- with, what the user has now and what the agent made are merged as git merges three versions. The results lie in a
---- folder of ours. Nothing of the work tree is changed, and each file is told by what it was when it was read.
+--- Plans a merge away from the work tree, file by file: the agent's base, the user's version and the agent's version
+--- are merged as git merges three versions. The results lie in a folder of ours. The work tree is only read, and each
+--- file is identified by its content at that time.
 local own_index = require "moonlet.engine.workspace.scratch_index"
 local raw_git = require "moonlet.engine.workspace.plumbing"
 local turn = require "moonlet.engine.base.cooperative"
@@ -13,22 +13,22 @@ local synced_alone = 32 -- files, above which one wait for the whole disk takes 
 
 ---@class moonlet.OverlayEntry
 ---@field path string
----@field base string     what the work tree holds, as core.file.content says it; "" is nothing
----@field result string   what it is to hold
----@field name string     of the file in the folder; what was there comes to lie under it
+---@field base string     content in the work tree, as core.file.content gives it; "" is no file
+---@field result string   the content that it is to have
+---@field name string     of the file in the folder; the replaced file takes this name
 
 ---@class moonlet.Change   as `git diff --raw` names it
 ---@field path string
 ---@field state string
----@field was { mode: string, id: string }?   what the agent began with
----@field is { mode: string, id: string }?    what it made of it
+---@field was { mode: string, id: string }?   the agent's base
+---@field is { mode: string, id: string }?    the agent's version
 
---- What becomes of one file.
+--- The decision about one file.
 ---@class moonlet.Decision
----@field id string?      the bytes; nil where the file goes
+---@field id string?      the bytes; nil if the file goes
 ---@field mode string?    as git writes it
 ---@field merged boolean? the bytes of three are still to be merged
----@field union boolean?  where both changed lines both are taken
+---@field union boolean?  lines that both changed are taken from both
 
 local function conflict(path, why)
   local shown = core.text.printable(path, 300)
@@ -43,7 +43,7 @@ end
 
 local function content(root, path, durable) return must(core.file.content(root, path, durable)) end
 
---- Whether a folder holds nothing that would stay, when what the agent deleted is gone.
+--- True if all that a folder holds goes with the agent's deletions.
 local function is_emptied(root, folder, deleted)
   local pending = { folder }
   while #pending > 0 do
@@ -60,8 +60,7 @@ local function is_emptied(root, folder, deleted)
   return true
 end
 
---- Raises when something is in the way of a path that is made, and git would not say so: what is ignored, or not
---- tracked.
+--- Raises if an ignored or untracked file is in the way of a new path, for git would not say so.
 local function check_way(root, path, deleted, known)
   local prefix = ""
   for name in path:gmatch("([^/]+)/") do
@@ -76,7 +75,7 @@ local function check_way(root, path, deleted, known)
   end
 end
 
---- What the work tree holds at a path; raises when something is there that cannot give way.
+--- The content of the work tree at a path; raises if something there cannot give way.
 local function look_at(root, change, deleted, known)
   local path = change.path
   local state = content(root, path)
@@ -92,9 +91,9 @@ local function is_link(version) return version.mode == "120000" end
 
 local function is_same(one, other) return one.id == other.id and is_link(one) == is_link(other) end
 
---- Merges three versions of a file; nil where the work tree has it all.
+--- Merges three versions of a file; nil if the work tree has them already.
 ---@param change moonlet.Change
----@param mine { mode: string, id: string }?  what the work tree holds
+---@param mine { mode: string, id: string }?  the version of the work tree
 ---@param rule "never"|"union"|nil
 ---@return moonlet.Decision?
 local function decide(change, mine, rule)
@@ -159,8 +158,8 @@ local function versions_here(run, key, dir, tree, paths)
   return found
 end
 
---- What git's attributes say of merging these files: not at all, or so that it always fits. A driver of the user's own
---- is a program, and none is started.
+--- Merge rules of git's attributes for these files: "never", or "union". A driver of the user's own is a program, and
+--- is not started.
 ---@return table<string, "never"|"union">
 local function rules_for(run, key, dir, paths)
   local rules = {}
@@ -173,7 +172,7 @@ local function rules_for(run, key, dir, paths)
   return rules
 end
 
---- Sorts out what cannot be put where it belongs: what git ignores stays behind, all else raises.
+--- Sorts out changes that clash: ignored paths stay behind, all else raises.
 local function sort_out(run, key, dir, clashes)
   local made, left, ignored = {}, {}, {}
   for _, clash in ipairs(clashes) do
@@ -191,7 +190,7 @@ local function sort_out(run, key, dir, clashes)
   return left
 end
 
---- Calls fn(change) for each; gives those that something is in the way of.
+--- Calls fn(change) for each; collects those that clash with a file in their way.
 local function without_clashes(changes, clashes, fn)
   local breathe = turn.new()
   for _, change in ipairs(changes) do
@@ -207,7 +206,7 @@ local function without_clashes(changes, clashes, fn)
   end
 end
 
---- What is to become of each path.
+--- Decides about each path.
 local function decisions(run, key, dir, tree, changes)
   local root = must(core.file.root(run.top))
   local states, deleted, known, clashes, there, decided = {}, {}, {}, {}, {}, {}
@@ -224,7 +223,7 @@ local function decisions(run, key, dir, tree, changes)
   return decided, states, #clashes > 0 and sort_out(run, key, dir, clashes) or {}
 end
 
---- Where the results lie, beneath `.agent`.
+--- The folder of the results, beneath `.agent`.
 ---@param dir string   the step's folder
 function M.folder(dir) return dir .. "/landing" end
 
@@ -263,7 +262,7 @@ function M.of(run, key, dir, tree, changes, prefix)
       if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
-      -- Bits that give rights were given to the bytes that were there.
+      -- Bits that grant rights were meant for the replaced bytes.
       if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then mode = mode & 511 end
       if mode then must(core.file.set_mode(stage, name, mode)) end
       result = content(stage, name, alone)

@@ -1,4 +1,5 @@
---- What a merge that is done came to, in the folder of its step: a host that goes on tells it, and merges nothing.
+--- The receipt of a completed merge, in the folder of its step: a resumed host reports the merge, and does not repeat
+--- it.
 local host_file = require "moonlet.engine.base.files"
 
 local M = {}
@@ -9,7 +10,7 @@ local cap = 64 << 20
 ---@class moonlet.Carried
 ---@field paths string[]
 ---@field warning string?
----@field kept boolean?     the worktree holds what was not carried over
+---@field kept boolean?     the worktree holds files that were not carried over
 ---@field held string[]?    files that are held back
 
 ---@param run table
@@ -21,14 +22,14 @@ function M.read(run, dir)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
-  -- Those that are held back come first.
+  -- The held-back paths come first.
   local kept, held = (parts[1] or ""):match("^(%l*) ?(%d*)$")
   local first = 3 + (tonumber(held) or 0)
   return { kept = kept == "kept", warning = parts[2] ~= "" and parts[2] or nil,
     held = table.move(parts, 3, first - 1, 1, {}), paths = table.move(parts, first, #parts, 1, {}) }
 end
 
---- Whether there is one.
+--- True if there is a receipt.
 ---@param root any   the opened folder of a step
 ---@return boolean
 function M.is_there(root) return host_file.is_there(root, name) end
@@ -36,7 +37,7 @@ function M.is_there(root) return host_file.is_there(root, name) end
 ---@param root any
 function M.forget(root) core.file.remove(root, name) end
 
---- Puts on record that it is done: what follows need not come to pass. Where it raises that is not on record.
+--- Writes the receipt: the rest of the merge need not happen. If it raises there is no receipt.
 ---@param run table
 ---@param dir string
 ---@param carried moonlet.Carried

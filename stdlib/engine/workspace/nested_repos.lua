@@ -1,5 +1,5 @@
---- Repositories within a worktree: what an agent made with `git init`, and submodules. They are looked at
---- as files alone. Git is never run in one: its config is the agent's, and may name programs to start.
+--- Repositories within a worktree: submodules, and those that an agent made with `git init`. They are examined as
+--- files alone. Git is never run in one: its config is the agent's, and may name programs to start.
 local host_git = require "moonlet.engine.workspace.git"
 local turn = require "moonlet.engine.base.cooperative"
 
@@ -9,7 +9,7 @@ local walk_cap = 10000000
 
 local function join(folder, name) return folder == "." and name or folder .. "/" .. name end
 
---- Calls fn(folder, entry) for each entry beneath `folder`; where it gives true a folder is gone into.
+--- Calls fn(folder, entry) for each entry beneath `folder`; enters a folder if it returns true.
 local function walk(root, folder, fn)
   local pending, seen, breathe = { folder }, 0, turn.new()
   while #pending > 0 do
@@ -37,7 +37,7 @@ function M.open_folders(run, key, path)
       "u+rwx", "{}", ";" } }
 end
 
---- Adds the files of a nested repository to `list`, without what is git's own.
+--- Adds the files of a nested repository to `list`, without git's own.
 ---@param root any
 ---@param folder string
 ---@param list string[]
@@ -49,7 +49,7 @@ function M.files(root, folder, list)
   end)
 end
 
---- Does it hold anything that is in no file of the work tree? One that was only begun does not.
+--- True if the repository holds anything that is in no file of the work tree. A new one does not.
 local function has_history(root, git_dir)
   local info = core.file.stat(root, git_dir)
   if not info or info.type ~= "directory" then return true end
@@ -63,8 +63,8 @@ local function has_history(root, git_dir)
   return found or #packs > 0
 end
 
---- What of a worktree is not in what was taken of it: the folders beneath its top that are repositories with
---- a history of their own, and the files that git does not take, such as those in a folder `.GIT`.
+--- The parts of a worktree that were not taken: folders beneath its top that are repositories with a history of their
+--- own, and files that git does not take, such as those in a folder `.GIT`.
 ---@param root any
 ---@param taken table<string, true>   the paths that were
 ---@return string[] histories, string[] files
@@ -84,12 +84,12 @@ function M.left_behind(root, taken)
   return histories, files
 end
 
---- Raises when something was put into the folder of a submodule, or in its place: in a worktree they are all empty,
---- and a patch of the repository cannot hold what lies in another one.
+--- Raises if a submodule's folder was filled or replaced: in a worktree they are all empty, and a patch of the
+--- repository cannot hold the files of another one.
 ---@param root any
 ---@param path string                     of the worktree
----@param entries moonlet.IndexEntry[]    what it began with
----@return string[] gone                  those whose folder is not there any more
+---@param entries moonlet.IndexEntry[]    of the seed
+---@return string[] gone                  submodules whose folder is not there any more
 function M.refuse_submodules(root, path, entries)
   local gone = {}
   for _, entry in ipairs(entries) do

@@ -1,6 +1,6 @@
---- Git over the bytes of a work tree as they are. What is git's lies in a folder of our own: no filter, no line
---- ends and no setting of the repository or the user count there. Nothing that they name is started, and what is
---- taken into an index and written from it is the same byte for byte.
+--- Git over the bytes of a work tree as they are. Git's own files lie in a folder of ours: no filter, no line ends
+--- and no setting of the repository or the user count there. No program that they name is started, and a file taken
+--- into an index and written from it is the same byte for byte.
 local host_file = require "moonlet.engine.base.files"
 local own_index = require "moonlet.engine.workspace.scratch_index"
 local turn = require "moonlet.engine.base.cooperative"
@@ -12,18 +12,19 @@ local list_cap = 64 << 20
 --- The last word about attributes: above all files of that name in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
---- What a file system can do, as git found out when it made the repository, and who else is to have what is put there.
+--- Settings about the file system, as git found it when it made the repository, and about who else may read its
+--- files.
 local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit
 ---@field path string     of the folder, absolute
----@field objects string  those of the repository
+---@field objects string  the repository's objects
 
 local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
 end
 
---- Git's own word for it may come from another machine, where the repository was made.
+--- True if the disk takes `head` for HEAD; git's own setting may come from another machine.
 local function ignores_case(root) return host_file.is_there(root, "head") end
 
 local function config_of(run, key, format, root)
@@ -39,7 +40,7 @@ local function config_of(run, key, format, root)
   return table.concat(lines)
 end
 
---- Writes a file, where it is not there as it is to be: a disk that is full is in nobody's way then.
+--- Writes a file unless it is there with this content: so a full disk does not matter then.
 ---@return boolean written
 local function put(root, name, text, is_new)
   if not is_new and host_file.read(root, name, #text + 1) == text then return false end
@@ -47,7 +48,7 @@ local function put(root, name, text, is_new)
   return true
 end
 
---- Makes the folder, or opens it again: what it holds of objects stays.
+--- Makes the folder, or opens it again, with the objects that it has.
 ---@param run table
 ---@param key string
 ---@param path string
@@ -102,19 +103,19 @@ local function add_by_size(run, key, dir, files, env, set)
   end
 end
 
---- The tracked files whose bytes may be others than those that git has of them.
+--- Tracked files whose bytes may differ from those that git has.
 ---@param run table
 ---@param key string
 ---@param dir string                      beneath `.agent`
 ---@param entries moonlet.IndexEntry[]    of the user's index
----@param changed string[]                those that are not as they are there
+---@param changed string[]                files that differ from it
 ---@param env table<string, string>
 ---@return table<string, true>
 function M.converted(run, key, dir, entries, changed, env)
   local files, paths, set, other = {}, {}, {}, {}
   for _, path in ipairs(changed) do other[path] = true end
   for _, entry in ipairs(entries) do
-    -- What is not checked out is nowhere else than with git.
+    -- A file that is not checked out has no bytes but git's.
     if entry.mode:sub(1, 3) == "100" and entry.tag ~= "S" then
       if not other[entry.path] then files[#files + 1] = entry end
       paths[#paths + 1] = entry.path

@@ -1,6 +1,7 @@
---- What an agent must leave alone that may write the whole work tree: the records of other runs, and what
---- of git's starts programs. The kernel's rules can only allow, and whoever may make a file at the top may
---- write beneath all of it: so this is looked at before and after, and a change is told by name.
+--- Protected paths: those that an agent must leave alone although it may write the whole work tree, namely the
+--- records of other runs, and the files by which git starts programs. The kernel's rules can only allow, and a
+--- process that may make a file at the top may write beneath all of it. A snapshot is taken before and after instead,
+--- and a change is reported by name.
 local host_git = require "moonlet.engine.workspace.git"
 local turn = require "moonlet.engine.base.cooperative"
 
@@ -9,7 +10,7 @@ local M = {}
 local walk_cap = 200000
 local journal_cap = 64 << 20
 local tail_bytes = 4096
---- What the host and other commands write in a run at any time.
+--- Files that the host and other commands write in a run at any time.
 local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
 
 --- Names in `.agent` that come and go.
@@ -23,7 +24,7 @@ local function fingerprint(root, path)
   return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
 end
 
---- Notes all files beneath `folder` as `prefix` names them; by what `state` tells of one.
+--- Notes all files beneath `folder` under names with `prefix`; `state` gives the fingerprint.
 local function note(look, root, folder, prefix, state)
   state = state or fingerprint
   local info = core.file.stat(root, folder)
@@ -48,10 +49,10 @@ local function note(look, root, folder, prefix, state)
   end
 end
 
---- Git writes its config anew where nothing of it changes.
+--- Compares git's config by content: git rewrites it without a change.
 local function content(root, path) return (core.file.content(root, path)) end
 
---- What of a git folder names programs to start, or says that it is another one.
+--- Parts of a git folder that name programs to start, or redirect to another git folder.
 local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir", "rebase-merge/git-rebase-todo",
   "rebase-apply", "sequencer/todo" }
 
@@ -105,14 +106,14 @@ local function note_git(look, run)
   end
 end
 
---- The beginning of a journal, which only grows: nil when it is too long to be looked at.
+--- The beginning of a journal, which only grows: nil if it is too long to be read.
 local function beginning(root, path, size)
   if size > journal_cap then return nil end
   local text = core.file.read(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- The last records of a journal that was `size` bytes long. Each tells of all those before it.
+--- The last records of a journal that was `size` bytes long. Each depends on all those before it.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -134,10 +135,10 @@ local function note_journal(look, root, id)
   end
 end
 
---- What a host that drives a run, or a person who decides about it, puts on record.
+--- Records of a host that drives a run, or of a person who decides about it.
 local others = { '"t":"drive"', '"t":"decision"', '"t":"over"' }
 
---- Whether somebody drove a run between the two looks: its journal is whole, and has grown by that.
+--- True if a run was driven between the two snapshots: its journal is whole, and has grown by that.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -158,7 +159,7 @@ local function task_of(root, id)
   return ok and type(record) == "table" and record.task_id or nil
 end
 
---- The folders of this run's own steps that have ended: nobody writes them any more.
+--- The folders of this run's own steps that have ended: they are not written any more.
 local function ended_steps(run)
   local list = {}
   for _, step in ipairs(run.steps) do
@@ -200,7 +201,7 @@ local function note_agent(look, run)
   end
 end
 
---- Looks at all of it; with an earlier look, at what that one saw.
+--- Takes a snapshot; with an earlier one, of the same parts.
 ---@param run table
 ---@param before table?
 ---@param nested string[]?  the repositories in the work tree
@@ -251,8 +252,8 @@ local function set_of(list)
   return set
 end
 
---- A look as a JSON value, whose texts may be any bytes, for the journal: not larger than it must be. Of this run's own
---- steps it has none, for a host that goes on writes some of their files anew.
+--- A snapshot as a JSON value for the journal, no larger than it must be; its texts may be any bytes. Steps of this
+--- run are left out, for a resumed host writes some of their files anew.
 ---@param look table
 ---@return table
 function M.record(look)
@@ -274,7 +275,7 @@ function M.record(look)
     names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
 
---- Whether it tells the same as looks do now: an earlier moonlet looked at less.
+--- True if the record covers as much as today's snapshots: an earlier moonlet covered less.
 ---@param kept table
 ---@return boolean
 function M.is_record(kept) return type(kept.passing) == "table" end
@@ -292,7 +293,7 @@ function M.of_record(kept)
   return look
 end
 
---- What differs between two looks: paths relative to the top, sorted. What began meanwhile, or what somebody drove, is
+--- Differences between two snapshots: paths relative to the top, sorted. A run that began or was driven meanwhile is
 --- another command's, and is passed over, but for the part of a journal that was there before.
 ---@param before table
 ---@param after table
@@ -334,7 +335,7 @@ function M.between(before, after)
   return paths
 end
 
---- What was touched, as the error of the step.
+--- The error of a step that touched protected paths.
 ---@param paths string[]
 ---@return table
 function M.error(paths)

@@ -1,7 +1,7 @@
---- Where paths lead, and what lies in what: names say nothing where there are links.
+--- Real paths: links are followed before two paths are compared, for names say nothing about them.
 local M = {}
 
---- The path with every link followed, as far as it exists; nil where that cannot be told.
+--- The path with every link followed, as far as it exists; nil if that cannot be determined.
 ---@param path string  absolute
 ---@return string?
 function M.real(path)
@@ -16,7 +16,7 @@ function M.real(path)
   end
 end
 
---- Whether a path is the folder, or lies in it. Both as real() gives them.
+--- True if a path is the folder, or lies in it. Both are as real() gives them.
 ---@param folder string
 ---@param path string
 ---@return boolean
@@ -24,7 +24,7 @@ function M.holds(folder, path)
   return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
 end
 
---- Whether a path names something of git's or of moonlet's, in any spelling that some file system takes for it.
+--- True if a path names something of git's or of moonlet's, in any spelling that some file system takes for it.
 ---@param path string
 ---@return boolean
 function M.is_reserved(path)
@@ -35,8 +35,8 @@ function M.is_reserved(path)
   return false
 end
 
---- Where a path of the repository leads, relative to its top ("" is the top itself); nil and why when it
---- is no place that an agent may be given to write.
+--- The real path of a path of the repository, relative to its top ("" is the top itself); nil and why if no agent may
+--- be allowed to write there.
 ---@param run table
 ---@param path string  relative to the top, or absolute
 ---@return string? relative, string? why, string? real

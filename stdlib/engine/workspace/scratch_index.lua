@@ -1,6 +1,6 @@
---- An index of git's that is the host's own: what a work tree holds is taken into it, and the one of the
---- user, or of an agent, is only read. No command of git that would look into a nested repository is used:
---- the config that lies there is an agent's.
+--- Scratch indexes: git indexes of the host's own, into which the content of a work tree is taken. The index of the
+--- user, or of an agent, is only read. No command of git that would look into a nested repository is used: the config
+--- that lies there is an agent's.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -24,13 +24,13 @@ end
 ---@field env table<string, string>?
 ---@field may_fail boolean?
 ---@field may_cut boolean?
----@field whole boolean?    what it could not look at is a failure
+---@field whole boolean?    a file that git could not examine is a failure
 ---@field cap integer?
 ---@field between string?
 ---@field stdin_file string?
 ---@field stdout_file string?
 
---- What the machine says when it is not git, nor the repository, that cannot.
+--- Messages of failures of the machine, not of git or the repository.
 local of_the_machine = { "No space left on device", "Disk quota exceeded", "Read%-only file system",
   "Too many open files", "Input/output error", "Cannot allocate memory" }
 
@@ -78,7 +78,7 @@ function M.git(run, key, cwd, words, options)
   fail(verb_of(words), exit)
 end
 
---- Hands a list to a command of git, which reads it from a file with zeros between, or `options.between`.
+--- Feeds a list to a git command, which reads it from a file separated by zeros, or by `options.between`.
 ---@param run table
 ---@param key string
 ---@param dir string    beneath `.agent`
@@ -86,7 +86,7 @@ end
 ---@param command string[]
 ---@param list string[]
 ---@param options moonlet.GitOptions
----@return table? exit  nil where there is nothing to hand on
+---@return table? exit  nil if the list is empty
 function M.feed(run, key, dir, cwd, command, list, options)
   if #list == 0 then return nil end
   local root, between = host_file.make_root(run.absolute(dir)), options.between or "\0"
@@ -98,7 +98,7 @@ function M.feed(run, key, dir, cwd, command, list, options)
   return exit
 end
 
---- Copies an index with its time: git tells by it which entries to look at again.
+--- Copies an index with its time, from which git knows the entries to check again.
 ---@return boolean  false when there is none
 function M.copy(run, key, from, to)
   local folder, name = from:match("^(.*)/([^/]+)$")
@@ -111,7 +111,7 @@ function M.copy(run, key, from, to)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
---- Takes the index of the user, whose entries are all in that one file then.
+--- Copies the index of the user; afterwards all entries are in that one file.
 ---@param run table
 ---@param key string
 ---@param file string  absolute
@@ -128,7 +128,7 @@ function M.copy_users(run, key, file)
   end
 end
 
---- The tracked files that differ from the index: those that are there, and those that are gone.
+--- Tracked files that differ from the index: present ones, and deleted ones.
 ---@return string[] changed, string[] gone
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
@@ -144,7 +144,7 @@ end
 local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdin" }
 local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
---- Takes files into an index as they are, and those that are gone out of it.
+--- Takes files into an index as they are, and removes deleted ones from it.
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
   M.feed(run, key, dir, cwd, adding, changed, { env = env })
@@ -179,10 +179,10 @@ end
 ---@field path string
 ---@field mode string   as git writes it: 100644, 100755, 120000, 160000
 ---@field id string
----@field tag string?   what `git ls-files -t` says of it
----@field assumed boolean?  git was told to take it for unchanged
+---@field tag string?   its tag in `git ls-files -t`
+---@field assumed boolean?  it is marked assume-unchanged
 
---- What an index holds.
+--- The entries of an index.
 ---@return moonlet.IndexEntry[]
 function M.entries(run, key, env)
   local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
@@ -194,8 +194,7 @@ function M.entries(run, key, env)
   return list
 end
 
---- Has git look at all files that are there, whatever it was told about them: those that are not to be checked out,
---- and those that it is to take for unchanged.
+--- Makes git examine all files that are there, also those marked skip-worktree or assume-unchanged.
 ---@param root any  the work tree
 ---@param entries moonlet.IndexEntry[]
 ---@param env table<string, string>

@@ -1,4 +1,4 @@
---- Which of the files that an agent has changed make programs start on the user's machine.
+--- Selects, from the files that an agent has changed, those that make programs start on the user's machine.
 local lists = require "moonlet.engine.workspace.startup_files"
 
 local M = {}
@@ -26,7 +26,7 @@ local function names_of(path)
   return names
 end
 
---- Where the part of a path begins that makes it one of them, as the number of a name in it; nil where none does.
+--- The number of the name at which the part of a path begins that makes it a startup file; nil if none does.
 local function place_of(names)
   local last = names[#names] or ""
   for _, ending in ipairs(lists.endings) do
@@ -34,13 +34,13 @@ local function place_of(names)
   end
   for i = 1, #names do
     local rest = table.concat(names, "/", i)
-    -- A link, or a file, that is put where a folder of them may be leads to others.
+    -- A link, or a file, in place of such a folder may lead to others.
     if files[rest] or above[rest] or folders[names[i]] then return i end
     if names[i + 1] and folders[names[i] .. "/" .. names[i + 1]] then return i end
   end
 end
 
---- Whether a file makes programs start, and none of the folders `writes` names it.
+--- True if a file makes programs start, and no folder in `writes` names it.
 ---@param path string
 ---@param writes string[]?
 ---@return boolean
@@ -57,7 +57,7 @@ function M.is_one(path, writes)
   return true
 end
 
---- Those of a list.
+--- The startup files in a list.
 ---@param paths string[]
 ---@param writes string[]?
 ---@return string[]

@@ -1,6 +1,6 @@
---- Files that make programs start on the user's machine: as soon as a tool opens the folder that they lie in, or with
---- the next command of git. In any folder of a repository; names are compared without regard to capitals. Build files
---- are none of them: nothing starts until somebody builds.
+--- Startup files: they make programs start on the user's machine, as soon as a tool opens their folder, or with the
+--- next command of git. They count in any folder of a repository; names are compared without regard to capitals.
+--- Build files are not among them: they start nothing until somebody builds.
 return {
   --- All that lies beneath them.
   folders = {
@@ -29,7 +29,7 @@ return {
     ".vscode/tasks.json", ".vscode/settings.json", ".vscode/launch.json", ".vscode/mcp.json", ".vs/tasks.vs.json",
     ".vs/launch.vs.json", ".idea/workspace.xml", ".idea/watchertasks.xml", ".devcontainer.json", ".exrc", ".vimrc",
     ".nvimrc", ".nvim.lua", ".lvimrc", ".dir-locals.el", ".dir-locals-2.el", ".gitpod.yml",
-    -- Shells and interpreters, which read them where they are started.
+    -- Shells and interpreters, which read them in their working directory.
     ".envrc", ".mise.toml", "mise.toml", ".mise.local.toml", "mise.local.toml", ".mise/config.toml",
     ".config/mise.toml", ".config/mise/config.toml", ".rprofile", ".irbrc", ".pryrc", ".gdbinit", ".lldbinit",
     -- Git.

@@ -1,5 +1,5 @@
---- What changed on disk between two looks at a folder: by git where there is a repository (ignored
---- files do not count), else by walking it.
+--- Files that changed between two snapshots of a folder: by git if there is a repository (ignored files do not
+--- count), else by walking the folder.
 local host_git = require "moonlet.engine.workspace.git"
 local state_folder = require "moonlet.engine.base.state_dir"
 local turn = require "moonlet.engine.base.cooperative"
@@ -18,17 +18,17 @@ local margin_ms = 20 -- a file system takes its time from a clock that ticks eve
 ---@field head string?                   the commit that is checked out, or "" before the first
 ---@field branch string?                that is checked out
 ---@field refs table<string, string>?     of the branches, the tags and the stash
----@field files table<string, string>     path -> what tells one state of it from another
----@field flagged table<string, string>?  the same of the tracked files that git was told not to look at
+---@field files table<string, string>     path -> fingerprint of its state
+---@field flagged table<string, string>?  the same of tracked files that are marked assume-unchanged
 ---@field nested string[]                folders of other repositories, which are walked: git is not run in them
----@field index string?                   what tells one state of git's index from another
+---@field index string?                   fingerprint of git's index
 ---@field exclude string?                 the same of info/exclude
----@field at integer                      when it was taken, on the clock of the wall
+---@field at integer                      when it was taken, on the wall clock
 ---@field partial boolean?                there were too many files to look at all of them
----@field run table?                      these three where it was taken by this host
+---@field run table?                      these three if this host took it
 ---@field root any?
----@field ignored string[]?               what git ignores: whole folders as one
----@field declared string[]?              folders of which what git ignores is among the files
+---@field ignored string[]?               ignored paths: whole folders as one
+---@field declared string[]?              folders whose ignored files are among the files
 
 local function digest(text) return core.text.sha256(text):sub(1, 16) end
 
@@ -73,7 +73,7 @@ local function read_status(snapshot, text)
   if snapshot.head == "(initial)" then snapshot.head = "" end
 end
 
---- Calls fn(rules, folder) with what holds git where it reads what an agent has left, and a folder that it may write.
+--- Calls fn(rules, folder) with git's confinement, and a folder that it may write.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
   local base = state_folder.path()
@@ -87,7 +87,7 @@ local function held(run, fn)
   return result
 end
 
---- Raises where git cannot be asked: that is no sign that nothing changed.
+--- Runs git; raises if it fails, for that is no sign that nothing changed.
 ---@return string stdout, boolean? cut, string stderr
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
@@ -108,7 +108,7 @@ local function git(run, folder, words, cap)
       core.text.printable(said, 400)) }, 0)
 end
 
---- Notes the files beneath `folder`, without what is git's own and moonlet's.
+--- Notes the files beneath `folder`, without git's own and moonlet's.
 local function walk(snapshot, folder, left)
   local pending, pause = { folder }, turn.new()
   while #pending > 0 do
@@ -141,7 +141,7 @@ local function add_submodules(snapshot, before)
   end
 end
 
---- What git was told to take for unchanged: it would show nothing of it.
+--- Adds tracked files that are marked assume-unchanged: git would report no change of them.
 local function add_flagged(snapshot, run, folder, before)
   if before and before.flagged and before.index and before.index == snapshot.index then
     snapshot.flagged = {}
@@ -161,7 +161,7 @@ local function add_flagged(snapshot, run, folder, before)
   if left == 0 then snapshot.partial = true end
 end
 
---- The branches and tags, and the stash: what they lead to may be nowhere else.
+--- Adds the branches, the tags and the stash: their commits may be nowhere else.
 local function add_refs(snapshot, run, folder)
   local text, cut = git(run, folder, { "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags",
     "refs/stash" }, refs_cap)
@@ -170,7 +170,7 @@ local function add_refs(snapshot, run, folder)
   for ref, object in text:gmatch("(%S+) (%x+)\n") do snapshot.refs[ref] = object end
 end
 
---- What somebody has made of the branches; that the one which is checked out goes on is told by its files.
+--- Adds refs that somebody moved; a commit on the checked-out branch shows in its files.
 local function add_moved(paths, before, after)
   if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
   for ref, object in pairs(before.refs or {}) do
@@ -190,12 +190,12 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- What there was is looked at again, whatever is said to be one now.
+  -- Earlier nested repositories are walked again, whatever counts as one now.
   add(before and before.nested or {})
   add(snapshot.nested)
 end
 
---- What git ignores in folders that were declared: the work of a step may be all of that.
+--- Adds ignored files in declared folders: the work of a step may be all of that.
 local function add_ignored(snapshot, run, folder)
   if not snapshot.declared[1] then return end
   local words = { "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--",
@@ -222,7 +222,7 @@ local function git_snapshot(run, folder, root, whole, before, declared)
     "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty",
     before and "--ignored=matching" or "--ignored=no" }, status_cap)
   read_status(snapshot, text)
-  -- What cannot be looked at any more is not as it was.
+  -- A file that cannot be examined any more counts as changed.
   for _, path in ipairs(host_git.unread(said)) do snapshot.files[path] = "unread" end
   add_submodules(snapshot, before)
   add_ignored(snapshot, run, folder)
@@ -234,12 +234,12 @@ local function git_snapshot(run, folder, root, whole, before, declared)
   return snapshot
 end
 
---- Looks at a folder; raises when it cannot be looked at.
+--- Takes a snapshot of a folder; raises if it cannot be examined.
 ---@param run table
 ---@param folder string  absolute
----@param whole boolean?  somebody may write all of it, and what is git's: it is not only git's word that counts
----@param before moonlet.Snapshot?  what it is to be compared with
----@param declared string[]?  folders of which what git ignores is looked at too
+---@param whole boolean?  an agent may write all of it and git's own files, so git's word is not enough
+---@param before moonlet.Snapshot?  the one that it will be compared with
+---@param declared string[]?  folders whose ignored files count too
 ---@return moonlet.Snapshot
 function M.snapshot(run, folder, whole, before, declared)
   local root, err = core.file.root(folder)
@@ -265,7 +265,7 @@ local function map_of(list)
   return map
 end
 
---- The look as a JSON value, whose texts may be any bytes.
+--- The snapshot as a JSON value, whose texts may be any bytes.
 ---@param snapshot moonlet.Snapshot
 ---@return table
 function M.record(snapshot)
@@ -292,7 +292,7 @@ local function differing(paths, before, after)
   end
 end
 
---- What went from one commit to another: the work tree may hold no trace of it.
+--- Adds files that differ between the commits: the work tree may hold no trace of them.
 local function add_committed(paths, before, after)
   if before.head == after.head or not after.run then return end
   paths[".git/HEAD"] = true
@@ -305,14 +305,14 @@ local function add_committed(paths, before, after)
     if head ~= "" then words[#words + 1] = head end
   end
   words[#words + 1] = "--"
-  -- Where a commit is gone the moved HEAD is told all the same.
+  -- If a commit is gone, the moved HEAD is reported all the same.
   local asked, text = pcall(git, after.run, after.run.top, words, status_cap)
   for path in (asked and text or ""):gmatch("([^%z]+)%z") do paths[path] = true end
 end
 
 local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
 
---- What is hidden by what was said meanwhile to be ignored. Else ignored files do not count.
+--- Adds files that new ignore rules hide. Other ignored files do not count.
 local function add_hidden(paths, before, after)
   local function is_new(path)
     local info = core.file.stat(after.root, (path:gsub("/$", "")))
@@ -328,7 +328,7 @@ local function add_hidden(paths, before, after)
   end
 end
 
---- What differs between two looks: paths, sorted; a moved HEAD as ".git/HEAD".
+--- Differences between two snapshots: paths, sorted; a moved HEAD as ".git/HEAD".
 ---@param before moonlet.Snapshot
 ---@param after moonlet.Snapshot
 ---@return string[] paths, boolean cut

@@ -1,6 +1,6 @@
---- The files of a work tree that the user has not added yet, and that git does not ignore: they are as much what the
---- user has as all others. What lies in nested repositories is theirs. So much that a copy would cost more than it is
---- worth is left out, and told.
+--- Untracked files of a work tree that git does not ignore: they are as much the user's work as all others. Files in
+--- nested repositories belong to those. If a copy would cost more than it is worth, they are left out, with a
+--- warning.
 local host_git = require "moonlet.engine.workspace.git"
 local leftovers = require "moonlet.engine.workspace.kept_worktrees"
 local own_index = require "moonlet.engine.workspace.scratch_index"
@@ -26,7 +26,7 @@ local function list_of(run, key, index)
   return paths, exit.stdout_cut
 end
 
---- Whether it can be taken, and how large it is.
+--- True if a file can be taken, and its size.
 local function look_at(root, path)
   local info = core.file.stat(root, path)
   if not info or info.type ~= "file" then return info and info.type == "link", 0 end
@@ -39,11 +39,11 @@ local function tell(run, key, paths, why)
     leftovers.shown(paths), why) })
 end
 
---- Those to begin with.
+--- The untracked files of a seed.
 ---@param run table
 ---@param key string
 ---@param root any       of the work tree
----@param index string   what is tracked, absolute
+---@param index string   the index of tracked files, absolute
 ---@return string[] paths
 function M.files(run, key, root, index)
   local paths, cut = list_of(run, key, index)

@@ -1,5 +1,5 @@
---- Where an agent works and what it may write: the shared work tree to read, folders that it declared, a
---- worktree of its own, or the work tree itself under an exclusive lock.
+--- The workspace of an agent, and the paths that it may write: the shared work tree to read, folders that it
+--- declared, a worktree of its own, or the work tree itself under an exclusive lock.
 local gathering = require "moonlet.engine.workspace.worktree_changes"
 local grants = require "moonlet.engine.context.grants"
 local guarded = require "moonlet.engine.workspace.protected_paths"
@@ -14,7 +14,7 @@ local M = {}
 local input_cap = 64 << 20
 local modes = { ["read-only"] = true, ["workspace-write"] = true }
 
---- Which sandbox a call asks for; raises for one that the user has ruled out.
+--- The sandbox that a call asks for; raises if the user has ruled it out.
 ---@param run table
 ---@param call table
 ---@return "read-only"|"workspace-write"
@@ -46,8 +46,8 @@ local function refuse_folder(path, why, hint)
   error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
 end
 
---- The folders that a call declared, by where they really are, and how they lie in the repository. A link
---- is no way out of it, nor into what is git's or moonlet's.
+--- The real paths of the folders that a call declared, and their place in the repository. A link leads neither out of
+--- it, nor into git's or moonlet's own folders.
 local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
@@ -75,24 +75,24 @@ local function inside(path, folders)
   return false
 end
 
----@class moonlet.Workspace   of an attempt and of the one that is told what is wrong with its answer
+---@class moonlet.Workspace   of an attempt and of the repair of its answer
 ---@field cwd string            absolute
 ---@field writable string[]?   the folders that may be written; nil: `cwd`, where anything may
 ---@field tree string?          the worktree that it is
----@field anew boolean?         that is a new one
----@field env table<string, string>?  what the agent finds in its environment for that place
----@field stored fun(): any     what a host that goes on must know of how it was
----@field touched fun(): string[]  what was touched that no agent may write
----@field changed fun(): string[]  files that changed, where what an agent did stays although its answer is not taken
----@field finish fun(key: string): string[], string?, string[]?  files that changed, what a person should know, and
----                                          files that are held back; raises when they cannot be merged
----@field ruin fun(): string?   why what is there is no work: the agent has destroyed it
----@field abandon fun(kept: boolean?, number: integer): string?  where nothing is taken of that attempt; or is
----                                          later, by a resumed run. Gives where what was done is left
+---@field anew boolean?         the worktree is new
+---@field env table<string, string>?  variables for the agent's environment
+---@field stored fun(): any     the baseline that a resumed host needs
+---@field touched fun(): string[]  protected paths that were touched
+---@field changed fun(): string[]  changed files that stay although the answer is not taken
+---@field finish fun(key: string): string[], string?, string[]?  files that changed, a note for a person, and files
+---   that are held back; raises when they cannot be merged
+---@field ruin fun(): string?   why the work cannot be used: the agent has destroyed it
+---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt whose work is not taken, or is taken
+---   later by a resumed run. Says where its work is left
 
 local function none() return {} end
 
---- A place with what is the same of most.
+--- A workspace with the common defaults.
 local function place_of(fields)
   local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
     abandon = function() end }
@@ -100,7 +100,7 @@ local function place_of(fields)
   return place
 end
 
---- Copies of the files that an agent may look at, and nothing beside them.
+--- Copies only the files that an agent may read.
 local function copy_inputs(run, dir, inputs)
   local work = dir .. "/work"
   core.run.remove(work)
@@ -119,15 +119,15 @@ local function copy_inputs(run, dir, inputs)
 end
 
 local function only_inputs(run, dir, call, attempt)
-  -- One that is under way, or is asked again, has them.
+  -- An attempt that is in flight, or is a repair, has its inputs already.
   local there = (attempt.state or attempt.repair) and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
---- How the work tree was before the first of the attempts that are told of as one. What a person was told of, of what
---- no agent may write, is not told again.
+--- The baseline before the first of the attempts that are reported as one. Touched protected paths that a person was
+--- shown are not reported again.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = look.kept(attempt.seen)
   if not known then
@@ -141,7 +141,7 @@ local function look_of(run, key, attempt, in_place, whole, declared)
   return known
 end
 
---- What changed since the look; where there is too much to tell all of it that is told.
+--- Files changed since the baseline; a warning says so if there are too many to report.
 local function changed_since(run, key, seen)
   local paths, cut = look.changed(run, seen)
   if cut then

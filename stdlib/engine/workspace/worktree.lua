@@ -1,6 +1,6 @@
---- A git worktree of its own for a step that writes: all that it changes comes back, or nothing. The worktree
---- lies outside of the repository, and git is told where everything is: the agent can rewrite the `.git` file in
---- it. What cannot be carried over is never thrown away: the worktree is kept, and told of.
+--- A git worktree for a step that writes: all of its changes are merged, or none. The worktree lies outside of the
+--- repository, and git gets every path as an option: the agent can rewrite the `.git` file in it. Work that cannot be
+--- merged is never thrown away: the worktree is kept and reported.
 local beginning = require "moonlet.engine.workspace.worktree_seed"
 local carried_record = require "moonlet.engine.workspace.merge_receipt"
 local gathering = require "moonlet.engine.workspace.worktree_changes"
@@ -23,7 +23,7 @@ local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 
---- What tells the worktrees of this repository from those of another one that lies, or lay, at the same path.
+--- The file that tells this repository's worktrees from those of another one that lies, or lay, at the same path.
 local id_file = ".worktrees"
 
 local function id_of(home)
@@ -36,7 +36,7 @@ local function give_id(home)
   if not id then host_file.write(root, id_file, core.clock.random_hex(16)) end
 end
 
---- Where the worktrees of a repository are; nil where there is no place for them, or were none yet.
+--- The folder of a repository's worktrees; nil if it has no place, or there were none yet.
 local function parent_of(home)
   local base, id = state_folder.path(), id_of(home)
   return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
@@ -50,16 +50,16 @@ local function folder_of(run, key)
   return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
---- Where git over the bytes of a worktree has its own: beside those of all the repository's.
+--- The folder of git's own files for a worktree: beside those of all the repository's.
 local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
 
 ---@class moonlet.Worktree
 ---@field path string      absolute
 ---@field git_dir string
 ---@field base string      the tree it began with
----@field branch string?   what the user had checked out then
+---@field branch string?   the user's branch at that time
 ---@field raw moonlet.RawGit
----@field carried moonlet.Carried?  it was merged by a host that could not tell any more
+---@field carried moonlet.Carried?  receipt of a merge that an earlier host could not report
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
@@ -70,7 +70,7 @@ local function last_name(root, name)
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
---- What git has on record of where a worktree is; nil of one of another user that is not ours to see.
+--- The place of a worktree on git's record; nil if it is another user's and not readable.
 local function read_gitdir(root, name)
   local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
   if not text and err.kind == "failed" then host_file.fail(err) end
@@ -80,7 +80,7 @@ end
 --- The folder that git has of a worktree, beneath `common`/worktrees. It has its name, but where another
 --- one had that already.
 local function find_admin(common, tree)
-  -- The user's own are never taken for it: this end of the path is nobody else's.
+  -- The user's own worktrees never match: no other path ends like this one.
   local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
   local root = host_file.root(common .. "/worktrees")
   for _, entry in ipairs(root and host_file.list(root, ".") or {}) do
@@ -95,7 +95,7 @@ local function common_dir(run, key)
   return (exit.stdout:gsub("\n$", ""))
 end
 
---- What was put on record when it was made: the tree that it began with, and the branch.
+--- The recorded seed of a worktree: its tree, and the branch.
 local function read_base(root, name)
   local text = host_file.read(root, name .. ".base", 8192)
   if not text then return nil end
@@ -110,11 +110,11 @@ local function branch_of(run, key)
   return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
 end
 
---- What an attempt before this one has left of a merge is brought back.
+--- Rolls back the merge that an earlier attempt has left.
 local function forget_merge(run, key, dir)
   local root = host_file.root(run.absolute(dir))
   if not root then return end
-  -- What was merged to its end stays.
+  -- A completed merge stays.
   if carried_record.is_there(root) then
     landing.forget(run, dir)
     carried_record.forget(root)
@@ -126,7 +126,7 @@ local function forget_merge(run, key, dir)
   if not ok then error(err, 0) end
 end
 
---- Those of worktrees that somebody else has removed.
+--- Removes git's own folders of worktrees that somebody else has removed.
 local function sweep_raw(parent)
   local folder = raw_path(parent, ".")
   local root, trees = core.file.root(folder), core.file.root(parent)
@@ -137,7 +137,7 @@ local function sweep_raw(parent)
   end
 end
 
---- Makes it, with what the user has.
+--- Makes the worktree with the user's files.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
   tree.raw = raw_git.open(run, key, raw_path(parent, name))
@@ -147,13 +147,13 @@ local function make(run, key, dir, root, parent, name, tree)
   writer.with_worktrees(run, key, git, run, key, run.top,
     { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
   tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
-  -- Neither its HEAD nor its index is a witness: an agent that is not confined may have changed them.
+  -- Its HEAD and its index prove nothing: an agent that is not confined may have changed them.
   beginning.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
   host_file.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
---- Where an earlier attempt has put it on record, which may be elsewhere than this host would look: the repository was
---- moved since, and git has it on its list all the same.
+--- The place that an earlier attempt recorded. It may not be where this host would search: the repository was moved
+--- since, and git lists the worktree all the same.
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
@@ -163,8 +163,8 @@ local function recorded_place(tree, parent, first, path)
   if ours then return folder, name, root end
 end
 
---- One that was kept for a person, and that git was told to remove, is dealt with: merged by hand, or not wanted. One
---- that is only not there may have been lost.
+--- Refuses to go on if a kept worktree is missing but on git's list: it may have been lost. A worktree that git was
+--- asked to remove is settled: merged by hand, or not wanted.
 local function refuse_lost(tree)
   if not find_admin(tree.common, tree) then return end
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
@@ -173,7 +173,7 @@ local function refuse_lost(tree)
     message = ("what the agent changed is gone: %s was kept for it, and is not there"):format(tree.path) }, 0)
 end
 
---- Removes what is where a worktree is to be made. False where it is kept.
+--- Clears the place of a new worktree. False if the old one is kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
   local base = patch and host_file.is_there(root, name) and read_base(root, name)
@@ -187,13 +187,13 @@ local function clear(run, key, dir, root, tree, patch)
   return not host_file.is_there(root, name)
 end
 
---- The worktree of a step, made anew; with `keep` the one that an earlier attempt still works in.
+--- Makes the worktree of a step; with `keep` opens the one in which an earlier attempt still works.
 ---@param run table
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
 ---@param keep boolean
----@param path string?  where that attempt had it
----@param patch string?  the name of one for what an attempt has left that nobody takes up
+---@param path string?  that attempt's worktree
+---@param patch string?  the name of a patch for abandoned work
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch)
   local parent, first = folder_of(run, key)
@@ -240,7 +240,7 @@ local function forget_raw(tree)
   if root then core.file.remove(root, name) end
 end
 
---- Removes it, if it is there; of what git has of worktrees its own alone.
+--- Removes the worktree, if it exists, and git's record of it alone.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -269,7 +269,7 @@ local function keep(tree)
   if root then core.file.write(root, name .. ".kept", "") end
 end
 
---- What a file comes to that somebody changed while its merge was interrupted.
+--- Plans a file anew that somebody changed while its merge was interrupted.
 local function again(run, key, dir, tree, changes, entry)
   for _, change in ipairs(changes) do
     if change.path == entry.path then
@@ -278,7 +278,7 @@ local function again(run, key, dir, tree, changes, entry)
   end
 end
 
---- Works out what the work tree comes to, and brings it there. Somebody may save a file between the two.
+--- Plans the merge and applies it; somebody may save a file between the two.
 local function apply(run, key, dir, tree, changes, done)
   local function once()
     local entries, left = overlay.of(run, key, dir, tree, changes, "")
@@ -292,7 +292,7 @@ local function apply(run, key, dir, tree, changes, done)
   for _ = 1, apply_tries do
     ok, err = pcall(once)
     if ok then return end
-    -- What could not be brought back stays, for a later host.
+    -- A rollback that failed stays, for a later host.
     if landing.pending(run, dir) then break end
     landing.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
@@ -300,7 +300,7 @@ local function apply(run, key, dir, tree, changes, done)
   error(err, 0)
 end
 
---- What a person is told of a merge that was done.
+--- The report of a completed merge, for a person.
 local function carried_of(run, key, dir, tree, changes, left, behind, patch)
   local parts, gone, paths = {}, {}, {}
   for _, path in ipairs(behind) do gone[path] = true end
@@ -369,14 +369,14 @@ local function carry(run, key, dir, tree, confirm)
   end)
 end
 
---- Removes one whose work is not taken. It was paid for: what git takes of it stays as a patch, and where there can be
---- none the worktree stays.
+--- Removes a worktree whose work is not taken. The work was paid for: it stays as a patch, and if git cannot make one
+--- the worktree stays.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param tree moonlet.Worktree
 ---@param name string   of the patch in that folder
----@return string? text  what a person is told of it
+---@return string? text  a note for a person
 function M.drop(run, key, dir, tree, name)
   local folder, last = split(tree.path)
   local root, text = host_file.root(folder), nil
@@ -404,7 +404,7 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
---- Says where it is, whatever the script makes of the error.
+--- Reports the kept worktree, however the script handles the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
@@ -417,9 +417,9 @@ local function tell_kept(run, key, tree, err)
     told and "" or "what the agent made is in " .. tree.path .. "; ", ways)
 end
 
---- Brings what was changed in the worktree into the work tree of the repository; the patch is kept as
---- `changes.patch`. Raises, and changes nothing, when it does not apply; the worktree is kept then. A host that
---- is killed meanwhile has put on record how to go on. Once it is begun it comes to its end, whoever cancels it.
+--- Merges a worktree's changes into the work tree of the repository; the patch is kept as `changes.patch`. If it does
+--- not apply, the work tree is unchanged, the worktree is kept, and it raises. A merge that has begun cannot be
+--- cancelled, and is resumed from its record if the host is killed.
 ---@param run table
 ---@param key string
 ---@param dir string   the step's folder beneath `.agent`
@@ -435,7 +435,7 @@ function M.merge(run, key, dir, tree, confirm)
     if not is_parked then tell_kept(run, key, tree, carried) end
     error(carried, 0)
   end
-  -- Where that cannot be let go of now, a host that goes on does it: the merge is on record.
+  -- If that cannot be deleted now, a resumed host does it: the merge is recorded.
   pcall(landing.forget, run, dir)
   if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
   if carried.kept then
@@ -450,25 +450,25 @@ function M.merge(run, key, dir, tree, confirm)
   return carried.paths, carried.warning, carried.held
 end
 
---- Ends what a host had merged that could not tell it any more, for an attempt that nobody goes on with.
+--- Ends a merge that an earlier host completed but could not report, for an attempt that nobody resumes.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param path string   of the worktree
----@return string[]? paths  that were merged; nil where nothing was
+---@return string[]? paths  that were merged; nil if none
 function M.end_merged(run, key, dir, path)
   local carried = carried_record.read(run, dir)
   if not carried then return nil end
   return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
 end
 
---- What an attempt that is given up has left: says where its worktree is, which is the user's from now on. Gives the
---- files that were merged already, by a host that could not tell any more.
+--- Ends an attempt that is given up: says where its worktree is, which is the user's from now on. Returns the files
+--- of a merge that an earlier host completed but could not report.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param path string?  of the worktree
----@param replaced boolean?  another attempt gets one in its place, and tells what was in it
+---@param replaced boolean?  another attempt gets one in its place, and reports its content
 ---@return string[]? paths
 function M.give_up(run, key, dir, path, replaced)
   local paths = path and M.end_merged(run, key, dir, path)
@@ -488,7 +488,7 @@ end
 ---@return string[] paths  absolute
 function M.left(home, id)
   local paths, known = core.json.array {}, {}
-  -- Where that cannot be read now, those on git's list are told of all the same.
+  -- If that cannot be read now, the worktrees on git's list are reported all the same.
   local looked, parent = pcall(parent_of, home)
   local function add(folder, name)
     local path = folder .. "/" .. name
@@ -500,7 +500,7 @@ function M.left(home, id)
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
     if entry.type == "directory" then add(parent, entry.name) end
   end
-  -- Those from before the repository was moved are on git's list alone.
+  -- Worktrees from before the repository was moved are on git's list alone.
   local base, common = state_folder.path(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do

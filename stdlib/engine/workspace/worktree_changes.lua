@@ -1,5 +1,5 @@
---- What an agent left in its worktree: what it changed, as a patch, and what git does not take of it. Which of that is
---- merged without a word, and what is not.
+--- The changes in an agent's worktree, as a patch, and the files that git does not take. Decides which changes are
+--- merged without asking.
 local beginning = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -15,7 +15,7 @@ local list_cap = 64 << 20
 local many_deleted = 10 -- files; more than that, and more than half of all, is for a person to decide
 
 local function diff(tree, ...)
-  -- What is not worth it for objects that go soon is for a file that stays.
+  -- Compression is not worth it for short-lived objects, but it is for a file that stays.
   local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
@@ -26,7 +26,7 @@ local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agen
 
 local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
 
---- What the agent changed. Where nothing was checked out it made a file: there is none that it could have changed.
+--- The agent's changes. A file that was not checked out is new: the agent cannot have changed it.
 ---@return moonlet.Change[]
 local function changes_of(run, key, tree, env, unseen)
   local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
@@ -39,7 +39,7 @@ local function changes_of(run, key, tree, env, unseen)
   return list
 end
 
---- What the worktree holds that is not carried over.
+--- The parts of the worktree that are not carried over.
 ---@class moonlet.LeftBehind
 ---@field histories string[]   folders whose own history stays
 ---@field files string[]       that git does not take
@@ -49,7 +49,7 @@ end
 ---@field tracked integer       how many files the agent began with
 
 --- Everything that the agent left, in an index of our own; ignored files too.
----@return moonlet.LeftBehind, table<string, true> unseen  what is tracked, and was not checked out
+---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
 local function gather(run, key, dir, tree, env)
   local root = host_file.must(core.file.root(tree.path))
   local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
@@ -95,15 +95,15 @@ local function gather(run, key, dir, tree, env)
   return left, unseen
 end
 
---- Writes what an index has beside what the agent began with.
+--- Writes the diff from the seed to an index.
 local function write_diff(run, key, dir, tree, patch, env)
   git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
-  -- It may hold what is in files that nobody else may read.
+  -- The patch may hold text of files that others may not read.
   local folder = host_file.must(core.file.root(run.absolute(dir)))
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Calls fn(changes, left) with what the agent changed, which the file `patch` holds.
+--- Calls fn(changes, left) with the agent's changes; the file `patch` holds them.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
@@ -115,7 +115,7 @@ function M.with(run, key, dir, tree, patch, fn)
     local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
     local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
     if not ok then
-      -- Folders that the agent has shut are the host's own here, and git does not track what they allow.
+      -- Folders that the agent has shut are opened: they are the host's own here, and git does not track their modes.
       nested.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
@@ -137,7 +137,7 @@ function M.split(changes)
   return taken, held
 end
 
---- The files that are deleted, where they are most of `total`. One that was moved is not deleted.
+--- The deleted files, if they are most of `total`. A moved file is not deleted.
 ---@param changes moonlet.Change[]
 ---@param total integer
 ---@return string[]?
@@ -177,7 +177,7 @@ function M.write_patch(run, key, dir, tree, changes, patch)
   end)
 end
 
---- Whether any file lies beneath a folder, but for the `.git` at its top.
+--- True if any file lies beneath a folder, but for the `.git` at its top.
 local function holds_files(root, folder)
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
     local path = folder == "." and entry.name or folder .. "/" .. entry.name
@@ -189,7 +189,7 @@ end
 local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
   ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
 
---- Why what lies in a worktree is no work: an agent has destroyed it; nil where it is.
+--- The reason why a worktree cannot be used: an agent has destroyed it; nil if it is fine.
 ---@param tree moonlet.Worktree
 ---@return string?
 function M.ruin(tree)

@@ -1,5 +1,5 @@
---- What a worktree begins with: exactly what the user has, byte for byte, but for what git ignores, and a commit that
---- git itself takes for the same. The user's index is only read.
+--- The seed of a worktree: exactly the user's files, byte for byte, but for ignored ones, and a commit that git
+--- itself takes for the same. The user's index is only read.
 local host_file = require "moonlet.engine.base.files"
 local own_index = require "moonlet.engine.workspace.scratch_index"
 local raw_git = require "moonlet.engine.workspace.plumbing"
@@ -28,7 +28,7 @@ local function head_of(run, key)
     hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
 end
 
---- A commit with that tree; nothing points to it.
+--- A commit with that tree; no ref points to it.
 local function commit_of(run, key, head, tree)
   local same = git(run, key, run.top, { "rev-parse", head .. "^{tree}" }).stdout:match("%x+")
   if tree == same then return head end
@@ -49,9 +49,9 @@ local function without(paths, set)
 end
 
 ---@class moonlet.Beginning
----@field commit string                      what is checked out
----@field tree string                        what is there, byte for byte
----@field others moonlet.IndexEntry[]        what git has in the commit of those files whose bytes are not the same
+---@field commit string                      the commit that is checked out
+---@field tree string                        the user's files, byte for byte
+---@field others moonlet.IndexEntry[]        the commit's entries of files whose bytes differ from git's
 ---@field unseen string[]                    tracked, and not to be checked out
 
 local function look(run, key, dir, raw)
@@ -92,14 +92,14 @@ local function look(run, key, dir, raw)
   end)
 end
 
---- Looks at what the user has.
+--- Takes the user's present state.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param raw moonlet.RawGit
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
-  -- Half of a merge is a state that nobody has ever made.
+  -- Half of a merge is a state that never existed.
   local release = writer.hold_merges(run, key)
   local ok, begun = pcall(look, run, key, dir, raw)
   release()
@@ -107,7 +107,7 @@ function M.state(run, key, dir, raw)
   return begun
 end
 
---- The index that holds what a worktree began with, and when it was written: no agent can change it.
+--- The index of a worktree's seed, and its time: no agent can change it.
 ---@param raw moonlet.RawGit
 function M.index(raw) return raw.path .. "/begun.index" end
 

@@ -1,6 +1,6 @@
---- The locks that all runs of a repository share: of whoever writes the work tree, an agent in place, for as long
---- as it works, or a merge; of a merge alone, for whoever must not look at half of it; and of whoever makes or removes
---- a worktree, at which git itself looks at all the others.
+--- Locks that all runs of a repository share. The writer's lock is held by an agent that works in place, for as long
+--- as it works, and by a merge; the merge lock by a merge alone, against readers of half of it; and the worktree lock
+--- while a worktree is made or removed, for then git examines all the others.
 local duration = require "moonlet.duration"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local host_file = require "moonlet.engine.base.files"
@@ -9,9 +9,9 @@ local M = {}
 
 local short_ms, long_ms = 20, 200
 local told_after = 50 -- tries: a merge is soon over
---- Git is given ten minutes to make a worktree: whoever is at it for longer has been stopped.
+--- Limit for another process that makes a worktree: git gets ten minutes, so one that takes longer has been stopped.
 local longest_worktree_ms = 15 * 60 * 1000
---- What a host gets to let go that drove the run before: it may be ending.
+--- Time for an earlier host of the run to let go: it may be ending.
 local predecessor_ms = 10 * 1000
 
 local id_cap = 400
@@ -22,12 +22,13 @@ local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
---- Gives the function that lets go of it; else the name of the lock that another has, and what that one says of itself.
+--- Tries to take a lock. Returns the function that releases it; else the name of the busy lock, and its holder's
+--- text.
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(host_failure.mark(err), 0) end
-  -- An agent that has the work tree may let others write there, whom it starts: one at a time again.
+  -- An agent that has the work tree may let the agents that it starts write there: one at a time again.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
   -- The host that started the agent of this step holds it for that, though it drives the run no more.
   if outer == id and id ~= "" then return function() end end
@@ -46,7 +47,7 @@ local function what_of(name) return doings[name] or "another run makes or remove
 
 local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
 
---- The process that holds it where that has driven this run before: it was stopped, and will not let go by itself.
+--- The process that holds the lock if it has driven this run before: it was stopped, and will not release by itself.
 local function predecessor(run, holder)
   local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
   return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
@@ -81,8 +82,8 @@ local function hold(run, key, name, id, patience, clock)
   end
 end
 
---- How long others have the work tree says nothing of whoever waits: the time of a clean-up does not run meanwhile, but
---- where somebody has cancelled the run, and is to wait no longer than for that.
+--- Stops the clock of a step that waits for the work tree, for the wait says nothing of the step: the time of a
+--- clean-up does not run meanwhile, unless somebody has cancelled the run, and is to wait no longer than for that.
 local function clock_of(run)
   local stopped = false
   return function(waits)
@@ -101,14 +102,14 @@ local function hold_patiently(run, key, name, id, patience)
   return release, root
 end
 
---- Keeps merges away, and waits for one that is under way; an agent in place may work on.
+--- Keeps merges away, and waits for one in progress; an agent in place may work on.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
 ---@return fun()
 function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
---- Takes the work tree for a merge; waits while another has it. Gives the function that lets go of it.
+--- Takes the work tree for a merge; waits while another holds it. Returns the function that releases it.
 ---@param run table
 ---@param key string
 ---@param patience integer?  ms, after which it raises
@@ -126,13 +127,13 @@ function M.hold(run, key, patience)
   end
 end
 
---- Takes it for an agent that works in place. What that agent starts finds by the environment that this gives too
---- that it need not wait for it.
+--- Takes the lock for an agent that works in place. The returned environment says to a moonlet started by that agent
+--- that it need not wait for the lock.
 ---@param run table
 ---@param key string
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
-  -- The same for a host that goes on: the agent may have outlived the one that started it.
+  -- The id is the same for a resumed host: the agent may have outlived the host that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
   local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()
@@ -142,7 +143,7 @@ function M.hold_for_agent(run, key)
   end, { [variable] = outer == "" and id or outer .. ":" .. id }
 end
 
---- Calls fn(…) while nobody else makes or removes a worktree.
+--- Calls fn(…) while no other process makes or removes a worktree.
 ---@param run table
 ---@param key string
 ---@param fn function

@@ -1,4 +1,4 @@
---- What a git command line does that cannot be taken back, its plumbing and the commands that it starts too.
+--- Irreversible actions of a git command line, its plumbing and the commands that it starts included.
 local shell = require "moonlet.engine.effects.irreversible.shell"
 
 local M = {}
@@ -44,7 +44,7 @@ local publishes_with = {
   svn = { dcommit = true, ["set-tree"] = true, ["commit-diff"] = true, branch = true, tag = true },
 }
 
---- Options whose word git runs.
+--- Options with a word that git runs.
 local runs = {
   rebase = { "-x", "--exec" }, difftool = { "-x", "--extcmd" }, clone = { "-u", "--upload-pack", "-c", "--config" },
   fetch = { "--upload-pack" }, pull = { "--upload-pack" }, ["ls-remote"] = { "--upload-pack", "--exec" },
@@ -66,7 +66,7 @@ local tag_plain = {
   ["--omit-empty"] = true, ["--no-color"] = true,
 }
 
---- Whether `git tag` with the words from `first` on only lists or checks.
+--- True if `git tag` with the words from `first` on only lists or checks.
 local function only_lists(argv, first)
   local lists, names, plain, i = false, false, true, first
   while argv[i] do
@@ -98,7 +98,7 @@ local function any(argv, first, pattern)
   return false
 end
 
---- The commands that git is told to run.
+--- The action of the commands that git is asked to run.
 local function run_by_git(argv, at, look)
   local name = argv[at]
   for _, option in ipairs(runs[name] or {}) do
@@ -138,7 +138,7 @@ local function run_by_git(argv, at, look)
   end
 end
 
---- What `git -c` says.
+--- The action of a `git -c` setting.
 local function setting(text, look)
   local name, value = text:match("^([^=]*)=?(.*)$")
   if name:lower():find("^alias%.") then return "git with an alias of its own" end
@@ -146,7 +146,7 @@ local function setting(text, look)
 end
 
 ---@param argv string[]
----@param look table what looks at a command line, a script, or a text that may be one
+---@param look table examines a command line, a script, or a text that may be one
 ---@return string?
 function M.action(argv, look)
   local i = 2

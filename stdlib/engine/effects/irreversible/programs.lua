@@ -1,18 +1,18 @@
---- Which words of which programs change what others see, git apart (see git.lua).
+--- Programs, and the words with which they change what others see, git apart (see git.lua).
 local shell = require "moonlet.engine.effects.irreversible.shell"
 
 local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- Programs that do nothing else.
+--- Programs with no other purpose.
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
   ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
---- program -> the words that follow it -> what that is. Options stand anywhere between; `…` is any words.
+--- program -> the words after it -> their action. Options stand anywhere between; `…` is any words.
 local by_words = {
   gh = {
     ["release create"] = upload, ["release upload"] = upload, ["release edit"] = upload, ["release delete"] = upload,
@@ -93,8 +93,8 @@ for program, options in pairs {
   for option in options:gmatch("%S+") do with_value[program][option] = true end
 end
 
---- Whether the words of `argv` from `i` on are `wanted` from `k` on, options between them. `failed` keeps what was
---- tried.
+--- True if the words of `argv` from `i` on are `wanted` from `k` on, options between them. `failed` keeps the places
+--- that were tried.
 local function follows(argv, i, wanted, k, values, failed)
   if not wanted[k] then return true end
   local word, place = argv[i], i * 8 + k
@@ -115,7 +115,7 @@ local function follows(argv, i, wanted, k, values, failed)
   return hit
 end
 
---- Longer than anybody writes: its words alone are looked at.
+--- Longest command line that is parsed: of longer ones only the words count.
 local most_words = 150
 
 local function words_action(program, argv)
@@ -134,7 +134,7 @@ local function words_action(program, argv)
   return found
 end
 
---- gh api, glab api: what is not a GET writes.
+--- gh api, glab api: any method but GET writes.
 local function api_writes(program, argv)
   local at
   for i = 2, math.min(#argv, 6) do
@@ -159,7 +159,7 @@ local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.p
   "crates.io/api" }
 local transfers = { curl = true, wget = true, http = true, https = true, xh = true }
 
---- What a program for the web sends to where releases and issues are made.
+--- The action of a web client that sends to a service of releases and issues.
 local function sends(argv)
   local text = table.concat(argv, " ")
   local known = false
@@ -178,13 +178,13 @@ local function sends(argv)
   end
 end
 
---- What a program of these tables does; nil when it is in none or does nothing of the kind.
+--- The action of a program in these tables; nil if it is in none or has no such action.
 ---@param program string
 ---@param argv string[]
 ---@return string?
 function M.action(program, argv)
   if M.always[program] then
-    -- Asking what it can do submits nothing.
+    -- A question for help or the version submits nothing.
     if #argv == 2 and (argv[2] == "--help" or argv[2] == "--version") then return nil end
     return M.always[program]
   end
@@ -210,7 +210,7 @@ end
 ---@return boolean
 function M.knows(program) return M.always[program] ~= nil or by_words[program] ~= nil end
 
---- What a text might do if its words were commands: for texts that cannot be read closer.
+--- The action that a text might have if its words were commands: for texts that cannot be parsed.
 ---@param text string
 ---@return string?
 function M.mention(text)
@@ -234,10 +234,10 @@ function M.mention(text)
   return found
 end
 
---- Programs of which one is taken to be meant where a program is not known.
+--- Programs of which one is assumed if the program is unknown.
 local likely = { "gh", "npm", "twine", "docker" }
 
---- What a command does whose program is not known: what a likely one would do with its words.
+--- The action of an unknown program: that of a likely program with its words.
 ---@param argv string[]
 ---@return string?
 function M.any_program(argv)

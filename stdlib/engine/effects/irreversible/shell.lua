@@ -1,9 +1,9 @@
---- Reads the text of a shell far enough to tell which commands it holds: quotes, expansions, redirections,
---- here-documents, substitutions, compound commands. What only the running shell knows (a variable, a pattern, what a
---- command prints) stands in a word as `M.unknown`. Nothing is run or expanded.
+--- Reads the text of a shell script far enough to find its commands: quotes, expansions, redirections,
+--- here-documents, substitutions, compound commands. A part that only the running shell knows (a variable, a pattern,
+--- a command's output) stands in a word as `M.unknown`. No command is run, no expansion made.
 local M = {}
 
---- What stands in a word for what is not known before the shell runs.
+--- Placeholder in a word for a part that is not known before the shell runs.
 M.unknown = "\1"
 
 local unknown = M.unknown
@@ -135,7 +135,7 @@ local function braces(p)
   substitutions(p, inner)
 end
 
---- What follows a `$`, at `p.i`; gives what it adds to the word.
+--- Reads the text after a `$`, at `p.i`; returns its addition to the word.
 function dollar(p, quoted)
   local s = p.s
   local c = s:sub(p.i, p.i)
@@ -190,7 +190,7 @@ local function double_quote(p)
   end
 end
 
---- One word at `p.i`; nil when none begins there. The second result tells whether a part of it was quoted.
+--- A word at `p.i`; nil when none begins there. The second result says if a part of it was quoted.
 local function read_word(p)
   local out, quoted, any = {}, false, false
   local s = p.s
@@ -221,7 +221,7 @@ local function read_word(p)
         local e = s:sub(p.i, p.i)
         p.i = p.i + 1
         if e ~= "\n" then out[#out + 1], quoted = e, true end
-        -- A line that goes on is no part of a word by itself.
+        -- A continued line is no part of a word by itself.
         if e == "\n" and #out == 0 then any = false end
       elseif c == "$" then
         out[#out + 1] = dollar(p, false)
@@ -265,7 +265,7 @@ local function here_documents(p)
       if wait.tabs then line = line:gsub("^\t+", "") end
       if line == wait.word then break end
       body[#body + 1] = line
-      -- A shell takes what there is.
+      -- A shell takes the text up to there.
       if at_end then break end
     end
     local text = table.concat(body, "\n")
@@ -298,7 +298,7 @@ local function close(p, command)
   return { words = {}, assigned = {}, feeds = {} }
 end
 
---- A word joins a command; gives what that does to the number of open `case`.
+--- Adds a word to a command; returns its change to the number of open `case`.
 local function join(command, word, quoted)
   local words = command.words
   if command.names then -- the name of a function
@@ -382,12 +382,12 @@ end
 ---@return {words: string[], assigned: string[], feeds: string[]}[]?
 function M.commands(text)
   local shared = { commands = {} }
-  -- Whatever goes wrong in reading it, it was not read.
+  -- A script that the parser cannot read, for whatever reason, counts as unread.
   local ok = pcall(function() parse_list(new(text, shared, 0), nil) end)
   return ok and shared.commands or nil
 end
 
---- The words of a text, without quotes and in any order, as a set; what lies within longer words too.
+--- The words of a text, without quotes and in any order, as a set; parts of longer words too.
 ---@param text string
 ---@return table<string, boolean>
 function M.mentioned(text)

@@ -1,11 +1,11 @@
---- Programs that start another one: where on their command line it stands.
+--- Wrappers: programs that start another one, and its place on their command line.
 local shell = require "moonlet.engine.effects.irreversible.shell"
 
 local M = {}
 
---- values, long: options that take the next word. words: what stands before the program besides options. script:
---- options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may stand
---- before the program.
+--- values, long: options that take the next word. words: the number of words before the program besides options.
+--- script: options whose word is a script. joined: the rest is joined and read by a shell. assigns: NAME=VALUE may
+--- stand before the program.
 local function wrapper(spec)
   local long, script = {}, {}
   for name in (spec.long or ""):gmatch("%S+") do long[#long + 1] = name end
@@ -59,7 +59,7 @@ local function long_takes(spec, name)
   end
 end
 
---- Where the program begins in `argv` (nil: there is none), the scripts that options hold, and what NAME=VALUE said.
+--- The place of the program in `argv` (nil: there is none), the scripts in options, and the values of NAME=VALUE.
 ---@param spec table
 ---@param argv string[]
 ---@return integer? first, string[] scripts, string[] assigned
@@ -158,7 +158,7 @@ function M.of_find(argv)
   return list
 end
 
---- The scripts that GNU parallel runs: its template, or else what it is given.
+--- The scripts that GNU parallel runs: its template, or else its input.
 ---@param argv string[]
 ---@param stdin string?
 ---@return string[]
@@ -176,7 +176,7 @@ function M.of_parallel(argv, stdin)
   return { table.concat(replaced(template, "{}"), " ") .. " " .. shell.unknown }
 end
 
---- env: the command line that it starts, what it sets, and what it cannot say.
+--- env: the command line that it starts, the variables that it sets, and a string still to be split.
 ---@param argv string[]
 ---@return string[] command, string[] assigned, string? split what is still to be split
 function M.of_env(argv)
