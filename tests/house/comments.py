@@ -16,10 +16,10 @@ import sys
 LIMITS = {
     "host": 1.2,
     "lua": 2.7,
-    "stdlib": 23.0,
-    "presets": 20.0,
-    "examples": 7.0,
-    "tests": 7.0,
+    "stdlib": 5.2,
+    "presets": 1.0,
+    "examples": 6.3,
+    "tests": 6.0,
 }
 HEADLESS = re.compile(
     r"(?:what|whatever|who|whoever|whom|whose|of|where|wherever|whether|those|nobody|nothing)\b(?![(:=`])"
