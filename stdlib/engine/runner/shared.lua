@@ -22,7 +22,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field network boolean?     tools may use the network
 ---@field web_search boolean?
 ---@field turns integer?      how often the model may answer
----@field returns table?       the JSON Schema of the answer
+---@field schema table?        the JSON Schema of the answer
 ---@field schema_file string?  where a schema may be written for the CLI
 ---@field writable string[]?   what a writing agent may write beside `out`; nil: where it works, and all beneath
 ---@field timeout_ms integer?
