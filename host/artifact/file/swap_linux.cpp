@@ -1,5 +1,3 @@
-#ifdef __linux__
-
 #include <endian.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
@@ -95,5 +93,3 @@ void inherit_access(int folder, int file) {
 }
 
 }  // namespace moonlet
-
-#endif  // __linux__
