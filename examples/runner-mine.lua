@@ -25,7 +25,7 @@
 ---   role       optional: "flag" when command() passes call.role on; else the role is put before the prompt
 ---
 --- call has: prompt, prompt_file, out (the directory it may write), cwd, model, role, sandbox ("read-only"
---- or "workspace-write"), network, web_search, returns (a JSON Schema), schema_file, timeout_ms, private,
+--- or "workspace-write"), network, web_search, schema (a JSON Schema), schema_file, timeout_ms, private,
 --- scratch, attempt, config (your entry). command() gives:
 ---
 ---   argv         the program and its arguments: a list, no shell
@@ -53,14 +53,14 @@ return {
     end
     if call.sandbox == "read-only" then add "--no-edits" end
     if call.model then add("--model", call.model) end
-    if call.returns then add("--schema", call.schema_file) end
+    if call.schema then add("--schema", call.schema_file) end
     for _, word in ipairs(call.config.args or {}) do add(word) end
     return {
       argv = argv,
       stdin = "prompt",
       env = { MINE_NO_TELEMETRY = "1" },
       env_names = { "MINE_API_KEY" },
-      files = call.returns and { [call.schema_file] = require("moonlet").json.encode(call.returns) } or {},
+      files = call.schema and { [call.schema_file] = require("moonlet").json.encode(call.schema) } or {},
       state_dirs = {},
     }
   end,

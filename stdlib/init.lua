@@ -14,6 +14,52 @@ function M.array(list)
   return core.json.array(list or {})
 end
 
+--- Whether a value stands in the place of a branch that failed.
+---@param value any
+---@return boolean
+function M.is_lost(value)
+  return core.lost.record(value) ~= nil
+end
+
+--- The results of a fan-out that were found, and their items.
+---@generic R, T
+---@param results R[]
+---@param items T[]?
+---@return R[] results
+---@return T[]? items
+function M.found(results, items)
+  local record = require "moonlet.record"
+  if type(results) ~= "table" or items ~= nil and type(items) ~= "table" then
+    core.lost.refuse(results)
+    error(record.invalid("m.found needs the results of a fan-out, and beside them its items or nothing",
+      "m.found(results, items)"), 0)
+  end
+  local found, theirs = core.json.array {}, items and core.json.array {}
+  for i = 1, #results do
+    if not M.is_lost(results[i]) then
+      found[#found + 1] = results[i]
+      if items then theirs[#found] = items[i] end
+    end
+  end
+  return found, theirs
+end
+
+local kinds = { invalid = true, failed = true, rejected = true, denied = true }
+
+---@class moonlet.Failure
+---@field kind "invalid"|"failed"|"rejected"|"denied"|nil  any other kind becomes "failed"
+---@field message string
+---@field hint string?   what to do about it
+
+--- Raises an error: m.fail { kind = "invalid", message = "no such branch", hint = "name one with --branch" }.
+---@param failure moonlet.Failure
+function M.fail(failure)
+  local record = require "moonlet.record"
+  record.check(failure, { kind = "string", message = "string!", hint = "string" }, "m.fail")
+  error({ kind = kinds[failure.kind] and failure.kind or "failed", message = failure.message, hint = failure.hint,
+    at = core.text.place() }, 0)
+end
+
 --- Modules that load when first used.
 local lazy = {
   duration = true, facts = true, findings = true, git = true, merge = true, prompt = true, record = true,
@@ -25,5 +71,9 @@ return setmetatable(M, {
     local module = require("moonlet." .. name)
     M[name] = module
     return module
+  end,
+  __pairs = function(self)
+    for name in next, lazy do local _ = self[name] end
+    return next, self, nil
   end,
 })

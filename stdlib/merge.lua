@@ -168,6 +168,7 @@ local function read(reviews, opts)
   local items, taken = {}, {}
   for number = 1, #reviews do
     local review = reviews[number]
+    core.lost.refuse(review)
     local lens, runner = name_of(review, "lens"), name_of(review, "runner")
     local label = unique_name(taken, name_of(review, "name") or lens or format("review-%d", number))
     local list = list_of(review)
@@ -415,20 +416,16 @@ local function shown(value, cap, otherwise)
 end
 
 --- A review that was lost, and why.
----@param item any its entry in `lost` of ctx:parallel, or any error
+---@param item any  one of what ctx:parallel gives as lost, or any error
 ---@return {review: string, kind: string, message: string}
 function M.lost(item)
   if type(item) ~= "table" then
     return { review = "a review", kind = "failed", message = shown(tostring(item), 400) }
   end
-  local err = rawget(item, "error")
-  local source = type(err) == "table" and err or item
-  local message = rawget(source, "message") or err
-  local name = rawget(item, "review") or rawget(item, "key") or rawget(item, "index")
   return {
-    review = name ~= nil and shown(tostring(name), 80) or "a review",
-    kind = shown(rawget(source, "kind"), 40, "failed"),
-    message = shown(message, 1000, "it ended without saying why"),
+    review = shown(rawget(item, "branch") or rawget(item, "review"), 80, "a review"),
+    kind = shown(rawget(item, "kind"), 40, "failed"),
+    message = shown(rawget(item, "message"), 1000, "it ended without saying why"),
   }
 end
 
@@ -495,10 +492,10 @@ function M.paths(review, opts)
   return list
 end
 
---- Merges reviews into one ranked list.
----@param reviews table[] the reviewers' results: {findings = …, lens = …, runner = …}, or the bare lists
----@param opts table? {lost = `lost` of ctx:parallel, root = absolute work tree, known = set of the paths that were
----   reviewed, lengths = number of lines by path}
+---Merges reviews into one ranked list.
+---@param reviews table[] what reviewers returned: {findings = …, lens = …, runner = …}, or the bare lists
+---@param opts table? {lost = the second result of ctx:parallel, root = absolute work tree, known = set of the paths
+---  that were reviewed, lengths = number of lines by path}
 ---@return {findings: moonlet.Finding[], unverified: moonlet.Finding[], refuted: moonlet.Finding[], lost: table[],
 ---  next_action: string}
 function M.findings(reviews, opts)

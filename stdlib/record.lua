@@ -55,6 +55,45 @@ function M.suggest(name, names)
     .. (more > 0 and (" and %d more"):format(more) or "")
 end
 
+--- Names that other tools have for ours.
+local synonyms = {
+  returns = "schema", output_schema = "schema", response_format = "schema", response_schema = "schema",
+  json_schema = "schema", outputSchema = "schema", output = "schema",
+  timeout_ms = "timeout", timeout_s = "timeout", timeout_seconds = "timeout", timeout_sec = "timeout",
+  max_time = "timeout", deadline = "timeout", time_limit = "timeout", idle_timeout = "idle", idle_timeout_ms = "idle",
+  max_parallel = "limit", max_concurrency = "limit", concurrency = "limit", parallel = "limit", workers = "limit",
+  jobs = "limit", width = "limit", min_success = "need", quorum = "need", at_least = "need", required = "need",
+  all_settled = "settle", allSettled = "settle", catch = "settle",
+  command = "argv", cmd = "argv", args = "argv", directory = "cwd", dir = "cwd", workdir = "cwd",
+  working_directory = "cwd", environment = "env", instructions = "prompt", message = "prompt", text = "prompt",
+  question = "text", label = "name", title = "name", id = "name", system_prompt = "role", agent = "runner",
+  provider = "runner", engine = "runner", llm = "model",
+  retries = "retry", max_retries = "retry", max_attempts = "retry",
+  max_turns = "turns", files = "inputs", attachments = "inputs", write = "writes", writable = "writes",
+  inplace = "in_place", network_access = "network", web = "web_search", search = "web_search", fallback = "rules",
+  mock = "rules", description = "summary", help = "summary", arguments = "args", params = "args", inputs = "args",
+  parameters = "args", permissions = "needs", grants = "needs", allow = "needs", main = "run", handler = "run",
+  enum = "choices", options = "choices", default_value = "default",
+  remaining = "left", spent = "used", total = "limit", max = "limit",
+  money = "usd", cost = "usd", dollars = "usd", time = "wall", calls = "agents",
+}
+
+local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
+
+--- What to write in place of a name that is not known: ours for that of another tool, or the nearest one.
+---@param name string
+---@param known table<string, any>
+---@return string
+function M.hint(name, known)
+  local own = synonyms[name]
+  if own and known[own] ~= nil then return "write " .. (examples[own] or own) end
+  local names = {}
+  for key in pairs(known) do
+    if type(key) == "string" then names[#names + 1] = key end
+  end
+  return M.suggest(name, names)
+end
+
 --- An error table of kind `invalid`.
 ---@param message string
 ---@param hint string?
@@ -96,15 +135,13 @@ end
 ---@return table value
 function M.check(value, fields, what)
   if type(value) ~= "table" then
+    core.lost.refuse(value)
     error(M.invalid(("%s must be a table, not a %s"):format(what, type(value))), 0)
   end
   for key, given in pairs(value) do
     local wanted = fields[key]
     if not wanted then
-      local names = {}
-      for name in pairs(fields) do names[#names + 1] = name end
-      error(M.invalid(("%s has no key '%s'"):format(what, tostring(key)),
-        M.suggest(tostring(key), names)), 0)
+      error(M.invalid(("%s has no key '%s'"):format(what, tostring(key)), M.hint(tostring(key), fields)), 0)
     end
     local fits = false
     for option in wanted:gsub("!", ""):gmatch("[^|]+") do
@@ -112,6 +149,7 @@ function M.check(value, fields, what)
       fits = fits or (test and test(given)) or type(given) == option
     end
     if not fits then
+      core.lost.refuse(given)
       error(M.invalid(("%s.%s must be a %s, not a %s"):format(what, key,
         (wanted:gsub("!", ""):gsub("|", " or ")), type_name(given))), 0)
     end

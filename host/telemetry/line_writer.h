@@ -1,6 +1,8 @@
 // LineWriter sends whole lines to a descriptor it does not own. It never waits for a slow reader
 // (it queues, then drops and counts), never raises SIGPIPE, and after a failure reports it once and
-// swallows the rest. It changes no flags of the descriptor: others share it. One thread.
+// swallows the rest. It changes no flags of the descriptor: others share it. It syncs nothing,
+// unlike the journal and keeper.log: events are no truth, and no run waits for a reader of them.
+// One thread.
 #pragma once
 
 #include <cstddef>

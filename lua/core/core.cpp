@@ -14,7 +14,7 @@ constexpr luaL_Reg kLibraries[] = {
     {"system", luaopen_core_system},       {"script", luaopen_core_script},
     {"coroutine", luaopen_core_coroutine}, {"terminal", luaopen_core_terminal},
     {"ledger", luaopen_core_ledger},       {"audit", luaopen_core_audit},
-    {"secret", luaopen_core_secret},
+    {"secret", luaopen_core_secret},       {"lost", luaopen_core_lost},
 };
 
 }  // namespace

@@ -1,8 +1,6 @@
 // core.process: one child of the run, from its start to the end of its tree.
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -155,33 +153,10 @@ void read_call(lua_State* L, Call& call) {
   lua_pop(L, 1);
 }
 
-/// A file without a name that holds `text`: the child reads it at its own pace, or not at all, and
-/// nobody has to pump.
-Result<Fd> input_file(const Run& run, std::string_view text) {
-  const Dir& dir = run.dir->dir();
-  const std::string name = ".stdin-" + std::to_string(reinterpret_cast<std::uintptr_t>(&text));
-  Fd file;
-  do {
-    file = Fd(openat(dir.fd(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    // A host that was killed before it could take the name away has left it.
-  } while (file.get() < 0 &&
-           (errno == EINTR || (errno == EEXIST && unlinkat(dir.fd(), name.c_str(), 0) == 0)));
-  if (file.get() < 0) return Error::from_errno(errno, "create the standard input in", dir.path());
-  unlinkat(dir.fd(), name.c_str(), 0);
-  while (!text.empty()) {
-    const ssize_t wrote = write(file.get(), text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return Error::from_errno(errno, "write the standard input in", dir.path());
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  if (lseek(file.get(), 0, SEEK_SET) != 0) return Error::from_errno(errno, "rewind", dir.path());
-  return file;
-}
-
 Result<void> open_input(const Run& run, std::string_view text, bool has_text, std::string_view file,
                         Fd& input) {
   if (!has_text && file.empty()) return {};
-  auto opened = has_text ? input_file(run, text) : run.agent->open_read(file);
+  auto opened = has_text ? run.dir->dir().spool(text) : run.agent->open_read(file);
   if (!opened) return opened.error();
   input = std::move(*opened);
   return {};

@@ -16,8 +16,4 @@ Home& check_home(lua_State* L, int index);
 /// A run of the home; kInvalid when there is none of that id.
 Result<RunDir> open_run(Home& home, std::string_view id);
 
-/// The lock of a run that nobody drives, to let go at once. Another command may look for what dead
-/// hosts left, and hold it for a moment.
-Result<RunLock> lock_in_passing(const RunDir& run);
-
 }  // namespace moonlet

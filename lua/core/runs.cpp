@@ -28,7 +28,7 @@ void set_text(lua_State* L, const char* key, const std::string& text) {
 Result<void> end_orphans(Home& home, std::string_view id) {
   auto run = open_run(home, id);
   if (!run) return run.error();
-  auto lock = lock_in_passing(*run);
+  auto lock = run->lock_in_passing();
   if (!lock) return lock.error();
   const int dir = run->dir().fd();
   // One that does not answer may be about to end: it is waited for below.
@@ -194,17 +194,6 @@ Result<RunDir> open_run(Home& home, std::string_view id) {
   error.kind = ErrorKind::kInvalid;
   error.message = "there are no runs here";
   return error;
-}
-
-Result<RunLock> lock_in_passing(const RunDir& run) {
-  constexpr int kTries = 100;
-  constexpr int kPauseMs = 10;
-  auto lock = run.lock(TakeOver::kNo, Hold::kPass);
-  for (int i = 0; !lock && i < kTries; ++i) {
-    ::poll(nullptr, 0, kPauseMs);
-    lock = run.lock(TakeOver::kNo, Hold::kPass);
-  }
-  return lock;
 }
 
 int luaopen_core_runs(lua_State* L) {

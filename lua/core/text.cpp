@@ -5,6 +5,7 @@
 #include "host/base/text.h"
 #include "host/validation/question.h"
 #include "lua/core/core.h"
+#include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 
 namespace moonlet {
@@ -83,21 +84,15 @@ int text_sha256(lua_State* L) {
 /// library itself. For errors that a script's author is to find.
 /// place(fn) -> where a function of a script begins: a tail call leaves no line of it behind
 int text_place(lua_State* L) {
-  lua_Debug frame;
   if (lua_isfunction(L, 1)) {
+    lua_Debug frame;
     lua_pushvalue(L, 1);
     lua_getinfo(L, ">S", &frame);
     if (frame.source[0] != '@') return 0;
     lua_pushfstring(L, frame.linedefined > 0 ? "%s:%d" : "%s", frame.short_src, frame.linedefined);
     return 1;
   }
-  for (int level = 1; lua_getstack(L, level, &frame); ++level) {
-    lua_getinfo(L, "Sl", &frame);
-    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
-    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
-    return 1;
-  }
-  return 0;
+  return push_place(L) ? 1 : 0;
 }
 
 /// question(text) -> text, {option, …}: the last [QUESTION] of what an agent said; nil without one

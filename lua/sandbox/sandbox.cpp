@@ -6,6 +6,7 @@
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/lost.h"
 #include "lua/vm/state.h"
 #include "lua/vm/value.h"
 
@@ -191,7 +192,7 @@ void build_module_environments(lua_State* L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &kCoreKey);
     if (internal == 0) {
       lua_createtable(L, 0, 2);
-      for (const char* harmless : {"json", "text"}) {
+      for (const char* harmless : {"json", "text", "lost"}) {
         lua_getfield(L, -2, harmless);
         lua_setfield(L, -2, harmless);
       }
@@ -218,6 +219,7 @@ void open_sandbox(lua_State* L) {
   open_math(L);
   open_errors(L);
   open_values(L);
+  open_lost(L);
   protect_strings(L);
   build_module_environments(L);
   build_script_libraries(L);

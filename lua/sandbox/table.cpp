@@ -10,6 +10,7 @@
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/lost.h"
 #include "lua/vm/state.h"
 
 namespace moonlet {
@@ -116,6 +117,7 @@ int table_concat(lua_State* L) {
     poll_at(L, i);
     lua_rawgeti(L, 1, i);
     if (!lua_isstring(L, -1)) {
+      refuse_lost(L, -1);
       return luaL_error(L, "invalid value (a %s at index %I) in table for 'concat'",
                         luaL_typename(L, -1), static_cast<LUAI_UACINT>(i));
     }

@@ -128,6 +128,17 @@ bool is_error_kind(lua_State* L, int index, ErrorKind kind) {
   return lua_type(L, index) == LUA_TTABLE && raw_text(L, index, "kind") == to_string(kind);
 }
 
+bool push_place(lua_State* L) {
+  lua_Debug frame;
+  for (int level = 1; lua_getstack(L, level, &frame) != 0; ++level) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.source[0] != '@' || frame.currentline <= 0) continue;
+    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+    return true;
+  }
+  return false;
+}
+
 void open_errors(lua_State* L) {
   luaL_newmetatable(L, kErrorMetatable);
   lua_pushcfunction(L, error_tostring);

@@ -27,6 +27,10 @@ Error read_error(lua_State* L, int index);
 /// True when the value at `index` is an error table of the given kind.
 bool is_error_kind(lua_State* L, int index, ErrorKind kind);
 
+/// Pushes "file:line" of the script that is running, innermost first, and gives true; where only the
+/// standard library runs it pushes nothing.
+bool push_place(lua_State* L);
+
 /// Registers the metatable of error tables; called once a state.
 void open_errors(lua_State* L);
 

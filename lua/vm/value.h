@@ -28,7 +28,7 @@ void push_value(lua_State* L, const nlohmann::json& value);
 
 /// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for
 /// values that JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access
-/// only.
+/// only. A lost value is {"lost": {branch, kind, message}}, and infinity is null.
 void read_value(lua_State* L, int index, nlohmann::json& out, const ValueLimits& limits = {});
 
 /// The metatable that marks a table as an array, pushed.

@@ -40,10 +40,9 @@ local schema = {
 -- Yields now and then: many inputs take longer than a preset may compute in one go.
 local function pauses(ctx)
   local count = 0
-  local function nothing() return true end
   return function()
     count = count + 1
-    if count % 200 == 0 then ctx:parallel({ 1 }, nothing) end
+    if count % 200 == 0 then ctx:yield() end
   end
 end
 
@@ -302,7 +301,7 @@ function M.run(ctx)
   local answer = ctx:agent {
     name = "scan",
     prompt = prompt_of(ctx, sentences, names, outcome, pause),
-    returns = schema,
+    schema = schema,
     rules = function() return { preferences = found } end,
   }.data
   local preferences = answer.preferences

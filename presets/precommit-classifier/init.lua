@@ -173,7 +173,7 @@ return m.preset {
     local answer = ctx:agent {
       name = "classify",
       prompt = prompt_of(facts, verdict, ruled),
-      returns = schema,
+      schema = schema,
       rules = function() return ruled end,
     }.data
     local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, found)

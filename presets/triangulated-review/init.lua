@@ -104,15 +104,16 @@ end
 local function read_all(ctx, lenses, facts, context)
   local review = { artefact = report.artefact(facts), facts = facts, context = context,
     data = reviewers.material(facts, ctx.inputs) }
-  return ctx:parallel(lenses, function(c, lens)
+  local reviews, lost = ctx:parallel(lenses, function(c, lens)
     local answer = c:agent {
       name = lens,
       prompt = reviewers.prompt(lens, review),
-      returns = m.findings.schema,
+      schema = m.findings.schema,
       rules = function() return rules.review(lens, facts) end,
     }
     return review_of(lens, ctx.runner, answer.data)
   end, { need = 0, key = function(lens) return lens end })
+  return m.found(reviews), lost
 end
 
 local function nothing_to_review(ctx, facts, lenses)
@@ -125,9 +126,8 @@ end
 
 local function check_quorum(reviews, lost, args, lenses)
   if #reviews >= args.need then return end
-  error({ kind = "quorum", message = ("%d of %d reviews succeeded, %d were needed; the first failure: %s"):format(
-    #reviews, #lenses, args.need, m.merge.lost(lost[1]).message), cause = lost[1] and lost[1].error,
-    hint = "what the others found is in findings.md" }, 0)
+  m.fail { message = ("%d of %d reviews succeeded, %d were needed; the first failure: %s"):format(
+    #reviews, #lenses, args.need, m.merge.lost(lost[1]).message), hint = "what the others found is in findings.md" }
 end
 
 return m.preset {

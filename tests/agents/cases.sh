@@ -25,7 +25,7 @@ case_schema() {
   local reply='{"text": '$("$python" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$findings")'}'
   if [ "$runner" = claude ]; then reply='{"structured": '$findings'}, {"text": "Done."}'; fi
   serve '[{"do": ['"$reply"']}]'
-  ask 'prompt = "Review it.", returns = m.findings.schema'
+  ask 'prompt = "Review it.", schema = m.findings.schema'
   go
   want 'code == 0' 'verdict == "ok"' 'len(r.data.findings) == 1' 'r.data.findings[0].claim == "It says little."' \
     'len(model.attempts) == 1'
@@ -34,7 +34,7 @@ case_schema() {
 shape='{ type = "object", required = { "n" }, properties = { n = { type = "integer" } } }'
 case_schema_repaired() {
   serve '[{"do": [{"text": "Let me think."}, {"text": "{\"n\": 7}"}]}]'
-  ask "prompt = 'How many?', returns = $shape"
+  ask "prompt = 'How many?', schema = $shape"
   go
   # Claude itself insists once before it gives up.
   want 'code == 0' 'verdict == "ok"' 'r.data.n == 7' 'model.attempts[-1].status == "ok"' 'len(turns) == 2' \
@@ -50,7 +50,7 @@ case_empty_answer() {
 
 case_schema_never_met() {
   serve '[{"do": [{"text": "Let me think."}]}]'
-  ask "prompt = 'How many?', returns = $shape"
+  ask "prompt = 'How many?', schema = $shape"
   go
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "invalid-output"' 'len(model.attempts) == 2' \
     'len(turns) <= 4' 'run.usage.input_tokens == 1000 * len(paid)' 'model.usage.input_tokens == 1000 * len(paid)'

@@ -332,7 +332,7 @@ TEST_CASE("a replay from every point keeps the order of the events") {
       order = {}
       scope.body(run, "", {}, function(ctx)
         for t = 1, 5 do
-          ctx:spawn(function(c)
+          ctx:spawn("side", function(c)
             for s = 1, 4 do
               local key = ("t%d.%d"):format(t, s)
               -- What is not kept whole is seen again, which takes its time.

@@ -24,7 +24,7 @@ end
 local own = config_of("runner-mine.lua", { args = { "--fast" } })
 local mine, entry = runners.get("mine", own)
 is(mine.name, "mine", "its name is that of the config")
-local made = mine.command(call_of { config = entry, model = "m", returns = { type = "object" } })
+local made = mine.command(call_of { config = entry, model = "m", schema = { type = "object" } })
 is(table.concat(made.argv, " "), "/opt/mine --print-events --once --directory /w --no-edits --model m --schema "
   .. "/run/out/schema.json --fast", "its command line")
 is(made.env_names[#made.env_names], "MINE_API_KEY", "what it sees")

@@ -52,4 +52,4 @@ local seen
 for _, word in ipairs(role) do seen = seen or word:match("^developer_instructions=(.*)$") end
 is(seen, [["Your role in this task: a\" \u000A\\ b = 1."]], "a role in TOML")
 local wide = { type = "object", properties = { a = { type = "string", description = ("x"):rep(200000) } } }
-holds(claude.command(call_of("x", { returns = wide })).warnings[1], "too long for the command line", "a schema too long")
+holds(claude.command(call_of("x", { schema = wide })).warnings[1], "too long for the command line", "a schema too long")

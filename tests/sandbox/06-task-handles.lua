@@ -1,7 +1,9 @@
 -- Row 6: the handle of a task shows its methods and nothing behind them.
 -- expect: result sealed
-local h = ctx:spawn(function() return 5 end)
-assert(h.__index == nil and h.__metatable == nil and h.__gc == nil and h.__name == nil)
+local h = ctx:spawn("side", function() return 5 end)
+for _, name in ipairs { "__index", "__metatable", "__gc", "__name", "wait" } do
+  assert(not pcall(function() return h[name] end))
+end
 local ok, err = pcall(function() h.join = 1 end)
 assert(not ok and err.kind == "denied")
 assert(getmetatable(h) == false)

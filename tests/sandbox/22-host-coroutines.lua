@@ -6,7 +6,7 @@ if main then
   assert(coroutine.resume(main) == false)
   assert(coroutine.status(main) == "running")
 end
-ctx:spawn(function()
+ctx:spawn("side", function()
   local own, is_main = coroutine.running()
   assert(own == nil and is_main == true)
   assert(not coroutine.isyieldable())

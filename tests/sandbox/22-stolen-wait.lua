@@ -3,8 +3,8 @@
 -- expect: result kept 1
 local co = coroutine.create(function() ctx:sleep(0.05) return "kept" end)
 local result
-local first = ctx:spawn(function() local ok, value = coroutine.resume(co) result = value return ok end)
-local second = ctx:spawn(function(c)
+local first = ctx:spawn("side", function() local ok, value = coroutine.resume(co) result = value return ok end)
+local second = ctx:spawn("side", function(c)
   c:sleep(0.01)
   assert(coroutine.status(co) == "normal")
   local ok, why = coroutine.resume(co)

@@ -1,3 +1,3 @@
 -- Row 23: a task has nobody to yield to.
 -- expect: error invalid coroutine.yield
-ctx:spawn(function() coroutine.yield() end):join()
+ctx:spawn("side", function() coroutine.yield() end):join()

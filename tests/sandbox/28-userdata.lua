@@ -1,4 +1,4 @@
--- Row 28: a script never holds a userdata, so none can be forged or closed twice. m.null is a constant.
+-- Row 28: the only userdata that a script holds are m.null, a constant, and lost values, which hold nothing to close.
 -- expect: result none
 local seen, found = {}, {}
 local function walk(value, path)
@@ -13,7 +13,7 @@ end
 walk(_G, "_G")
 walk(ctx, "ctx")
 walk(m, "m")
-walk(ctx:spawn(function() end), "handle")
+walk(ctx:spawn("side", function() end), "handle")
 walk(ctx.inputs, "inputs")
 local _, err = pcall(ctx.exec, ctx, { "true" })
 walk(err, "error")

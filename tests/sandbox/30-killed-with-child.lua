@@ -4,7 +4,7 @@
 -- allow: run=sh
 -- gone: 98765.4321
 for _ = 1, 3 do
-  ctx:spawn(function(c) c:exec { "sh", "-c", "sleep 98765.4321 & trap '' TERM; sleep 98765.4321" } end)
+  ctx:spawn("side", function(c) c:exec { "sh", "-c", "sleep 98765.4321 & trap '' TERM; sleep 98765.4321" } end)
 end
 ctx:sleep(0.3)
 while true do pcall(error) end

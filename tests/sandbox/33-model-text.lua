@@ -2,7 +2,7 @@
 -- expect: result os.execute("x")
 local answer = ctx:agent { prompt = "hello", rules = function() return 'os.execute("x")' end }
 local ok, err = pcall(function()
-  return ctx:agent { name = "data", prompt = "hello", returns = { type = "array" }, rules = function() return "load('x')" end }
+  return ctx:agent { name = "data", prompt = "hello", schema = { type = "array" }, rules = function() return "load('x')" end }
 end)
 assert(not ok and type(err) == "table")
 return answer.text

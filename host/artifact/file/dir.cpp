@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "host/artifact/file/dir_open.h"
+#include "host/artifact/file/remove_tree.h"
 #include "host/base/id.h"
 #include "host/base/text.h"
 
@@ -392,6 +393,23 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
   return {};
 }
 
+Result<Fd> Dir::spool(std::string_view bytes) const {
+  // The name of what a killed process left half written, which the next holder sweeps away.
+  const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
+  const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int opened;
+  do {
+    opened = ::openat(fd(), temporary.c_str(), flags, 0600);
+  } while (opened < 0 && errno == EINTR);
+  if (opened < 0) return failure(errno, "make a file without a name in", ".");
+  Fd file(opened);
+  ::unlinkat(fd(), temporary.c_str(), 0);
+  int number = write_all(file.get(), bytes);
+  if (number == 0 && ::lseek(file.get(), 0, SEEK_SET) != 0) number = errno;
+  if (number != 0) return failure(number, "write a file without a name in", ".");
+  return file;
+}
+
 Result<bool> Dir::remove_file(std::string_view rel) const {
   auto where = place(rel, "remove");
   if (!where) return where.error();
@@ -433,6 +451,21 @@ Result<void> Dir::sync_files(const std::vector<std::string>& files) const {
     }
   }
   return {};
+}
+
+Result<void> Dir::remove_tree(std::string_view rel, std::uint64_t max_entries) const {
+  auto where = place(rel, "remove");
+  if (!where) return where.error();
+  const int number = moonlet::remove_tree(where->dir, where->name.c_str(), max_entries);
+  if (number == 0) return {};
+  if (number != E2BIG) return failure(number, "remove", rel);
+  Error error;
+  error.kind = ErrorKind::kLimit;
+  error.message = "cannot remove " + printable(path_of(rel)) + ": more than " +
+                  std::to_string(max_entries) + " files and folders are in it";
+  error.hint = "remove it by hand";
+  error.at = printable(path_of(rel));
+  return error;
 }
 
 bool Dir::is_temporary(std::string_view name) {

@@ -73,6 +73,9 @@ class Dir {
   Result<FileBytes> read_file(std::string_view rel, std::size_t cap) const;
   /// A regular file, open for reading.
   Result<Fd> open_read(std::string_view rel) const;
+  /// A new file that holds `bytes` and has no name here, open at its start: a child reads it at its
+  /// own pace, or not at all, and nobody has to pump.
+  Result<Fd> spool(std::string_view bytes) const;
   /// About the thing itself; a last link is not followed.
   Result<FileInfo> stat(std::string_view rel) const;
   /// False also when it cannot be seen.

@@ -1,5 +1,3 @@
-#ifdef __linux__
-
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
@@ -68,5 +66,3 @@ int sync_file_system(int fd) {
 }
 
 }  // namespace moonlet
-
-#endif  // __linux__

@@ -1,6 +1,7 @@
-// LineReader reads a file line by line while its writer still appends. It owns the descriptor and
-// at most one line; for a line that is too long, or holds too many JSON values, it returns the size
-// alone. Any thread, one at a time.
+// Reads a file line by line while somebody else still writes it. It owns the descriptor and at most
+// one line; a line that is too long, or holds too many JSON values, is told by its size alone. The
+// values are counted before anything is decoded: an agent's line may take many times its size,
+// and the host has to stay under 10 MB. Any thread, one at a time.
 #pragma once
 
 #include <cstddef>

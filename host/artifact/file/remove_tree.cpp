@@ -1,3 +1,5 @@
+#include "host/artifact/file/remove_tree.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -5,11 +7,11 @@
 
 #include <cerrno>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "host/artifact/file/dir.h"
 #include "host/artifact/file/dir_open.h"
-#include "host/base/text.h"
+#include "host/base/fd.h"
 
 namespace moonlet {
 
@@ -118,29 +120,13 @@ class TreeRemover {
 
 }  // namespace
 
-Result<void> Dir::remove_tree(std::string_view rel, std::uint64_t max_entries) const {
-  auto where = place(rel, "remove");
-  if (!where) return where.error();
-  if (::unlinkat(where->dir, where->name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (errno != EISDIR && errno != EPERM && errno != EACCES) return failure(errno, "remove", rel);
-
-  Fd top(TreeRemover::open_folder(where->dir, where->name.c_str()));
-  if (!top) return failure(errno, "remove", rel);
-  const int number = TreeRemover(top.get(), max_entries).run();
-  if (number == E2BIG) {
-    Error error;
-    error.kind = ErrorKind::kLimit;
-    error.message = "cannot remove " + printable(path_of(rel)) + ": more than " +
-                    std::to_string(max_entries) + " files and folders are in it";
-    error.hint = "remove it by hand";
-    error.at = printable(path_of(rel));
-    return error;
-  }
-  if (number != 0) return failure(number, "remove", rel);
-  if (::unlinkat(where->dir, where->name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
-    return failure(errno, "remove", rel);
-  }
-  return {};
+int remove_tree(int dir, const char* name, std::uint64_t max_entries) {
+  if (::unlinkat(dir, name, 0) == 0 || errno == ENOENT) return 0;
+  if (errno != EISDIR && errno != EPERM && errno != EACCES) return errno;
+  Fd top(TreeRemover::open_folder(dir, name));
+  if (!top) return errno;
+  if (const int number = TreeRemover(top.get(), max_entries).run(); number != 0) return number;
+  return ::unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
 }
 
 }  // namespace moonlet

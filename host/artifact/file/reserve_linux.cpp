@@ -1,5 +1,3 @@
-#ifdef __linux__
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -51,5 +49,3 @@ bool Reserve::give(std::uint64_t bytes, std::uint64_t others) {
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,5 +1,3 @@
-#ifndef __linux__
-
 #include "host/artifact/file/reserve.h"
 
 namespace moonlet {
@@ -8,5 +6,3 @@ Result<void> Reserve::fill(int) { return {}; }
 bool Reserve::give(std::uint64_t, std::uint64_t) { return false; }
 
 }  // namespace moonlet
-
-#endif

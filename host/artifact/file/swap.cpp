@@ -159,30 +159,29 @@ Name beside(const Name& target, const Name& origin) {
   return {Fd(::fcntl(target.dir(), F_DUPFD_CLOEXEC, 0)), ".moonlet-merge-" + origin.last};
 }
 
+// Gives the file a further name that is not taken, or, where there are no hard links, that one in
+// place of its own. 0 or an errno.
+int link_to_new(const Name& from, const Name& to) {
+  if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
+  if (errno != EPERM && errno != ENOTSUP) return errno;
+  // What comes between these two is lost there.
+  Looked at;
+  if (look(to, at) == 0 && at.there) return EEXIST;
+  return ::renameat(from.dir(), from.text(), to.dir(), to.text()) == 0 ? 0 : errno;
+}
+
 // Moves `from` to a name that is not taken. 0 or an errno.
 int move_to_new(const Name& from, const Name& to, const struct stat& info) {
   if (rename_to_new_name(from.dir(), from.text(), to.dir(), to.text()) == 0) return 0;
   if (errno != ENOTSUP && errno != EXDEV) return errno;
-  const Name copied = beside(to, from);
-  const Name* source = &from;
-  if (errno == EXDEV) {
+  int number = errno == EXDEV ? EXDEV : link_to_new(from, to);
+  if (number == EXDEV) {
+    const Name copied = beside(to, from);
     ::unlinkat(copied.dir(), copied.text(), 0);
-    if (const int number = copy(from, copied, info); number != 0) return number;
-    source = &copied;
+    number = copy(from, copied, info);
+    if (number == 0) number = link_to_new(copied, to);
+    ::unlinkat(copied.dir(), copied.text(), 0);
   }
-  int number = 0;
-  if (::linkat(source->dir(), source->text(), to.dir(), to.text(), 0) != 0) {
-    number = errno;
-    // Some file systems lack hard links: there a file made between these two calls is lost.
-    Looked at;
-    if (number == EPERM || number == ENOTSUP || number == EXDEV) {
-      const bool taken = look(to, at) == 0 && at.there;
-      const bool moved =
-          !taken && ::renameat(source->dir(), source->text(), to.dir(), to.text()) == 0;
-      number = moved ? 0 : taken ? EEXIST : errno;
-    }
-  }
-  if (source == &copied) ::unlinkat(copied.dir(), copied.text(), 0);
   if (number == 0) ::unlinkat(from.dir(), from.text(), 0);
   return number;
 }

@@ -1,5 +1,3 @@
-#ifdef __linux__
-
 #include <endian.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
@@ -94,5 +92,3 @@ void inherit_access(int folder, int file) {
 }
 
 }  // namespace moonlet
-
-#endif  // __linux__

@@ -1,5 +1,3 @@
-#ifndef __linux__
-
 #include <cerrno>
 
 #include "host/artifact/file/swap_names.h"
@@ -21,5 +19,3 @@ void copy_attributes(int, int) {}
 void inherit_access(int, int) {}
 
 }  // namespace moonlet
-
-#endif  // not __linux__

@@ -253,4 +253,27 @@ Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options) {
   return Error{ErrorKind::kCancelled, "the files were not looked at to their end", "", ""};
 }
 
+Result<FileDigest> digest_file(const Dir& root, std::string_view path,
+                               std::optional<std::uint64_t> most, Durable durable) {
+  auto file = root.open_read(path);
+  if (!file) return file.error();
+  Sha256 hash;
+  FileDigest digest;
+  std::string buffer(kChunk, '\0');
+  while (!most || digest.bytes < *most) {
+    const std::uint64_t room = most ? *most - digest.bytes : buffer.size();
+    const long got =
+        read_some(file->get(), buffer.data(), std::min<std::uint64_t>(room, buffer.size()));
+    if (got < 0) return Error::from_errno(errno, "read", root.path_of(path));
+    if (got == 0) break;
+    hash.update({buffer.data(), static_cast<std::size_t>(got)});
+    digest.bytes += static_cast<std::uint64_t>(got);
+  }
+  if (durable == Durable::kYes && sync_bytes(file->get()) != 0) {
+    return Error::from_errno(errno, "bring to the disk", root.path_of(path));
+  }
+  digest.sha256 = hash.hex();
+  return digest;
+}
+
 }  // namespace moonlet

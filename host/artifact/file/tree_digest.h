@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,5 +51,15 @@ struct TreeDigest {
 /// The digest of the folder `root`. An unreadable file is an entry with an error; only a root that
 /// cannot be listed is an error, and kCancelled when it was stopped. Empty folders do not count.
 Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options = {});
+
+struct FileDigest {
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+
+/// Of the file `path` beneath `root`, or of its first `most` bytes. With kYes they are on the disk
+/// on return.
+Result<FileDigest> digest_file(const Dir& root, std::string_view path,
+                               std::optional<std::uint64_t> most, Durable durable);
 
 }  // namespace moonlet

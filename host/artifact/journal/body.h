@@ -1,5 +1,6 @@
-// Leaves out of a record in memory the large values of ends and facts, which are read again from
-// their place on request. Pure functions, any thread.
+// What of a record need not be kept in memory: the large values of ends and facts, which are read
+// again by their place when somebody asks. It scans the text without decoding it, for a resume of
+// 10,000 steps has to stay under a second and in little memory. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -115,5 +113,3 @@ HolderState state_of(const Holder& holder) {
 }
 
 }  // namespace moonlet
-
-#endif

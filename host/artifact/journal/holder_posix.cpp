@@ -1,5 +1,3 @@
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
-
 #include <signal.h>
 #include <unistd.h>
 
@@ -36,5 +34,3 @@ HolderState state_of(const Holder& holder) {
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,7 +1,8 @@
-// The thread that brings records into a journal's file: it numbers and chains them, writes all
-// waiting records with one write, and syncs it once. It owns the file's descriptor and refuses to
-// write when the run's lock was taken over or another program touched the file. It knows no loop:
-// it calls `wake` from its own thread, and take_done() hands the records back.
+// The thread that brings records into a journal's file: it numbers and chains them, writes all that
+// waits with one write, and syncs it once. It owns the file's descriptor and refuses to write when
+// the run's lock was taken over or somebody else touched the file. It knows no loop: it calls
+// `wake` from its own thread, and the records are handed back by take_done(). A thread of its own
+// keeps a slow disk from stopping every branch of the run, and one sync serves all that wait.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,7 @@
 #include "host/artifact/run/directory.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <functional>
 
@@ -28,6 +30,17 @@ std::string in(std::string_view folder, std::string_view id) {
 }
 
 }  // namespace
+
+Result<RunLock> RunDir::lock_in_passing() const {
+  constexpr int kTries = 100;
+  constexpr int kPauseMs = 10;
+  auto taken = lock(TakeOver::kNo, Hold::kPass);
+  for (int i = 0; !taken && i < kTries; ++i) {
+    ::poll(nullptr, 0, kPauseMs);
+    taken = lock(TakeOver::kNo, Hold::kPass);
+  }
+  return taken;
+}
 
 Result<std::uint64_t> Runs::highest() const {
   std::uint64_t highest = 0;

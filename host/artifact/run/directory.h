@@ -23,6 +23,9 @@ class RunDir {
   Result<RunLock> lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
     return RunLock::take(dir_, id_, take_over, hold);
   }
+  /// The lock of a run that nobody drives, to let go at once. Another command may look for what
+  /// dead hosts left, and hold it for a moment: waits up to a second for that.
+  Result<RunLock> lock_in_passing() const;
 
  private:
   friend class Runs;

@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -183,5 +181,3 @@ bool is_run_cgroup(const std::string& cgroup, std::string_view token) {
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,5 +1,3 @@
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
-
 #include "host/process/child/cgroup.h"
 
 namespace moonlet {
@@ -15,5 +13,3 @@ bool remove_cgroup(const std::string&, int) { return true; }
 bool is_run_cgroup(const std::string&, std::string_view) { return false; }
 
 }  // namespace moonlet
-
-#endif

@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -213,5 +211,3 @@ Result<Fd> make_ruleset(const Confinement& confinement, const ConfinedProgram& p
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,5 +1,3 @@
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
-
 #include "host/process/child/confine.h"
 
 namespace moonlet {
@@ -17,5 +15,3 @@ Result<Fd> make_ruleset(const Confinement&, const ConfinedProgram&,
 }
 
 }  // namespace moonlet
-
-#endif

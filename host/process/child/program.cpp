@@ -1,10 +1,10 @@
+#include "host/process/child/program.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include "host/process/child/spawn.h"
 
 namespace moonlet {
 

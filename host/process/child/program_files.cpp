@@ -9,7 +9,7 @@
 #include <cstdlib>
 
 #include "host/base/fd.h"
-#include "host/process/child/spawn.h"
+#include "host/process/child/program.h"
 
 namespace moonlet {
 

@@ -65,11 +65,4 @@ SpawnResult spawn(const SpawnRequest& request);
 /// A pipe of two close-on-exec ends, the reading one non-blocking. False with errno.
 bool make_output_pipe(int& read_end, int& write_end);
 
-/// The absolute or cwd-relative path that `name` means to a child with this PATH (null: it has
-/// none) in `cwd` (empty: the caller's). Errors: not found (which PATH), not executable, a folder.
-Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd);
-
-/// What a failed exec of `path` means to the person who asked for it.
-Error exec_error(int number, const std::string& path);
-
 }  // namespace moonlet

@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -12,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "host/process/child/program.h"
 #include "host/process/child/spawn.h"
 
 #ifdef __GLIBC__
@@ -375,5 +374,3 @@ SpawnResult spawn(const SpawnRequest& request) {
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,5 +1,3 @@
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
-
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -10,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "host/process/child/program.h"
 #include "host/process/child/spawn.h"
 
 namespace moonlet {
@@ -118,5 +117,3 @@ SpawnResult spawn(const SpawnRequest& request) {
 }
 
 }  // namespace moonlet
-
-#endif

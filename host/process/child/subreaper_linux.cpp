@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -28,5 +26,3 @@ pid_t peer_process(int socket_fd) {
 }
 
 }  // namespace moonlet
-
-#endif

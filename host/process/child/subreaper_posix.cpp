@@ -1,5 +1,3 @@
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
-
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -29,5 +27,3 @@ pid_t peer_process(int socket_fd) {
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -281,5 +279,3 @@ bool read_mark(pid_t pid, std::string_view token, std::uint32_t& step) {
 }
 
 }  // namespace moonlet
-
-#endif

@@ -1,6 +1,5 @@
-// Without /proc a step's tree is its process group (kill with a negative pid reaches it), and the
-// list of `ps` where that is installed.
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
+// Without /proc there is no looking below: a step's tree is its process group (kill with a negative
+// pid reaches it), and where `ps` is installed what it lists.
 
 #include <csignal>
 #include <cstdio>
@@ -75,5 +74,3 @@ int brand_resource() { return -1; }
 bool read_mark(pid_t, std::string_view, std::uint32_t&) { return false; }
 
 }  // namespace moonlet
-
-#endif

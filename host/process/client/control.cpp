@@ -27,12 +27,12 @@ constexpr int kAdoptPauseMs = 3;
 
 // A name for the socket that fits an address whatever the length of the run's path.
 std::string socket_path(int run_dir_fd) {
-#ifdef __linux__
-  return "/proc/self/fd/" + std::to_string(run_dir_fd) + "/" + kKeeperSocketName;
-#else
+#ifdef F_GETPATH
   char path[PATH_MAX];
   if (fcntl(run_dir_fd, F_GETPATH, path) != 0) return {};
   return std::string(path) + "/" + kKeeperSocketName;
+#else
+  return "/proc/self/fd/" + std::to_string(run_dir_fd) + "/" + kKeeperSocketName;
 #endif
 }
 

@@ -1,5 +1,3 @@
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -76,5 +74,3 @@ bool Poller::add(int fd, std::uint64_t key) {
 void Poller::remove(int fd) { epoll_ctl(state_->epoll_fd, EPOLL_CTL_DEL, fd, nullptr); }
 
 }  // namespace moonlet
-
-#endif

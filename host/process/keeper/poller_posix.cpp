@@ -1,5 +1,3 @@
-#if !defined(__linux__) || defined(MOONLET_PLAIN_POSIX)
-
 #include <csignal>
 #include <unordered_map>
 
@@ -63,5 +61,3 @@ void Poller::remove(int fd) {
 }
 
 }  // namespace moonlet
-
-#endif

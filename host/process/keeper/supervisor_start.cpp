@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "host/process/child/cgroup.h"
+#include "host/process/child/program.h"
 #include "host/process/child/spawn.h"
 #include "host/process/keeper/supervisor.h"
 

@@ -1,7 +1,8 @@
-// keeper.log: a keeper's actions, one JSON record a line, appended before it acts or answers. The
-// writer belongs to the keeper's worker thread. The reader, for any thread, serves hosts that come
-// after a kill -9, so it takes torn lines, strange bytes and records of another version. No
-// environment is ever written.
+// keeper.log: what a keeper did, one JSON record a line, appended before it is acted on or told.
+// The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
+// takes torn lines, strange bytes and records of another version. No environment is ever written.
+// It is a log beside the journal because the keeper records starts and ends while no host lives: so
+// no attempt is paid twice.
 #pragma once
 
 #include <sys/types.h>

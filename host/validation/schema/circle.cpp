@@ -1,8 +1,8 @@
-// Schemas that refer to themselves without going deeper into the value would be applied for ever.
+#include "host/validation/schema/circle.h"
+
 #include <unordered_map>
 #include <vector>
 
-#include "host/validation/schema/compile.h"
 #include "host/validation/schema/index.h"
 
 namespace moonlet::schema {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "host/validation/schema/circle.h"
 #include "host/validation/schema/error.h"
 #include "host/validation/schema/index.h"
 

@@ -11,7 +11,4 @@ namespace moonlet::schema {
 /// Compiles `program.document` within `program.limits` and sets `program.root`.
 Result<void> compile_program(Program& program);
 
-/// An error when a schema applies itself to the value it is applied to, without going deeper.
-Result<void> check_circles(const Program& program);
-
 }  // namespace moonlet::schema

@@ -70,7 +70,7 @@ local function command_of(job, attempt)
     prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
     argv = job.argv, cwd = job.cwd, program = job.program, model = job.model,
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
-    web_search = call.web_search, turns = call.turns, returns = call.returns,
+    web_search = call.web_search, turns = call.turns, schema = call.schema,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.writable,
     timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
     scratch = job.temporary and job.temporary .. "/state", attempt = attempt.number, config = job.config,

@@ -39,7 +39,7 @@ local M = {}
 
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
-  returns = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
+  schema = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
@@ -54,9 +54,9 @@ local function run_rules(call)
   end
   local data = call.rules()
   local text = type(data) == "string" and data or core.json.encode(data, 2)
-  if type(data) == "string" and not call.returns then data = nil end
-  if call.returns then
-    local problems = core.json.validate(call.returns, data)
+  if type(data) == "string" and not call.schema then data = nil end
+  if call.schema then
+    local problems = core.json.validate(call.schema, data)
     if problems then
       error({ kind = "failed", message = "the rules returned something else than promised: " .. problems }, 0)
     end
@@ -277,8 +277,8 @@ local function after(job, attempt, result, entry, tries)
     return wait_ms and retry_of(job, attempt, result, wait_ms), tries + 1
   end
   retry.succeeded(job)
-  if not job.call.returns then return nil end
-  local data, problems = answer.check(job.call.returns, result.text, job.runner.normalise)
+  if not job.call.schema then return nil end
+  local data, problems = answer.check(job.call.schema, result.text, job.runner.normalise)
   result.data = attempts.redacted(data)
   if data ~= nil then return nil end
   local following = repair_of(job, attempt, result, problems, entry)
@@ -375,7 +375,7 @@ end
 local function input_of(job)
   local run, call = job.run, job.call
   return { verb = "agent", prompt = call.prompt, runner = job.runner.name, argv = job.argv,
-    model = job.model, role = call.role or run.options.agent_role, returns = call.returns, cwd = call.cwd,
+    model = job.model, role = call.role or run.options.agent_role, schema = call.schema, cwd = call.cwd,
     env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
     writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,
     web_search = call.web_search, events = call.events }
@@ -500,7 +500,7 @@ function M.agent(ctx, call)
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
       "write fail or allow"), 0)
   end
-  answer.check_schema(call.returns)
+  answer.check_schema(call.schema)
   local job = jobs.of(run, call)
   if job.runner.name ~= "rules" then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")

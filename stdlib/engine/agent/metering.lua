@@ -132,7 +132,7 @@ function M.count_worst_case(worst, job)
   local prompt = job.call.prompt
   add(M.reserve(job, prompt))
   -- Who is asked for another answer is shown the first one.
-  if job.call.returns then add(M.reserve(job, prompt, answer_tokens(job))) end
+  if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end
   worst.unpriced = worst.unpriced or price_of(job) == nil
 end
 

@@ -6,10 +6,10 @@ local record = require "moonlet.record"
 local M = {}
 
 --- Raises for what is no schema that answers can be checked against: before anyone is asked, and paid.
----@param returns table?
-function M.check_schema(returns)
-  if returns == nil then return end
-  local ok, err = pcall(core.json.validate, returns, core.json.null)
+---@param schema table?
+function M.check_schema(schema)
+  if schema == nil then return end
+  local ok, err = pcall(core.json.validate, schema, core.json.null)
   if ok then return end
   local what, hint = tostring(err), nil
   if type(err) == "table" then
@@ -17,7 +17,7 @@ function M.check_schema(returns)
     local at = err.at ~= core.json.null and err.at or nil
     if at and at ~= "" and not what:find(at, 1, true) then what = ("%s (at %s)"):format(what, at) end
   end
-  error(record.invalid("ctx:agent: returns is no JSON Schema that can be used: " .. what,
+  error(record.invalid("ctx:agent: schema is no JSON Schema that can be used: " .. what,
     hint or "nothing was started; mend the schema"), 0)
 end
 
@@ -38,15 +38,15 @@ local function parse_json(text)
 end
 
 --- Checks an answer against a schema. Returns the data, or nil and what is wrong with it.
----@param returns table
+---@param schema table
 ---@param text string
----@param normalise (fun(data: any, returns: table): any)?  undoes what the runner had to ask for
+---@param normalise (fun(data: any, schema: table): any)?  undoes what the runner had to ask for
 ---@return any data, string? problems
-function M.check(returns, text, normalise)
+function M.check(schema, text, normalise)
   local data, why = parse_json(text)
   if data == nil then return nil, "the answer is not JSON: " .. tostring(why) end
-  if normalise then data = normalise(data, returns) end
-  local problems = core.json.validate(returns, data)
+  if normalise then data = normalise(data, schema) end
+  local problems = core.json.validate(schema, data)
   if problems then return nil, problems end
   return data
 end

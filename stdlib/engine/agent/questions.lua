@@ -33,9 +33,9 @@ end
 ---@return table
 function M.agent(ctx, call, ask)
   state_of.of(ctx)
-  if call.returns then
+  if call.schema then
     error(record.invalid("ctx:agent: an agent that returns data cannot ask",
-      "let an agent without `returns` ask first"), 0)
+      "let an agent without `schema` ask first"), 0)
   end
   if type(call.prompt) ~= "string" then error(record.invalid("ctx:agent needs a prompt"), 0) end
   local copy, answers = {}, {}

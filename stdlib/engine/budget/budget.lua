@@ -78,6 +78,7 @@ local shown = M.shown
 ---@field over table<string, number>  kinds of which more was spent than allowed: how much, when that was told
 ---@field exceeded moonlet.Budget[]?  of the outermost one: those of which more was spent than allowed
 ---@field tell fun(text: string)?  hears of those
+---@field wall {limit: number?, used: fun(): integer?}?  its time on the wall: the limit in seconds, what was used in ms
 ---@field on_agent fun()?  of the outermost one: hears that an agent has reserved its share
 
 --- Raises where the limits are none.
@@ -259,24 +260,64 @@ local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
 
---- ctx.budget: what is left of the tightest budget around, by kind; null without a limit.
+--- Counts the time on the wall in a budget.
 ---@param budget moonlet.Budget
----@return table
-function M.view(budget)
-  local view = { spent = {}, left = {} }
-  if not budget then return view end
-  for _, kind in ipairs(counted) do
-    local left, node = nil, budget
-    while node do
-      if node.limits[kind] then
-        left = math.min(left or math.huge, plus(plus(node.limits[kind], -spent(node, kind)), -node.reserved[kind]))
-      end
-      node = node.parent
-    end
-    view.left[kind] = left or core.json.null
-    view.spent[kind] = spent(budget, kind)
+---@param limit_ms integer?
+---@param used fun(): integer?  milliseconds that were used by now
+function M.start_wall(budget, limit_ms, used)
+  if budget then budget.wall = { limit = limit_ms and limit_ms / 1000, used = used } end
+end
+
+local function wall_used(budget)
+  return (budget.wall.used() or 0) / 1000
+end
+
+local function limit_of(budget, kind)
+  if kind == "wall" then return budget.wall and budget.wall.limit end
+  return budget.limits[kind]
+end
+
+--- The smallest limit around.
+---@param budget moonlet.Budget?
+---@param kind string
+---@return number  math.huge without a limit
+function M.limit(budget, kind)
+  local limit = math.huge
+  while budget do
+    limit = math.min(limit, limit_of(budget, kind) or math.huge)
+    budget = budget.parent
   end
-  return view
+  return limit
+end
+
+--- What was used in the innermost budget.
+---@param budget moonlet.Budget?
+---@param kind string
+---@return number
+function M.used(budget, kind)
+  if kind == "wall" then
+    while budget and not budget.wall do budget = budget.parent end
+    return budget and math.max(0, wall_used(budget)) or 0
+  end
+  return budget and math.max(0, spent(budget, kind)) or 0
+end
+
+--- What is left of the tightest budget around, without what is reserved.
+---@param budget moonlet.Budget?
+---@param kind string
+---@return number  math.huge without a limit
+function M.left(budget, kind)
+  local left = math.huge
+  while budget do
+    local limit = limit_of(budget, kind)
+    if limit and kind == "wall" then
+      left = math.min(left, limit - wall_used(budget))
+    elseif limit then
+      left = math.min(left, plus(plus(limit, -spent(budget, kind)), -budget.reserved[kind]))
+    end
+    budget = budget.parent
+  end
+  return math.max(0, left)
 end
 
 return M

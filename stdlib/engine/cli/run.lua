@@ -481,7 +481,8 @@ local function leave(home, words, json)
     is_over = is_over or words[i] == "--"
     if is_over or words[i] ~= "--background" then rest[#rest + 1] = words[i] end
   end
-  local id = core.detach.start(rest)
+  local id, failure = core.detach.start(rest)
+  if not id then error(failure, 0) end
   if not id:find "^R%-%d+$" then
     local ok, told = pcall(core.json.decode_record, id)
     local err = ok and type(told) == "table" and rawget(told, "error")

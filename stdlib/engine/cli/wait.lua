@@ -35,8 +35,10 @@ end
 
 --- The same in a process of its own: a person who waits for so long only lets the run resume afterwards.
 local function leave(home, id)
-  if core.detach.start { "run", "resume", id, "--detached", "--repo", home.top } ~= "" then return end
-  -- Somebody else may have resumed or ended it.
+  local answer, failure = core.detach.start { "run", "resume", id, "--detached", "--repo", home.top }
+  if not answer then error(failure, 0) end
+  if answer ~= "" then return end
+  -- Somebody else may have gone on with it, or ended it.
   if core.runs.holder(home.handle, id) or not resume.is_due(select(2, record_store.find(home, id))) then return end
   error({ kind = "failed", message = ("%s could not be gone on with"):format(id),
     hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)

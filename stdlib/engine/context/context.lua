@@ -1,6 +1,7 @@
 --- What the host keeps about each ctx. Scripts hold the ctx, which is an empty table to them; the
 --- state behind it is only reachable from here.
 local budget = require "moonlet.engine.budget.budget"
+local budget_view = require "moonlet.engine.context.budget_view"
 local identity = require "moonlet.engine.journal.input_hash"
 local journal = require "moonlet.engine.journal.journal"
 
@@ -15,6 +16,7 @@ local M = {}
 ---@field finalizers function[]
 ---@field within table?     the clean-up that this body is part of
 ---@field place table?      its own clean-up, once that has begun
+---@field budget_view moonlet.BudgetView?  ctx.budget, once it was asked for
 ---@field failure any        what a spawned task raised first
 ---@field open boolean
 
@@ -30,11 +32,10 @@ local metatable = {
     local getter = M.getters[key]
     if getter then return getter(M.of(ctx)) end
     local names = {}
-    for name in pairs(M.verbs) do names[#names + 1] = name end
-    for name in pairs(M.getters) do names[#names + 1] = name end
+    for name in pairs(M.verbs) do names[name] = true end
+    for name in pairs(M.getters) do names[name] = true end
     local record = require "moonlet.record"
-    error(record.invalid(("ctx has no '%s'"):format(tostring(key)),
-      record.suggest(tostring(key), names)), 0)
+    error(record.invalid(("ctx has no '%s'"):format(tostring(key)), record.hint(tostring(key), names)), 0)
   end,
   __newindex = function()
     error({ kind = "denied", message = "ctx is read-only" }, 0)
@@ -42,6 +43,11 @@ local metatable = {
   __name = "ctx",
   __metatable = false,
 }
+
+local function refuse_ended()
+  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
+    hint = "use the ctx that the function was given" }, 0)
+end
 
 --- Fields of ctx that are read, not called.
 M.getters = {
@@ -51,7 +57,12 @@ M.getters = {
   task_id = function(state) return state.run.task_id end,
   run_id = function(state) return state.run.id end,
   budget = function(state)
-    return journal.reading(state.run, M.key(state, "budget"), function() return budget.view(state.budget) end)
+    state.budget_view = state.budget_view or budget_view.new(function(verb, kind)
+      if not state.open then refuse_ended() end
+      return journal.reading(state.run, M.key(state, "budget"), { verb = "budget", read = verb, kind = kind },
+        function() return budget[verb](state.budget, kind) end)
+    end)
+    return state.budget_view
   end,
   inputs = function(state) return state.run.input_list() end,
 }
@@ -78,8 +89,7 @@ function M.of(ctx)
       hint = "call verbs with a colon: ctx:exec{…}, not ctx.exec{…}" }, 0)
   end
   if not state.open then
-    error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
-      hint = "use the ctx that the function was given" }, 0)
+    refuse_ended()
   end
   return state
 end

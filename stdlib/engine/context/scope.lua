@@ -3,7 +3,7 @@
 local state_of = require "moonlet.engine.context.context"
 local budget = require "moonlet.engine.budget.budget"
 local cleanup = require "moonlet.engine.context.finalizers"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local heartbeat = require "moonlet.engine.journal.heartbeat"
 local journal = require "moonlet.engine.journal.journal"
 local under_way = require "moonlet.engine.context.in_flight"
 local record = require "moonlet.record"
@@ -12,18 +12,19 @@ local task = core.task
 
 local M = {}
 
---- Kinds that no quorum and no settle may turn into data: they end the whole. A budget does not: it
---- refuses new starts, and what was paid for runs to its end.
-local fatal = { cancelled = true, limit = true }
-
-local function kind_of(err)
+--- The kind of an error; text that was raised is `failed`.
+---@param err any
+---@return string
+function M.kind_of(err)
   return type(err) == "table" and rawget(err, "kind") or "failed"
 end
+local kind_of = M.kind_of
 
 M.shielded = cleanup.shielded
 
 --- A dry run stops each branch at its agent; the others are to get there too.
-local function is_prepared(err) return kind_of(err) == "prepared" end
+function M.is_prepared(err) return kind_of(err) == "prepared" end
+local is_prepared = M.is_prepared
 
 --- What a body came to whose tasks have all ended. That the run parks is so whatever the script made of it.
 local function outcome_of(results, state, own)
@@ -88,6 +89,8 @@ end
 local function within_wall(run, key, own_budget, wall, fn)
   run.least_wall = math.min(run.least_wall or wall, wall)
   local used = journal.scope_begins(run, key)
+  local since = heartbeat.now(run)
+  budget.start_wall(own_budget, wall, function() return since and used + heartbeat.now(run) - since end)
   local results = table.pack(pcall(M.body, run, key, { budget = own_budget, timeout = math.max(0, wall - used),
     timeout_kind = "budget", what = "the wall-clock budget of " .. key }, fn))
   journal.scope_ends(run, key, results[1])
@@ -95,7 +98,17 @@ local function within_wall(run, key, own_budget, wall, fn)
   return table.unpack(results, 2, results.n)
 end
 
---- ctx:scope(opts, fn): opts = { timeout = duration, name = text, budget = { agents =, tokens =, … } }.
+---@class moonlet.ScopeOptions
+---@field name string?              part of the keys of its steps; "scope" without it
+---@field timeout string|number?    a duration: "8m", or seconds
+---@field budget table?             { agents =, processes =, tokens =, usd =, wall = }
+
+--- Runs fn(ctx) as a scope: ctx:scope({ name = "tests", timeout = "5m" }, function(s) … end). It returns when every
+--- task in it has ended.
+---@param ctx moonlet.Ctx
+---@param options moonlet.ScopeOptions
+---@param fn fun(ctx: moonlet.Ctx): any
+---@return any
 function M.scope(ctx, options, fn)
   if type(options) == "function" then options, fn = {}, options end
   record.check(options, { timeout = "duration", name = "string", budget = "table" }, "ctx:scope")
@@ -118,10 +131,14 @@ function M.scope(ctx, options, fn)
   return M.body(state.run, key, { budget = own, timeout = timeout, what = key }, fn)
 end
 
+---@class moonlet.Task   what runs beside a body
 local Handle = {}
 -- Apart from the methods: a script that got hold of its own metatable could give it a finalizer.
 local handle_metatable = {
-  __index = Handle,
+  __index = function(_, name)
+    return Handle[name] or error(record.invalid(("a task has no '%s'"):format(tostring(name)),
+      record.hint(tostring(name), Handle)), 0)
+  end,
   __newindex = function() error({ kind = "denied", message = "a task handle is read-only" }, 0) end,
   __metatable = false,
   __name = "task",
@@ -130,6 +147,7 @@ local handle_metatable = {
 local handles = setmetatable({}, { __mode = "k" })
 
 --- Waits for the task and returns what it returned, or raises what it raised.
+---@return any
 function Handle:join()
   local ref = handles[self]
   task.watch(ref, 1)
@@ -141,16 +159,23 @@ function Handle:join()
   return table.unpack(outcome, 2, outcome.n)
 end
 
---- ctx:spawn(fn, …): runs fn(ctx, …) beside the body. Returns a handle with join().
-function M.spawn(ctx, fn, ...)
-  if type(fn) ~= "function" then error(record.invalid("ctx:spawn needs a function"), 0) end
+--- ctx:spawn(name, fn): runs fn(ctx) beside the body; `name` is part of the keys of its steps. Also of a scope:
+--- s:spawn(name, fn). Returns a task with join().
+---@param ctx moonlet.Ctx
+---@param name string
+---@param fn fun(ctx: moonlet.Ctx): any
+---@return moonlet.Task
+function M.spawn(ctx, name, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    error(record.invalid("ctx:spawn needs a name and a function", 'ctx:spawn("tests", function(c) … end)'), 0)
+  end
   local state = state_of.of(ctx)
   task.check()
-  local key = state_of.key(state, "spawn", true)
+  local key = state_of.key(state, name, true)
   local place = state_of.place(state)
   local around, ref = place.scope, nil
-  ref = task.spawn(around, function(...)
-    local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn, ...))
+  ref = task.spawn(around, function()
+    local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn))
     if results[1] then return table.unpack(results, 2, results.n) end
     if task.watch(ref, 0) == 0 then
       under_way.let_end(state.run, state.path, results[2])
@@ -158,189 +183,33 @@ function M.spawn(ctx, fn, ...)
       if not is_prepared(results[2]) then task.cancel_scope(around, results[2]) end
     end
     error(results[2], 0)
-  end, ...)
+  end)
   local handle = setmetatable({}, handle_metatable)
   handles[handle] = ref
   return handle
 end
 
+--- Starts the time anew for which a script may compute without waiting: ctx:yield(). A body that is cancelled, or whose
+--- time is over, ends here.
+---@param ctx moonlet.Ctx
+function M.yield(ctx)
+  state_of.of(ctx)
+  local scope = task.open_scope { what = "ctx:yield" }
+  task.spawn(scope, function() end)
+  task.wait_scope(scope)
+  task.close_scope(scope)
+  task.check()
+end
+
 --- ctx:finally(fn): runs when the body has ended, however it ended: well, failed, out of time or cancelled. A run that
 --- parks, for a person or a quota, has not ended: its clean-up runs when it has gone on and ended. What a clean-up
 --- itself puts off so runs when the function that did so has ended.
+---@param ctx moonlet.Ctx
+---@param fn fun(ctx: moonlet.Ctx)
 function M.finally(ctx, fn)
   if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
   local state = state_of.of(ctx)
   state.finalizers[#state.finalizers + 1] = fn
-end
-
-local parallel_fields = {
-  limit = "integer", need = "integer", settle = "boolean", key = "callable", name = "string",
-  timeout = "duration",
-}
-
-local function branch_keys(items, options)
-  local keys, seen = {}, {}
-  for i, item in ipairs(items) do
-    local key = options.key and options.key(item) or i
-    if type(key) ~= "string" and math.type(key) ~= "integer" then
-      error(record.invalid("opts.key must give a text or a whole number"), 0)
-    end
-    key = tostring(key)
-    state_of.check_name(key)
-    if seen[key] then
-      error(record.invalid(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ"), 0)
-    end
-    seen[key] = true
-    keys[i] = key
-  end
-  return keys
-end
-
-local function message_of(err) return type(err) == "table" and tostring(err.message) or tostring(err) end
-
-local function quorum_error(failed, need, total, first)
-  return {
-    kind = "quorum",
-    message = ("%d of %d failed, and %d must succeed; the first failure: %s"):format(failed, total,
-      need, message_of(first)),
-    cause = first,
-  }
-end
-
---- The error of a fan-out that has come to nothing, or that a provider's quota has left without some answers; nil
---- where it may go on with what it has. No `need` and no `settle` makes do with that.
-local function lost_cause(lost, total)
-  for _, item in ipairs(lost) do
-    if kind_of(item.error) == "quota" then return item.error end
-  end
-  if total == 0 or #lost < total then return nil end
-  local blocked = true
-  for _, item in ipairs(lost) do
-    local err = item.error
-    if kind_of(err) == "budget" or host_failure.is(err) then return err end
-    blocked = blocked and type(err) == "table" and rawget(err, "blocked") == true
-  end
-  local first = lost[1].error
-  return { kind = "quorum", cause = first, blocked = blocked or nil,
-    message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
-end
-
---- Runs the branches inside the open scope of `state`; outcomes[i] = {ok, value}.
-local function run_branches(state, items, keys, limit, fn, on_failure)
-  local outcomes, next_index = {}, 1
-  local function worker()
-    while next_index <= #items and not state.failure do
-      local i = next_index
-      next_index = i + 1
-      local path = state.path .. "/" .. state_of.part(state.run, keys[i])
-      local results = table.pack(pcall(M.body, state.run, path, { budget = state.budget }, fn, items[i], i))
-      outcomes[i] = { ok = results[1], value = results[2] }
-      if not results[1] then on_failure(i, results[2]) end
-    end
-  end
-  -- Those who watch are told of branches that have to wait.
-  local some_wait = #items > limit
-  if some_wait then state.run.emit("progress", { name = state.path, planned = #items }) end
-  for _ = 1, math.min(limit, #items) do task.spawn(state.scope, worker) end
-  task.wait_scope(state.scope)
-  if some_wait then state.run.emit("progress", { name = state.path, ended = true }) end
-  task.check()
-  return outcomes
-end
-
-local function collect(outcomes, keys, settle)
-  local values, lost = {}, {}
-  for i = 1, #keys do
-    local outcome = outcomes[i]
-    if settle then
-      values[i] = { ok = outcome.ok, key = keys[i], value = outcome.ok and outcome.value or nil,
-        error = not outcome.ok and outcome.value or nil }
-    elseif outcome.ok then
-      local value = outcome.value
-      if value == nil then value = core.json.null end
-      values[#values + 1] = value
-    end
-    if not outcome.ok then
-      lost[#lost + 1] = { index = i, key = keys[i], error = outcome.value }
-    end
-  end
-  return values, lost
-end
-
---- ctx:parallel(items, fn, opts): calls fn(ctx, item, index) for each item, side by side. Returns
---- the results in the order of the items, and a list of what was lost. opts: limit (how many at
---- once), need (how many must succeed; without it the first failure ends all), settle (outcomes as
---- data), key (item -> name of the branch), name, timeout.
-function M.parallel(ctx, items, fn, options)
-  options = record.check(options or {}, parallel_fields, "ctx:parallel")
-  if type(items) ~= "table" or type(fn) ~= "function" then
-    error(record.invalid("ctx:parallel needs a list and a function"), 0)
-  end
-  local state = state_of.of(ctx)
-  local need, total = options.need, #items
-  if options.limit and options.limit < 1 then error(record.invalid("limit must be at least 1"), 0) end
-  if need and (need < 0 or need > total) then
-    error(record.invalid(("need is %d, but there are %d items"):format(need, total)), 0)
-  end
-  local keys = branch_keys(items, options)
-  local limit = options.limit or state.run.limit
-  local path = state_of.key(state, options.name or "parallel")
-  local timeout = options.timeout and duration.ms(options.timeout, "timeout")
-  local tolerant = need ~= nil or options.settle
-  local failed, first = 0, nil
-
-  local outcomes = M.body(state.run, path, { budget = state.budget, timeout = timeout, what = path }, function(inner)
-    local own = state_of.of(inner)
-    local prepared
-    local done = run_branches(own, items, keys, limit, fn, function(_, err)
-      if is_prepared(err) then
-        prepared = err
-        return
-      end
-      failed, first = failed + 1, first or err
-      local too_few = need and total - failed < need
-      if kind_of(err) == "budget" or kind_of(err) == "quota" or host_failure.is(err) then
-        -- What is under way is paid for: it runs to its end.
-        if not tolerant or too_few then own.failure = own.failure or err end
-      elseif fatal[kind_of(err)] or not tolerant then
-        own.failure = own.failure or err
-        task.cancel_scope(own.scope, err)
-      elseif too_few then
-        own.failure = own.failure or quorum_error(failed, need, total, first)
-        task.cancel_scope(own.scope, own.failure)
-      end
-    end)
-    if prepared then error(prepared, 0) end
-    return done
-  end)
-  local values, lost = collect(outcomes, keys, options.settle)
-  local cause = lost_cause(lost, total)
-  if cause then error(cause, 0) end
-  if #lost > 0 and need then state.run.note_degraded(path, total - #lost, total, lost) end
-  return values, lost
-end
-
---- ctx:pipeline(items, stage…[, opts]): each item flows through the stages by itself, without a
---- barrier between them. A stage is fn(ctx, value, item).
-function M.pipeline(ctx, items, ...)
-  local stages = { ... }
-  local options = {}
-  if type(stages[#stages]) == "table" then options = table.remove(stages) end
-  if #stages == 0 then error(record.invalid("ctx:pipeline needs at least one stage"), 0) end
-  for i, stage in ipairs(stages) do
-    if type(stage) ~= "function" then
-      error(record.invalid(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage))), 0)
-    end
-  end
-  options.name = options.name or "pipeline"
-  return M.parallel(ctx, items, function(branch, item)
-    local value = item
-    local state = state_of.of(branch)
-    for i, stage in ipairs(stages) do
-      value = M.body(state.run, state_of.key(state, "stage" .. i), { budget = state.budget }, stage, value, item)
-    end
-    return value
-  end, options)
 end
 
 return M

@@ -240,7 +240,7 @@ local deepest_error = 16
 local function plain_of(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
-  if value == core.json.null then return value end
+  if value == core.json.null or core.lost.record(value) then return value end
   if kind == "number" then return value == value and math.abs(value) < math.huge and value or nil end
   if kind ~= "table" or depth > deepest_error then return nil end
   local is_list = core.json.is_array(value) or rawlen(value) > 0
@@ -555,13 +555,14 @@ end
 --- raised the budget since.
 ---@param run table
 ---@param key string
----@param observe fun(): table
----@return table
-function M.reading(run, key, observe)
+---@param input table
+---@param observe fun(): number
+---@return number
+function M.reading(run, key, input, observe)
   local journal = run.journal
   local item = journal and journal.facts[key]
   if item and item.order > journal.frontier then journal.facts[key] = nil end
-  return M.fact(run, key, { verb = "budget" }, observe)
+  return M.fact(run, key, input, observe)
 end
 
 --- Records the begin of a scope with limited wall time.

@@ -13,6 +13,7 @@ local function is_plain(value) return type(value) ~= "table" or value == null en
 
 local function is_wrapper(value)
   return value["$bytes"] ~= nil or value["$value"] ~= nil or value["$table"] ~= nil or value["$pairs"] ~= nil
+    or value["$lost"] ~= nil or value["$infinite"] ~= nil
 end
 
 local function has_odd_key(value)
@@ -43,7 +44,12 @@ local function pack(value)
     local text = value:gsub("[\128-\255]", function(c) return utf8.char(c:byte()) end)
     return { ["$bytes"] = text }
   end
-  if is_plain(value) then return value end
+  if value == math.huge then return { ["$infinite"] = true } end
+  if type(value) == "userdata" then
+    local lost = core.lost.record(value)
+    return lost and { ["$lost"] = pack(lost) } or value
+  end
+  if type(value) ~= "table" then return value end
   local odd = not core.json.is_array(value) and has_odd_key(value) and pack_pairs(value, pack)
   if odd then return odd end
   local copy = core.json.is_array(value) and core.json.array {} or {}
@@ -57,6 +63,8 @@ local function unpack(value, inside)
   if not inside and bytes then
     return (bytes:gsub(utf8.charpattern, function(c) return string.char(utf8.codepoint(c)) end))
   end
+  if not inside and value["$lost"] then return core.lost.new(unpack(value["$lost"])) end
+  if not inside and value["$infinite"] then return math.huge end
   if not inside and whole then return unpack(whole, true) end
   if not inside and list then
     local copy = {}

@@ -12,4 +12,9 @@ return setmetatable({}, {
     rawset(library, name, value)
     return value
   end,
+  __pairs = function(library)
+    for name in pairs(provided) do local _ = library[name] end
+    for name in pairs(public) do local _ = library[name] end
+    return next, library, nil
+  end,
 })

@@ -226,7 +226,7 @@ end
 
 --- `m` as one script sees it: the standard library, and the files of its own folder.
 local function script_m(source)
-  local base = freeze.view(require "moonlet.engine.load.library")
+  local base = freeze.view(require "moonlet.engine.load.library", "m")
   local function asset(file)
     local text, err = read_own(source, tostring(file))
     if not text then
@@ -268,7 +268,7 @@ local function script_require(source, globals)
       local public = name:match("^moonlet%.([%l_]+)$")
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
-      cache[name] = type(module) == "table" and freeze.view(module) or module
+      cache[name] = type(module) == "table" and freeze.view(module, name) or module
       return cache[name]
     end
     if loading[name] then error(record.invalid(("the modules require each other: %s"):format(name)), 0) end

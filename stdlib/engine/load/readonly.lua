@@ -26,29 +26,39 @@ local function copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
-local function shown(value)
+local function shown(value, name)
   if type(value) ~= "table" then return value end
   if is_data(value, 0) then return copy(value) end
-  return M.view(value)
+  return M.view(value, name)
+end
+
+local function unknown(module, name, key)
+  local known = {}
+  for own in pairs(module) do known[own] = true end
+  local record = require "moonlet.record"
+  error(record.invalid(("%s has no '%s'"):format(name, core.text.printable(tostring(key), 80)),
+    record.hint(tostring(key), known)), 0)
 end
 
 -- Shows a module. Functions stay here once they were asked for; data is copied each time.
-local function window(module)
+local function window(module, name)
   return setmetatable({}, { __index = function(self, key)
-    local value = shown(module[key])
+    local value = shown(module[key], ("%s.%s"):format(name, tostring(key)))
+    if value == nil then unknown(module, name, key) end
     if type(value) == "function" then rawset(self, key, value) end
     return value
   end })
 end
 
---- A read-only view of `module`.
+--- A read-only view of `module`, through which only what is there can be read.
 ---@param module table
+---@param name string  what messages call it
 ---@return table
-function M.view(module)
+function M.view(module, name)
   local view = views[module]
   if view then return view end
   view = setmetatable({}, {
-    __index = window(module),
+    __index = window(module, name),
     __newindex = refuse,
     __pairs = function(self)
       local step = pairs(module)
@@ -56,7 +66,7 @@ function M.view(module)
       return function()
         local value
         at, value = step(module, at)
-        return at, shown(value)
+        return at, shown(value, ("%s.%s"):format(name, tostring(at)))
       end, self, nil
     end,
     __metatable = false,

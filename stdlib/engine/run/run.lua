@@ -9,6 +9,7 @@ local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local values = require "moonlet.engine.journal.values"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
+local heartbeat = require "moonlet.engine.journal.heartbeat"
 local hooks = require "moonlet.engine.run.hooks"
 local past = require "moonlet.engine.run.unreplayed_steps"
 local routing = require "moonlet.engine.agent.routing"
@@ -141,8 +142,8 @@ local function tell_budget(run)
   for kind in pairs(run.budget) do some = some or is_telling(run, kind) end
   if not some then return end
   local left = {}
-  for kind, amount in pairs(budget.view(run.own_budget).left) do
-    if amount ~= null and is_telling(run, kind) then left[kind] = amount end
+  for kind, limit in pairs(run.own_budget.limits) do
+    if limit and is_telling(run, kind) then left[kind] = budget.left(run.own_budget, kind) end
   end
   local text = core.json.encode(left)
   if text == run.told_budget then return end
@@ -465,6 +466,7 @@ local function run_body(run)
   end
   run.own_budget = budget.open(nil, run.budget, { what = "the budget of the run", path = "",
     history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
+  budget.start_wall(run.own_budget, wall and wall + run.driven_before, function() return heartbeat.now(run) end)
   run.own_budget.on_agent = function() tell_budget(run) end
   run.wall, run.least_wall = wall, wall
   tell_budget(run)

@@ -1,5 +1,6 @@
 --- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
 local state_of = require "moonlet.engine.context.context"
+local fan_out = require "moonlet.engine.context.fan_out"
 local scope = require "moonlet.engine.context.scope"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -14,15 +15,17 @@ local verdict = require "moonlet.engine.run.verdict"
 ---@field model string?    the model that was asked for
 ---@field task_id string
 ---@field run_id string
----@field budget table    { spent, left }, each by kind: agents, processes, tokens, usd
----@field inputs table[]   the list of --input: { spec, kind, path, text, bytes, sha256, cut, binary }
+---@field budget moonlet.BudgetView  ctx.budget:left "tokens", :used, :limit
+---@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
 local verbs = state_of.verbs
 
 verbs.scope = scope.scope
 verbs.spawn = scope.spawn
 verbs.finally = scope.finally
-verbs.parallel = scope.parallel
-verbs.pipeline = scope.pipeline
+verbs.yield = scope.yield
+verbs.parallel = fan_out.parallel
+verbs.pipeline = fan_out.pipeline
+verbs.any = fan_out.any
 
 --- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
 --- `clean = function(text) return … end` the journal keeps the cleaned output, and a resumed run runs the program

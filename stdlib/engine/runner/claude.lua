@@ -88,8 +88,8 @@ function M.command(call)
   if model then argv[#argv + 1] = "--model=" .. model end
   if call.turns then argv[#argv + 1] = "--max-turns=" .. call.turns end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
-  if call.returns then
-    local object, why = schema.object(call.returns)
+  if call.schema then
+    local object, why = schema.object(call.schema)
     local text = object and core.json.encode(object)
     if not text then
       warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
@@ -124,9 +124,9 @@ end
 
 --- The value to validate: unwrapped, if it was put under a field to be an object.
 ---@param data any
----@param returns table
+---@param shape table
 ---@return any
-function M.normalise(data, returns) return schema.unwrap(data, returns) end
+function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
 --- The text of a tool's input for people.
 local function detail_of(input)

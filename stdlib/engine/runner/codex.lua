@@ -132,8 +132,8 @@ function M.command(call)
   end
   argv[#argv + 1] = "-o"
   argv[#argv + 1] = call.out .. "/output.md"
-  if call.returns then
-    local strict, why = schema.strict(call.returns)
+  if call.schema then
+    local strict, why = schema.strict(call.schema)
     if strict and call.schema_file then
       files[call.schema_file] = core.json.encode(strict, 2) .. "\n"
       argv[#argv + 1] = "--output-schema"
@@ -173,9 +173,9 @@ end
 
 --- The value to validate: optional fields that strict mode made null are taken out again.
 ---@param data any
----@param returns table
+---@param shape table
 ---@return any
-function M.normalise(data, returns) return schema.normalise(data, returns) end
+function M.normalise(data, shape) return schema.normalise(data, shape) end
 
 local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
 

@@ -129,7 +129,7 @@ function M.command(call)
   end
   for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
   shared.check_argv(M.title, argv)
-  if call.returns then warnings[#warnings + 1] = "the schema is told in the prompt alone: Gemini CLI takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema is told in the prompt alone: Gemini CLI takes none" end
   if not call.network and writes then
     warnings[#warnings + 1] = "Gemini's shell commands have the network of the user"
   end

@@ -71,7 +71,7 @@ function M.command(call)
   end
   for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
   shared.check_argv(M.title, argv)
-  if call.returns then warnings[#warnings + 1] = "the schema is told in the prompt alone: opencode takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema is told in the prompt alone: opencode takes none" end
   if not call.network and call.sandbox == "workspace-write" then
     warnings[#warnings + 1] = "opencode's shell commands have the network of the user"
   end

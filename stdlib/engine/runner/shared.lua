@@ -22,9 +22,9 @@ local longest_argument = 128 * 1024 - 1
 ---@field network boolean?     tools may use the network
 ---@field web_search boolean?
 ---@field turns integer?      how often the model may answer
----@field returns table?       the JSON Schema of the answer
----@field schema_file string?  the file for a schema, if the CLI needs one
----@field writable string[]?   paths that a writing agent may write beside `out`; nil: `cwd`, and all beneath
+---@field schema table?        the JSON Schema of the answer
+---@field schema_file string?  where a schema may be written for the CLI
+---@field writable string[]?   what a writing agent may write beside `out`; nil: where it works, and all beneath
 ---@field timeout_ms integer?
 ---@field confine "runner"|"host"|nil  which sandbox holds it
 ---@field private boolean?     a state directory of its own, under `scratch`

@@ -19,7 +19,7 @@ return m.preset {
       local call = { name = name, env = { "BILL" },
         prompt = ("%s %s %s\n%s\n"):format(name, args.pause, more or "-", table.concat(story, "\n")) }
       if more == "data" then
-        call.returns = { type = "object", required = { "n" }, properties = { n = { type = "integer" } } }
+        call.schema = { type = "object", required = { "n" }, properties = { n = { type = "integer" } } }
       end
       return c:agent(call)
     end
@@ -58,8 +58,8 @@ return m.preset {
     -- resumed, and what they came to stands in the prompts below.
     local first
     pcall(ctx.scope, ctx, { name = "race" }, function(s)
-      s:spawn(function(c) c:exec { "sleep", "30" } first = first or "tortoise" end)
-      s:spawn(function(c)
+      s:spawn("side", function(c) c:exec { "sleep", "30" } first = first or "tortoise" end)
+      s:spawn("side", function(c)
         c:exec { "true" }
         first = first or "hare"
         error { kind = "failed", message = "the race is over" }

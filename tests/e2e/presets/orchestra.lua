@@ -22,8 +22,8 @@ return m.preset {
     end, { limit = 4, key = function(item) return item end })
     local first
     local ok, late = pcall(ctx.scope, ctx, { timeout = "900ms" }, function(s)
-      s:spawn(function(c) c:exec { "sleep", "0.3" } first = first or "tortoise" end)
-      s:spawn(function(c) c:exec { "sleep", "0.01" } first = first or "hare" end)
+      s:spawn("side", function(c) c:exec { "sleep", "0.3" } first = first or "tortoise" end)
+      s:spawn("side", function(c) c:exec { "sleep", "0.01" } first = first or "hare" end)
       s:sleep("1h")
     end)
     for i = 1, 3 do

@@ -43,7 +43,7 @@ std::size_t zombies_of(pid_t parent) {
 
 }  // namespace
 
-TEST_CASE("a wall-clock limit ends every tree", "[process]") {
+TEST_CASE("a wall-clock limit ends every tree", "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
   Run run(cgroups);
   for (const char* name : {"rest", "stubborn", "family", "stop", "storm", "flood", "threads"}) {
@@ -97,7 +97,7 @@ TEST_CASE("an idle limit ends a silent child and spares one that writes", "[proc
   CHECK(exit.out.text == "1\n2\n3\n4\n5\n6\n");
 }
 
-TEST_CASE("a cancel ends the tree, before and after the start", "[process]") {
+TEST_CASE("a cancel ends the tree, before and after the start", "[process][linux]") {
   Run run;
   auto at_once = run.spawn(hurried(run.act("family")));
   at_once->cancel();
@@ -110,7 +110,7 @@ TEST_CASE("a cancel ends the tree, before and after the start", "[process]") {
   CHECK(processes_with(run.folder.tag()).empty());
 }
 
-TEST_CASE("a daemon that a child left ends with it", "[process]") {
+TEST_CASE("a daemon that a child left ends with it", "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
   Run run(cgroups);
   for (const char* name : {"daemon", "daemon_bare", "holder", "holder_daemon"}) {
@@ -198,7 +198,7 @@ TEST_CASE("a step's own cgroup goes with it", "[process]") {
   CHECK(access(cgroup.c_str(), F_OK) != 0);
 }
 
-TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[process]") {
+TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[process][linux]") {
   Run run;
   run.run(run.act("bytes", "1"));
   const pid_t worker = run.worker(), guard = run.guard();

@@ -160,7 +160,7 @@ TEST_CASE("an agent is any program: prompt in, checked answer out") {
   json envelope = moonlet.script(R"(
     local r = ctx:agent {
       name = "ask", prompt = "question\n", argv = { "sh", "-c", "cat > seen; echo '{\"n\": 3}'" },
-      returns = { type = "object", required = { "n" }, properties = { n = { type = "integer" } } },
+      schema = { type = "object", required = { "n" }, properties = { n = { type = "integer" } } },
     }
     return { data = r.data, seen = ctx:read("seen"), text = r.text })");
   CHECK(moonlet.code == 0);
@@ -179,7 +179,7 @@ TEST_CASE("an answer that does not fit gets one more try, then fails") {
   json envelope = moonlet.script(R"(
     return ctx:agent {
       prompt = "p", argv = { "sh", "-c", "cat >/dev/null; echo x >> tries; echo not json" },
-      returns = { type = "object" },
+      schema = { type = "object" },
     })");
   CHECK(moonlet.code == 1);
   CHECK(envelope["run"]["verdict"] == "failed");
@@ -217,7 +217,7 @@ TEST_CASE("a script that does not end is ended, and the next one runs as if noth
   CHECK(moonlet.code == 1);
   CHECK(envelope["error"]["kind"] == "limit");
   json stuck = moonlet.script(
-      "ctx:log('x') ctx:spawn(function(c) c:exec { 'sleep', '600' } end) "
+      "ctx:log('x') ctx:spawn('side', function(c) c:exec { 'sleep', '600' } end) "
       "ctx:sleep('10ms') while true do end");
   CHECK(stuck["run"]["verdict"] == "failed");
   CHECK(stuck["error"]["kind"] == "limit");

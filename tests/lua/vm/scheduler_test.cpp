@@ -40,7 +40,7 @@ TEST_CASE("tasks run side by side and a scope waits for all of them") {
     local order = {}
     body(function(ctx)
       for i = 3, 1, -1 do
-        ctx:spawn(function(c) c:sleep(i / 100); order[#order + 1] = i end)
+        ctx:spawn("side", function(c) c:sleep(i / 100); order[#order + 1] = i end)
       end
     end)
     return table.concat(order, " "))") == "1 2 3");
@@ -50,8 +50,8 @@ TEST_CASE("the first failure that nobody observes cancels the siblings") {
   CHECK(scoped(R"(
     local ended = {}
     local ok, err = pcall(body, function(ctx)
-      ctx:spawn(function(c) c:finally(function() ended[#ended + 1] = "sibling" end) c:sleep("1h") end)
-      ctx:spawn(function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }) end)
+      ctx:spawn("side", function(c) c:finally(function() ended[#ended + 1] = "sibling" end) c:sleep("1h") end)
+      ctx:spawn("side", function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }) end)
       ctx:sleep("1h")
     end)
     return ok, err.message, core.clock.monotonic(), ended[1])") == "false,boom,10,sibling");
@@ -60,7 +60,7 @@ TEST_CASE("the first failure that nobody observes cancels the siblings") {
 TEST_CASE("a failure that is joined is data") {
   CHECK(scoped(R"(
     return body(function(ctx)
-      local task = ctx:spawn(function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }) end)
+      local task = ctx:spawn("side", function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }) end)
       local ok, err = pcall(task.join, task)
       ctx:sleep(0.01)
       return ok, err.message
@@ -189,8 +189,8 @@ TEST_CASE("parallel with need returns failures as losses") {
   )";
   CHECK(scoped(lenses + R"(
     local values, lost = body(function(ctx) return ctx:parallel({ 1, -2, 3 }, review, { need = 2 }) end)
-    return #values, values[2], #lost, lost[1].index, lost[1].error.message, degraded)") ==
-        "2,3,1,2,bad -2,2/3");
+    return #values, values[1], values[3], #lost, lost[1].branch, lost[1].kind, lost[1].message, degraded)") ==
+        "3,1,3,1,2,failed,bad -2,2/3");
   CHECK(scoped(lenses + R"(
     local ok, err = pcall(body, function(ctx) return ctx:parallel({ -1, -2, 3 }, review, { need = 2 }) end)
     return ok, err.kind, err.message)") ==
@@ -201,6 +201,153 @@ TEST_CASE("parallel with need returns failures as losses") {
   CHECK(scoped(lenses + R"(
     local ok, err = pcall(body, function(ctx) return ctx:parallel({ 1, -2, 3 }, review) end)
     return ok, err.message)") == "false,bad -2");
+}
+
+TEST_CASE("the place of a lost branch holds a value that cannot be used") {
+  const std::string three = R"(
+    local m = require "moonlet"
+    local results, lost
+    body(function(ctx)
+      results, lost = ctx:parallel({ "a", "b", "c" }, function(_, item)
+        if item == "b" then error({ kind = "timeout", message = "too slow" }, 0) end
+        if item == "a" then return item end
+      end, { need = 1, key = function(item) return item end })
+    end)
+    local value = results[2]
+  )";
+  CHECK(scoped(three + R"(
+    local uses = {
+      function() return value.x end, function() value.x = 1 end, function() return #value end,
+      function() return value .. "x" end, function() return "x" .. value end, function() return value + 1 end,
+      function() return -value end, function() return value < 1 end, function() return value() end,
+      function() for _ in pairs(value) do break end end, function() for _ in ipairs(value) do break end end,
+      function() return table.concat({ "x", value }) end, function() m.fail { message = value } end,
+    }
+    local raised = 0
+    for _, use in ipairs(uses) do
+      local ok, err = pcall(use)
+      if not ok and err.kind == "lost" and err.cause.kind == "timeout"
+        and err.message == "the result of branch 'b' is lost: too slow" then raised = raised + 1 end
+    end
+    return raised, #uses)") == "13,13");
+  CHECK(scoped(three + R"(
+    return tostring(value), value == value, value == results[1], m.is_lost(value), m.is_lost(results[1]),
+      m.is_lost(nil), results[3] == m.null, getmetatable(value), not not value)") ==
+        "lost branch 'b' (timeout: too slow),true,false,true,false,false,true,false,true");
+  CHECK(scoped(three + "return m.json.encode(results), m.json.encode(lost)") ==
+        R"(["a",{"lost":{"branch":"b","kind":"timeout","message":"too slow"}},null],)"
+        R"([{"branch":"b","kind":"timeout","message":"too slow"}])");
+  CHECK(scoped(three + R"(
+    local found, items = m.found(results, { "a", "b", "c" })
+    return m.json.encode(found), m.json.encode(items), m.json.encode { (m.found {}) })") ==
+        R"(["a",null],["a","c"],[[]])");
+}
+
+TEST_CASE("the journal restores lost values, infinity and records that look like them") {
+  CHECK(run(R"(
+    local values = require "moonlet.engine.journal.values"
+    local lost = core.lost.new { branch = "b\xff", kind = "failed", message = "no" }
+    local told = values.read(values.text { lost, { ["$lost"] = 1 }, { lost = { branch = "b" } }, 1 / 0,
+      { ["$infinite"] = true } })
+    return core.lost.record(told[1]).branch == "b\xff", told[2]["$lost"], told[3].lost.branch, told[4] == 1 / 0,
+      told[5]["$infinite"])") == "true,1,b,true,true");
+}
+
+TEST_CASE("with settle every place holds an outcome") {
+  CHECK(scoped(R"(
+    local all = body(function(ctx)
+      return (ctx:parallel({ 1, 2, 3 }, function(_, n)
+        if n == 1 then return false end
+        if n == 2 then error({ kind = "denied", message = "no" }, 0) end
+      end, { settle = true }))
+    end)
+    return all[1].ok, all[1].value, all[2].ok, all[2].error.kind, all[2].value, all[3].ok,
+      all[3].value == core.json.null)") == "true,false,false,denied,nil,true,true");
+}
+
+TEST_CASE("any takes the first success and cancels the others") {
+  CHECK(scoped(R"(
+    local ended = {}
+    local value, index = body(function(ctx)
+      return ctx:any({ 3, 0.1, 0.2, 5 }, function(c, seconds)
+        c:finally(function() ended[#ended + 1] = seconds end)
+        c:sleep(seconds)
+        if seconds == 0.1 then error({ kind = "failed", message = "early" }, 0) end
+        return "after " .. seconds
+      end)
+    end)
+    return value, index, core.clock.monotonic(), #ended, degraded)") == "after 0.2,3,200,4,1/2");
+  CHECK(scoped(R"(
+    local ok, err = pcall(body, function(ctx)
+      return ctx:any({ 1, 2 }, function(_, n) error({ kind = "failed", message = "no " .. n }, 0) end)
+    end)
+    return ok, err.kind, err.message)") == "false,quorum,0 of 2 succeeded; the first failure: no 1");
+  CHECK(scoped(R"(
+    local ok, err = pcall(body, function(ctx)
+      return ctx:scope({ timeout = "1s" }, function(s) return s:any({ 1 }, function(c) c:sleep("1h") end) end)
+    end)
+    return ok, err.kind)") == "false,timeout");
+}
+
+TEST_CASE("a task is named in the keys of its steps") {
+  CHECK(scoped(R"(
+    local state = require "moonlet.engine.context.context"
+    local keys = {}
+    body(function(ctx)
+      local function note(c) keys[#keys + 1] = state.key(state.of(c), "exec") end
+      ctx:spawn("tests", note)
+      ctx:spawn("tests", note)
+      ctx:scope(function(s) s:spawn("lint", note) end)
+    end)
+    table.sort(keys)
+    return table.concat(keys, " "))") == "scope/lint/exec tests#2/exec tests/exec");
+  CHECK(scoped(R"(
+    return body(function(ctx)
+      local ok, err = pcall(ctx.spawn, ctx, function() end)
+      return ok, err.kind, err.hint
+    end))") == "false,invalid,ctx:spawn(\"tests\", function(c) … end)");
+}
+
+TEST_CASE("yield goes on at once, and ends a body that is cancelled") {
+  CHECK(scoped(R"(
+    local seen
+    pcall(body, function(ctx)
+      ctx:yield()
+      ctx:spawn("a", function(c)
+        pcall(c.sleep, c, "1h")
+        seen = select(2, pcall(c.yield, c)).message
+      end)
+      ctx:spawn("b", function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }, 0) end)
+    end)
+    return seen, core.clock.monotonic())") == "boom,10");
+}
+
+TEST_CASE("a budget is read as numbers") {
+  const std::string budgets = R"(
+    local budget = require "moonlet.engine.budget.budget"
+    local outer = budget.open(nil, { agents = 5, usd = 1 }, { what = "outer", path = "" })
+    local own = budget.open(outer, { agents = 3 }, { what = "own", path = "own" })
+    budget.start_wall(outer, 60000, function() return 15500 end)
+  )";
+  CHECK(scoped(budgets + R"(
+    return body(function(ctx)
+      local b = ctx.budget
+      budget.reserve(outer, { agents = 3 })
+      return b:left "agents", b:used "agents", b:limit "agents", b:left "usd", b:left "tokens" == math.huge,
+        b:limit "processes" == math.huge, b:left "wall", b:used "wall", b:limit "wall",
+        core.json.encode { b:left "tokens" }
+    end, { budget = own }))") == "2,0,3,1,true,true,44.5,15.5,60.0,[null]");
+  CHECK(scoped(budgets + R"(
+    return body(function(ctx)
+      budget.with(own, { agents = 1 }, function() return true, { agents = 9 } end)
+      return ctx.budget:left "agents", ctx.budget:used "agents"
+    end, { budget = own }))") == "0,9");
+  CHECK(scoped(R"(
+    return body(function(ctx)
+      local _, kind = pcall(function() return ctx.budget:left "token" end)
+      local _, verb = pcall(function() return ctx.budget:remaining "tokens" end)
+      return kind.hint, verb.hint, ctx.budget:left "usd" == math.huge
+    end))") == "did you mean 'tokens'?,write left,true");
 }
 
 TEST_CASE("a pipeline has no barrier between its stages") {
@@ -349,7 +496,7 @@ TEST_CASE("tasks that a clean-up starts or defers are over when the scope return
         ctx:finally(function() note "last" end)
         ctx:finally(function()
           ctx:finally(function() note "put off" end)
-          ctx:spawn(function(c) c:sleep(1) note "spawned" end)
+          ctx:spawn("side", function(c) c:sleep(1) note "spawned" end)
         end)
         if fails then error "on purpose" end
       end)
@@ -365,7 +512,7 @@ TEST_CASE("a task of a clean-up that fails is an error of the clean-up") {
     run.emit = function(kind, fields) told[#told + 1] = kind .. ": " .. fields.text end
     local function fail(last)
       return pcall(body, function(ctx)
-        ctx:finally(function() ctx:spawn(function() error({ kind = "failed", message = "left" }, 0) end) end)
+        ctx:finally(function() ctx:spawn("side", function() error({ kind = "failed", message = "left" }, 0) end) end)
         if last then error({ kind = "failed", message = last }, 0) end
       end)
     end

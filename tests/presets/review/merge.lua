@@ -138,9 +138,9 @@ local function next_of(reviews, lost) return m.merge.findings(reviews, { lost = 
 has(next_of({ review("a", finding { severity = "critical" }) }), "Fix the critical finding at src/a.c:10 first", "grave")
 has(next_of({ review("a", finding { severity = "low" }) }), "Nothing here has to stop", "small")
 has(next_of({ review("a"), review("b") }), "Go on: 2 reviews found nothing", "nothing")
-has(next_of({ review("a") }, { { key = "b", error = { kind = "timeout", message = "it took too long" } } }),
+has(next_of({ review("a") }, { { branch = "b", kind = "timeout", message = "it took too long" } }),
   "Run the lost review again (b: it took too long)", "lost")
-has(next_of({}, { { key = "b", error = "boom" } }), "Run the review again: all of it was lost", "all lost")
+has(next_of({}, { { branch = "b", kind = "failed", message = "boom" } }), "Run the review again: all of it was lost", "all lost")
 has(next_of({ review("a", finding { status = "unverified" }) }), "Check 1 unverified finding by hand", "unverified")
 for _, reviews in ipairs { {}, { review("a") }, { review("a", finding()) } } do
   hasnt(next_of(reviews), "\n", "one line")

@@ -138,7 +138,7 @@ TEST_CASE("a folder goes only when nothing is in it") {
 }
 
 #ifdef __linux__
-TEST_CASE("a new file has the access list that its folder hands on") {
+TEST_CASE("a new file has the access list that its folder hands on", "[linux]") {
   Scratch a, b;
   auto work = Dir::open(a.path());
   auto stage = Dir::open(b.path());
@@ -168,7 +168,7 @@ TEST_CASE("a new file has the access list that its folder hands on") {
 }
 #endif
 
-TEST_CASE("a file that takes the place of another one has its owner and attributes") {
+TEST_CASE("a file that takes the place of another one has its owner and attributes", "[linux]") {
   Scratch a, b;
   auto work = Dir::open(a.path());
   auto stage = Dir::open(b.path());

@@ -167,3 +167,20 @@ TEST_CASE("a digest can be stopped") {
   REQUIRE_FALSE(digest.ok());
   CHECK(digest.error().kind == ErrorKind::kCancelled);
 }
+
+TEST_CASE("a file has a digest, and so has its beginning") {
+  Scratch scratch;
+  const std::string text(1 << 20, 'x');
+  spit(scratch / "file", text);
+  const auto dir = Dir::open(scratch.path());
+  const auto whole = digest_file(*dir, "file", {}, Durable::kYes);
+  REQUIRE(whole);
+  CHECK(whole->bytes == text.size());
+  CHECK(whole->sha256 == sha256_hex(text));
+  const auto beginning = digest_file(*dir, "file", 300'000, Durable::kNo);
+  REQUIRE(beginning);
+  CHECK(beginning->bytes == 300'000);
+  CHECK(beginning->sha256 == sha256_hex(text.substr(0, 300'000)));
+  CHECK(digest_file(*dir, "file", 2 << 20, Durable::kNo)->bytes == text.size());
+  CHECK_FALSE(digest_file(*dir, "missing", {}, Durable::kNo).ok());
+}

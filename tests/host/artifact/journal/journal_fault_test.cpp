@@ -184,7 +184,7 @@ TEST_CASE("append under faults", "[.fault]") {
   std::_Exit(first.ok() && second.ok() ? 40 : second.ok() ? 41 : 42);
 }
 
-TEST_CASE("every system call of an append may fail or be interrupted") {
+TEST_CASE("every system call of an append may fail or be interrupted", "[linux]") {
   char self[4096];
   const auto size = ::readlink("/proc/self/exe", self, sizeof self - 1);
   REQUIRE(size > 0);
@@ -245,7 +245,7 @@ TEST_CASE("every system call of an append may fail or be interrupted") {
   }
 }
 
-TEST_CASE("a driver that was stopped and taken over writes no more records") {
+TEST_CASE("a driver that is stopped and taken over writes nothing any more", "[linux]") {
   const int count = rounds(40, 1000);
   std::mt19937 random(20261121);
   for (int round = 0; round < count; ++round) {

@@ -116,8 +116,7 @@ TEST_CASE("a passing holder differs from a driver, and a driver waits for it") {
   ::close(told[1]);
 }
 
-#if defined(__linux__) && !defined(MOONLET_PLAIN_POSIX)
-TEST_CASE("a stopped holder is taken over when that is asked for, and finds out") {
+TEST_CASE("a stopped holder is taken over when that is asked for, and finds out", "[linux]") {
   JournalRun run;
   int told[2];
   REQUIRE(::pipe(told) == 0);
@@ -152,7 +151,7 @@ TEST_CASE("a stopped holder is taken over when that is asked for, and finds out"
   ::close(told[1]);
 }
 
-TEST_CASE("a holder that is gone is taken over from the child that kept its lock") {
+TEST_CASE("a holder that is gone is taken over from the child that kept its lock", "[linux]") {
   JournalRun run;
   int pid_of_child[2];
   REQUIRE(::pipe(pid_of_child) == 0);
@@ -177,7 +176,7 @@ TEST_CASE("a holder that is gone is taken over from the child that kept its lock
   ::close(pid_of_child[1]);
 }
 
-TEST_CASE("one of many takers takes over") {
+TEST_CASE("of many that take over one wins", "[linux]") {
   JournalRun run;
   Companion holder([&](auto ready) { hold_for_ever(run, ready); });
   REQUIRE(holder.ready());
@@ -214,7 +213,7 @@ TEST_CASE("one of many takers takes over") {
   CHECK(run.lock()->generation() == 22);
 }
 
-TEST_CASE("takers that are killed at random leave a lock that one can take") {
+TEST_CASE("takers that are killed at random leave a lock that one can take", "[linux]") {
   JournalRun run(memory_folder());
   std::uint64_t newest = 0;
   for (int round = 0; round < 60; ++round) {
@@ -240,7 +239,7 @@ TEST_CASE("takers that are killed at random leave a lock that one can take") {
   }
 }
 
-TEST_CASE("a pid of another place proves nothing") {
+TEST_CASE("nothing is believed of a pid that counts elsewhere", "[linux]") {
   Holder self = this_process();
   CHECK(self.pid == ::getpid());
   CHECK(state_of(self) == HolderState::kRuns);
@@ -267,7 +266,6 @@ TEST_CASE("a pid of another place proves nothing") {
   const auto error = run.lock(TakeOver::kStopped).error();
   CHECK(error.message.find("another machine") != std::string::npos);
 }
-#endif
 
 TEST_CASE("a taker that does not get on is named after a while") {
   JournalRun run;

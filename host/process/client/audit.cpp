@@ -1,0 +1,208 @@
+#include "host/process/client/audit.h"
+
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/artifact/file/tree_digest.h"
+#include "host/artifact/journal/read.h"
+#include "host/base/digest.h"
+#include "host/base/json.h"
+#include "host/process/child/tree.h"
+#include "host/process/wire/keeper_log.h"
+
+namespace moonlet {
+
+using nlohmann::json;
+
+namespace {
+
+std::string text_in(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// Reads a journal and keeps what other files can be held against.
+class Story {
+ public:
+  void take(const JournalRecord& record) {
+    auto body = parse_json(record.body, kRecordJsonLimits);
+    if (!body.ok() || !body->is_object()) return;
+    const std::string type = text_in(*body, "t");
+    if (type == "drive" || type == "over" || type == "decision") {
+      (*body)["n"] = record.n;
+      marks_.push_back(std::move(*body));
+      return;
+    }
+    if (type == "begin") {
+      const auto number = body->find("a");
+      const int attempt =
+          number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
+      const std::string key = text_in(*body, "k");
+      begun_[key] = attempt;
+      answers_.erase(key);  // from now on the file may be of this attempt
+      // One that was begun twice is played only where both say so.
+      const bool played = text_in(*body, "runner") == kCassette;
+      const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
+      if (!is_new) known->second = known->second && played;
+    }
+    if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"), *body);
+    if (type == "end" && text_in(*body, "verb") == "agent") answer(text_in(*body, "k"), *body);
+    keyed_ = keyed_ || body->contains("raw") || text_in(*body, "whole").rfind("keyed:", 0) == 0;
+    for (const json& value : *body) {
+      if (!value.is_object()) continue;
+      if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
+    }
+  }
+
+  /// A large value that another file than the journal names.
+  void expect_value(const std::string& name) { values_.insert(name); }
+
+  json marks() { return std::move(marks_); }
+
+  /// Whether a hash is on record that is keyed.
+  bool keyed() const { return keyed_; }
+
+  /// What agents have answered: { key, sha256 }, or { key, v } where the answer is no plain text.
+  json answers() const {
+    json list = json::array();
+    for (const auto& [key, answer] : answers_) {
+      list.push_back({{"key", key}, {answer.is_string() ? "sha256" : "v", answer}});
+    }
+    return list;
+  }
+
+  /// Where the keeper's log and the journal do not fit together, see audit_run().
+  json differences(int run_dir_fd) const {
+    auto keepers = read_keeper_log(run_dir_fd);
+    if (!keepers) keepers = std::vector<LoggedKeeper>{};  // one that cannot be read tells nothing
+    std::set<Attempt> told, not_started;
+    json unbegun = json::array(), acted = json::array();
+    const std::string boot = boot_id();
+    for (const LoggedKeeper& keeper : *keepers) {
+      for (const auto& [number, child] : keeper.children) {
+        const Attempt attempt{child.step, child.attempt};
+        if (!keeper.may_have_started(child, boot)) {
+          not_started.insert(attempt);
+          continue;
+        }
+        // Only attempts that are paid for, or done once, are begun; they have numbers.
+        const bool numbered = child.attempt.find('@') != std::string::npos;
+        if (!told.insert(attempt).second || !numbered) continue;
+        const auto begun = attempts_.find(attempt);
+        if (begun == attempts_.end()) {
+          unbegun.push_back(child.attempt);
+        } else if (begun->second) {
+          acted.push_back(child.attempt);
+        }
+      }
+    }
+    json untold = json::array(), played = json::array();
+    for (const auto& [key, end] : finished_) {
+      const Attempt attempt = as_logged(key, end.attempt);
+      if (told.count(attempt) != 0) continue;
+      // A command that is not there fails its validation, which is a result too.
+      if (end.no_success && not_started.count(attempt) != 0) continue;
+      (attempts_.at(attempt) ? played : untold).push_back({{"key", key}, {"attempt", end.attempt}});
+    }
+    return {{"untold", untold}, {"unbegun", unbegun}, {"played", played}, {"acted", acted}};
+  }
+
+  /// The files of large values: which are missing, which are not what their name says, and how many
+  /// nobody refers to.
+  json values(const Dir& run_dir, const std::atomic<bool>* stop) const {
+    json missing = json::array(), damaged = json::array();
+    std::set<std::string> found;
+    std::uint64_t extra = 0;
+    if (auto dir = run_dir.dir("values")) {
+      TreeOptions all;
+      all.most = SIZE_MAX;
+      all.largest = all.most_bytes = UINT64_MAX;  // the host wrote them
+      all.stop = stop;
+      if (auto digest = digest_tree(*dir, all)) {
+        for (const TreeEntry& entry : digest->entries) {
+          if (values_.count(entry.path) == 0) {
+            ++extra;
+            continue;
+          }
+          found.insert(entry.path);
+          if (entry.sha256 != entry.path) damaged.push_back(entry.path);
+        }
+      }
+    }
+    for (const std::string& name : values_) {
+      if (found.count(name) == 0) missing.push_back(name);
+    }
+    return {{"missing", missing}, {"damaged", damaged}, {"extra", extra}};
+  }
+
+ private:
+  using Attempt = std::pair<std::string, std::string>;  // the step and the attempt, as logged
+
+  struct End {
+    int attempt;
+    bool no_success;  // a later host does the step again
+  };
+
+  static constexpr const char* kCassette = "cassette";
+
+  static Attempt as_logged(const std::string& key, int number) {
+    return {logged_name(key), logged_name(key + "@" + std::to_string(number))};
+  }
+
+  void finish(const std::string& key, const json& end) {
+    const auto begun = begun_.find(key);
+    if (begun == begun_.end()) return;
+    finished_[key] = {begun->second, end.value("again", json()) == true};
+  }
+
+  void answer(const std::string& key, const json& end) {
+    answers_.erase(key);
+    const auto value = end.find("v");
+    if (text_in(end, "s") != "ok" || value == end.end() || !value->is_object()) return;
+    if (const auto text = value->find("text"); text == value->end()) {
+      answers_[key] = *value;  // a file of its own
+    } else if (text->is_string()) {
+      answers_[key] = sha256_hex(text->get_ref<const std::string&>());
+    } else {
+      answers_[key] = {{"text", *text}};
+    }
+  }
+
+  json marks_ = json::array();
+  bool keyed_ = false;
+  std::map<std::string, json> answers_;  // of the steps whose last record is that
+  std::map<std::string, int> begun_;
+  std::map<std::string, End> finished_;
+  std::map<Attempt, bool> attempts_;  // that were begun; whether a cassette played them
+  std::set<std::string> values_;
+};
+
+}  // namespace
+
+Result<json> audit_run(const Dir& run_dir, const std::string& value,
+                       const std::atomic<bool>* stop) {
+  Story story;
+  if (!value.empty()) story.expect_value(value);
+  auto report = read_journal(run_dir, [&](const JournalRecord& record) { story.take(record); });
+  if (!report) return report.error();
+  json result = {
+      {"records", report->records},
+      {"fenced", report->fenced},
+      {"torn_bytes", report->torn_bytes},
+      {"marks", story.marks()},
+      {"values", story.values(run_dir, stop)},
+      {"answers", story.answers()},
+      {"keyed", story.keyed()},
+  };
+  result.update(story.differences(run_dir.fd()));
+  if (report->damage) {
+    result["line"] = report->damage->line;
+    result["why"] = report->damage->why;
+  }
+  return result;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,43 @@
+// core.lost: the values that stand in the places of lost branches. Lua cannot make one, because the
+// JSON writer and the journal must know it whatever a script does.
+#include "lua/vm/lost.h"
+
+#include "lua/core/core.h"
+#include "lua/vm/guard.h"
+
+namespace moonlet {
+
+namespace {
+
+/// new{branch = text, kind = text, message = text} -> lost value; it keeps the table
+int lost_new(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  make_lost(L);
+  return 1;
+}
+
+/// record(value) -> what it was made of; nothing for any other value
+int lost_record(lua_State* L) { return push_lost_record(L, 1) ? 1 : 0; }
+
+/// refuse(value): raises the error `lost` for a lost value
+int lost_refuse(lua_State* L) {
+  refuse_lost(L, 1);
+  return 0;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"new", guard<lost_new>},
+    {"record", guard<lost_record>},
+    {"refuse", guard<lost_refuse>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_lost(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

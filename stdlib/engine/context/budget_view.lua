@@ -1,0 +1,62 @@
+--- ctx.budget as a script sees it: numbers, read one at a time.
+local budget = require "moonlet.engine.budget.budget"
+local record = require "moonlet.record"
+
+local M = {}
+
+local readers = setmetatable({}, { __mode = "k" })
+
+---@alias moonlet.BudgetKind "tokens"|"usd"|"wall"|"agents"|"processes"
+
+---@class moonlet.BudgetView
+local methods = {}
+
+local function read(view, verb, kind)
+  local reader = readers[view]
+  if not reader then
+    error(record.invalid(("ctx.budget:%s is called with a colon"):format(verb),
+      ('write ctx.budget:%s("tokens")'):format(verb)), 0)
+  end
+  if not budget.fields[kind] then
+    error(record.invalid(("no budget counts '%s'"):format(core.text.printable(tostring(kind), 60)),
+      record.hint(tostring(kind), budget.fields)), 0)
+  end
+  return reader(verb, kind)
+end
+
+--- What may still be used: what the tightest budget around has left, without what siblings have reserved. At least 0;
+--- math.huge where nothing limits. wall is in seconds.
+---@param kind moonlet.BudgetKind
+---@return number
+function methods:left(kind) return read(self, "left", kind) end
+
+--- What the body has used, of a scope with a budget or of the run. At least 0.
+---@param kind moonlet.BudgetKind
+---@return number
+function methods:used(kind) return read(self, "used", kind) end
+
+--- The smallest limit around; math.huge where nothing limits.
+---@param kind moonlet.BudgetKind
+---@return number
+function methods:limit(kind) return read(self, "limit", kind) end
+
+local metatable = {
+  __index = function(_, name)
+    return methods[name] or error(record.invalid(("ctx.budget has no '%s'"):format(tostring(name)),
+      record.hint(tostring(name), methods)), 0)
+  end,
+  __newindex = function() error({ kind = "denied", message = "ctx.budget is read-only" }, 0) end,
+  __metatable = false,
+  __name = "ctx.budget",
+}
+
+--- A view whose numbers come from `reader(verb, kind)`.
+---@param reader fun(verb: string, kind: string): number
+---@return moonlet.BudgetView
+function M.new(reader)
+  local view = setmetatable({}, metatable)
+  readers[view] = reader
+  return view
+end
+
+return M
