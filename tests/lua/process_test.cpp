@@ -7,6 +7,7 @@
 #include "host/process/child/confine.h"
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 
@@ -17,7 +18,7 @@ struct ProcessFixture {
     char name[] = "/tmp/moonlet-process.XXXXXX";
     folder = mkdtemp(name);
     std::filesystem::create_directory(folder + "/work");
-    lua.services.keeper_program = MOONLET_PROGRAM;
+    lua.services.keeper_program = places::kMoonlet;
     // Children end when they end, not when the clock of the test says so.
     lua.on_idle = [this](Scheduler& scheduler) {
       while (!scheduler.has_ready()) lua.loop.run_once();

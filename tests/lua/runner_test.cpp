@@ -9,6 +9,7 @@
 
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
+#include "tests/places.h"
 
 namespace {
 
@@ -30,7 +31,7 @@ struct Scratch {
 };
 
 std::string run_case(const std::string& name, const Scratch& scratch) {
-  const fs::path cases = MOONLET_RUNNER_CASES;
+  const fs::path cases = fs::path(moonlet::places::kTests) / "runners";
   const std::string home = scratch.path.string();
   std::vector<std::string> environment = {"PATH=" + home + "/bin:/usr/bin:/bin",
                                           "HOME=" + home,
@@ -108,7 +109,7 @@ TEST_CASE("runners: damaged streams") {
 
 TEST_CASE("runners: a user's own") {
   Scratch scratch;
-  fs::copy(fs::path(MOONLET_RUNNER_CASES) / "../../examples/runner-mine.lua",
+  fs::copy(fs::path(moonlet::places::kTests) / "runners" / "../../examples/runner-mine.lua",
            scratch.path / "runner-mine.lua");
   CHECK(run_case("own", scratch) == "right");
 }

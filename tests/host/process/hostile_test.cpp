@@ -13,6 +13,7 @@
 #include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 using namespace moonlet::test;
@@ -232,7 +233,7 @@ TEST_CASE("a moonlet inside a step of another belongs to that step with all it s
   Run run(cgroups);
   RunFolder inner;
   ChildSpec spec = hurried(run.act("host"));
-  spec.argv = {MOONLET_KEEPER_PROGRAM, "host", inner.path(), run.folder.tag(), "6"};
+  spec.argv = {places::kKeeperProgram, "host", inner.path(), run.folder.tag(), "6"};
   if (!cgroups) spec.env.push_back("MOONLET_CGROUPS=0");
   auto operation = run.spawn(spec);
   // The host, its six children, the daemons and children of these.

@@ -19,6 +19,7 @@
 #include "host/process/client/sweep.h"
 #include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
+#include "tests/places.h"
 
 namespace moonlet::test {
 
@@ -108,7 +109,7 @@ RunFolder::~RunFolder() {
 std::string RunFolder::read(const std::string& name) const { return slurp(path_ + "/" + name); }
 
 HostProcess::HostProcess(const std::vector<std::string>& args, bool cgroups) {
-  std::vector<char*> argv{const_cast<char*>(MOONLET_KEEPER_PROGRAM)};
+  std::vector<char*> argv{const_cast<char*>(places::kKeeperProgram)};
   for (const auto& word : args) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   setenv("MOONLET_CGROUPS", cgroups ? "1" : "0", 1);
@@ -148,7 +149,7 @@ bool alive(pid_t pid) {
 
 Run::Run(bool cgroups) {
   KeeperOptions options;
-  options.program = MOONLET_KEEPER_PROGRAM;
+  options.program = places::kKeeperProgram;
   options.run_dir_fd = folder.fd();
   options.run_id = "R-007";
   options.cgroups = cgroups;
@@ -165,7 +166,7 @@ Run::~Run() {
 ChildSpec Run::act(const std::string& name, const std::string& argument) const {
   ChildSpec spec;
   spec.step = name;
-  spec.argv = {MOONLET_KEEPER_PROGRAM, "act", name, folder.tag()};
+  spec.argv = {places::kKeeperProgram, "act", name, folder.tag()};
   if (!argument.empty()) spec.argv.push_back(argument);
   spec.env = plain_environment();
   spec.cwd.assign(1, '/');
@@ -242,7 +243,7 @@ std::size_t lines(const std::string& text) {
 
 KeeperOptions Successor::options(std::uint64_t generation) const {
   KeeperOptions options;
-  options.program = MOONLET_KEEPER_PROGRAM;
+  options.program = places::kKeeperProgram;
   options.run_dir_fd = folder_.fd();
   options.run_id = "R-001";
   options.generation = generation;
@@ -274,7 +275,7 @@ ChildSpec Successor::act(const std::string& name, const std::string& argument,
   ChildSpec spec;
   spec.step = name;
   spec.attempt = name + "@1";
-  spec.argv = {MOONLET_KEEPER_PROGRAM, "act", name, folder_.tag(), argument};
+  spec.argv = {places::kKeeperProgram, "act", name, folder_.tag(), argument};
   spec.env = plain_environment();
   spec.cwd.assign(1, '/');
   spec.outlives_host = outlives;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/catch.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 using nlohmann::json;
@@ -36,7 +37,7 @@ class Folder {
 struct Runner {
   explicit Runner(EngineOptions options = {}) {
     options.directory = folder.path();
-    options.moonlet_program = MOONLET_PROGRAM;
+    options.moonlet_program = places::kMoonlet;
     options.print = [this](int stream, std::string_view text) {
       (stream == 1 ? out : err).append(text);
     };

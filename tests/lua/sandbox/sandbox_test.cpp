@@ -18,6 +18,7 @@
 
 #include "moonlet/engine.h"
 #include "tests/catch.h"
+#include "tests/places.h"
 
 namespace {
 
@@ -101,7 +102,7 @@ struct Host {
   Host(long time_ms, long memory_mb, int signal) {
     options.directory = folder.path.string();
     options.environment = {"PATH=/usr/bin:/bin", "HOME=" + folder.path.string()};
-    options.moonlet_program = MOONLET_PROGRAM;
+    options.moonlet_program = moonlet::places::kMoonlet;
     options.lua_memory_bytes = static_cast<std::size_t>(memory_mb) << 20;
     options.lua_run_ms = kSlower * time_ms;
     options.interrupt_signal = signal;
@@ -152,7 +153,7 @@ void check_end(const Header& header, const json& envelope) {
 }
 
 void run_case(const std::string& name, int signal) {
-  const fs::path file = fs::path(MOONLET_SANDBOX_CASES) / name;
+  const fs::path file = fs::path(moonlet::places::kTests) / "sandbox" / name;
   const Header header = read_header(read_file(file));
   REQUIRE_FALSE(header.end.empty());
   Host host(header.time_ms, header.memory_mb, signal);

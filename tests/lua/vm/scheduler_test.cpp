@@ -281,7 +281,8 @@ TEST_CASE("any takes the first success and cancels the others") {
     local ok, err = pcall(body, function(ctx)
       return ctx:any({ 1, 2 }, function(_, n) error({ kind = "failed", message = "no " .. n }, 0) end)
     end)
-    return ok, err.kind, err.message)") == "false,quorum,0 of 2 succeeded; the first failure: no 1");
+    return ok, err.kind, err.message)") ==
+        "false,quorum,0 of 2 succeeded; the first failure: no 1");
   CHECK(scoped(R"(
     local ok, err = pcall(body, function(ctx)
       return ctx:scope({ timeout = "1s" }, function(s) return s:any({ 1 }, function(c) c:sleep("1h") end) end)

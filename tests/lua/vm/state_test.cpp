@@ -14,6 +14,7 @@
 #include "tests/catch.h"
 #include "tests/leap_clock.h"
 #include "tests/lua/fixture.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 
@@ -87,7 +88,8 @@ int raise_from_lua(lua_State* L) {
 }  // namespace
 
 TEST_CASE("no memory bomb gets beyond the cap by more than a tenth") {
-  for (const auto& entry : std::filesystem::directory_iterator(MOONLET_SANDBOX_CASES)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(places::kTests) / "sandbox")) {
     const std::string text = entry.is_regular_file() ? read_file(entry.path()) : "";
     if (text.find("-- expect: killed memory") == std::string::npos) continue;
     INFO(entry.path());
@@ -247,7 +249,8 @@ TEST_CASE("states on two threads are killed apart from each other") {
 
 // Times depend on the machine: run by name, on a quiet one.
 TEST_CASE("each kill falls within a tenth of a second of its limit", "[.timing]") {
-  for (const auto& entry : std::filesystem::directory_iterator(MOONLET_SANDBOX_CASES)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(places::kTests) / "sandbox")) {
     const std::string text = entry.is_regular_file() ? read_file(entry.path()) : "";
     if (text.find("-- expect: killed time") == std::string::npos) continue;
     if (text.find("ctx") != std::string::npos) continue;  // needs a run

@@ -24,6 +24,7 @@
 #include "host/process/client/control.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 using namespace moonlet::test;
@@ -162,12 +163,12 @@ bool refuse_call(long call, int number) {
 
 /// The present kernel, asked to behave like one of this ABI; no keeper in between.
 Lines probe_with_abi(const Confinement& confinement, int abi, const Lines& script) {
-  auto ruleset = make_ruleset(confinement, {MOONLET_KEEPER_PROGRAM}, {abi, {}});
+  auto ruleset = make_ruleset(confinement, {places::kKeeperProgram}, {abi, {}});
   REQUIRE(ruleset);
   const std::string text = joined(script);
-  const char* argv[] = {MOONLET_KEEPER_PROGRAM, "act", "probe", "no-tag", text.c_str(), nullptr};
+  const char* argv[] = {places::kKeeperProgram, "act", "probe", "no-tag", text.c_str(), nullptr};
   SpawnRequest request;
-  request.path = MOONLET_KEEPER_PROGRAM;
+  request.path = places::kKeeperProgram;
   request.argv = const_cast<char* const*>(argv);
   request.envp = environ;
   request.ruleset_fd = ruleset->get();
@@ -543,7 +544,7 @@ TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
   spec.argv = {"/bin/sh",
                "-c",
                both,
-               MOONLET_KEEPER_PROGRAM,
+               places::kKeeperProgram,
                place.work,
                place.run.folder.tag(),
                joined({line("adopt", place.work)})};

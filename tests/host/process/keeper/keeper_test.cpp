@@ -18,6 +18,7 @@
 #include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 using namespace moonlet::test;
@@ -353,7 +354,7 @@ TEST_CASE("a second keeper in the same directory is refused by name", "[process]
   Run run;
   run.run(shell("true"));
   KeeperOptions options;
-  options.program = MOONLET_KEEPER_PROGRAM;
+  options.program = places::kKeeperProgram;
   options.run_dir_fd = run.folder.fd();
   auto second = Keeper::start(run.loop, options);
   REQUIRE(second);
@@ -504,7 +505,7 @@ TEST_CASE("commands ask a keeper over its socket, however long the run's path is
   SystemClock clock;
   Loop loop(clock);
   KeeperOptions options;
-  options.program = MOONLET_KEEPER_PROGRAM;
+  options.program = places::kKeeperProgram;
   options.run_dir_fd = fd;
   CHECK_FALSE(keeper_live(fd));
   auto keeper = Keeper::start(loop, options);

@@ -12,6 +12,7 @@
 #include "host/base/json.h"
 #include "host/validation/schema/schema.h"
 #include "tests/catch.h"
+#include "tests/places.h"
 
 using namespace moonlet;
 using nlohmann::json;
@@ -71,8 +72,9 @@ void run_group(const std::string& file, const json& group, Counts& counts) {
 
 TEST_CASE("the public draft-07 suite passes") {
   const char* chosen = std::getenv("MOONLET_SCHEMA_SUITE");
-  const fs::path root =
-      chosen != nullptr ? chosen : MOONLET_TEST_DATA "/json-schema-test-suite/draft7";
+  const fs::path root = chosen != nullptr
+                            ? chosen
+                            : std::string(places::kTests) + "/data/json-schema-test-suite/draft7";
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());

@@ -1,0 +1,10 @@
+// Where the tests find the programs that they start and the data that they read: absolute paths.
+#pragma once
+
+namespace moonlet::places {
+
+extern const char* const kKeeperProgram;  // plays the keeper in tests of host/process
+extern const char* const kMoonlet;        // the executable itself
+extern const char* const kTests;          // the folder of the tests
+
+}  // namespace moonlet::places
