@@ -127,7 +127,7 @@ run_catch() {
   if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
   local command=("$@" "$program" -r xml -o "$scratch/report.xml")
   local cases_wanted=
-  # What no other system can, the code for other systems cannot.
+  # The code for other systems cannot do what only Linux can: its build skips tests tagged [linux].
   if [ "$preset" = posix ]; then cases_wanted='~[linux]'; fi
   if [ -n "$filter" ]; then cases_wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
   if [ -n "$cases_wanted" ]; then command+=("$cases_wanted"); fi
