@@ -143,11 +143,13 @@ ended() {
   return "$status"
 }
 
-# The test cases of a Catch2 program that match $1, one a line. Catch2 2 knows the first option, 3 the second.
+# The test cases of a Catch2 program that match $1, one a line. Catch2 2 knows the first option, and ends with
+# their number; 3 knows the second.
 cases_of() {
-  local wanted=$1
+  local wanted=$1 names
   shift
-  "$@" --list-test-names-only "$wanted" 2>/dev/null || "$@" --list-tests --verbosity quiet "$wanted"
+  names=$("$@" --list-test-names-only "$wanted" 2>/dev/null)
+  if [ -n "$names" ]; then printf '%s\n' "$names"; else "$@" --list-tests --verbosity quiet "$wanted"; fi
 }
 
 # begin_catch PROGRAM [LAUNCHER…]: starts the program in $shards parts, every n-th test case in each,
@@ -156,7 +158,7 @@ begin_catch() {
   local program=$1 name=${1##*/} limit=900 wanted='~[.]' part
   shift
   if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
-  # What no other system can, the code for other systems cannot.
+  # The code for other systems cannot do what only Linux can: its build skips tests tagged [linux].
   if [ "$preset" = posix ]; then wanted+='~[linux]'; fi
   if [ -n "$filter" ]; then wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
   # A file of names takes a comma for the end of one.
