@@ -1,6 +1,8 @@
 // Without /proc there is no looking below: a step's tree is its process group (kill with a negative
 // pid reaches it), and where `ps` is installed what it lists.
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -44,7 +46,8 @@ std::vector<ProcessInfo> list_processes() {
     info.pid = pid;
     info.ppid = ppid;
     info.pgid = pgid;
-    info.sid = pgid;
+    const pid_t session = getsid(pid);
+    info.sid = session > 0 ? session : pgid;
     info.born_ms = now - (days * 86400 + seconds + part) * 1000;
     info.zombie = state[0] == 'Z';
     processes.push_back(info);

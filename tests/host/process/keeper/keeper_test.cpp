@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "host/process/child/tree.h"
 #include "host/process/client/control.h"
 #include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
@@ -231,7 +232,7 @@ TEST_CASE("the log has intent, start and exit of each child, in this order", "[p
   const LoggedKeeper& keeper = keepers->back();
   CHECK(keeper.record.run_id == "R-007");
   CHECK(keeper.record.token == run.keeper->token());
-  CHECK_FALSE(keeper.record.boot_id.empty());
+  CHECK(keeper.record.boot_id == boot_id());
   CHECK_FALSE(keeper.ended);
   REQUIRE(keeper.children.size() == 2);
   const LoggedChild& child = keeper.children.at(1);
