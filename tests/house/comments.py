@@ -16,7 +16,7 @@ import sys
 LIMITS = {
     "host": 1.2,
     "lua": 2.7,
-    "stdlib": 5.2,
+    "stdlib": 1.0,
     "presets": 1.0,
     "examples": 6.3,
     "tests": 6.0,

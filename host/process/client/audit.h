@@ -12,7 +12,7 @@
 
 namespace moonlet {
 
-/// { records, fenced, torn_bytes, line?, why?, marks, values = { missing, damaged, extra },
+/// { records, fenced, torn_bytes, line?, why?, other_format?, marks, values = { missing, damaged, extra },
 /// answers, keyed, untold, unbegun, played, acted }. `untold` are attempts of finished steps that
 /// left no trace in the keeper's log, `unbegun` the attempts in it that nobody had begun. A
 /// cassette starts no process: `played` are the untold ones that say they are of one, `acted` those

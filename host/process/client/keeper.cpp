@@ -212,7 +212,7 @@ void KeeperLink::fail_soon(std::uint32_t number, Error error) {
 void KeeperLink::receive() {
   heard_ms_ = loop_.clock().monotonic_ms();
   woken_ = false;
-  if (more_) return;  // what was read before comes first
+  if (more_) return;  // earlier bytes come first
   if (!hung_up_) hung_up_ = channel_->fill() != Channel::Read::kOk;
   take_all();
 }
