@@ -189,7 +189,7 @@ class Story {
   std::map<std::string, json> answers_;  // by steps whose last record has one
   std::map<std::string, int> begun_;
   std::map<std::string, End> finished_;
-  std::map<Attempt, bool> attempts_;  // that were begun; whether a cassette played them
+  std::map<Attempt, bool> attempts_;  // the begun ones; true: a cassette played it
   std::set<std::string> values_;
 };
 
