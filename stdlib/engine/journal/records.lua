@@ -40,6 +40,16 @@ function M.open()
   }
 end
 
+--- True if lines of a journal hold a record of a host that drives the run, or of a person who decides about it.
+---@param text string
+---@return boolean
+function M.has_driver(text)
+  for _, kind in ipairs { "drive", "decision", "over" } do
+    if text:find(('"type":"%s"'):format(kind), 1, true) then return true end
+  end
+  return false
+end
+
 local function has_type(value, wanted)
   if wanted == "integer" then return math.type(value) == "integer" end
   return type(value) == wanted
