@@ -14,7 +14,7 @@ function M.array(list)
   return core.json.array(list or {})
 end
 
---- Whether a value stands in the place of a branch that failed.
+--- True if a value stands in the place of a branch that failed.
 ---@param value any
 ---@return boolean
 function M.is_lost(value)

@@ -1,4 +1,4 @@
---- What a preset is: a closed record with a `run` function. Declaring one starts nothing.
+--- A preset is a closed record with a `run` function. Declaring one starts nothing.
 local record = require "moonlet.record"
 
 local M = {}

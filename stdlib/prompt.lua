@@ -194,7 +194,7 @@ local LENSES = {
   tests = "tests: what changed without one, and which test would pass on broken code",
 }
 
----What a lens of that name looks for; an unknown one is taken as it is.
+--- The target of a lens of that name; an unknown one is taken as it is.
 ---@param name string
 ---@return string
 function M.lens(name) return LENSES[name] or name end

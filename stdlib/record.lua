@@ -80,7 +80,7 @@ local synonyms = {
 
 local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
 
---- What to write in place of a name that is not known: ours for that of another tool, or the nearest one.
+--- The name to write in place of an unknown one: ours for that of another tool, or the nearest one.
 ---@param name string
 ---@param known table<string, any>
 ---@return string

@@ -365,6 +365,8 @@ linted_shell() {
 arrows() { python3 "$root/tests/house/arrows.py"; }
 arrows_are_seen() { python3 "$root/tests/house/arrows_test.py"; }
 comments_open() { python3 "$root/tests/house/comments.py"; }
+events_are_listed() { python3 "$root/tests/house/events.py"; }
+unlisted_events_are_seen() { python3 "$root/tests/house/events_test.py"; }
 openings_are_seen() { python3 "$root/tests/house/comments_test.py"; }
 
 run_house_rules() {
@@ -372,6 +374,8 @@ run_house_rules() {
   check "an arrow that runs back is seen" arrows_are_seen
   check "comments open with their subject" comments_open
   check "an opening without a subject is seen" openings_are_seen
+  check "events are those of the list" events_are_listed
+  check "an event that is not listed is seen" unlisted_events_are_seen
   check "host/ includes nothing of Lua" host_knows_no_lua
   check "end-to-end cases stand in rooms" cases_in_rooms
   check "the set-up installs what the cases need" needs_installed

@@ -27,6 +27,26 @@ std::string_view to_string(EventType type) {
       return "progress";
     case EventType::kBudget:
       return "budget";
+    case EventType::kRunParked:
+      return "run.parked";
+    case EventType::kStepRetried:
+      return "step.retried";
+    case EventType::kAgentMessage:
+      return "agent.message";
+    case EventType::kAgentTool:
+      return "agent.tool";
+    case EventType::kUsage:
+      return "usage";
+    case EventType::kQuota:
+      return "quota";
+    case EventType::kGate:
+      return "gate";
+    case EventType::kQuestion:
+      return "question";
+    case EventType::kValidation:
+      return "validation";
+    case EventType::kArtifact:
+      return "artifact";
     case EventType::kLog:
       return "log";
     case EventType::kWarning:
@@ -37,6 +57,7 @@ std::string_view to_string(EventType type) {
 
 nlohmann::json to_json(const Event& event) {
   nlohmann::json out = {{"type", to_string(event.type)}, {"ts", iso8601_utc(event.wall_ms)}};
+  if (event.number != 0) out["number"] = event.number;
   if (!event.run.empty()) out["run"] = event.run;
   if (!event.step.empty()) out["step"] = event.step;
   out["data"] = event.fields;
@@ -65,17 +86,32 @@ bool is_beside(const Event& event, std::string_view key) {
   return (event.type == EventType::kLog || event.type == EventType::kWarning) && among(kOfWarnings);
 }
 
-/// Events that are only counted.
-bool is_counted(const Event& event) {
-  return event.type == EventType::kBudget ||
-         (event.type == EventType::kProgress && event.fields.is_object() &&
-          !event.fields.contains("text"));
+/// Events for programs, which a log or a warning says in words where a person has to hear of them.
+bool has_no_line(const Event& event) {
+  switch (event.type) {
+    case EventType::kRunParked:
+    case EventType::kStepRetried:
+    case EventType::kAgentMessage:
+    case EventType::kAgentTool:
+    case EventType::kUsage:
+    case EventType::kBudget:
+    case EventType::kQuota:
+    case EventType::kGate:
+    case EventType::kQuestion:
+    case EventType::kValidation:
+    case EventType::kArtifact:
+      return true;
+    case EventType::kProgress:
+      return event.fields.is_object() && !event.fields.contains("text");
+    default:
+      return false;
+  }
 }
 
 }  // namespace
 
 std::string to_line(const Event& event, std::size_t cap) {
-  if (is_counted(event)) return {};
+  if (has_no_line(event)) return {};
   std::string line = iso8601_utc(event.wall_ms).substr(11, 8) + "Z ";
   line += to_string(event.type);
   if (!event.step.empty()) {

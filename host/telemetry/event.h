@@ -10,19 +10,30 @@
 
 namespace moonlet {
 
-/// Each of them is emitted; kWarning stays the last.
+/// Each of them is emitted. stdlib/engine/base/events.lua is the reference of the fields.
 enum class EventType {
-  kRunStarted,    ///< run.started: preset, runner, model, dir
-  kRunResumed,    ///< run.resumed: the same, and the recorded part
-  kRunFinished,   ///< run.finished: verdict, exit_code, duration_ms
-  kPhase,         ///< phase: name, planned
-  kStepStarted,   ///< step.started: kind, runner, attempt
-  kStepFinished,  ///< step.finished: status, duration_ms, cached, taken_over, usage, error
-  kProgress,      ///< progress: text; or name and planned of branches to come, ended
-  kBudget,        ///< budget: the rest of each limit, wall_left_ms
-  kLog,           ///< log: text
-  kWarning,       ///< warning: text
+  kRunStarted,
+  kRunResumed,
+  kRunParked,
+  kRunFinished,
+  kPhase,
+  kStepStarted,
+  kStepRetried,
+  kStepFinished,
+  kAgentMessage,
+  kAgentTool,
+  kProgress,
+  kUsage,
+  kBudget,
+  kQuota,
+  kGate,
+  kQuestion,
+  kValidation,
+  kArtifact,
+  kLog,
+  kWarning,  // stays the last
 };
+inline constexpr int kEventTypes = static_cast<int>(EventType::kWarning) + 1;
 
 /// "run.started" and so on.
 std::string_view to_string(EventType type);
@@ -33,14 +44,15 @@ struct Event {
   std::string run;           ///< "R-007"; empty when it is of no run
   std::string step;          ///< the step's key; empty when it is of no step
   nlohmann::json fields = nlohmann::json::object();
+  std::uint64_t number = 0;  ///< in the story of the run, from 1; the bus fills it in
 };
 
-/// {"type", "ts", "run", "step", "data"}; empty run and step are left out.
+/// {"number", "type", "ts", "run", "step", "data"}; a number 0, an empty run and step are left out.
 nlohmann::json to_json(const Event& event);
 
 /// One line for people, without a line end: "03:12:00Z step.started correctness: runner=codex". No
-/// control characters, at most `cap` bytes or a little more. Empty for events that are only counted
-/// (budget, progress without a text).
+/// control characters, at most `cap` bytes or a little more. Empty for events that are for programs
+/// alone (a budget, an agent's tools), or that another event has a line for.
 std::string to_line(const Event& event, std::size_t cap = 2000);
 
 }  // namespace moonlet

@@ -1,7 +1,11 @@
 #include "host/telemetry/sink.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <exception>
+#include <utility>
 
 #include "host/base/json.h"
 #include "host/base/text.h"
@@ -31,6 +35,31 @@ nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, i
 
 }  // namespace
 
+Result<std::uint64_t> last_event_number(int fd) {
+  // A line is at most the cap of a sink, or an empty one ends what a kill has cut off.
+  constexpr off_t kLook = off_t{2} << 20;
+  const off_t size = ::lseek(fd, 0, SEEK_END);
+  if (size < 0) return Error::from_errno(errno, "read", "events.jsonl");
+  std::string text(static_cast<std::size_t>(std::min(size, kLook)), '\0');
+  const ssize_t got = ::pread(fd, text.data(), text.size(), size - static_cast<off_t>(text.size()));
+  if (got < 0) return Error::from_errno(errno, "read", "events.jsonl");
+  text.resize(static_cast<std::size_t>(got));
+  if (!text.empty() && text.back() != '\n' && ::write(fd, "\n", 1) != 1) {
+    return Error::from_errno(errno, "write", "events.jsonl");
+  }
+  while (!text.empty()) {
+    const auto start = text.rfind('\n', text.size() - 1);
+    const auto from = start == std::string::npos ? 0 : start + 1;
+    const auto line = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(from),
+                                            text.end(), nullptr, false);
+    if (line.is_object() && line.value("number", nlohmann::json()).is_number_unsigned()) {
+      return line["number"].get<std::uint64_t>();
+    }
+    text.resize(start == std::string::npos ? 0 : start);
+  }
+  return std::uint64_t{0};
+}
+
 JsonlSink::JsonlSink(int fd, std::string name, std::size_t line_cap)
     : writer_(fd, std::move(name)), line_cap_(line_cap) {}
 
@@ -43,7 +72,8 @@ void JsonlSink::emit(const Event& event) {
               event.wall_ms,
               std::string(cut_end(event.run, 80)),
               std::string(cut_end(event.step, 400)),
-              {}};
+              {},
+              event.number};
     const auto data = json_text(event.fields);
     cut.fields = {{"cut", true},
                   {"bytes", data.size()},
@@ -103,14 +133,15 @@ void Bus::emit(const Event& event) {
   if (delivering_) return;
   delivering_ = true;
   while (!waiting_.empty()) {
-    const Event next = std::move(waiting_.front());
+    Event next = std::move(waiting_.front());
     waiting_.pop_front();
-    deliver(next);
+    deliver(std::move(next));
   }
   delivering_ = false;
 }
 
-void Bus::deliver(const Event& event) {
+void Bus::deliver(Event event) {
+  if (!event.run.empty()) event.number = ++number_;
   for (Sink* sink : sinks_) sink->emit(event);
   for (Sink* sink : sinks_) {
     if (auto failure = sink->take_failure()) {

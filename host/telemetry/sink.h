@@ -26,6 +26,10 @@ class Sink {
   virtual std::optional<Error> take_failure() { return std::nullopt; }
 };
 
+/// The number of the last event of a run in its file, from its last whole line; 0 for none. A host
+/// that was killed may have left a part of a line at the end: it gets its line end.
+Result<std::uint64_t> last_event_number(int fd);
+
 /// A JSON object a line. A line above the cap has its data replaced by
 /// {"cut": true, "bytes", "head"}. After lines that a slow reader made it drop it says so with a
 /// warning.
@@ -72,14 +76,17 @@ class Bus {
   /// meanwhile follow afterwards. Data nested deeper than 100 is cut there.
   void emit(const Event& event);
   void flush(int timeout_ms);
+  /// The events of a run are numbered from here on; `last` is the number of its last one so far.
+  void number_from(std::uint64_t last) { number_ = last; }
 
  private:
-  void deliver(const Event& event);
+  void deliver(Event event);
 
   const Redactor& redactor_;
   const Clock& clock_;
   std::vector<Sink*> sinks_;
   std::deque<Event> waiting_;
+  std::uint64_t number_ = 0;
   bool delivering_ = false;
 };
 

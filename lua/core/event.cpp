@@ -20,7 +20,7 @@ namespace moonlet {
 namespace {
 
 std::optional<EventType> type_from(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(EventType::kWarning); ++i) {
+  for (int i = 0; i < kEventTypes; ++i) {
     if (to_string(static_cast<EventType>(i)) == name) return static_cast<EventType>(i);
   }
   return std::nullopt;
@@ -48,13 +48,28 @@ int event_display(lua_State* L) {
   return 0;
 }
 
-/// start(file): from now on events belong to the run and are kept in the file beneath `.agent`
+/// types() -> the names of all events, in the order of the list
+int event_types(lua_State* L) {
+  lua_createtable(L, kEventTypes, 0);
+  for (int i = 0; i < kEventTypes; ++i) {
+    const auto name = to_string(static_cast<EventType>(i));
+    lua_pushlstring(L, name.data(), name.size());
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/// start(file): from now on events belong to the run, are kept in the file beneath `.agent`, and go
+/// on with the numbers there
 int event_start(lua_State* L) {
   std::size_t size = 0;
   const char* path = luaL_checklstring(L, 1, &size);
   Run& run = check_run(L);
   auto& failure = push_box<std::optional<Error>>(L);
   if (auto opened = run.agent->open_append({path, size}); opened.ok()) {
+    const auto last = last_event_number(opened->get());
+    if (!last) failure = last.error();
+    Services::of(L).bus->number_from(last ? *last : 0);
     run.events_file = std::move(*opened);
     run.events = std::make_unique<JsonlSink>(run.events_file.get(), "events.jsonl");
     Services::of(L).bus->add(*run.events);
@@ -105,6 +120,7 @@ int event_emit(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"display", guard<event_display>},
     {"start", guard<event_start>},
+    {"types", guard<event_types>},
     {"emit", guard<event_emit>},
     {nullptr, nullptr},
 };

@@ -30,22 +30,42 @@ Journal& check_journal(lua_State* L) {
   return *run.journal;
 }
 
+/// The names of a record's fields as the library gives them to open().
+struct Names {
+  std::vector<std::string> large;  // of members that may stay in the file
+  nlohmann::json late;             // the record of a scope that ran out of time, without:
+  std::string late_key, late_error;
+};
+
 /// Records where a scope ran out of time, so that a replay ends it at the same place.
-void record_deadlines(Scheduler& scheduler, Run& run) {
-  scheduler.on_deadline = [&run](std::string_view what, const Error& error) {
+void record_deadlines(Scheduler& scheduler, Run& run, const Names& names) {
+  scheduler.on_deadline = [&run, names](std::string_view what, const Error& error) {
     if (error.kind == ErrorKind::kBudget || !run.journal) return;
-    const nlohmann::json record = {
-        {"t", "timeout"},
-        {"k", what},
-        {"e", {{"kind", to_string(error.kind)}, {"message", error.message}}},
-    };
+    nlohmann::json record = names.late;
+    record[names.late_key] = what;
+    record[names.late_error] = {{"kind", to_string(error.kind)}, {"message", error.message}};
     run.journal->append_relaxed(json_text(record));
   };
 }
 
+Names names_at(lua_State* L, int index) {
+  auto& given = push_box<nlohmann::json>(L);
+  read_value(L, index, given);
+  const auto& deadline = given.at("deadline");
+  Names names{given.at("large").get<std::vector<std::string>>(), deadline.at("record"),
+              deadline.at("key").get<std::string>(), deadline.at("error").get<std::string>()};
+  lua_pop(L, 1);
+  return names;
+}
+
 /// The records as they are read: each is freed once it was given to Lua.
 struct RecordList {
-  std::vector<std::string> bodies;
+  struct Item {
+    std::string body;
+    bool is_lazy;  // without its large members
+  };
+  Names names;
+  std::vector<Item> items;
   std::size_t bytes = 0;  // the size of bodies that are kept as they are
   std::size_t given = 0;
   Result<nlohmann::json> item = Error{};
@@ -54,9 +74,10 @@ struct RecordList {
     constexpr std::size_t kMostKept = std::size_t{16} << 20;
     constexpr std::size_t kTiny = 512;
     const bool is_long = body.size() > kShortBody || (bytes > kMostKept && body.size() > kTiny);
-    auto rest = is_long ? body_without_values(body) : std::nullopt;
+    auto rest = is_long ? body_without_large(body, names.large) : std::nullopt;
     if (!rest) bytes += body.size();
-    bodies.push_back(rest ? std::move(*rest) : std::string(body));
+    const bool is_lazy = rest.has_value();
+    items.push_back({is_lazy ? std::move(*rest) : std::string(body), is_lazy});
   }
 };
 
@@ -66,26 +87,32 @@ int push_unread(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// -> order, record; or order, nil and what is wrong with it; nothing after the last
+/// -> order, record, nil, lazy; or order, nil and what is wrong with it; nothing after the last
 int journal_next(lua_State* L) {
   auto& records = *to_box<RecordList>(L, lua_upvalueindex(1));
-  if (records.given == records.bodies.size()) return 0;
-  records.item = parse_json(records.bodies[records.given], kRecordJsonLimits);
-  records.bodies[records.given++] = {};
+  if (records.given == records.items.size()) return 0;
+  const bool is_lazy = records.items[records.given].is_lazy;
+  records.item = parse_json(records.items[records.given].body, kRecordJsonLimits);
+  records.items[records.given++].body = {};
   lua_pushinteger(L, static_cast<lua_Integer>(records.given));
   if (records.item) {
     push_value(L, *records.item);
-    return 2;
+    lua_pushnil(L);
+    lua_pushboolean(L, is_lazy ? 1 : 0);
+    return 4;
   }
   return 1 + push_unread(L, records.item.error());
 }
 
-/// open() -> a function that gives the records of the run, in order: order, record; or order, nil
-/// and what is wrong with it. One that is `lazy` is without its large `v` and `x`: value() has
-/// them. From now on it can be appended to.
+/// open{ large, deadline = { record, key, error } } -> a function that gives the records of the
+/// run, in order: order, record, nil, lazy; or order, nil and what is wrong with it. A lazy record
+/// is without those of its members that `large` names: value() has them. When a scope runs out of
+/// time, the `record` of deadline is written, with the scope and the error in the fields that it
+/// names. From now on the journal can be appended to.
 int journal_open(lua_State* L) {
   Run& run = check_run(L);
   auto& records = push_box<RecordList>(L);
+  records.names = names_at(L, 1);
   auto& opened = push_box<Result<std::unique_ptr<Journal>>>(L, Error{});
   opened = LuaState::host_work(L, [&] {
     return Journal::open(run.dir->dir(), *run.lock, Services::of(L).loop,
@@ -93,7 +120,7 @@ int journal_open(lua_State* L) {
   });
   if (!opened) return raise_error(L, opened.error());
   run.journal = std::move(*opened);
-  record_deadlines(Scheduler::of(L), run);
+  record_deadlines(Scheduler::of(L), run, records.names);
   lua_pop(L, 1);
   lua_pushcclosure(L, guard<journal_next>, 1);
   return 1;

@@ -16,7 +16,7 @@ import sys
 LIMITS = {
     "host": 0.3,
     "lua": 0.4,
-    "stdlib": 5.2,
+    "stdlib": 1.0,
     "presets": 1.0,
     "examples": 1.0,
     "tests": 0.5,

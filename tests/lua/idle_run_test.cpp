@@ -17,7 +17,7 @@ TEST_CASE("a record that rests on an older run.json is not written, nor its file
     local root = core.file.root(")" +
                          agent + R"(")
     local function put(was, text)
-      return (core.audit.record(home, "R-001", '{"t":"over"}', core.text.sha256(was), "runs/R-001/run.json", text))
+      return (core.audit.record(home, "R-001", '{"type":"over"}', core.text.sha256(was), "runs/R-001/run.json", text))
     end
     local function now() return core.file.read(root, "runs/R-001/run.json", 100) end
     local late = put("parked", "cancelled")

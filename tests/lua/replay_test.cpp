@@ -35,7 +35,7 @@ const std::string kJournal = R"(
   local function begin(fresh, ended)
     done, told = {}, {}
     run.journal = journal.open(fresh, ended)
-    add(core.json.encode { t = "drive", retry = run.journal.retry })
+    add(core.json.encode { type = "drive", retry = run.journal.retry })
   end
   local function step(key, input, live, private)
     return (journal.step(run, key, { verb = "step", input = input }, { private = private }, function()
@@ -43,7 +43,7 @@ const std::string kJournal = R"(
       return live()
     end))
   end
-  local function over(verdict) add(core.json.encode { t = "over", verdict = verdict }) end
+  local function over(verdict) add(core.json.encode { type = "over", verdict = verdict }) end
   local function list(items) return table.concat(items, " ") end
 )";
 
@@ -192,13 +192,13 @@ TEST_CASE(
     local spent = {}
     local function try(name, entry)
       records = {}
-      add(core.json.encode { t = "drive" })
-      add(core.json.encode { t = "begin", k = "a", a = 2, h = "x", ["repair"] = true })
+      add(core.json.encode { type = "drive" })
+      add(core.json.encode { type = "begin", key = "a", attempt = 2, input_hash = "x", ["repair"] = true })
       if entry then
         entry.number = entry.number or 2
-        add(core.json.encode { t = "attempt", k = "a", v = entry })
+        add(core.json.encode { type = "attempt", key = "a", outcome = entry })
       end
-      add(core.json.encode { t = "end", k = "a", h = "x", s = "failed", e = { kind = "failed", message = "x" } })
+      add(core.json.encode { type = "end", key = "a", input_hash = "x", status = "failed", error = { kind = "failed", message = "x" } })
       over "failed"
       if journal.open(false, true).begins.a.spent then spent[#spent + 1] = name end
     end
@@ -347,7 +347,7 @@ TEST_CASE("a replay from every point keeps the order of the events") {
                 end)
                 -- As the engine does when it comes to that.
                 if not ok and err.message:find " ms$" then
-                  add(core.json.encode { t = "timeout", k = err.message:match "^(.-) took", e = err })
+                  add(core.json.encode { type = "timeout", key = err.message:match "^(.-) took", error = err })
                 end
               end
             end
@@ -364,7 +364,7 @@ TEST_CASE("a replay from every point keeps the order of the events") {
       local ends = {}
       for _, text in ipairs(records) do
         local item = core.json.decode(text)
-        if item.t == "end" and item.s == "ok" then ends[#ends + 1] = item.k end
+        if item.type == "end" and item.status == "ok" then ends[#ends + 1] = item.key end
       end
       begin()
       story()
@@ -385,13 +385,13 @@ TEST_CASE("recorded spending counts below each path, and is replayed with the ev
   CHECK(journaled(R"(
     local function put(item) add(core.json.encode(item)) end
     local function begin_of(key, number, hash, tokens)
-      put { t = "begin", k = key, a = number, h = hash, ms = 5, need = { agents = 1, tokens = tokens } }
+      put { type = "begin", key = key, attempt = number, input_hash = hash, driven_ms = 5, need = { agents = 1, tokens = tokens } }
     end
     local function attempt_of(key, number, tokens, again)
-      put { t = "attempt", k = key, v = { number = number, status = "ok", taken_over = again,
+      put { type = "attempt", key = key, outcome = { number = number, status = "ok", taken_over = again,
         used = { agents = 1, tokens = tokens } } }
     end
-    put { t = "drive" }
+    put { type = "drive" }
     begin_of("s/a", 1, "x", 100)
     attempt_of("s/a", 1, 7)
     attempt_of("s/a", 1, 8, true)              -- told once more by the next host: one attempt
@@ -399,8 +399,8 @@ TEST_CASE("recorded spending counts below each path, and is replayed with the ev
     begin_of("s/b", 1, "x", 100)               -- nothing was started in between: one attempt
     begin_of("s/b", 1, "y", 1000)              -- another input: another one
     begin_of("sb", 1, "x", 10000)              -- beside the scope s
-    put { t = "end", k = "s/e", h = "x", s = "failed", verb = "exec", e = {}, ms = 90 }
-    put { t = "attempt", k = "s/a", v = { number = 2, used = { agents = -1, tokens = "x" } } }
+    put { type = "end", key = "s/e", input_hash = "x", status = "failed", verb = "exec", error = {}, driven_ms = 90 }
+    put { type = "attempt", key = "s/a", outcome = { number = 2, used = { agents = -1, tokens = "x" } } }
     begin()
     local history = run.journal.history
     local function ahead(path) return ("%d/%d"):format(history:ahead(path, "tokens"), history:ahead("", "tokens")) end

@@ -351,7 +351,7 @@ Result<bool> Dir::create_exclusive_dir(std::string_view rel, Durable durable) co
 }
 
 Result<Fd> Dir::open_append(std::string_view rel) const {
-  return open_regular(rel, "open for appending", O_WRONLY | O_APPEND | O_CREAT);
+  return open_regular(rel, "open for appending", O_RDWR | O_APPEND | O_CREAT);
 }
 
 Result<Fd> Dir::open_update(std::string_view rel) const {

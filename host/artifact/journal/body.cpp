@@ -79,25 +79,22 @@ class Scan {
   std::size_t at_ = 0;
 };
 
-bool is_large(const Member& member) {
-  return (member.name == "\"v\"" || member.name == "\"x\"") && member.value.size() > kLargeValue;
-}
-
-bool has_values(const Member& member) {
-  return member.name == "\"t\"" && (member.value == "\"end\"" || member.value == "\"fact\"");
-}
-
 }  // namespace
 
-std::optional<std::string> body_without_values(std::string_view body) {
+std::optional<std::string> body_without_large(std::string_view body,
+                                              const std::vector<std::string>& names) {
   std::vector<Member> members;
   if (!Scan(body).members(members)) return {};
-  if (std::none_of(members.begin(), members.end(), has_values)) return {};
+  const auto is_large = [&names](const Member& member) {
+    const auto name = member.name.substr(1, member.name.size() - 2);
+    return member.value.size() > kLargeValue &&
+           std::find(names.begin(), names.end(), name) != names.end();
+  };
   if (std::none_of(members.begin(), members.end(), is_large)) return {};
-  std::string rest = "{\"lazy\":true";
+  std::string rest = "{";
   for (const Member& member : members) {
     if (is_large(member)) continue;
-    rest += ',';
+    if (rest.size() > 1) rest += ',';
     rest += member.name;
     rest += ':';
     rest += member.value;

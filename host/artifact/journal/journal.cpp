@@ -273,6 +273,12 @@ class Opening {
   Error damaged(const JournalDamage& damage) const {
     Error error;
     error.at = path_ + ":" + std::to_string(damage.line);
+    if (damage.other_format) {
+      error.message = "the journal " + path_ + " cannot be read: " + damage.why;
+      error.hint =
+          "nothing was changed; resume the run with the moonlet that began it, or start a new run";
+      return error;
+    }
     error.message = "the journal " + path_ + " is damaged: line " + std::to_string(damage.line) +
                     ": " + damage.why;
     error.hint = "nothing was changed; bring the file back from a copy, or start a new run";

@@ -50,20 +50,26 @@ class Cursor {
   std::string_view rest_;
 };
 
-// The field "h" as it stands in the line, with the comma before it.
-constexpr std::string_view kHashField = ",\"h\":\"";
+// The fields as they stand in the line, each with what comes before its value.
+constexpr std::string_view kNumberField = "{\"number\":";
+constexpr std::string_view kGenerationField = ",\"generation\":";
+constexpr std::string_view kDurableField = ",\"rest_durable\":true";
+constexpr std::string_view kPreviousField = ",\"previous\":\"";
+constexpr std::string_view kHashField = ",\"hash\":\"";
+constexpr std::string_view kBodyField = ",\"body\":";
 
 }  // namespace
 
 std::string append_journal_line(std::string& out, const JournalLine& line) {
   const std::size_t start = out.size();
-  out += "{\"n\":" + std::to_string(line.n) + ",\"g\":" + std::to_string(line.generation);
-  if (line.rest_durable) out += ",\"d\":1";
-  out += ",\"p\":\"";
+  out.append(kNumberField).append(std::to_string(line.n));
+  out.append(kGenerationField).append(std::to_string(line.generation));
+  if (line.rest_durable) out += kDurableField;
+  out += kPreviousField;
   out += line.previous;
   out += '"';
   const std::size_t middle = out.size();
-  out += ",\"body\":";
+  out += kBodyField;
   out += line.body;
   out += '}';
   const std::string_view text = std::string_view(out).substr(start);
@@ -76,17 +82,23 @@ std::string append_journal_line(std::string& out, const JournalLine& line) {
 std::optional<JournalLine> parse_journal_line(std::string_view text) {
   JournalLine line;
   Cursor at(text);
-  if (!at.skip("{\"n\":") || !at.number(line.n)) return std::nullopt;
-  if (!at.skip(",\"g\":") || !at.number(line.generation)) return std::nullopt;
-  line.rest_durable = at.skip(",\"d\":1");
-  if (!at.skip(",\"p\":\"") || !at.word(line.previous)) return std::nullopt;
+  if (!at.skip(kNumberField) || !at.number(line.n)) return std::nullopt;
+  if (!at.skip(kGenerationField) || !at.number(line.generation)) return std::nullopt;
+  line.rest_durable = at.skip(kDurableField);
+  if (!at.skip(kPreviousField) || !at.word(line.previous)) return std::nullopt;
   if (!at.skip(kHashField) || !at.word(line.hash)) return std::nullopt;
-  if (!at.skip(",\"body\":") || at.rest().size() < 3) return std::nullopt;
+  if (!at.skip(kBodyField) || at.rest().size() < 3) return std::nullopt;
   line.body = at.rest().substr(0, at.rest().size() - 1);
   if (line.body.front() != '{' || line.body.back() != '}' || text.back() != '}') {
     return std::nullopt;
   }
   return line;
+}
+
+bool is_older_journal(std::string_view text) {
+  // Version 1 had fields of one letter.
+  return text.substr(0, kLongestEnvelope).find("\"p\":\"moonlet-journal-1\"") !=
+         std::string_view::npos;
 }
 
 bool journal_line_is_whole(std::string_view text, const JournalLine& line) {

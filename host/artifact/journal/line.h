@@ -4,11 +4,12 @@
 // its exact form; a JSON reader would accept other bytes for the same values. Pure functions, any
 // thread.
 //
-//   {"n":12,"g":3,"d":1,"p":"<hash of line 11>","h":"<hash of this one>","body":{…}}
+//   {"number":12,"generation":3,"rest_durable":true,"previous":"<hash of line 11>",
+//    "hash":"<hash of this one>","body":{…}}          (on one line)
 //
 // The hash is the first 32 hex digits of the SHA-256 of the line without its newline and without
-// the field "h". "d" stands where all lines before this one had reached the disk when it was
-// written. The first line's "p" is kJournalStart.
+// the field "hash". "rest_durable" stands where all lines before this one had reached the disk when
+// it was written. The first line's "previous" is kJournalStart, which names the format's version.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +22,16 @@
 
 namespace moonlet {
 
-inline constexpr std::string_view kJournalStart = "moonlet-journal-1";
+inline constexpr std::string_view kJournalStart = "moonlet-journal-2";
 inline constexpr std::size_t kLongestBody = std::size_t{16} << 20;
 inline constexpr std::size_t kLongestEnvelope = 256;
 
 struct JournalLine {
   std::uint64_t n = 0;
   std::uint64_t generation = 0;
-  bool rest_durable = false;  ///< "d"
-  std::string_view previous;  ///< "p"
-  std::string_view hash;      ///< "h"
+  bool rest_durable = false;  ///< all lines before it were durable
+  std::string_view previous;  ///< the hash of the line before
+  std::string_view hash;
   std::string_view body;
 };
 
@@ -40,6 +41,8 @@ std::string append_journal_line(std::string& out, const JournalLine& line);
 /// The parts of a line (without its newline), which point into `text`; empty when it is not exactly
 /// of the form that append_journal_line() makes. The hash is not compared.
 std::optional<JournalLine> parse_journal_line(std::string_view text);
+/// True for the first line of a journal in the format of an older moonlet.
+bool is_older_journal(std::string_view text);
 /// True when the line, which parsed, has the hash that it names.
 bool journal_line_is_whole(std::string_view text, const JournalLine& line);
 

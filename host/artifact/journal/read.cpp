@@ -14,6 +14,8 @@ namespace moonlet {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{256} << 10;
+constexpr const char* kOtherFormat =
+    "another version of moonlet began the journal, in another format";
 constexpr std::size_t kLongestLine = kLongestBody + kLongestEnvelope;
 
 class Reader {
@@ -33,7 +35,7 @@ class Reader {
     const char* why = too_long ? "it is longer than any that is written" : problem_of(text, parsed);
     if (why == nullptr) return accept(text, *parsed, offset, ended);
     if (!ended) return;  // torn; finish() reports it
-    bad_ = JournalDamage{lines_, why};
+    bad_ = JournalDamage{lines_, why, why == kOtherFormat};
     look_beyond(text, too_long);
   }
 
@@ -53,12 +55,13 @@ class Reader {
   static constexpr std::uint64_t kLongestTorn = kLongestLine + (std::uint64_t{8} << 20);
 
   const char* problem_of(std::string_view text, const std::optional<JournalLine>& line) const {
+    if (!line && lines_ == 1 && is_older_journal(text)) return kOtherFormat;
     if (!line) return "it is not a line of a journal";
     if (!journal_line_is_whole(text, *line)) return "its bytes are not those that were written";
     if (line->generation < report_.generation) return nullptr;
     if (line->n == report_.records + 1 && line->previous == report_.last_hash) return nullptr;
     if (line->n == 1 && line->previous != kJournalStart) {
-      return "the journal was begun by another version of moonlet";
+      return kOtherFormat;
     }
     if (line->n <= report_.records) return "it stands there twice, or out of order";
     return "lines before it are missing";

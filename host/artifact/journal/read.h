@@ -27,6 +27,7 @@ struct JournalRecord {
 struct JournalDamage {
   std::uint64_t line = 0;  ///< from 1, as an editor counts
   std::string why;
+  bool other_format = false;  ///< no damage: another version of moonlet wrote it
 };
 
 struct JournalReport {

@@ -19,6 +19,19 @@ using nlohmann::json;
 
 namespace {
 
+// The fields of a record that the audit reads, as stdlib/engine/journal/records.lua writes them. It
+// is the only place of the host that knows any.
+constexpr const char* kType = "type";
+constexpr const char* kKey = "key";
+constexpr const char* kAttempt = "attempt";
+constexpr const char* kStatus = "status";
+constexpr const char* kResult = "result";
+constexpr const char* kVerb = "verb";
+constexpr const char* kRunner = "runner";
+constexpr const char* kAgain = "again";
+constexpr const char* kRaw = "raw";
+constexpr const char* kWhole = "whole";
+
 std::string text_in(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -30,27 +43,26 @@ class JournalFacts {
   void add(const JournalRecord& record) {
     auto body = parse_json(record.body, kRecordJsonLimits);
     if (!body.ok() || !body->is_object()) return;
-    const std::string type = text_in(*body, "t");
+    const std::string type = text_in(*body, kType);
     if (type == "drive" || type == "over" || type == "decision") {
-      (*body)["n"] = record.n;
       marks_.push_back(std::move(*body));
       return;
     }
     if (type == "begin") {
-      const auto number = body->find("a");
+      const auto number = body->find(kAttempt);
       const int attempt =
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
-      const std::string key = text_in(*body, "k");
+      const std::string key = text_in(*body, kKey);
       begun_[key] = attempt;
       answers_.erase(key);  // from now on the file may be of this attempt
-      // An attempt that was begun twice is played only where both records say so.
-      const bool played = text_in(*body, "runner") == kCassette;
+      // An attempt that was begun twice is played only if both say so.
+      const bool played = text_in(*body, kRunner) == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
       if (!is_new) known->second = known->second && played;
     }
-    if (type == "end" && text_in(*body, "s") == "ok") finish(text_in(*body, "k"), *body);
-    if (type == "end" && text_in(*body, "verb") == "agent") answer(text_in(*body, "k"), *body);
-    keyed_ = keyed_ || body->contains("raw") || text_in(*body, "whole").rfind("keyed:", 0) == 0;
+    if (type == "end" && text_in(*body, kStatus) == "ok") finish(text_in(*body, kKey), *body);
+    if (type == "end" && text_in(*body, kVerb) == "agent") answer(text_in(*body, kKey), *body);
+    keyed_ = keyed_ || body->contains(kRaw) || text_in(*body, kWhole).rfind("keyed:", 0) == 0;
     for (const json& value : *body) {
       if (!value.is_object()) continue;
       if (const auto name = text_in(value, "$value"); !name.empty()) values_.insert(name);
@@ -62,19 +74,20 @@ class JournalFacts {
 
   json marks() { return std::move(marks_); }
 
-  /// True when a keyed hash is on record.
+  /// True if a hash is on record that is keyed.
   bool keyed() const { return keyed_; }
 
-  /// The answers of agents: { key, sha256 }, or { key, v } where an answer is no plain text.
+  /// The answers of agents: { key, sha256 }, or { key, result } where the answer is no plain
+  /// text.
   json answers() const {
     json list = json::array();
     for (const auto& [key, answer] : answers_) {
-      list.push_back({{"key", key}, {answer.is_string() ? "sha256" : "v", answer}});
+      list.push_back({{"key", key}, {answer.is_string() ? "sha256" : "result", answer}});
     }
     return list;
   }
 
-  /// The places where the keeper's log and the journal contradict each other, see audit_run().
+  /// The differences of the keeper's log and the journal, see audit_run().
   json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
     if (!keepers) keepers = std::vector<LoggedKeeper>{};  // an unreadable log shows no difference
@@ -156,13 +169,13 @@ class JournalFacts {
   void finish(const std::string& key, const json& end) {
     const auto begun = begun_.find(key);
     if (begun == begun_.end()) return;
-    finished_[key] = {begun->second, end.value("again", json()) == true};
+    finished_[key] = {begun->second, end.value(kAgain, json()) == true};
   }
 
   void answer(const std::string& key, const json& end) {
     answers_.erase(key);
-    const auto value = end.find("v");
-    if (text_in(end, "s") != "ok" || value == end.end() || !value->is_object()) return;
+    const auto value = end.find(kResult);
+    if (text_in(end, kStatus) != "ok" || value == end.end() || !value->is_object()) return;
     if (const auto text = value->find("text"); text == value->end()) {
       answers_[key] = *value;  // a file of its own
     } else if (text->is_string()) {
@@ -174,7 +187,7 @@ class JournalFacts {
 
   json marks_ = json::array();
   bool keyed_ = false;
-  std::map<std::string, json> answers_;  // only steps whose last record is an answer
+  std::map<std::string, json> answers_;  // by steps whose last record has one
   std::map<std::string, int> begun_;
   std::map<std::string, End> finished_;
   std::map<Attempt, bool> attempts_;  // the begun ones; true: a cassette played it
@@ -202,6 +215,7 @@ Result<json> audit_run(const Dir& run_dir, const std::string& value,
   if (report->damage) {
     result["line"] = report->damage->line;
     result["why"] = report->damage->why;
+    if (report->damage->other_format) result["other_format"] = true;
   }
   return result;
 }

@@ -12,7 +12,7 @@
 
 namespace moonlet {
 
-/// { records, fenced, torn_bytes, line?, why?, marks, values = { missing, damaged, extra },
+/// { records, fenced, torn_bytes, line?, why?, other_format?, marks, values = { missing, damaged, extra },
 /// answers, keyed, unlogged, unbegun, played, acted }. `unlogged` are attempts of finished steps
 /// that left no trace in the keeper's log, `unbegun` the attempts in it that nobody had begun. A
 /// cassette starts no process: `played` are the unlogged ones that say they are of one, `acted`

@@ -1,5 +1,5 @@
---- One attempt of an agent: its command line, its process, what it printed, what that comes to. Whether
---- there is another attempt is for retry.lua and agent.lua to say.
+--- One attempt of an agent: its command line, its process, its output. It returns the evidence from which outcome.lua
+--- builds the outcome; retry.lua decides on another attempt.
 local exit_record = require "moonlet.engine.base.exit_record"
 local files = require "moonlet.engine.base.files"
 local follow = require "moonlet.engine.agent.progress"
@@ -9,9 +9,9 @@ local instructions = require "moonlet.engine.agent.instructions"
 local cassette = require "moonlet.engine.runner.cassette"
 local confinement = require "moonlet.engine.agent.sandbox"
 local cuts = require "moonlet.engine.agent.cuts"
-local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
-local turn = require "moonlet.engine.base.cooperative"
+local outcome = require "moonlet.engine.agent.outcome"
+local output = require "moonlet.engine.agent.output"
+local readings = require "moonlet.engine.agent.reading"
 local under_way = require "moonlet.engine.context.in_flight"
 local usage = require "moonlet.engine.runner.usage"
 
@@ -22,15 +22,35 @@ local log_cap = 64 << 20
 local read_grace_ms = 2000   -- for reading events once the agent's own time is over
 local stderr_cap = 64 << 10
 
----@class moonlet.Attempt
+---@class moonlet.Attempt   it never changes
+---@field kind "first"|"retry"|"repair"|"adopted"  adopted: another host started it
 ---@field number integer
 ---@field prompt string
----@field repair boolean?       the one that is told what is wrong with the last answer
----@field state string?         what became of it under another host: running, exited
----@field tries integer?        how many there were with this input, where the number says nothing of that
----@field seen any              the look before it, as the journal has it, where there is one to compare with
----@field tree string?          the worktree that it had under another host
----@field told boolean?          a person was told what it touched that no agent may write
+---@field repairs boolean        it repairs the last answer; an adopted attempt may do that too
+---@field state "running"|"exited"|nil  of an adopted one
+---@field tries integer?         how many there were with this input, if the number does not say so
+---@field seen any               the baseline before it, as the journal has it, if there is one to compare with
+---@field tree string?           the worktree that it had under another host
+---@field told boolean?          a person was shown the protected paths that it touched
+
+local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
+
+--- An attempt of these fields.
+---@param fields table
+---@return moonlet.Attempt
+function M.new(fields)
+  fields.repairs = fields.kind == "repair" or fields.repairs == true
+  return setmetatable({}, { __index = fields, __newindex = refuse_change })
+end
+
+--- The same attempt with the whole prompt in place of a repair.
+---@param attempt moonlet.Attempt
+---@param prompt string
+---@return moonlet.Attempt
+function M.anew(attempt, prompt)
+  return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
+    state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
+end
 
 local function rename(...) return host_failure.call(core.run.rename, ...) end
 local function remove(...) return host_failure.call(core.run.remove, ...) end
@@ -63,15 +83,15 @@ local function write_file(run, path, text)
   if not written then error(err, 0) end
 end
 
---- What the runner makes of the call: argv, env, and so on. Raises what cannot be asked of it.
+--- The runner's command for the call: argv, env, and so on. Raises if it cannot do what is asked.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command {
     prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
-    argv = job.argv, cwd = job.cwd, program = job.program, model = job.model,
+    argv = job.argv, cwd = job.lease.place.cwd, program = job.program, model = job.model,
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
     web_search = call.web_search, turns = call.turns, schema = call.schema,
-    schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.writable,
+    schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.lease.place.writable,
     timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
     scratch = job.temporary and job.temporary .. "/state", attempt = attempt.number, config = job.config,
   }
@@ -97,19 +117,19 @@ local function start(job, attempt, env)
     if private and path:sub(1, #private) == private then core.file.make_root(path) end
   end
   for _, path in ipairs(made.folders or {}) do core.file.make_root(path) end
-  for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = step.key, text = text }) end
+  for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = job.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
   instructions.record(job, made)
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = confinement.of(job, made)
   step.sandbox = held.text
-  for _, more in ipairs { made.env or {}, job.place.env or {} } do
+  for _, more in ipairs { made.env or {}, job.lease.place.env or {} } do
     for name, value in pairs(more) do env[name] = value end
   end
   local exit = run_child {
-    step = step.key, attempt = inherited.id(step.key, attempt.number), argv = made.argv,
-    env = run.child_environment(env, names), cwd = job.cwd,
+    step = job.key, attempt = inherited.id(job.key, attempt.number), argv = made.argv,
+    env = run.child_environment(env, names), cwd = job.lease.place.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
     wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
@@ -121,11 +141,11 @@ end
 
 --- Starts the attempt, or takes up one that a host before this one had started.
 local function run_process(job, attempt)
-  local run, step = job.run, job.step
+  local run = job.run
   if attempt.state == "running" or attempt.state == "exited" then
-    run.emit("log", { step = step.key, taken_over = true, text = attempt.state == "running"
+    run.emit("log", { step = job.key, taken_over = true, text = attempt.state == "running"
       and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    local exit = inherited.take(step.key, inherited.id(step.key, attempt.number))
+    local exit = inherited.take(job.key, inherited.id(job.key, attempt.number))
     confinement.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
@@ -135,25 +155,12 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Has the runner read what the agent printed. Much of it takes long: others have their turn meanwhile, and it is part
---- of the agent's time. False where that was over before all was read.
-local function read_events(job, runner, state, exit)
-  local reader = runner.parse and core.lines.open(job.dir .. "/stdout.log", runner.lines)
-  if not reader then return true end
-  local pause = turn.new()
+--- Reads the rest of the output, which is part of the agent's time. False if that was over before all was read.
+local function read_rest(job, reading, exit)
   local wall = job.limits.wall
-  local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms
-  local read, all = pcall(function()
-    while true do
-      local lines, numbers, others, last = core.lines.read(reader, true)
-      if not lines then break end
-      stream.take(runner, state, lines, numbers, others, last)
-      pause()
-      if until_ms and core.clock.monotonic() > until_ms then return false end
-    end
-    return true
-  end)
-  core.lines.close(reader)
+  local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
+  local read, all = pcall(reading.finish, reading, until_ms)
+  reading:close()
   if not read then error(all, 0) end
   return all
 end
@@ -180,8 +187,7 @@ local function answers_of(job, runner, exit)
   return { stdout = printed or "", cut = cut, limits = job.limits }
 end
 
---- What the disk did not take of what the agent printed, or has lost since, where that is its answer; nil when all is
---- there.
+--- The error of an answer that the disk did not take, or has lost since; nil if all of the output is there.
 local function loss(job, runner, exit)
   if not (exit.why == "finished" or exit.why == "exited" and exit.code == 0) then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
@@ -200,112 +206,98 @@ local function loss(job, runner, exit)
 end
 
 --- Why the answer of an attempt that ended under another host is lost; nil where it is not.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param number integer
 ---@return string? why
 function M.lost(job, number)
-  local err = loss(job, job.runner, inherited.take(job.step.key, inherited.id(job.step.key, number)))
+  local err = loss(job, job.runner, inherited.take(job.key, inherited.id(job.key, number)))
   return err and err.message or nil
 end
 
---- Secrets are kept out of what an agent prints as it comes, but there are more ways to write a text in JSON than
---- can be looked for: what was decoded is looked through again, before anybody sees it.
----@generic T
----@param value T
----@return T
-function M.redacted(value)
-  if type(value) == "string" then return core.run.redact(value) end
-  if type(value) ~= "table" then return value end
-  local renamed = {}
-  for key, item in pairs(value) do
-    value[key] = M.redacted(item)
-    local told = type(key) == "string" and core.run.redact(key)
-    if told and told ~= key then renamed[key] = told end
-  end
-  for key, told in pairs(renamed) do value[key], value[told] = nil, value[key] end
-  return value
-end
-
---- Reads what the attempt left, by the runner's own rules.
-local function conclude(job, runner, exit)
-  local run, dir = job.run, job.dir
+--- Reads the remains of the attempt by the runner's own rules.
+---@return moonlet.AttemptEvidence
+local function collect(job, runner, exit, reading)
+  local dir = job.dir
   exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
-  local state = runner.begin and runner.begin()
-  local all = exit.why == "not_started" or read_events(job, runner, state, exit)
-  local result = M.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
-  cuts.check(job, result)
-  if not all and (result.status == "ok" or exit.why == "exited") then
-    result.status, result.class = "failed", "timeout"
-    result.error = truth.error("timeout", ("%s printed more events than could be read in its time"):format(
-      runner.title or runner.name), { hint = "give it more time with timeout, or have it print less" })
-  end
-  local was_ended = exit.why ~= "exited" and exit.why ~= "signalled"
-  if state and result.status ~= "ok" and (was_ended or not result.usage) then
-    result.usage = usage.so_far(state, size_of(dir .. "/prompt.md") or 0)
-  end
-  local lost = loss(job, runner, exit)
-  if lost then result.status, result.class, result.error = "failed", "lost", host_failure.mark(lost) end
-  -- The machine could not, or the keeper: with a program that is not there it would be another kind.
-  if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" then
-    host_failure.mark(result.error)
-  end
-  result.exit = exit
-  run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit, result), 2) .. "\n", true)
-  return result
+  local state = reading and reading.state or runner.begin and runner.begin() or nil
+  local all = not reading or exit.why == "not_started" or read_rest(job, reading, exit)
+  local answer = output.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
+  return { exit = exit, answer = answer, unread = not all, lost = loss(job, runner, exit), normalise = runner.normalise,
+    so_far = state and function() return usage.so_far(state, size_of(dir .. "/prompt.md") or 0) end }
 end
 
---- What an attempt of another input has left: what it used, so far as it has told.
----@param job moonlet.Job
+local function reading_of(job, runner, tell)
+  return runner.parse and readings.new(runner, job.dir, tell) or nil
+end
+
+--- Writes exit.json, the readable copy of an attempt's exit.
+---@param job moonlet.Execution
 ---@param exit table
----@return moonlet.RunnerResult
+---@param answer {text: string?, cut: integer?}
+function M.write_exit(job, exit, answer)
+  local record = exit_record(exit, { text = answer.text or "", cut = answer.cut })
+  job.run.write_artifact(job.dir .. "/exit.json", core.json.encode(record, 2) .. "\n", true)
+end
+
+--- The text and usage of an attempt that was made for another input.
+---@param job moonlet.Execution
+---@param exit table
+---@return string text
+---@return moonlet.Usage?
 function M.left(job, exit)
   confinement.forget(job)
-  local read, result = pcall(conclude, job, job.runner, exit)
+  local read, evidence = pcall(function()
+    return collect(job, job.runner, exit, reading_of(job, job.runner, function() end))
+  end)
   -- Another runner may have started it.
-  if not read then return { status = "failed", text = "" } end
-  result.text = result.text or ""
-  return result
+  if not read then return "", nil end
+  local answer = evidence.answer
+  M.write_exit(job, exit, answer)
+  return answer.text or "", outcome.reported(evidence, answer.status)
 end
 
---- An attempt from a cassette.
-local function play(job, attempt)
+--- The evidence of an attempt from a cassette.
+local function play(job, attempt, tell)
   clear(job, attempt)
   job.step.sandbox = "none: no process is started"
   local exit, call, refused = cassette.play(job.cassette, job, attempt)
   local recorded = job.recorded_runner(call)
-  job.runner.normalise = recorded.normalise
-  local result = conclude(job, recorded, exit)
-  -- Who refused it has charged nothing.
-  if refused then
-    result.status, result.class, result.error, result.text, result.usage = "failed", refused.class, refused, "", nil
-  end
-  return result
+  local evidence = collect(job, recorded, exit, reading_of(job, recorded, tell))
+  evidence.refused = refused
+  return evidence
 end
 
---- What an attempt used of which this host saw no end, by what was seen of it; nil where nothing was.
----@param job moonlet.Job
+--- The usage of an attempt that did not come to its end, as far as it was read; nil if nothing was.
+---@param job moonlet.Execution
 ---@return moonlet.Usage?
 function M.seen_usage(job)
-  return job.seen and usage.so_far(job.seen, size_of(job.dir .. "/prompt.md") or 0)
+  return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0)
 end
 
---- Does one attempt and tells what it came to: { status, class, text, cut, usage, model, error,
---- files_changed, denied, warnings, exit }.
----@param job moonlet.Job
+--- Does one attempt. Its output is read once: while it runs, and the rest at its end.
+---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
----@return moonlet.RunnerResult
+---@return moonlet.AttemptEvidence
 function M.run(job, attempt)
-  job.ended = nil
-  if job.cassette then return play(job, attempt) end
-  local exit = under_way.during(job.step, function()
-    return follow.during(job, inherited.id(job.step.key, attempt.number), attempt.state ~= nil, function()
-      return run_process(job, attempt)
-    end)
+  job.ended, job.reading = nil, nil
+  local function tell(kind, fields)
+    fields.step = job.key
+    job.run.emit(kind, fields)
+  end
+  if job.cassette then return play(job, attempt, tell) end
+  local id, reading = inherited.id(job.key, attempt.number), reading_of(job, job.runner, tell)
+  job.reading = reading
+  local ran, exit = pcall(under_way.during, job.step, function()
+    return follow.during(job, reading, id, attempt.state ~= nil, function() return run_process(job, attempt) end)
   end)
-  job.ended = exit.why
-  local result = conclude(job, job.runner, exit)
+  if not ran then
+    if reading then reading:close() end
+    error(exit, 0)
+  end
+  job.ended, job.reading = exit.why, nil
+  local evidence = collect(job, job.runner, exit, reading)
   if job.run.options.record then cassette.keep(job, attempt, exit) end
-  return result
+  return evidence
 end
 
 return M

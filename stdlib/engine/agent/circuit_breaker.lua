@@ -1,8 +1,8 @@
---- What stops further calls on a credential that a provider has refused: a small file a credential in
---- the user's state folder, seen by every moonlet process of this user. It opens with the first refusal
---- and closes by itself when the provider's time has come. An account that is refused as soon as it is
---- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that. One that has
---- had too many requests ("rate") is closed for seconds, for all who ask it together.
+--- The circuit breaker stops further calls on a credential that a provider has refused. It is a small file a
+--- credential in the user's state folder, seen by every moonlet process of this user. It opens with the first
+--- refusal and closes by itself when the provider's time has come. An account that is refused as soon as it is
+--- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that. One that
+--- has had too many requests ("rate") is closed for seconds, for all who ask it together.
 local state_folder = require "moonlet.engine.base.state_dir"
 
 local M = {}
@@ -24,16 +24,16 @@ local longest_again_ms = default_quota_ms
 local first_rate_ms, longest_rate_ms = 2 * 1000, 60 * 1000
 --- A refusal longer ago than this has nothing to do with the next one.
 local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, rate = 3 * 60 * 1000 }
---- Where the state folder takes nothing this process remembers for itself.
+--- Refusals that the state folder did not take; this process remembers them for itself.
 local remembered = {}
 
---- Where the files are; nil where there is no such folder yet, unless it is to be made.
+--- The folder of the files; nil if there is none yet, unless it is to be made.
 local function folder(make)
   local path = state_folder.path()
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
 end
 
---- What a file of this folder says; nil of one that cannot be ours, so that it stops nobody.
+--- The content of a file of this folder; nil if another program wrote it, so that it stops no call.
 local function read(root, name)
   local text = root and core.file.read(root, name .. ".json", record_cap)
   if not text then return remembered[name] end
@@ -67,7 +67,7 @@ end
 ---@field message string
 ---@field runner string
 
---- What refuses calls on a credential at the moment; nil when nothing does.
+--- The refusal that holds for a credential at the moment; nil if there is none.
 ---@param credential string  of a job: a hash of what the account is
 ---@param login string?      what it logs in with: who has another login than the one that was refused may try it
 ---@return moonlet.Refusal?
@@ -111,7 +111,7 @@ function M.trip(credential, refusal)
   local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
   if is_other and refusal.class == "rate" and before["until"] > now then
     if held then core.file.unlock(held) end
-    return now   -- whoever goes on hears of the graver one
+    return now   -- the graver refusal wins
   end
   if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
   -- Calls that were under way together are refused together: that is one refusal.
@@ -138,7 +138,7 @@ function M.succeeded(credential, since)
   if not found then return end
   local is_over = found["until"] <= core.clock.wall()
     or since and math.type(found.tripped) == "integer" and found.tripped <= since
-  -- One that is closed at the moment was closed by a call that began later.
+  -- A call that began later has closed it meanwhile.
   if is_over then core.file.remove(root, credential .. ".json") end
 end
 

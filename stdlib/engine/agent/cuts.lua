@@ -6,7 +6,7 @@ local truth = require "moonlet.engine.runner.outcome"
 local M = {}
 
 local margin = 64 << 10 -- longer than any secret that lies across the place of the cut
-local encoded_cap = 12 << 20 -- of an answer as JSON: bytes that are no text take six times their size there
+local encoded_cap = 12 << 20 -- bytes of an answer as JSON, where a byte that is no text takes six
 
 --- The head and the tail of a file that is longer than `cap`. Secrets are replaced before the cut, which would split
 --- them.
@@ -22,37 +22,44 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Cuts an answer that would be too large in the journal.
-local function bound(result)
-  local whole = result.text
+--- The answer as the journal can hold it, and the size of the whole if that is not all of it.
+---@param whole string
+---@param cut integer|false|nil  the size of the whole, if `whole` is a part already
+---@return string text
+---@return integer|false|nil cut
+function M.bound(whole, cut)
   local text, size = whole, core.text.json_size(whole)
-  if size <= encoded_cap then return end
+  if size <= encoded_cap then return whole, cut end
   local kept = #whole
   while size > encoded_cap do
     kept = math.min(kept * encoded_cap // size, kept * 7 // 8)
     text = stream.ends(whole:sub(1, kept // 2), whole:sub(-(kept // 2)), #whole)
     size = core.text.json_size(text)
   end
-  result.text, result.cut = text, result.cut or #whole
+  return text, cut or #whole
 end
 
---- Bounds the answer of an attempt. One that is not whole fails, or is a warning where the call allows it.
----@param job moonlet.Job
----@param result moonlet.RunnerResult
-function M.check(job, result)
-  bound(result)
-  if not result.cut then return end
-  local text = ("the answer was cut: of its %d bytes only the head and the tail are kept"):format(result.cut)
-  if result.status == "ok" and job.call.cut ~= "allow" then
-    result.status, result.class = "failed", "invalid-output"
-    result.error = truth.error("invalid-output", text,
-      { hint = "ask for less, or for files; an agent call with cut = \"allow\" takes such an answer" })
-    return
+---@class moonlet.CutReport
+---@field error table?          an answer that is not whole is no success
+---@field warnings string[]?    of the runner, and of a cut that the call allows
+
+--- Reports an answer that is not whole: it fails, or is a warning if the call allows it.
+---@param job moonlet.Execution
+---@param status string   of the answer
+---@param cut integer|false|nil
+---@param warnings string[]?  of the runner
+---@return moonlet.CutReport
+function M.check(job, status, cut, warnings)
+  if not cut then return { warnings = warnings } end
+  local text = ("the answer was cut: of its %d bytes only the head and the tail are kept"):format(cut)
+  if status == "ok" and job.call.cut ~= "allow" then
+    return { warnings = warnings, error = truth.error("invalid-output", text,
+      { hint = "ask for less, or for files; an agent call with cut = \"allow\" takes such an answer" }) }
   end
-  job.run.emit("warning", { step = job.step.key, text = text })
-  local warnings = core.json.array { text }
-  table.move(result.warnings or {}, 1, #(result.warnings or {}), 2, warnings)
-  result.warnings = warnings
+  job.run.emit("warning", { step = job.key, text = text })
+  local all = core.json.array { text }
+  table.move(warnings or {}, 1, #(warnings or {}), 2, all)
+  return { warnings = all }
 end
 
 return M

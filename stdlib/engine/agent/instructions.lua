@@ -16,7 +16,7 @@ local function entry_of(title, path)
 end
 
 --- Writes the step's input-manifest.md anew where its agent will read more than it was given.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param made moonlet.RunnerCommand
 function M.record(job, made)
   local run, found = job.run, {}

@@ -1,13 +1,16 @@
---- What an agent call costs: what is reserved for an attempt before it starts, what it used, what that
---- cost. Runners that report no usage are counted by their text, four bytes a token.
+--- Meters an agent call: the reserve of an attempt before it starts, its usage, and its cost. Runners that report
+--- no usage are counted by their text, four bytes a token.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local record = require "moonlet.record"
 local retry = require "moonlet.engine.agent.retry"
 local routing = require "moonlet.engine.agent.routing"
 local usage = require "moonlet.engine.runner.usage"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+local state_of = per_run(function() return { is_unwatched = false } end)
 
 local default_answer_tokens = 4000
 
@@ -46,7 +49,7 @@ function M.check_plan(plan)
   end)
 end
 
---- Whether a scope of the script has a limit in USD.
+--- True if a scope of the script has a limit in USD.
 local function is_limited_within(own_budget)
   while own_budget.parent do
     if own_budget.limits.usd then return true end
@@ -55,22 +58,28 @@ local function is_limited_within(own_budget)
   return false
 end
 
+--- True if the limit in USD of a run is not watched, because a price is unknown.
+---@param run moonlet.Run
+---@return boolean
+function M.is_unwatched(run) return state_of(run).is_unwatched end
+
 --- Raises where a limit in USD must hold and nobody knows the price. One that a preset brings along for all of the
 --- run is not watched then, and that is said.
----@param job moonlet.Job
+---@param job moonlet.ResolvedCall
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
   if not own_budget or not budget.is_limited(own_budget, "usd") or price_of(job) then return end
   local run = job.run
   local who = who_of(job.runner, job.model)
   if run.options.usd_asked or is_limited_within(own_budget) then refuse(who) end
-  if run.price_told then return end
-  run.price_told = true
+  local state = state_of(run)
+  if state.is_unwatched then return end
+  state.is_unwatched = true
   run.emit("warning", { text = ("what %s costs is unknown: the preset's limit in USD is not watched"):format(who) })
 end
 
---- What an attempt may use.
----@param job moonlet.Job
+--- The amounts that an attempt may use.
+---@param job moonlet.ResolvedCall
 ---@param prompt string
 ---@param more integer?  tokens that the prompt will have beside
 ---@return table<string, number>
@@ -80,36 +89,38 @@ function M.reserve(job, prompt, more)
   return { agents = 1, processes = 1, tokens = input + output, usd = price and dollars(price, input, output) or 0 }
 end
 
---- Adds an estimate to a usage whose cost nobody reported.
----@param job moonlet.Job
----@param result moonlet.RunnerResult
-function M.price(job, result)
-  if result.usage then
-    result.usage = usage.priced(result.usage, result.model or job.model, job.run.config.prices)
-  end
+--- The usage with an estimate of its cost, if the runner reported none.
+---@param job moonlet.ResolvedCall
+---@param reported moonlet.Usage?
+---@param model string?  that answered
+---@return moonlet.Usage?
+function M.priced(job, reported, model)
+  return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
 --- The amounts that an attempt used. One that its provider refused for too many requests counts for nothing.
----@param job moonlet.Job
+---@param job moonlet.ResolvedCall
 ---@param prompt string
----@param result moonlet.RunnerResult
+---@param class string?  of its failure
+---@param told moonlet.Usage?
+---@param text string   its answer
 ---@return table<string, number>
-function M.used(job, prompt, result)
-  local told = result.usage
+function M.used(job, prompt, class, told, text)
   local price = price_of(job)
-  if result.class == "rate" and not told then return { agents = 0, processes = 0, tokens = 0, usd = 0 } end
-  local tokens = told and told.total_tokens or tokens_of(prompt) + tokens_of(result.text)
-  local usd = told and told.cost_usd or price and dollars(price, tokens_of(prompt), tokens_of(result.text)) or 0
+  if class == "rate" and not told then return { agents = 0, processes = 0, tokens = 0, usd = 0 } end
+  local tokens = told and told.total_tokens or tokens_of(prompt) + tokens_of(text)
+  local usd = told and told.cost_usd or price and dollars(price, tokens_of(prompt), tokens_of(text)) or 0
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- What is on record of an attempt that is about to be taken up, or begun once more: it is reserved anew.
----@param job moonlet.Job
+--- Takes the recorded amounts of an attempt that is about to be adopted, or begun once more, off the budget: they
+--- are reserved anew.
+---@param job moonlet.ResolvedCall
 ---@param number integer
 ---@param hash string
 ---@param own_budget moonlet.Budget?
 function M.retake(job, number, hash, own_budget)
-  local amounts = job.run.journal.history:retake(job.step.key, number, hash)
+  local amounts = job.run.journal.history:retake(job.key, number, hash)
   if amounts and own_budget then budget.forget(own_budget, amounts) end
 end
 
@@ -121,7 +132,7 @@ end
 
 --- Adds what a call that is only prepared may come to: each attempt that it may need.
 ---@param worst table
----@param job moonlet.Job
+---@param job moonlet.ResolvedCall
 function M.count_worst_case(worst, job)
   worst.calls = worst.calls + 1
   if job.runner.name == "rules" then return end
@@ -131,7 +142,7 @@ function M.count_worst_case(worst, job)
   end
   local prompt = job.call.prompt
   add(M.reserve(job, prompt))
-  -- Who is asked for another answer is shown the first one.
+  -- The prompt of a repair round holds the first answer.
   if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end
   worst.unpriced = worst.unpriced or price_of(job) == nil
 end

@@ -1,4 +1,4 @@
---- What an agent answered, checked against what was asked for.
+--- Checks an agent's answer against the schema of its call.
 local artifacts = require "moonlet.engine.agent.sidecar"
 
 local record = require "moonlet.record"
@@ -51,7 +51,25 @@ function M.check(schema, text, normalise)
   return data
 end
 
---- The prompt of the one attempt that is told what is wrong.
+--- Redacts a decoded value. Secrets are kept out of an agent's output as it comes, but JSON has more ways to write a
+--- text than can be looked for.
+---@generic T
+---@param value T
+---@return T
+function M.redacted(value)
+  if type(value) == "string" then return core.run.redact(value) end
+  if type(value) ~= "table" then return value end
+  local renamed = {}
+  for key, item in pairs(value) do
+    value[key] = M.redacted(item)
+    local told = type(key) == "string" and core.run.redact(key)
+    if told and told ~= key then renamed[key] = told end
+  end
+  for key, told in pairs(renamed) do value[key], value[told] = nil, value[key] end
+  return value
+end
+
+--- The prompt of the repair round: the problems of the last answer follow the prompt.
 ---@param prompt string
 ---@param answer string
 ---@param problems string

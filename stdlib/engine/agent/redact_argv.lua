@@ -9,7 +9,7 @@ M.mark = "[redacted:argument]"
 M.untold = "[not told]"
 local shortest = 8
 local longest_name = 200
---- What a name is made of that is given a secret: x.api_key=, --token=, experimental_bearer_token=.
+--- The parts of a name that is given a secret: x.api_key=, --token=, experimental_bearer_token=.
 local telling = { key = true, apikey = true, token = true, secret = true, password = true, passwd = true,
   credential = true, credentials = true, authorization = true, bearer = true }
 
@@ -25,8 +25,8 @@ local function is_secret(value)
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- What follows the names that are given a secret. It looks at each word and each value once, however long they are:
---- a prompt may be one of the arguments.
+--- Masks the values after names that are given a secret. It looks at each word and each value once, however long
+--- they are: a prompt may be one of the arguments.
 local function mask_assigned(word)
   local parts, kept, from = {}, 1, 1
   while true do

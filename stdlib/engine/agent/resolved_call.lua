@@ -1,5 +1,4 @@
---- Who does an agent call, with what program, model and limits, and what holds it: everything about the
---- call that is the same for all of its attempts.
+--- Resolves an agent call: its runner, program, model, limits and sandbox. All of it is the same for all attempts.
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local readers = require "moonlet.engine.runner.reader"
@@ -15,33 +14,49 @@ local M = {}
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 
----@class moonlet.Job
----@field run table
----@field step table            once it has begun
----@field dir string            its folder beneath `.agent`
----@field call table            what the script asked for
----@field routed moonlet.Routed  who is asked, and why
+---@class moonlet.ResolvedCall   it never changes
+---@field run moonlet.Run
+---@field call moonlet.AgentCall  what the script asked for, as it was then
+---@field routed moonlet.Routed  the runner that is asked, and why
 ---@field runner table          see runners.lua
 ---@field config table          the runner's entry of the user's config
 ---@field argv string[]?        of the runner `command`
----@field program string?       where the runner's program is
+---@field program string?       the path of the runner's program
 ---@field absent table?         the error for an attempt that would need it, and it is not there
 ---@field model string?
----@field cwd string            absolute; of the present attempt
----@field writable string[]?    the folders that it may write; nil: where it works; of the present attempt
----@field place moonlet.Workspace?  where it works; from an attempt to the one that repairs it
----@field left string[]?        what its last attempt has changed, which was ended
----@field left_warnings string[]?
----@field touched table?        the error of an agent that wrote what no agent may write
----@field ended string?         how the process of its last attempt ended, which this host has waited for
 ---@field limits {wall: integer, idle: integer, turns: integer?}
----@field seen moonlet.RunnerState?  what was seen of an attempt that did not come to its end
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
----@field rates integer?        how often its account has had too many requests
----@field rate_since integer?   ms since 1970: the first time
----@field credential string     what a provider's refusal is about
----@field login (fun(): string)?  what that account logs in with at the moment
+---@field credential string     the account that a provider's refusal is about
+---@field login (fun(): string)?  a hash of that account's present login
+---@field cassette table?       the spec of a cassette that answers
+---@field recorded_runner (fun(recorded: table): table)?  the runner that reads a recording
+
+local function refuse_change(_, name)
+  error(("a resolved call does not change: %s"):format(tostring(name)))
+end
+
+local frozen_calls = setmetatable({}, { __mode = "k" })
+
+local function frozen(fields)
+  return setmetatable({}, { __index = fields, __newindex = refuse_change })
+end
+
+--- The script's call as it is now: the script may change its table while other tasks run.
+local function copy_of(call)
+  if frozen_calls[call] then return call end
+  local copy = {}
+  for name, value in pairs(call) do
+    if type(value) == "table" and name ~= "schema" and #value > 0 then
+      local list = { table.unpack(value) }
+      value = core.json.is_array(value) and core.json.array(list) or list
+    end
+    copy[name] = value
+  end
+  copy = frozen(copy)
+  frozen_calls[copy] = true
+  return copy
+end
 
 --- Any program as a runner. Its events, if it prints any, are read as another runner's.
 local function command_runner(events)
@@ -63,7 +78,7 @@ local function command_runner(events)
   return runner
 end
 
---- What a provider's refusal is about: the account, as far as it can be told without looking into it.
+--- The account that a provider's refusal is about, as far as it can be told without looking into it.
 local function credential_of(job)
   local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
   for _, name in ipairs(job.runner.env_names or {}) do
@@ -110,7 +125,7 @@ local function confine_of(run, call, runner)
   end
 end
 
---- Where the program is; else what is wrong. An answer that is on record needs none.
+--- The path of the program, or the error. An answer that is on record needs none.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)
@@ -119,7 +134,7 @@ local function find_program(job)
     ("install it, or set runners.%s.program in the config"):format(job.runner.name))
 end
 
---- Who is asked for by the call, or else by the run. Raises for work that is not to be asked of it.
+--- The route of the call, or else of the run. Raises for work that is not to be asked of an agent.
 local function route(run, call)
   local asked = call.runner and runners.parse(call.runner, run.config)
     or call.argv and { name = "command" } or run.runner
@@ -145,7 +160,7 @@ local function recorded_runner(run, call)
 end
 
 --- The prompt as the agent gets it: a role that the runner has no option for stands in front.
----@param job moonlet.Job
+---@param job moonlet.ResolvedCall
 ---@param prompt string
 ---@return string
 function M.prompt(job, prompt)
@@ -154,17 +169,31 @@ function M.prompt(job, prompt)
   return shared.role_line(role) .. "\n\n" .. prompt
 end
 
---- The job of a call; raises what is wrong with it.
----@param run table
----@param call table
----@param routed moonlet.Routed?  who is asked, where that is known
----@return moonlet.Job
+--- The resolved call with another prompt.
+---@param resolved moonlet.ResolvedCall
+---@param prompt string
+---@return moonlet.ResolvedCall
+function M.with_prompt(resolved, prompt)
+  local call = setmetatable({ prompt = prompt }, { __index = resolved.call, __newindex = refuse_change })
+  frozen_calls[call] = true
+  return setmetatable({}, { __index = function(_, name)
+    if name == "call" then return call end
+    return resolved[name]
+  end, __newindex = refuse_change })
+end
+
+--- Resolves a call; raises the mistakes in it.
+---@param run moonlet.Run
+---@param call moonlet.AgentCall
+---@param routed moonlet.Routed?  the route, if it is known
+---@return moonlet.ResolvedCall
 function M.of(run, call, routed)
+  call = copy_of(call)
   routed = routed or route(run, call)
   local runner, config, argv = resolve(run, call, routed.runner)
   local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
     model = call.model or run.options.model or routed.model or config.model }
-  if runner.name == "rules" then return job end
+  if runner.name == "rules" then return frozen(job) end
   if runner.name == "cassette" then
     job.cassette = routed.runner
     job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
@@ -186,7 +215,7 @@ function M.of(run, call, routed)
   -- A fault on a cassette refuses nobody else.
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
   if not job.cassette then job.login = function() return login_of(job) end end
-  return job
+  return frozen(job)
 end
 
 return M

@@ -1,9 +1,13 @@
---- What follows an attempt that failed: another one, after a while, or none. The host owns this, so that
+--- Decides on the attempt after a failed one: another one, after a while, or none. The host owns this, so that
 --- every try is on record and nothing is asked of a provider that has refused.
 local duration = require "moonlet.duration"
 local breaker = require "moonlet.engine.agent.circuit_breaker"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+--- By credential, the one job of a run that may ask in spite of a refusal: { job, since }.
+local probes_of = per_run(function() return {} end)
 
 local most_tries = 3
 local first_wait_ms = 2000
@@ -35,7 +39,9 @@ local function until_text(until_ms)
 end
 
 --- The error that parks the run until the provider can be asked again.
-local function quota_error(runner, message, until_ms)
+local function quota_error(job, message, until_ms)
+  local runner = job.runner.name
+  job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message, until_ms = until_ms })
   return { kind = "quota", class = "quota", until_ms = until_ms,
     message = ("%s; this run does not ask %s again %s"):format(message, runner, until_text(until_ms)),
     hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
@@ -48,33 +54,32 @@ local function asked_most(job)
 end
 
 --- The same, for a reckoning of the worst case.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@return integer
 function M.most(job) return asked_most(job) or most_tries end
 
---- Whether this job may ask in spite of a refusal: one of a run that a person goes on with does, once, for they may
---- have bought more, or logged in. The others of the run wait for what that comes to.
+--- True if this job may ask in spite of a refusal: one of a run that a person goes on with does, once, for they may
+--- have bought more, or logged in. The others of the run wait for its outcome.
 local function may_ask(job, holds)
   local run = job.run
   if not run.asks_again then return false end
-  run.probes = run.probes or {}
-  local probe = run.probes[job.credential]
+  local probe = probes_of(run)[job.credential]
   if not probe then
-    run.probes[job.credential] = { job = job, since = core.clock.wall() }
+    probes_of(run)[job.credential] = { job = job, since = core.clock.wall() }
     return true
   end
-  -- Who holds the work tree would wait for one that waits for the work tree.
+  -- A job that holds the work tree would wait for one that waits for the work tree.
   while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
   return probe.job == job
 end
 
 local function probe_of(job)
-  local probe = (job.run.probes or {})[job.credential]
+  local probe = probes_of(job.run)[job.credential]
   return probe and probe.job == job and probe or nil
 end
 
 --- A job has come to its end, whatever that was.
----@param job moonlet.Job
+---@param job moonlet.Execution
 function M.ended(job)
   local probe = probe_of(job)
   if probe then probe.job = nil end
@@ -89,14 +94,14 @@ local function pause_of(until_ms)
 end
 
 --- Raises when the credential was refused, by whichever process heard it. Where it has had too many requests, waits.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param holds boolean?  the job has the work tree for itself
 function M.check(job, holds)
   local function refused() return breaker.refusal(job.credential, job.login and job.login()) end
   local refusal = refused()
   while refusal and refusal.class == "rate" do
     local wait_ms = pause_of(refusal.until_ms)
-    job.run.emit("log", { step = job.step.key,
+    job.run.emit("log", { step = job.key,
       text = ("%s has had too many requests: waiting for %s"):format(job.runner.name, duration.text(wait_ms)) })
     core.task.sleep(wait_ms)
     refusal = refused()
@@ -105,8 +110,8 @@ function M.check(job, holds)
   refusal = refused()
   if not refusal then return end
   if refusal.class == "quota" then
-    local err = quota_error(job.runner.name, refusal.message, refusal.until_ms)
-    job.run.quota_error = job.run.quota_error or err
+    local err = quota_error(job, refusal.message, refusal.until_ms)
+    job.run.note_quota(err)
     error(err, 0)
   end
   error({ kind = "failed", class = refusal.class,
@@ -116,14 +121,14 @@ function M.check(job, holds)
 end
 
 --- An attempt went well: its account is open.
----@param job moonlet.Job
+---@param job moonlet.Execution
 function M.succeeded(job)
   local probe = probe_of(job)
   breaker.succeeded(job.credential, probe and probe.since)
   M.ended(job)
 end
 
---- Whether there is another try. `until_ms`: when the account is open again that has had too many requests.
+--- True if there is another try. `until_ms`: when the account is open again that has had too many requests.
 local function may_try(job, tries, until_ms)
   local most = asked_most(job)
   if most then return tries < most end
@@ -135,15 +140,16 @@ end
 ---@class moonlet.NextTry
 ---@field wait_ms integer?  try again after this; nil: do not
 ---@field error table?      raise this instead of the attempt's own error
+---@field parks boolean?     the run parks until the provider can be asked again
 
---- What to do after a failed attempt. `tries` is how often it was tried by now.
----@param job moonlet.Job
----@param result moonlet.RunnerResult
+--- Decides after a failed attempt. `tries` is how often it was tried by now.
+---@param job moonlet.Execution
+---@param outcome moonlet.AttemptOutcome
 ---@param tries integer
 ---@return moonlet.NextTry
-function M.after(job, result, tries)
-  local err = result.error
-  local class = err.class or result.class
+function M.after(job, outcome, tries)
+  local err = outcome.error
+  local class = err.class or outcome.class
   -- A login that is missing or misnamed on this machine was refused by nobody.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
@@ -152,9 +158,9 @@ function M.after(job, result, tries)
       login = class == "auth" and job.login and job.login() or nil, anew = probe_of(job) ~= nil })
     M.ended(job)
     if class == "auth" then return {} end
-    return { error = quota_error(job.runner.name, err.message, until_ms) }
+    return { error = quota_error(job, err.message, until_ms), parks = true }
   end
-  -- Nobody refused anything.
+  -- No provider refused anything.
   if class == "gone" then return { wait_ms = 0 } end
   if not err.retryable then return {} end
   local asked = err.retry_after_ms
@@ -162,18 +168,22 @@ function M.after(job, result, tries)
   if class == "rate" and not job.runner.instant and not (asked and asked > longest_patience_ms) then
     until_ms = breaker.trip(job.credential, { class = "rate", runner = job.runner.name, message = err.message,
       reset_at = asked and core.clock.wall() + asked })
+    job.run.emit("quota", { step = job.key, runner = job.runner.name, class = "rate", message = err.message,
+      until_ms = until_ms })
   end
   if not may_try(job, tries, until_ms) then
-    err.message = ("%s (tried %d times)"):format(err.message, tries)
-    err.hint = "try again later: moonlet run resume goes on"
-    return {}
+    local tired = {}
+    for key, value in pairs(err) do tired[key] = value end
+    tired.message = ("%s (tried %d times)"):format(err.message, tries)
+    tired.hint = "try again later: moonlet run resume goes on"
+    return { error = tired }
   end
   if until_ms then return { wait_ms = pause_of(until_ms) } end
   if asked and asked > longest_patience_ms then
     until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
       reset_at = core.clock.wall() + asked, anew = probe_of(job) ~= nil })
     M.ended(job)
-    return { error = quota_error(job.runner.name, err.message, until_ms) }
+    return { error = quota_error(job, err.message, until_ms), parks = true }
   end
   return { wait_ms = job.runner.instant and 0 or M.wait(tries, asked) }
 end

@@ -1,8 +1,7 @@
---- Who is asked, and whether that work may be asked of a sidecar at all: what runner, task type, risk and
---- reason come to, for a run and for each call of an agent in it. What goes where is route.lua's to say.
+--- Routes a run and each of its agent calls: from runner, task type, risk and reason to the runner that is asked,
+--- or a refusal. route.lua has the table.
 ---
---- What a call says of itself holds before what the command line says of the run, and that before what the
---- preset says of itself.
+--- A call's own words count before those of the command line, and those before the preset's.
 local choose = require "moonlet.engine.load.route"
 local routes = require "moonlet.engine.load.route_table"
 local runners = require "moonlet.engine.load.runners"
@@ -52,7 +51,7 @@ local function by_rule(work, asked, config)
   local found = choose { task_type = work.task_type, risk = work.risk, reason = work.reason,
     force = work.reason ~= nil, config = config }
   local is_chosen, why = asked.name == "route", found.why
-  -- What would have been chosen is beside the point where the runner was named.
+  -- A runner that was named leaves no choice.
   if not is_chosen and not found.forced then why = "the runner was named, and nothing speaks against it" end
   return { runner = is_chosen and runners.parse(found.runner, config) or asked,
     model = is_chosen and found.model or nil,
@@ -68,7 +67,7 @@ local function decide(work, asked, config)
   return routed
 end
 
---- Who is asked by a run whose calls say nothing else. Raises what is refused, before there is a run.
+--- The route of a run, for calls that say nothing else. Raises a refusal before there is a run.
 ---@param plan table   with runner, options, preset, config
 ---@return moonlet.Routed
 function M.of_run(plan)
@@ -79,7 +78,7 @@ function M.of_run(plan)
   error(routed, 0)
 end
 
---- Who is asked by a call. Raises `denied` for work that is not for a sidecar, before anything is paid.
+--- The route of a call. Raises `denied` for work that is not for a sidecar, before anything is paid.
 ---@param run table
 ---@param call table
 ---@param asked table   the runner that was asked for, as runners.parse() gives it
@@ -92,8 +91,8 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
---- Who was chosen for a step when it was begun: it stays with them, wherever its route leads by now. Nil where that
---- cannot be, or is the same.
+--- The route of a step when it was begun: it stays with that, wherever its route leads by now. Nil if it cannot, or
+--- if the route is the same.
 ---@param routed moonlet.Routed   as it is now
 ---@param begun table             the begin of the step's last attempt
 ---@param model string?           the one that is asked for now
@@ -109,8 +108,8 @@ function M.as_begun(routed, begun, model, config)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- What the calls of a run may come to: one, unless nobody has said of what type the work is. Then a call
---- may name any type that the user's config routes.
+--- Checks the routes that the calls of a run may take: one, unless the type of the work is open. Then a call may
+--- name any type that the user's config routes.
 ---@param plan table
 ---@return moonlet.Routed[]
 local function candidates(plan)
@@ -137,7 +136,7 @@ function M.check_some(plan, check)
   error(first, 0)
 end
 
---- What people are told of it: who was chosen, or what was forced; nil where there is nothing to tell.
+--- A route in words: the runner that was chosen, or the rule that was forced; nil if there is neither.
 ---@param routed moonlet.Routed
 ---@param model string?   the one that is asked for
 ---@return string?

@@ -1,6 +1,6 @@
---- What holds an agent: exactly one kernel sandbox a step, because they do not nest. The runner's own
---- where it brings one, else the host's; where there is neither, the record says so, and a step that
---- writes is refused unless the user said --unconfined.
+--- The sandbox of an agent: exactly one kernel sandbox a step, because they do not nest. It is the runner's own if
+--- it brings one, else the host's; if there is neither, the record says so, and a step that writes is refused
+--- unless the user said --unconfined.
 local record = require "moonlet.record"
 local places = require "moonlet.engine.workspace.real_paths"
 local state_folder = require "moonlet.engine.base.state_dir"
@@ -13,8 +13,8 @@ local M = {}
 
 local most_names = 8
 
---- Where the temporary files of an agent call go: its name is always the same, so that whoever takes
---- the call over finds it. It is put on record first, for whoever finds the run left by a dead host.
+--- The folder for temporary files of an agent call. Its name is always the same, so that a host that adopts the
+--- call finds it. It is recorded first, for a host that finds the run left by a dead one.
 local function temporary_place(job)
   local base = core.system.env "TMPDIR" or ""
   if base:sub(1, 1) ~= "/" then base = "/tmp" end
@@ -34,19 +34,19 @@ local function forget_one(job, name)
     local parent = core.file.root(folder)
     if parent and not core.file.remove(parent, name) then gone = false end
   end
-  -- What could not be removed now is tried again at the end of the run.
+  -- A folder that could not be removed now is tried again at the end of the run.
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
 --- Removes what an attempt may have left, under this host or another one, whose TMPDIR may have been another.
----@param job moonlet.Job
+---@param job moonlet.Execution
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
 end
 
 --- A folder for temporary files of the attempt's own: the common one may hold repositories.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@return string path, fun() release
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
@@ -85,11 +85,11 @@ local function in_one_of(folders, path)
   return false
 end
 
---- What the step may write, whatever a runner says of it.
+--- Checks that a runner asks for no path that the step may not write.
 local function check_writable(job, made)
   local allowed = { job.run.absolute(job.dir .. "/out"), job.temporary }
   if job.sandbox == "workspace-write" then
-    for _, path in ipairs(job.writable or { job.cwd }) do allowed[#allowed + 1] = path end
+    for _, path in ipairs(job.lease.place.writable or { job.lease.place.cwd }) do allowed[#allowed + 1] = path end
   end
   for _, path in ipairs(made.writable or {}) do
     local real = places.real(path)
@@ -125,7 +125,7 @@ local function check_state_dir(job, path)
   local home = core.system.env "HOME"
   home = home and home:sub(1, 1) == "/" and places.real(home)
   if home and places.holds(real, home) then refuse(job, "state_dirs", path, "is, or holds, your home directory") end
-  -- Of a user's own file nothing is known; the others are named by the user's environment and config.
+  -- A user's own runner may name any path; the paths of the others come from the user's environment and config.
   if job.runner.own and not real:find("^/[^/]+/.") then
     refuse(job, "state_dirs", path, "is no folder of a program's own")
   end
@@ -137,7 +137,8 @@ local function check_state_dir(job, path)
   if agent and places.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
 end
 
---- What may be written, and which of it is the runner's own state: that is made where it is not there yet.
+--- The paths that may be written, and those of them that are the runner's own state, which are made if they are
+--- missing.
 local function writable_of(job, made)
   check_writable(job, made)
   for _, path in ipairs(made.state_dirs or {}) do check_state_dir(job, path) end
@@ -153,7 +154,7 @@ local function writable_of(job, made)
   return list, state
 end
 
---- Whether the work tree itself can be written, and so all that lies in it.
+--- True if the work tree itself can be written, and so all that lies in it.
 local function whole_tree(job, writable)
   local top = core.system.real_path(job.run.top)
   for _, path in ipairs(writable) do
@@ -170,7 +171,7 @@ local function host_rules(job, made)
   local rules = { writable = writable, network = not offline }
   if job.call.inputs then
     rules.restrict_reads = true
-    rules.readable = { job.cwd, job.run.absolute(job.dir) }
+    rules.readable = { job.lease.place.cwd, job.run.absolute(job.dir) }
   end
   local whole = whole_tree(job, writable)
   local what = job.sandbox ~= "workspace-write" and "writes nothing but its answer"
@@ -181,8 +182,8 @@ local function host_rules(job, made)
     whole and "; records and git's settings are compared afterwards" or "") }
 end
 
---- What holds this attempt.
----@param job moonlet.Job
+--- The sandbox of this attempt.
+---@param job moonlet.Execution
 ---@param made moonlet.RunnerCommand
 ---@return moonlet.Held
 function M.of(job, made)
@@ -191,7 +192,7 @@ function M.of(job, made)
   end
   if job.confine == "none" then
     if job.call.network == false then
-      job.run.emit("warning", { step = job.step.key,
+      job.run.emit("warning", { step = job.key,
         text = "network = false does not hold: the agent is not confined" })
     end
     return { text = "none: the program has the rights of the user" }
@@ -202,7 +203,7 @@ function M.of(job, made)
     error({ kind = "denied", message = ("a step that writes cannot be confined here: %s"):format(why),
       hint = "say --unconfined to run it with your own rights" }, 0)
   end
-  job.run.emit("warning", { step = job.step.key, text = "the agent is not confined: " .. why })
+  job.run.emit("warning", { step = job.key, text = "the agent is not confined: " .. why })
   return { text = "none: " .. why }
 end
 

@@ -25,7 +25,7 @@ local function or_null(value)
   return value
 end
 
---- What is on record of the last attempt of a step.
+--- The record of the last attempt of a step.
 ---@param attempts table[]?
 ---@return table
 function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
@@ -37,8 +37,8 @@ local function usage_record(total)
   return usage.record(total), not known and M.no_usage or nil
 end
 
----@param job moonlet.Job
----@param result moonlet.RunnerResult
+---@param job moonlet.Execution
+---@param result moonlet.CallOutcome
 local function model_record(job, result)
   local run, step, call, runner, exit = job.run, job.step, job.call, job.runner, result.exit
   local spent, note = usage_record(usage.of_attempts(result.attempts))
@@ -115,13 +115,13 @@ local function model_text(model)
 end
 
 --- Writes model.json and model.md of an agent call.
----@param job moonlet.Job
----@param result moonlet.RunnerResult
+---@param job moonlet.Execution
+---@param result moonlet.CallOutcome
 function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
-  -- What is told of an answer is no reason to lose it.
+  -- A description that cannot be made is no reason to lose an answer.
   local told, text = pcall(model_text, model)
   run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end

@@ -3,8 +3,17 @@
 local beside = require "moonlet.engine.base.background"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local state_folder = require "moonlet.engine.base.state_dir"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+---@class moonlet.SlotState
+---@field root any           the folder of the locks; false where there is none
+---@field line table[]       the calls of this run that wait
+---@field look_at integer    when the holders are looked at next
+---@field told integer       when the wait may be reported again
+---@field stopped_told integer  the same of a holder that is stopped
+local state_of = per_run(function() return { root = nil, line = {}, look_at = 0, told = 0, stopped_told = 0 } end)
 
 local poll_ms = 50
 local told_after_ms = 1000
@@ -28,18 +37,19 @@ local function take(root, limit, who)
   end
 end
 
---- Where the locks are; nil where the user has no folder that can be written.
+--- The folder of the locks; nil if the user has none that can be written.
 local function folder(run)
-  if run.slots == nil then
+  local state = state_of(run)
+  if state.root == nil then
     local path = state_folder.path()
     local root, err = nil, { message = "neither XDG_STATE_HOME nor HOME is set" }
     if path then root, err = core.file.make_root(path .. "/slots") end
-    run.slots = root or false
+    state.root = root or false
     if not root then
       run.emit("warning", { text = "limits.parallel is not shared with other runs: " .. tostring(err.message) })
     end
   end
-  return run.slots or nil
+  return state.root or nil
 end
 
 local function is_stopped(pid)
@@ -48,7 +58,7 @@ local function is_stopped(pid)
   return text ~= nil and text:match "^.*%) ([tT]) " ~= nil
 end
 
---- Those that have the slots, one for each process, and whether one of them is stopped.
+--- The holders of the slots, one for each process, and true if one of them is stopped.
 local function holders(root, limit)
   local list, seen, stopped = {}, {}, false
   for i = 1, limit do
@@ -71,20 +81,20 @@ end
 --- Says for what the run waits: now and then, and at once when what it waits for is stopped.
 local function tell(run, key, root, limit)
   local now = core.clock.monotonic()
-  if now < (run.slots_look_at or 0) then return end
-  run.slots_look_at = now + told_after_ms
+  local state = state_of(run)
+  if now < state.look_at then return end
+  state.look_at = now + told_after_ms
   local text, stopped = holders(root, limit)
-  local due = stopped and "slots_stopped_told" or "slots_told"
-  if now < (run[due] or 0) then return end
-  run[due] = now + told_again_ms
+  local due = stopped and "stopped_told" or "told"
+  if now < state[due] then return end
+  state[due] = now + told_again_ms
   run.emit(stopped and "warning" or "log", { step = key,
     text = ("waits for one of the %d slots that limits.parallel gives all runs of a user: %s"):format(limit, text) })
 end
 
 --- Waits in the line of this run, and its head in the line of all hosts.
 local function wait(run, key, root, limit, who)
-  run.slot_line = run.slot_line or {}
-  local line, own = run.slot_line, {}
+  local line, own = state_of(run).line, {}
   local place, since, held
   line[#line + 1] = own
   local began = core.clock.monotonic()
@@ -110,14 +120,14 @@ end
 
 --- A slot without waiting, unless somebody waits already.
 local function take_at_once(run, root, limit, who)
-  if run.slot_line and run.slot_line[1] then return nil end
+  if state_of(run).line[1] then return nil end
   local place = lock(root, "line", who)
   local held = place and take(root, limit, who)
   if place then core.file.unlock(place) end
   return held
 end
 
---- One that runs from before is counted, and does not wait.
+--- An agent that runs from before is counted, and does not wait.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
   local ok, result = pcall(beside.during, function()
@@ -133,12 +143,12 @@ end
 
 --- Calls fn, which runs an agent, while it holds a slot. `fn` gets whether it was waited for.
 ---@generic T
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param state string?  what became of the attempt under another host: running, exited
 ---@param fn fun(waited: boolean): T
 ---@return T
 function M.during(job, state, fn)
-  local run, key = job.run, job.step.key
+  local run, key = job.run, job.key
   local limit = run.config.limits and run.config.limits.parallel
   if not limit or job.cassette or state == "exited" then return fn(false) end
   local root = folder(run)

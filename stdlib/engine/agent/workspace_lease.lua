@@ -1,7 +1,9 @@
---- An agent's stay in its place: from an attempt that begins there to the one whose work is taken, or left. What it
---- touched that no agent may write fails its step, whatever it answered; what it changed is told, though it stays only
---- as a beginning for another attempt.
+--- Leases a workspace to an agent call for all its attempts: merges the last one's changes, or discards them. A change
+--- of a protected path fails the step, whatever the agent answered; the changes of an attempt that is not taken are
+--- reported.
+local attempts = require "moonlet.engine.agent.attempt"
 local gate = require "moonlet.engine.effects.gate"
+local merge_gate = require "moonlet.engine.context.merge_gate"
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local journal = require "moonlet.engine.journal.journal"
 local journal_record = require "moonlet.engine.journal.records"
@@ -14,66 +16,80 @@ local worktree = require "moonlet.engine.workspace.worktree"
 local writer = require "moonlet.engine.workspace.write_lock"
 local jobs = require "moonlet.engine.agent.resolved_call"
 local values = require "moonlet.engine.journal.values"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+--- Changes in place of attempts that ended with their host, by the key of their fact.
+local found_of_run = per_run(function() return {} end)
 
 local cancel_patience_ms = 10 * 1000
 
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
---- Whether a job has a worktree of its own, which takes the place of one that an earlier attempt left.
----@param job moonlet.Job
+--- True if a call has a worktree of its own, which takes the place of one that an earlier attempt left.
+---@param job moonlet.ResolvedCall
 ---@return boolean
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
 
---- Opens the place of an attempt, unless it is the one of the attempt that it repairs.
----@param job moonlet.Job
----@param attempt moonlet.Attempt
-function M.enter(job, attempt)
-  if job.place then return end
-  job.place = workspace.open(job.run, job.step.key, job.dir, job.call, job.sandbox, attempt)
-  job.cwd, job.writable = job.place.cwd, job.place.writable
-  -- What was to be repaired is gone: a worktree that was cancelled in. All of it is asked for again.
-  if job.place.anew and attempt.repair then
-    attempt.repair, attempt.prompt = nil, core.run.redact(jobs.prompt(job, job.call.prompt))
-  end
+---@class moonlet.Lease     an agent call's hold on a workspace, for all its attempts; released once
+---@field place moonlet.Workspace?  held: where the present attempt works
+---@field touched table?            the error of an agent that wrote what no agent may write
+---@field private job moonlet.Execution
+---@field private changed string[]?     the changes of an attempt that has no end, when it was released
+---@field private warnings string[]     of its release
+---@field private put_aside string?     where work that is not merged is kept
+local Lease = {}
+Lease.__index = Lease
+
+--- A lease that holds nothing yet.
+---@param job moonlet.Execution
+---@return moonlet.Lease
+function M.new(job)
+  return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
---- An answer tells of changes that nobody has: the attempt ended well under a host before this one, and its worktree is
---- gone, or the agent has destroyed what it worked in.
----@param job moonlet.Job
+--- Acquires the workspace of an attempt, unless it is that of the attempt that it repairs. Returns the attempt to do:
+--- where the answer to be repaired is gone with its worktree, that is the whole prompt once more.
 ---@param attempt moonlet.Attempt
----@param result moonlet.RunnerResult
-function M.check_there(job, attempt, result)
-  if result.status ~= "ok" then return end
-  local ruin = job.place.ruin()
+---@return moonlet.Attempt
+function Lease:acquire(attempt)
+  if self.place then return attempt end
+  local job = self.job
+  self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt)
+  if not (self.place.anew and attempt.repairs) then return attempt end
+  return attempts.anew(attempt, core.run.redact(jobs.prompt(job, job.call.prompt)))
+end
+
+--- The error of a workspace whose changes cannot be taken: the attempt ended well under a host before this one, and its
+--- worktree is gone, or the agent has destroyed its worktree.
+---@param attempt moonlet.Attempt
+---@return table?
+function Lease:problem(attempt)
+  local ruin = self.place.ruin()
   if ruin then
-    result.status, result.class = "failed", "failed"
-    result.error = { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; resume asks it again",
+    return { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; resume asks it again",
       message = ("the agent's worktree %s, so nothing of it is merged"):format(ruin) }
-    return
   end
-  if not (job.place.anew and attempt.state) then return end
-  result.status, result.class = "failed", "gone"
-  result.error = { kind = "failed", class = "gone", retryable = true,
+  if not (self.place.anew and attempt.state) then return nil end
+  return { kind = "failed", class = "gone", retryable = true,
     message = ("attempt %d ended well, but the worktree with what it changed is gone"):format(attempt.number) }
 end
 
---- Looks, after an attempt, at what no agent may write. Where it was touched `job.touched` says so.
----@param job moonlet.Job
----@param entry table  of the attempt
-function M.watch(job, entry)
-  local paths = job.place.touched()
-  if #paths == 0 then return end
-  job.touched, entry.outside = guarded.error(paths), or_nil(paths)
+--- Looks, after an attempt, for changes of protected paths. `touched` is their error from then on.
+---@return string[]? paths
+function Lease:watch()
+  local paths = self.place.touched()
+  if #paths == 0 then return nil end
+  self.touched = guarded.error(paths)
+  return or_nil(paths)
 end
 
-local function warn(job, text)
-  job.left_warnings = job.left_warnings or {}
-  table.insert(job.left_warnings, text)
-  job.run.emit("warning", { step = job.step.key, text = text })
+local function warn(lease, text)
+  table.insert(lease.warnings, text)
+  lease.job.run.emit("warning", { step = lease.job.key, text = text })
 end
 
 ---@param paths string[]
@@ -83,71 +99,69 @@ function M.ended_text(paths)
     leftovers.shown(paths))
 end
 
---- What an attempt that is not over, or whose answer is not taken, has done in its place. Of one that has no end it is
---- told with its step.
-local function look_at(job, entry)
-  local place = job.place
-  if job.touched then return end
-  if entry then
-    entry.changed = or_nil(place.changed())
-    return
-  end
+--- The changes of an attempt that is not over, or whose answer is not taken. Those of an attempt without an end are
+--- reported with its step.
+local function look_at(lease, has_end)
+  local place = lease.place
+  if lease.touched then return nil end
+  if has_end then return or_nil(place.changed()) end
   local paths = place.touched()
   if #paths > 0 then
-    warn(job, guarded.error(paths).message)
-    return
+    warn(lease, guarded.error(paths).message)
+    return nil
   end
-  job.left = place.changed()
-  if #job.left > 0 then warn(job, M.ended_text(job.left)) end
+  lease.changed = place.changed()
+  if #lease.changed > 0 then warn(lease, M.ended_text(lease.changed)) end
+  return nil
 end
 
-local function tell(job, what, err)
-  local text = ("%s: %s"):format(what, tostring(type(err) == "table" and err.message or err))
-  warn(job, text)
+local function tell(lease, what, err)
+  warn(lease, ("%s: %s"):format(what, tostring(type(err) == "table" and err.message or err)))
 end
 
---- Leaves the place without what was done there. One that was cancelled does that too, as far as there is time.
----@param job moonlet.Job
----@param entry table?   of its last attempt; nil where that could not be told
----@param kept boolean?  a resumed run is to take up what is there
-function M.leave(job, entry, kept)
-  local place = job.place
-  if not place then return end
-  local looked, why = scope.shielded("the end of " .. job.step.key, function() look_at(job, entry) end)
-  job.place = nil
-  local key = job.step.key
+--- Releases the workspace without taking its changes. A cancelled call does that too, as far as there is time.
+---@param has_end boolean?  the last attempt has an end, which is to have its changes
+---@param kept boolean?     a resumed run is to take up the workspace
+---@return string[]? changed  by the attempt that has an end
+function Lease:release(has_end, kept)
+  local place, job = self.place, self.job
+  if not place then return nil end
+  local key = job.key
+  local looked, changed = scope.shielded("the end of " .. key, function() return look_at(self, has_end) end)
+  self.place = nil
   local begun = job.run.journal.begins[key]
-  local number = begun and begun.a or 1
+  local number = begun and begun.attempt or 1
   local left, text = scope.shielded("the end of " .. key, function() return place.abandon(kept, number) end,
     worktree.removal_ms)
-  if not looked then tell(job, "what it left could not be looked at", why) end
-  if not left then tell(job, ("%s could not be removed"):format(place.tree or "its place"), text) end
-  job.put_aside = left and text or nil
-  if job.put_aside then warn(job, text) end
+  if not looked then tell(self, "what it left could not be looked at", changed) end
+  if not left then tell(self, ("%s could not be removed"):format(place.tree or "its place"), text) end
+  self.put_aside = left and text or nil
+  if self.put_aside then warn(self, self.put_aside) end
+  return looked and changed or nil
 end
 
 local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
 
---- What an attempt has left in place that its host's end has ended. It is looked at once: what others do there while a
---- person is waited for is none of its.
+--- The changes in place of an attempt that ended with its host. They are looked at once: later changes, while a person
+--- is waited for, are of others.
 ---@param run table
 ---@param key string
 ---@param last table   its begin record
 ---@return moonlet.Found
 function M.found(run, key, last)
-  local at = found_key(key, last.a)
-  run.found = run.found or {}
-  run.found[at] = journal.fact(run, at, { verb = "left" }, function()
+  local at = found_key(key, last.attempt)
+  local found_by = found_of_run(run)
+  found_by[at] = journal.fact(run, at, { verb = "left" }, function()
     local release = writer.hold(run, key, run.cancels and cancel_patience_ms or nil)
     local ok, found = pcall(look.found, run, look.kept(last.seen))
     release()
     if not ok then error(found, 0) end
     return found
   end)
-  return run.found[at]
+  return found_by[at]
 end
 
---- What the attempts of a step that came after its last end have told in a field, each text once.
+--- The texts in a field of the attempts after the last end of their step, each once.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -156,7 +170,7 @@ local function union(job, list, field, more)
       seen[text] = true
     end
   end
-  local ended = job.run.journal.ended[job.step.key] or 0
+  local ended = job.run.journal.ended[job.key] or 0
   for _, entry in ipairs(list) do
     if entry.number > ended or entry == list[#list] then add(entry[field]) end
   end
@@ -164,21 +178,21 @@ local function union(job, list, field, more)
   return texts
 end
 
---- What those of them have left in place that ended with their host.
+--- The changes in place of those attempts that ended with their host.
 local function found_of(job)
-  local run, key, paths = job.run, job.step.key, {}
+  local run, key, paths = job.run, job.key, {}
   local last = run.journal.begins[key]
-  for number = (run.journal.ended[key] or 0) + 1, last and last.a or 0 do
+  for number = (run.journal.ended[key] or 0) + 1, last and last.attempt or 0 do
     local at = found_key(key, number)
     local item = run.journal.facts[at]
-    local found = run.found and run.found[at] or item and values.get(journal_record.stored(item, "v"))
+    local found = found_of_run(run)[at] or item and values.get(journal_record.stored(item, "result"))
     if found then table.move(found.changed, 1, #found.changed, #paths + 1, paths) end
   end
   return paths
 end
 
 --- The files that the attempts of a step have changed, and `more`.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param list table[]   its attempts
 ---@param more string[]?
 ---@return string[]
@@ -190,60 +204,69 @@ function M.changed(job, list, more)
   return paths
 end
 
---- What a person should know of an agent that was to write.
-local function idle_writer(job, result)
-  if job.sandbox ~= "workspace-write" or job.cassette or result.status ~= "ok" or #result.files_changed > 0 then
-    return nil
-  end
+--- Warns of an agent that was to write and changed nothing.
+local function idle_writer(job, paths)
+  if job.sandbox ~= "workspace-write" or job.cassette or #paths > 0 then return nil end
   local text = "the agent was to write, and changed no file"
-  job.run.emit("warning", { step = job.step.key, text = text })
+  job.run.emit("warning", { step = job.key, text = text })
   return text
 end
 
---- Where an agent writes the user's own files nothing is held back: what starts programs there is told.
+--- Warns of files that start programs, which an agent wrote into the user's own tree, where nothing is held back.
 local function tell_startup(job, tree, paths, warnings)
   local found = not tree and startup.of(paths, job.call.writes) or {}
   if #found == 0 then return false end
   local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")
     :format(leftovers.shown(found))
-  job.run.emit("warning", { step = job.step.key, text = text })
+  job.run.emit("warning", { step = job.key, text = text })
   warnings[#warnings + 1] = text
   return true
 end
 
---- Takes what was done in the place, if it is to be taken, and tells what all attempts have changed.
----@param job moonlet.Job
----@param result moonlet.RunnerResult
----@param list table[]  the attempts
----@return moonlet.RunnerResult
-function M.finish(job, result, list)
-  local place, warnings = job.place, union(job, list, "warnings")
-  local paths, told
-  if job.touched then
-    M.leave(job)
-    result.status, result.class, result.error = "failed", job.touched.class, job.touched
-  elseif place then
-    job.place = nil
-    local ok, some, warning, held = pcall(place.finish, gate.mass_deletion)
-    if not ok then
-      -- Where its work is kept: the script may go on, and nobody may be told of its error.
-      if type(some) == "table" and some.hint then job.left_warnings = { some.hint } end
-      error(some, 0)
-    end
-    paths, told, warnings[#warnings + 1] = some, warning ~= nil, warning
-    list[#list].held_back = held and or_nil(held) or nil
-    told = tell_startup(job, place.tree, paths, warnings) or told
+--- Merges the changes of the last attempt. Returns its paths, what was held back, and true if a warning says so.
+local function merge(lease, warnings)
+  local place, job = lease.place, lease.job
+  if job.sandbox == "workspace-write" then merge_gate.enter(job.run, job.key) end
+  lease.place = nil
+  local ok, paths, warning, held = pcall(place.finish, gate.mass_deletion)
+  if not ok then
+    -- The place where its work is kept: the script may go on, and its error may be seen by nobody.
+    if type(paths) == "table" and paths.hint then lease.warnings = { paths.hint } end
+    error(paths, 0)
   end
-  table.move(job.left_warnings or {}, 1, #(job.left_warnings or {}), #warnings + 1, warnings)
-  if job.put_aside and result.status ~= "ok" and type(result.error) == "table" then
-    result.error.hint = (result.error.hint and result.error.hint .. "; " or "") .. job.put_aside
-  end
-  result.warnings, result.files_changed = warnings, M.changed(job, list, paths)
-  if not told then warnings[#warnings + 1] = idle_writer(job, result) end
-  return result
+  warnings[#warnings + 1] = warning
+  local told = tell_startup(lease.job, place.tree, paths, warnings) or warning ~= nil
+  return paths, held and or_nil(held) or nil, told
 end
 
---- Whether a person was told what an attempt touched: its step failed of it.
+--- Ends the lease after the last attempt: merges its changes if they may be taken, and says what all attempts have
+--- changed.
+---@param ok boolean     the last attempt succeeded
+---@param list table[]   the attempts
+---@return moonlet.LeaseEnd
+---@return string[]? held_back  files that wait for a person
+function Lease:finish(ok, list)
+  local job, warnings = self.job, union(self.job, list, "warnings")
+  local paths, held, told
+  if self.touched then
+    self:release()
+  elseif self.place then
+    paths, held, told = merge(self, warnings)
+  end
+  table.move(self.warnings, 1, #self.warnings, #warnings + 1, warnings)
+  local changed = M.changed(job, list, paths)
+  if not told and ok and not self.touched then warnings[#warnings + 1] = idle_writer(job, changed) end
+  return { error = self.touched, put_aside = self.put_aside, warnings = warnings, files_changed = changed }, held
+end
+
+--- The end of a lease whose call raised.
+---@param list table[]  the attempts
+---@return moonlet.LeaseEnd
+function Lease:after_error(list)
+  return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
+end
+
+--- True if a person was shown what an attempt touched: its step failed of it.
 ---@param run table
 ---@param key string
 ---@param number integer
@@ -256,7 +279,7 @@ function M.was_told(run, key, number)
   return false
 end
 
---- What an attempt has left that is not taken up: what it touched that no agent may write, else what it changed.
+--- The remains of an attempt that is not taken up: the protected paths that it touched, else its changes.
 ---@param run table
 ---@param seen moonlet.Look?
 ---@param told moonlet.Found?  what a person was shown of it

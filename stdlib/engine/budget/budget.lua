@@ -6,7 +6,7 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- Of a call of an agent: what one attempt may use beside its prompt.
+--- The limits of an agent call: one attempt may use so much beside its prompt.
 M.call_fields = { tokens = "integer" }
 M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
@@ -37,8 +37,7 @@ function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
 
---- Whether an amount is more than a limit. What is added up from fractions of prices may miss it by less than anybody
---- means.
+--- True if an amount is more than a limit. A sum of fractions of prices may miss it by a rounding error.
 ---@param amount number
 ---@param limit number
 ---@return boolean
@@ -242,7 +241,7 @@ function M.with(budget, amounts, fn, allowed)
   return result
 end
 
---- Whether a limit of that kind holds anywhere around.
+--- True if a limit of that kind holds anywhere around.
 ---@param budget moonlet.Budget
 ---@param kind string
 ---@return boolean
@@ -255,7 +254,7 @@ function M.is_limited(budget, kind)
   return false
 end
 
---- What was spent as far as the story is told: a resumed script finds its budgets as it did before.
+--- The spend up to the present point of the replay: a resumed script finds its budgets as it did before.
 local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
@@ -290,7 +289,7 @@ function M.limit(budget, kind)
   return limit
 end
 
---- What was used in the innermost budget.
+--- The usage in the innermost budget.
 ---@param budget moonlet.Budget?
 ---@param kind string
 ---@return number
@@ -302,7 +301,7 @@ function M.used(budget, kind)
   return budget and math.max(0, spent(budget, kind)) or 0
 end
 
---- What is left of the tightest budget around, without what is reserved.
+--- The rest of the tightest budget around, without reserves.
 ---@param budget moonlet.Budget?
 ---@param kind string
 ---@return number  math.huge without a limit

@@ -1,5 +1,5 @@
---- What models cost, as the user's config says: dollars for a million tokens. Prices change too often
---- for any to be built in.
+--- The prices of models, from the user's config: dollars for a million tokens. Prices change too often for any to
+--- be built in.
 ---
 ---   prices = { ["gpt-5"] = { input = 1.25, cached = 0.125, output = 10 }, ["claude-opus-*"] = { … } }
 ---
@@ -35,7 +35,7 @@ function M.check_name(key, what)
   end
 end
 
---- Whether what follows a model's name is the day of an edition: -2025-08-07, -20250807 or @20250807.
+--- True if a suffix of a model's name is the day of an edition: -2025-08-07, -20250807 or @20250807.
 local function is_edition(rest)
   local month, day = rest:match("^%-20%d%d%-(%d%d)%-(%d%d)$")
   if not month then month, day = rest:match("^[-@]20%d%d(%d%d)(%d%d)$") end

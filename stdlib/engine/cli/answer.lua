@@ -77,7 +77,7 @@ function M.main(words, output)
       expected(item)), 0)
   end
   local now = core.clock.wall()
-  local answer = { t = "answer", k = item.key, shown = item.shown, value = value, option = option,
+  local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,
     note = found.note,
     by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
     at = core.clock.iso(now), at_ms = now }

@@ -65,7 +65,7 @@ local function put_record(home, id, rec, was)
   end
   rec.keeper_log = integrity.keeper_log(root, id)
   local text = core.json.encode_record(rec, 2) .. "\n"
-  local done, why = integrity.change(home, id, record_store.hash(rec), { t = "over", verdict = rec.verdict,
+  local done, why = integrity.change(home, id, record_store.hash(rec), { type = "over", verdict = rec.verdict,
     files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) }, "runs/" .. id .. "/run.json", text)
   if not done then return false end
   if why then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end

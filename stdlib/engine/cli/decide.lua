@@ -15,7 +15,7 @@ local known = {
   help = { help = "this text" },
 }
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
-local tries = 5 -- where the run goes on at the same moment
+local tries = 5 -- the run may go on at the same moment
 
 --- Indents a reason of several lines: none of them may pass for a line of the form.
 local function shown(why)
@@ -38,7 +38,7 @@ local function put_decision(home, run, decision, why, by)
     end
     local text = (core.secret.hide(artifacts.decision(rec, decision, why and shown(why), by)))
     local done
-    done, err = integrity.change(home, id, record_store.hash(rec), { t = "decision", decision = decision, by = by,
+    done, err = integrity.change(home, id, record_store.hash(rec), { type = "decision", decision = decision, by = by,
       at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
     -- The decision counts also if the journal is damaged.
     if done and err then

@@ -24,13 +24,13 @@ local function read(view, verb, kind)
   return reader(verb, kind)
 end
 
---- Returns how much may still be used: the rest of the tightest budget around, without the amounts that siblings have
---- reserved. At least 0; math.huge where nothing limits. wall is in seconds.
+--- The rest of the tightest budget around, without the reserves of siblings. At least 0; math.huge without a limit.
+--- wall is in seconds.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:left(kind) return read(self, "left", kind) end
 
---- Returns how much the body has used, of a scope with a budget or of the run. At least 0.
+--- The usage of the body, in a scope with a budget or in the run. At least 0.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:used(kind) return read(self, "used", kind) end

@@ -1,9 +1,10 @@
---- What the host keeps about each ctx. Scripts hold the ctx, which is an empty table to them; the
---- state behind it is only reachable from here.
+--- The host's state of each ctx. Scripts hold the ctx, which is an empty table to them; the state behind it is only
+--- reachable from here.
 local budget = require "moonlet.engine.budget.budget"
 local budget_view = require "moonlet.engine.context.budget_view"
 local identity = require "moonlet.engine.journal.input_hash"
 local journal = require "moonlet.engine.journal.journal"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
@@ -19,6 +20,16 @@ local M = {}
 ---@field budget_view moonlet.BudgetView?  ctx.budget, once it was asked for
 ---@field failure any        what a spawned task raised first
 ---@field open boolean
+
+---@class moonlet.CleanupState   of a run
+---@field places table<any, table>  task -> the clean-up that runs in it
+---@field shields any[]           the shielded scopes of clean-ups that run
+---@field put_off table[]         clean-ups that wait until the run goes on: { state, how }
+---@field is_owed boolean?        a clean-up is left to a later host
+
+--- The clean-ups of a run.
+---@type fun(run: table): moonlet.CleanupState
+M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {}, is_owed = nil } end)
 
 local states = setmetatable({}, { __mode = "k" })
 
@@ -127,13 +138,11 @@ function M.plain(key)
   return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
 end
 
---- Where the steps of a body are: below its path, or where its clean-up has its own, also that of an enclosing body
---- that the clean-up uses.
+--- The place of a body's steps: its path, or that of its clean-up, or of the clean-up around it that uses its ctx.
 ---@param state moonlet.State
 ---@return table
 function M.place(state)
-  local cleaning = state.run.cleaning
-  local place = cleaning and cleaning[core.task.current()]
+  local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state
 end
 
@@ -157,7 +166,9 @@ function M.key(state, name, at_once)
   core.task.check()
   M.check_name(name)
   local place = M.place(state)
-  if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
+  if not at_once and M.cleanup(state.run).put_off[1] then
+    require("moonlet.engine.context.finalizers").clean_up_below(state.run, place.path)
+  end
   local count = (place.counts[name] or 0) + 1
   place.counts[name] = count
   local own = M.part(state.run, name)

@@ -4,6 +4,7 @@ local state_of = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local journal = require "moonlet.engine.journal.journal"
+local merge_gate = require "moonlet.engine.context.merge_gate"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -24,7 +25,7 @@ local fatal = { cancelled = true, limit = true }
 
 ---@class moonlet.FanOutOptions: moonlet.AnyOptions
 ---@field need integer?           how many must succeed; without it the first failure ends all
----@field settle boolean?         every place holds an outcome, and no failure raises
+---@field settle boolean?         every place holds an outcome; a run in which none succeeded fails all the same
 
 ---@class moonlet.Outcome
 ---@field ok boolean
@@ -69,8 +70,8 @@ local function quorum_error(failed, need, total, first)
   }
 end
 
---- The error of a fan-out that has come to nothing, or that a provider's quota has left without some answers; nil
---- where it may go on with what it has. No `need` and no `settle` makes do with that.
+--- The error of a fan-out in which nothing succeeded, or that a provider's quota has left without some answers; nil
+--- if it may go on with its results.
 local function lost_cause(failures, total)
   for _, item in ipairs(failures) do
     if kind_of(item.error) == "quota" then return item.error end
@@ -87,7 +88,7 @@ local function lost_cause(failures, total)
     message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
 end
 
---- Checks the arguments of a fan-out and returns its plan.
+--- The checked arguments of a fan-out.
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
   if type(items) ~= "table" or type(fn) ~= "function" then
@@ -120,7 +121,7 @@ local function run_branches(plan, state, on_end)
       on_end(i, ok, value)
     end
   end
-  -- A progress event says that branches have to wait.
+  -- A live view counts branches that have to wait.
   local some_wait = plan.total > plan.limit
   if some_wait then state.run.emit("progress", { name = state.path, planned = plan.total }) end
   for _ = 1, math.min(plan.limit, plan.total) do task.spawn(state.scope, worker) end
@@ -186,7 +187,7 @@ local function run_all(plan)
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
     if kind_of(err) == "budget" or kind_of(err) == "quota" or host_failure.is(err) then
-      -- Branches under way are paid for: they run to their end.
+      -- Branches that are under way are paid for: they run to their end.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)
@@ -196,9 +197,11 @@ local function run_all(plan)
   end)
   local failures = failures_of(plan, outcomes)
   local cause = lost_cause(failures, plan.total)
-  if cause then error(cause, 0) end
-  if #failures > 0 and plan.need then
-    plan.run.note_degraded(plan.path, plan.total - #failures, plan.total, failures)
+  -- With `settle` the script gets its outcomes; the run fails all the same (verdict.lua).
+  local fails = plan.settle and cause and kind_of(cause) == "quorum" or nil
+  if cause and not fails then error(cause, 0) end
+  if #failures > 0 and (plan.need or fails) then
+    plan.run.note_degraded(plan.path, plan.total - #failures, plan.total, failures, fails and cause)
   end
   local results, lost = array {}, array {}
   for i, key in ipairs(plan.keys) do results[i] = place_of(plan, key, outcomes[i]) end
@@ -248,8 +251,25 @@ end
 
 local reason = "another branch has succeeded"
 
---- Runs the branches until the one has succeeded that did so first on record. Gives its index and what it returned,
---- and what failed before; no index where all have failed.
+--- True if the present task is cancelled because another branch of its ctx:any has succeeded: its work is discarded.
+---@return boolean
+function M.has_lost()
+  local err = task.pending_error()
+  return err ~= nil and err.kind == "cancelled" and err.message == reason
+end
+
+--- The failures before a success, as the journal has them: a resumed run degrades for them too, though it does not
+--- repeat them.
+local function recorded(index, failures)
+  local list = array {}
+  for i, item in ipairs(failures) do
+    list[i] = { key = item.key, error = { kind = tostring(kind_of(item.error)), message = message_of(item.error) } }
+  end
+  return { index = index, failures = list }
+end
+
+--- Runs the branches until the one has succeeded that did so first on record. Gives its index and its value, and the
+--- failures before it; no index if all have failed.
 local function run_any(plan)
   local input = { verb = "any", branches = array(plan.keys) }
   local first, won, value_of = nil, nil, {}
@@ -258,21 +278,25 @@ local function run_any(plan)
     if won then return end
     if ok then
       first, value_of[i] = first or i, value
-      if journal.fact(plan.run, plan.path, input, function() return i end) ~= i then return end
-      won = i
+      local winner = journal.fact(plan.run, plan.path, input, function() return recorded(i, failures) end)
+      if winner.index ~= i then return end
+      won, failures = i, winner.failures
       end_all(state, { kind = "cancelled", message = reason })
       return
     end
+    plan.gate:leave(state_of.part(plan.run, plan.keys[i]))
     failures[#failures + 1] = { key = plan.keys[i], error = value }
     if fatal[kind_of(value)] then end_all(state, value) end
   end
+  plan.gate = merge_gate.open(plan.run, plan.path)
   local ok, err = pcall(run_plan, plan, on_end)
+  plan.gate:close()
   if not ok and not (won and kind_of(err) == "cancelled" and rawget(err, "message") == reason) then error(err, 0) end
   task.check()
   if not won and first then
     won = first
     if plan.run.journal then plan.run.journal.facts[plan.path] = nil end
-    journal.fact(plan.run, plan.path, input, function() return first end)
+    journal.fact(plan.run, plan.path, input, function() return recorded(first, failures) end)
   end
   return won, value_of[won], failures
 end

@@ -1,8 +1,9 @@
---- What a body has to put in order when it has ended: ctx:finally. A run that parks has not ended: it goes on where it
---- was, and finds there what it had set up. That holds within a clean-up too: what comes after the point where it waits
---- is done when it goes on.
+--- Runs the finalizers of a body when it has ended: ctx:finally. A run that parks has not ended: it goes on where
+--- it was, and finds there what it had set up. That holds within a clean-up too: what comes after the point where
+--- it waits is done when it goes on.
 local endings = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
+local state_of = require "moonlet.engine.context.context"
 local under_way = require "moonlet.engine.context.in_flight"
 local task = core.task
 
@@ -34,12 +35,12 @@ end
 ---@param err any
 function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
-  -- What waits for somebody is not over.
+  -- A clean-up that parks is not over.
   if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
   local text = ("what %s leaves is not all put in order: %s"):format(state.place and state.place.of or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
-  -- Who cancels a run that nobody drove sees no events.
+  -- The user who cancels a run that no host drove sees no events.
   if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
 end
 
@@ -68,7 +69,7 @@ local function run_finalizer(state, place, fn)
   return ok, err
 end
 
---- Whether the rest is put in order later: when a person has answered, or a provider can be asked again.
+--- True if the rest of the clean-up runs later: when a person has answered, or a provider can be asked again.
 local function parks(run, how, refused, ok, err)
   if how == "cancelled" or is_cancelled(run) then return false end
   return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
@@ -98,33 +99,35 @@ local put_off
 
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
-  run.cleaning, run.shields = run.cleaning or {}, run.shields or {}
-  -- One that was put off half done goes on where it was.
+  local cleanup = state_of.cleanup(run)
+  -- A clean-up that was put off half done goes on where it was.
   state.place = state.place or place_of(state, how)
-  local place, around = state.place, run.cleaning[current]
+  local place, around = state.place, cleanup.places[current]
   -- The ctx may be used in other tasks of the clean-up too.
-  state.path, state.counts, run.cleaning[current] = place.path, place.counts, place
+  state.path, state.counts, cleanup.places[current] = place.path, place.counts, place
   state.open = true
   local first, is_parked
   M.shielded("ctx:finally", function(shield)
-    table.insert(run.shields, shield)
+    table.insert(cleanup.shields, shield)
     first, is_parked = run_finalizers_in(state, place, how)
-    remove(run.shields, shield)
+    remove(cleanup.shields, shield)
   end)
   state.open = false
   state.scope, state.failure = scope, failure
-  run.cleaning[current] = around
+  cleanup.places[current] = around
   if is_parked then
     if not run.is_parking then put_off(state, how) end
-    run.owes_cleanup = true
+    cleanup.is_owed = true
   end
   return first
 end
 
 --- Cleans up what was put off below a path: the run goes on there, so it does not wait for a quota.
-local function clean_up_below(run, path)
+---@param run table
+---@param path string
+function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
-  local list, i = run.put_off, 1
+  local list, i = state_of.cleanup(run).put_off, 1
   while list[i] and not run.is_parking do
     local item = list[i]
     if item.state.path:sub(1, #below) == below then
@@ -139,12 +142,7 @@ local function clean_up_below(run, path)
 end
 
 function put_off(state, how)
-  local run = state.run
-  if not run.put_off then
-    run.put_off = {}
-    function run.clean_up_below(path) if run.put_off[1] then clean_up_below(run, path) end end
-  end
-  table.insert(run.put_off, { state = state, how = how })
+  table.insert(state_of.cleanup(state.run).put_off, { state = state, how = how })
 end
 
 --- A body has ended: puts in order what it leaves, unless the run parks. Where it may park for a quota that is put
@@ -155,16 +153,17 @@ end
 ---@return any error  the first one that was raised
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
+  local cleanup = state_of.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end
-    run.owes_cleanup = run.put_off and run.put_off[1] ~= nil or nil
+    cleanup.is_owed = cleanup.put_off[1] ~= nil or nil
     return nil
   end
-  if run.clean_up_below then run.clean_up_below(state.path) end
+  M.clean_up_below(run, state.path)
   if not state.finalizers[1] then return nil end
   if run.is_parking and how ~= "cancelled" then
-    run.owes_cleanup = true
+    cleanup.is_owed = true
     return nil
   end
   return run_finalizers(state, how)

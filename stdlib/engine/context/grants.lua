@@ -1,5 +1,5 @@
---- What a script may do: programs to run, files to read and write, variables to see, agents to
---- start. Built-in presets are accepted as they are; others need `--allow`.
+--- The grants of a script: programs to run, files to read and write, variables to see, agents to start. Built-in
+--- presets are accepted as they are; others need `--allow`.
 local record = require "moonlet.record"
 
 local M = {}
@@ -18,7 +18,7 @@ local function empty()
   return { all = false, agents = false, run = {}, read = {}, write = {}, env = {} }
 end
 
---- What a preset declares in `needs`, as grants.
+--- The `needs` of a preset, as grants.
 ---@param needs table
 ---@return moonlet.Grants
 function M.from_needs(needs)
@@ -85,7 +85,7 @@ function M.describe(grants)
   return lines
 end
 
---- Whether all that `wanted` names was granted by `have`.
+--- True if `have` grants all that `wanted` names.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
 ---@return boolean

@@ -1,4 +1,4 @@
---- What is paid for and under way in the steps of a run.
+--- Tracks the paid processes that are in flight in the steps of a run.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}

@@ -26,7 +26,7 @@ M.shielded = cleanup.shielded
 function M.is_prepared(err) return kind_of(err) == "prepared" end
 local is_prepared = M.is_prepared
 
---- What a body came to whose tasks have all ended. That the run parks is so whatever the script made of it.
+--- The outcome of a body whose tasks have all ended. A run that parks does so whatever the script made of it.
 local function outcome_of(results, state, own)
   if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
   if not results[1] then return false, is_prepared(results[2]) and state.failure or results[2] end
@@ -60,9 +60,9 @@ function M.body(run, path, options, fn, ...)
   local scope = task.open_scope {
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
-  if late then task.expire_at_turn(scope, late.order, late.e) end
+  if late then task.expire_at_turn(scope, late.order, late.error) end
   local state = { run = run, scope = scope, path = path, budget = options.budget,
-    within = run.cleaning and run.cleaning[task.current()] }
+    within = state_of.cleanup(run).places[task.current()] }
   local ctx = state_of.new(state)
   local results = table.pack(pcall(fn, ctx, ...))
   if not results[1] then add_place(results[2], fn) end
@@ -71,7 +71,7 @@ function M.body(run, path, options, fn, ...)
     task.cancel_scope(scope, results[2])
   end
   task.wait_scope(scope)
-  -- What the body came to, it came to in time: its clean-up has a time of its own.
+  -- The body ended in time: its clean-up has a time of its own.
   if options.timeout then task.stop_clock(scope) end
   local cleanup_error = cleanup.after(state, outcome_of(results, state, task.scope_error(scope)))
   state.open = false
@@ -87,7 +87,7 @@ end
 
 --- Runs `fn` as a scope with a limit on the wall clock, in which the time of hosts before this one counts.
 local function within_wall(run, key, own_budget, wall, fn)
-  run.least_wall = math.min(run.least_wall or wall, wall)
+  heartbeat.limit(run, wall)
   local used = journal.scope_begins(run, key)
   local since = heartbeat.now(run)
   budget.start_wall(own_budget, wall, function() return since and used + heartbeat.now(run) - since end)
@@ -189,15 +189,13 @@ function M.spawn(ctx, name, fn)
   return handle
 end
 
---- Starts the time anew for which a script may compute without waiting: ctx:yield(). A body that is cancelled, or whose
---- time is over, ends here.
+--- Lets all tasks go first that can run, and starts the time anew for which a script may compute without waiting:
+--- ctx:yield(). A body that is cancelled, or whose time is over, ends here.
 ---@param ctx moonlet.Ctx
 function M.yield(ctx)
   state_of.of(ctx)
-  local scope = task.open_scope { what = "ctx:yield" }
-  task.spawn(scope, function() end)
-  task.wait_scope(scope)
-  task.close_scope(scope)
+  -- A timer that is due fires when no task is ready any more.
+  task.sleep(0)
   task.check()
 end
 

@@ -22,7 +22,7 @@ end
 local function take_or_start(run, key, last, hash, call)
   local number = 1
   if last then
-    number = last.a
+    number = last.attempt
     local state = inherited.state(key, inherited.id(key, number))
     local told = last.spent or run.journal.ended[key]
     if (state == "running" or state == "exited") and not told then
@@ -61,13 +61,13 @@ end
 ---@param argv string[]   the command of the step now
 ---@param asks boolean    this command is irreversible, too
 function M.settle(run, key, earlier, argv, asks)
-  local id = inherited.id(key, earlier.a)
+  local id = inherited.id(key, earlier.attempt)
   local state = inherited.state(key, id)
   if state == "none" then return end
   if state == "running" then inherited.take(key, id) end
   local how = "its input has changed since: " .. doubt
-  run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.a, how) })
-  if asks then gate.done_before(run, key, earlier.a, argv, how) end
+  run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.attempt, how) })
+  if asks then gate.done_before(run, key, earlier.attempt, argv, how) end
 end
 
 return M

@@ -12,7 +12,7 @@ end
 
 --- The rights are part of the hash: a preset may compute its needs.
 local function key(source, wanted)
-  local hash = source.hash and source.hash() -- of what is built in there is none
+  local hash = source.hash and source.hash() -- a built-in preset has none
   return hash and core.text.sha256(hash .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 

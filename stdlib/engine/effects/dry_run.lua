@@ -1,8 +1,12 @@
 --- Gates and questions in a dry run: it asks nobody and counts on, so that the agents behind a gate are counted too,
 --- and executes no command that a person has to approve, or might have.
 local git = require "moonlet.git"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+--- `assumes`: an answer was assumed, so what follows may not be what the script would do.
+local state_of = per_run(function() return { assumes = false } end)
 
 --- Commands of git that change nothing, if they are started as moonlet.git starts them.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
@@ -35,7 +39,7 @@ function M.answer(run, item)
   local option = item.kind == "question" and 1 or nil
   local value = option and (item.options or {})[option] or not option and "approve"
   if not value then stop(run, what) end
-  run.assumes = true
+  state_of(run).assumes = true
   run.emit("log", { step = item.key, text = ("nobody is asked: a dry run goes on as if the answer to %s were '%s'")
     :format(what, core.text.printable(value, 200)) })
   return { value = value, option = option, by = "--dry-run" }
@@ -46,7 +50,7 @@ end
 ---@param argv string[]
 ---@param irreversible string?  its irreversible action
 function M.check_command(run, argv, irreversible)
-  if not run.dry or not irreversible and (not run.assumes or only_reads(argv)) then return end
+  if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end
   run.worst.processes = run.worst.processes + 1
   stop(run, "the command " .. core.text.printable(irreversible or core.run.redact(argv[1]), 200))
 end

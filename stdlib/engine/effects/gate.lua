@@ -142,14 +142,21 @@ local function ask_or_park(run, item)
   return here
 end
 
-local function expired(item)
+--- Emits the event of a gate or question.
+local function emit(run, item, state, answer)
+  run.emit(item.kind == "gate" and "gate" or "question", { step = item.key, state = state, text = item.text,
+    value = answer and answer.value, by = answer and answer.by, until_ms = item.until_ms })
+end
+
+local function expired(run, item)
+  emit(run, item, "expired")
   error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
 end
 
 --- True if the script has seen the gate expire: a later clock does not change that.
 local function was_told_expired(run, item)
   local told = run.journal.facts[item.key .. "/expired"]
-  return told ~= nil and values.get(told.v) == item.until_ms
+  return told ~= nil and values.get(told.result) == item.until_ms
 end
 
 --- The status of a gate's or a question's step that raised an error.
@@ -164,7 +171,10 @@ local function answer_of(run, item, timeout, bound)
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
   if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
-  if given and not timeout then return given end
+  if given and not timeout then
+    emit(run, item, "answered", given)
+    return given
+  end
   local asked = journal.fact(run, item.key .. "/asked", { verb = "asked", shown = item.shown:match "^%x+" },
     core.clock.wall)
   item.until_ms = timeout and asked + timeout
@@ -172,18 +182,25 @@ local function answer_of(run, item, timeout, bound)
     if not item.until_ms or at_ms <= item.until_ms and not was_told_expired(run, item) then return end
     journal.fact(run, item.key .. "/expired", { verb = "expired", until_ms = item.until_ms },
       function() return item.until_ms end)
-    expired(item)
+    expired(run, item)
   end
   check_time(given and (given.at_ms or asked) or core.clock.wall())
-  if given then return given end
-  if run.options.gates == "deny" then
-    return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
+  if given then
+    emit(run, item, "answered", given)
+    return given
   end
+  if run.options.gates == "deny" then
+    local denied = { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
+    emit(run, item, "answered", denied)
+    return denied
+  end
+  emit(run, item, "waiting")
   local here = ask_or_park(run, item)
   local now = core.clock.wall()
   check_time(now)
-  journal.answer(run, { t = "answer", k = item.key, shown = item.shown, value = here.value, option = here.option,
+  journal.answer(run, { type = "answer", key = item.key, shown = item.shown, value = here.value, option = here.option,
     by = here.by, at = core.clock.iso(now), at_ms = now })
+  emit(run, item, "answered", here)
   return here
 end
 
@@ -193,14 +210,14 @@ end
 ---@param given table    the answer
 ---@param before table?  the one that the journal has for the same point
 function M.check_open(id, rec, given, before)
-  local where = core.text.printable(given.k, 80)
+  local where = core.text.printable(given.key, 80)
   if before and before.shown == given.shown then
     local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
       core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
-    if item.key == given.k and item.shown == given.shown then
+    if item.key == given.key and item.shown == given.shown then
       if math.type(item.until_ms) and given.at_ms > item.until_ms then
         error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
           core.clock.iso(item.until_ms)), ("moonlet run resume %s goes on without an answer"):format(id)), 0)
@@ -325,7 +342,7 @@ end
 --- The same before an agent that is any program. Its prompt may speak of commands; if a shell reads it, it is
 --- commands.
 ---@param ctx moonlet.Ctx
----@param job moonlet.Job
+---@param job moonlet.ResolvedCall
 ---@param prompt string
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end

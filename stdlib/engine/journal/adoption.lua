@@ -1,8 +1,12 @@
 --- Adopts the processes that an earlier host started. If the adoption fails, that is an infrastructure error, not a
 --- failure of the step that asks.
 local host_failure = require "moonlet.engine.base.infrastructure_error"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+--- `is_whole`: keeper.log was compared with the journal.
+local state_of = per_run(function() return { is_whole = false } end)
 
 --- none (it never ran) | running | exited | lost (it ran and was ended, or its end is unknown).
 ---@param key string
@@ -30,7 +34,8 @@ function M.id(key, number) return ("%s@%d"):format(key, number) end
 --- lost the starts of other attempts, whose results the journal has. It may have lost the start of this one, too.
 ---@param run table
 function M.check_unknown(run)
-  if run.keeper_log_is_whole then return end
+  local state = state_of(run)
+  if state.is_whole then return end
   local story = core.audit.story(run.home.handle, run.id)
   local gap = story and story.unlogged[1]
   if gap then
@@ -39,7 +44,7 @@ function M.check_unknown(run)
         core.text.printable(gap.key, 120)),
       hint = "bring the file back from a copy, or start a new run; to go on might pay for what was started again" }, 0)
   end
-  run.keeper_log_is_whole = true
+  state.is_whole = true
 end
 
 return M

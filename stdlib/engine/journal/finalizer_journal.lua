@@ -63,12 +63,12 @@ local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 ---@param endings table<string, moonlet.Ending>
 ---@param item table
 function M.read(endings, item)
-  if not happens[item.t] then return end
-  M.touch(endings, item.k)
-  if item.t ~= "fact" then return end
-  local path, number = item.k:match("^(.*)#finally@(%d+)$")
+  if not happens[item.type] then return end
+  M.touch(endings, item.key)
+  if item.type ~= "fact" then return end
+  local path, number = item.key:match("^(.*)#finally@(%d+)$")
   if not path then return end
-  endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.k, how = item.v }
+  endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
 end
 
 --- Forgets exits when the run is retried: it exits anew, and so do bodies that failed.

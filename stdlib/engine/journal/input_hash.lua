@@ -78,15 +78,15 @@ function M.of(journal, input, first, second)
   local plain = shown ~= all and digest(all) or nil
   local old = shown ~= all and digest_of_old(input) or nil
   local function is_same(item)
-    if item.h == hash or item.h == plain or item.h == old then return true end
-    if shown ~= known and item.h == digest(known) then return true end
+    if item.input_hash == hash or item.input_hash == plain or item.input_hash == old then return true end
+    if shown ~= known and item.input_hash == digest(known) then return true end
     return item.raw ~= nil and item.raw == (keyed or values.keyed(all))
   end
   for i = 1, 2 do
     local item = i == 1 and first or i == 2 and second
     if item and is_same(item) then
-      journal.raws[item.h] = item.raw or keyed
-      return item.h
+      journal.raws[item.input_hash] = item.raw or keyed
+      return item.input_hash
     end
   end
   journal.raws[hash] = keyed
@@ -119,7 +119,7 @@ function M.name(journal, name)
   if not own and told ~= name then
     own = stand_in(journal, told)
     names.on_record[keyed], names.taken[own] = own, true
-    host_failure.call(core.journal.note, core.json.encode_record { t = "name", n = own, raw = keyed })
+    host_failure.call(core.journal.note, core.json.encode_record { type = "name", stand_in = own, raw = keyed })
   end
   names.told[name] = own or name
   return names.told[name]
@@ -184,10 +184,10 @@ end
 ---@param journal moonlet.Journal
 ---@param item table
 function M.read_name(journal, item)
-  journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.n] = item.n, true
+  journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.stand_in] = item.stand_in, true
 end
 
---- Puts a value into the fields `v`, `whole` and `places` of a record.
+--- Puts a value into the fields `result`, `whole` and `places` of a record.
 ---@param journal moonlet.Journal
 ---@param item table
 ---@param value any
@@ -196,7 +196,7 @@ end
 function M.put(journal, item, value, kept, durable)
   local places
   if kept ~= value then unkept.learn(journal.unkept, value, kept) end
-  item.v, places = values.put(kept, durable)
+  item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
   -- Redacted parts cannot be put in again.
@@ -214,7 +214,7 @@ function M.seen(journal, value, kept) unkept.learn(journal.unkept, value, kept) 
 ---@return any
 function M.restored(item)
   if not item.places then return nil end
-  local text = values.stored_text(journal_record.stored(item, "v"))
+  local text = values.stored_text(journal_record.stored(item, "result"))
   local all = text and core.secret.restore(text, item.places)
   if not all or values.keyed(all) ~= item.whole then return nil end
   return values.read(all)

@@ -3,25 +3,26 @@
 ---
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run; with retry it repeats failed steps, with fresh it observes facts anew
----   begin    an attempt of a step is about to start: k(ey), a(ttempt), h(ash of its input); with once it must
----            not be started a second time unless a person wants it, with root it has the sidecar itself
----   attempt  an attempt of the step k is over: v(alue), its outcome and usage
----   spent    the last attempt of the step k has come to nothing, and the run parks; with repair the answer to be
+---   begin    an attempt of the step `key` is about to start: its number (`attempt`) and the hash of the input; with
+---            `once` it must not be started a second time unless a person wants it, with `root` it has the sidecar
+---            itself
+---   attempt  an attempt of a step is over: `outcome`, with its number, status and usage
+---   spent    the last attempt of a step has come to nothing, and the run parks; with `repair` the answer to be
 ---            repaired stands, and the next attempt repairs that
----   end      a step is over: k, h, s(tatus) ok|failed|cancelled, v(alue) or e(rror) with x, the value it raised
----            notes has its part in the verdict
----   fact     an observation: k, h, v
----            In both, a redacted v has `whole`, the hash of the full value;
----            with places, the redacted parts are secrets of the environment (input_hash.lua), as with raw beside h.
----   timeout  the scope k took too long
----   answer   a person's answer to the gate or question k, bound to the hash of the text shown; places has
+---   end      a step is over: `status` ok|failed|cancelled, its `result`, or its `error` with `raised`, the value it
+---            raised; `notes` has its part in the verdict
+---   fact     an observation: its `result`
+---            In both, a redacted result has `whole`, the hash of the full value; with `places`, the redacted parts
+---            are secrets of the environment (input_hash.lua), as with `raw` beside `input_hash`.
+---   timeout  a scope took too long
+---   answer   a person's answer to a gate or question, bound to the hash of the text shown; `places` has
 ---            where secrets of the environment stood in it
----   scope    the scope k, whose wall time is limited, begins; with s(tatus) it has ended
----   name     the stand-in in keys for a name with secrets: n, and raw, the keyed hash of the name
----   alive    heartbeat: the step k is in flight
+---   scope    a scope with limited wall time begins; with `status` it has ended
+---   name     the stand-in in keys for a name with secrets: `stand_in`, and `raw`, the keyed hash of the name
+---   alive    heartbeat: a step is in flight
 ---   over     the run has a verdict
 ---   decision a person's or a main agent's decision about the result so far; no step sees it
---- With ms: for how long the run had been driven by then, in milliseconds.
+--- `driven_ms`: for how long the run had been driven by then, in milliseconds. records.lua has the fields of each.
 local beat = require "moonlet.engine.journal.heartbeat"
 local endings = require "moonlet.engine.journal.finalizer_journal"
 local history = require "moonlet.engine.journal.past_spend"
@@ -98,8 +99,8 @@ local function forget_observed(journal)
 end
 
 local function note_begin(journal, item)
-  if not journal.begins[item.k] then endings.begin(journal.cleanups, item.k) end
-  journal.begins[item.k] = item
+  if not journal.begins[item.key] then endings.begin(journal.cleanups, item.key) end
+  journal.begins[item.key] = item
 end
 
 local apply = {
@@ -113,20 +114,20 @@ local apply = {
   end,
   begin = function(journal, item)
     note_begin(journal, item)
-    if item.root then journal.root_key = item.k end
+    if item.root then journal.root_key = item.key end
   end,
-  fact = function(journal, item) journal.facts[item.k] = item end,
-  timeout = function(journal, item) journal.timeouts[item.k] = item end,
-  answer = function(journal, item) journal.answers[item.k] = identity.with_secrets(item) end,
+  fact = function(journal, item) journal.facts[item.key] = item end,
+  timeout = function(journal, item) journal.timeouts[item.key] = item end,
+  answer = function(journal, item) journal.answers[item.key] = identity.with_secrets(item) end,
   over = function(journal, item)
     journal.verdict = item.verdict
     if type(item.record) == "string" then journal.records[item.record] = true end
   end,
   scope = function(journal, item)
-    local time = journal.scopes[item.k] or { used = 0 }
-    if item.s then time.used = time.used + math.max(0, item.ms - (time.since or item.ms)) end
-    time.since = not item.s and (time.since or item.ms) or nil
-    journal.scopes[item.k] = item.s ~= "ok" and time or nil
+    local time = journal.scopes[item.key] or { used = 0 }
+    if item.status then time.used = time.used + math.max(0, item.driven_ms - (time.since or item.driven_ms)) end
+    time.since = not item.status and (time.since or item.driven_ms) or nil
+    journal.scopes[item.key] = item.status ~= "ok" and time or nil
   end,
   name = identity.read_name,
   decision = function(journal, item) journal.decided = item.decision end,
@@ -146,7 +147,7 @@ local unsettled = { lost = true, cancelled = true, not_started = true }
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
-    if entry.number == last.a and entry.status ~= "ok" and entry.class ~= "lost" and not unsettled[entry.why] then
+    if entry.number == last.attempt and entry.status ~= "ok" and entry.class ~= "lost" and not unsettled[entry.why] then
       return true
     end
   end
@@ -154,19 +155,20 @@ local function has_failed(journal, key)
 end
 
 apply["end"] = function(journal, item)
-  journal.ended[item.k] = journal.begins[item.k] and journal.begins[item.k].a or 0
-  journal.ends[item.k] = item
-  journal.failures[item.k] = (item.s ~= "ok" or item.again) and true or nil
-  if item.s == "ok" or has_failed(journal, item.k) then spend(journal, item.k) end
+  journal.ended[item.key] = journal.begins[item.key] and journal.begins[item.key].attempt or 0
+  journal.ends[item.key] = item
+  journal.failures[item.key] = (item.status ~= "ok" or item.again) and true or nil
+  if item.status == "ok" or has_failed(journal, item.key) then spend(journal, item.key) end
 end
 apply.attempt = function(journal, item)
-  local list = journal.attempts[item.k] or {}
-  journal.attempts[item.k] = list
+  local list = journal.attempts[item.key] or {}
+  journal.attempts[item.key] = list
   local last = list[#list]
   -- The attempt's host died before it reported the outcome: the later record replaces the earlier one.
-  list[last and item.v.taken_over and last.number == item.v.number and #list or #list + 1] = item.v
+  local outcome = item.outcome
+  list[last and outcome.taken_over and last.number == outcome.number and #list or #list + 1] = outcome
 end
-apply.spent = function(journal, item) spend(journal, item.k, item.repair) end
+apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 
 --- Records of actions of the script: any fact observed before them has shaped them.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
@@ -182,14 +184,14 @@ function M.open(fresh, ended)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
     failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {}, cleanups = {} }
-  local records = core.journal.open()
+  local records = journal_record.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
-    for order, record, unread in records do
-      local item = journal_record.check(record, order, unread)
-      apply[item.t](journal, item)
+    for order, record, unread, lazy in records do
+      local item = journal_record.check(record, order, unread, lazy)
+      apply[item.type](journal, item)
       if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
-      if done_by_steps[item.t] then journal.frontier = order end
+      if done_by_steps[item.type] then journal.frontier = order end
       endings.read(journal.endings, item)
       journal.history:read(item)
     end
@@ -263,15 +265,15 @@ end
 local function put_error(item, err, durable)
   local plain = plain_of(err, 1)
   if plain == nil then plain = tostring(err) end
-  item.e, item.x = error_of(plain), values.put(plain, durable)
+  item.error, item.raised = error_of(plain), values.put(plain, durable)
   return printing(plain)
 end
 
 --- The value that a step raised. Older records have only its reported form.
 local function raised(item)
-  local stored = journal_record.stored(item, "x")
+  local stored = journal_record.stored(item, "raised")
   local plain = stored ~= nil and values.get(stored)
-  if plain == nil or plain == false and stored ~= false then plain = item.e end
+  if plain == nil or plain == false and stored ~= false then plain = item.error end
   return printing(plain)
 end
 
@@ -295,7 +297,7 @@ local function put(journal, item, value, private, durable)
 end
 
 local function tell_changed(run, item)
-  run.emit("log", { step = item.k, text = item.places
+  run.emit("log", { step = item.key, text = item.places
     and "it held a secret that the environment does not have any more: what is on record is taken, with its name only"
     or "it held what looks like a secret, which is not kept, and it is not the same any more: what is on record is "
       .. "taken, without the secret" })
@@ -331,8 +333,8 @@ local function replayed(run, key, hash, private)
   local journal = run.journal
   local item = journal.ends[key]
   if not item then return nil end
-  if item.h ~= hash then return nil end
-  if item.s == "cancelled" then
+  if item.input_hash ~= hash then return nil end
+  if item.status == "cancelled" then
     wait_cancelled(item.order)
     if task.pending_error() ~= nil then error(raised(item), 0) end
     return nil
@@ -340,12 +342,12 @@ local function replayed(run, key, hash, private)
   local all = item.whole and whole(journal, item, private)
   task.wait_turn(item.order)
   if type(item.notes) == "table" then run.note_recorded(key, item.notes) end
-  if item.s == "failed" then error(raised(item), 0) end
+  if item.status == "failed" then error(raised(item), 0) end
   local value = all
-  local stored = journal_record.stored(item, "v")
+  local stored = journal_record.stored(item, "result")
   if value == nil then value = values.get(stored) end
   if value == nil and paid[item.verb] then
-    local file = ("runs/%s/values/%s"):format(run.id, item.v["$value"])
+    local file = ("runs/%s/values/%s"):format(run.id, item.result["$value"])
     error(host_failure.mark { kind = "failed", at = run.absolute(file),
       message = ("the answer of step %s is missing or damaged"):format(key),
       hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
@@ -362,7 +364,7 @@ end
 --- began it with this input.
 local function tell_new_input(run, key, hash)
   local last, item = run.journal.begins[key], run.journal.ends[key]
-  if last and last.h == hash or not (last or item and item.h ~= hash) then return end
+  if last and last.input_hash == hash or not (last or item and item.input_hash ~= hash) then return end
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
@@ -370,7 +372,7 @@ end
 --- its usage has to be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
-  if not settle or not last or last.spent or last.h == hash then return end
+  if not settle or not last or last.spent or last.input_hash == hash then return end
   settle(last)
   M.spent(run, key)
 end
@@ -419,8 +421,8 @@ function M.step(run, key, input, options, live)
   local notes, again
   if options.notes then notes, again = options.notes() end
   if ok then
-    local item = put(journal, { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash],
-      verb = input.verb, s = "ok", once = options.once, notes = notes,
+    local item = put(journal, { type = "end", driven_ms = beat.now(run), key = key, input_hash = hash,
+      raw = journal.raws[hash], verb = input.verb, status = "ok", once = options.once, notes = notes,
       again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
@@ -429,8 +431,8 @@ function M.step(run, key, input, options, live)
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
   if not of_the_run[kind] and not host_failure.is(result) then
     local cancelled = task.pending_error() ~= nil
-    local item = { t = "end", ms = beat.now(run), k = key, h = hash, raw = journal.raws[hash], verb = input.verb,
-      s = cancelled and "cancelled" or "failed", notes = notes }
+    local item = { type = "end", driven_ms = beat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
+      verb = input.verb, status = cancelled and "cancelled" or "failed", notes = notes }
     result = put_error(item, result, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
   end
@@ -441,7 +443,7 @@ end
 local function is_kept(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
-    if entry.number == last.a and entry.status == "ok" then return true end
+    if entry.number == last.attempt and entry.status == "ok" then return true end
   end
   return false
 end
@@ -457,10 +459,10 @@ function M.paid_before(run, key, input_at)
   if not journal or journal.begins[key] then return key end
   for _, twin in ipairs(endings.twins(journal, key)) do
     local begun, ended = journal.begins[twin], journal.ends[twin]
-    local is_open = not begun.spent and journal.ended[twin] ~= begun.a or is_kept(journal, twin)
-    if not run.step_keys[twin] and (is_open or ended and ended.s == "ok") then
+    local is_open = not begun.spent and journal.ended[twin] ~= begun.attempt or is_kept(journal, twin)
+    if not run.step_keys[twin] and (is_open or ended and ended.status == "ok") then
       local hash = identity.of(journal, input_at(twin), ended, begun)
-      if hash == (ended and ended.s == "ok" and ended or begun).h then return twin end
+      if hash == (ended and ended.status == "ok" and ended or begun).input_hash then return twin end
     end
   end
   return key
@@ -473,7 +475,8 @@ end
 ---@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
-  local item = { t = "begin", ms = beat.now(run), k = key, a = attempt, h = hash, raw = run.journal.raws[hash] }
+  local item = { type = "begin", driven_ms = beat.now(run), key = key, attempt = attempt, input_hash = hash,
+    raw = run.journal.raws[hash] }
   for name, value in pairs(more or {}) do item[name] = value end
   note_begin(run.journal, item)
   M.append(item)
@@ -492,8 +495,9 @@ end
 ---@param key string
 ---@param entry table
 function M.attempt(run, key, entry)
-  apply.attempt(run.journal, { k = key, v = entry })
-  M.note { t = "attempt", ms = beat.now(run), k = key, v = entry }
+  local item = { type = "attempt", driven_ms = beat.now(run), key = key, outcome = entry }
+  apply.attempt(run.journal, item)
+  M.note(item)
 end
 
 --- Records that the last attempt of a step was fruitless, though the step is not over.
@@ -502,14 +506,14 @@ end
 ---@param repair boolean?  it was to repair another one, whose work stands
 function M.spent(run, key, repair)
   spend(run.journal, key, repair)
-  M.append { t = "spent", k = key, repair = repair }
+  M.append { type = "spent", key = key, repair = repair }
 end
 
 --- Records a person's answer.
 ---@param run table
 ---@param item table
 function M.answer(run, item)
-  run.journal.answers[item.k] = item
+  run.journal.answers[item.key] = item
   local kept = { places = identity.places(item, { "value", "note", "by" }) }
   for name, value in pairs(item) do kept[name] = value end
   M.append(kept)
@@ -528,7 +532,7 @@ function M.fact(run, key, input, observe, clean)
   local item = journal.facts[key]
   local hash = identity.of(journal, input, item)
   local value
-  if item and item.h == hash then
+  if item and item.input_hash == hash then
     if item.whole then
       value = identity.restored(item)
       if value ~= nil then return value end
@@ -539,15 +543,15 @@ function M.fact(run, key, input, observe, clean)
       end
       tell_changed(run, item)
     end
-    local stored = journal_record.stored(item, "v")
+    local stored = journal_record.stored(item, "result")
     value = values.get(stored)
     if value ~= nil then return value end
     tell_lost(run, key, stored)
   end
   value = observe()
   if not run.cancels then endings.touch(run.journal.endings, key) end
-  M.note(put(journal, { t = "fact", k = key, h = hash, raw = journal.raws[hash] }, value, clean and { clean = clean },
-    false))
+  local found = { type = "fact", key = key, input_hash = hash, raw = journal.raws[hash] }
+  M.note(put(journal, found, value, clean and { clean = clean }, false))
   return value
 end
 
@@ -574,7 +578,7 @@ function M.scope_begins(run, path)
   if not journal then return 0 end
   local time = journal.scopes[path] or { used = 0 }
   local used = time.used + (time.since and math.max(0, run.driven_before - time.since) or 0)
-  M.note { t = "scope", k = path, ms = beat.now(run) }
+  M.note { type = "scope", key = path, driven_ms = beat.now(run) }
   return used
 end
 
@@ -584,7 +588,7 @@ end
 ---@param ok boolean
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
-  M.note { t = "scope", k = path, ms = beat.now(run), s = ok and "ok" or "failed" }
+  M.note { type = "scope", key = path, driven_ms = beat.now(run), status = ok and "ok" or "failed" }
 end
 
 --- The recorded end of a scope that took too long: { order, e }.

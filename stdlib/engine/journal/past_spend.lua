@@ -90,44 +90,45 @@ end
 
 local readers = {
   begin = function(history, item)
-    history.once[item.k] = item.once and item.a or nil
+    history.once[item.key] = item.once and item.attempt or nil
     if item.once then return end -- a command: its end counts
-    local list = charge_of(history, item.k)
-    local charge = find(list, item.a)
+    local list = charge_of(history, item.key)
+    local charge = find(list, item.attempt)
     -- The intent may be recorded twice if no process was started in between.
-    if not charge or charge.entry or charge.hash ~= item.h then
-      charge = { number = item.a, hash = item.h }
+    if not charge or charge.entry or charge.hash ~= item.input_hash then
+      charge = { number = item.attempt, hash = item.input_hash }
       list[#list + 1] = charge
     end
     charge.amounts = amounts_of(item.need or { agents = 1, processes = 1 })
     charge.runner, charge.model = item.runner, item.model
   end,
   attempt = function(history, item)
-    if history.once[item.k] and history.once[item.k] == item.v.number then
+    if history.once[item.key] and history.once[item.key] == item.outcome.number then
       -- A command that was started, and was given up with its step.
-      if not history.ends[item.k] then note_program(history, item.k) end
+      if not history.ends[item.key] then note_program(history, item.key) end
       return
     end
-    local list = charge_of(history, item.k)
-    local charge = find(list, item.v.number)
+    local list = charge_of(history, item.key)
+    local charge = find(list, item.outcome.number)
     if not charge then
-      charge = { number = item.v.number, amounts = { agents = 1, processes = 1 } }
+      charge = { number = item.outcome.number, amounts = { agents = 1, processes = 1 } }
       list[#list + 1] = charge
     end
-    charge.entry = item.v
-    if type(item.v.used) == "table" and item.v.used ~= core.json.null then charge.amounts = amounts_of(item.v.used) end
+    charge.entry = item.outcome
+    local used = item.outcome.used
+    if type(used) == "table" and used ~= core.json.null then charge.amounts = amounts_of(used) end
   end,
   ["end"] = function(history, item)
-    history.ends[item.k] = item
-    if is_program[item.verb] then note_program(history, item.k) end
+    history.ends[item.key] = item
+    if is_program[item.verb] then note_program(history, item.key) end
   end,
 }
 
 --- Takes in a record of the journal.
 ---@param item table
 function History:read(item)
-  if math.type(item.ms) == "integer" and item.ms > self.driven then self.driven = item.ms end
-  local reader = readers[item.t]
+  if math.type(item.driven_ms) == "integer" and item.driven_ms > self.driven then self.driven = item.driven_ms end
+  local reader = readers[item.type]
   if reader then reader(self, item) end
 end
 

@@ -4,19 +4,19 @@ local host_failure = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
--- Fields of each record; `?` may be missing. `v` may be anything that JSON can hold.
+-- Fields of each record; `?` may be missing. A `result` and a `raised` may be anything that JSON can hold.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {},
-  begin = { k = "string", a = "integer", h = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
+  begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
     ["root?"] = "boolean", ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
     ["tree?"] = "string" },
-  alive = { ["k?"] = "string" }, scope = { k = "string", ms = "integer", ["s?"] = "string" },
-  ["end"] = { k = "string", h = "string", s = "string", ["whole?"] = "string", ["places?"] = "table",
+  alive = { ["key?"] = "string" }, scope = { key = "string", driven_ms = "integer", ["status?"] = "string" },
+  ["end"] = { key = "string", input_hash = "string", status = "string", ["whole?"] = "string", ["places?"] = "table",
     ["raw?"] = "string", ["notes?"] = "table" },
-  fact = { k = "string", h = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
-  timeout = { k = "string", e = "table" },
-  answer = { k = "string", ["places?"] = "table" }, attempt = { k = "string", v = "table" },
-  spent = { k = "string", ["repair?"] = "boolean" }, name = { n = "string", raw = "string" },
+  fact = { key = "string", input_hash = "string", ["whole?"] = "string", ["places?"] = "table", ["raw?"] = "string" },
+  timeout = { key = "string", error = "table" },
+  answer = { key = "string", ["places?"] = "table" }, attempt = { key = "string", outcome = "table" },
+  spent = { key = "string", ["repair?"] = "boolean" }, name = { stand_in = "string", raw = "string" },
 }
 
 -- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
@@ -30,6 +30,26 @@ for kind, shape in pairs(shapes) do
   fields_of[kind] = list
 end
 
+--- Opens the journal of the current run. core.journal knows no field of a record: it is given the names of those that
+--- it may leave in the file, and of those that it writes when a scope has run out of time.
+---@return fun(): integer, any, string?, boolean? records  order, record, why it could not be read, lazy
+function M.open()
+  return core.journal.open {
+    large = { "result", "raised" },
+    deadline = { record = { type = "timeout" }, key = "key", error = "error" },
+  }
+end
+
+--- True if lines of a journal hold a record of a host that drives the run, or of a person who decides about it.
+---@param text string
+---@return boolean
+function M.has_driver(text)
+  for _, kind in ipairs { "drive", "decision", "over" } do
+    if text:find(('"type":"%s"'):format(kind), 1, true) then return true end
+  end
+  return false
+end
+
 local function has_type(value, wanted)
   if wanted == "integer" then return math.type(value) == "integer" end
   return type(value) == wanted
@@ -38,18 +58,20 @@ end
 --- The problem with a record; nil if it is valid. The chain of hashes holds, so another version wrote it, or somebody
 --- did so on purpose.
 local function problem_of(item)
-  local fields = type(item) == "table" and type(item.t) == "string" and fields_of[item.t]
+  local fields = type(item) == "table" and type(item.type) == "string" and fields_of[item.type]
   if not fields then
     return ("a record of the type '%s' is not known"):format(
-      core.text.printable(type(item) == "table" and tostring(item.t) or "none", 40))
+      core.text.printable(type(item) == "table" and tostring(item.type) or "none", 40))
   end
   for i = 1, #fields do
     local field, value = fields[i], item[fields[i][1]]
     if not (has_type(value, field[2]) or (field[3] and value == nil)) then
-      return ("the field '%s' of a record '%s' is not a %s"):format(field[1], item.t, field[2])
+      return ("the field '%s' of a record '%s' is not a %s"):format(field[1], item.type, field[2])
     end
   end
-  if item.t == "end" and item.s == "failed" and type(item.e) ~= "table" then return "an end 'failed' has no error" end
+  if item.type == "end" and item.status == "failed" and type(item.error) ~= "table" then
+    return "an end 'failed' has no error"
+  end
 end
 
 local function refusal(order, problem)
@@ -61,17 +83,18 @@ end
 ---@param item any
 ---@param order integer
 ---@param unread string?  why it could not be read
+---@param lazy boolean?  its large results are read from the file when they are asked for
 ---@return table item
-function M.check(item, order, unread)
+function M.check(item, order, unread, lazy)
   local problem = unread or problem_of(item)
   if problem then error(refusal(order, problem), 0) end
-  item.order = order
+  item.order, item.lazy = order, lazy
   return item
 end
 
 --- A record's stored form of a value. A large one is not kept in memory: it is read again from the file and checked.
 ---@param item table
----@param name string  "v" or "x"
+---@param name "result"|"raised"
 ---@return any
 function M.stored(item, name)
   if not item.lazy or item[name] ~= nil then return item[name] end

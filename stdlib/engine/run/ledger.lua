@@ -1,6 +1,9 @@
 --- The ledger, seen from the runs: an index that is never the truth. A failure of it is reported once and does not
 --- affect the run.
+local per_run = require "moonlet.engine.base.per_run"
 local M = {}
+
+local state_of = per_run(function() return { failed = false } end)
 
 local rebuild_hint = "moonlet run verify --rebuild makes it anew from the runs"
 
@@ -32,8 +35,9 @@ end
 ---@param run table
 function M.put_run(run)
   local err = M.put(run.home, run.id, core.run.redact(run.record))
-  if not err or run.ledger_failed then return end
-  run.ledger_failed = true
+  local state = state_of(run)
+  if not err or state.failed then return end
+  state.failed = true
   run.emit("warning", { text = "the run is not in the ledger: " .. M.trouble(err) })
 end
 

@@ -4,6 +4,7 @@ local grants = require "moonlet.engine.context.grants"
 local home = require "moonlet.engine.run.repository"
 local identity = require "moonlet.engine.journal.input_hash"
 local past = require "moonlet.engine.run.unreplayed_steps"
+local state_of = require "moonlet.engine.context.context"
 local usage = require "moonlet.engine.runner.usage"
 local values = require "moonlet.engine.journal.values"
 
@@ -141,7 +142,7 @@ function M.text(run)
     options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
-    prepared = run.prepared or nil, cleanup = run.owes_cleanup, sidecar = run.sidecar,
+    prepared = run.prepared or nil, cleanup = state_of.cleanup(run).is_owed, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,

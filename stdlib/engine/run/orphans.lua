@@ -49,16 +49,17 @@ local function tell_left(run, key, last, state)
     or stay.ended_text(changed)
   tell(run, key, text)
   changed = changed and core.json.array(changed)
-  journal.attempt(run, key, { number = last.a, status = "failed", class = "cancelled", why = "cancelled", error = text,
-    outside = touched, changed = changed, taken_over = true })
+  journal.attempt(run, key, { number = last.attempt, status = "failed", class = "cancelled", why = "cancelled",
+    error = text, outside = touched,
+    changed = changed, taken_over = true })
   if run.step_keys[key] then run.step_keys[key].files_changed = changed end
 end
 
 --- Reports the attempts that were in flight when the run was cancelled; this host only cleans up after them.
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
-    local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.a
-    local state = is_open and inherited.state(key, inherited.id(key, last.a)) or "none"
+    local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.attempt
+    local state = is_open and inherited.state(key, inherited.id(key, last.attempt)) or "none"
     if state ~= "none" then
       local ok, err = pcall(tell_left, run, key, last, state)
       if not ok then
@@ -88,7 +89,7 @@ local function settle(run, ok, err)
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
   local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
-    local id, step = inherited.id(key, last.a), run.step_keys[key]
+    local id, step = inherited.id(key, last.attempt), run.step_keys[key]
     local state = not last.spent and (not step or host_failure.is(step.error)) and inherited.state(key, id)
     if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
       run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
@@ -97,10 +98,10 @@ local function settle(run, ok, err)
       inherited.stop(key, id)
     end
     if ok and not cut_off and state and state ~= "none" and not past.is_told(run, key) then
-      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.a)
+      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.attempt)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
-      journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text,
+      journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned", error = text,
         changed = changed and core.json.array(changed) or nil })
       journal.spent(run, key)
     end
@@ -133,7 +134,7 @@ function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do
     for _, key in ipairs(run.journal.cleanups[around] or {}) do
       local last = run.journal.begins[key]
-      local id = not last.spent and inherited.id(key, last.a)
+      local id = not last.spent and inherited.id(key, last.attempt)
       if id and inherited.state(key, id) == "running" then
         run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
         inherited.take(key, id)

@@ -42,7 +42,7 @@ end
 --- The plan was made before the lock was had: somebody else may have answered since.
 local function check_answer(run, plan, root)
   local now = record_store.read(root, run.id) or plan.before.record
-  gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.k])
+  gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])
 end
 
 --- Raises if a plan does not fit the run any more, or if the run's record is damaged.

@@ -6,7 +6,6 @@ local inputs_module = require "moonlet.engine.run.inputs"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
 local duration = require "moonlet.duration"
-local record = require "moonlet.record"
 local values = require "moonlet.engine.journal.values"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local heartbeat = require "moonlet.engine.journal.heartbeat"
@@ -20,7 +19,9 @@ local unreached = require "moonlet.engine.run.orphans"
 local run_record = require "moonlet.engine.run.manifest"
 local integrity = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
+local class = require "moonlet.engine.run.class"
 local verdict = require "moonlet.engine.run.verdict"
+local environment = require "moonlet.engine.run.environment"
 local going_on = require "moonlet.engine.run.resume_checks"
 local half_merges = require "moonlet.engine.workspace.interrupted_merge"
 
@@ -28,13 +29,6 @@ local M = {}
 
 local null = core.json.null
 local model_cap = 4 << 20
-
---- The environment of a child beside the variables that it is granted.
-local plain_env = {
-  "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
-  "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
-  "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
-}
 
 --- The run that is being driven, for the engine to end when Lua itself was killed.
 M.current = nil
@@ -97,42 +91,10 @@ local function add_paths(run)
   end
 end
 
-local function add_environment(run)
-  --- The environment of a child: the plain variables, those granted by name, and `extra`.
-  function run.child_environment(extra, names)
-    local env = {}
-    for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
-    for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
-    for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
-    for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
-    for name, value in pairs(extra or {}) do
-      if type(name) ~= "string" or name == "" or name:find("[=%z]") then
-        error(record.invalid("env: names of variables are texts without '='"), 0)
-      end
-      if value == false then
-        env[name] = nil
-      elseif type(value) ~= "string" and not math.type(value) then
-        error(record.invalid(("env.%s must be text"):format(name)), 0)
-      else
-        env[name] = tostring(value)
-      end
-    end
-    local list = {}
-    for name, value in pairs(env) do
-      if value:find("\0", 1, true) then
-        error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
-      end
-      list[#list + 1] = name .. "=" .. value
-    end
-    table.sort(list)
-    return list
-  end
-end
-
 --- True if a limit is worth a report: not one that is not watched (metering.lua), and not the default of every run.
 local function is_telling(run, kind)
   if kind == "agents" then return run.budget.agents ~= budget.default_agents end
-  return kind ~= "usd" or not run.price_told
+  return kind ~= "usd" or not spending.is_unwatched(run)
 end
 
 --- Reports the rest of the budget when it has changed.
@@ -210,6 +172,9 @@ local function add_steps(run)
     tell_budget(run)
   end
 
+  --- Notes that a provider has refused an account: the run parks for the first of them.
+  function run.note_quota(err) run.quota_error = run.quota_error or err end
+
   --- Parks: only gates and questions are left, so the run ends until they are answered.
   function run.end_parked()
     run.is_parking = true
@@ -217,7 +182,7 @@ local function add_steps(run)
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
     -- A clean-up is shielded, but the points it waits for must be on record when the run is resumed.
-    for _, shield in ipairs(run.shields or {}) do core.task.cancel_scope(shield, err) end
+    for _, shield in ipairs(state_of.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
   --- True if the user has cancelled the run, which a clean-up does not see.
@@ -249,7 +214,7 @@ local function begin_record(run, plan)
   going_on.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
   run.record = run_record.text(run)
-  journal.append { t = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
+  journal.append { type = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = integrity.hash_of_record(run.record) }
@@ -281,7 +246,7 @@ end
 ---@param plan table the parsed command line (engine/cli/run.lua)
 ---@return table run
 function M.create(plan)
-  local run = {
+  local run = class.new {
     home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
     preset_name = plan.preset and plan.preset.name or plan.source.name, args = plan.args,
     runner = plan.runner, routed = plan.routed, runner_name = plan.routed.runner.name, runner_spec = plan.runner_spec,
@@ -293,7 +258,7 @@ function M.create(plan)
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
   add_paths(run)
-  add_environment(run)
+  environment.add(run)
   add_steps(run)
   verdict.add(run)
   run.settle_cleanups = function(keys) unreached.settle_cleanups(run, keys) end
@@ -371,6 +336,12 @@ local function end_prepared(run)
   run.write_artifact(path, core.json.encode(model, 2) .. "\n")
 end
 
+local function points_of(parked)
+  local list = core.json.array {}
+  for i, item in ipairs(parked) do list[i] = { key = item.key, kind = item.kind, text = item.text } end
+  return list
+end
+
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
@@ -378,6 +349,7 @@ local function finish(run, ok, result)
   if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
   run.verdict = verdict.of(run, ok, result)
   if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
+  if run.verdict == "failed" and ok then run.error = verdict.empty_fan_out(run) end
   if run.verdict == "blocked" and not run.error then
     local item = verdict.first_blocked(run.validation)
     run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
@@ -415,13 +387,18 @@ local function finish(run, ok, result)
   end
   end_prepared(run)
   core.run.begin_sync()
-  integrity.seal(run)
+  local seal = integrity.seal(run)
+  run.files, run.files_fold, run.altered, run.keeper_log = seal.files, seal.files_fold, seal.altered, seal.keeper_log
   core.run.sync()
   run.record = run_record.text(run)
-  journal.append { t = "over", ms = run.duration_ms, verdict = run.verdict, files = integrity.hash_of_files(run.files),
-    record = integrity.hash_of_record(run.record) }
+  journal.append { type = "over", driven_ms = run.duration_ms, verdict = run.verdict,
+    files = integrity.hash_of_files(run.files), record = integrity.hash_of_record(run.record) }
   core.run.write_run(run.record)
   ledger.put_run(run)
+  if run.verdict == "needs-human" or run.verdict == "quota" then
+    core.event.emit("run.parked", nil, { reason = run.verdict == "quota" and "quota" or "person",
+      points = points_of(run.parked), until_ms = run.until_ms })
+  end
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
     duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
     message = run.error and run_record.error(run.error).message or nil })
@@ -468,7 +445,8 @@ local function run_body(run)
     history = run.journal.history, tell = function(text) core.event.emit("warning", nil, { text = text }) end })
   budget.start_wall(run.own_budget, wall and wall + run.driven_before, function() return heartbeat.now(run) end)
   run.own_budget.on_agent = function() tell_budget(run) end
-  run.wall, run.least_wall = wall, wall
+  run.wall = wall
+  heartbeat.limit(run, wall)
   tell_budget(run)
   return pcall(scope.body, run, "", {
     budget = run.own_budget, timeout = wall, timeout_kind = "budget",

@@ -137,24 +137,31 @@ function M.altered(rec, tree, is_ours)
   return paths[1] and paths or nil
 end
 
+---@class moonlet.Seal
+---@field files table?        path -> its entry
+---@field files_fold integer?
+---@field altered string[]?   files that were changed while no host drove the run
+---@field keeper_log table?   the hash of keeper.log
+
 --- Hashes the files of the run's sidecar. A failure is reported, for a run does not fail for it.
----@param run table
+---@param run moonlet.Run
+---@return moonlet.Seal
 function M.seal(run)
   local root, err = core.file.root(run.home.agent_path)
   local tree
   if root then tree, err = M.tree(root, run.sidecar) end
   if not tree then
     run.emit("warning", { text = "the artifacts are not bound to the record: " .. err.message })
-    return
+    return {}
   end
   M.name_files(tree.files, values.keyed)
-  run.altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
-  if run.altered then
+  local altered = run.sealed and M.altered(run.sealed, tree, run.has_written)
+  if altered then
     run.emit("warning", { text = ("%d of its files were changed or removed while nobody drove it, the first of them: "
-      .. "%s"):format(#run.altered, core.text.printable(run.altered[1], 200)) })
+      .. "%s"):format(#altered, core.text.printable(altered[1], 200)) })
   end
-  run.files, run.files_fold = tree.files, tree.fold
-  run.keeper_log = M.keeper_log(root, run.id)
+  return { files = tree.files, files_fold = tree.fold, altered = altered or nil,
+    keeper_log = M.keeper_log(root, run.id) }
 end
 
 --- The hash of a list of files as the journal has it.

@@ -40,8 +40,8 @@ end
 --- The outcome of the attempts; one without an end was cancelled, or lost with its host.
 local function status_of(charges, ended)
   if ended then
-    local is_late = ended.s == "cancelled" and type(ended.e) == "table" and ended.e.kind == "timeout"
-    return is_late and "failed" or ended.s
+    local is_late = ended.status == "cancelled" and type(ended.error) == "table" and ended.error.kind == "timeout"
+    return is_late and "failed" or ended.status
   end
   local entry = charges[#charges].entry
   return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
@@ -56,7 +56,7 @@ local function changed_of(run, key, ended)
       seen[path] = true
     end
   end
-  local value = ended and ended.s == "ok" and values.get(journal_record.stored(ended, "v"))
+  local value = ended and ended.status == "ok" and values.get(journal_record.stored(ended, "result"))
   add(type(value) == "table" and value.files_changed or nil)
   for _, entry in ipairs(run.journal.attempts[key] or {}) do add(entry.changed) end
   return paths
@@ -74,7 +74,7 @@ local function step_of(run, key, charges)
     cached = true, status = status_of(charges, ended), duration_ms = ms, usage = usages_of(charges),
     gone = not lies_in_cached(run.step_keys, key) }
   if step.status == "failed" then
-    step.error = ended and ended.e or { kind = "failed", message = tostring(last.entry and last.entry.error) }
+    step.error = ended and ended.error or { kind = "failed", message = tostring(last.entry and last.entry.error) }
   end
   return step
 end
@@ -103,7 +103,7 @@ local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
     -- A command that is done once is begun too, and is no agent.
-    if math.type(number) ~= "integer" or last.once and number == last.a then return end
+    if math.type(number) ~= "integer" or last.once and number == last.attempt then return end
     local attempt = found[number] or { step = key, number = number }
     found[number] = attempt
     attempt.runner = item.runner or attempt.runner
@@ -116,7 +116,7 @@ local function begun_of(run, key)
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end
-  note(last.a, last)
+  note(last.attempt, last)
   return found
 end
 

@@ -215,6 +215,7 @@ function verbs:write(name, text)
   end
   core.task.check()
   run.write_artifact(run.sidecar .. "/" .. name, text)
+  run.emit("artifact", { path = run.sidecar .. "/" .. name, bytes = #text })
   if name == "findings.md" then run.note_findings(state.path, text) end
 end
 

@@ -47,6 +47,15 @@ local function note_failed_agents(run)
   end
 end
 
+--- The error of a fan-out in which nothing succeeded, whatever the script made of its outcomes; nil if there is none.
+---@param run moonlet.Run
+---@return table?
+function M.empty_fan_out(run)
+  for _, item in ipairs(run.degraded) do
+    if type(item.failure) == "table" and item.failure ~= core.json.null then return item.failure end
+  end
+end
+
 --- The verdict of a run whose script has ended.
 ---@param run table
 ---@param ok boolean
@@ -57,6 +66,8 @@ function M.of(run, ok, err)
   if ok then
     if refused then return "budget" end
     note_failed_agents(run)
+    local failure = M.empty_fan_out(run)
+    if failure and not failure.blocked then return "failed" end
     if M.first_blocked(run.validation) then return "blocked" end
     return #run.degraded > 0 and "degraded" or "ok"
   end
@@ -116,15 +127,19 @@ function M.add(run)
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
       why = result.why, required = required }, key)
+    core.event.emit("validation", key, { kind = result.kind, command = (core.secret.hide(result.command)),
+      status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
   end
 
-  --- Notes lost branches or agents, if the rest was enough.
-  function run.note_degraded(path, succeeded, total, lost)
+  --- Notes lost branches or agents, if the rest was enough; with `failure`, nothing succeeded and the run fails of it.
+  function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
       names[i] = { key = item.key, error = run_record.error(item.error) }
     end
-    note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names) }, path)
+    note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names),
+      failure = failure and { kind = failure.kind, message = failure.message, blocked = failure.blocked } or nil,
+    }, path)
     core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 

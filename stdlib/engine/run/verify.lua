@@ -34,7 +34,7 @@ end
 local function has_begun(story, root, path, text)
   if text or story.records > 1 or story.why then return true end
   for _, mark in ipairs(story.marks) do
-    if mark.t == "over" then return true end
+    if mark.type == "over" then return true end
   end
   local log = core.file.stat(root, path .. "/keeper.log")
   return log ~= nil and log.size > 0 or core.file.stat(root, path .. "/values") ~= nil
@@ -45,7 +45,9 @@ local function check_journal(story, path, problem, note)
     problem("the journal is empty or gone: what was done and paid is not known", path .. "/steps.jsonl",
       "bring the file back from a copy, or start a new run")
   end
-  if story.why then
+  if story.other_format then
+    problem("the journal cannot be read: " .. story.why, path .. "/steps.jsonl", "use the moonlet that began the run")
+  elseif story.why then
     problem(("the journal is damaged: line %d: %s"):format(story.line, story.why),
       ("%s/steps.jsonl:%d"):format(path, story.line))
   end
@@ -146,7 +148,7 @@ end
 
 --- Checks run.json against its hash in the journal. A host that dies between the two leaves the earlier one.
 local function check_record(story, rec, text, path, problem, note)
-  if story.why or story.records == 0 then return end -- what stands after the damage was not read
+  if story.why or story.records == 0 then return end -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil
   for i, mark in ipairs(story.marks) do
     if mark.record then
@@ -160,7 +162,7 @@ local function check_record(story, rec, text, path, problem, note)
       problem("the journal of a run that has ended has no record of it", path .. "/steps.jsonl")
     end
   elseif not at then
-    problem(rec.ended and story.marks[last].t ~= "over"
+    problem(rec.ended and story.marks[last].type ~= "over"
       and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
       or "run.json was changed after it was written", place)
   elseif at ~= last then
@@ -232,7 +234,7 @@ end
 --- The hash of an answer as output.md has it; nil if the journal has none.
 local function hash_of_answer(item, root, path)
   if item.sha256 then return item.sha256 end
-  local value = values.get(item.v, function(name, cap)
+  local value = values.get(item.result, function(name, cap)
     return (core.file.read(root, ("%s/values/%s"):format(path, name), cap))
   end)
   local text = type(value) == "table" and value.text
@@ -275,10 +277,10 @@ local function check_decision(root, rec, story, problem, note)
   local hash = text and core.text.sha256(text)
   local last, known, is_old
   for _, mark in ipairs(story.marks) do
-    if mark.t == "decision" then
+    if mark.type == "decision" then
       last, is_old = mark.sha256, false
       known = known or mark.sha256 == hash
-    elseif mark.t == "drive" then
+    elseif mark.type == "drive" then
       is_old = true
     end
   end

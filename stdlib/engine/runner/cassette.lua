@@ -152,12 +152,13 @@ end
 --- The attempts with the same input as the present one, whose recordings stand beside its own. A lost or abandoned
 --- attempt has left none: a recording under its number is of an earlier cassette.
 local function kept_before(job)
-  local story, key = job.run.journal, job.step.key
+  local story, key = job.run.journal, job.key
   local kept = job.kept or {}
   job.kept = kept
   for _, charge in ipairs(story.history.charges[key] or {}) do
     local entry = charge.entry
-    if entry and entry.class ~= "abandoned" and charge.hash == story.begins[key].h then kept[charge.number] = true end
+    local is_same = charge.hash == story.begins[key].input_hash
+    if entry and entry.class ~= "abandoned" and is_same then kept[charge.number] = true end
   end
   return kept
 end
@@ -183,12 +184,12 @@ local function replace(base, beside, number, kept)
 end
 
 --- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
 ---@param exit table
 function M.keep(job, attempt, exit)
   local run = job.run
-  local name = core.run.step_name(job.step.key)
+  local name = core.run.step_name(job.key)
   local base, err = core.file.make_root(run.options.record .. "/" .. name)
   if not base then error(err, 0) end
   local beside = ".new-" .. core.clock.random_hex(8)
@@ -202,7 +203,7 @@ function M.keep(job, attempt, exit)
   local made, why = core.file.make_root(run.options.record .. "/" .. name .. "/" .. beside)
   if not made then error(why, 0) end
   local prompt = prompt_of(job, attempt)
-  put("call.json", core.json.encode({ version = 1, key = job.step.key, attempt = attempt.number,
+  put("call.json", core.json.encode({ version = 1, key = job.key, attempt = attempt.number,
     runner = job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
     task = run.task_id, run = run.id, prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
   for _, file in ipairs { "stdout.log", "stderr.log" } do
@@ -461,19 +462,19 @@ end
 
 --- Plays one attempt: leaves its files as if it had run, and returns the exit.
 ---@param spec {dir: string, faults: table[]}
----@param job moonlet.Job
+---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
 ---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
   local dir = spec.dir
   local root = core.file.root(dir)
   if not root then miss(dir, "is not there") end
-  local key = job.step.key
+  local key = job.key
   -- A repair round is asked with another prompt.
   local run, prompt = job.run, prompt_of(job, attempt)
-  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt, run)
+  job.recorded_key = job.recorded_key or attempt.repairs and key or find_ending(root, key, prompt, run)
   local path, call, first = find(root, dir, job.recorded_key, attempt.number)
-  if not (attempt.repair and first) then check_prompt(dir, key, call, prompt, run) end
+  if not (attempt.repairs and first) then check_prompt(dir, key, call, prompt, run) end
   local kind = fault_of(spec, key, attempt.number)
   local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
     stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }

@@ -103,7 +103,7 @@ local function zone_of(name, zones)
     local east = tonumber(hours) * 60 + (tonumber(minutes) or 0)
     return sign == "-" and -east or east
   end
-  sign, hours = upper:match("^ETC/GMT([+-])(%d%d?)$")   -- whose sign is the other way round
+  sign, hours = upper:match("^ETC/GMT([+-])(%d%d?)$")   -- its sign is the other way round
   if sign then return (sign == "+" and -1 or 1) * tonumber(hours) * 60 end
   return zones and zones(known or name) or nil
 end
@@ -235,7 +235,7 @@ local function date(text, now, offset, zones)
     local a, b, c = date_of(today + ahead)
     when = moment(a, b, c, hours or 0, minutes or 0, seconds or 0, zone)
     ahead = ahead + (weekday and 7 or 1)
-  until when > now - 10 * minute   -- one that is just over is no day away
+  until when > now - 10 * minute   -- a time that is just over is no day away
   return when, not seconds
 end
 

@@ -39,7 +39,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field stdin "prompt"|"none"         prompt: the bytes of prompt_file, then closed
 ---@field files table<string, string>   written before the start: absolute path -> text
 ---@field state_dirs string[]           the CLI's own state: it must be able to write them; the caller makes
----                                     those under `scratch`
+--- the folders under `scratch`
 ---@field folders string[]?             others that must be there, which it may not write: they are made
 ---@field answer_file string?           the file for the last message
 ---@field sandbox "runner"|"host"       the enforcer of call.sandbox

@@ -1,8 +1,12 @@
 --- The host's own calls of git. A user's config or environment does not change their output, or how a patch is
 --- applied, and they start no program that a repository names.
 local state_folder = require "moonlet.engine.base.state_dir"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
+
+--- `path`: the PATH of the host's own git; `filters`: the options that turn off configured filters.
+local state_of = per_run(function() return { path = nil, filters = nil } end)
 
 --- Settings of git that can change a diff, the place of a patch, or the content of an index, or start a program.
 local pinned = {
@@ -50,7 +54,8 @@ end
 --- The folders in which programs are searched: not the repository, nor a worktree of it, for an agent may have put
 --- one there.
 local function search_path(run)
-  if run.host_path then return run.host_path end
+  local state = state_of(run)
+  if state.path then return state.path end
   local own = { run.top, (run.home.agent_path:gsub("/%.agent$", "")) }
   local base = state_folder.path()
   own[#own + 1] = base and base .. "/worktrees"
@@ -65,8 +70,8 @@ local function search_path(run)
     end
     if safe then list[#list + 1] = folder end
   end
-  run.host_path = #list > 0 and table.concat(list, ":") or plain_path
-  return run.host_path
+  state.path = #list > 0 and table.concat(list, ":") or plain_path
+  return state.path
 end
 
 local function plain_environment(run, extra)
@@ -81,7 +86,8 @@ end
 --- The filters that the user's config, or the repository's, names are programs, and may lie in the work tree, where
 --- an agent can rewrite them. They are named again without one.
 local function no_filters(run)
-  if run.host_filters then return run.host_filters end
+  local state = state_of(run)
+  if state.filters then return state.filters end
   local exit = core.process.run { step = "git", cwd = run.top, wall = 60000, cap = 1 << 20,
     env = plain_environment(run), argv = M.command { "config", "--null", "--name-only", "--get-regexp",
       "^filter\\..*\\.(clean|smudge|process|required)$" } }
@@ -96,7 +102,7 @@ local function no_filters(run)
     count = count + 1
   end
   if count > 0 then list[#list + 1] = ("GIT_CONFIG_COUNT=%d"):format(count) end
-  run.host_filters = list
+  state.filters = list
   return list
 end
 

@@ -2,6 +2,7 @@
 --- records of other runs, and the files by which git starts programs. The kernel's rules can only allow, and a
 --- process that may make a file at the top may write beneath all of it. A snapshot is taken before and after instead,
 --- and a change is reported by name.
+local journal_record = require "moonlet.engine.journal.records"
 local host_git = require "moonlet.engine.workspace.git"
 local turn = require "moonlet.engine.base.cooperative"
 
@@ -135,9 +136,6 @@ local function note_journal(look, root, id)
   end
 end
 
---- Records of a host that drives a run, or of a person who decides about it.
-local others = { '"t":"drive"', '"t":"decision"', '"t":"over"' }
-
 --- True if a run was driven between the two snapshots: its journal is whole, and has grown by that.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
@@ -147,10 +145,7 @@ local function was_driven(look, run, root, id)
   local report = core.journal.verify(run.home.handle, id)
   if not report or report.line or report.torn_bytes > 0 then return false end
   local text = core.file.part(root, path, known.size, math.min(info.size - known.size, journal_cap)) or ""
-  for _, word in ipairs(others) do
-    if text:find(word, 1, true) then return true end
-  end
-  return false
+  return journal_record.has_driver(text)
 end
 
 local function task_of(root, id)

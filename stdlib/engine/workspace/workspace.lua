@@ -120,7 +120,7 @@ end
 
 local function only_inputs(run, dir, call, attempt)
   -- An attempt that is in flight, or is a repair, has its inputs already.
-  local there = (attempt.state or attempt.repair) and core.system.real_path(run.absolute(dir .. "/work"))
+  local there = (attempt.state or attempt.repairs) and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
@@ -211,7 +211,7 @@ local function own_worktree(run, key, dir, call, attempt)
   end
   -- The first attempt has none before it that could have left anything.
   local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
-  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repair or false,
+  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repairs or false,
     attempt.tree, patch)
   return place_of {
     cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)

@@ -57,9 +57,9 @@ struct Story {
 
   void read(const std::vector<json>& journal) {
     for (const json& item : journal) {
-      const std::string type = item.value("t", ""), key = item.value("k", "");
+      const std::string type = item.value("type", ""), key = item.value("key", "");
       if (type == "begin" && item.value("repair", false)) {
-        repairs.insert(key + "@" + std::to_string(item.value("a", 0)));
+        repairs.insert(key + "@" + std::to_string(item.value("attempt", 0)));
       }
       // Failed steps are tried again after a run that did not end well.
       if (type == "over" && item.value("verdict", "") != "ok") {
@@ -70,12 +70,12 @@ struct Story {
       for (auto* ended : {&done, &failed}) {
         const auto before = ended->find(key);
         if (before == ended->end()) continue;
-        const bool same = before->second == item.value("h", "");
+        const bool same = before->second == item.value("input_hash", "");
         wrong(key + " is over, and there is another " + type + (same ? "" : " with another input"));
       }
-      const std::string status = item.value("s", "");
-      if (status == "ok") done[key] = item.value("h", "");
-      if (status == "failed") failed[key] = item.value("h", "");
+      const std::string status = item.value("status", "");
+      if (status == "ok") done[key] = item.value("input_hash", "");
+      if (status == "failed") failed[key] = item.value("input_hash", "");
     }
   }
 };

@@ -9,41 +9,41 @@ import sys
 
 def body_of(text):
     if text == "@huge":
-        return '{"t":"fact","k":"huge","h":"x","v":"' + "y" * (15 << 20) + '"}'
+        return '{"type":"fact","key":"huge","input_hash":"x","result":"' + "y" * (15 << 20) + '"}'
     if text == "@deep":
-        return '{"t":"fact","k":"deep","h":"x","v":' + "[" * 5000 + "]" * 5000 + "}"
+        return '{"type":"fact","key":"deep","input_hash":"x","result":' + "[" * 5000 + "]" * 5000 + "}"
     return text
 
 
 def line_of(number, previous, last, body):
-    durable = ',"d":1' if last.get("d") else ""
-    head = '{"n":%d,"g":%d%s,"p":"%s"' % (number, last["g"], durable, previous)
+    durable = ',"rest_durable":true' if last.get("rest_durable") else ""
+    head = '{"number":%d,"generation":%d%s,"previous":"%s"' % (number, last["generation"], durable, previous)
     rest = ',"body":%s}' % body
     link = hashlib.sha256((head + rest).encode()).hexdigest()[:32]
-    return link, (head + ',"h":"' + link + '"' + rest + "\n").encode()
+    return link, (head + ',"hash":"' + link + '"' + rest + "\n").encode()
 
 
 path = sys.argv[1]
 with open(path, "rb") as file:
     lines = file.read().splitlines()
 if sys.argv[2] == "--replace":
-    previous = json.loads(lines[0])["p"]
+    previous = json.loads(lines[0])["previous"]
     with open(path, "wb") as file:
         for line in lines:
             body = line.decode().split(',"body":', 1)[1][:-1].replace(sys.argv[3], sys.argv[4])
             record = json.loads(line)
-            previous, text = line_of(record["n"], previous, record, body)
+            previous, text = line_of(record["number"], previous, record, body)
             file.write(text)
     sys.exit()
 last = json.loads(lines[-1])
-last["d"] = 1
+last["rest_durable"] = True
 bodies = sys.argv[2:]
 if bodies[0] == "--add":
     value = "y" * int(bodies[2])
-    end = '{"h":"%032d","k":"work-%d","ms":1,"s":"ok","t":"end","v":{"text":"%s"},"verb":"exec"}'
+    end = '{"input_hash":"%032d","key":"work-%d","driven_ms":1,"status":"ok","type":"end","result":{"text":"%s"},"verb":"exec"}'
     bodies = (end % (i, i, value) for i in range(int(bodies[1])))
 with open(path, "ab") as file:
-    number, previous = last["n"], last["h"]
+    number, previous = last["number"], last["hash"]
     for text in bodies:
         number += 1
         previous, line = line_of(number, previous, last, body_of(text))

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 
@@ -267,4 +268,35 @@ TEST_CASE("a full disk leaves whole lines only") {
   CHECK(text.back() == '\n');
   CHECK(text.size() > 9'000);
   for (const auto& line : lines_of(text)) CHECK(nlohmann::json::accept(line));
+}
+
+TEST_CASE("events of a run are numbered, and a later host goes on with the number in the file") {
+  Scratch scratch;
+  const std::string path = scratch / "events.jsonl";
+  FakeClock clock;
+  Redactor redactor;
+  const auto emit = [&](int count) {
+    Fd fd(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(fd.get() >= 0);
+    Bus bus(redactor, clock);
+    const auto last = last_event_number(fd.get());
+    REQUIRE(last.ok());
+    bus.number_from(*last);
+    JsonlSink sink(fd.get(), "events.jsonl");
+    bus.add(sink);
+    for (int i = 0; i < count; ++i) bus.emit(event(EventType::kLog, {{"text", "x"}}));
+    bus.emit({EventType::kWarning, kWhen, "", "", {}});  // of no run: it has no number
+    return *last;
+  };
+  CHECK(emit(2) == 0);
+  // A killed host leaves a part of a line, which has no number.
+  std::ofstream(path, std::ios::app) << "{\"number\":99,\"type\":\"lo";
+  CHECK(emit(3) == 2);
+  CHECK(emit(0) == 5);
+  std::vector<std::uint64_t> numbers;
+  for (const auto& line : lines_of(slurp(path))) {
+    const auto parsed = nlohmann::json::parse(line, nullptr, false);
+    if (parsed.is_object() && parsed.contains("number")) numbers.push_back(parsed["number"]);
+  }
+  CHECK(numbers == std::vector<std::uint64_t>{1, 2, 3, 4, 5});
 }

@@ -75,18 +75,18 @@ TEST_CASE("records come back in order, numbered from one") {
 
 TEST_CASE("each line is JSON, carries the hash of the one before it, and can be checked by hand") {
   JournalRun run;
-  std::string before = "moonlet-journal-1";
+  std::string before = "moonlet-journal-2";
   for (const auto& text : lines_of(journal_of(run, 5))) {
     const auto line = nlohmann::json::parse(text);
-    CHECK(line["p"] == before);
-    before = line["h"];
+    CHECK(line["previous"] == before);
+    before = line["hash"];
     std::string without = text;
-    const std::string field = ",\"h\":\"" + before + "\"";
+    const std::string field = ",\"hash\":\"" + before + "\"";
     without.erase(without.find(field), field.size());
     CHECK(sha256_hex(without).substr(0, 32) == before);
-    CHECK(line["g"] == 1);
-    CHECK(line["d"] == 1);
-    CHECK(line["body"]["i"] == line["n"]);
+    CHECK(line["generation"] == 1);
+    CHECK(line["rest_durable"] == true);
+    CHECK(line["body"]["i"] == line["number"]);
   }
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("records added in one turn are committed together") {
   // The mark of a new commit stands in the first line alone.
   const auto lines = lines_of(slurp(run.file()));
   CHECK(std::count_if(lines.begin(), lines.end(), [](const auto& line) {
-          return nlohmann::json::parse(line).contains("d");
+          return nlohmann::json::parse(line).contains("rest_durable");
         }) == 1);
 }
 
@@ -141,8 +141,8 @@ TEST_CASE("a relaxed record is written by itself after a while, and by a flush")
   REQUIRE(journal->flush_blocking().ok());
   const auto lines = lines_of(slurp(run.file()));
   REQUIRE(lines.size() == 3);
-  CHECK_FALSE(nlohmann::json::parse(lines[1]).contains("d"));
-  CHECK(nlohmann::json::parse(lines[2]).contains("d"));
+  CHECK_FALSE(nlohmann::json::parse(lines[1]).contains("rest_durable"));
+  CHECK(nlohmann::json::parse(lines[2]).contains("rest_durable"));
 }
 
 TEST_CASE("written() completes when the records are in the file, without waiting for the disk") {
@@ -355,7 +355,7 @@ TEST_CASE("lines that are lost, doubled, exchanged or foreign are damage") {
   spit(run.file(), joined(swapped));
   CHECK_FALSE(verify_journal(run.dir())->damage);  // equal records make equal chains
   std::string reused = good[0];
-  reused.replace(reused.find("moonlet-journal-1"), 17, "moonlet-journal-2");
+  reused.replace(reused.find("moonlet-journal-2"), 17, "moonlet-journal-9");
   check({reused}, 1);
 }
 
@@ -533,19 +533,34 @@ TEST_CASE("a link in the place of the journal is not followed") {
   CHECK(slurp(elsewhere / "mine") == "text\n");
 }
 
-TEST_CASE("the large values of ends and facts are left out of a body, and nothing else") {
+TEST_CASE("a journal of another version is refused by name, and stays as it is") {
+  JournalRun run;
+  const std::string older =
+      R"({"n":1,"g":1,"p":"moonlet-journal-1","h":"0123456789abcdef0123456789abcdef","body":{}})"
+      "\n";
+  spit(run.file(), older);
+  CHECK(verify_journal(run.dir())->damage->other_format);
+  JournalDriver driver;
+  const auto refused = driver.open(run.dir());
+  CHECK(refused.message.find("another version of moonlet began the journal") != std::string::npos);
+  CHECK(refused.hint.find("resume the run with the moonlet that began it") != std::string::npos);
+  CHECK(slurp(run.file()) == older);
+}
+
+TEST_CASE("large members of a body are left out when they are named, and nothing else") {
   const std::string large = "{\"a\":[1,\"]}\\\"\",{}],\"text\":\"" + std::string(400, 'x') + "\"}";
-  CHECK(body_without_values("{\"k\":\"a,}\",\"t\":\"end\",\"v\":" + large + ",\"x\":1}") ==
-        "{\"lazy\":true,\"k\":\"a,}\",\"t\":\"end\",\"x\":1}");
-  CHECK(body_without_values("{\"v\":" + large + ",\"t\":\"fact\"}") ==
-        "{\"lazy\":true,\"t\":\"fact\"}");
-  CHECK_FALSE(body_without_values("{\"t\":\"attempt\",\"v\":" + large + "}"));
-  CHECK_FALSE(
-      body_without_values("{\"t\":\"end\",\"v\":{\"text\":\"short\"},\"w\":" + large + "}"));
-  for (const std::string damaged :
-       {"", "{", "{}", "[]", "{\"t\":\"end\",\"v\":", "{\"t\":\"end\",\"v\":]}", "{\"t\":\"end\"}}",
-        "{\"t\":\"end\",\"v\":\"", "{\"t\":\"end\",\"v\":[}"}) {
-    CHECK_FALSE(body_without_values(damaged));
-    CHECK_FALSE(body_without_values(damaged + large));
+  const auto rest_of = [](const std::string& body) {
+    return body_without_large(body, {"result", "raised"});
+  };
+  CHECK(rest_of("{\"key\":\"a,}\",\"result\":" + large + ",\"raised\":1}") ==
+        "{\"key\":\"a,}\",\"raised\":1}");
+  CHECK(rest_of("{\"result\":" + large + ",\"raised\":" + large + "}") == "{}");
+  CHECK_FALSE(rest_of("{\"outcome\":" + large + "}"));
+  CHECK_FALSE(rest_of("{\"result\":{\"text\":\"short\"},\"other\":" + large + "}"));
+  CHECK_FALSE(body_without_large("{\"result\":" + large + "}", {}));
+  for (const std::string damaged : {"", "{", "{}", "[]", "{\"result\":", "{\"result\":]}",
+                                    "{\"result\":1}}", "{\"result\":\"", "{\"result\":[}"}) {
+    CHECK_FALSE(rest_of(damaged));
+    CHECK_FALSE(rest_of(damaged + large));
   }
 }

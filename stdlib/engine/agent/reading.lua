@@ -1,0 +1,125 @@
+--- Reads the output of one attempt, once: while the process runs, as far as it has come, and the rest at its end. Owns
+--- the reader of stdout.log and the runner's state, and emits what the agent says and does as events.
+local cooperative = require "moonlet.engine.base.cooperative"
+local stream = require "moonlet.engine.runner.stream"
+
+local M = {}
+
+local most_batches = 32 -- batches of 64 KB in one look, so that an agent that prints much does not hold up the others
+local most_ms = 20      -- in one look, for the same reason
+local most_told = 500   -- events of an attempt
+local longest_text = 2000
+local longest_detail = 120
+
+---@class moonlet.Reading
+---@field state moonlet.RunnerState
+---@field doing string?      the tool that the agent is at, or ""
+---@field tokens integer?    its tokens so far
+---@field private runner table
+---@field private path string  of stdout.log, below .agent
+---@field private log_path string
+---@field private tell fun(kind: string, fields: table)
+---@field private told integer
+---@field private left_out integer
+---@field private reader any
+---@field private log any
+local Reading = {}
+Reading.__index = Reading
+
+--- A reading of the output in `dir` by a runner that reads events.
+---@param runner table
+---@param dir string
+---@param tell fun(kind: string, fields: table)  emits an event of the step
+---@return moonlet.Reading
+function M.new(runner, dir, tell)
+  return setmetatable({ state = runner.begin and runner.begin() or stream.begin(), runner = runner,
+    path = dir .. "/stdout.log", log_path = dir .. "/stderr.log", tell = tell, told = 0, left_out = 0 }, Reading)
+end
+
+local function emit(reading, kind, fields)
+  if reading.told == most_told then
+    reading.left_out = reading.left_out + 1
+    return
+  end
+  reading.told = reading.told + 1
+  reading.tell(kind, fields)
+end
+
+local function note(reading, event)
+  if event.type == "tool" then
+    local text = event.detail and ("%s: %s"):format(event.name, event.detail) or event.name
+    reading.doing = event.status == "running" and core.text.printable(text, longest_detail) or ""
+    emit(reading, "agent.tool", { name = core.text.printable(tostring(event.name), longest_detail),
+      status = event.status or "ok", exit_code = event.exit_code,
+      detail = event.detail and core.text.printable(event.detail, longest_text) or nil })
+  elseif event.type == "text" then
+    reading.doing = ""
+    if type(event.text) == "string" and event.text ~= "" then
+      emit(reading, "agent.message", { text = core.text.cut(event.text, longest_text) })
+    end
+  elseif event.type == "usage" and type(event.usage) == "table" then
+    reading.tokens = event.usage.total_tokens or reading.tokens
+  end
+end
+
+--- Opens stdout.log, if the process has begun to print. The reading stands where the last look ended.
+local function open(reading)
+  reading.reader = reading.reader or core.lines.open(reading.path, reading.runner.lines)
+  return reading.reader
+end
+
+local function take(reading, at_end)
+  local lines, numbers, others, last = core.lines.read(reading.reader, at_end)
+  if not lines then return false end
+  stream.take(reading.runner, reading.state, lines, numbers, others, last, function(event) note(reading, event) end)
+  return true
+end
+
+--- Takes the lines since the last look; false if there are more than could be read in its time. Raises for a file that
+--- cannot be read now.
+---@return boolean all
+function Reading:look()
+  if not open(self) then return true end
+  local began = core.clock.monotonic()
+  for _ = 1, most_batches do
+    if not take(self, false) then return true end
+    if core.clock.monotonic() - began > most_ms then return false end
+  end
+  return false
+end
+
+--- The same of a program's log on standard error, which some programs write while they say nothing on their output.
+function Reading:look_at_log()
+  if not self.runner.log then return end
+  self.log = self.log or core.lines.open(self.log_path)
+  local lines = self.log and core.lines.read(self.log, false)
+  for _, line in ipairs(lines or {}) do
+    if type(line) == "string" then self.runner.log(self.state, line) end
+  end
+end
+
+--- Reads the rest, after the end of the process. Other tasks have their turn meanwhile.
+---@param until_ms integer?  on the monotonic clock
+---@return boolean all  false if the time was over before
+function Reading:finish(until_ms)
+  local pause, all = cooperative.new(), true
+  if open(self) then
+    while take(self, true) do
+      pause()
+      if until_ms and core.clock.monotonic() > until_ms then
+        all = false
+        break
+      end
+    end
+  end
+  if self.left_out > 0 then self.tell("agent.message", { text = "", left_out = self.left_out }) end
+  return all
+end
+
+function Reading:close()
+  if self.reader then core.lines.close(self.reader) end
+  if self.log then core.lines.close(self.log) end
+  self.reader, self.log = nil, nil
+end
+
+return M

@@ -1,0 +1,78 @@
+--- The events of a run: one closed list with the fields of each. This is the reference of events.jsonl, of --events and
+--- of what an embedder's on_event gets; tests/house/events.py compares it with what is emitted, both ways.
+---
+--- Each line is `{ number, type, ts, run, step?, data }`. `number` counts the events of a run from 1, and a resumed run
+--- goes on with it. `step` is the key of a step. `data` has the fields below; `?` marks those that may be missing.
+--- An event is for those who watch: the journal is the record.
+
+---@class moonlet.EventKind
+---@field name string
+---@field about string
+---@field fields table<string, string>  name -> its meaning
+
+--- The version of the list: it grows when an event or a field gets another meaning, or goes.
+local M = { version = 1 }
+
+---@type moonlet.EventKind[]
+M.list = {
+  { name = "run.started", about = "A run begins.", fields = {
+    preset = "the name of the preset or script", runner = "the runner of the run", task_id = "the name of its sidecar",
+    dir = "the path of its sidecar" } },
+  { name = "run.resumed", about = "A host goes on with a run that another one began.", fields = {
+    preset = "as in run.started", runner = "as in run.started", task_id = "as in run.started",
+    dir = "as in run.started" } },
+  { name = "run.parked", about = "The run stops with nothing running, until it is resumed; run.finished follows.",
+    fields = { reason = "person or quota", points = "the gates and questions that wait: { key, kind, text }",
+      ["until_ms?"] = "ms since 1970: when a provider can be asked again" } },
+  { name = "run.finished", about = "The host has brought the run to an end, or to a point where it parks.", fields = {
+    verdict = "the verdict", exit_code = "the exit code of the verdict", duration_ms = "the time it was driven",
+    ["error?"] = "the message of its error", ["message?"] = "the same, for the line of people" } },
+  { name = "phase", about = "The script names the phase that begins.", fields = {
+    name = "its name", ["planned?"] = "the number of steps in it" } },
+  { name = "step.started", about = "A step is executed, not replayed.", fields = {
+    kind = "agent, exec, validation, require, gate, question or function", ["runner?"] = "the runner of an agent" } },
+  { name = "step.retried", about = "Another attempt follows one that came to nothing.", fields = {
+    attempt = "the number of the attempt that follows", kind = "retry or repair", reason = "why",
+    ["wait_ms?"] = "the time until it begins" } },
+  { name = "step.finished", about = "A step is over, or was replayed.", fields = {
+    kind = "as in step.started", status = "ok, failed, cancelled, parked or prepared", duration_ms = "its time",
+    ["cached?"] = "true if it was replayed", ["exit_code?"] = "the exit code of a command",
+    ["error?"] = "the message of its error", ["error_kind?"] = "the kind of its error", ["runner?"] = "of an agent",
+    ["usage?"] = "the tokens and cost of all attempts", ["attempts?"] = "their number",
+    ["taken_over?"] = "true if another host had started it" } },
+  { name = "agent.message", about = "An agent says something; at most 500 events of an attempt.", fields = {
+    text = "the text, cut at 2,000 bytes", ["left_out?"] = "how many messages and tools more the attempt had" } },
+  { name = "agent.tool", about = "An agent uses a tool.", fields = {
+    name = "the tool", status = "running, ok, failed or denied", ["detail?"] = "one line: the command, the file",
+    ["exit_code?"] = "the exit code of a command" } },
+  { name = "progress", about = "A count of branches, or the present work of a step.", fields = {
+    ["name?"] = "the key of a fan-out", ["planned?"] = "its branches",
+    ["ended?"] = "the branches that have ended", ["doing?"] = "the present work of an agent",
+    ["tokens?"] = "its tokens so far" } },
+  { name = "usage", about = "An attempt of an agent is over: what it used.", fields = {
+    attempt = "its number", used = "the amounts that count for the budgets",
+    ["usage?"] = "the tokens and cost that the runner reported" } },
+  { name = "budget", about = "The rest of a budget of the run has changed.", fields = {
+    left = "kind -> the rest", ["wall_left_ms?"] = "the rest of its time" } },
+  { name = "quota", about = "A provider refuses an account for a while.", fields = {
+    runner = "the runner", class = "quota or rate", message = "the provider's words",
+    ["until_ms?"] = "ms since 1970: when it can be asked again" } },
+  { name = "gate", about = "A gate waits for a person, or has its answer.", fields = {
+    state = "waiting, answered or expired", text = "the action", ["value?"] = "approve or reject",
+    ["by?"] = "the one who answered", ["until_ms?"] = "ms since 1970: the end of its time" } },
+  { name = "question", about = "A question waits for a person, or has its answer.", fields = {
+    state = "waiting, answered or expired", text = "the question", ["value?"] = "the answer",
+    ["by?"] = "the one who answered", ["until_ms?"] = "ms since 1970: the end of its time" } },
+  { name = "validation", about = "A check of the repository is over, or was replayed.", fields = {
+    kind = "typecheck, lint, test, build, custom or require", command = "the command", status = "passed or failed",
+    required = "true if its failure blocks the run", ["exit_code?"] = "its exit code",
+    ["duration_ms?"] = "its time" } },
+  { name = "artifact", about = "A file for people is written in the sidecar.", fields = {
+    path = "its path below .agent", bytes = "its size" } },
+  { name = "log", about = "A line of the script or the host.", fields = {
+    text = "the line", ["taken_over?"] = "true if it is about a process of another host" } },
+  { name = "warning", about = "A line that a person should see.", fields = {
+    text = "the line", ["retry_in_ms?"] = "the time until the next attempt" } },
+}
+
+return M

@@ -1,0 +1,70 @@
+--- The merges in the branches of a ctx:any: one branch at a time may merge what its agents wrote. The first to come
+--- holds the gate until its branch has ended. If the branch succeeds, the others are cancelled and their work is
+--- discarded; if it fails, the next one may merge.
+local per_run = require "moonlet.engine.base.per_run"
+local task = core.task
+
+local M = {}
+
+local poll_ms = 20
+
+---@class moonlet.MergeGate
+---@field private path string    of the ctx:any
+---@field private gates table<string, moonlet.MergeGate>
+---@field private branch string?  the branch that has merged
+local Gate = {}
+Gate.__index = Gate
+
+local gates_of = per_run(function() return {} end)
+
+--- A gate for the branches below `path`.
+---@param run table
+---@param path string
+---@return moonlet.MergeGate
+function M.open(run, path)
+  local gates = gates_of(run)
+  gates[path] = setmetatable({ path = path, gates = gates, branch = nil }, Gate)
+  return gates[path]
+end
+
+--- A branch has ended without success.
+---@param branch string  as it stands in keys
+function Gate:leave(branch)
+  if self.branch == branch then self.branch = nil end
+end
+
+function Gate:close() self.gates[self.path] = nil end
+
+--- Calls fn(gate, branch) for each gate around the step `key`, the innermost first.
+local function each_around(run, key, fn)
+  local gates = gates_of(run)
+  if not next(gates) then return end
+  local at = #key
+  while at do
+    local path = key:sub(1, at)
+    local gate, rest = gates[path], key:sub(at + 2)
+    if gate and rest ~= "" then fn(gate, rest:match "^[^/]+") end
+    at = path:match "^.*()/"
+    at = at and at - 1
+  end
+end
+
+--- Waits until the branch of a step may merge. A branch that has lost is cancelled here.
+---@param run table
+---@param key string
+function M.enter(run, key)
+  each_around(run, key, function(gate, branch)
+    while gate.branch and gate.branch ~= branch do task.sleep(poll_ms) end
+    task.check()
+    gate.branch = branch
+  end)
+end
+
+--- Notes the merge of a step that is replayed.
+---@param run table
+---@param key string
+function M.merged(run, key)
+  each_around(run, key, function(gate, branch) gate.branch = gate.branch or branch end)
+end
+
+return M

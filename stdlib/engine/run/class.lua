@@ -1,0 +1,153 @@
+--- The class of a run: all its fields, in one place. Only run.lua and verdict.lua write them; another module that keeps
+--- something for a run has a state of its own (base/per_run.lua).
+local M = {}
+
+---@class moonlet.Run
+---@field id string            "R-007"
+---@field task_id string       the name of its sidecar
+---@field sidecar string       its path below .agent
+---@field home moonlet.Home    the repository and its .agent
+---@field top string           the top of the work tree
+---@field source table         the file that it runs
+---@field preset table?        the preset; nil for a script
+---@field preset_name string
+---@field args table           the arguments
+---@field options table        the options of the command line
+---@field config table         the user's config
+---@field grants table         what its script may do
+---@field budget table         its limits, as given
+---@field limit integer        agents side by side
+---@field runner table         the runner that was asked for
+---@field runner_spec string   its words on the command line
+---@field runner_name string   the name of the runner that calls get
+---@field routed moonlet.Routed
+---@field route string?        the route in words
+---@field model string?
+---@field inputs table[]?      the inputs
+---@field input_specs string[]?
+---@field resume fun(ctx: moonlet.Ctx): any  goes on with a script's body
+---@field may_ask boolean?     a person is at the terminal
+---@field asks_again boolean?  it may ask a provider that has refused it
+---@field cancels boolean?     this host only cleans up
+---@field prepared boolean     its prompts were prepared by a dry run
+---@field sealed table?        the record of the host before
+---@field had_sidecar boolean  its sidecar was there
+---@field started_wall integer ms since 1970: when this host began
+---@field started integer      the same on the monotonic clock
+---@field started_at string?   when the first host began
+---@field driven_before integer  ms for which earlier hosts have driven it
+---@field duration_ms integer?  ms for which all hosts have driven it, at its end
+---@field journal moonlet.Journal
+---@field root_key string?     the agent call that has the sidecar itself
+---@field record string        run.json, as text
+---@field scope any            the scope of its body
+---@field own_budget moonlet.Budget?
+---@field told_budget string?  the rest of the budget that was reported last
+---@field wall integer?        ms that are left of its time
+---@field steps moonlet.Step[]  in the order of their begin
+---@field step_keys table<string, moonlet.Step>
+---@field parked table[]       the gates and questions that wait
+---@field is_parking boolean?  only gates and questions are left
+---@field quota_error table?   the first refusal of a provider that is not over
+---@field dry boolean?         a dry run
+---@field worst table?         the worst cost of a dry run
+---@field unlisted boolean?    it is not in the ledger yet
+---@field degraded table[]     lost branches and agents
+---@field validation table[]   checks
+---@field inside table<string, table>  key of a step's function that runs -> its notes
+---@field findings string?     findings.md
+---@field findings_at string?  the path of the body that wrote it
+---@field verdict string?
+---@field error any
+---@field result any
+---@field kept_result any      its stored form
+---@field until_ms integer?    ms since 1970: when a provider can be asked again
+---@field files table?         the hashes of its artifacts
+---@field files_fold integer?
+---@field altered string[]?    artifacts that were changed while no host drove it
+---@field keeper_log table?    the hash of keeper.log
+local fields = {
+  id = true, task_id = true, sidecar = true, home = true, top = true, source = true, preset = true, preset_name = true,
+  args = true, options = true, config = true, grants = true, budget = true, limit = true, runner = true,
+  runner_spec = true, runner_name = true, routed = true, route = true, model = true, inputs = true, input_specs = true,
+  resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
+  started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
+  root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
+  step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
+  degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
+  result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
+  keeper_log = true,
+}
+
+---@class moonlet.Step         one step of a run
+---@field key string
+---@field kind string          agent, exec, validation, require, gate, question or function
+---@field runner string?
+---@field status string        running, ok, failed, cancelled, parked or prepared
+---@field started_wall integer
+---@field started integer
+---@field duration_ms integer?
+---@field cached boolean?      it was replayed
+---@field error any
+---@field under_way boolean?   its process runs
+---@field dir string?          of an agent: its folder, and so on
+---@field model string?
+---@field sandbox string?
+---@field attempts table[]?
+---@field usage moonlet.Usage?
+---@field files_changed string[]?
+---@field gone boolean?        no step of the script any more
+
+-- Methods of a run, each with its module.
+---@class moonlet.Run
+---@field absolute fun(path: string): string
+---@field write_artifact fun(path: string, text: string, later: boolean?)
+---@field has_written fun(path: string): boolean
+---@field read_artifact fun(path: string, cap: integer): string?, table?
+---@field input_list fun(): table[]?
+---@field emit fun(kind: string, fields: table)
+---@field agent_directory fun(top_level: boolean, key: string): string
+---@field directory_of fun(key: string): string
+---@field open_directory fun(dir: string, kept: boolean?)
+---@field step_directory fun(key: string): string
+---@field resolve_cwd fun(cwd: string?): string
+---@field child_environment fun(extra: table?, names: string[]?): string[]
+---@field step fun(key: string, kind: string, runner: string?, input: table, options: table, live: function): any, table
+---@field begin_step fun(key: string, kind: string, runner: string?): moonlet.Step
+---@field end_step fun(step: moonlet.Step, status: string, outcome: table)
+---@field end_parked fun()
+---@field is_cancelled fun(): boolean
+---@field end_cancelled fun()
+---@field note_quota fun(err: table)
+---@field settle_cleanups fun(keys: string[])
+---@field note_begin fun(key: string)
+---@field note_recorded fun(key: string, notes: table)
+---@field note_step fun(step: moonlet.Step)
+---@field note_validation fun(key: string, result: table, required: boolean)
+---@field note_degraded fun(path: string, succeeded: integer, total: integer, lost: table[])
+---@field note_findings fun(path: string, text: string)
+local methods = {
+  absolute = true, write_artifact = true, has_written = true, read_artifact = true, input_list = true, emit = true,
+  agent_directory = true, directory_of = true, open_directory = true, step_directory = true, resolve_cwd = true,
+  child_environment = true, step = true, begin_step = true, end_step = true, end_parked = true, is_cancelled = true,
+  end_cancelled = true, note_quota = true, settle_cleanups = true, note_begin = true, note_recorded = true,
+  note_step = true, note_validation = true, note_degraded = true, note_findings = true,
+}
+
+local metatable = {
+  __newindex = function(run, name, value)
+    if not fields[name] and not methods[name] then error(("a run has no field '%s'"):format(tostring(name))) end
+    rawset(run, name, value)
+  end,
+}
+
+--- A run with these fields.
+---@param given table
+---@return moonlet.Run
+function M.new(given)
+  local run = setmetatable({}, metatable)
+  for name, value in pairs(given) do run[name] = value end
+  return run
+end
+
+return M

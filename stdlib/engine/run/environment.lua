@@ -1,0 +1,47 @@
+--- The environment of a run's children.
+local record = require "moonlet.record"
+
+local M = {}
+
+--- The environment of a child beside the variables that it is granted.
+local plain_env = {
+  "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
+  "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+  "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
+}
+
+--- Adds child_environment to a run.
+---@param run moonlet.Run
+function M.add(run)
+  --- The environment of a child: the plain variables, those granted by name, and `extra`.
+  function run.child_environment(extra, names)
+    local env = {}
+    for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
+    for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
+    for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
+    for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
+    for name, value in pairs(extra or {}) do
+      if type(name) ~= "string" or name == "" or name:find("[=%z]") then
+        error(record.invalid("env: names of variables are texts without '='"), 0)
+      end
+      if value == false then
+        env[name] = nil
+      elseif type(value) ~= "string" and not math.type(value) then
+        error(record.invalid(("env.%s must be text"):format(name)), 0)
+      else
+        env[name] = tostring(value)
+      end
+    end
+    local list = {}
+    for name, value in pairs(env) do
+      if value:find("\0", 1, true) then
+        error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
+      end
+      list[#list + 1] = name .. "=" .. value
+    end
+    table.sort(list)
+    return list
+  end
+end
+
+return M

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Compares the list of events with the events that are emitted, both ways.
+
+    events.py [--root DIR]
+
+The list is stdlib/engine/base/events.lua, which is the reference. An event or a field that is emitted and not
+listed is a fault, and so is one that is listed and never emitted; the host's names (event.cpp) are the same list.
+"""
+import argparse
+import os
+import re
+import sys
+
+LIST = "stdlib/engine/base/events.lua"
+HOST = "host/telemetry/event.cpp"
+# A call of core.event.emit(kind, step, fields), run.emit(kind, fields) or a function that passes them on.
+CALL = re.compile(r"\b(?:emit|tell)\(")
+NAME = re.compile(r'"((?:run|step|agent|session)\.[a-z]+|phase|progress|usage|budget|quota|gate|question|validation'
+                  r'|artifact|log|warning|plan|review|intervention)"')
+
+
+def body_of(text, start, open_, close):
+    """The text between the bracket at `start` and the one that closes it, and where that stands."""
+    depth, at, quote = 0, start, None
+    while at < len(text):
+        c = text[at]
+        if quote:
+            if c == "\\":
+                at += 1
+            elif c == quote:
+                quote = None
+        elif c in "\"'":
+            quote = c
+        elif text.startswith("--", at):
+            at = text.find("\n", at)
+        elif c in open_:
+            depth += 1
+        elif c in close:
+            depth -= 1
+            if depth == 0:
+                return text[start + 1:at], at
+        at += 1
+    return "", len(text)
+
+
+def parts_of(text):
+    """Splits at the commas that stand in no bracket and no quotes."""
+    parts, depth, quote, last, at = [], 0, None, 0, 0
+    while at < len(text):
+        c = text[at]
+        if quote:
+            if c == "\\":
+                at += 1
+            elif c == quote:
+                quote = None
+        elif c in "\"'":
+            quote = c
+        elif c in "({[":
+            depth += 1
+        elif c in ")}]":
+            depth -= 1
+        elif c == "," and depth == 0:
+            parts.append(text[last:at])
+            last = at + 1
+        at += 1
+    return parts + [text[last:]]
+
+
+def listed(text):
+    """name -> the names of its fields"""
+    found = {}
+    for match in re.finditer(r'\{ name = "([a-z.]+)"', text):
+        entry, _ = body_of(text, match.start(), "{", "}")
+        table = entry[entry.index("fields = {") + 9:]
+        fields, _ = body_of(table, 0, "{", "}")
+        found[match[1]] = {re.match(r'\s*(?:\["(\w+)\??"\]|(\w+))\s*=', part).expand(r"\1\2")
+                           for part in parts_of(fields) if part.strip()}
+    return found
+
+
+def emitted(text):
+    """Yields each kind that a file emits, with the fields of the table that goes with it."""
+    for match in CALL.finditer(text):
+        arguments, _ = body_of(text, match.end() - 1, "(", ")")
+        parts = parts_of(arguments)
+        # The kind stands before the fields; `a and "b" or "c"` gives two.
+        first = next((i for i, part in enumerate(parts) if part.strip().startswith("{")), len(parts))
+        kinds = NAME.findall(" ".join(parts[:first]))
+        if not kinds:
+            continue
+        fields = set()
+        for part in parts[1:]:
+            part = part.strip()
+            if part.startswith("{"):
+                inner, _ = body_of(part, 0, "{", "}")
+                fields |= {m[1] for m in (re.match(r"\s*(\w+)\s*=[^=]", item) for item in parts_of(inner)) if m}
+        for kind in kinds:
+            yield kind, fields
+
+
+def check(root):
+    with open(os.path.join(root, LIST), encoding="utf-8") as file:
+        known = listed(file.read())
+    with open(os.path.join(root, HOST), encoding="utf-8") as file:
+        text = file.read()
+    host = set(re.findall(r'return "([a-z.]+)";', text[:text.index("to_json")]))
+    problems, seen = [], {name: set() for name in known}
+    for folder in ("stdlib", "presets"):
+        for place, _, names in os.walk(os.path.join(root, folder)):
+            for name in sorted(names):
+                path = os.path.join(place, name)
+                if not name.endswith(".lua") or os.path.relpath(path, root) == LIST:
+                    continue
+                with open(path, encoding="utf-8") as file:
+                    for kind, fields in emitted(file.read()):
+                        where = os.path.relpath(path, root)
+                        if kind not in known:
+                            problems.append(f"{where}: the event {kind} is not listed")
+                            continue
+                        seen[kind] |= fields | {""}
+                        for field in sorted(fields - known[kind] - {"step"}):
+                            problems.append(f"{where}: the field {field} of {kind} is not listed")
+    for kind, fields in known.items():
+        if not seen[kind]:
+            problems.append(f"{LIST}: the event {kind} is never emitted")
+        for field in sorted(fields - seen[kind]):
+            if seen[kind]:
+                problems.append(f"{LIST}: the field {field} of {kind} is never emitted")
+    for kind in sorted(host ^ set(known)):
+        problems.append(f"{HOST} and {LIST} differ: {kind}")
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", default=os.path.join(os.path.dirname(__file__), "..", ".."))
+    problems = check(parser.parse_args().root)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
