@@ -31,8 +31,8 @@ local known = {
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { value = "R",
-    help = "rules (no model), codex, claude, gemini, opencode, one of your config, 'command:PROGRAM ARG…', "
-      .. "or route: chosen by task type and risk" },
+    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, one of your config, "
+      .. "'command:PROGRAM ARG…', or route: chosen by task type and risk" },
   ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
@@ -65,7 +65,7 @@ local subcommands = {
 }
 
 local default_limit = 8
-local builtin_runners = { rules = true, command = true, cassette = true } -- need no program of a known name
+local builtin_runners = { rules = true, mock = true, command = true, cassette = true } -- no program of a known name
 
 local function preset_options(preset)
   local all = {}

@@ -25,9 +25,17 @@ local states = setmetatable({}, { __mode = "k" })
 --- The class of ctx: engine/run/verbs.lua fills it with the verbs.
 M.verbs = {}
 
+--- The verbs as scripts call them: the frame of the caller stays on the stack, for errors to name it.
+M.called = setmetatable({}, { __index = function(called, name)
+  local verb = M.verbs[name]
+  local kept = verb and core.frames.keep(verb)
+  called[name] = kept
+  return kept
+end })
+
 local metatable = {
   __index = function(ctx, key)
-    local verb = M.verbs[key]
+    local verb = M.called[key]
     if verb then return verb end
     local getter = M.getters[key]
     if getter then return getter(M.of(ctx)) end
@@ -45,7 +53,7 @@ local metatable = {
 }
 
 local function refuse_ended()
-  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
+  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended", at = core.text.place(),
     hint = "use the ctx that the function was given" }, 0)
 end
 
@@ -85,7 +93,7 @@ end
 function M.of(ctx)
   local state = states[ctx]
   if not state then
-    error({ kind = "invalid", message = "a ctx was expected",
+    error({ kind = "invalid", message = "a ctx was expected", at = core.text.place(),
       hint = "call verbs with a colon: ctx:exec{…}, not ctx.exec{…}" }, 0)
   end
   if not state.open then

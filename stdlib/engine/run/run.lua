@@ -375,7 +375,7 @@ end
 local function finish(run, ok, result)
   run.error = nil
   if run.own_budget then past.add_steps(run) end
-  if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
+  if not ok then run.error = verdict.error_of(run, result) end
   run.verdict = verdict.of(run, ok, result)
   if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
   if run.verdict == "blocked" and not run.error then
@@ -395,7 +395,7 @@ local function finish(run, ok, result)
   if ok and result ~= nil then
     local encoded, text = pcall(core.json.encode, result, 2)
     if not encoded then
-      run.verdict, run.error = "failed", text
+      run.verdict, run.error = "failed", verdict.unrecordable(run, result, text)
     else
       run.result, run.kept_result = result, values.put(result, true)
       if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
@@ -422,9 +422,10 @@ local function finish(run, ok, result)
     record = integrity.hash_of_record(run.record) }
   core.run.write_run(run.record)
   ledger.put_run(run)
-  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
-    duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
-    message = run.error and run_record.error(run.error).message or nil })
+  local code = run_record.exit_code(run.verdict, run.error)
+  local message = run.error and run_record.error(run.error).message or nil
+  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = code, duration_ms = run.duration_ms,
+    error = message, message = message })
   hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
   core.run.end_children()
   core.run.finish()
@@ -432,7 +433,7 @@ local function finish(run, ok, result)
   return {
     ok = run.verdict == "ok", command = "run", run = run_record.envelope(run),
     result = run.result == nil and null or run.result, error = run_record.error(run.error),
-  }, run_record.exit_codes[run.verdict]
+  }, code
 end
 
 --- The inputs, as they were when the run first saw them. Private ones are not recorded: they are read again, and a

@@ -5,6 +5,7 @@ local scope = require "moonlet.engine.context.scope"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local journal = require "moonlet.engine.journal.journal"
+local log_line = require "moonlet.engine.context.log_line"
 local grants = require "moonlet.engine.context.grants"
 local values = require "moonlet.engine.journal.values"
 local verdict = require "moonlet.engine.run.verdict"
@@ -27,6 +28,10 @@ verbs.parallel = fan_out.parallel
 verbs.pipeline = fan_out.pipeline
 verbs.any = fan_out.any
 
+local function no_more(verb, usage, ...)
+  if select("#", ...) > 0 then error(record.invalid(verb .. " is given too much", usage), 0) end
+end
+
 --- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
 --- `clean = function(text) return … end` the journal keeps the cleaned output, and a resumed run runs the program
 --- again, so it must only read; if its output differs by then, the recorded one is returned, and `redacted` is true.
@@ -44,7 +49,8 @@ end
 --- cwd =, env =, required =, name = }. A required one that fails makes the verdict `blocked`.
 ---@param call table|string
 ---@return moonlet.Validation
-function verbs:validate(call)
+function verbs:validate(call, ...)
+  no_more("ctx:validate", 'all stands in one table: ctx:validate { command = "npm test", timeout = "5m" }', ...)
   return require("moonlet.engine.effects.validation").validate(self, call)
 end
 
@@ -52,7 +58,8 @@ end
 --- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
 ---@param call table
 ---@return {runs: table[], artifacts: table[]}
-function verbs:require(call)
+function verbs:require(call, ...)
+  no_more("ctx:require", 'all stands in one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
   return require("moonlet.engine.effects.validation").require(self, call)
 end
 
@@ -60,21 +67,24 @@ end
 --- as `needs-human`; a "no" raises `rejected`.
 ---@param call table
 ---@return {by: string, note: string?}
-function verbs:gate(call)
+function verbs:gate(call, ...)
+  no_more("ctx:gate", 'all stands in one table: ctx:gate { action = "release", why = "…" }', ...)
   return require("moonlet.engine.effects.gate").gate(self, call)
 end
 
 --- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
 ---@param call table
 ---@return string answer
-function verbs:question(call)
+function verbs:question(call, ...)
+  no_more("ctx:question", 'all stands in one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
 --- Calls an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}
-function verbs:agent(call)
+function verbs:agent(call, ...)
+  no_more("ctx:agent", "all stands in one table: ctx:agent { prompt = text, name = \"review\" }", ...)
   return require("moonlet.engine.agent.call").agent(self, call)
 end
 
@@ -87,8 +97,8 @@ end
 function verbs:step(name, options, fn)
   local state = state_of.of(self)
   if type(options) == "function" then options, fn = {}, options end
-  record.check(options, { input = "any" }, "ctx:step")
-  if type(name) ~= "string" or type(fn) ~= "function" then
+  if type(options) == "table" then record.check(options, { input = "any" }, "ctx:step") end
+  if type(options) ~= "table" or type(name) ~= "string" or type(fn) ~= "function" then
     error(record.invalid("ctx:step needs a name and a function",
       'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
   end
@@ -97,7 +107,10 @@ function verbs:step(name, options, fn)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
     -- The value as a replay returns it: it shares nothing with the function.
-    return values.copy(scope.body(state.run, key, { budget = state.budget }, fn))
+    local value = scope.body(state.run, key, { budget = state.budget }, fn)
+    local fault = record.fault(value, "the value of ctx:step")
+    if fault then error(record.invalid(fault, "a step returns one JSON value", (core.text.place(fn))), 0) end
+    return values.copy(value)
   end)
   state.run.end_step(step, "ok", {})
   return value
@@ -106,14 +119,20 @@ end
 --- Names the run's phase; `planned` is the number of steps in it.
 ---@param name string
 ---@param planned integer?
-function verbs:phase(name, planned)
-  state_of.of(self).run.emit("phase", { name = tostring(name), planned = planned })
+function verbs:phase(name, planned, ...)
+  local state = state_of.of(self)
+  no_more("ctx:phase", "ctx:phase(name, planned)", ...)
+  if type(name) ~= "string" or planned ~= nil and math.type(planned) ~= "integer" then
+    error(record.invalid("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)'), 0)
+  end
+  state.run.emit("phase", { name = name, planned = planned })
 end
 
---- A line for a person who watches.
----@param text string
-function verbs:log(text)
-  state_of.of(self).run.emit("log", { text = tostring(text) })
+--- A line for a person who watches: ctx:log("files", n, { "a", "b" }). print does the same.
+---@param ... any  texts as they are, tables as JSON
+function verbs:log(...)
+  local run = state_of.of(self).run
+  run.emit("log", { text = log_line.of(...) })
 end
 
 --- Records a fact: a resumed run gets the value of the first one.
