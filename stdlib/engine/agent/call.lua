@@ -469,7 +469,7 @@ function M.agent(ctx, call)
   core.task.check()
   if paid then return closed_answer(run_agent_step(paid, paid_key, state.budget), call) end
   job.dir = run.agent_directory(state.path == "" and key, key)
-  if run.dry then
+  if run.dry and not run.checking then
     tell_route(job, key)
     run.open_directory(job.dir)
     run.write_artifact(job.dir .. "/prompt.md", call.prompt)

@@ -2,6 +2,7 @@
 --- are made each time anew.
 local artifacts = require "moonlet.engine.agent.sidecar"
 local budget = require "moonlet.engine.budget.budget"
+local cassette = require "moonlet.engine.runner.cassette"
 local inherited = require "moonlet.engine.journal.adoption"
 local journal = require "moonlet.engine.journal.journal"
 local mock = require "moonlet.engine.runner.mock"
@@ -103,6 +104,9 @@ function M.run(state, key, job)
     error(result, 0)
   end
   run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
+  if run.options.record then
+    cassette.keep(job, { number = 1, prompt = call.prompt }, { why = "exited", code = 0 }, result.text)
+  end
   run.end_step(step, "ok", {})
   artifacts.write_agent(job, result)
   return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }

@@ -165,7 +165,7 @@ function M.of(run, call, routed)
   local runner, config, argv = resolve(run, call, routed.runner)
   local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
     model = call.model or run.options.model or routed.model or config.model }
-  if runner.name == "mock" and run.preset then grants.check_agents(run.grants) end
+  if runner.name == "mock" and (run.preset or run.checking) then grants.check_agents(run.grants) end
   if runner.made then return job end
   if runner.name == "cassette" then
     job.cassette = routed.runner

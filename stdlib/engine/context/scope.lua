@@ -62,7 +62,7 @@ function M.body(run, path, options, fn, ...)
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
   if late then task.expire_at_turn(scope, late.order, late.e) end
-  local state = { run = run, scope = scope, path = path, budget = options.budget,
+  local state = { run = run, scope = scope, path = path, budget = options.budget, task = task.current(),
     within = run.cleaning and run.cleaning[task.current()] }
   local ctx = state_of.new(state)
   local results = table.pack(xpcall(fn, traces.handler, ctx, ...))

@@ -324,6 +324,18 @@ local function check_name(source, preset)
     ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
 end
 
+--- A note for who runs a preset by its path: by the name that it gives itself it is not found.
+---@param source moonlet.Source
+---@param preset moonlet.Preset?
+---@return string?
+function M.name_warning(source, preset)
+  if not preset or source.named or source.builtin then return nil end
+  local file = source.path:match "([^/]+)/init%.lua$" or source.name
+  if preset.name == file or preset.name == file:gsub("_", "-") then return nil end
+  return ("%s: the preset calls itself '%s', and by that name nobody finds it: write name = \"%s\", or rename the file")
+    :format(source.origin, preset.name, file)
+end
+
 --- True if an opened source has the text that was recorded with a run.
 ---@param source moonlet.Source
 ---@param recorded string?  `opened` of that time

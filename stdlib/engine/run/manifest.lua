@@ -72,7 +72,7 @@ local function step_records(run, with_model)
       key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
       usage = step_usage(step, with_model),
-      error = M.error(step.error),
+      error = M.error(step.error), exit_code = step.exit_code,
     }
   end
   return core.json.array(list)

@@ -1,6 +1,7 @@
 --- A run of a preset or script: its directories, its steps, its verdict, and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
+local closed = require "moonlet.engine.context.closed"
 local artifacts = require "moonlet.engine.agent.sidecar"
 local inputs_module = require "moonlet.engine.run.inputs"
 local budget = require "moonlet.engine.budget.budget"
@@ -200,6 +201,7 @@ local function add_steps(run)
   function run.end_step(step, status, outcome)
     step.status = status
     step.error = outcome.error
+    if outcome.exit_code ~= 0 then step.exit_code = outcome.exit_code end
     step.duration_ms = core.clock.monotonic() - step.started
     core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
       cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
@@ -478,12 +480,8 @@ local function run_body(run)
     run.scope = state_of.of(ctx).scope
     run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs))
-    local result
-    if run.preset then
-      result = table.pack(scope.with_place(run.preset.run, ctx, run.args))
-    else
-      result = table.pack(run.resume(ctx))
-    end
+    local args = run.preset and closed.args(run.args, run.preset.args)
+    local result = args and table.pack(scope.with_place(run.preset.run, ctx, args)) or table.pack(run.resume(ctx))
     -- The run parks: it has not ended, and its clean-up runs when it has.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end

@@ -1,4 +1,5 @@
 --- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
+local closed = require "moonlet.engine.context.closed"
 local state_of = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"
 local scope = require "moonlet.engine.context.scope"
@@ -69,7 +70,8 @@ end
 ---@return {by: string, note: string?}
 function verbs:gate(call, ...)
   no_more("ctx:gate", 'all stands in one table: ctx:gate { action = "release", why = "…" }', ...)
-  return require("moonlet.engine.effects.gate").gate(self, call)
+  local given = require("moonlet.engine.effects.gate").gate(self, call)
+  return closed.record(given, "the answer of a gate", { "by", "note" })
 end
 
 --- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
@@ -178,16 +180,36 @@ function verbs:random(low, high)
   return low + bits % (high - low + 1)
 end
 
---- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error table if it cannot
---- be read; the third result says if it was cut. Suspected secrets in it are not recorded: a resumed run reads the
---- file again, and if the file has changed by then gets the recorded text, and as the fourth result that its secrets
---- are redacted.
+--- Raises what could not be observed, unless the script wants nil for that.
+local function refuse_missing(err, options, hint)
+  if not err or options.missing == "nil" then return end
+  error({ kind = "invalid", message = err.message, at = core.text.place(),
+    hint = hint or err.hint or 'or take nil for it: { missing = "nil" }' }, 0)
+end
+
+local function check_look(verb, path, options, fields, ...)
+  no_more(verb, verb .. "(path, options)", ...)
+  if type(path) ~= "string" then
+    core.lost.refuse(path)
+    error(record.invalid(("%s needs a path, not a %s"):format(verb, type(path)), verb .. '("src")'), 0)
+  end
+  options = record.check(options or {}, fields, verb)
+  if options.missing and options.missing ~= "nil" then
+    error(record.invalid(verb .. ': missing is "nil", or left out'), 0)
+  end
+  return options
+end
+
+--- The text of a file of the repository, at most opts.cap bytes (1 MB). Raises if it cannot be read; with
+--- `missing = "nil"` it gives nil and an error table. The third result says if it was cut. Suspected secrets in it are
+--- not recorded: a resumed run reads the file again, and if the file has changed by then gets the recorded text, and as
+--- the fourth result that its secrets are redacted.
 ---@param path string
----@param options {cap: integer?}?
+---@param options {cap: integer?, missing: "nil"?}?
 ---@return string? text, table? err, boolean? cut, boolean? redacted
-function verbs:read(path, options)
+function verbs:read(path, options, ...)
   local run = state_of.of(self).run
-  options = record.check(options or {}, { cap = "integer" }, "ctx:read")
+  options = check_look("ctx:read", path, options, { cap = "integer", missing = "string" }, ...)
   grants.check_read(run.grants, path)
   local cap = options.cap or 1 << 20
   local seen = observe(self, "read", { path = path, cap = cap }, function()
@@ -197,19 +219,25 @@ function verbs:read(path, options)
     local kept = value.text and require("moonlet.facts.clean").file(path, value.text)
     return kept == value.text and value or { text = kept, cut = value.cut, redacted = true }
   end)
+  refuse_missing(seen.err, options)
   return seen.text, seen.err, seen.cut, seen.redacted
 end
 
---- The entries of a folder of the repository: { {name, type}, … }, sorted; nil and an error table.
+--- The entries of a folder of the repository: { {name, type}, … }, sorted. Raises if there is no such folder; with
+--- `missing = "nil"` it gives nil and an error table.
 ---@param path string
+---@param options {missing: "nil"?}?
 ---@return table[]? entries, table? err
-function verbs:list(path)
+function verbs:list(path, options, ...)
   local run = state_of.of(self).run
+  options = check_look("ctx:list", path, options, { missing = "string" }, ...)
   grants.check_read(run.grants, path)
   local seen = observe(self, "list", { path = path }, function()
     local entries, err = core.file.list(run.home.root, path)
     return { entries = entries and core.json.array(entries), err = err and plain_error(err) }
   end)
+  refuse_missing(seen.err, options, path:find "[*?]" and "ctx:list takes a folder and no pattern: go over its entries,"
+    .. " or have the files listed with --input 'glob:…', as ctx.inputs" or nil)
   return seen.entries, seen.err
 end
 
@@ -222,9 +250,10 @@ local host_files = {
 --- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
 ---@param name string
 ---@param text string
-function verbs:write(name, text)
+function verbs:write(name, text, ...)
   local state = state_of.of(self)
   local run = state.run
+  no_more("ctx:write", 'ctx:write("report.md", text)', ...)
   if type(name) ~= "string" or type(text) ~= "string" then
     error(record.invalid("ctx:write needs a name and a text"), 0)
   end
