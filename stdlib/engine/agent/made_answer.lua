@@ -64,7 +64,7 @@ function M.check_rules(run, call)
     or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'; "
   local err = record.invalid(("nobody can answer the agent call '%s': the run has no runner, and the call no rules")
     :format(call.name or "agent"), hint .. "--runner mock makes answers up and costs nothing")
-  err.unasked = true
+  run.unasked = err.message
   error(err, 0)
 end
 

@@ -24,11 +24,12 @@ local function problem(err)
   return { at = rec.at, message = rec.message, hint = rec.hint }
 end
 
---- A value for each argument that has none: the dry run needs something to go through.
-local function example_args(declared)
+--- A value for each argument that must be given, and for the one that is named: the dry run needs something to go
+--- through.
+local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do
-    if one.default == nil then
+    if one.default == nil and (one.required or name == also) then
       local by_type = { string = "example", integer = one.min or 1, number = one.min or 1, boolean = false,
         list = { "example" }, duration = "1m" }
       local value = one.choices and one.choices[1] or by_type[one.type]
@@ -39,14 +40,14 @@ local function example_args(declared)
 end
 
 --- A run in a folder of its own, over the files of the repository.
-local function plan_of(home, source, preset, resume, place)
+local function plan_of(home, source, preset, resume, place, also)
   local own = core.run.home(place)
   local all = grants.empty()
   all.all, all.seen = true, {}
   local at = { top = home.top, root = home.root, git = home.git, agent_path = own.agent_path, handle = own.handle }
   return { home = at,
     source = source, preset = preset, resume = resume, name = preset and preset.name or source.name,
-    args = preset and example_args(preset.args) or {}, config = config.current(), runner = { name = "mock" },
+    args = preset and example_args(preset.args, also) or {}, config = config.current(), runner = { name = "mock" },
     runner_spec = "mock", routed = { runner = { name = "mock" } }, grants = all,
     options = { inputs = core.json.array {} }, inputs = core.json.array {}, limit = limit,
     budget = { agents = budget.default_agents, wall = "5m" } }
@@ -108,6 +109,31 @@ local function check_name(source, preset, problems)
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
+--- Goes through it in a folder of its own. Returns the error that it came to, what it did, and the rights it used.
+local function once(home, source, preset, resume, also)
+  local place, _, remove = temporary.folder "check"
+  local ok, err, seen, used = pcall(function()
+    local plan = plan_of(home, source, preset, resume, place, also)
+    local failed, seen = go_through(plan)
+    return failed, seen, plan.grants.seen
+  end)
+  remove()
+  if not ok then error(err, 0) end
+  return err, seen, used
+end
+
+--- Some presets do nothing without one of their arguments: each is tried.
+local function any_way(home, source, preset, resume)
+  local err, seen, used = once(home, source, preset, resume)
+  for name, one in pairs(preset and err and preset.args or {}) do
+    if one.default == nil and not one.required then
+      local other, other_seen, other_used = once(home, source, preset, nil, name)
+      if not other then return nil, other_seen, other_used end
+    end
+  end
+  return err, seen, used
+end
+
 local function check_whole(home, source, problems, notes)
   local opened, preset, resume = pcall(presets.open, source)
   if not opened then
@@ -115,15 +141,8 @@ local function check_whole(home, source, problems, notes)
     return nil
   end
   if preset then check_name(source, preset, problems) end
-  local place, _, remove = temporary.folder "check"
-  local ok, err, seen = pcall(function()
-    local plan = plan_of(home, source, preset, resume, place)
-    local failed, seen = go_through(plan)
-    if preset then compare_needs(preset, plan.grants.seen, problems, notes) end
-    return failed, seen
-  end)
-  remove()
-  if not ok then error(err, 0) end
+  local err, seen, used = any_way(home, source, preset, resume)
+  if preset then compare_needs(preset, used, problems, err and {} or notes) end
   for _, text in ipairs(seen.warnings) do notes[#notes + 1] = text end
   local is_slip = err and (err.kind == "invalid" or err.kind == "denied" or #seen.commands == 0)
   if is_slip then

@@ -185,7 +185,7 @@ end
 local function refuse_missing(err, options, hint)
   if not err or options.missing == "nil" then return end
   error({ kind = "invalid", message = err.message, at = core.text.place(),
-    hint = hint or err.hint or 'or take nil for it: { missing = "nil" }' }, 0)
+    hint = hint or (err.hint and err.hint .. ", or " or "") .. 'take nil for it: { missing = "nil" }' }, 0)
 end
 
 local function check_look(verb, path, options, fields, ...)

@@ -72,14 +72,10 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- True if nobody could be asked: the error itself, or the reason of a fan-out that failed.
-local function is_unasked(err)
-  for _ = 1, 8 do
-    if type(err) ~= "table" then return false end
-    if rawget(err, "unasked") then return true end
-    err = rawget(err, "cause")
-  end
-  return false
+--- True if nobody could be asked: the error itself says it, or that of a fan-out that failed for it.
+local function is_unasked(run, err)
+  local message = type(err) == "table" and rawget(err, "message")
+  return run.unasked ~= nil and type(message) == "string" and message:find(run.unasked, 1, true) ~= nil
 end
 
 --- The error of a run that failed. One that could ask nobody, and has started nothing, was wrong from the beginning.
@@ -92,7 +88,7 @@ function M.error_of(run, err)
     return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
   end
-  if not is_unasked(err) then return err end
+  if not is_unasked(run, err) then return err end
   for _, step in ipairs(run.steps) do
     if step.kind ~= "function" then return err end
   end

@@ -30,8 +30,9 @@ function M.open(home, id)
   local agent = core.file.root(home.agent_path)
   local rec = read_json(agent, "runs/" .. id .. "/run.json")
   if not rec then refuse(("there is no run %s to play"):format(id), "moonlet run list shows the runs") end
-  if rec.ended ~= true or type(rec.sidecar) ~= "string" then
-    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet run wait " .. id)
+  local is_parked = rec.verdict == "needs-human" or rec.verdict == "quota"
+  if rec.ended ~= true or is_parked or type(rec.sidecar) ~= "string" then
+    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet run show " .. id)
   end
   local dir = home.agent_path .. "/" .. rec.sidecar
   local root = core.file.root(dir)
