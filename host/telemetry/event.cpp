@@ -78,11 +78,14 @@ std::string shown(const nlohmann::json& value) {
 bool is_beside(const Event& event, std::string_view key) {
   constexpr std::string_view kOfSteps[] = {"usage", "attempts", "taken_over", "error_kind",
                                            "runner"};
+  // The command prints the error of its run itself.
+  constexpr std::string_view kOfRuns[] = {"error", "message"};
   constexpr std::string_view kOfWarnings[] = {"taken_over", "retry_in_ms"};
   const auto among = [key](const auto& list) {
     return std::find(std::begin(list), std::end(list), key) != std::end(list);
   };
   if (event.type == EventType::kStepFinished) return among(kOfSteps);
+  if (event.type == EventType::kRunFinished) return among(kOfRuns);
   return (event.type == EventType::kLog || event.type == EventType::kWarning) && among(kOfWarnings);
 }
 
@@ -123,8 +126,8 @@ std::string to_line(const Event& event, std::size_t cap) {
   // The text that people read first comes first, and bare.
   const char* head = nullptr;
   for (const char* key : {"message", "text", "name"}) {
-    if (head == nullptr && event.fields.is_object() && event.fields.contains(key) &&
-        event.fields[key].is_string()) {
+    if (head == nullptr && !is_beside(event, key) && event.fields.is_object() &&
+        event.fields.contains(key) && event.fields[key].is_string()) {
       head = key;
       line.append(" ").append(event.fields[key].get_ref<const std::string&>());
     }

@@ -9,8 +9,11 @@ local asking = require "moonlet.engine.agent.questions"
 local artifacts = require "moonlet.engine.agent.sidecar"
 local attempts = require "moonlet.engine.agent.attempt"
 local budget = require "moonlet.engine.budget.budget"
+local closed = require "moonlet.engine.context.closed"
 local journal = require "moonlet.engine.journal.journal"
+local made = require "moonlet.engine.agent.made_answer"
 local retry = require "moonlet.engine.agent.retry"
+local schema_check = require "moonlet.schema.check"
 local routing = require "moonlet.engine.agent.routing"
 local executions = require "moonlet.engine.agent.execution"
 local fan_out = require "moonlet.engine.context.fan_out"
@@ -47,22 +50,6 @@ local fields = {
   asks = "boolean", cut = "string",
 }
 
-local function run_rules(call)
-  if not call.rules then
-    error(record.invalid(("the agent call '%s' has no rules"):format(call.name or "agent"),
-      "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'"), 0)
-  end
-  local data = call.rules()
-  local text = type(data) == "string" and data or core.json.encode(data, 2)
-  if type(data) == "string" and not call.schema then data = nil end
-  if call.schema then
-    local problems = core.json.validate(call.schema, data)
-    if problems then
-      error({ kind = "failed", message = "the rules returned something else than promised: " .. problems }, 0)
-    end
-  end
-  return { status = "ok", text = text, data = data }
-end
 
 --- Puts the attempt on record before it starts, unless it is there already.
 local function record_attempt(job, hash, attempt, need)
@@ -246,28 +233,6 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- The rules are a function of the preset: they cost nothing and are asked each time.
-local function run_rules_step(resolved, key, dir)
-  local run, call = resolved.run, resolved.call
-  local step = run.begin_step(key, "agent", "rules")
-  core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
-  recovery.give_up(run, key, dir)
-  run.open_directory(dir)
-  run.write_artifact(dir .. "/prompt.md", call.prompt, true)
-  local ok, result = pcall(run_rules, call)
-  local job = executions.new(resolved, key, dir)
-  job.step = step
-  if not ok then
-    run.end_step(step, "failed", { error = result })
-    artifacts.write_agent(job, outcomes.raised(result, {}, { warnings = {}, files_changed = {} }))
-    error(result, 0)
-  end
-  run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
-  run.end_step(step, "ok", {})
-  artifacts.write_agent(job, result)
-  return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
-end
-
 --- The input of a call for the journal: the same input is the same step. Its task type, risk and reason count by the
 --- runner and the model that they lead to.
 local function input_of(job)
@@ -393,6 +358,13 @@ local function prepare(resolved, key, dir)
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
+local answer_fields = { "text", "data", "usage", "attempts", "files_changed", "dir" }
+
+local function closed_answer(value, call)
+  closed.data(value.data, call.schema)
+  return closed.record(value, "an answer", answer_fields)
+end
+
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
 ---@param ctx moonlet.Ctx
@@ -408,23 +380,27 @@ function M.agent(ctx, call)
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
       "write fail or allow"), 0)
   end
-  answer.check_schema(call.schema)
+  if call.schema then schema_check.check(call.schema, "ctx:agent: schema") end
   local resolved = jobs.of(run, call)
-  local by_rules = resolved.runner.name == "rules"
-  if not by_rules then spending.check(resolved, state.budget) end
+  local is_made = resolved.runner.made
+  if resolved.runner.name == "rules" then made.check_rules(run, resolved.call) end
+  if not is_made then spending.check(resolved, state.budget) end
   local key = state_of.key(state, call.name or "agent")
   local paid_key, paid
-  if not by_rules and not run.dry then paid_key, paid = paid_before(resolved, key) end
+  if not is_made and not run.dry then paid_key, paid = paid_before(resolved, key) end
   if resolved.absent and not paid and not (run.journal and run.journal.begins[key]) then error(resolved.absent, 0) end
   core.task.check()
-  if paid then return run_agent_step(paid, paid_key, run.agent_directory(false, paid_key), state.budget) end
+  if paid then
+    local paid_dir = run.agent_directory(false, paid_key)
+    return closed_answer(run_agent_step(paid, paid_key, paid_dir, state.budget), call)
+  end
   local dir = run.agent_directory(state.path == "" and key, key)
-  if run.dry then prepare(resolved, key, dir) end
+  if run.dry and not run.checking then prepare(resolved, key, dir) end
   resolved = with_agreed_prompt(resolved, key, dir)
-  if by_rules then return run_rules_step(resolved, key, dir) end
+  if is_made then return closed_answer(made.run(state, resolved, key, dir), call) end
   resolved = as_begun(resolved, key)
   require("moonlet.engine.effects.gate").before_agent(ctx, resolved, jobs.prompt(resolved, resolved.call.prompt))
-  return run_agent_step(resolved, key, dir, state.budget)
+  return closed_answer(run_agent_step(resolved, key, dir, state.budget), call)
 end
 
 return M
