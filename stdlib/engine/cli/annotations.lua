@@ -156,7 +156,7 @@ local function settle_text(entry)
   entry.example = #example > 0 and table.concat(example, "\n") or nil
   local first = entry.text:match "^(.-)\n\n" or entry.text
   first = first:gsub("%s*\n%s*", " ")
-  entry.summary = first:match "^(.-[.:!?])%s+%u" or first
+  entry.summary = first:match "^(.-[.:!?])%s+[%u`]" or first
   entry.lines = nil
 end
 

@@ -5,6 +5,20 @@ local M = {}
 
 local function indent(text, by) return (by .. text:gsub("\n", "\n" .. by)):gsub("[ ]+\n", "\n") end
 
+--- A text in lines of at most 100 bytes.
+local function wrapped(text, by)
+  local lines, line = {}, by
+  for word in text:gmatch "%S+" do
+    if #line + #word > 100 and line ~= by then
+      lines[#lines + 1] = line
+      line = by
+    end
+    line = line .. (line ~= by and " " or "") .. word
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
 local function value_lines(values, by)
   local width, lines = 0, {}
   for _, value in ipairs(values) do width = math.max(width, #value.name) end
@@ -31,7 +45,7 @@ local function sections(entry, by)
     end
   end
   if #entry.returns > 0 then add("returns", value_lines(entry.returns, by)) end
-  if entry.kind == "function" then add("errors", by .. (entry.errors or "none of its own")) end
+  if entry.kind == "function" then add("errors", wrapped(entry.errors or "none of its own", by)) end
   if entry.example then add("example", indent(entry.example, by)) end
   return list
 end
@@ -87,7 +101,8 @@ function M.list(entries)
   for _, name in ipairs(names) do
     lines[#lines + 1] = (#lines > 0 and "\n" or "") .. name
     for _, entry in ipairs(found[name]) do
-      lines[#lines + 1] = ("  %-30s %s"):format(entry.name, entry.summary)
+      -- The part before a colon or semicolon is enough for a list.
+      lines[#lines + 1] = ("  %-30s %s"):format(entry.name, entry.summary:match "^(..........-)[;:] " or entry.summary)
     end
   end
   return table.concat(lines, "\n") .. "\n"

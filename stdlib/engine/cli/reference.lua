@@ -10,7 +10,7 @@ local function prefixes(notes)
     for _, field in ipairs(entry.name == "moonlet.m" and entry.fields or {}) do on_m[field.name] = true end
   end)
   return function(file, base, name)
-    if file:find "^meta/" then return base end
+    if file:find "^meta/" then return base == "budget" and "ctx.budget" or base end
     if base ~= "M" then return nil end
     local module = file:match "^([%l_]+)"
     if module == "init" or module == "preset" and name == "preset" then return "m" end
@@ -47,6 +47,9 @@ function M.read()
         if public and not file:find "^git/" then modules[prefix_of(file, "M", "") or file] = entry.text end
       elseif entry.kind == "type" and named[entry.name] then
         table.move(entry.fields, 1, #entry.fields, #named[entry.name].fields + 1, named[entry.name].fields)
+      elseif entry.kind == "type" and entry.name:find "^moonlet%.%l+$" then
+        -- The table of a module: its fields are entries of their own.
+        return
       elseif public or entry.kind == "type" then
         named[entry.name] = entry
         entries[#entries + 1] = entry

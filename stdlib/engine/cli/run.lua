@@ -270,12 +270,6 @@ local function given_before(plan, allow)
   return rec.grants
 end
 
----@class moonlet.Look
----@field repo string
----@field git boolean      is it a work tree of git?
----@field inputs table[]
----@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
-
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
