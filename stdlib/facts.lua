@@ -384,7 +384,7 @@ end
 --- ```lua
 --- local facts = m.facts.git(ctx, "", { untracked_files = 100 })
 --- facts.files[1].path --> "src/a.lua"
---- facts.totals.added --> 1
+--- facts.files[1].added --> 1
 --- ```
 ---@param ctx moonlet.Ctx
 ---@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
@@ -503,7 +503,7 @@ end
 
 --- The facts as text: the state of the repository and the list of files, without the diff.
 --- ```lua
---- m.facts.text(m.facts.git(ctx), { files = 10 }):match "files: (%d)" --> "1"
+--- m.facts.text(m.facts.git(ctx), { files = 10 }):find "src/a.lua" ~= nil --> true
 --- ```
 ---@param facts moonlet.facts.Git
 ---@param opts {files: integer?}?  how many files to list at most, 300 by default

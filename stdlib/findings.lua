@@ -165,7 +165,7 @@ end
 --- Text as people may see it: valid UTF-8; tabs and line breaks stay, everything else that cannot be
 --- seen is written out.
 --- ```lua
---- m.findings.visible "a\27[31mb" --> "a\\x1b[31mb"
+--- m.findings.visible "a\27[31mb" --> "a\\u{1b}[31mb"
 --- ```
 ---@param text string
 ---@return string
@@ -184,7 +184,7 @@ end
 
 --- The text, cut at a whole character if it is longer than `cap` bytes.
 --- ```lua
---- m.findings.clip("a long line", 6) --> "a l…"
+--- m.findings.clip("a long line", 6) --> "a l..."
 --- ```
 ---@type fun(text: string, cap: integer): string
 M.clip = cut

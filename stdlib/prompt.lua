@@ -16,38 +16,52 @@ local M = {}
 ---@field goal string                what a good result is
 ---@field non_goals string|string[]  what is not part of it
 ---@field inspect string|string[]    what may be read
----@field edits string|boolean?      what may be changed; false or nil: nothing
+---@field edits string|boolean|nil    what may be changed; false or nil: nothing
 ---@field output string|{path: string?, format: string}  the form of the answer
 ---@field escalate string|string[]   when to hand the matter back
----@field privacy string|string[]?   more than the standing rule
----@field lens string|string[]?      what to look at it for
----@field steps string|string[]?     how to go about it
+---@field privacy string|string[]|nil   more than the standing rule
+---@field lens string|string[]|nil      what to look at it for
+---@field steps string|string[]|nil     how to go about it
 ---@field pack moonlet.prompt.Pack?  facts that cannot be inferred
 ---@field facts string|moonlet.facts.Git|nil
 ---@field data {label: string, text: string, limit: integer?}[]?  material from outside, fenced
 ---@field role string?               the agent's role, where it has one
 
 ---@class moonlet.prompt.Pack
----@field goal string|string[]?
----@field non_goals string|string[]?
----@field constraints string|string[]?
----@field pointers string|string[]?
----@field decisions string|string[]?
----@field success string|string[]?
+---@field goal string|string[]|nil
+---@field non_goals string|string[]|nil
+---@field constraints string|string[]|nil
+---@field pointers string|string[]|nil
+---@field decisions string|string[]|nil
+---@field success string|string[]|nil
 
----@class moonlet.prompt.Reviewer : moonlet.prompt.Fields
----@field lens string|string[]?   "correctness" by default
+---@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, instead of the role's own
+---@field goal string?
+---@field non_goals string|string[]|nil
+---@field inspect string|string[]|nil
+---@field output string|{path: string?, format: string}|nil
+---@field escalate string|string[]|nil
+---@field privacy string|string[]|nil
+---@field steps string|string[]|nil
+---@field pack moonlet.prompt.Pack?
+---@field facts string|moonlet.facts.Git|nil
+---@field data {label: string, text: string, limit: integer?}[]?
+---@field role string?
+
+---@class moonlet.prompt.Reviewer : moonlet.prompt.Common
+---@field lens string|string[]|nil   "correctness" by default
 ---@field artefact string?        what is reviewed, in words
 
----@class moonlet.prompt.Research : moonlet.prompt.Fields
+---@class moonlet.prompt.Research : moonlet.prompt.Common
 ---@field topic string?
 
----@class moonlet.prompt.Implementer : moonlet.prompt.Fields
+---@class moonlet.prompt.Implementer : moonlet.prompt.Common
 ---@field deliverable string?
 ---@field scope string            the files or sections that may change
 
----@class moonlet.prompt.Verifier : moonlet.prompt.Fields
+---@class moonlet.prompt.Verifier : moonlet.prompt.Common
 ---@field success string?         when it is done
+---@field edits string|boolean|nil what it may change
 
 local FIELDS = { task = "string!", goal = "string!", non_goals = "string|table!", inspect = "string|table!",
   edits = "string|boolean", output = "string|table!", escalate = "string|table!", privacy = "string|table",

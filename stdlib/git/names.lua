@@ -25,7 +25,7 @@ end
 --- A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. If that
 --- takes a change the result stands in double quotes with C escapes, as git itself writes such names.
 --- ```lua
---- m.git.show_path "a\nb.txt" --> [["a\012b.txt"]]
+--- m.git.show_path "a\nb.txt" --> [["a\nb.txt"]]
 --- ```
 ---@param path string
 ---@param limit integer? longest result in bytes, default 300

@@ -58,8 +58,6 @@ local M = {}
 ---@field binary boolean
 
 -- The NUL-terminated records of a -z output.
----@param text string
----@return fun(): string?
 function M.records(text)
   local pos, size = 1, #text
   return function()

@@ -42,9 +42,10 @@ ctx.task_id = ""
 
 --- The budget of the body, read one number at a time.
 --- ```lua
---- while ctx.budget:left "tokens" > 20000 do
----   if ctx:agent { prompt = "Fix the next failing test." }.text:find "done" then break end
----   break -- a real loop has no break here
+--- local rounds = 0
+--- while rounds < 2 and ctx.budget:left "tokens" > 20000 do
+---   rounds = rounds + 1
+---   ctx:agent { name = "fix", prompt = "Name the next thing to fix." }
 --- end
 --- ```
 ---@type moonlet.BudgetView
@@ -270,9 +271,9 @@ function ctx:spawn(name, fn) end
 --- Runs a function when the body has ended, however it ended: well, failed, out of time or cancelled. It has ten seconds
 --- of its own.
 --- ```lua
---- ctx:finally(function(c) c:exec { "rm", "-f", "server.pid" } end)
+--- ctx:finally(function() ctx:exec { "rm", "-f", "server.pid" } end)
 --- ```
----@param fn fun(c: moonlet.Ctx)
+---@param fn fun()
 function ctx:finally(fn) end
 
 --- Starts the time anew for which a script may compute without waiting.

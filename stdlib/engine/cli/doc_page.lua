@@ -108,32 +108,32 @@ function M.list(entries)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local function cell(text) return (text:gsub("|", "\\|"):gsub("\n", " ")) end
+local function item(value)
+  return ("- %s%s%s"):format(value.name ~= "" and "`" .. value.name .. "`" or "",
+    value.type ~= "" and (value.name ~= "" and " " or "") .. "`" .. value.type .. "`" or "",
+    value.text ~= "" and ": " .. value.text or "")
+end
 
-local function rows(values)
-  local lines = { "| name | type | meaning |", "|---|---|---|" }
-  for _, value in ipairs(values) do
-    lines[#lines + 1] = ("| %s | %s | %s |"):format(value.name ~= "" and "`" .. value.name .. "`" or "",
-      value.type ~= "" and "`" .. cell(value.type) .. "`" or "", cell(value.text))
+local function returned(values)
+  local list = {}
+  for i, value in ipairs(values) do
+    list[i] = ("%s`%s`%s"):format(value.name ~= "" and "`" .. value.name .. "` " or "", value.type,
+      value.text ~= "" and " (" .. value.text .. ")" or "")
   end
-  return table.concat(lines, "\n")
+  return "Returns " .. table.concat(list, ", ") .. "."
 end
 
 local function as_markdown(entry)
-  local lines = { ("#### %s"):format(reference.signature(entry)), "", entry.text }
-  local values = entry.kind == "type" and reference.fields(entry.name) or entry.params
-  if entry.type and entry.kind ~= "function" then lines[#lines + 1] = "\nType: `" .. entry.type .. "`" end
-  if #values > 0 then lines[#lines + 1] = "\n" .. rows(values) end
-  if #entry.returns > 0 then
-    local gives = {}
-    for i, value in ipairs(entry.returns) do
-      gives[i] = (value.name ~= "" and value.name .. " " or "") .. "`" .. value.type .. "`"
-        .. (value.text ~= "" and " (" .. value.text .. ")" or "")
-    end
-    lines[#lines + 1] = "\nReturns " .. table.concat(gives, ", ") .. "."
-  end
-  if entry.errors then lines[#lines + 1] = "\nErrors: " .. entry.errors end
-  if entry.example then lines[#lines + 1] = "\n```lua\n" .. entry.example .. "\n```" end
+  local lines = { "#### " .. reference.signature(entry), entry.text ~= "" and entry.text or nil }
+  local function add(text) lines[#lines + 1] = text end
+  if entry.type and entry.kind ~= "function" then add("Type: `" .. entry.type .. "`") end
+  local values = entry.kind == "type" and entry.fields or entry.params
+  if #values > 0 and #lines > 1 then add "" end
+  for _, value in ipairs(values) do add(item(value)) end
+  if #values > 0 and (#entry.returns > 0 or entry.errors) then add "" end
+  if #entry.returns > 0 then add(returned(entry.returns)) end
+  if entry.errors then add("Errors: " .. entry.errors) end
+  if entry.example then add("```lua\n" .. entry.example .. "\n```") end
   return table.concat(lines, "\n") .. "\n"
 end
 
