@@ -258,7 +258,9 @@ local function entry_type(ctx, path, cache)
   local types = cache[dir]
   if not types then
     types = {}
-    for _, entry in ipairs(ctx:list(dir == "" and "." or dir) or {}) do types[entry.name] = entry.type end
+    for _, entry in ipairs(ctx:list(dir == "" and "." or dir, { missing = "nil" }) or {}) do
+      types[entry.name] = entry.type
+    end
     cache[dir] = types
   end
   return types[name]
@@ -279,7 +281,7 @@ local function read_untracked(ctx, file, room, shown, cache)
     sum_part(file, part)
     return 0
   end
-  local text, err, cut, redacted = ctx:read(file.path, { cap = room })
+  local text, err, cut, redacted = ctx:read(file.path, { cap = room, missing = "nil" })
   if not text then
     file.unread = type(err) == "table" and err.message or "it cannot be read"
   elseif find(sub(text, 1, 8000), "\0", 1, true) then
@@ -369,7 +371,8 @@ end
 local function check_path(ctx, facts, target)
   if target.kind ~= "path" then return end
   if #facts.files > 0 or #(facts.paths or {}) > 0 then return end
-  local there = ctx:list(target.path == "." and "." or target.path) or ctx:read(target.path, { cap = 1 })
+  local there = ctx:list(target.path == "." and "." or target.path, { missing = "nil" })
+    or ctx:read(target.path, { cap = 1, missing = "nil" })
   if there then return end
   if target.text == "HEAD" and not facts.head then
     invalid(target.text, "there is no commit yet", "leave the target out to look at what is not committed")

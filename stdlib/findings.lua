@@ -50,24 +50,25 @@ M.severities = { "critical", "high", "medium", "low", "info" }
 local RANK = {}
 for i, name in ipairs(M.severities) do RANK[name] = #M.severities - i + 1 end
 
-local SHORT = { type = { "string", "null" }, maxLength = 20000 }
+local s = require "moonlet.schema"
 
-local ITEM = {
-  type = "object",
-  required = { "claim" },
-  properties = {
-    file = { type = { "string", "null" }, maxLength = 4096 },
-    line = { type = { "number", "string", "null" } },
-    severity = { type = { "string", "number", "null" } },
-    lens = { type = { "string", "null" }, maxLength = 200 },
-    claim = { type = "string", minLength = 1, maxLength = 20000 },
-    evidence = SHORT,
-    fix = SHORT,
-    confidence = { type = { "number", "string", "null" } },
-    corroborated_by = { type = { "array", "null" }, items = { type = "string" } },
-    status = { type = { "string", "null" }, maxLength = 40 },
-  },
-}
+--- A field that may be written in one of several ways: `normalise` makes it uniform.
+local function loose(...) return s.optional { type = core.json.array { ... } } end
+
+local SHORT = s.optional(s.string { max = 20000 })
+
+local ITEM = s.object({
+  file = s.optional(s.string { max = 4096 }),
+  line = loose("number", "string"),
+  severity = loose("string", "number"),
+  lens = s.optional(s.string { max = 200 }),
+  claim = s.string { min = 1, max = 20000 },
+  evidence = SHORT,
+  fix = SHORT,
+  confidence = loose("number", "string"),
+  corroborated_by = s.optional(s.list(s.string())),
+  status = s.optional(s.string { max = 40 }),
+}, { open = true })
 
 --- The schema of a review, or of the bare list. Lenient if the meaning is clear (a line as "12-14", "major" for
 --- high): `normalise` makes it uniform, and a repair round costs more than a little tolerance.
@@ -76,13 +77,8 @@ local ITEM = {
 --- m.merge.findings({ review.data }).findings[1].line --> 3
 --- ```
 ---@type table
-M.schema = {
-  type = { "object", "array" },
-  required = { "findings" },
-  properties = { findings = { type = "array", maxItems = 10000, items = ITEM } },
-  maxItems = 10000,
-  items = ITEM,
-}
+M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
+M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 
 --- The form of a review, for a prompt.
 --- ```lua

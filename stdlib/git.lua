@@ -230,7 +230,7 @@ end
 ---@return string[] states
 ---@return boolean shallow
 function M.state(ctx)
-  local list = ctx:list(".git")
+  local list = ctx:list(".git", { missing = "nil" })
   if not list then return state_by_git(ctx) end
   local there, states = {}, {}
   for _, entry in ipairs(list) do there[entry.name] = true end

@@ -102,6 +102,7 @@ end
 --- Modules that load when first used.
 local lazy = {
   duration = true, facts = true, findings = true, git = true, merge = true, prompt = true, record = true,
+  schema = true,
 }
 
 return setmetatable(M, {

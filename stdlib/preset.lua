@@ -52,6 +52,7 @@ for _, name in ipairs { "list", "show", "resume", "wait", "cancel", "verify", "t
   "queue", "start-ready", "prune", "export", "last" } do commands[name] = true end
 
 local declared = setmetatable({}, { __mode = "k" })
+local last, last_at
 
 local function check_args(args, name)
   for key, arg in pairs(args) do
@@ -115,8 +116,16 @@ function M.preset(spec)
   if preset.budget.wall then require("moonlet.duration").ms(preset.budget.wall, "budget.wall") end
   check_args(preset.args, preset.name)
   declared[preset] = true
+  last, last_at = preset, core.text.place()
   return preset
 end
+
+--- The preset that was declared last, and the place of that.
+---@return moonlet.Preset?, string? at
+function M.last() return last, last_at end
+
+--- Before a file is run: none was declared yet.
+function M.forget() last, last_at = nil, nil end
 
 --- True for the result of m.preset.
 --- ```lua

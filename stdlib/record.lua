@@ -150,6 +150,35 @@ function M.hole(list)
   end
 end
 
+--- What in a value JSON cannot hold, with its place: "result.scores: item 2 is nil".
+---@param value any
+---@param path string  what messages call the value
+---@param depth integer?
+---@return string? fault
+function M.fault(value, path, depth)
+  depth = depth or 0
+  local kind = type(value)
+  if kind == "function" or kind == "thread" then return ("%s is a %s"):format(path, kind) end
+  if kind == "number" and (value ~= value or value == -math.huge) then return path .. " is no number" end
+  if kind ~= "table" then return nil end
+  if depth > 100 then return path .. " nests deeper than 100 levels, or contains itself" end
+  local hole = M.hole(value)
+  if hole then return ("%s: item %d is nil"):format(path, hole) end
+  local listed = #value > 0
+  for key, item in pairs(value) do
+    if math.type(key) ~= "integer" and listed then
+      return ("%s is a list, and has the field '%s' too"):format(path, core.text.printable(tostring(key), 60))
+    end
+    if type(key) ~= "string" and math.type(key) ~= "integer" then
+      return ("%s has a key that is a %s"):format(path, type(key))
+    end
+    local name = math.type(key) == "integer" and ("%s[%d]"):format(path, key)
+      or key:find "^[%a_][%w_]*$" and path .. "." .. key or ("%s[%q]"):format(path, key)
+    local fault = M.fault(item, name, depth + 1)
+    if fault then return fault end
+  end
+end
+
 --- Checks `value` against `fields` (name -> type name, a trailing "!" means required). Types are
 --- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
 ---

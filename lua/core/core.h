@@ -10,6 +10,7 @@ int luaopen_core_task(lua_State* L);
 int luaopen_core_json(lua_State* L);
 int luaopen_core_lost(lua_State* L);
 int luaopen_core_text(lua_State* L);
+int luaopen_core_frames(lua_State* L);
 int luaopen_core_clock(lua_State* L);
 int luaopen_core_file(lua_State* L);
 int luaopen_core_run(lua_State* L);

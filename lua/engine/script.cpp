@@ -66,16 +66,35 @@ int require_module(lua_State* L) {
 
 int return_top(lua_State*, int, lua_KContext) { return 1; }
 
-/// __index of an environment: asks upvalue 1, which may yield.
+/// __index of an environment: asks upvalue 1(key, environment), which may yield.
 int missing_global(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 2);
-  lua_callk(L, 1, 1, 0, return_top);
+  lua_pushvalue(L, 1);
+  lua_callk(L, 2, 1, 0, return_top);
   return 1;
 }
 
+/// __newindex of an environment: a file may define functions; upvalue 1 refuses the rest.
+int new_global(lua_State* L) {
+  lua_settop(L, 3);
+  lua_Debug frame;
+  if (lua_isfunction(L, 3) && lua_getstack(L, 1, &frame) != 0) {
+    lua_getinfo(L, "S", &frame);
+    if (std::strcmp(frame.what, "main") == 0) {
+      lua_rawset(L, 1);
+      return 0;
+    }
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 3, 0);
+  return 0;
+}
+
 /// Pushes the environment of a script. The table at `globals` holds further globals; the function
-/// at the index after it, or nil, gives the value of a global that is not there.
+/// at the index after it, or nil, gives the value of a global that is not there, and the next one
+/// refuses a new global.
 void push_environment(lua_State* L, int globals) {
   push_script_environment(L);
   const int environment = lua_gettop(L);
@@ -86,23 +105,27 @@ void push_environment(lua_State* L, int globals) {
     lua_rawset(L, environment);
   }
   if (lua_isnil(L, globals + 1)) return;
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 3);
   lua_pushvalue(L, globals + 1);
   lua_pushcclosure(L, missing_global, 1);
   lua_setfield(L, -2, "__index");
+  lua_pushvalue(L, globals + 2);
+  lua_pushcclosure(L, new_global, 1);
+  lua_setfield(L, -2, "__newindex");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, environment);
 }
 
-/// load(text, chunk_name, globals [, on_missing]) -> function, or nil and a message. `globals` is a
-/// table of further globals; on_missing(name) gives the value of a global that is not there.
+/// load(text, chunk_name, globals [, on_missing, on_new]) -> function, or nil and a message.
+/// `globals` is a table of further globals; on_missing(name, environment) gives the value of a
+/// global that is not there, and on_new(environment, name, value) refuses a new one.
 int script_load(lua_State* L) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 1, &size);
   const char* name = luaL_checkstring(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   push_environment(L, 3);
   if (load_text(L, text, size, name)) return 1;
   lua_pushnil(L);
@@ -110,13 +133,13 @@ int script_load(lua_State* L) {
   return 2;
 }
 
-/// load_preset(file, globals [, on_missing]) -> function, or nil when there is no such file: a Lua
-/// file of a built-in preset, "NAME/init.lua", as load() gives it for a text.
+/// load_preset(file, globals [, on_missing, on_new]) -> function, or nil when there is no such
+/// file: a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text.
 int script_load_preset(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
   luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   const EmbeddedFile* file = find(embedded_preset_code(), {name, size});
   if (file == nullptr) return 0;
   if (luaL_loadbufferx(L, file->bytes.data(), file->bytes.size(), name, "b") != LUA_OK) {

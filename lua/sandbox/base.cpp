@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "host/base/json.h"
 #include "host/telemetry/event.h"
 #include "host/telemetry/sink.h"
 #include "lua/sandbox/sandbox.h"
@@ -12,6 +13,7 @@
 #include "lua/vm/run.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -115,6 +117,30 @@ int script_collectgarbage(lua_State* L) {
   return 1;
 }
 
+/// The value at 1 as JSON text.
+int json_of(lua_State* L) {
+  auto& value = push_box<nlohmann::json>(L);
+  read_value(L, 1, value);
+  auto& text = push_box<std::string>(L);
+  text = json_text(value, -1);
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// Pushes what print writes for the value at `index`: a plain table as JSON, so far as it is any.
+void push_printed(lua_State* L, int index) {
+  if (lua_istable(L, index) && luaL_getmetafield(L, index, "__tostring") == LUA_TNIL) {
+    lua_pushcfunction(L, guard<json_of>);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+    LuaState::poll(L);
+    lua_pop(L, 1);
+  } else if (lua_istable(L, index)) {
+    lua_pop(L, 1);
+  }
+  push_text_of(L, index, nullptr);
+}
+
 /// print(…): a line of the run's log.
 int script_print(lua_State* L) {
   const int count = lua_gettop(L);
@@ -122,7 +148,7 @@ int script_print(lua_State* L) {
   luaL_buffinit(L, &buffer);
   for (int i = 1; i <= count; ++i) {
     if (i > 1) luaL_addchar(&buffer, '\t');
-    push_text_of(L, i, nullptr);
+    push_printed(L, i);
     luaL_addvalue(&buffer);
   }
   luaL_pushresult(&buffer);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
+#include "host/validation/schema/error.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
@@ -116,6 +118,54 @@ int view_pairs(lua_State* L) {
   return 3;
 }
 
+/// What a script calls instead of a function that its libraries do not have.
+const char* remedy(std::string_view library, std::string_view name) {
+  struct Remedy {
+    std::string_view library, name;
+    const char* text;
+  };
+  constexpr Remedy kRemedies[] = {
+      {"os", "execute", "start a program with ctx:exec { \"ls\", \"-l\" }"},
+      {"os", "getenv",
+       "a script sees no variables: hand them to programs and agents with needs.env"},
+      {"os", "exit", "return from run, or raise with m.fail { message = … }"},
+      {"os", "remove",
+       "a script changes no files: ctx:exec { \"rm\", PATH } does, where rm is declared"},
+      {"os", "rename",
+       "a script changes no files: ctx:exec { \"mv\", A, B } does, where mv is declared"},
+      {"os", "tmpname", "write a file of the run with ctx:write(name, text)"},
+      {"debug", "", "scripts have debug.traceback alone"},
+      {"string", "split", "collect the parts of string.gmatch(text, \"[^,]+\")"},
+      {"string", "trim", "write text:match \"^%s*(.-)%s*$\""},
+      {"table", "keys", "collect them with pairs"},
+      {"table", "getn", "write #list"},
+  };
+  for (const Remedy& one : kRemedies) {
+    if (one.library == library && (one.name.empty() || one.name == name)) return one.text;
+  }
+  return nullptr;
+}
+
+/// __index of the fields that a library does not have; upvalue 1 is its name.
+int library_miss(lua_State* L) {
+  const char* library = lua_tostring(L, lua_upvalueindex(1));
+  if (lua_type(L, 2) != LUA_TSTRING) return 0;
+  const char* name = lua_tostring(L, 2);
+  const char* hint = remedy(library, name);
+  if (hint == nullptr) {
+    auto& names = push_box<std::vector<std::string_view>>(L);
+    lua_pushnil(L);
+    while (lua_next(L, 1) != 0) {
+      if (lua_type(L, -2) == LUA_TSTRING) names.emplace_back(lua_tostring(L, -2));
+      lua_pop(L, 1);
+    }
+    const std::string_view near = schema::near_name(name, names);
+    hint = "Lua's manual lists what it has";
+    if (!near.empty()) hint = lua_pushfstring(L, "did you mean '%s'?", near.data());
+  }
+  return raise(L, ErrorKind::kInvalid, lua_pushfstring(L, "%s has no '%s'", library, name), hint);
+}
+
 // --- environments
 
 void open_global(lua_State* L, const char* name, lua_CFunction open) {
@@ -166,14 +216,14 @@ void build_script_libraries(lua_State* L) {
   lua_call(L, 0, 1);
   for (const char* name : {"string", "table", "math", "utf8", "coroutine"}) {
     lua_getglobal(L, name);
-    push_frozen_view(L);
+    push_frozen_view(L, name);
     lua_setfield(L, -2, name);
   }
   constexpr luaL_Reg kOwn[] = {{"os", luaopen_sandbox_os}, {"debug", luaopen_sandbox_debug}};
   for (const luaL_Reg& library : kOwn) {
     lua_pushcfunction(L, library.func);
     lua_call(L, 0, 1);
-    push_frozen_view(L);
+    push_frozen_view(L, library.name);
     lua_setfield(L, -2, library.name);
   }
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kScriptLibrariesKey);
@@ -225,10 +275,17 @@ void open_sandbox(lua_State* L) {
   build_script_libraries(L);
 }
 
-void push_frozen_view(lua_State* L) {
+void push_frozen_view(lua_State* L, const char* name) {
   lua_newtable(L);
   lua_createtable(L, 0, 5);
-  lua_pushvalue(L, -3);
+  // A copy: the table itself is where the methods of texts are looked for, and "x".field is nil.
+  lua_newtable(L);
+  copy_fields(L, -4);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, name);
+  lua_pushcclosure(L, guard<library_miss>, 1);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, guard<refuse_write>);
   lua_setfield(L, -2, "__newindex");

@@ -26,7 +26,7 @@ void push_module_environment(lua_State* L, bool internal);
 bool load_text(lua_State* L, const char* text, std::size_t size, const char* chunk_name);
 
 /// Replaces the table at the top by a read-only view of it, which pairs can walk.
-void push_frozen_view(lua_State* L);
+void push_frozen_view(lua_State* L, const char* name);
 
 /// The libraries of the sandbox, each left as one table on the stack.
 int luaopen_sandbox_base(lua_State* L);       ///< the globals of scripts, except `load`

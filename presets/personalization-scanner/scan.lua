@@ -13,28 +13,16 @@ local prompt_cap = 200000
 
 local SCOPES = { "user", "project", "repository", "tool" }
 
-local schema = {
-  type = "object",
-  additionalProperties = false,
-  required = { "preferences" },
-  properties = {
-    preferences = {
-      type = "array",
-      items = {
-        type = "object",
-        additionalProperties = false,
-        required = { "text", "scope", "confidence", "evidence", "target", "privacy" },
-        properties = {
-          text = { type = "string", minLength = 1, maxLength = 400 },
-          scope = { enum = SCOPES },
-          confidence = { type = "number", minimum = 0, maximum = 1 },
-          evidence = { type = "array", minItems = 1, items = { type = "string", minLength = 1, maxLength = 300 } },
-          target = { type = "string", minLength = 1, maxLength = 300 },
-          privacy = { type = "string", minLength = 1, maxLength = 400 },
-        },
-      },
-    },
-  },
+local s = m.schema
+local schema = s.object {
+  preferences = s.list(s.object {
+    text = s.string { min = 1, max = 400 },
+    scope = s.enum(SCOPES),
+    confidence = s.number { min = 0, max = 1 },
+    evidence = s.list(s.string { min = 1, max = 300 }, { min = 1 }),
+    target = s.string { min = 1, max = 300 },
+    privacy = s.string { min = 1, max = 400 },
+  }),
 }
 
 -- Yields now and then: many inputs take longer than a preset may compute in one go.

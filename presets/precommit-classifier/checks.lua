@@ -80,7 +80,7 @@ local function make_survey(ctx, facts)
 
   function s.text(path)
     if not there[path] then return nil end
-    if cache[path] == nil then cache[path] = ctx:read(path, { cap = 262144 }) or false end
+    if cache[path] == nil then cache[path] = ctx:read(path, { cap = 262144, missing = "nil" }) or false end
     return cache[path] or nil
   end
 
@@ -258,7 +258,7 @@ local function script_command(s, path)
   if hint then return hint.command end
   local entry = git.run(s.ctx, { "ls-files", "-z", "--stage", "--", path })
   if match(entry.stdout or "", "^100755 ") then return "./" .. path end
-  local first = match(s.text(path) or s.ctx:read(path, { cap = 256 }) or "", "^#!([^\n]*)") or ""
+  local first = match(s.text(path) or s.ctx:read(path, { cap = 256, missing = "nil" }) or "", "^#!([^\n]*)") or ""
   return (find(first, "%f[%w]sh%f[^%w]") and "sh " or "bash ") .. path
 end
 

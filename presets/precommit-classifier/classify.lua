@@ -48,7 +48,7 @@ local function disguised(ctx, file, state)
   if not head then
     if state.asset_reads <= 0 then return false end
     state.asset_reads = state.asset_reads - 1
-    head = ctx:read(file.path, { cap = 64 }) or ""
+    head = ctx:read(file.path, { cap = 64, missing = "nil" }) or ""
   end
   for _, magic in ipairs(PROGRAMS) do
     if find(head, magic) then return true end
@@ -153,7 +153,7 @@ local CHANGELOGS = { xml = true, yaml = true, json = true, sql = true }
 local function opens_changelog(ctx, file, state)
   if file.status ~= "modified" or state.head_reads <= 0 then return false end
   state.head_reads = state.head_reads - 1
-  for line in string.gmatch(ctx:read(file.path, { cap = 2048 }) or "", "[^\n]+") do
+  for line in string.gmatch(ctx:read(file.path, { cap = 2048, missing = "nil" }) or "", "[^\n]+") do
     if rules.changelog_line(line) then return true end
   end
   return false

@@ -228,7 +228,7 @@ function M.only(ctx, file, budget)
   if part.cut or #part.hunks == 0 or part.section == "range" or file.added + file.deleted > 400 then return false end
   if budget.reads <= 0 or not maybe_comment(part, lang) then return false end
   budget.reads = budget.reads - 1
-  local text, _, cut = ctx:read(file.path, { cap = 131072 })
+  local text, _, cut = ctx:read(file.path, { cap = 131072, missing = "nil" })
   if not text or cut then return false end
   if refused(text, lang) then return false end
   local lines = split_lines(text)

@@ -5,29 +5,12 @@ local report = require "report"
 
 local KINDS = { "typecheck", "lint", "test", "build", "custom" }
 
-local schema = {
-  type = "object",
-  additionalProperties = false,
-  required = { "path", "reasons", "validation", "reinstall" },
-  properties = {
-    path = { enum = { "fast", "skill", "code", "risk" } },
-    reasons = { type = "array", items = { type = "string" } },
-    validation = {
-      type = "array",
-      items = {
-        type = "object",
-        additionalProperties = false,
-        required = { "kind", "command" },
-        properties = { kind = { enum = KINDS }, command = { type = "string" } },
-      },
-    },
-    reinstall = {
-      type = "object",
-      additionalProperties = false,
-      required = { "needed", "skills" },
-      properties = { needed = { type = "boolean" }, skills = { type = "array", items = { type = "string" } } },
-    },
-  },
+local s = m.schema
+local schema = s.object {
+  path = s.enum { "fast", "skill", "code", "risk" },
+  reasons = s.list(s.string()),
+  validation = s.list(s.object { kind = s.enum(KINDS), command = s.string() }),
+  reinstall = s.object { needed = s.boolean(), skills = s.list(s.string()) },
 }
 
 local function validation_of(found, path)

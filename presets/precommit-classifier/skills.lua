@@ -91,11 +91,12 @@ local function mentioned_by(ctx, path, order, pages)
   for i, root in ipairs(order) do
     if i > 64 then break end
     if pages[root] == nil then
-      pages[root] = ctx:read(root == "" and "SKILL.md" or root .. "/SKILL.md", { cap = 65536 }) or false
+      local page = root == "" and "SKILL.md" or root .. "/SKILL.md"
+      pages[root] = ctx:read(page, { cap = 65536, missing = "nil" }) or false
     end
     local text = pages[root]
     -- A skill that has such a file of its own means that one.
-    if text and find(text, path, 1, true) and not ctx:read(root .. "/" .. path, { cap = 1 }) then
+    if text and find(text, path, 1, true) and not ctx:read(root .. "/" .. path, { cap = 1, missing = "nil" }) then
       users[#users + 1] = root
     end
   end
@@ -117,7 +118,7 @@ local function installs_skills(ctx, path, order)
   for _, root in ipairs(order) do placed = placed and sub(root, 1, 1) == "." end
   if placed then return false end
   if find(lower(path), "skill", 1, true) then return true end
-  local text = ctx:read(path, { cap = 65536 })
+  local text = ctx:read(path, { cap = 65536, missing = "nil" })
   return not text or find(lower(text), "skill", 1, true) ~= nil
 end
 

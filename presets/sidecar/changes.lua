@@ -66,12 +66,12 @@ local function walked_state(ctx)
   local pending, files, bytes = { "" }, 0, 0
   while #pending > 0 do
     local folder = table.remove(pending)
-    for _, entry in ipairs(ctx:list(folder == "" and "." or folder) or {}) do
+    for _, entry in ipairs(ctx:list(folder == "" and "." or folder, { missing = "nil" }) or {}) do
       local path = folder == "" and entry.name or folder .. "/" .. entry.name
       if entry.type == "directory" then
         if entry.name ~= ".git" and path ~= ".agent" then pending[#pending + 1] = path end
       elseif entry.type == "file" then
-        local text = ctx:read(path, { cap = file_cap }) or ""
+        local text = ctx:read(path, { cap = file_cap, missing = "nil" }) or ""
         files, bytes = files + 1, bytes + #text
         if files > walk_files or bytes > walk_bytes then return nil, "the folder is no git repository and too large" end
         state.files[path] = text

@@ -88,7 +88,7 @@ local function edits_of(args, task)
 end
 
 local function read_if_there(ctx, path)
-  local text = ctx:read(path, { cap = 8 << 20 })
+  local text = ctx:read(path, { cap = 8 << 20, missing = "nil" })
   return text
 end
 

@@ -18,7 +18,7 @@ end
 
 local function read_file(ctx, name)
   if name == "" then invalid("--prompt-file names no file", "name a text file of the repository") end
-  local text, err, cut = ctx:read(relative(ctx, name), { cap = file_cap })
+  local text, err, cut = ctx:read(relative(ctx, name), { cap = file_cap, missing = "nil" })
   if not text then
     invalid(("--prompt-file: %s"):format(err.message), err.hint or "name a text file of the repository", name)
   end

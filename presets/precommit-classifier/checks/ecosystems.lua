@@ -90,7 +90,7 @@ local function unittest(s, dir, prefix)
   for _, path in ipairs(s.python_tests) do
     local rest = dir == "" and path or sub(path, 1, #dir + 1) == dir .. "/" and sub(path, #dir + 2)
     if rest and tests < 8 then
-      local text = s.ctx:read(path, { cap = 65536 }) or ""
+      local text = s.ctx:read(path, { cap = 65536, missing = "nil" }) or ""
       if find(text, "%f[%w]pytest%f[^%w]") then return end
       if find("\n" .. text, "\n%s*import%s+unittest") or find("\n" .. text, "\n%s*from%s+unittest") then
         tests = tests + 1

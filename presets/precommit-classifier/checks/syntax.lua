@@ -19,7 +19,7 @@ local function interpreter(s, file)
   if file.d.ext == "bash" then return "bash" end
   if file.d.ext == "zsh" then return "zsh" end
   if file.d.ext == "ksh" then return "ksh" end
-  local text = s.ctx:read(file.path, { cap = 160 }) or ""
+  local text = s.ctx:read(file.path, { cap = 160, missing = "nil" }) or ""
   local first = match(text, "^#!([^\n]*)") or ""
   if find(first, "zsh", 1, true) then return "zsh" end
   if find(first, "bash", 1, true) then return "bash" end

@@ -82,7 +82,7 @@ local function read_files(ctx, wanted)
   local texts, room = {}, all_bytes
   for _, path in ipairs(wanted) do
     if room <= 0 then break end
-    local text, _, cut = ctx:read(path, { cap = text_bytes })
+    local text, _, cut = ctx:read(path, { cap = text_bytes, missing = "nil" })
     if text and not cut and not is_binary(text) then
       texts[path] = text
       room = room - #text
@@ -102,7 +102,7 @@ end
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
-  local text, err, cut = ctx:read(path, { cap = math.min(text_bytes, room) })
+  local text, err, cut = ctx:read(path, { cap = math.min(text_bytes, room), missing = "nil" })
   if not text then return nil, type(err) == "table" and err.message or "it cannot be read" end
   if is_binary(text) then return nil, "binary" end
   local parsed = git.parse_diff(git.new_file_diff(path, text))[1]
@@ -207,7 +207,7 @@ end
 
 -- The files below a folder that a pattern matches, in order.
 local function walk(ctx, dir, matches, list, seen)
-  for _, entry in ipairs(ctx:list(dir == "" and "." or dir) or {}) do
+  for _, entry in ipairs(ctx:list(dir == "" and "." or dir, { missing = "nil" }) or {}) do
     seen.count = seen.count + 1
     if seen.count > most_entries then return end
     local path = dir == "" and entry.name or dir .. "/" .. entry.name
@@ -224,9 +224,9 @@ local function without_git(ctx, target, why)
   local list, name = {}, (string.gsub(target, "^%./", ""))
   if glob.is_glob(name) then
     walk(ctx, "", glob.compile(name), list, { count = 0 })
-  elseif ctx:list(name == "" and "." or name) then
+  elseif ctx:list(name == "" and "." or name, { missing = "nil" }) then
     walk(ctx, name == "." and "" or name, nil, list, { count = 0 })
-  elseif ctx:read(name, { cap = 1 }) then
+  elseif ctx:read(name, { cap = 1, missing = "nil" }) then
     list[1] = name
   end
   if #list == 0 then error(why, 0) end

@@ -9,8 +9,11 @@ local asking = require "moonlet.engine.agent.questions"
 local artifacts = require "moonlet.engine.agent.sidecar"
 local attempts = require "moonlet.engine.agent.attempt"
 local budget = require "moonlet.engine.budget.budget"
+local closed = require "moonlet.engine.context.closed"
 local journal = require "moonlet.engine.journal.journal"
+local made = require "moonlet.engine.agent.made_answer"
 local retry = require "moonlet.engine.agent.retry"
+local schema_check = require "moonlet.schema.check"
 local routing = require "moonlet.engine.agent.routing"
 local guarded = require "moonlet.engine.workspace.protected_paths"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
@@ -46,23 +49,6 @@ local fields = {
   asks = "boolean", cut = "string",
 }
 local prompt_cap = 64 << 20
-
-local function run_rules(call)
-  if not call.rules then
-    error(record.invalid(("the agent call '%s' has no rules"):format(call.name or "agent"),
-      "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'"), 0)
-  end
-  local data = call.rules()
-  local text = type(data) == "string" and data or core.json.encode(data, 2)
-  if type(data) == "string" and not call.schema then data = nil end
-  if call.schema then
-    local problems = core.json.validate(call.schema, data)
-    if problems then
-      error({ kind = "failed", message = "the rules returned something else than promised: " .. problems }, 0)
-    end
-  end
-  return { status = "ok", text = text, data = data }
-end
 
 --- An attempt that was under way in place when its host died: its keeper ended it, unless it had ended
 --- by itself. A person is shown what it changed; that is given where it was ended.
@@ -335,41 +321,6 @@ local function run_attempts(job, last, hash, own_budget)
   error(result, 0)
 end
 
---- An attempt of an agent that was under way where rules are asked by now.
-local function give_up_earlier(run, key, dir)
-  local last = run.journal and run.journal.begins[key]
-  local id = last and not last.spent and inherited.id(key, last.a)
-  local state = id and inherited.state(key, id) or "none"
-  if state == "none" then return end
-  if state == "running" then inherited.stop(key, id) end
-  local changed = worktree.give_up(run, key, dir, last.tree)
-  local text = ("rules are asked now: attempt %d of an agent is given up"):format(last.a)
-  run.emit("warning", { step = key, text = text })
-  journal.attempt(run, key, { number = last.a, status = "abandoned", class = "abandoned", error = text,
-    changed = changed and core.json.array(changed) or nil })
-  journal.spent(run, key)
-end
-
---- The rules are a function of the preset: they cost nothing and are asked each time.
-local function run_rules_step(run, key, dir, call, routed)
-  local step = run.begin_step(key, "agent", "rules")
-  core.event.emit("step.started", key, { kind = "agent", runner = "rules" })
-  give_up_earlier(run, key, dir)
-  run.open_directory(dir)
-  run.write_artifact(dir .. "/prompt.md", call.prompt, true)
-  local ok, result = pcall(run_rules, call)
-  local job = { run = run, step = step, dir = dir, call = call, routed = routed, runner = { name = "rules" } }
-  if not ok then
-    run.end_step(step, "failed", { error = result })
-    artifacts.write_agent(job, { status = "failed", text = "", error = result })
-    error(result, 0)
-  end
-  run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
-  run.end_step(step, "ok", {})
-  artifacts.write_agent(job, result)
-  return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
-end
-
 --- What the journal has to know of a call: the same is the same step. Of its task type, risk and reason it is
 --- the runner and the model that they lead to: where those stay the same, the answer does.
 local function input_of(job)
@@ -485,6 +436,13 @@ local function paid_before(job, key, call)
   return as_begun(job, found), found
 end
 
+local answer_fields = { "text", "data", "usage", "attempts", "files_changed", "dir" }
+
+local function closed_answer(value, call)
+  closed.data(value.data, call.schema)
+  return closed.record(value, "an answer", answer_fields)
+end
+
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
 ---@param ctx moonlet.Ctx
@@ -500,17 +458,18 @@ function M.agent(ctx, call)
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
       "write fail or allow"), 0)
   end
-  answer.check_schema(call.schema)
+  if call.schema then schema_check.check(call.schema, "ctx:agent: schema") end
   local job = jobs.of(run, call)
-  if job.runner.name ~= "rules" then spending.check(job, state.budget) end
+  if job.runner.name == "rules" then made.check_rules(run, job.call) end
+  if not job.runner.made then spending.check(job, state.budget) end
   local key = state_of.key(state, call.name or "agent")
   local paid, paid_key
-  if job.runner.name ~= "rules" and not run.dry then paid, paid_key = paid_before(job, key, call) end
+  if not job.runner.made and not run.dry then paid, paid_key = paid_before(job, key, call) end
   if job.absent and not paid and not (run.journal and run.journal.begins[key]) then error(job.absent, 0) end
   core.task.check()
-  if paid then return run_agent_step(paid, paid_key, state.budget) end
+  if paid then return closed_answer(run_agent_step(paid, paid_key, state.budget), call) end
   job.dir = run.agent_directory(state.path == "" and key, key)
-  if run.dry then
+  if run.dry and not run.checking then
     tell_route(job, key)
     run.open_directory(job.dir)
     run.write_artifact(job.dir .. "/prompt.md", call.prompt)
@@ -518,10 +477,10 @@ function M.agent(ctx, call)
     error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
   end
   job.call = with_agreed_prompt(run, key, job.dir, call)
-  if job.runner.name == "rules" then return run_rules_step(run, key, job.dir, job.call, job.routed) end
+  if job.runner.made then return closed_answer(made.run(state, key, job), call) end
   job = as_begun(job, key)
   require("moonlet.engine.effects.gate").before_agent(ctx, job, jobs.prompt(job, job.call.prompt))
-  return run_agent_step(job, key, state.budget)
+  return closed_answer(run_agent_step(job, key, state.budget), call)
 end
 
 return M

@@ -39,7 +39,7 @@ end
 function M.check_plan(plan)
   routing.check_some(plan, function(routed)
     local name = routed.runner.name
-    if name == "rules" then return end
+    if name == "rules" or name == "mock" then return end
     local entry = plan.config.runners[name] or {}
     local model = plan.options.model or routed.model or entry.model
     if not prices.of(model, plan.config.prices) then refuse(who_of(routed.runner, model)) end
@@ -124,7 +124,7 @@ end
 ---@param job moonlet.Job
 function M.count_worst_case(worst, job)
   worst.calls = worst.calls + 1
-  if job.runner.name == "rules" then return end
+  if job.runner.name == "mock" or job.runner.name == "rules" and job.call.rules then return end
   local tries = tries_of(job)
   local function add(amounts)
     for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end

@@ -1,25 +1,9 @@
 --- What an agent answered, checked against what was asked for.
 local artifacts = require "moonlet.engine.agent.sidecar"
 
-local record = require "moonlet.record"
+local schemas = require "moonlet.engine.runner.schema"
 
 local M = {}
-
---- Raises for what is no schema that answers can be checked against: before anyone is asked, and paid.
----@param schema table?
-function M.check_schema(schema)
-  if schema == nil then return end
-  local ok, err = pcall(core.json.validate, schema, core.json.null)
-  if ok then return end
-  local what, hint = tostring(err), nil
-  if type(err) == "table" then
-    what, hint = err.message, err.hint ~= "" and err.hint ~= core.json.null and err.hint or nil
-    local at = err.at ~= core.json.null and err.at or nil
-    if at and at ~= "" and not what:find(at, 1, true) then what = ("%s (at %s)"):format(what, at) end
-  end
-  error(record.invalid("ctx:agent: schema is no JSON Schema that can be used: " .. what,
-    hint or "nothing was started; mend the schema"), 0)
-end
 
 --- The JSON value in an answer: the whole text, or else its only fenced block.
 local function parse_json(text)
@@ -46,6 +30,7 @@ function M.check(schema, text, normalise)
   local data, why = parse_json(text)
   if data == nil then return nil, "the answer is not JSON: " .. tostring(why) end
   if normalise then data = normalise(data, schema) end
+  data = schemas.shaped(data, schema)
   local problems = core.json.validate(schema, data)
   if problems then return nil, problems end
   return data

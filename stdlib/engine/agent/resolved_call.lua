@@ -121,13 +121,14 @@ end
 
 --- Who is asked for by the call, or else by the run. Raises for work that is not to be asked of it.
 local function route(run, call)
-  local asked = call.runner and runners.parse(call.runner, run.config)
+  -- The runner mock stands in for every other.
+  local asked = run.runner.name == "mock" and run.runner or call.runner and runners.parse(call.runner, run.config)
     or call.argv and { name = "command" } or run.runner
   return routing.of_call(run, call, asked)
 end
 
 local function resolve(run, call, spec)
-  if spec.name == "rules" then return { name = "rules" }, {} end
+  if spec.name == "rules" or spec.name == "mock" then return { name = spec.name, made = true }, {} end
   if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
   if spec.name ~= "command" then return runners.get(spec.name, run.config) end
   local argv = call.argv or spec.argv
@@ -164,7 +165,8 @@ function M.of(run, call, routed)
   local runner, config, argv = resolve(run, call, routed.runner)
   local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
     model = call.model or run.options.model or routed.model or config.model }
-  if runner.name == "rules" then return job end
+  if runner.name == "mock" and (run.preset or run.checking) then grants.check_agents(run.grants) end
+  if runner.made then return job end
   if runner.name == "cassette" then
     job.cassette = routed.runner
     job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end

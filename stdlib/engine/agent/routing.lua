@@ -62,7 +62,7 @@ end
 local function decide(work, asked, config)
   local routed = { runner = asked }
   if asked.name == "route" or work.task_type or work.risk then
-    routed = (asked.name == "rules" and for_rules or by_rule)(work, asked, config)
+    routed = ((asked.name == "rules" or asked.name == "mock") and for_rules or by_rule)(work, asked, config)
   end
   routed.task_type = work.task_type
   return routed

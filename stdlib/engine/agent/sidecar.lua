@@ -49,7 +49,7 @@ local function model_record(job, result)
     agent_role = or_null(call.role or run.options.agent_role),
     runner = runner.name, model = or_null(result.model or job.model),
     command = exit and exit.argv and credentials.masked(exit.argv) or null,
-    sandbox = runner.name == "rules" and "none: no process is started" or or_null(step.sandbox),
+    sandbox = runner.made and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
     status = result.status, class = or_null(result.class),
     error = or_null(result.error and result.error.message), cut = result.cut and true or false,
@@ -107,7 +107,10 @@ local function model_text(model)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = usage_text(model)
-  if model.runner == "rules" then
+  if model.runner == "mock" then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "Made up by the runner mock: no agent was asked and nothing was spent."
+  elseif model.runner == "rules" then
     lines[#lines + 1] = ""
     lines[#lines + 1] = "Answered by the preset's own rules: no model was used and nothing was spent."
   end

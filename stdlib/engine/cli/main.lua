@@ -1,6 +1,7 @@
 --- The command line: finds the verb, prints its result, returns the exit code.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
+local traces = require "moonlet.engine.context.traces"
 
 local M = {}
 
@@ -8,8 +9,9 @@ local verbs = {
   run = { module = "moonlet.engine.cli.run",
     commands = { list = true, show = true, resume = true, wait = true, cancel = true, verify = true },
     help = "run a preset or a Lua file; list, show, resume, wait, cancel, verify" },
-  preset = { module = "moonlet.engine.cli.preset", commands = { list = true, show = true, test = true },
-    help = "list and show presets" },
+  preset = { module = "moonlet.engine.cli.preset",
+    commands = { list = true, show = true, test = true, new = true, check = true },
+    help = "list, show, test, check and make presets" },
   answer = { module = "moonlet.engine.cli.answer", help = "answer what a run waits for, and go on with it" },
   decide = { module = "moonlet.engine.cli.decide", help = "put on record what is to become of a result" },
   ps = { module = "moonlet.engine.cli.ps", help = "every live child with run, step, age and deadline" },
@@ -34,14 +36,22 @@ local function usage_text()
   }, "\n")
 end
 
---- "moonlet: message", the place and the remedy, safe for a terminal.
+--- The message, the remedy and the frames of the script's author, safe for a terminal. An error of a script begins
+--- with its place, as compilers write it: "presets/x.lua:12: message".
 local function error_text(err)
-  local lines = { "moonlet: " .. core.text.printable(err.message, 2000) }
-  if err.at ~= core.json.null and err.at and not err.message:find(err.at, 1, true) then
-    lines[#lines + 1] = "  at: " .. core.text.printable(err.at)
+  local at = err.at ~= core.json.null and err.at or nil
+  local message, line = core.text.printable(err.message, 2000), at and at:find ":%d+$"
+  local lines = { (line and core.text.printable(at) or "moonlet") .. ": " .. message }
+  if at and not line and not err.message:find(at, 1, true) then
+    lines[#lines + 1] = "  at: " .. core.text.printable(at)
   end
   if err.hint ~= core.json.null and err.hint and err.hint ~= "" then
     lines[#lines + 1] = "  " .. core.text.printable(err.hint, 2000)
+  end
+  local frames = traces.of(err) or {}
+  local is_known = #frames == 1 and frames[1].at == at
+  for _, frame in ipairs(is_known and {} or frames) do
+    lines[#lines + 1] = "    " .. core.text.printable(("%s: in %s"):format(frame.at, frame.name), 400)
   end
   return table.concat(lines, "\n") .. "\n"
 end

@@ -1,4 +1,4 @@
---- `moonlet preset list`, `moonlet preset show NAME` and `moonlet preset test NAME`.
+--- `moonlet preset list`, `show NAME`, `test NAME`, `new NAME` and `check FILE`.
 local home_module = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -14,6 +14,7 @@ local known = {
   allow = { value = "GRANT", many = true,
     help = "with test: needs (what the preset declares, for these tests alone), agents (tests start programs), all" },
   source = { help = "with show: print the Lua text" },
+  pattern = { value = "P", help = "with new: begin as this built-in preset" },
   help = { help = "this text" },
 }
 
@@ -21,6 +22,8 @@ local usage_text = [[
 usage: moonlet preset list [options]
        moonlet preset show NAME [options]
        moonlet preset test NAME [PART OF A TEST'S NAME] [options]
+       moonlet preset new NAME [--pattern P]
+       moonlet preset check NAME | FILE.lua
 
 options:
 ]]
@@ -90,6 +93,12 @@ function M.main(words)
     result, text = list(home)
   elseif verb == "show" and rest[2] and not rest[3] then
     result, text = show(home, rest[2], found.source)
+  elseif verb == "new" and rest[2] and not rest[3] then
+    result, text = require("moonlet.engine.cli.preset_new").new(home, rest[2], found.pattern)
+  elseif verb == "check" and rest[2] and not rest[3] then
+    local passed
+    result, text, passed = require("moonlet.engine.cli.preset_check").check(home_module.open(found.repo), rest[2])
+    code = passed and 0 or 2
   elseif verb == "test" and rest[2] and not rest[4] then
     local passed
     result, text, passed = require("moonlet.engine.cli.preset_test").test(home, rest[2], rest[3], found.record,
@@ -97,7 +106,7 @@ function M.main(words)
     code = passed and 0 or 1
   else
     error(options.usage(verb and ("moonlet preset %s is not understood"):format(core.text.printable(verb, 40))
-      or "moonlet preset needs a command", record.suggest(verb or "", { "list", "show", "test" })), 0)
+      or "moonlet preset needs a command", record.suggest(verb or "", { "list", "show", "test", "new", "check" })), 0)
   end
   return { ok = code == 0, command = "preset " .. verb, run = core.json.null, result = result,
     error = core.json.null }, code, text

@@ -24,6 +24,7 @@ local cassette = require "moonlet.engine.runner.cassette"
 local config = require "moonlet.engine.load.config"
 local grants = require "moonlet.engine.context.grants"
 local presets = require "moonlet.engine.load.loader"
+local temporary = require "moonlet.engine.cli.temporary"
 
 local M = {}
 
@@ -46,18 +47,6 @@ local function load_case(origin, text)
       'say what is to come, as in expect = { verdict = "ok" }'), 0)
   end
   return case
-end
-
-local function temporary_folder(name)
-  local base = core.system.env "TMPDIR" or ""
-  if base:sub(1, 1) ~= "/" then base = "/tmp" end
-  local path = ("%s/moonlet-preset-test-%s-%s"):format(base, name, core.clock.random_hex(8))
-  local root, err = core.file.make_root(path)
-  if not root then error(err, 0) end
-  return path, root, function()
-    local parent = core.file.root(base)
-    if parent then core.file.remove(parent, path:match("[^/]+$")) end
-  end
 end
 
 --- Refuses paths into git's folder: a repository with a test's settings would start the programs that they name.
@@ -179,7 +168,7 @@ local refused_options = { "allow", "background", "detached", "events", "prepared
 local function check_case(case, allowed, again)
   local asked = again and case.record or case.runner or "rules"
   local word = asked:match("^[^:]*")
-  if word ~= "rules" and word ~= "cassette" and not allowed.agents and not allowed.all then
+  if word ~= "rules" and word ~= "mock" and word ~= "cassette" and not allowed.agents and not allowed.all then
     not_allowed(("starts '%s'"):format(core.text.printable(asked, 200)), "agents")
   end
   for i, text in ipairs(case.args or {}) do
@@ -241,7 +230,7 @@ end
 local function run_case(tests, name, case, again)
   check_case(case, tests.allowed, again)
   local target, tests_path = tests.target, tests.path
-  local place, root, remove = temporary_folder(name)
+  local place, root, remove = temporary.folder("test-" .. name)
   local ok, list = pcall(function()
     write_all(root, place, case.files)
     if case.git ~= false then
@@ -270,7 +259,7 @@ local function unpack_tests(name)
     if file then files[file], found = text, true end
   end
   if not found then return nil end
-  local place, root, remove = temporary_folder(name)
+  local place, root, remove = temporary.folder("test-" .. name)
   local ok, err = pcall(write_all, root, place, files)
   if ok then return root, place, remove end
   remove()
@@ -310,8 +299,10 @@ local function consent_of(source, allow)
   local ok, preset = pcall(presets.preset, source)
   if not ok then return allowed, "" end
   local wanted = grants.from_needs(preset.needs)
-  local lines = grants.describe(wanted)
-  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, wanted)) then
+  -- Agents are allowed apart, by each test that starts some.
+  local asked = grants.without_agents(wanted)
+  local lines = grants.describe(asked)
+  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, asked)) then
     error({ kind = "denied", usage = true,
       message = ("the tests of preset %s need rights that were not given: %s"):format(preset.name,
         table.concat(lines, "; ")),

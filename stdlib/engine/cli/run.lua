@@ -31,8 +31,8 @@ local known = {
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { value = "R",
-    help = "rules (no model), codex, claude, gemini, opencode, one of your config, 'command:PROGRAM ARG…', "
-      .. "or route: chosen by task type and risk" },
+    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, one of your config, "
+      .. "'command:PROGRAM ARG…', or route: chosen by task type and risk" },
   ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
@@ -65,7 +65,7 @@ local subcommands = {
 }
 
 local default_limit = 8
-local builtin_runners = { rules = true, command = true, cassette = true } -- need no program of a known name
+local builtin_runners = { rules = true, mock = true, command = true, cassette = true } -- no program of a known name
 
 local function preset_options(preset)
   local all = {}
@@ -244,7 +244,7 @@ local function check_needs(preset, home)
 end
 
 --- The rights of the run: built-in presets get those that they declare, others those that were allowed.
-local function resolve_grants(source, preset, allow, consent)
+local function resolve_grants(source, preset, allow, consent, no_agents)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(given, text) then accepted = true end
@@ -257,7 +257,7 @@ local function resolve_grants(source, preset, allow, consent)
     return given
   end
   if given.all then return given end
-  local wanted = acceptance.demand(source, preset, accepted, consent)
+  local wanted = acceptance.demand(source, preset, accepted, consent, no_agents)
   for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
   return wanted
 end
@@ -435,10 +435,11 @@ local function plan_of(words, output, consent)
   plan.options = options_of(found, told)
   plan.routed = routing.of_run(plan)
   routing.check_some(plan, function(routed)
-    if routed.runner.name == "cassette" then cassette.check(routed.runner) end
+    if routed.runner.name == "cassette" then cassette.check(routed.runner, home) end
     if not builtin_runners[routed.runner.name] then runners.locate(routed.runner.name, plan.config) end
   end)
-  plan.grants = given_before(plan, found.allow) or resolve_grants(source, preset, found.allow, consent)
+  plan.grants = given_before(plan, found.allow) or resolve_grants(source, preset, found.allow, consent,
+    plan.runner.name == "mock")
   if found["task-id"] then check_task_id(found["task-id"]) end
   if found["task-id"] and found.prepared then
     error(options.usage("--task-id and --prepared exclude each other"), 0)
@@ -542,6 +543,8 @@ function M.drive(plan)
     core.system.print(1, run.id .. "\n")
     core.detach.done(run.home.agent_path .. "/runs/" .. run.id .. "/host.log")
   end
+  local warning = presets.name_warning(plan.source, plan.preset)
+  if warning then core.event.emit("warning", nil, { text = warning }) end
   local run = run_module.create(plan)
   local envelope, code
   if plan.options.dry_run then

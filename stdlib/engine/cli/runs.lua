@@ -201,7 +201,9 @@ end
 local function show_steps(rec, lines)
   for _, step in ipairs(rec.steps ~= null and rec.steps or {}) do
     local took_text = step.duration_ms ~= null and duration.text(step.duration_ms) or ""
-    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(step.status, step.kind, took_text,
+    local code = math.tointeger(step.exit_code)
+    local status = step.status == "ok" and code and "exit " .. code or step.status
+    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, step.kind, took_text,
       core.text.printable(step.key, 80), step.cached and " (from the journal)" or "")
     if step.error ~= null and step.error then
       lines[#lines + 1] = "            " .. core.text.printable(step.error.message, 200)

@@ -42,8 +42,8 @@ function methods:limit(kind) return read(self, "limit", kind) end
 
 local metatable = {
   __index = function(_, name)
-    return methods[name] or error(record.invalid(("ctx.budget has no '%s'"):format(tostring(name)),
-      record.hint(tostring(name), methods)), 0)
+    if methods[name] then return core.frames.keep(methods[name]) end
+    error(record.invalid(("ctx.budget has no '%s'"):format(tostring(name)), record.hint(tostring(name), methods)), 0)
   end,
   __newindex = function() error({ kind = "denied", message = "ctx.budget is read-only" }, 0) end,
   __metatable = false,

@@ -18,6 +18,7 @@ local M = {}
 ---@field place table?      its own clean-up, once that has begun
 ---@field budget_view moonlet.BudgetView?  ctx.budget, once it was asked for
 ---@field failure any        what a spawned task raised first
+---@field task any           the task that runs the body
 ---@field open boolean
 
 local states = setmetatable({}, { __mode = "k" })
@@ -25,9 +26,17 @@ local states = setmetatable({}, { __mode = "k" })
 --- The class of ctx: engine/run/verbs.lua fills it with the verbs.
 M.verbs = {}
 
+--- The verbs as scripts call them: the frame of the caller stays on the stack, for errors to name it.
+M.called = setmetatable({}, { __index = function(called, name)
+  local verb = M.verbs[name]
+  local kept = verb and core.frames.keep(verb)
+  called[name] = kept
+  return kept
+end })
+
 local metatable = {
   __index = function(ctx, key)
-    local verb = M.verbs[key]
+    local verb = M.called[key]
     if verb then return verb end
     local getter = M.getters[key]
     if getter then return getter(M.of(ctx)) end
@@ -45,7 +54,7 @@ local metatable = {
 }
 
 local function refuse_ended()
-  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended",
+  error({ kind = "invalid", message = "this ctx belongs to a scope that has ended", at = core.text.place(),
     hint = "use the ctx that the function was given" }, 0)
 end
 
@@ -85,7 +94,7 @@ end
 function M.of(ctx)
   local state = states[ctx]
   if not state then
-    error({ kind = "invalid", message = "a ctx was expected",
+    error({ kind = "invalid", message = "a ctx was expected", at = core.text.place(),
       hint = "call verbs with a colon: ctx:exec{…}, not ctx.exec{…}" }, 0)
   end
   if not state.open then
@@ -146,6 +155,16 @@ function M.check_name(name)
   end
 end
 
+--- Reports a ctx that a branch uses instead of its own: its steps are named by when they come.
+local function tell_foreign(state)
+  local task = core.task.current()
+  if not state.task or state.task == task or state.foreign_told then return end
+  if state.run.cleaning and state.run.cleaning[task] then return end
+  state.foreign_told = true
+  state.run.emit("warning", { text = ("%s: a branch uses the ctx of the function around it, so its steps are known by "
+    .. "when they come: use the one that the branch is given"):format(core.text.place() or "the script") })
+end
+
 --- The key of the next step called `name` in this body: its path, the name, and from the second
 --- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival. Each verb
 --- that does something begins here: it does nothing any more once the body is to end.
@@ -156,6 +175,7 @@ end
 function M.key(state, name, at_once)
   core.task.check()
   M.check_name(name)
+  tell_foreign(state)
   local place = M.place(state)
   if state.run.clean_up_below and not at_once then state.run.clean_up_below(place.path) end
   local count = (place.counts[name] or 0) + 1

@@ -2,6 +2,7 @@
 --- stands in the place of a branch that failed.
 local state_of = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
+local closed = require "moonlet.engine.context.closed"
 local host_failure = require "moonlet.engine.base.infrastructure_error"
 local journal = require "moonlet.engine.journal.journal"
 local record = require "moonlet.record"
@@ -60,9 +61,14 @@ end
 
 local function message_of(err) return type(err) == "table" and tostring(err.message) or tostring(err) end
 
+local function hint_of(err)
+  local hint = type(err) == "table" and rawget(err, "hint")
+  return type(hint) == "string" and hint or nil
+end
+
 local function quorum_error(failed, need, total, first)
   return {
-    kind = "quorum",
+    kind = "quorum", hint = hint_of(first),
     message = ("%d of %d failed, and %d must succeed; the first failure: %s"):format(failed, total,
       need, message_of(first)),
     cause = first,
@@ -83,16 +89,31 @@ local function lost_cause(failures, total)
     blocked = blocked and type(err) == "table" and rawget(err, "blocked") == true
   end
   local first = failures[1].error
-  return { kind = "quorum", cause = first, blocked = blocked or nil,
+  return { kind = "quorum", cause = first, blocked = blocked or nil, hint = hint_of(first),
     message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
+end
+
+local function check_items(verb, items, fn)
+  core.lost.refuse(items)
+  if type(items) ~= "table" or type(fn) ~= "function" then
+    error(record.invalid(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb, type(items), type(fn)),
+      ("ctx:%s(files, function(c, file) … end)"):format(verb)), 0)
+  end
+  local hole = record.hole(items)
+  if hole then
+    error(record.invalid(("ctx:%s: item %d of the list is nil"):format(verb, hole), "a list has no gaps"), 0)
+  end
+  local key = next(items)
+  if #items == 0 and key ~= nil then
+    error(record.invalid(("ctx:%s needs a list, and this table has the field '%s'"):format(verb,
+      core.text.printable(tostring(key), 60)), "make a list of it: { { name = …, … }, … }"), 0)
+  end
 end
 
 --- Checks the arguments of a fan-out and returns its plan.
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
-  if type(items) ~= "table" or type(fn) ~= "function" then
-    error(record.invalid(("ctx:%s needs a list and a function"):format(verb)), 0)
-  end
+  check_items(verb, items, fn)
   if options.limit and options.limit < 1 then error(record.invalid("limit must be at least 1"), 0) end
   local need, total = options.need, #items
   if need and (need < 0 or need > total) then
@@ -162,20 +183,40 @@ local function failures_of(plan, outcomes)
   return failures
 end
 
+local lost_fields = { "branch", "kind", "message" }
+
 local function lost_branch(key, err)
-  return { branch = key, kind = tostring(kind_of(err)), message = message_of(err) }
+  return closed.record({ branch = key, kind = tostring(kind_of(err)), message = message_of(err) }, "a lost branch",
+    lost_fields)
+end
+
+local outcome_fields = { "ok", "value", "error" }
+
+local function outcome_of(ok, value, err)
+  return closed.record({ ok = ok, value = value, error = err }, "an outcome", outcome_fields)
 end
 
 local function place_of(plan, key, outcome)
   local value = outcome.value
   if plan.settle then
-    if not outcome.ok then return { ok = false, error = value } end
+    if not outcome.ok then return outcome_of(false, nil, value) end
     if value == nil then value = core.json.null end
-    return { ok = true, value = value }
+    return outcome_of(true, value)
   end
   if not outcome.ok then return core.lost.new(lost_branch(key, value)) end
   if value == nil then return core.json.null end
   return value
+end
+
+--- A function without a return is a slip, mostly: its answers are lost.
+local function tell_silent(plan, results)
+  if plan.settle or plan.total == 0 or plan.run.silent_told then return end
+  for _, value in ipairs(results) do
+    if value ~= core.json.null then return end
+  end
+  plan.run.silent_told = true
+  plan.run.emit("warning", { text = ("%s: no branch returned anything (%s): write return, if its results matter")
+    :format(plan.path, core.text.place(plan.fn) or "its function") })
 end
 
 local function run_all(plan)
@@ -203,6 +244,7 @@ local function run_all(plan)
   local results, lost = array {}, array {}
   for i, key in ipairs(plan.keys) do results[i] = place_of(plan, key, outcomes[i]) end
   for i, item in ipairs(failures) do lost[i] = lost_branch(item.key, item.error) end
+  tell_silent(plan, results)
   return results, lost
 end
 

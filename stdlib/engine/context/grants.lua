@@ -127,6 +127,21 @@ function M.join(one, other)
   return joined
 end
 
+--- The same without the right to start agents: where none is started, nobody is asked for it.
+---@param grants moonlet.Grants
+---@return moonlet.Grants
+function M.without_agents(grants)
+  local rest = M.join(grants, empty())
+  rest.agents = false
+  return rest
+end
+
+--- Notes a right that is used, for `preset check`.
+local function note(grants, kind, name)
+  if not grants.seen then return end
+  table.insert(grants.seen, { kind = kind, name = name or "", at = core.text.place() })
+end
+
 local function denied(message, hint)
   error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
 end
@@ -135,6 +150,7 @@ end
 ---@param grants moonlet.Grants
 ---@param program string
 function M.check_program(grants, program)
+  note(grants, "run", program)
   if grants.all or grants.run[program] then return end
   local base = program:match("[^/]+$") or program
   denied(("not granted: run %s"):format(program),
@@ -143,6 +159,7 @@ end
 
 ---@param grants moonlet.Grants
 function M.check_agents(grants)
+  note(grants, "agents")
   if grants.all or grants.agents then return end
   denied("not granted: start agents", "declare needs = { agents = true }, or give --allow agents")
 end
@@ -150,6 +167,7 @@ end
 ---@param grants moonlet.Grants
 ---@param name string
 function M.check_env(grants, name)
+  note(grants, "env", name)
   if grants.all or grants.env[name] then return end
   denied(("not granted: the variable %s"):format(name),
     ("declare it in needs.env, or give --allow env=%s"):format(name))
@@ -173,6 +191,7 @@ end
 ---@param grants moonlet.Grants
 ---@param path string
 function M.check_read(grants, path)
+  note(grants, "read", path)
   if grants.all or covered(grants.read, path) then return end
   denied(("not granted: read %s"):format(path),
     "declare its folder in needs.read, or give --allow read=DIR")
@@ -182,6 +201,7 @@ end
 ---@param grants moonlet.Grants
 ---@param path string
 function M.check_write(grants, path)
+  note(grants, "write", path)
   if grants.all or covered(grants.write, path) then return end
   denied(("not granted: write %s"):format(path),
     "declare the folder in needs.write, or give --allow write=DIR")

@@ -6,6 +6,7 @@ local cleanup = require "moonlet.engine.context.finalizers"
 local heartbeat = require "moonlet.engine.journal.heartbeat"
 local journal = require "moonlet.engine.journal.journal"
 local under_way = require "moonlet.engine.context.in_flight"
+local traces = require "moonlet.engine.context.traces"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local task = core.task
@@ -34,7 +35,7 @@ local function outcome_of(results, state, own)
   return own == nil, own
 end
 
---- A mistake of the script's author has a place: `return ctx:agent { … }` leaves none but that of its function.
+--- A mistake that left no frame of the script's author has the place of its function.
 local function add_place(err, fn)
   if type(err) ~= "table" or rawget(err, "at") ~= nil then return end
   local kind = rawget(err, "kind")
@@ -43,7 +44,7 @@ end
 
 --- Calls a function of a script, whose mistakes have a place.
 function M.with_place(fn, ...)
-  local results = table.pack(pcall(fn, ...))
+  local results = table.pack(xpcall(fn, traces.handler, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   add_place(results[2], fn)
   error(results[2], 0)
@@ -61,10 +62,10 @@ function M.body(run, path, options, fn, ...)
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
   }
   if late then task.expire_at_turn(scope, late.order, late.e) end
-  local state = { run = run, scope = scope, path = path, budget = options.budget,
+  local state = { run = run, scope = scope, path = path, budget = options.budget, task = task.current(),
     within = run.cleaning and run.cleaning[task.current()] }
   local ctx = state_of.new(state)
-  local results = table.pack(pcall(fn, ctx, ...))
+  local results = table.pack(xpcall(fn, traces.handler, ctx, ...))
   if not results[1] then add_place(results[2], fn) end
   if not results[1] and not is_prepared(results[2]) then
     under_way.let_end(run, path, results[2])
@@ -133,11 +134,14 @@ end
 
 ---@class moonlet.Task   what runs beside a body
 local Handle = {}
+local called = setmetatable({}, { __index = function(_, name)
+  return Handle[name] and core.frames.keep(Handle[name])
+end })
 -- Apart from the methods: a script that got hold of its own metatable could give it a finalizer.
 local handle_metatable = {
   __index = function(_, name)
-    return Handle[name] or error(record.invalid(("a task has no '%s'"):format(tostring(name)),
-      record.hint(tostring(name), Handle)), 0)
+    return called[name] or error(record.invalid(("a task has no '%s'"):format(tostring(name)),
+      name == "wait" and "write task:join()" or record.hint(tostring(name), Handle)), 0)
   end,
   __newindex = function() error({ kind = "denied", message = "a task handle is read-only" }, 0) end,
   __metatable = false,

@@ -88,10 +88,11 @@ end
 ---@param preset moonlet.Preset
 ---@param accepted boolean
 ---@param consent string?  consent.mark() of the preset that may have its needs, "" for none
+---@param no_agents boolean?  the run starts none, whatever the preset asks for
 ---@return moonlet.Grants
-function M.demand(source, preset, accepted, consent)
+function M.demand(source, preset, accepted, consent, no_agents)
   local wanted = grants.from_needs(preset.needs)
-  local lines = grants.describe(wanted)
+  local lines = grants.describe(no_agents and grants.without_agents(wanted) or wanted)
   if source.builtin or #lines == 0 then return wanted end
   if consent then
     if consent == M.mark(source, wanted) then return wanted end

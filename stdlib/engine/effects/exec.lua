@@ -1,6 +1,8 @@
 --- ctx:exec: runs a program and returns its exit. A program that ran and failed is data; one that cannot run raises.
 local files = require "moonlet.engine.base.files"
+local closed = require "moonlet.engine.context.closed"
 local state_of = require "moonlet.engine.context.context"
+local words = require "moonlet.engine.effects.words"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local budget = require "moonlet.engine.budget.budget"
@@ -14,7 +16,7 @@ local M = {}
 
 local fields = {
   argv = "list", cwd = "string", env = "table", stdin = "string", timeout = "duration",
-  cap = "integer", journal = "boolean", name = "string", clean = "function",
+  cap = "integer", journal = "boolean", name = "string", clean = "function", check = "boolean",
 }
 local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
@@ -35,19 +37,13 @@ local function arguments(call)
   end
   local copy = {}
   for i, word in ipairs(argv) do
-    if math.type(word) then word = tostring(word) end
-    if type(word) ~= "string" then
-      error(record.invalid(("ctx:exec: argument %d is a %s, not text"):format(i, type(word))), 0)
-    end
-    if word:find("\0", 1, true) then
-      error(record.invalid(("ctx:exec: argument %d holds a NUL byte"):format(i),
-        "pass such data by stdin or a file"), 0)
-    end
+    words.check(word, i, "ctx:exec")
     copy[i] = word
   end
   if not copy[1] or copy[1] == "" then
     error(record.invalid("ctx:exec needs a program", 'ctx:exec{ "git", "status" }'), 0)
   end
+  words.check_program(copy, "ctx:exec")
   return copy
 end
 
@@ -85,8 +81,8 @@ local function result_of(exit, argv, wall)
     error(err, 0)
   end
   if exit.why == "wall" then
-    error({ kind = "timeout", message = ("%s took longer than %s and was ended"):format(argv[1],
-      duration.text(wall)) }, 0)
+    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), words.too_long(wall)),
+      hint = "give it more with timeout, or take the error with pcall" }, 0)
   end
   return {
     code = exit.code, signal = exit.signal ~= 0 and exit.signal or nil, stdout = exit.stdout,
@@ -145,21 +141,37 @@ local function private(clean, again)
   }
 end
 
+local result_fields = { "code", "signal", "stdout", "stderr", "cut", "redacted" }
+
+--- The result as the script gets it; with `check` it must have ended with exit code 0.
+local function finished(value, argv, options)
+  if options.check and (value.code ~= 0 or value.signal) then
+    local tail = core.text.printable(value.stderr:match "([^\n]*)\n*$" or "", 200)
+    error({ kind = "failed", message = ("'%s' %s%s"):format(words.shown(argv), words.ended(value),
+      tail ~= "" and ": " .. tail or ""), hint = "without check = true the exit code is data" }, 0)
+  end
+  return closed.record(value, "the result of ctx:exec", result_fields)
+end
+
 --- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
 function M.exec(ctx, call)
   local state = state_of.of(ctx)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
+  if run.checking then
+    table.insert(run.checking.commands, words.shown(argv))
+    return finished({ code = 0, stdout = "", stderr = "", cut = false }, argv, options)
+  end
   local approved = gate.before(ctx, argv, options)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)
     return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)
   end
   if options.journal == false and not approved then
-    return counted(function()
+    return finished(counted(function()
       return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall, false))
-    end)
+    end), argv, options)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
     stdin = options.stdin }
@@ -181,8 +193,8 @@ function M.exec(ctx, call)
     end)
   end)
   -- A program that ran has done its step: the script judges its exit code.
-  run.end_step(step, "ok", { exit_code = value.code })
-  return value
+  run.end_step(step, "ok", { exit_code = value.signal and 128 + value.signal or value.code })
+  return finished(value, argv, options)
 end
 
 return M

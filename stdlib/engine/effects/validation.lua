@@ -8,6 +8,8 @@ local grants = require "moonlet.engine.context.grants"
 local gate = require "moonlet.engine.effects.gate"
 local once = require "moonlet.engine.effects.at_most_once"
 local command = require "moonlet.engine.runner.command"
+local closed = require "moonlet.engine.context.closed"
+local words = require "moonlet.engine.effects.words"
 local exit_record = require "moonlet.engine.base.exit_record"
 
 ---@class moonlet.Validation
@@ -57,17 +59,17 @@ local function words_of(given, verb)
     end
     given = command.split(given)
   end
+  local hole = type(given) == "table" and record.hole(given)
+  if hole then error(record.invalid(("%s: argument %d is nil"):format(verb, hole), words.nil_hint), 0) end
   if type(given) ~= "table" or type(given[1]) ~= "string" or given[1] == "" then
     error(record.invalid(verb .. " needs a command", 'write "test:npm test", or a list of words'), 0)
   end
   local argv = {}
   for i, word in ipairs(given) do
-    if math.type(word) then word = tostring(word) end
-    if type(word) ~= "string" or word:find("\0", 1, true) then
-      error(record.invalid(("%s: word %d of the command is no text without NUL"):format(verb, i)), 0)
-    end
+    words.check(word, i, verb)
     argv[i] = word
   end
+  words.check_program(argv, verb)
   return argv
 end
 
@@ -77,6 +79,11 @@ end
 function M.split_kind(text)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
+  local near = kind and #kind > 3 and kind ~= "make" and record.nearest(kind, kinds)
+  if near and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
+    error(record.invalid(("ctx:validate knows no kind '%s'"):format(kind), ("did you mean '%s:%s'?"):format(near,
+      core.text.printable(rest, 60))), 0)
+  end
   return "custom", text
 end
 
@@ -113,11 +120,11 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   if exit.why == "not_started" then
     result.status, result.why = "failed", exit.error.message
   elseif exit.why == "wall" then
-    result.status, result.why = "timeout", "took longer than " .. duration.text(limit)
+    result.status, result.why = "timeout", words.too_long(limit)
   elseif exit.why == "exited" then
     result.status = "ran"
   elseif exit.why == "signalled" then
-    result.status, result.why = "failed", ("was ended by signal %d"):format(exit.signal)
+    result.status, result.why = "failed", words.ended(exit)
   else
     error(exit.error or { kind = "lost", message = "the command was lost" }, 0)
   end
@@ -148,6 +155,11 @@ end
 --- Runs a command as a step; it passes if it ends with the exit code `expected`, and leaves the files `paths`.
 local function check(state, call, argv, text, key, kind, limit, expected, approved, paths)
   local run = state.run
+  if run.checking then
+    table.insert(run.checking.commands, words.shown(argv))
+    return { kind = kind, command = words.shown(argv), status = "passed", exit_code = expected, duration_ms = 0,
+      stdout = "", stderr = "", dir = run.absolute(run.sidecar) }
+  end
   local input = { verb = kind, argv = argv, cwd = call.cwd, env = call.env, expected = expected,
     artifacts = paths }
   local what = kind == "require" and "require" or "validate"
@@ -163,7 +175,7 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     if result.status == "ran" then
       result.status = result.exit_code == expected and "passed" or "failed"
       if result.status == "failed" then
-        result.why = ("ended with exit code %d%s"):format(result.exit_code,
+        result.why = ("%s%s"):format(words.ended { code = result.exit_code },
           expected ~= 0 and (", not %d"):format(expected) or "")
       end
     end
@@ -174,6 +186,9 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     error = result.why and { kind = "failed", message = result.why } or nil })
   return result
 end
+
+local result_fields = { "kind", "command", "status", "why", "exit_code", "duration_ms", "stdout", "stderr", "dir",
+  "argv", "artifacts", "missing" }
 
 --- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test". Returns { kind,
 --- command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr, dir }. A required one that failed
@@ -192,11 +207,11 @@ function M.validate(ctx, call)
   end
   local argv = words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
-  local approved = gate.before(ctx, argv, call)
+  local approved = not run.checking and gate.before(ctx, argv, call) or nil
   local key = state_of.key(state, call.name or "validate-" .. kind)
   local result = check(state, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
   run.note_validation(key, result, call.required ~= false)
-  return result
+  return closed.record(result, "the result of ctx:validate", result_fields)
 end
 
 local function checked_paths(paths)
@@ -219,7 +234,7 @@ function M.require(ctx, call)
   end
   local argv = words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])
-  local approved = gate.before(ctx, argv, call)
+  local approved = not run.checking and gate.before(ctx, argv, call) or nil
   local limit = limit_of(call, "custom")
   local key = state_of.key(state, call.name or "require")
   local paths = checked_paths(call.artifacts)
@@ -240,7 +255,8 @@ function M.require(ctx, call)
     error({ kind = "failed", blocked = true, message = "required evidence is missing: " .. why,
       hint = "read " .. last.dir }, 0)
   end
-  return { runs = runs, artifacts = last.artifacts or core.json.array {} }
+  local result = { runs = runs, artifacts = last.artifacts or core.json.array {} }
+  return closed.record(result, "the result of ctx:require", {})
 end
 
 return M

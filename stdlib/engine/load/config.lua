@@ -203,7 +203,8 @@ local function check(config, report, folder)
   local own = {}
   for name, entry in pairs(config.runners or {}) do
     local path = { "runners", name }
-    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "rules" or name == "command"
+    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "rules" or name == "mock"
+      or name == "command"
       or name == "cassette" or name == "route" then
       report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
         "use lower-case letters, digits, - and _, and none of rules, route, command and cassette")
@@ -264,7 +265,7 @@ local function check(config, report, folder)
         or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
       return
     end
-    local names = { "rules", "command", "cassette", table.unpack(runner_names) }
+    local names = { "rules", "mock", "command", "cassette", table.unpack(runner_names) }
     for _, mine in ipairs(own) do names[#names + 1] = mine end
     for _, known in ipairs(names) do
       if word == known then return check_rest(name, word, path) end

@@ -2,7 +2,9 @@
 --- NAME with init.lua and the preset's other files.
 local record = require "moonlet.record"
 local freeze = require "moonlet.engine.load.readonly"
+local globals_of = require "moonlet.engine.load.globals"
 local preset_module = require "moonlet.preset"
+local traces = require "moonlet.engine.context.traces"
 
 local M = {}
 
@@ -235,8 +237,9 @@ local function script_m(source)
     end
     return text
   end
+  local kept = core.frames.keep(asset)
   return setmetatable({}, {
-    __index = function(_, key) return key == "asset" and asset or base[key] end,
+    __index = function(_, key) return key == "asset" and kept or base[key] end,
     __newindex = function() error({ kind = "denied", message = "m is read-only" }, 0) end,
     __metatable = false,
   })
@@ -248,7 +251,7 @@ local function own_module(source, name, globals)
       "modules are named by letters, digits, _ and ."), 0)
   end
   local file = name:gsub("%.", "/") .. ".lua"
-  local code = source.code and source.code(file, globals)
+  local code = source.code and source.code(file, globals, globals_of.refuse_read, globals_of.refuse_write)
   if code then return code end
   local text, err = read_own(source, file)
   if not text then
@@ -280,14 +283,16 @@ local function script_require(source, globals)
   end
 end
 
---- Loads script text; raises a clear error for one that does not parse.
+--- Loads script text; raises a clear error for one that does not parse. `on_missing(name, environment)` gives the
+--- value of a global that is not there.
 function M.load(origin, text, globals, on_missing)
   if text:byte(1) == 27 then
     error(record.invalid(origin .. " is bytecode; scripts are text"), 0)
   end
   text = text:gsub("^\xef\xbb\xbf", "")
   if text:sub(1, 1) == "#" then text = "--" .. text end
-  local chunk, message = core.script.load(text, "@" .. origin, globals, on_missing)
+  local chunk, message = core.script.load(text, "@" .. origin, globals, on_missing or globals_of.refuse_read,
+    globals_of.refuse_write)
   if chunk then return chunk end
   local line = message:match(":(%d+):")
   error({ kind = "invalid", message = "syntax error: " .. message:gsub("^.-:%d+:%s*", ""),
@@ -298,7 +303,7 @@ local function evaluation_error(source, value)
   local err = type(value) == "table" and value or nil
   if not err then
     local at, message = tostring(value):match("^(.-:%d+): (.*)$")
-    err = { kind = "invalid", message = message or tostring(value), at = at }
+    err = traces.pass({ kind = "invalid", message = message or tostring(value), at = at }, value)
   end
   err.at = err.at or source.origin
   error(err, 0)
@@ -319,12 +324,32 @@ local function check_name(source, preset)
     ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
 end
 
+--- A note for who runs a preset by its path: by the name that it gives itself it is not found.
+---@param source moonlet.Source
+---@param preset moonlet.Preset?
+---@return string?
+function M.name_warning(source, preset)
+  if not preset or source.named or source.builtin then return nil end
+  local file = source.path:match "([^/]+)/init%.lua$" or source.name
+  if preset.name == file or preset.name == file:gsub("_", "-") then return nil end
+  return ("%s: the preset calls itself '%s', and by that name nobody finds it: write name = \"%s\", or rename the file")
+    :format(source.origin, preset.name, file)
+end
+
 --- True if an opened source has the text that was recorded with a run.
 ---@param source moonlet.Source
 ---@param recorded string?  `opened` of that time
 ---@return boolean
 function M.is_text(source, recorded)
   return source.builtin or source.opened ~= nil and source.opened == recorded
+end
+
+--- Raises for a file that makes a preset and returns something else.
+local function refuse_unreturned(source, value)
+  local made, at = preset_module.last()
+  if not made then return end
+  error(record.invalid(("the file makes the preset '%s' and returns %s"):format(made.name,
+    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin), 0)
 end
 
 --- Runs a source until it returns or asks for `ctx`, also in a coroutine of its own. Returns the preset; or, for a
@@ -336,15 +361,21 @@ function M.open(source, args)
   source.used = {}
   local globals = { m = script_m(source), args = args or {} }
   globals.require = script_require(source, globals)
-  local current
-  local function on_missing(key)
-    if key ~= "ctx" then return nil end
+  local current, is_preset, outside
+  local function on_missing(key, environment)
+    if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end
+    outside = outside or core.text.place()
     if not current then core.coroutine.wait_outside() end
     return current
   end
-  local chunk = source.code and source.code("init.lua", globals, on_missing)
+  local chunk = source.code and source.code("init.lua", globals, on_missing, globals_of.refuse_write)
     or M.load(source.origin, source.text, globals, on_missing)
-  local script = coroutine.create(chunk)
+  preset_module.forget()
+  local script = coroutine.create(function()
+    local results = table.pack(xpcall(chunk, traces.handler))
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+  end)
   local how, value = core.coroutine.drive(script)
   if how == "failed" then evaluation_error(source, value) end
   source.opened = opened_hash(source)
@@ -355,8 +386,10 @@ function M.open(source, args)
   if how == "yielded" then refuse_yield() end
   if preset_module.is(value) then
     check_name(source, value)
+    is_preset = true
     return value
   end
+  if how == "ended" then refuse_unreturned(source, value) end
   return nil, function(ctx)
     if how == "ended" then return value end
     current = ctx
@@ -368,6 +401,10 @@ function M.open(source, args)
       error(result, 0)
     end
     if ended == "yielded" then refuse_yield() end
+    if preset_module.is(result) then
+      error(record.invalid("ctx is used outside of run: a preset acts in its function alone",
+        "move that into run = function(ctx, args) … end", outside), 0)
+    end
     return result
   end
 end

@@ -45,8 +45,10 @@ local function window(module, name)
   return setmetatable({}, { __index = function(self, key)
     local value = shown(module[key], ("%s.%s"):format(name, tostring(key)))
     if value == nil then unknown(module, name, key) end
-    if type(value) == "function" then rawset(self, key, value) end
-    return value
+    if type(value) ~= "function" then return value end
+    local kept = core.frames.keep(value)
+    rawset(self, key, kept)
+    return kept
   end })
 end
 

@@ -18,7 +18,7 @@ local command = require "moonlet.engine.runner.command"
 local M = {}
 
 local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
-local known = { "rules", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
+local known = { "rules", "mock", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
 
 --- Common agent programs; reports name them to spare people a guess.
 M.agent_programs = { "codex", "claude", "gemini", "opencode" }
@@ -65,7 +65,7 @@ end
 function M.parse(text, config)
   local name, rest = text:match("^([^:]+):(.*)$")
   name = name or text
-  if name == "rules" and not rest then return { name = "rules" } end
+  if (name == "rules" or name == "mock") and not rest then return { name = name } end
   if name == "command" then
     local argv = rest and command.split(rest) or nil
     if rest and #argv == 0 then

@@ -3,6 +3,7 @@ local credentials = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
 local home = require "moonlet.engine.run.repository"
 local identity = require "moonlet.engine.journal.input_hash"
+local traces = require "moonlet.engine.context.traces"
 local past = require "moonlet.engine.run.unreplayed_steps"
 local usage = require "moonlet.engine.runner.usage"
 local values = require "moonlet.engine.journal.values"
@@ -16,6 +17,18 @@ M.exit_codes = {
   cancelled = 130,
 }
 
+--- Runners that ask no model: their steps have no usage.
+local unpaid = { rules = true, mock = true }
+
+--- The exit code of a run: 2 where nobody could be asked, and nothing was started.
+---@param verdict string
+---@param error_record table?
+---@return integer
+function M.exit_code(verdict, error_record)
+  local refused = type(error_record) == "table" and rawget(error_record, "nothing_started")
+  return refused and verdict == "failed" and 2 or M.exit_codes[verdict]
+end
+
 local function or_null(value)
   if value == nil then return null end
   return value
@@ -28,7 +41,7 @@ function M.error(err)
   if err == nil then return null end
   if type(err) ~= "table" then
     local at, message = tostring(err):match("^(.-:%d+): (.*)$")
-    err = { kind = "failed", message = message or tostring(err), at = at }
+    err = traces.pass({ kind = "failed", message = message or tostring(err), at = at }, err)
   end
   -- A script may raise any table: fields that are no text are left out.
   local function text(key, otherwise)
@@ -36,16 +49,16 @@ function M.error(err)
     if type(value) ~= "string" then return otherwise end
     return core.text.cut(value, 4096)
   end
-  return {
+  return traces.pass({
     kind = text("kind", "failed"),
     message = text("message", "an error without a message was raised"),
     hint = text("hint", null), at = text("at", null),
-  }
+  }, err)
 end
 
 --- The usage of a step: counts that its agent did not report are unknown; steps without an agent have no usage.
 local function step_usage(step, with_model)
-  if step.kind ~= "agent" or step.runner == "rules" or step.status == "parked" then return null end
+  if step.kind ~= "agent" or unpaid[step.runner or ""] or step.status == "parked" then return null end
   local told = usage.record(step.usage)
   if with_model then told.model = or_null(step.model) end
   return told
@@ -59,7 +72,7 @@ local function step_records(run, with_model)
       key = step.key, kind = step.kind, status = step.status, runner = or_null(step.runner),
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
       usage = step_usage(step, with_model),
-      error = M.error(step.error),
+      error = M.error(step.error), exit_code = step.exit_code,
     }
   end
   return core.json.array(list)
@@ -78,7 +91,7 @@ end
 local function total_usage(run)
   local list = {}
   for _, step in ipairs(run.steps) do
-    if step.kind == "agent" and step.runner ~= "rules" then list[#list + 1] = step.usage or false end
+    if step.kind == "agent" and not unpaid[step.runner or ""] then list[#list + 1] = step.usage or false end
   end
   return usage.record(usage.sum(list))
 end
@@ -110,7 +123,7 @@ function M.envelope(run)
   return {
     id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
     model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
-    exit_code = run.verdict and M.exit_codes[run.verdict] or null,
+    exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
     dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
     steps = step_records(run),
@@ -147,7 +160,7 @@ function M.text(run)
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
     spent = run.own_budget and run.own_budget.spent or null,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
-    exit_code = or_null(M.exit_codes[run.verdict]),
+    exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
     ended_at = run.verdict and core.clock.iso(core.clock.wall()) or null,
     validation = validation_records(run), error = M.error(run.error),
     usage = run.verdict and total_usage(run) or null,

@@ -20,6 +20,7 @@ local function by_whom(run)
     if run.preset and not run.preset.needs.agents then return "" end
     names[1] = run.runner_name
   end
+  if #names == 1 and names[1] == "mock" then return "mock: answers are made up, nothing spent, " end
   if #names == 1 and names[1] == "rules" then return "rules, no model, nothing spent, " end
   return table.concat(names, " and ") .. ", "
 end
@@ -66,6 +67,7 @@ function M.text(run, envelope)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)
   if run.verdict == "degraded" then
+    if run.mocked then lines[#lines + 1] = "  degraded: the runner mock made up the answers, no agent was asked" end
     for _, item in ipairs(run.degraded) do
       lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
     end

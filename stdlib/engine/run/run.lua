@@ -1,6 +1,7 @@
 --- A run of a preset or script: its directories, its steps, its verdict, and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
+local closed = require "moonlet.engine.context.closed"
 local artifacts = require "moonlet.engine.agent.sidecar"
 local inputs_module = require "moonlet.engine.run.inputs"
 local budget = require "moonlet.engine.budget.budget"
@@ -200,6 +201,7 @@ local function add_steps(run)
   function run.end_step(step, status, outcome)
     step.status = status
     step.error = outcome.error
+    if outcome.exit_code ~= 0 then step.exit_code = outcome.exit_code end
     step.duration_ms = core.clock.monotonic() - step.started
     core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
       cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
@@ -375,7 +377,7 @@ end
 local function finish(run, ok, result)
   run.error = nil
   if run.own_budget then past.add_steps(run) end
-  if not ok then run.error = result == nil and { kind = "failed", message = "nil was raised as an error" } or result end
+  if not ok then run.error = verdict.error_of(run, result) end
   run.verdict = verdict.of(run, ok, result)
   if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
   if run.verdict == "blocked" and not run.error then
@@ -395,7 +397,7 @@ local function finish(run, ok, result)
   if ok and result ~= nil then
     local encoded, text = pcall(core.json.encode, result, 2)
     if not encoded then
-      run.verdict, run.error = "failed", text
+      run.verdict, run.error = "failed", verdict.unrecordable(run, result, text)
     else
       run.result, run.kept_result = result, values.put(result, true)
       if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
@@ -422,9 +424,10 @@ local function finish(run, ok, result)
     record = integrity.hash_of_record(run.record) }
   core.run.write_run(run.record)
   ledger.put_run(run)
-  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = run_record.exit_codes[run.verdict],
-    duration_ms = run.duration_ms, error = run.error and run_record.error(run.error).message or nil,
-    message = run.error and run_record.error(run.error).message or nil })
+  local code = run_record.exit_code(run.verdict, run.error)
+  local message = run.error and run_record.error(run.error).message or nil
+  core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = code, duration_ms = run.duration_ms,
+    error = message, message = message })
   hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
   core.run.end_children()
   core.run.finish()
@@ -432,7 +435,7 @@ local function finish(run, ok, result)
   return {
     ok = run.verdict == "ok", command = "run", run = run_record.envelope(run),
     result = run.result == nil and null or run.result, error = run_record.error(run.error),
-  }, run_record.exit_codes[run.verdict]
+  }, code
 end
 
 --- The inputs, as they were when the run first saw them. Private ones are not recorded: they are read again, and a
@@ -477,12 +480,8 @@ local function run_body(run)
     run.scope = state_of.of(ctx).scope
     run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs))
-    local result
-    if run.preset then
-      result = table.pack(scope.with_place(run.preset.run, ctx, run.args))
-    else
-      result = table.pack(run.resume(ctx))
-    end
+    local args = run.preset and closed.args(run.args, run.preset.args)
+    local result = args and table.pack(scope.with_place(run.preset.run, ctx, args)) or table.pack(run.resume(ctx))
     -- The run parks: it has not ended, and its clean-up runs when it has.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end

@@ -114,7 +114,7 @@ function M.envelope(home, rec)
     id = rec.id, task_id = rec.task_id, preset = rec.preset, runner = rec.runner_name or rec.runner,
     model = run_record.model(rec.model, rec.runner_name, type(rec.config) == "table" and rec.config.runners or nil),
     verdict = value "verdict",
-    exit_code = run_record.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
+    exit_code = rec.exit_code or run_record.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
     duration_ms = value "duration_ms", dir = home.agent_path .. "/" .. rec.sidecar,
     parent_run_id = value "parent_run_id", replay_reason = rec.options.reason or core.json.null,
     steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = value "usage",

@@ -1,10 +1,12 @@
 --- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
+local closed = require "moonlet.engine.context.closed"
 local state_of = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"
 local scope = require "moonlet.engine.context.scope"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local journal = require "moonlet.engine.journal.journal"
+local log_line = require "moonlet.engine.context.log_line"
 local grants = require "moonlet.engine.context.grants"
 local values = require "moonlet.engine.journal.values"
 local verdict = require "moonlet.engine.run.verdict"
@@ -27,6 +29,10 @@ verbs.parallel = fan_out.parallel
 verbs.pipeline = fan_out.pipeline
 verbs.any = fan_out.any
 
+local function no_more(verb, usage, ...)
+  if select("#", ...) > 0 then error(record.invalid(verb .. " is given too much", usage), 0) end
+end
+
 --- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
 --- `clean = function(text) return … end` the journal keeps the cleaned output, and a resumed run runs the program
 --- again, so it must only read; if its output differs by then, the recorded one is returned, and `redacted` is true.
@@ -44,7 +50,8 @@ end
 --- cwd =, env =, required =, name = }. A required one that fails makes the verdict `blocked`.
 ---@param call table|string
 ---@return moonlet.Validation
-function verbs:validate(call)
+function verbs:validate(call, ...)
+  no_more("ctx:validate", 'all stands in one table: ctx:validate { command = "npm test", timeout = "5m" }', ...)
   return require("moonlet.engine.effects.validation").validate(self, call)
 end
 
@@ -52,7 +59,8 @@ end
 --- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
 ---@param call table
 ---@return {runs: table[], artifacts: table[]}
-function verbs:require(call)
+function verbs:require(call, ...)
+  no_more("ctx:require", 'all stands in one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
   return require("moonlet.engine.effects.validation").require(self, call)
 end
 
@@ -60,21 +68,25 @@ end
 --- as `needs-human`; a "no" raises `rejected`.
 ---@param call table
 ---@return {by: string, note: string?}
-function verbs:gate(call)
-  return require("moonlet.engine.effects.gate").gate(self, call)
+function verbs:gate(call, ...)
+  no_more("ctx:gate", 'all stands in one table: ctx:gate { action = "release", why = "…" }', ...)
+  local given = require("moonlet.engine.effects.gate").gate(self, call)
+  return closed.record(given, "the answer of a gate", { "by", "note" })
 end
 
 --- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
 ---@param call table
 ---@return string answer
-function verbs:question(call)
+function verbs:question(call, ...)
+  no_more("ctx:question", 'all stands in one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
 --- Calls an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}
-function verbs:agent(call)
+function verbs:agent(call, ...)
+  no_more("ctx:agent", "all stands in one table: ctx:agent { prompt = text, name = \"review\" }", ...)
   return require("moonlet.engine.agent.call").agent(self, call)
 end
 
@@ -87,8 +99,8 @@ end
 function verbs:step(name, options, fn)
   local state = state_of.of(self)
   if type(options) == "function" then options, fn = {}, options end
-  record.check(options, { input = "any" }, "ctx:step")
-  if type(name) ~= "string" or type(fn) ~= "function" then
+  if type(options) == "table" then record.check(options, { input = "any" }, "ctx:step") end
+  if type(options) ~= "table" or type(name) ~= "string" or type(fn) ~= "function" then
     error(record.invalid("ctx:step needs a name and a function",
       'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
   end
@@ -97,7 +109,10 @@ function verbs:step(name, options, fn)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
     -- The value as a replay returns it: it shares nothing with the function.
-    return values.copy(scope.body(state.run, key, { budget = state.budget }, fn))
+    local value = scope.body(state.run, key, { budget = state.budget }, fn)
+    local fault = record.fault(value, "the value of ctx:step")
+    if fault then error(record.invalid(fault, "a step returns one JSON value", (core.text.place(fn))), 0) end
+    return values.copy(value)
   end)
   state.run.end_step(step, "ok", {})
   return value
@@ -106,14 +121,20 @@ end
 --- Names the run's phase; `planned` is the number of steps in it.
 ---@param name string
 ---@param planned integer?
-function verbs:phase(name, planned)
-  state_of.of(self).run.emit("phase", { name = tostring(name), planned = planned })
+function verbs:phase(name, planned, ...)
+  local state = state_of.of(self)
+  no_more("ctx:phase", "ctx:phase(name, planned)", ...)
+  if type(name) ~= "string" or planned ~= nil and math.type(planned) ~= "integer" then
+    error(record.invalid("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)'), 0)
+  end
+  state.run.emit("phase", { name = name, planned = planned })
 end
 
---- A line for a person who watches.
----@param text string
-function verbs:log(text)
-  state_of.of(self).run.emit("log", { text = tostring(text) })
+--- A line for a person who watches: ctx:log("files", n, { "a", "b" }). print does the same.
+---@param ... any  texts as they are, tables as JSON
+function verbs:log(...)
+  local run = state_of.of(self).run
+  run.emit("log", { text = log_line.of(...) })
 end
 
 --- Records a fact: a resumed run gets the value of the first one.
@@ -159,16 +180,36 @@ function verbs:random(low, high)
   return low + bits % (high - low + 1)
 end
 
---- The text of a file of the repository, at most opts.cap bytes (1 MB). Returns nil and an error table if it cannot
---- be read; the third result says if it was cut. Suspected secrets in it are not recorded: a resumed run reads the
---- file again, and if the file has changed by then gets the recorded text, and as the fourth result that its secrets
---- are redacted.
+--- Raises what could not be observed, unless the script wants nil for that.
+local function refuse_missing(err, options, hint)
+  if not err or options.missing == "nil" then return end
+  error({ kind = "invalid", message = err.message, at = core.text.place(),
+    hint = hint or err.hint or 'or take nil for it: { missing = "nil" }' }, 0)
+end
+
+local function check_look(verb, path, options, fields, ...)
+  no_more(verb, verb .. "(path, options)", ...)
+  if type(path) ~= "string" then
+    core.lost.refuse(path)
+    error(record.invalid(("%s needs a path, not a %s"):format(verb, type(path)), verb .. '("src")'), 0)
+  end
+  options = record.check(options or {}, fields, verb)
+  if options.missing and options.missing ~= "nil" then
+    error(record.invalid(verb .. ': missing is "nil", or left out'), 0)
+  end
+  return options
+end
+
+--- The text of a file of the repository, at most opts.cap bytes (1 MB). Raises if it cannot be read; with
+--- `missing = "nil"` it gives nil and an error table. The third result says if it was cut. Suspected secrets in it are
+--- not recorded: a resumed run reads the file again, and if the file has changed by then gets the recorded text, and as
+--- the fourth result that its secrets are redacted.
 ---@param path string
----@param options {cap: integer?}?
+---@param options {cap: integer?, missing: "nil"?}?
 ---@return string? text, table? err, boolean? cut, boolean? redacted
-function verbs:read(path, options)
+function verbs:read(path, options, ...)
   local run = state_of.of(self).run
-  options = record.check(options or {}, { cap = "integer" }, "ctx:read")
+  options = check_look("ctx:read", path, options, { cap = "integer", missing = "string" }, ...)
   grants.check_read(run.grants, path)
   local cap = options.cap or 1 << 20
   local seen = observe(self, "read", { path = path, cap = cap }, function()
@@ -178,19 +219,25 @@ function verbs:read(path, options)
     local kept = value.text and require("moonlet.facts.clean").file(path, value.text)
     return kept == value.text and value or { text = kept, cut = value.cut, redacted = true }
   end)
+  refuse_missing(seen.err, options)
   return seen.text, seen.err, seen.cut, seen.redacted
 end
 
---- The entries of a folder of the repository: { {name, type}, … }, sorted; nil and an error table.
+--- The entries of a folder of the repository: { {name, type}, … }, sorted. Raises if there is no such folder; with
+--- `missing = "nil"` it gives nil and an error table.
 ---@param path string
+---@param options {missing: "nil"?}?
 ---@return table[]? entries, table? err
-function verbs:list(path)
+function verbs:list(path, options, ...)
   local run = state_of.of(self).run
+  options = check_look("ctx:list", path, options, { missing = "string" }, ...)
   grants.check_read(run.grants, path)
   local seen = observe(self, "list", { path = path }, function()
     local entries, err = core.file.list(run.home.root, path)
     return { entries = entries and core.json.array(entries), err = err and plain_error(err) }
   end)
+  refuse_missing(seen.err, options, path:find "[*?]" and "ctx:list takes a folder and no pattern: go over its entries,"
+    .. " or have the files listed with --input 'glob:…', as ctx.inputs" or nil)
   return seen.entries, seen.err
 end
 
@@ -203,9 +250,10 @@ local host_files = {
 --- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
 ---@param name string
 ---@param text string
-function verbs:write(name, text)
+function verbs:write(name, text, ...)
   local state = state_of.of(self)
   local run = state.run
+  no_more("ctx:write", 'ctx:write("report.md", text)', ...)
   if type(name) ~= "string" or type(text) ~= "string" then
     error(record.invalid("ctx:write needs a name and a text"), 0)
   end

@@ -2,6 +2,7 @@
 --- branches that were lost. A script may make do without them; the verdict reports them all the same. The notes from
 --- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
 --- again.
+local record = require "moonlet.record"
 local run_record = require "moonlet.engine.run.manifest"
 
 local M = {}
@@ -58,7 +59,7 @@ function M.of(run, ok, err)
     if refused then return "budget" end
     note_failed_agents(run)
     if M.first_blocked(run.validation) then return "blocked" end
-    return #run.degraded > 0 and "degraded" or "ok"
+    return (#run.degraded > 0 or run.mocked or run.runner_name == "mock") and "degraded" or "ok"
   end
   local kind = type(err) == "table" and rawget(err, "kind")
   if kind == "parked" then return "needs-human" end
@@ -68,6 +69,57 @@ function M.of(run, ok, err)
   end
   if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
   return refused and "budget" or "failed"
+end
+
+--- True if nobody could be asked: the error itself, or the reason of a fan-out that failed.
+local function is_unasked(err)
+  for _ = 1, 8 do
+    if type(err) ~= "table" then return false end
+    if rawget(err, "unasked") then return true end
+    err = rawget(err, "cause")
+  end
+  return false
+end
+
+--- The error of a run that failed. One that could ask nobody, and has started nothing, was wrong from the beginning.
+---@param run table
+---@param err any
+---@return any
+function M.error_of(run, err)
+  if err == nil then return { kind = "failed", message = "nil was raised as an error" } end
+  if not is_unasked(err) then return err end
+  for _, step in ipairs(run.steps) do
+    if step.kind ~= "function" then return err end
+  end
+  rawset(err, "nothing_started", true)
+  return err
+end
+
+--- The last line of a function that returns something; nil where that cannot be told.
+local function return_line(run)
+  local fn, text = run.preset and run.preset.run, run.source.text
+  local file, first, last
+  if fn then file, first, last = core.frames.lines(fn) end
+  if fn and file ~= run.source.origin then return file and first and ("%s:%d"):format(file, first) end
+  local number, found = 0, first
+  for line in (text .. "\n"):gmatch "([^\n]*)\n" do
+    number = number + 1
+    if number >= (first or 1) and number <= (last or math.huge) and line:find "%f[%w_]return%f[^%w_]" then
+      found = number
+    end
+  end
+  return found and ("%s:%d"):format(run.source.origin, found)
+end
+
+--- The error of a result that JSON cannot hold.
+---@param run table
+---@param result any
+---@param err table  of the encoder
+---@return table
+function M.unrecordable(run, result, err)
+  local fault = record.fault(result, "result")
+  return record.invalid("the result cannot be recorded: " .. (fault or err.message), fault and fault:find "is nil$"
+    and "a list has no gaps: leave the item out, put m.null there, or use texts as keys" or err.hint, return_line(run))
 end
 
 --- Notes an item for the run, and for each ctx:step around `key` whose function runs.

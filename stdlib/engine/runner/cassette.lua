@@ -5,12 +5,14 @@
 --- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to steps of
 --- which NAME is a part of the key.
 ---
---- An agent's changes on disk are not on a cassette: a step that may write says so when it is replayed.
+--- Any finished run is a cassette too: --runner cassette:R-007 (cassette_run.lua).
 ---
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
---- stdout.log, stderr.log, output.md and exit.json (its output).
+--- stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the files that it changed.
+local changes = require "moonlet.engine.runner.cassette_changes"
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
+local runs = require "moonlet.engine.runner.cassette_run"
 local state_of = require "moonlet.engine.context.context"
 local truth = require "moonlet.engine.runner.outcome"
 
@@ -73,9 +75,11 @@ function M.parse(rest, base)
       :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
   end
   local spec = { name = "cassette", faults = {} }
+  -- A run of that name: its files are looked for once the repository is known.
+  spec.run = dir:match "^R%-%d+$"
   -- A resumed run may stand elsewhere.
   spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
-  spec.text = "cassette:" .. spec.dir
+  spec.text = "cassette:" .. (spec.run or spec.dir)
   for i, fault in ipairs(asked) do
     spec.faults[i] = parse_fault(fault)
     spec.text = ("%s,fault=%s"):format(spec.text, fault)
@@ -104,7 +108,12 @@ end
 
 --- Raises for a cassette that is not there, before there is a run.
 ---@param spec {dir: string}
-function M.check(spec)
+---@param home table  of the run that is to play it
+function M.check(spec, home)
+  if spec.run then
+    runs.open(home, spec.run)
+    return
+  end
   local root, err = core.file.root(spec.dir)
   if root then return end
   error(record.invalid(("the cassette %s is not there: %s"):format(core.text.printable(spec.dir, 400), err.message),
@@ -113,9 +122,13 @@ end
 
 --- A prompt without the paths that differ in each run. The run's own names stay: a task may be named by any word of
 --- its prompt.
+local function neutral_prompt(text, sidecar, top)
+  return with_path(with_path(text, sidecar, "<sidecar>"), top, "<repository>")
+end
+
 local function prompt_of(job, attempt)
   local run = job.run
-  return with_path(with_path(attempt.prompt, run.absolute(run.sidecar), "<sidecar>"), run.top, "<repository>")
+  return neutral_prompt(attempt.prompt, run.absolute(run.sidecar), run.top)
 end
 
 --- Makes the folder of --record, before anything is started that would have to be paid for in vain.
@@ -186,14 +199,15 @@ end
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
 ---@param exit table
-function M.keep(job, attempt, exit)
+---@param text string?  the answer that rules or the runner mock made
+function M.keep(job, attempt, exit, text)
   local run = job.run
   local name = core.run.step_name(job.step.key)
   local base, err = core.file.make_root(run.options.record .. "/" .. name)
   if not base then error(err, 0) end
   local beside = ".new-" .. core.clock.random_hex(8)
-  local function put(file, text)
-    local written, why = core.file.write(base, beside .. "/" .. file, core.run.redact(text))
+  local function put(file, content)
+    local written, why = core.file.write(base, beside .. "/" .. file, core.run.redact(content))
     if not written then
       core.file.remove(base, beside)
       error(why, 0)
@@ -203,13 +217,19 @@ function M.keep(job, attempt, exit)
   if not made then error(why, 0) end
   local prompt = prompt_of(job, attempt)
   put("call.json", core.json.encode({ version = 1, key = job.step.key, attempt = attempt.number,
-    runner = job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
+    runner = text and "command" or job.runner.name, events = job.call.events, model = job.model, sandbox = job.sandbox,
     task = run.task_id, run = run.id, prompt = prompt, prompt_sha256 = core.text.sha256(prompt) }, 2) .. "\n")
   for _, file in ipairs { "stdout.log", "stderr.log" } do
     put(file, run.read_artifact(job.dir .. "/" .. file, file_cap) or "")
   end
-  local answer = run.read_artifact(job.dir .. "/out/output.md", file_cap)
+  local answer = text or run.read_artifact(job.dir .. "/out/output.md", file_cap)
   if answer then put("output.md", answer) end
+  local kept, changed, left_out = pcall(changes.text_of, job.place)
+  if kept and changed then put(changes.file, changed) end
+  if not kept or left_out[1] then
+    run.emit("warning", { step = job.step.key, text = "the cassette does not hold all that the agent changed: "
+      .. core.text.printable(kept and table.concat(left_out, ", ") or tostring(changed.message or changed), 300) })
+  end
   local not_started = exit.error and { kind = exit.error.kind, message = exit.error.message, hint = exit.error.hint }
   put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
     duration_ms = exit.duration_ms, error = not_started }, 2) .. "\n")
@@ -459,32 +479,65 @@ local function spoil(kind, tape)
   end
 end
 
+--- Puts the recorded changes into the place of the attempt, and says where there are none to put.
+local function change(job, tape)
+  local place, problem = job.place, nil
+  if not place or job.sandbox ~= "workspace-write" then return end
+  if tape.patch and place.apply then
+    local ok, err = pcall(place.apply, tape.patch)
+    problem = not ok and (type(err) == "table" and err.message or tostring(err)) or nil
+  elseif tape.changes and place.recorded then
+    problem = changes.apply(place, tape.changes)
+  elseif tape.of_run and not place.apply then
+    problem = "a run keeps only what was changed in a worktree"
+  end
+  if not problem then return end
+  job.run.emit("warning", { step = job.step.key, text = "what the agent changed is not played: " .. problem })
+end
+
+--- The recording of an attempt in a folder that --record made.
+local function recording_of(spec, job, attempt, prompt)
+  local dir, run, key = spec.dir, job.run, job.step.key
+  local root = core.file.root(dir)
+  if not root then miss(dir, "is not there") end
+  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt, run)
+  local path, call, first = find(root, dir, job.recorded_key, attempt.number)
+  if not (attempt.repair and first) then check_prompt(dir, key, call, prompt, run) end
+  return call, { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
+    stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md"),
+    changes = read_part(root, dir, path .. "/" .. changes.file) }
+end
+
+--- The recording of a step in a finished run.
+local function recording_of_run(spec, job, prompt)
+  local run, key = job.run, job.step.key
+  local found, keys = runs.recording(runs.open(run.home, spec.run), key, neutral_prompt)
+  if not found then miss(spec.run, ("has no recording of the step '%s'"):format(key), "it has: " .. keys) end
+  found.call.events = job.call.events
+  check_prompt(spec.run, key, found.call, prompt, run)
+  found.tape.patch, found.tape.of_run = found.patch, true
+  return found.call, found.tape
+end
+
 --- Plays one attempt: leaves its files as if it had run, and returns the exit.
 ---@param spec {dir: string, faults: table[]}
 ---@param job moonlet.Job
 ---@param attempt moonlet.Attempt
 ---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
-  local dir = spec.dir
-  local root = core.file.root(dir)
-  if not root then miss(dir, "is not there") end
-  local key = job.step.key
+  local key, run = job.step.key, job.run
   -- A repair round is asked with another prompt.
-  local run, prompt = job.run, prompt_of(job, attempt)
-  job.recorded_key = job.recorded_key or attempt.repair and key or find_ending(root, key, prompt, run)
-  local path, call, first = find(root, dir, job.recorded_key, attempt.number)
-  if not (attempt.repair and first) then check_prompt(dir, key, call, prompt, run) end
+  local prompt = prompt_of(job, attempt)
+  local call, tape
+  if spec.run then call, tape = recording_of_run(spec, job, prompt)
+  else call, tape = recording_of(spec, job, attempt, prompt)
+  end
   local kind = fault_of(spec, key, attempt.number)
-  local tape = { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
-    stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md") }
   if kind then spoil(kind, tape) end
   run.write_artifact(job.dir .. "/stdout.log", tape.stdout)
   run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end
-  if call.sandbox == "workspace-write" or job.sandbox == "workspace-write" then
-    run.emit("warning", { step = key,
-      text = "a cassette holds what an agent said, not what it wrote: no file is changed" })
-  end
+  if not kind or kind == "slow" or kind == "invalid" then change(job, tape) end
   local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
     cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = #tape.stdout, stdout_kept = #tape.stdout,
     stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false,

@@ -216,6 +216,8 @@ local function resolve(schema, root)
   return schema
 end
 
+M.resolve = resolve
+
 local function with_refs(schema, root)
   local whole = { allOf = core.json.array { schema } }
   for key in pairs(refs) do whole[key] = root[key] end
@@ -246,7 +248,12 @@ end
 function strip(value, schema, root, depth)
   if type(value) ~= "table" or type(schema) ~= "table" or depth > deepest then return value end
   schema = resolve(schema, root)
-  local branches = type(schema) == "table" and (schema.anyOf or schema.oneOf or schema.allOf)
+  if type(schema) ~= "table" then return value end
+  if next(value) == nil and not core.json.is_array(value) and has_type(schema, "array")
+    and not has_type(schema, "object") then
+    return core.json.array {}
+  end
+  local branches = schema.anyOf or schema.oneOf or schema.allOf
   if type(branches) == "table" then
     for _, part in ipairs(branches) do
       local stripped = strip(value, part, root, depth + 1)
@@ -254,14 +261,23 @@ function strip(value, schema, root, depth)
     end
     return value
   end
-  if type(schema) ~= "table" then return value end
-  if core.json.is_array(value) then
+  if core.json.is_array(value) or #value > 0 then
     if type(schema.items) ~= "table" or #schema.items > 0 then return value end
     local result = core.json.array {}
     for i, item in ipairs(value) do result[i] = strip(item, schema.items, root, depth + 1) end
     return result
   end
   return strip_object(value, schema, root, depth)
+end
+
+--- A value in the shape that its schema says: an empty table is a list where a list is asked for, and null where a
+--- field may be left out means that it is absent.
+---@param value any
+---@param schema table
+---@return any
+function M.shaped(value, schema)
+  if fits(schema, schema, value) then return value end
+  return strip(value, schema, schema, 0)
 end
 
 --- The answer as the schema itself has it: without the additions of strict mode.

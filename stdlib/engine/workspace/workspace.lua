@@ -87,6 +87,10 @@ end
 ---@field finish fun(key: string): string[], string?, string[]?  files that changed, a note for a person, and files
 ---   that are held back; raises when they cannot be merged
 ---@field ruin fun(): string?   why the work cannot be used: the agent has destroyed it
+---@field root string?          where the paths of its changes begin
+---@field recorded (fun(): string[])?  all files that differ from what the attempt began with, for a cassette
+---@field apply (fun(patch: string))?  puts a patch into it, for a cassette
+---@field allows (fun(path: string): boolean)?
 ---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt whose work is not taken, or is taken
 ---   later by a resumed run. Says where its work is left
 
@@ -162,7 +166,13 @@ local function shared_tree(run, key, call, attempt)
   local folders, relative = declared_folders(run, call.writes)
   local seen = look_of(run, key, attempt, false, inside("", relative), relative)
   return watched(run, seen, {
-    cwd = run.resolve_cwd(call.cwd), writable = folders,
+    cwd = run.resolve_cwd(call.cwd), writable = folders, root = run.top,
+    allows = function(path) return inside(path, relative) end,
+    recorded = function()
+      local own = {}
+      for _, path in ipairs((look.changed(run, seen))) do own[#own + 1] = inside(path, relative) and path or nil end
+      return own
+    end,
     changed = function()
       local own = {}
       for _, path in ipairs(changed_since(run, key, seen)) do
@@ -192,7 +202,8 @@ local function in_place(run, key, call, attempt)
     error(seen, 0)
   end
   local function changed() return changed_since(run, key, seen) end
-  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env })
+  local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env, root = run.top,
+    recorded = function() return #look.touched(run, seen) > 0 and {} or (look.changed(run, seen)) end })
   function place.finish()
     local looked, paths = pcall(changed)
     release()
@@ -217,6 +228,8 @@ local function own_worktree(run, key, dir, call, attempt)
     cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
+    root = tree.path, recorded = function() return gathering.paths(run, key, dir, tree) end,
+    apply = function(file) gathering.apply(run, key, tree, file) end,
     ruin = function() return gathering.ruin(tree) end,
     finish = function(confirm) return worktree.merge(run, key, dir, tree, confirm) end,
   }

@@ -125,6 +125,33 @@ function M.with(run, key, dir, tree, patch, fn)
   end)
 end
 
+--- The files that differ from what the agent began with.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@return string[] paths
+function M.paths(run, key, dir, tree)
+  if M.ruin(tree) or tree.carried then return {} end
+  local patch = dir .. "/recorded.patch"
+  local paths = M.with(run, key, dir, tree, patch, function(changes)
+    local list = {}
+    for i, change in ipairs(changes) do list[i] = change.path end
+    return list
+  end)
+  core.run.remove(patch)
+  return paths
+end
+
+--- Puts a patch into a worktree, byte for byte: no setting of the repository counts.
+---@param run table
+---@param key string
+---@param tree moonlet.Worktree
+---@param patch string  absolute
+function M.apply(run, key, tree, patch)
+  git(run, key, tree.path, { "apply", "--whitespace=nowarn", patch }, { env = { GIT_DIR = "/none" } })
+end
+
 --- Changes that are merged, and those that are held back: files that make programs start on the user's machine.
 ---@param changes moonlet.Change[]
 ---@return moonlet.Change[] taken, moonlet.Change[] held

@@ -1,0 +1,177 @@
+--- `moonlet preset check FILE`: loads a preset in the sandbox and goes through it once with made-up answers. No agent
+--- and no command is started, and nothing is left behind.
+local arg = require "moonlet.arg"
+local budget = require "moonlet.engine.budget.budget"
+local config = require "moonlet.engine.load.config"
+local grants = require "moonlet.engine.context.grants"
+local presets = require "moonlet.engine.load.loader"
+local run_module = require "moonlet.engine.run.run"
+local run_record = require "moonlet.engine.run.manifest"
+local temporary = require "moonlet.engine.cli.temporary"
+require "moonlet.engine.run.verbs"
+
+local M = {}
+
+local limit = 8
+
+---@class moonlet.Problem
+---@field at string|nil
+---@field message string
+---@field hint string|nil
+
+local function problem(err)
+  local rec = run_record.error(err)
+  return { at = rec.at, message = rec.message, hint = rec.hint }
+end
+
+--- A value for each argument that has none: the dry run needs something to go through.
+local function example_args(declared)
+  local given = {}
+  for name, one in pairs(declared) do
+    if one.default == nil then
+      local by_type = { string = "example", integer = one.min or 1, number = one.min or 1, boolean = false,
+        list = { "example" }, duration = "1m" }
+      local value = one.choices and one.choices[1] or by_type[one.type]
+      given[name] = one.type == "list" and type(value) ~= "table" and { value } or value
+    end
+  end
+  return arg.complete(declared, given)
+end
+
+--- A run in a folder of its own, over the files of the repository.
+local function plan_of(home, source, preset, resume, place)
+  local own = core.run.home(place)
+  local all = grants.empty()
+  all.all, all.seen = true, {}
+  local at = { top = home.top, root = home.root, git = home.git, agent_path = own.agent_path, handle = own.handle }
+  return { home = at,
+    source = source, preset = preset, resume = resume, name = preset and preset.name or source.name,
+    args = preset and example_args(preset.args) or {}, config = config.current(), runner = { name = "mock" },
+    runner_spec = "mock", routed = { runner = { name = "mock" } }, grants = all,
+    options = { inputs = core.json.array {} }, inputs = core.json.array {}, limit = limit,
+    budget = { agents = budget.default_agents, wall = "5m" } }
+end
+
+--- Goes through the preset. Returns the error that it came to, if any.
+local function go_through(plan)
+  local run = run_module.create(plan)
+  local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {} }
+  run.checking, run.dry = seen, true
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
+  local emit = run.emit
+  function run.emit(kind, fields)
+    if kind == "warning" then seen.warnings[#seen.warnings + 1] = fields.text end
+    emit(kind, fields)
+  end
+  local envelope = run_module.execute(run)
+  for _, step in ipairs(run.steps) do
+    seen.steps = seen.steps + 1
+    if step.kind == "agent" then seen.agents = seen.agents + 1 end
+  end
+  return envelope.error ~= core.json.null and envelope.error or nil, seen
+end
+
+--- Compares what was used with what the preset declares.
+local function compare_needs(preset, used, problems, notes)
+  local declared = grants.from_needs(preset.needs)
+  local tests = { run = grants.check_program, read = grants.check_read, write = grants.check_write,
+    env = grants.check_env, agents = grants.check_agents }
+  local kinds = {}
+  for _, one in ipairs(used) do
+    kinds[one.kind] = true
+    local ok, err = pcall(tests[one.kind], declared, one.name)
+    if not ok then
+      problems[#problems + 1] = { at = one.at or core.json.null, hint = err.hint,
+        message = err.message:gsub("^not granted", "not declared in needs") }
+    end
+  end
+  local names = { run = "programs", read = "read", write = "write", env = "env", agents = "agents" }
+  for _, kind in ipairs { "run", "read", "write", "env", "agents" } do
+    local has = declared[kind] == true or type(declared[kind]) == "table" and next(declared[kind]) ~= nil
+    if has and not kinds[kind] then
+      notes[#notes + 1] = ("needs.%s is declared, and was not used in this dry run"):format(names[kind])
+    end
+  end
+  local programs = {}
+  for _, one in ipairs(used) do programs[one.kind .. one.name] = true end
+  for name in pairs(declared.run) do
+    if kinds.run and not programs["run" .. name] then
+      notes[#notes + 1] = ("needs.programs names '%s', which was not used in this dry run"):format(name)
+    end
+  end
+end
+
+local function check_name(source, preset, problems)
+  local file = (source.path or source.origin):match "([^/]+)/init%.lua$" or source.name
+  if preset.name == file then return end
+  problems[#problems + 1] = { at = source.origin, message = ("the preset calls itself '%s', and is found as '%s'")
+    :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
+end
+
+local function check_whole(home, source, problems, notes)
+  local opened, preset, resume = pcall(presets.open, source)
+  if not opened then
+    problems[1] = problem(preset)
+    return nil
+  end
+  if preset then check_name(source, preset, problems) end
+  local place, _, remove = temporary.folder "check"
+  local ok, err, seen = pcall(function()
+    local plan = plan_of(home, source, preset, resume, place)
+    local failed, seen = go_through(plan)
+    if preset then compare_needs(preset, plan.grants.seen, problems, notes) end
+    return failed, seen
+  end)
+  remove()
+  if not ok then error(err, 0) end
+  for _, text in ipairs(seen.warnings) do notes[#notes + 1] = text end
+  local is_slip = err and (err.kind == "invalid" or err.kind == "denied" or #seen.commands == 0)
+  if is_slip then
+    table.insert(problems, 1, problem(err))
+  elseif err then
+    notes[#notes + 1] = ("it goes no further than %s: %s (no command is started here, and their output is empty)")
+      :format(err.at ~= core.json.null and err.at or "this error", err.message)
+  end
+  return seen
+end
+
+local function text_of(name, problems, notes, seen)
+  local lines = {}
+  for _, one in ipairs(problems) do
+    local at = one.at ~= core.json.null and one.at and one.at .. ": " or ""
+    lines[#lines + 1] = core.text.printable(at .. one.message, 2000)
+    local hint = one.hint ~= core.json.null and one.hint
+    if hint then lines[#lines + 1] = "  " .. core.text.printable(hint, 2000) end
+  end
+  for _, note in ipairs(notes) do lines[#lines + 1] = "note: " .. core.text.printable(note, 2000) end
+  local plural = #problems == 1 and "problem" or "problems"
+  lines[#lines + 1] = #problems > 0 and ("%s: %d %s"):format(name, #problems, plural)
+    or ("%s: ok (a dry run on mock: %d agent calls, %d commands; none was started)"):format(name, seen.agents,
+      #seen.commands)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Calls `fn` with a config that has no hooks and no limits.
+local function with_plain_config(fn)
+  local own = config.current()
+  config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
+  local ok, err = pcall(fn)
+  config.use(own)
+  if not ok then error(err, 0) end
+end
+
+---@param home table
+---@param target string  a preset's name, or a Lua file
+---@return table result, string text, boolean passed
+function M.check(home, target)
+  local source = presets.find(home, target)
+  local problems, notes, seen = core.json.array {}, core.json.array {}, nil
+  core.event.display "none"
+  with_plain_config(function() seen = check_whole(home, source, problems, notes) end)
+  seen = seen or { agents = 0, commands = core.json.array {}, steps = 0 }
+  local result = { name = source.name, problems = problems, notes = notes, agents = seen.agents,
+    commands = seen.commands }
+  return result, text_of(source.name, problems, notes, seen), #problems == 0
+end
+
+return M

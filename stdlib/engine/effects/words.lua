@@ -1,0 +1,60 @@
+--- The words of a command, and the words for how it ended: the same for ctx:exec, ctx:validate and ctx:require.
+local duration = require "moonlet.duration"
+local record = require "moonlet.record"
+
+local M = {}
+
+M.nil_hint = 'leave it out, or write "" for an empty text'
+
+--- Raises unless an argument is text.
+---@param word any
+---@param index integer
+---@param verb string  what messages call the caller: "ctx:exec"
+function M.check(word, index, verb)
+  if type(word) ~= "string" then
+    core.lost.refuse(word)
+    local hint = math.type(word) and ('write "%s", or tostring(…)'):format(tostring(word))
+      or type(word) == "table" and "give the words one by one" or M.nil_hint
+    error(record.invalid(("%s: argument %d is a %s, not text"):format(verb, index, type(word)), hint), 0)
+  end
+  if word:find("\0", 1, true) then
+    error(record.invalid(("%s: argument %d holds a NUL byte"):format(verb, index),
+      "pass such data by stdin or a file"), 0)
+  end
+end
+
+--- Raises for a first word that only a shell would understand.
+---@param argv string[]
+---@param verb string
+function M.check_program(argv, verb)
+  local first = argv[1]
+  if not first:find "%s" or core.system.find_program(first) then return end
+  if first:find "[|&;<>`$]" then
+    error(record.invalid(("%s: '%s' needs a shell, and none is involved"):format(verb, core.text.printable(first, 200)),
+      ("say so: { \"sh\", \"-c\", %s }"):format(core.json.encode(first))), 0)
+  end
+  local words = {}
+  for word in first:gmatch "%S+" do words[#words + 1] = core.json.encode(word) end
+  error(record.invalid(("%s: '%s' is no program, and nothing splits it into words"):format(verb,
+    core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", "))), 0)
+end
+
+--- A command for messages.
+---@param argv string[]
+---@return string
+function M.shown(argv) return core.text.printable(table.concat(argv, " "), 200) end
+
+--- "ended with exit code 1", "was ended by signal 9".
+---@param exit {code: integer, signal: integer?}
+---@return string
+function M.ended(exit)
+  if exit.signal and exit.signal ~= 0 then return ("was ended by signal %d"):format(exit.signal) end
+  return ("ended with exit code %d"):format(exit.code)
+end
+
+--- "took longer than 2s, and was ended".
+---@param wall integer  ms
+---@return string
+function M.too_long(wall) return ("took longer than %s, and was ended"):format(duration.text(wall)) end
+
+return M

@@ -1,0 +1,58 @@
+--- The globals of scripts are closed: reading a name that is not there, and making a new one, are errors that name the
+--- near one. A file may define functions.
+local record = require "moonlet.record"
+
+local M = {}
+
+local files = "read with ctx:read, write with ctx:write, start programs with ctx:exec"
+
+local beside = 'require "name" loads name.lua beside the preset'
+
+--- Globals of Lua, and of other tools, that scripts do not have.
+local absent = {
+  io = files, package = "require finds the library and the files beside the preset",
+  dofile = beside, loadfile = beside,
+  loadstring = "write load(text)", unpack = "write table.unpack", setfenv = "write load(text, name, \"t\", env)",
+  ctx = "verbs belong to the function that is given ctx: run = function(ctx, args) … end",
+  args = "a preset is given them: run = function(ctx, args) … end", agent = "write ctx:agent { prompt = … }",
+  parallel = "write ctx:parallel(items, fn)", log = "write ctx:log(text)", exec = "write ctx:exec { … }",
+  null = "write m.null", None = "write nil", True = "write true", False = "write false",
+  json = "write m.json", preset = "write m.preset { … }",
+}
+
+local function names_of(environment)
+  local names, seen = core.frames.locals(), {}
+  for name in next, environment do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  local list = {}
+  for _, name in ipairs(names) do
+    if not seen[name] then list[#list + 1] = name end
+    seen[name] = true
+  end
+  return list
+end
+
+local function shown(name) return core.text.printable(tostring(name), 60) end
+
+--- Raises for a global that is not there.
+---@param name any
+---@param environment table
+function M.refuse_read(name, environment)
+  local hint = absent[name]
+  if hint then error(record.invalid(("there is no '%s' in a preset or script"):format(shown(name)), hint), 0) end
+  local near = type(name) == "string" and record.nearest(name, names_of(environment))
+  error(record.invalid(("there is no variable '%s'"):format(shown(name)),
+    near and ("did you mean '%s'?"):format(near) or "declare it first: local " .. shown(name) .. " = …"), 0)
+end
+
+--- Raises for a new global.
+---@param environment table
+---@param name any
+function M.refuse_write(environment, name)
+  local near = type(name) == "string" and record.nearest(name, names_of(environment))
+  error(record.invalid(("there is no variable '%s' to set"):format(shown(name)),
+    ("%swrite local %s = …"):format(near and ("did you mean '%s'? Else "):format(near) or "", shown(name))), 0)
+end
+
+return M

@@ -1,0 +1,100 @@
+--- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the run has of it,
+--- from the files of its sidecar.
+local record = require "moonlet.record"
+local state_of = require "moonlet.engine.context.context"
+
+local M = {}
+
+local json_cap, text_cap = 16 << 20, 64 << 20
+local repair_mark = "\n\n---\nYour last answer could not be used:"
+
+local function read_json(root, path, cap)
+  local text = root and core.file.read(root, path, cap or json_cap)
+  local ok, value = pcall(core.json.decode_record, text or "")
+  return ok and type(value) == "table" and value or nil
+end
+
+local function refuse(message, hint) error(record.invalid(message, hint), 0) end
+
+---@class moonlet.RunTape
+---@field root userdata      its sidecar
+---@field dir string         absolute
+---@field top string
+---@field root_key string?   the step whose files lie in the sidecar itself
+
+--- Opens a run; raises `invalid` unless it has ended.
+---@param home table
+---@param id string
+---@return moonlet.RunTape
+function M.open(home, id)
+  local agent = core.file.root(home.agent_path)
+  local rec = read_json(agent, "runs/" .. id .. "/run.json")
+  if not rec then refuse(("there is no run %s to play"):format(id), "moonlet run list shows the runs") end
+  if rec.ended ~= true or type(rec.sidecar) ~= "string" then
+    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet run wait " .. id)
+  end
+  local dir = home.agent_path .. "/" .. rec.sidecar
+  local root = core.file.root(dir)
+  if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it anew with --record DIR") end
+  local model = read_json(root, "model.json")
+  local root_key = model and type(model.step) == "string" and model.step or nil
+  return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
+end
+
+local function folder_of(tape, key)
+  if key == tape.root_key then return "" end
+  for _, name in ipairs { key, state_of.plain(key) } do
+    local folder = "steps/" .. core.run.step_name(name) .. "/"
+    if core.file.stat(tape.root, folder .. "model.json") then return folder end
+  end
+end
+
+local function keys_of(tape)
+  local keys = { tape.root_key }
+  for _, entry in ipairs(core.file.list(tape.root, "steps") or {}) do
+    local model = read_json(tape.root, "steps/" .. entry.name .. "/model.json")
+    if model and type(model.step) == "string" and #keys < 20 then keys[#keys + 1] = model.step end
+  end
+  return table.concat(keys, ", ")
+end
+
+--- How its process ended. Answers of rules and of the runner mock had none.
+local function exit_of(tape, folder, model)
+  local exit = read_json(tape.root, folder .. "exit.json")
+  if not exit then
+    return { why = "exited", code = model.status == "ok" and 0 or 1 }
+  end
+  local function number(key) return math.tointeger(exit[key]) end
+  return { why = type(exit.why) == "string" and exit.why or "exited", code = number "code", signal = number "signal",
+    error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
+end
+
+--- The recording of a step: as cassette.lua has it of one attempt.
+---@param tape moonlet.RunTape
+---@param key string
+---@param neutral fun(text: string, sidecar: string, top: string): string
+---@return {call: table, tape: table, patch: string?}? recording, string? keys  of the steps that it has
+function M.recording(tape, key, neutral)
+  local folder = folder_of(tape, key)
+  local model = folder and read_json(tape.root, folder .. "model.json")
+  if not model then return nil, keys_of(tape) end
+  local function text(name) return (core.file.read(tape.root, folder .. name, text_cap)) end
+  local prompt = neutral(text "prompt.md" or "", tape.dir, tostring(tape.top))
+  local repaired = prompt:find(repair_mark, 1, true)
+  if model.runner == "cassette" then
+    error({ kind = "failed", class = "refused", message = ("the run %s played a cassette itself"):format(tape.id),
+      hint = "play the cassette that it played" }, 0)
+  end
+  local made = model.runner == "rules" or model.runner == "mock"
+  local stdout = text "stdout.log"
+  return {
+    call = { runner = made and "command" or model.runner, task = tape.task, run = tape.id,
+      prompt = repaired and prompt:sub(1, repaired - 1) or prompt },
+    tape = { exit = exit_of(tape, folder, model), stdout = stdout or "", stderr = text "stderr.log" or "",
+      answer = text "out/output.md" or not stdout and text "output.md" or nil },
+    patch = core.file.stat(tape.root, folder .. "changes.patch") and ("%s/%schanges.patch"):format(tape.dir, folder)
+      or nil,
+  }
+end
+
+return M

@@ -1,0 +1,142 @@
+--- Schemas of answers: builders of JSON Schema (draft-07).
+---
+---   local s = m.schema
+---   schema = s.object { bugs = s.list(s.object { file = s.string(), line = s.optional(s.integer()) }) }
+---
+--- A field is required unless it is optional, and an object has no further fields unless it is open.
+local checks = require "moonlet.schema.check"
+local record = require "moonlet.record"
+
+local M = {}
+
+local array = core.json.array
+local optionals = setmetatable({}, { __mode = "k" })
+
+local function part_of(name, part, where)
+  checks.check_part(part, ("m.schema.%s: %s"):format(name, where))
+  return part
+end
+
+--- Checks the options of a builder and puts them into its schema under the names that JSON Schema has for them.
+local function build(name, schema, options, fields, words)
+  options = record.check(options or {}, fields, "m.schema." .. name)
+  for key, value in pairs(options) do
+    if key ~= "open" then schema[words[key] or key] = value end
+  end
+  local ok, err = pcall(checks.check, schema, "m.schema." .. name)
+  if not ok then error(record.invalid(err.message, err.hint), 0) end
+  return schema
+end
+
+---@class moonlet.SchemaOptions
+---@field description string?  what the agent is told of it
+
+---@class moonlet.ObjectOptions: moonlet.SchemaOptions
+---@field open boolean?        further fields are allowed
+
+---@class moonlet.ListOptions: moonlet.SchemaOptions
+---@field min integer?         how many items at least
+---@field max integer?
+---@field unique boolean?
+
+---@class moonlet.TextOptions: moonlet.SchemaOptions
+---@field min integer?         how many characters at least
+---@field max integer?
+---@field pattern string?      a regular expression (RE2)
+---@field format "date-time"|"date"|"time"|"email"|"uri"|"uuid"|"ipv4"|"ipv6"|"regex"|nil
+
+---@class moonlet.NumberOptions: moonlet.SchemaOptions
+---@field min number?
+---@field max number?
+
+--- An object: s.object({ file = s.string() }, { open = true }). Its fields are required unless they are optional, and
+--- there are no others unless it is open.
+---@param fields table<string, table>
+---@param options moonlet.ObjectOptions?
+---@return table schema
+function M.object(fields, options)
+  if type(fields) ~= "table" or #fields > 0 then
+    error(record.invalid("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }"), 0)
+  end
+  local schema = { type = "object", properties = {}, required = array {} }
+  for name, part in pairs(fields) do
+    part_of("object", part, tostring(name))
+    schema.properties[name] = part
+    if not optionals[part] then table.insert(schema.required, name) end
+  end
+  if #schema.required == 0 then schema.required = nil end
+  if not (type(options) == "table" and options.open) then schema.additionalProperties = false end
+  return build("object", schema, options, { description = "string", open = "boolean" }, {})
+end
+
+--- A list of one kind of item: s.list(s.string(), { max = 5 }).
+---@param item table
+---@param options moonlet.ListOptions?
+---@return table schema
+function M.list(item, options)
+  if item == nil then
+    error(record.invalid("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())"), 0)
+  end
+  return build("list", { type = "array", items = part_of("list", item, "the item") }, options,
+    { description = "string", min = "integer", max = "integer", unique = "boolean" },
+    { min = "minItems", max = "maxItems", unique = "uniqueItems" })
+end
+
+--- Text: s.string { max = 80 }.
+---@param options moonlet.TextOptions?
+---@return table schema
+function M.string(options)
+  return build("string", { type = "string" }, options,
+    { description = "string", min = "integer", max = "integer", pattern = "string", format = "string" },
+    { min = "minLength", max = "maxLength" })
+end
+
+local number_fields = { description = "string", min = "number", max = "number" }
+local number_words = { min = "minimum", max = "maximum" }
+
+--- A whole number: s.integer { min = 1, max = 5 }.
+---@param options moonlet.NumberOptions?
+---@return table schema
+function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
+
+--- A number.
+---@param options moonlet.NumberOptions?
+---@return table schema
+function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
+
+--- True or false.
+---@param options moonlet.SchemaOptions?
+---@return table schema
+function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
+
+--- One of some values: s.enum { "low", "high" }.
+---@param values (string|number|boolean)[]
+---@param options moonlet.SchemaOptions?
+---@return table schema
+function M.enum(values, options)
+  if type(values) ~= "table" or #values == 0 or record.hole(values) then
+    error(record.invalid("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }'), 0)
+  end
+  return build("enum", { enum = array { table.unpack(values) } }, options, { description = "string" }, {})
+end
+
+--- A field that may be left out; null means that it is absent.
+---@param schema table
+---@return table schema
+function M.optional(schema)
+  if schema == nil then
+    error(record.invalid("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())"), 0)
+  end
+  part_of("optional", schema, "its schema")
+  local copy = {}
+  for key, value in pairs(schema) do copy[key] = value end
+  optionals[copy] = true
+  return copy
+end
+
+--- Anything at all.
+---@param options moonlet.SchemaOptions?
+---@return table schema
+function M.any(options) return build("any", { [checks.any_mark] = true }, options, { description = "string" }, {}) end
+
+return M
