@@ -9,6 +9,7 @@
 ---@field merge moonlet.merge
 ---@field prompt moonlet.prompt
 ---@field record moonlet.record
+---@field schema moonlet.schema
 local M = {}
 
 M.null = core.json.null

@@ -10,7 +10,7 @@ local M = {}
 ---@field run fun(ctx: moonlet.Ctx, args: table): any  its result is the result of the run: a JSON value
 ---@field args table<string, moonlet.Arg>?
 ---@field needs moonlet.Needs?
----@field budget moonlet.Budget?
+---@field budget moonlet.Limits?
 ---@field task_type string?       the kind of its work, for the runner `route`
 ---@field private_inputs boolean? the journal keeps the hashes of inputs and not their text
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
@@ -120,19 +120,13 @@ function M.preset(spec)
   return preset
 end
 
---- The preset that was declared last, and the place of that.
----@return moonlet.Preset?, string? at
+-- The preset that was declared last, and the place of that.
 function M.last() return last, last_at end
 
---- Before a file is run: none was declared yet.
+-- Before a file is run: none was declared yet.
 function M.forget() last, last_at = nil, nil end
 
---- True for the result of m.preset.
---- ```lua
---- require("moonlet.preset").is {} --> false
---- ```
----@param value any
----@return boolean
+-- True for the result of m.preset.
 function M.is(value)
   return type(value) == "table" and declared[value] == true
 end

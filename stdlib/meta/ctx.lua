@@ -73,7 +73,7 @@ ctx.inputs = {}
 ---@field name string?         the step's key; give one to every call in a script that you go on editing
 ---@field prompt string        the whole prompt; the agent sees nothing of the script
 ---@field schema table?        the answer must be JSON of this schema; one repair round, then a failure
----@field rules (fun(): any)?  the answer without a model, for the runner `rules`
+---@field rules (fun(): any)?  the answer without a model, for the runner `rules`; that runner refuses a call without it
 ---@field runner string?       instead of the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
 ---@field model string?        instead of the run's
 ---@field role string?         the role that the agent is given
@@ -106,11 +106,11 @@ ctx.inputs = {}
 ---@field text string              the raw final answer
 ---@field data any                 the answer as a Lua value, where the call has a schema
 ---@field usage moonlet.Usage?     nil where the runner reports none
----@field attempts moonlet.Attempt[]
+---@field attempts moonlet.AttemptRecord[]
 ---@field files_changed string[]   merged from its worktree
 ---@field dir string               the folder of its artifacts
 
----@class moonlet.Attempt
+---@class moonlet.AttemptRecord
 ---@field number integer
 ---@field status string         "ok", "failed", "invalid", "timeout", …
 ---@field class string?         the kind of a failure: "quota", "rate", "crash", …
@@ -129,8 +129,7 @@ ctx.inputs = {}
 --- local answer = ctx:agent {
 ---   name = "bugs",
 ---   prompt = 'List the bugs in src/a.lua. Answer with {"bugs": ["…"]}.',
----   schema = { type = "object", required = { "bugs" },
----     properties = { bugs = { type = "array", items = { type = "string" } } } },
+---   schema = m.schema.object { bugs = m.schema.list(m.schema.string()) },
 --- }
 --- answer.data.bugs[1] --> "off by one"
 --- ```
@@ -220,9 +219,9 @@ function ctx:any(items, fn, options) end
 ---@class moonlet.ScopeOptions
 ---@field name string?              part of the keys of its steps; "scope" without it
 ---@field timeout string|number|nil "8m", or seconds
----@field budget moonlet.Budget?    limits for all in it
+---@field budget moonlet.Limits?    limits for all in it
 
----@class moonlet.Budget
+---@class moonlet.Limits
 ---@field tokens integer?
 ---@field usd number?
 ---@field wall string|number|nil   a duration: "20m"
@@ -286,7 +285,7 @@ function ctx:finally(fn) end
 --- ```
 function ctx:yield() end
 
----@class moonlet.StepOptions
+---@class moonlet.StepInput
 ---@field input any?   a change of it makes the step run again
 
 --- Runs a named function once: a resumed run repeats its result, as long as `input` is the same. The result is one JSON
@@ -299,7 +298,7 @@ function ctx:yield() end
 --- ```
 ---@generic R
 ---@param name string
----@param options moonlet.StepOptions?
+---@param options moonlet.StepInput?
 ---@param fn fun(c: moonlet.Ctx): R
 ---@return R
 function ctx:step(name, options, fn) end
@@ -316,8 +315,8 @@ function ctx:phase(name, planned) end
 --- ```lua
 --- ctx:log "two files to go"
 --- ```
----@param text string
-function ctx:log(text) end
+---@param ... any  texts as they are, tables as JSON
+function ctx:log(...) end
 
 ---@class moonlet.ExecCall    the program and its words stand in the list, or in argv
 ---@field argv string[]?          instead of the list
@@ -327,6 +326,7 @@ function ctx:log(text) end
 ---@field stdin string?
 ---@field timeout string|number|nil   "10m" by default
 ---@field cap integer?            how many bytes of each stream to keep, 1 MB by default
+---@field check boolean?          true: an exit code other than 0 raises
 ---@field journal boolean?        false: no step is recorded; a resumed run runs it again
 ---@field clean (fun(text: string): string)?  the part of its output that may be recorded; the program must only read
 
@@ -340,7 +340,8 @@ function ctx:log(text) end
 
 --- Runs a program, without a shell. A program that ran and failed is data: look at `code`.
 ---
---- Errors: `denied` a program that was not granted; `failed` it could not be started; `timeout`.
+--- Errors: `denied` a program that was not granted; `failed` it could not be started, or with `check` its exit code;
+--- `timeout`.
 --- ```lua
 --- local git = ctx:exec { "git", "status", "--short", timeout = "1m" }
 --- git.code --> 0
@@ -454,22 +455,27 @@ function ctx:gate(call) end
 function ctx:question(call) end
 
 ---@class moonlet.ReadOptions
----@field cap integer?   how many bytes to read at most, 1 MB by default
+---@field cap integer?     how many bytes to read at most, 1 MB by default
+---@field missing "nil"|nil  a file that cannot be read gives nil and an error, and raises nothing
 
 --- The text of a file of the repository.
 ---
---- Errors: `denied` a folder that was not granted.
+--- Errors: `denied` a folder that was not granted; `invalid` a file that cannot be read.
 --- ```lua
 --- local text = ctx:read "src/a.lua"
 --- #text > 0 --> true
+--- ctx:read("gone.lua", { missing = "nil" }) --> nil
 --- ```
 ---@param path string
 ---@param options moonlet.ReadOptions?
----@return string? text
+---@return string text
 ---@return moonlet.Error? err
 ---@return boolean? cut       only its beginning is there
 ---@return boolean? redacted  a resumed run: the file has changed, and the recorded text has no secrets
 function ctx:read(path, options) end
+
+---@class moonlet.ListFolderOptions
+---@field missing "nil"|nil  a folder that is not there gives nil and an error
 
 ---@class moonlet.Entry
 ---@field name string
@@ -477,14 +483,15 @@ function ctx:read(path, options) end
 
 --- The entries of a folder of the repository, sorted.
 ---
---- Errors: `denied` a folder that was not granted.
+--- Errors: `denied` a folder that was not granted; `invalid` a folder that is not there.
 --- ```lua
 --- ctx:list("src")[1].name --> "a.lua"
 --- ```
 ---@param path string
----@return moonlet.Entry[]? entries
+---@param options moonlet.ListFolderOptions?
+---@return moonlet.Entry[] entries
 ---@return moonlet.Error? err
-function ctx:list(path) end
+function ctx:list(path, options) end
 
 --- Writes a file of the run's artifact folder. `findings.md` is shown at the end of the run.
 ---

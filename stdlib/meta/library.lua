@@ -138,22 +138,30 @@ m.runner = {}
 ---@field id string?          of session
 
 ---@class moonlet.RunnerExit
----@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"lost"|"not_started"
+---@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"finished"|"lost"|"not_started"
 ---@field code integer?
 ---@field signal integer?
+---@field stderr_tail string?   the last 64 KB of standard error
+---@field error moonlet.Error?  of a program that could not be started
 
 ---@class moonlet.RunnerAnswers
 ---@field file string?     the text of output.md
----@field stdout string?
----@field now integer?     milliseconds since 1970, for times of a reset
----@field cut boolean?
+---@field stdout string?   for programs that print no events
+---@field cut integer|false|nil  the size of the answer, if it is not whole
+---@field limits {wall: integer?, idle: integer?, turns: integer?}?  milliseconds, for messages
+---@field now integer?     milliseconds since 1970, for the time of a reset
 
 ---@class moonlet.RunnerResult
 ---@field status "ok"|"failed"
----@field text string
----@field data any
+---@field class string?         the kind of a failure
+---@field text string           the answer
+---@field cut integer|false     the size of the answer, if it is not whole
 ---@field usage moonlet.Usage?
+---@field model string?         the model that the agent named
 ---@field error moonlet.Error?
+---@field files_changed string[]  by the agent's own report
+---@field denied {tool: string, detail: string?}[]  actions that it was denied
+---@field warnings string[]
 
 ---@class moonlet.Usage
 ---@field input_tokens integer?

@@ -110,12 +110,13 @@ class Repository:
 
 
 def registered():
-    modules = sorted("moonlet." + name[:-4] for name in os.listdir(ROOT + "/stdlib") if name.endswith(".lua"))
+    modules = sorted("moonlet." + name[:-4] for name in os.listdir(ROOT + "/stdlib")
+                     if name.endswith(".lua") and name not in ("init.lua", "preset.lua"))
     tables = {name for entry in reference() for name in [re.match(r"(m\.\w+)\.", entry["name"])] if name}
     tables = sorted({match[1] for match in tables})
     with Repository() as repository:
         result = repository.script(PROBES, "--", *tables, *modules)["result"]
-    return {item["name"]: item["type"] for item in result if not item["name"].startswith(("moonlet.init.",))}
+    return {item["name"]: item["type"] for item in result}
 
 
 def names_have_annotations():
@@ -134,10 +135,13 @@ def names_have_annotations():
 RECORDS = {
     "moonlet.AgentCall": "ctx:agent { KEY }", "moonlet.CallBudget": "ctx:agent { prompt = 'x', budget = { KEY } }",
     "moonlet.FanOutOptions": "ctx:parallel({}, print, { KEY })", "moonlet.AnyOptions": "ctx:any({}, print, { KEY })",
-    "moonlet.ScopeOptions": "ctx:scope({ KEY }, print)", "moonlet.Budget": "ctx:scope({ budget = { KEY } }, print)",
-    "moonlet.StepOptions": "ctx:step('a', { KEY }, print)", "moonlet.ExecCall": "ctx:exec { 'true', KEY }",
+    "moonlet.ScopeOptions": "ctx:scope({ KEY }, print)", "moonlet.Limits": "ctx:scope({ budget = { KEY } }, print)",
+    "moonlet.StepInput": "ctx:step('a', { KEY }, print)", "moonlet.ExecCall": "ctx:exec { 'true', KEY }",
     "moonlet.ValidateCall": "ctx:validate { command = 'true', KEY }",
     "moonlet.RequireCall": "ctx:require { command = 'true', KEY }", "moonlet.GateCall": "ctx:gate { action = 'x', KEY }",
+    "moonlet.ListFolderOptions": "ctx:list('src', { KEY })", "moonlet.SchemaOptions": "m.schema.boolean { KEY }",
+    "moonlet.ObjectOptions": "m.schema.object({}, { KEY })", "moonlet.ListOptions": "m.schema.list(m.schema.any(), { KEY })",
+    "moonlet.TextOptions": "m.schema.string { KEY }", "moonlet.NumberOptions": "m.schema.number { KEY }",
     "moonlet.QuestionCall": "ctx:question { text = 'x', KEY }", "moonlet.ReadOptions": "ctx:read('src/a.lua', { KEY })",
     "moonlet.PresetSpec": "m.preset { KEY }", "moonlet.Failure": "m.fail { KEY }",
     "moonlet.Needs": "m.preset { name = 'a', summary = 'a', run = print, needs = { KEY } }",

@@ -29,17 +29,6 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
----@class moonlet.AgentCall   what a script asks for; of these fields `prompt` alone must be there
----@field prompt string
----@field runner string?      instead of the run's; "route" goes by task type and risk
----@field model string?       instead of the run's, and of the one that a route names
----@field task_type string?   of what kind this work is, instead of what is said of the run
----@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
----@field reason string?      why it is asked although a rule refuses it; else the run's
----@field turns integer?      how often its model may answer, where its program or its events can tell
----@field asks boolean?       it may put questions to a person (engine/agent/questions.lua)
----@field cut "fail"|"allow"|nil  what becomes of an answer that is too long to keep whole; "fail" is the default
-
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   schema = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",

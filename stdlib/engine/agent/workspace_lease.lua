@@ -258,7 +258,7 @@ end
 
 --- What an attempt has left that is not taken up: what it touched that no agent may write, else what it changed.
 ---@param run table
----@param seen moonlet.Look?
+---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  what a person was shown of it
 ---@return string[]? touched, string[]? changed
 function M.left(run, seen, told)

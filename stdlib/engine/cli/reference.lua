@@ -13,7 +13,7 @@ local function prefixes(notes)
     if file:find "^meta/" then return base == "budget" and "ctx.budget" or base end
     if base ~= "M" then return nil end
     local module = file:match "^([%l_]+)"
-    if module == "init" or module == "preset" and name == "preset" then return "m" end
+    if module == "init" or module == "preset" then return "m" end
     return (on_m[module] and "m." or "moonlet.") .. module
   end
 end
