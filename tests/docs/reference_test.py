@@ -20,7 +20,7 @@ MOONLET = os.path.abspath(sys.argv[1])
 WORD = sys.argv[2] if len(sys.argv) > 2 else ""
 AGENT = os.path.join(ROOT, "tests/docs/agent")
 BUILTIN_TYPES = {"any", "nil", "boolean", "string", "integer", "number", "table", "function", "userdata", "fun",
-                 "self", "true", "false", "T", "R", "A", "B", "C"}
+                 "self", "true", "false", "T", "R", "A", "B", "C", "thread"}
 # Groups of names that this test knows how to reach; a new one must be added to PROBES.
 PROBES = """
 local found = {}
@@ -190,6 +190,24 @@ def records_are_probed():
         raise Failed("no call in RECORDS reaches: " + ", ".join(new))
 
 
+def primitives_have_annotations():
+    """The functions of core, as C++ registers them, against stdlib/meta/core.lua."""
+    registered = set()
+    files = [f"lua/core/{name}" for name in os.listdir(ROOT + "/lua/core") if name.endswith(".cpp")]
+    for path in files + ["lua/engine/script.cpp", "lua/sandbox/coroutine.cpp"]:
+        noun = os.path.basename(path)[:-4].replace("file_swap", "file")
+        with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+            for name in re.findall(r'\{"(\w+)",\s*guard<\w+>\}', file.read()):
+                if noun != "coroutine" or name in ("drive", "wait_outside"):
+                    registered.add(f"core.{noun}.{name}")
+    entries = {entry["name"]: entry for entry in reference()}
+    annotated = {f"core.{field['name']}.{inner['name']}" for field in entries["core"]["fields"]
+                 for inner in entries["core." + field["name"]]["fields"]} - {"core.json.null"}
+    if registered != annotated:
+        raise Failed("".join(f"{name} has no annotation in stdlib/meta/core.lua\n" for name in sorted(registered - annotated))
+                     + "".join(f"{name} is not registered\n" for name in sorted(annotated - registered)))
+
+
 def types_are_declared():
     entries = reference()
     known = {entry["name"] for entry in entries if entry["kind"] == "type"}
@@ -198,12 +216,12 @@ def types_are_declared():
         values = entry["params"] + entry["returns"] + entry["fields"] + [{"type": entry.get("type") or ""}]
         for value in values:
             text = re.sub(r"\"[^\"]*\"", "", value["type"])
-            text = re.sub(r"[\w.]+\??:\s", " ", text)
+            text = re.sub(r"[\w.]+\??:\s|`[^`]*`", " ", text)
             for name in re.findall(r"[A-Za-z_][\w.]*", text):
                 if name not in known and name not in BUILTIN_TYPES:
                     problems.append(f"{entry['name']}: the type {name} is not declared ({value['type']})")
         for value in entry["params"] + entry["fields"]:
-            if value["type"] in ("", "table") and entry["name"] not in ("moonlet.PresetSpec", "moonlet.Preset") \
+            if not entry["file"].endswith("core.lua") and value["type"] in ("", "table") and entry["name"] not in ("moonlet.PresetSpec", "moonlet.Preset") \
                     and value["name"] not in ("schema", "config") and entry.get("type", "").find("|") < 0 \
                     and entry["file"] not in ("stdlib/record.lua", "stdlib/phrases.lua", "stdlib/paths.lua"):
                 problems.append(f"{entry['name']}: '{value['name']}' is a table of unknown fields")
@@ -314,7 +332,7 @@ def doc_finds_and_suggests():
     expect('"signature":"ctx:any(items, fn, options?) -> value, index"', "ctx:any", "--json")
 
 
-CHECKS = [names_have_annotations, fields_are_known, records_are_probed, types_are_declared, each_has_an_example,
+CHECKS = [names_have_annotations, primitives_have_annotations, fields_are_known, records_are_probed, types_are_declared, each_has_an_example,
           examples_run, waiting_examples_run, calls_fit, reference_is_current, doc_finds_and_suggests]
 
 
