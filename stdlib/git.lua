@@ -275,7 +275,7 @@ function M.read_config(result)
   return env, settings
 end
 
---- The call whose result m.git.read_config reads: { arguments, options }. Every run makes it anew, for it guards that run.
+--- The call whose result m.git.read_config reads: { arguments, options }. Every run makes it anew.
 --- ```lua
 --- local call = m.git.config_call()
 --- m.git.run(ctx, call[1], call[2]).signal --> nil

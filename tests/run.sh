@@ -287,7 +287,7 @@ cases_in_rooms() {
 
 linted_lua() {
   local folders=() folder
-  for folder in stdlib presets; do
+  for folder in stdlib presets examples; do
     if [ -d "$root/$folder" ]; then folders+=("$folder"); fi
   done
   (cd "$root" && luacheck -q --no-color "${folders[@]}")
@@ -352,6 +352,8 @@ run_house_rules
 run_unit_tests
 run_preset_cases
 run_preset_tests
+run_counting "tests/docs, the reference" python3 "$root/tests/docs/reference_test.py" "$build/moonlet" "$filter"
+run_counting "tests/docs, the guides" python3 "$root/tests/docs/guides_test.py" "$build/moonlet" "$filter"
 run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 # They are as slow as they are; sanitizers say nothing of them.
 if [ "$preset" != asan ] && [ "$preset" != tsan ]; then

@@ -61,15 +61,16 @@ local function named_value(text)
   return { name = name, type = kind .. (optional ~= "" and kind:sub(-1) ~= "?" and "?" or ""), text = said }
 end
 
+--- The results of a @return line: "string? text, table? err" are two; a description stands behind two spaces or #.
 local function returned_values(text)
   local list = {}
   repeat
     local kind, rest = M.split_type(text)
-    local name, after = rest:match "^([%a_][%w_]*)(.*)$"
-    local more = (after or rest):match "^%s*,%s*(.+)$"
-    local said = more and "" or rest
-    if name and (more or after == "" or after:find "^%s%s") then said = more and "" or after else name = name and more and name end
-    list[#list + 1] = { name = name or "", type = kind, text = (said:gsub("^[%s#]+", "")) }
+    local name, said = rest:match "^([%a_][%w_]*)%f[%s,\0](.*)$"
+    local more = (said or rest):match "^%s*,%s*(.+)$"
+    local named = name and (more or said == "" or said:find "^%s%s")
+    list[#list + 1] = { name = named and name or "", type = kind,
+      text = more and "" or ((named and said or rest):gsub("^[%s#]+", "")) }
     text = more
   until not text
   return list

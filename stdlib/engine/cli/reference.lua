@@ -9,7 +9,7 @@ local function prefixes(notes)
   annotations.read("init.lua", notes["init.lua"], function() return nil end, function(entry)
     for _, field in ipairs(entry.name == "moonlet.m" and entry.fields or {}) do on_m[field.name] = true end
   end)
-  return function(file, base, name)
+  return function(file, base)
     if file:find "^meta/" then return base == "budget" and "ctx.budget" or base end
     if base ~= "M" then return nil end
     local module = file:match "^([%l_]+)"
