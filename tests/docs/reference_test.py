@@ -317,6 +317,26 @@ def calls_fit():
         raise Failed("\n".join(problems) + f"\n{count} calls and fields were looked at")
 
 
+def types_are_installed():
+    """An installed moonlet finds the types below its prefix, and the engine is not among them."""
+    with tempfile.TemporaryDirectory() as top:
+        install = subprocess.run(["cmake", "--install", os.path.dirname(MOONLET), "--prefix", top + "/prefix"],
+                                 capture_output=True, text=True, check=False)
+        if install.returncode != 0:
+            raise Failed(install.stdout[-2000:] + install.stderr[-2000:])
+        run = subprocess.run([top + "/prefix/bin/moonlet", "init", "--json", "--repo", top], capture_output=True, text=True,
+                             check=False)
+        types = os.path.realpath(top) + "/prefix/share/moonlet/lua"
+        if run.returncode != 0 or os.path.realpath(json.loads(run.stdout)["result"]["types"]) != types:
+            raise Failed(run.stdout + run.stderr)
+        files = {os.path.relpath(os.path.join(where, name), types + "/moonlet")
+                 for where, _, names in os.walk(types + "/moonlet") for name in names}
+        wanted = {os.path.relpath(os.path.join(where, name), ROOT + "/stdlib") for where, _, names in os.walk(ROOT + "/stdlib")
+                  for name in names if name.endswith(".lua") and "/engine" not in where}
+        if files != wanted:
+            raise Failed(f"installed: {sorted(files ^ wanted)} differ from stdlib")
+
+
 def doc_finds_and_suggests():
     def expect(text, *words, code=0):
         run = subprocess.run([MOONLET, "doc", *words], capture_output=True, text=True)
@@ -333,7 +353,7 @@ def doc_finds_and_suggests():
 
 
 CHECKS = [names_have_annotations, primitives_have_annotations, fields_are_known, records_are_probed, types_are_declared, each_has_an_example,
-          examples_run, waiting_examples_run, calls_fit, reference_is_current, doc_finds_and_suggests]
+          examples_run, waiting_examples_run, calls_fit, reference_is_current, types_are_installed, doc_finds_and_suggests]
 
 
 def main():
