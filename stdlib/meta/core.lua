@@ -4,12 +4,11 @@
 
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
----  of all of a file, or of its first bytes; with `durable` they are on the disk
+---  the digest of a file, or of its first bytes; with `durable` they are on the disk
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
 ---  replaces run.json of a run that nobody drives
 ---@field story fun(home: userdata, run: string, value: any?): table
----  what the journal says, checked against the files beside it; `value` is the name of a large value that run.json
----  has
+---  the journal's content, checked against the files beside it; `value` names a large value
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
 ---  every file beneath a folder, by hash
 
@@ -35,7 +34,7 @@
 
 ---@class core.file
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
----  what is there as a text ("" is nothing), or nil and an error
+---  the content of a path as a text; "" stands for nothing
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
 ---  the file gets the owner, the group and the attributes of the one at that place, or the group of what is made
 ---  there
@@ -55,7 +54,7 @@
 ---  the text, if it was cut, and the size of the file
 ---@field remove fun(dir: userdata, path: string): boolean?, moonlet.Error?  with all beneath it; nothing there is fine
 ---@field remove_empty fun(dir: userdata, path: string): boolean?, moonlet.Error?
----  whether there was a folder with nothing in it, or nil and an error
+---  removes a folder that is empty; true if it was one
 ---@field rename fun(dir: userdata, from: string|integer, to: string): boolean?, moonlet.Error?
 ---  within the directory, in place of a file that `to` names
 ---@field root fun(path: string): userdata?, moonlet.Error?  dir, or nil and an error
@@ -76,13 +75,13 @@
 ---@field keep fun(fn: function): function
 ---  a function that calls fn and leaves the frame of its caller on the stack, also where it is called as `return
 ---  fn(…)`
----@field lines fun(fn: function): any  nothing for others
+---@field lines fun(fn: function): string?, integer?, integer?  the file and the lines of a script's function
 ---@field locals fun(): any  the names of the variables that the innermost script function sees
 ---@field stack fun(): table[]  nil after a kill, when nothing may run any more
 
 ---@class core.journal
 ---@field append fun(body: table, durable: boolean)  waits until the record is on the disk
----@field collect fun(on: boolean)  whether garbage is collected
+---@field collect fun(on: boolean)  turns the collection of garbage on or off
 ---@field note fun(body: table)  a record that reaches the disk with the next durable one; never waits
 ---@field open fun(): fun(): integer?, table?  the records of the run, in order
 ---@field value fun(order: integer, name: string): any  or nil and what is wrong
@@ -95,18 +94,18 @@
 ---@field decode_record fun(text: string): any  whatever encode_record() has written
 ---@field encode fun(value: any, indent: integer?): string  text
 ---@field encode_record fun(value: any, indent: integer?): string
----  of what the host puts on record, with room around the values
+---  the host's own form of a record, with spaces around the values
 ---@field is_array fun(value: any): boolean  marked as an array
 ---@field validate fun(schema: table, value: any): string?  the problems of a value; nil when it fits the schema
 ---@field null userdata
 
 ---@class core.ledger
 ---@field complete fun(home: userdata): table  takes in what is on the disk and not in the ledger
----@field differs fun(home: userdata, id: string, text: string): any[]  where its rows are not those of the record
+---@field differs fun(home: userdata, id: string, text: string): string[]  places where the rows differ from the record
 ---@field get fun(home: userdata, id: string): any  run with its steps
 ---@field list fun(home: userdata, filter: table, limit: integer): any[]  { run, … }, newest first
 ---@field mark_stale fun(home: userdata)  something could not be put; the ledger is rebuilt before its next use
----@field present fun(home: userdata): boolean  is there a ledger, and is it to be believed?
+---@field present fun(home: userdata): boolean  true if there is a ledger that can be trusted
 ---@field put fun(home: userdata, id: string, text: string): boolean  true
 ---@field rebuild fun(home: userdata): table  from the files, also in place of one that is damaged
 ---@field strays fun(home: userdata): any[]  its rows that are of no run
@@ -114,7 +113,7 @@
 ---  totals by all, day, runner, model, run or preset
 
 ---@class core.lines
----@field close fun(reader: userdata)  what it holds of a line is gone
+---@field close fun(reader: userdata)  closes the reader; a part of a line is dropped
 ---@field open fun(path: string, kind: string): userdata  nil when there is none yet
 ---@field read fun(reader: userdata, at_end: boolean): any[]?
 ---  { line, … }, { number, … }, others, last, or nil when there is nothing new
@@ -127,15 +126,15 @@
 ---@class core.process
 ---@field attempt fun(step: string, name: string, present: boolean?): "none"|"running"|"exited"|"lost"
 ---  the state of an attempt of an earlier host
----@field confinement fun(): table  whether `confine` can be had on this machine
+---@field confinement fun(): {abi: integer}?, string?  the Landlock version of this machine, or the reason for none
 ---@field end_finished fun(attempt: userdata)
 ---  ends it, for it has given what was wanted of it; `why` of its exit is "finished" then
 ---@field hold_idle fun(attempt: userdata, held: boolean)  while it is held its idle limit stands still
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
 ---@field sees_processes fun(): boolean
----  whether the system lets us look at processes, and so end all that a step has started
+---  true if the system shows processes, so that all that a step started can be ended
 ---@field stop fun(step: string, name: string): any  the same, and one that is running is ended first
----@field take fun(step: string, name: string): any  of an attempt that is running or exited; waits for its end
+---@field take fun(step: string, name: string): table  the exit of an attempt that is running or exited; waits for its end
 
 ---@class core.run
 ---@field begin_sync fun()  begins with what sync() waits for, while other work goes on
@@ -145,7 +144,7 @@
 ---@field end_children fun()  ends what still runs and the keeper with it
 ---@field finish fun(unchanged: boolean)  the run is over; its lock is released
 ---@field home fun(folder: string): table  finds it, writes nothing
----@field is_ours fun()  whether nobody has taken the run over
+---@field is_ours fun(): boolean  true while no other host has taken the run over
 ---@field make_dirs fun(path: string, later: boolean)  a folder beneath `.agent`
 ---@field manifest fun(list: table): string  the text of input-manifest.md
 ---@field read fun(path: string, cap: integer): string  or nil and an error
@@ -158,9 +157,9 @@
 ---@field rename fun(from: string|integer, to: string)  within `.agent`; false when there is no such file
 ---@field size fun(path: string): integer  nil where there is none; raises when it cannot be looked at
 ---@field step_name fun(key: string): string  the folder name of a step
----@field still_runs fun(): boolean  whether something that an earlier host started runs on under its keeper
+---@field still_runs fun(): boolean  true if a process of an earlier host runs on under its keeper
 ---@field sweep fun(path: string)  removes what a killed host left half-written in a folder of the run
----@field sync fun()  what was to be durable later is durable when this returns
+---@field sync fun()  waits until all writes of `later` are durable
 ---@field write fun(path: string, text: string, later: boolean)
 ---  a file beneath `.agent`, redacted and whole; durable now, or later by sync()
 ---@field write_run fun(text: string)  run.json, durably
@@ -195,7 +194,7 @@
 ---@field cwd fun(): string  absolute path
 ---@field env fun(name: string): string?  a variable of the environment
 ---@field env_matching fun(pattern: string): table  the variables whose name matches the Lua pattern
----@field find_program fun(name: string): string?  where PATH has it, its relative folders apart; nothing is started
+---@field find_program fun(name: string): string?  the path of a program in PATH; relative folders do not count
 ---@field is_writable fun(path: string): boolean?, moonlet.Error?  the path, or the folder it would be made in
 ---@field keeper_program fun(): string?, moonlet.Error?  path, or nil and why it cannot be used
 ---@field print fun(stream: integer, text: string)  1 is the result, 2 is for the person
@@ -206,16 +205,16 @@
 ---@field cancel_scope fun(scope: userdata, error: any)  every await inside raises `error` from now on
 ---@field check fun()  raises when the running task is cancelled, or is to be by now
 ---@field close_scope fun(scope: userdata)  leaves it and whatever is open inside it
----@field current fun(): any  what stands for the running task as long as it lives
+---@field current fun(): userdata  the running task's identity
 ---@field expire_at_turn fun(scope: userdata, order: integer, error: any)
 ---  the scope is cancelled with `error` when its turn has come
----@field hold_turn fun(order: integer)  nobody hears of this turn or of a later one until release_turn(order)
+---@field hold_turn fun(order: integer)  holds back this turn and later ones until release_turn(order)
 ---@field join fun(task: userdata)  waits for its end; read the result with outcome()
 ---@field open_scope fun(call: table): userdata  scope
----@field outcome fun(task: userdata): any  nothing while it runs, true and its results, or false and what it raised
+---@field outcome fun(task: userdata): boolean?, any  nil while it runs, true and its results, or false and its error
 ---@field park fun()  until nothing else can happen any more
 ---@field pending_error fun(scope: userdata?): any
----  what the next await of the running task would raise, or of one that runs in `scope`
+---  the error that the next await of the running task, or of one in `scope`, would raise
 ---@field release_turn fun(order: integer)  ends hold_turn
 ---@field scope_error fun(scope: userdata): any  the error this scope itself was cancelled with
 ---@field sleep fun(ms: integer)
@@ -234,7 +233,7 @@
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  nil at the end of the input
----@field can_ask fun(): boolean  whether somebody sits at a terminal and may be asked
+---@field can_ask fun(): boolean  true if a person at a terminal can be asked
 
 ---@class core.text
 ---@field clean fun(text: string): string  malformed UTF-8 replaced by U+FFFD
@@ -242,7 +241,7 @@
 ---  head and tail, with a line that says what was left out
 ---@field is_utf8 fun(text: string): boolean  bool
 ---@field json_size fun(text: string): integer  about how many bytes it takes as a JSON string
----@field place fun(): string  nothing in the standard library itself
+---@field place fun(): string?  "file:line" of the running script, innermost first
 ---@field printable fun(text: string, cap: integer?): string  one line for a message
 ---@field question fun(text: string): string?, string[]?  the last [QUESTION] of an agent's text, and its options
 ---@field sha256 fun(text: string): string  64 hex digits
