@@ -76,7 +76,7 @@ local ITEM = s.object({
 --- local review = ctx:agent { prompt = "Review src/a.lua. " .. m.findings.form, schema = m.findings.schema }
 --- m.merge.findings({ review.data }).findings[1].line --> 3
 --- ```
----@type table
+---@type moonlet.Schema
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
 M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 

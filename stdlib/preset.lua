@@ -15,7 +15,7 @@ local M = {}
 ---@field private_inputs boolean? the journal keeps the hashes of inputs and not their text
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
 
----@class moonlet.Needs    what a preset may do; it is shown and accepted once for each text of the preset
+---@class moonlet.Needs    the rights that a preset declares; they are shown and accepted once for each text of it
 ---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
 ---@field agents boolean?      it may start agents
 ---@field read string[]?       folders for ctx:read and ctx:list
@@ -23,7 +23,7 @@ local M = {}
 ---@field env string[]?        environment variables that its agents may see
 ---@field repository boolean?  it works in a git repository alone
 
----@class moonlet.Look    what `check` may look at
+---@class moonlet.Look    the view of the repository that `check` gets
 ---@field repo string
 ---@field git boolean      true in a work tree of git
 ---@field inputs moonlet.Input[]

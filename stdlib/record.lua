@@ -150,7 +150,10 @@ function M.hole(list)
   end
 end
 
---- What in a value JSON cannot hold, with its place: "result.scores: item 2 is nil".
+--- The first part of a value that JSON cannot hold, with its place.
+--- ```lua
+--- m.record.fault({ scores = { 1, nil, 3 } }, "result") --> "result.scores: item 2 is nil"
+--- ```
 ---@param value any
 ---@param path string  what messages call the value
 ---@param depth integer?

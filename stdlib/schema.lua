@@ -58,9 +58,9 @@ end
 --- local answer = s.object { file = s.string(), line = s.optional(s.integer { min = 1 }) }
 --- answer.required[1] --> "file"
 --- ```
----@param fields table<string, table>
+---@param fields table<string, moonlet.Schema>
 ---@param options moonlet.ObjectOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.object(fields, options)
   if type(fields) ~= "table" or #fields > 0 then
     error(record.invalid("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }"), 0)
@@ -82,9 +82,9 @@ end
 --- ```lua
 --- m.schema.list(m.schema.string(), { max = 5 }).maxItems --> 5
 --- ```
----@param item table
+---@param item moonlet.Schema
 ---@param options moonlet.ListOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.list(item, options)
   if item == nil then
     error(record.invalid("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())"), 0)
@@ -101,7 +101,7 @@ end
 --- m.schema.string({ max = 80 }).maxLength --> 80
 --- ```
 ---@param options moonlet.TextOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.string(options)
   return build("string", { type = "string" }, options,
     { description = "string", min = "integer", max = "integer", pattern = "string", format = "string" },
@@ -118,7 +118,7 @@ local number_words = { min = "minimum", max = "maximum" }
 --- m.schema.integer({ min = 1, max = 5 }).maximum --> 5
 --- ```
 ---@param options moonlet.NumberOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
 
 --- A number.
@@ -128,7 +128,7 @@ function M.integer(options) return build("integer", { type = "integer" }, option
 --- m.schema.number({ min = 0 }).minimum --> 0
 --- ```
 ---@param options moonlet.NumberOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
 
 --- True or false.
@@ -138,7 +138,7 @@ function M.number(options) return build("number", { type = "number" }, options, 
 --- m.schema.boolean().type --> "boolean"
 --- ```
 ---@param options moonlet.SchemaOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
 
 --- One of some values.
@@ -149,7 +149,7 @@ function M.boolean(options) return build("boolean", { type = "boolean" }, option
 --- ```
 ---@param values (string|number|boolean)[]
 ---@param options moonlet.SchemaOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.enum(values, options)
   if type(values) ~= "table" or #values == 0 or record.hole(values) then
     error(record.invalid("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }'), 0)
@@ -164,8 +164,8 @@ end
 --- local s = m.schema
 --- s.object({ note = s.optional(s.string()) }).required --> nil
 --- ```
----@param schema table
----@return table schema
+---@param schema moonlet.Schema
+---@return moonlet.Schema schema
 function M.optional(schema)
   if schema == nil then
     error(record.invalid("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())"), 0)
@@ -185,7 +185,7 @@ end
 --- local answer = s.object { note = s.any() }
 --- ```
 ---@param options moonlet.SchemaOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.any(options) return build("any", { [checks.any_mark] = true }, options, { description = "string" }, {}) end
 
 return M

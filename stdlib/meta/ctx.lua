@@ -2,7 +2,7 @@
 
 --- The verbs of a run. A preset's `run` and a branch of a fan-out get a ctx; a script has it as a global.
 
----@class moonlet.Ctx    what acts in a run; every body (a branch, a scope, a task) has a ctx of its own
+---@class moonlet.Ctx    the verbs and fields of a run; every body (a branch, a scope, a task) has a ctx of its own
 local ctx = {}
 
 --- The top of the git work tree, else the working directory.
@@ -72,7 +72,7 @@ ctx.inputs = {}
 ---@class moonlet.AgentCall
 ---@field name string?         the step's key; give one to every call in a script that you go on editing
 ---@field prompt string        the whole prompt; the agent sees nothing of the script
----@field schema table?        the answer must be JSON of this schema; one repair round, then a failure
+---@field schema moonlet.Schema? the answer must be JSON of this schema; one repair round, then a failure
 ---@field rules (fun(): any)?  the answer without a model, for the runner `rules`; that runner refuses a call without it
 ---@field runner string?       instead of the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
 ---@field model string?        instead of the run's
@@ -147,7 +147,7 @@ function ctx:agent(call) end
 ---@field need integer?           how many must succeed; without it the first failure cancels the others
 ---@field settle boolean?         every place holds an outcome, and no failure raises
 
----@class moonlet.Outcome    what `settle` puts in each place
+---@class moonlet.Outcome    one place of a fan-out with `settle`
 ---@field ok boolean
 ---@field value any               the result of the branch
 ---@field error moonlet.Error?    the error that it raised

@@ -1,6 +1,6 @@
 ---@meta _
 
----@class moonlet.Error    what pcall returns for an error of the host, of the library or of m.fail
+---@class moonlet.Error    the error table that pcall returns, of the host, of the library or of m.fail
 ---@field kind "invalid"|"denied"|"limit"|"timeout"|"cancelled"|"budget"|"quota"|"quorum"|"rejected"|"lost"|"failed"
 ---@field message string
 ---@field hint string?       the remedy
@@ -8,6 +8,8 @@
 ---@field step string?       the key of the step
 ---@field retryable boolean?
 ---@field cause any          the first failure behind it
+
+---@alias moonlet.Schema table  JSON Schema (draft-07), built with m.schema or written as a table
 
 ---@alias moonlet.BudgetKind "tokens"|"usd"|"wall"|"agents"|"processes"
 
@@ -122,7 +124,7 @@ m.runner = {}
 ---@field finish fun(state: moonlet.RunnerState, exit: moonlet.RunnerExit, answers?: moonlet.RunnerAnswers): moonlet.RunnerResult
 ---@field normalise (fun(schema: table): table)?  a schema in the form that the provider takes
 
----@class moonlet.RunnerState    what a reader knows so far; its fields are the reader's own
+---@class moonlet.RunnerState    the state of a reader; its fields are its own
 
 ---@class moonlet.RunnerEvent
 ---@field type "session"|"text"|"tool"|"usage"|"retry"|"warning"|"error"|"done"

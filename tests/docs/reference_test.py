@@ -182,7 +182,7 @@ def records_are_probed():
                  "moonlet.prompt.Research", "moonlet.prompt.Implementer", "moonlet.prompt.Verifier", "moonlet.ExecResult",
                  "moonlet.merge.Result", "moonlet.Finding", "moonlet.facts.File", "moonlet.facts.Git", "moonlet.Ctx",
                  "moonlet.git.FileDiff", "moonlet.RunnerExit", "moonlet.RunnerAnswers", "moonlet.Arg",
-                 "moonlet.paths.Description", "moonlet.secrets.Hit", "moonlet.redaction.Scanner", "moonlet.BudgetKind"}
+                 "moonlet.Schema", "moonlet.paths.Description", "moonlet.secrets.Hit", "moonlet.redaction.Scanner", "moonlet.BudgetKind"}
     taken = {name for entry in reference() if entry["kind"] == "function" for value in entry["params"]
              for name in re.findall(r"moonlet\.[\w.]+", value["type"])}
     new = sorted(taken - unchecked - set(RECORDS))

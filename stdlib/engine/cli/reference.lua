@@ -28,6 +28,26 @@ end
 ---@field named table<string, moonlet.doc.Entry>
 ---@field modules table<string, string>          the head of each file, by public name
 
+local function mentions(values, name)
+  for _, value in ipairs(values) do
+    if value.type:gsub("%?", ""):find(name .. "%f[^%w_.]") then return true end
+  end
+  return false
+end
+
+--- A summary for a type that has none of its own: the first that takes it, returns it, or holds it.
+local function use_of(name, entries)
+  for _, use in ipairs { { "params", "taken by " }, { "returns", "the result of " }, { "fields", "a part of " } } do
+    for _, entry in ipairs(entries) do
+      if entry.name ~= name and mentions(entry[use[1]], name) then return use[2] .. entry.name end
+    end
+  end
+  for _, entry in ipairs(entries) do
+    if entry.parent == name or entry.type and entry.type:find(name, 1, true) then return "the base of " .. entry.name end
+  end
+  return ""
+end
+
 local read
 
 --- All entries, sorted by name.
@@ -57,6 +77,9 @@ function M.read()
     end)
   end
   table.sort(entries, by_name)
+  for _, entry in ipairs(entries) do
+    if entry.kind == "type" and entry.summary == "" then entry.summary = use_of(entry.name, entries) end
+  end
   read = { entries = entries, named = named, modules = modules }
   return read
 end
