@@ -57,7 +57,7 @@ end
 
 --- The words of a claim as a set, identifiers split at their humps and underscores.
 --- ```lua
---- #m.merge.tokens("readFile leaks") --> 3
+--- m.merge.tokens("readFile leaks")[1] --> "leak"
 --- ```
 ---@param text string
 ---@return string[] tokens sorted

@@ -8,14 +8,13 @@ return m.preset {
   name = "map-files",
   summary = "One agent looks at each file; the bugs become one list.",
   args = { files = m.arg.list { required = true, min = 1, help = "the files" } },
-  needs = { agents = true, read = { "." } },
+  needs = { agents = true },
 
   run = function(ctx, args)
     local answers, lost = ctx:parallel(args.files, function(c, file)
       return c:agent {
         name = file,
-        prompt = 'List the bugs of this file, as JSON: {"bugs": [{"line": 1, "claim": "…"}]}\n\n'
-          .. m.prompt.fence(file, c:read(file), 40000),
+        prompt = ('Read %s and list its bugs, as JSON: {"bugs": [{"line": 1, "claim": "…"}]}'):format(file),
         schema = bugs,
       }.data.bugs
     end, { need = 1, limit = 4, key = function(file) return file end })

@@ -19,6 +19,7 @@ local first_preset = "hello"
 --- The folder with the installed types: beside the executable in a build folder, below the prefix else.
 local function types_folder()
   local program, why = core.system.keeper_program()
+  program = program and (core.system.real_path(program) or program)
   local folder = program and program:match "^(.*)/[^/]+$"
   for _, place in ipairs(folder and { folder:match "^(.*)/[^/]+$" or "", folder } or {}) do
     local path = place .. "/share/moonlet/lua"
