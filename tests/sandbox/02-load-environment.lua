@@ -2,9 +2,12 @@
 -- expect: result own
 assert(load("return _ENV")() == _G)
 assert(load("return _ENV", "n", "t", nil)() == _G)
-load("leaked = 7")()
-assert(leaked == 7 and rawget(_G, "leaked") == 7)
-assert(load("return core, io, package, dofile, loadfile, loadstring, require('moonlet') == m")() == nil)
+load("function leaked() return 7 end")()
+assert(leaked() == 7 and rawget(_G, "leaked")() == 7)
+for _, name in ipairs { "core", "io", "package", "dofile", "loadfile", "loadstring" } do
+  local ok, err = pcall(load("return " .. name))
+  assert(not ok and err.kind == "invalid", name)
+end
 assert(load("return x", "n", "t", { x = 5 })() == 5)
 assert(load("return string", "n", "t", {})() == nil)
 local f = load("return load('return _ENV')()", "n", "t", { load = load })

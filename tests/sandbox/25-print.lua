@@ -1,7 +1,7 @@
 -- Row 25: print is a line of the log, and does not touch what the command prints; there is no warn.
 -- expect: result quiet
-assert(warn == nil)
-print("a line of print", 1, nil, true, { } ~= nil)
+assert(rawget(_G, "warn") == nil)
+print("a line of print", 1, nil, true, { } ~= nil, { a = { 1 } }, { f = print })
 print()
 print(("x"):rep(1 << 20))
 print("\27[2J\0\r\n")

@@ -5,6 +5,7 @@ local duration = require "moonlet.duration"
 local readers = require "moonlet.engine.runner.reader"
 local command = require "moonlet.engine.runner.command"
 local grants = require "moonlet.engine.context.grants"
+local words = require "moonlet.engine.effects.words"
 local shared = require "moonlet.engine.runner.shared"
 local routing = require "moonlet.engine.agent.routing"
 local runners = require "moonlet.engine.load.runners"
@@ -132,6 +133,7 @@ local function resolve(run, call, spec)
   if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
   if spec.name ~= "command" then return runners.get(spec.name, run.config) end
   local argv = call.argv or spec.argv
+  for i, word in ipairs(call.argv or {}) do words.check(word, i, "ctx:agent: argv") end
   if not argv or #argv == 0 then
     error(record.invalid("the runner 'command' needs a program",
       "write --runner 'command:PROGRAM ARG…', or give ctx:agent{ argv = {…} }"), 0)
@@ -155,6 +157,22 @@ function M.prompt(job, prompt)
   return shared.role_line(role) .. "\n\n" .. prompt
 end
 
+local function check_rights(run, call)
+  grants.check_agents(run.grants)
+  for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
+  for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
+end
+
+--- A call that the runner mock answers is refused what it would be refused of an agent. A script has no needs to
+--- declare, and starts none here.
+local function check_as_real(run, call)
+  local mode = workspace.mode(run, call)
+  if not (run.preset or run.checking) then return end
+  check_rights(run, call)
+  if mode == "read-only" then return end
+  for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
+end
+
 --- The job of a call; raises what is wrong with it.
 ---@param run table
 ---@param call table
@@ -165,12 +183,6 @@ function M.of(run, call, routed)
   local runner, config, argv = resolve(run, call, routed.runner)
   local job = { run = run, call = call, routed = routed, runner = runner, config = config, argv = argv,
     model = call.model or run.options.model or routed.model or config.model }
-  if runner.name == "mock" and (run.preset or run.checking) then grants.check_agents(run.grants) end
-  if runner.made then return job end
-  if runner.name == "cassette" then
-    job.cassette = routed.runner
-    job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
-  end
   job.limits = {
     wall = call.timeout and duration.ms(call.timeout, "timeout") or default_timeout_ms,
     idle = call.idle and duration.ms(call.idle, "idle") or default_idle_ms,
@@ -179,9 +191,13 @@ function M.of(run, call, routed)
   if call.turns and call.turns < 1 then
     error(record.invalid(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more"), 0)
   end
-  grants.check_agents(run.grants)
-  for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
-  for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
+  if runner.name == "mock" then check_as_real(run, call) end
+  if runner.made then return job end
+  if runner.name == "cassette" then
+    job.cassette = routed.runner
+    job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
+  end
+  check_rights(run, call)
   job.sandbox = workspace.mode(run, call)
   job.confine = confine_of(run, call, runner)
   job.program, job.absent = find_program(job)

@@ -25,9 +25,10 @@ local function no_more(verb, usage, ...)
   if select("#", ...) > 0 then error(record.invalid(verb .. " is given too much", usage), 0) end
 end
 
---- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean = }. With
---- `clean = function(text) return … end` the journal keeps the cleaned output, and a resumed run runs the program
---- again, so it must only read; if its output differs by then, the recorded one is returned, and `redacted` is true.
+--- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean =, check = }.
+--- With `check = true` it raises unless the program ends with exit code 0. With `clean = function(text) return … end`
+--- the journal keeps the cleaned output, and a resumed run runs the program again, so it must only read; if its output
+--- differs by then, the recorded one is returned, and `redacted` is true.
 ---@param call table
 ---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call, ...)
@@ -74,7 +75,7 @@ function verbs:question(call, ...)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
---- Calls an agent: ctx:agent{ name =, prompt =, returns =, rules =, … }.
+--- Calls an agent: ctx:agent{ name =, prompt =, schema =, rules =, … }.
 ---@param call table
 ---@return {text: string, data: any, attempts: table[]?, dir: string}
 function verbs:agent(call, ...)

@@ -3,6 +3,7 @@
 --- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
 --- again.
 local record = require "moonlet.record"
+local traces = require "moonlet.engine.context.traces"
 local run_record = require "moonlet.engine.run.manifest"
 
 local M = {}
@@ -86,7 +87,11 @@ end
 ---@param err any
 ---@return any
 function M.error_of(run, err)
-  if err == nil then return { kind = "failed", message = "nil was raised as an error" } end
+  if err == nil then
+    local frames = traces.of(err) or {}
+    return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
+      hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
+  end
   if not is_unasked(err) then return err end
   for _, step in ipairs(run.steps) do
     if step.kind ~= "function" then return err end

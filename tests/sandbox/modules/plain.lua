@@ -1,1 +1,1 @@
-return { answer = 42, environment = tostring, sees_core = core ~= nil or ctx ~= nil }
+return { answer = 42, environment = tostring, sees_core = rawget(_G, "core") ~= nil or rawget(_G, "ctx") ~= nil }
