@@ -30,7 +30,7 @@ end
 
 local function mentions(values, name)
   for _, value in ipairs(values) do
-    if value.type:gsub("%?", ""):find(name .. "%f[^%w_.]") then return true end
+    if value.type:find(name .. "%f[^%w_.]") then return true end
   end
   return false
 end
@@ -43,7 +43,8 @@ local function use_of(name, entries)
     end
   end
   for _, entry in ipairs(entries) do
-    if entry.parent == name or entry.type and entry.type:find(name, 1, true) then return "the base of " .. entry.name end
+    local held = entry.parent == name or entry.type and entry.type:find(name, 1, true)
+    if held then return "the base of " .. entry.name end
   end
   return ""
 end
