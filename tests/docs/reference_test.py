@@ -317,6 +317,29 @@ def calls_fit():
         raise Failed("\n".join(problems) + f"\n{count} calls and fields were looked at")
 
 
+WRONG = """local m = require "moonlet"
+local answer = ctx:agent { promt = "x", timeout = "1m" }
+ctx:log(answer.txet, ctx:exec { "true" }.cod)
+ctx:paralel({}, print)
+m.merge.finding {}
+local p = m.preset { name = "a", summary = "b", run = print, needs = { program = {} }, budget = { agent = 1 } }
+local glob = require "moonlet.glob"
+glob.compil "x"
+"""
+
+
+def wrong_calls_are_seen():
+    checker = calls.Checker({entry["name"]: entry for entry in reference()})
+    checker.check_file("x.lua", WRONG)
+    wanted = ["moonlet.AgentCall has no field 'promt'", "moonlet.AgentCall needs 'prompt'",
+              "moonlet.AgentResult has no field 'txet'", "moonlet.ExecResult has no field 'cod'", "there is no ctx:paralel",
+              "there is no m.merge.finding", "moonlet.Needs has no field 'program'", "moonlet.Limits has no field 'agent'",
+              "there is no moonlet.glob.compil"]
+    found = [problem.split(": ", 1)[1] for problem in checker.problems]
+    if found != wanted:
+        raise Failed("\n".join(found))
+
+
 def types_are_installed():
     """An installed moonlet finds the types below its prefix, and the engine is not among them."""
     with tempfile.TemporaryDirectory() as top:
@@ -353,7 +376,7 @@ def doc_finds_and_suggests():
 
 
 CHECKS = [names_have_annotations, primitives_have_annotations, fields_are_known, records_are_probed, types_are_declared, each_has_an_example,
-          examples_run, waiting_examples_run, calls_fit, reference_is_current, types_are_installed, doc_finds_and_suggests]
+          examples_run, waiting_examples_run, calls_fit, wrong_calls_are_seen, reference_is_current, types_are_installed, doc_finds_and_suggests]
 
 
 def main():
