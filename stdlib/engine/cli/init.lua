@@ -23,8 +23,8 @@ local function types_folder()
   local folder = program and program:match "^(.*)/[^/]+$"
   for _, place in ipairs(folder and { folder:match "^(.*)/[^/]+$" or "", folder } or {}) do
     local path = place .. "/share/moonlet/lua"
-    local root = core.file.root(path)
-    if root and core.file.stat(root, "moonlet/meta/ctx.lua") then return path end
+    -- In a build folder it is a link to the source.
+    if core.system.real_path(path .. "/moonlet/meta/ctx.lua") then return path end
   end
   error({ kind = "failed", message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
     or ""), hint = "install it with: cmake --install BUILD --prefix PREFIX" }, 0)
