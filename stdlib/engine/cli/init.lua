@@ -36,7 +36,7 @@ local function place_of(settings, group, name)
   for _, key in ipairs { group .. "." .. name, "Lua." .. group .. "." .. name } do
     if settings[key] ~= nil then return settings, key end
   end
-  for _, outer in ipairs { settings.Lua, settings } do
+  for _, outer in ipairs { settings.Lua or settings, settings } do
     if type(outer) == "table" and type(outer[group]) == "table" then return outer[group], name end
   end
   settings[group] = {}
