@@ -1,16 +1,19 @@
 --- Typed arguments of presets: declared once, parsed from the command line, shown by --help.
 local record = require "moonlet.record"
 
+---@class moonlet.arg
 local M = {}
 
----@class moonlet.Arg
----@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"
----@field default any
----@field help string?
----@field choices string[]?
----@field min number?
+---@class moonlet.ArgOptions
+---@field default any        the value without the option
+---@field help string?       a line for --help
+---@field choices string[]?  the values that are allowed
+---@field min number?        the least value; of a list the least length
 ---@field max number?
 ---@field required boolean?
+
+---@class moonlet.Arg : moonlet.ArgOptions
+---@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"
 
 local fields = {
   default = "any", help = "string", choices = "list", min = "number", max = "number",
@@ -27,23 +30,53 @@ local function declare(kind)
   end
 end
 
---- Text. Options: default, help, choices, required.
----@type fun(options?: table): moonlet.Arg
+--- Text.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.string { default = "HEAD", help = "what to review" }.type --> "string"
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.string = declare "string"
---- A whole number. Options: default, help, min, max, required.
----@type fun(options?: table): moonlet.Arg
+--- A whole number.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.integer { default = 3, min = 1, max = 9, help = "how many agents" }.default --> 3
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.integer = declare "integer"
---- A number. Options: default, help, min, max, required.
----@type fun(options?: table): moonlet.Arg
+--- A number.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.number { default = 0.5, min = 0, max = 1 }.max --> 1
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.number = declare "number"
---- A switch: --name or --no-name. Options: default, help.
----@type fun(options?: table): moonlet.Arg
+--- A switch: --name or --no-name.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.boolean { help = "let the rules speak too" }.type --> "boolean"
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.boolean = declare "boolean"
---- Texts, comma separated or given several times. Options: default, help, choices, min, max.
----@type fun(options?: table): moonlet.Arg
+--- Texts, comma separated or given several times.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.list { default = { "errors", "tests" }, choices = { "errors", "tests", "risks" } }.default[2] --> "tests"
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
---- "8m" or seconds; reaches the preset as it was written. Options: default, help, required.
----@type fun(options?: table): moonlet.Arg
+--- "8m", or seconds; the preset gets it as it was written.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.duration { default = "8m" }.default --> "8m"
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.duration = declare "duration"
 
 local function check_choice(arg, value, name)
@@ -121,7 +154,12 @@ function convert.duration(_, value, name)
   return value
 end
 
---- The value of an argument from text of the command line or from Lua. Raises `invalid`.
+--- The value of an argument from text of the command line or from Lua.
+---
+--- Errors: `invalid` a text that does not fit the argument.
+--- ```lua
+--- m.arg.convert(m.arg.list {}, "a, b", "lenses")[2] --> "b"
+--- ```
 ---@param arg moonlet.Arg
 ---@param value any
 ---@param name string
@@ -130,7 +168,12 @@ function M.convert(arg, value, name)
   return convert[arg.type](arg, value, name)
 end
 
---- Fills in defaults; raises for a missing required argument.
+--- Fills in the defaults.
+---
+--- Errors: `invalid` a required argument is missing.
+--- ```lua
+--- m.arg.complete({ need = m.arg.integer { default = 2 } }, {}).need --> 2
+--- ```
 ---@param declared table<string, moonlet.Arg>
 ---@param given table<string, any>
 ---@return table<string, any>

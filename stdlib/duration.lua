@@ -1,12 +1,19 @@
 --- Durations: "8m", "1.5s", "200ms", "1h30m", or a number of seconds.
 local record = require "moonlet.record"
 
+---@class moonlet.duration
 local M = {}
 
 local units = { ms = 1, s = 1000, m = 60 * 1000, h = 3600 * 1000, d = 24 * 3600 * 1000 }
 local longest = 366 * 24 * 3600 * 1000
 
 --- Milliseconds of a duration. Raises `invalid` for anything else.
+---
+--- Errors: `invalid` a text that is no duration.
+--- ```lua
+--- m.duration.ms "1h30m" --> 5400000
+--- m.duration.ms(2) --> 2000
+--- ```
 ---@param value string|number
 ---@param what string? its purpose, in messages
 ---@return integer ms
@@ -33,6 +40,9 @@ function M.ms(value, what)
 end
 
 --- "1h 02m", "3m 05s", "4.2s", "2s", "120ms"
+--- ```lua
+--- m.duration.text(185000) --> "3m 05s"
+--- ```
 ---@param ms integer
 ---@return string
 function M.text(ms)

@@ -10,59 +10,8 @@ local secrets = require "moonlet.secrets"
 local byte, find, format, match, sub = string.byte, string.find, string.format, string.match, string.sub
 local concat = table.concat
 
+---@class moonlet.facts
 local M = {}
-
----@class moonlet.facts.Part           one file in one section of the change
----@field section string               staged, unstaged, untracked or range
----@field status string
----@field old_path string?
----@field old_mode string?
----@field new_mode string?
----@field added integer
----@field deleted integer
----@field binary boolean
----@field hunks moonlet.git.Hunk[]
----@field cut boolean?                 the diff was too long to be read to its end
----@field secrets table[]              {kind, line}: in lines that were added
-
----@class moonlet.facts.File
----@field path string
----@field old_path string?
----@field status string                added, copied, deleted, modified, renamed, type, unmerged or untracked
----@field staged boolean
----@field unstaged boolean
----@field untracked boolean
----@field conflicted boolean
----@field added integer
----@field deleted integer
----@field binary boolean
----@field mode_change string?          such as "100644 -> 100755"
----@field executable boolean
----@field symlink boolean
----@field submodule boolean
----@field parts moonlet.facts.Part[]
-
----@class moonlet.facts.Git
----@field target table                 {kind = worktree|staged|range|commit|path, text, base, head}
----@field branch string?               nil when HEAD is detached
----@field detached boolean
----@field head string?                 nil before the first commit
----@field upstream string?
----@field ahead integer?
----@field behind integer?
----@field state string[]               operations in progress: merge, rebase, cherry-pick, revert, bisect
----@field shallow boolean
----@field sparse boolean
----@field files moonlet.facts.File[]
----@field totals table                 {files, staged, unstaged, untracked, conflicted, binary, added, deleted}
----@field diff string                  all of it, redacted
----@field sections table[]             {name, diff}: the same, kept apart
----@field cut boolean                  something was too long to be read whole
----@field unseen table[]               {path, why}: folders that git could not open
----@field notes string[]               gaps in the facts, for people
----@field commits table[]?             {id, author, time, subject} of a range
----@field paths string[]?              files under a path target, changed or not
----@field survey string[]?             tracked files that `opts.survey` asked for
 
 local EMPTY_TREE = {
   [40] = "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -433,11 +382,17 @@ local function check_path(ctx, facts, target)
 end
 
 --- The changes, read from git and from new files; it writes nothing and runs no program of the repository's.
----@param ctx table
+---
+--- Errors: `invalid` no repository, or a target that is none; `failed` git could not read it.
+--- ```lua
+--- local facts = m.facts.git(ctx, "", { untracked_files = 100 })
+--- facts.files[1].path --> "src/a.lua"
+--- facts.files[1].added --> 1
+--- ```
+---@param ctx moonlet.Ctx
 ---@param target string? "" is the work tree against HEAD (staged, unstaged and untracked, kept apart); "staged"; a
 ---   commit (its changes against its first parent); A..B; A...B; a path or glob (./NAME for an odd one)
----@param opts table? {survey = fun(name, path): boolean, which tracked files to list, diff_cap, untracked_files,
----  untracked_bytes, journal}
+---@param opts moonlet.facts.Options?
 ---@return moonlet.facts.Git
 function M.git(ctx, target, opts)
   opts = opts or {}
@@ -508,6 +463,9 @@ local function where(file)
 end
 
 --- A line about a file, for people and models.
+--- ```lua
+--- m.facts.line(m.facts.git(ctx).files[1]) --> "modified src/a.lua (+1 -1) [unstaged]"
+--- ```
 ---@param file moonlet.facts.File
 ---@return string
 function M.line(file)
@@ -524,12 +482,18 @@ function M.line(file)
 end
 
 --- A text without suspected secrets, fit to be shown and to be kept.
+--- ```lua
+--- m.facts.shown "plain words" --> "plain words"
+--- ```
 ---@param text string  a diff, or anything else
 ---@param path string? of the file that it is the text of
 ---@return string
 function M.shown(text, path) return clean.text(text, path) end
 
 --- Cuts text at a line, and says how much is missing.
+--- ```lua
+--- #m.facts.clip(("line\n"):rep(100), 50) < 100 --> true
+--- ```
 ---@param text string
 ---@param limit integer
 ---@return string
@@ -541,8 +505,11 @@ function M.clip(text, limit)
 end
 
 --- The facts as text: the state of the repository and the list of files, without the diff.
+--- ```lua
+--- m.facts.text(m.facts.git(ctx), { files = 10 }):find "src/a.lua" ~= nil --> true
+--- ```
 ---@param facts moonlet.facts.Git
----@param opts table? {files = how many files to list at most, default 300}
+---@param opts {files: integer?}?  how many files to list at most, 300 by default
 ---@return string
 function M.text(facts, opts)
   local limit = opts and opts.files or 300

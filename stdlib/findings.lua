@@ -5,6 +5,7 @@ local byte, find, format, gsub = string.byte, string.find, string.format, string
 local lower, match, sub = string.lower, string.match, string.sub
 local concat = table.concat
 
+---@class moonlet.findings
 local M = {}
 
 ---@class moonlet.Finding
@@ -24,9 +25,26 @@ local M = {}
 ---@field reason string?         why it is refuted or unverified
 ---@field merged_from moonlet.Finding[]
 
+---@class moonlet.findings.Origin
+---@field id string
+---@field lens string?      the lens that it was found through
+---@field label string?     the name of an unknown lens
+---@field runner string?
+---@field root string?      absolute path of the work tree
+---@field known table<string, boolean>?  the paths that there are
+
+---@class moonlet.findings.PageOptions
+---@field title string?
+---@field checked string?   what was looked at, in a line
+---@field notes string[]?
+
 local null = core.json.null
 
 --- The severities, the gravest first.
+--- ```lua
+--- m.findings.severities[1] --> "critical"
+--- ```
+---@type string[]
 M.severities = { "critical", "high", "medium", "low", "info" }
 
 local RANK = {}
@@ -54,10 +72,20 @@ local ITEM = s.object({
 
 --- The schema of a review, or of the bare list. Lenient if the meaning is clear (a line as "12-14", "major" for
 --- high): `normalise` makes it uniform, and a repair round costs more than a little tolerance.
+--- ```lua
+--- local review = ctx:agent { prompt = "Review src/a.lua. " .. m.findings.form, schema = m.findings.schema }
+--- m.merge.findings({ review.data }).findings[1].line --> 3
+--- ```
+---@type moonlet.Schema
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
 M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 
 --- The form of a review, for a prompt.
+--- ```lua
+--- local prompt = "Review the change.\n\n" .. m.findings.form
+--- m.findings.form:find "severity" ~= nil --> true
+--- ```
+---@type string
 M.form = [[
 One JSON object and nothing else:
 {"findings": [{"file": "path from the top of the repository", "line": 12, "severity": "high",
@@ -87,6 +115,10 @@ local SEVERITY_WORDS = {
 }
 
 --- The severity that a word means; "medium" for an unknown word.
+--- ```lua
+--- m.findings.severity "blocker" --> "critical"
+--- m.findings.severity "P2" --> "medium"
+--- ```
 ---@param word any
 ---@return string
 function M.severity(word)
@@ -99,6 +131,9 @@ function M.severity(word)
 end
 
 --- 5 for critical to 1 for info.
+--- ```lua
+--- m.findings.rank "high" --> 4
+--- ```
 ---@param severity string
 ---@return integer
 function M.rank(severity) return RANK[severity] or RANK.medium end
@@ -125,6 +160,9 @@ end
 
 --- Text as people may see it: valid UTF-8; tabs and line breaks stay, everything else that cannot be
 --- seen is written out.
+--- ```lua
+--- m.findings.visible "a\27[31mb" --> "a\\u{1b}[31mb"
+--- ```
 ---@param text string
 ---@return string
 function M.visible(text)
@@ -141,6 +179,10 @@ local function cut(text, cap)
 end
 
 --- The text, cut at a whole character if it is longer than `cap` bytes.
+--- ```lua
+--- m.findings.clip("a long line", 6) --> "a l..."
+--- ```
+---@type fun(text: string, cap: integer): string
 M.clip = cut
 
 local function trim(text) return match(text, "^%s*(.-)%s*$") end
@@ -198,6 +240,9 @@ local function flatten(path)
 end
 
 --- A path as reviewers write it, made relative to `root`; and the line, if the path carried one.
+--- ```lua
+--- local path, line = m.findings.path("./src/a.lua:12") --> "src/a.lua", 12
+--- ```
 ---@param value any
 ---@param root string? absolute path of the work tree
 ---@param known table<string, boolean>? the paths that there are
@@ -254,9 +299,11 @@ local STATUS = {
 }
 
 --- A finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
+--- ```lua
+--- m.findings.normalise({ claim = "it leaks", severity = "major" }, { id = "r1" }).severity --> "high"
+--- ```
 ---@param raw any
----@param opts table {id, lens = the lens that it was found through, label = the name of an unknown one, runner, root,
----   known}
+---@param opts moonlet.findings.Origin
 ---@return moonlet.Finding
 function M.normalise(raw, opts)
   local fields = type(raw) == "table" and raw or { claim = raw }
@@ -288,6 +335,9 @@ end
 -- Shown ------------------------------------------------------------------------------------------
 
 --- "src/a.c:12", or "the change as a whole".
+--- ```lua
+--- m.findings.place { file = "src/a.lua", line = 12 } --> "src/a.lua:12"
+--- ```
 ---@param finding moonlet.Finding
 ---@return string
 function M.place(finding)
@@ -302,24 +352,37 @@ end
 local function page() return require "moonlet.findings.markdown" end
 
 --- A line of text without meaning to Markdown.
+--- ```lua
+--- m.findings.inline "a * b" --> "a \\* b"
+--- ```
 ---@param text string
 ---@param cap integer? bytes
 ---@return string
 function M.inline(text, cap) return page().inline(text, cap) end
 
 --- A block of text in a fence that it cannot close.
+--- ```lua
+--- m.findings.block "x = 1"
+--- ```
 ---@param text string
 ---@return string
 function M.block(text) return page().block(text) end
 
 --- The outcome of `m.merge.findings` as a page for people and agents.
----@param result table {findings, unverified, refuted, lost, next_action}
----@param opts {title: string?, checked: string?, notes: string[]?}?
+--- ```lua
+--- local ranked = m.merge.findings { { { claim = "it leaks", file = "src/a.lua", line = 3 } } }
+--- ctx:write("findings.md", m.findings.markdown(ranked, { title = "Review of src" }))
+--- ```
+---@param result moonlet.merge.Result
+---@param opts moonlet.findings.PageOptions?
 ---@return string
 function M.markdown(result, opts) return page().page(result, opts) end
 
 --- The outcome as JSON text.
----@param result table
+--- ```lua
+--- ctx:write("findings.json", m.findings.json(m.merge.findings {}))
+--- ```
+---@param result moonlet.merge.Result
 ---@return string
 function M.json(result) return core.json.encode(result, 2) .. "\n" end
 

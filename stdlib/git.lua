@@ -9,11 +9,21 @@ local find, format, gsub, lower, match, sub = string.find, string.format, string
   string.sub
 local concat = table.concat
 
+---@class moonlet.git
 local M = {}
 
 M.show_path, M.shell_word, M.unquote = names.show_path, names.shell_word, names.unquote
 M.parse_status, M.parse_changes, M.parse_diff = output.parse_status, output.parse_changes, output.parse_diff
 M.status_word, M.changed_lines, M.new_file_diff = output.status_word, output.changed_lines, output.new_file_diff
+
+---@class moonlet.git.RunOptions
+---@field cap integer?      how many bytes of the output to keep, 1 MB by default
+---@field env table<string, string>?
+---@field stdin string?
+---@field cwd string?
+---@field timeout string|number|nil  "2m" by default
+---@field journal boolean?  false: no step is recorded
+---@field clean (fun(stdout: string): string)|false|nil  the part that may be recorded; false: all
 
 local HARDEN = {
   "--no-pager",
@@ -53,6 +63,9 @@ local DIFF = {
 }
 
 --- The full command line for a git command, with every way to run another program shut.
+--- ```lua
+--- m.git.command({ "status" })[1] --> "git"
+--- ```
 ---@param args string[]
 ---@return string[]
 function M.command(args)
@@ -63,6 +76,10 @@ function M.command(args)
 end
 
 --- Options that make every `git diff` print the same whatever the user's configuration says.
+--- ```lua
+--- local args = m.git.diff_args({ "diff", "--cached" }, { "HEAD" })
+--- args[#args] --> "HEAD"
+--- ```
 ---@param first string[] words before them, such as { "diff", "--cached" }
 ---@param last string[]? words after them, such as revisions and paths
 ---@return string[]
@@ -75,6 +92,9 @@ function M.diff_args(first, last)
 end
 
 --- The first line of git's message, without its prefix, fit to be shown.
+--- ```lua
+--- m.git.first_line "fatal: bad revision\n" --> "bad revision"
+--- ```
 ---@param stderr string?
 ---@return string
 function M.first_line(stderr)
@@ -85,9 +105,14 @@ function M.first_line(stderr)
 end
 
 --- A failed git command, explained for the user: an error table to raise.
----@param result table the result of `ctx:exec`
+--- ```lua
+--- local result = m.git.run(ctx, { "rev-parse", "no-such-branch" })
+--- result.code ~= 0 --> true
+--- m.git.failure(result, "find the branch").kind --> "failed"
+--- ```
+---@param result moonlet.ExecResult
 ---@param doing string the purpose, such as "read the state of the work tree"
----@return table
+---@return moonlet.Error
 function M.failure(result, doing)
   local text = result.stderr or ""
   local err = { kind = "failed", message = format("git could not %s: %s", doing, M.first_line(text)) }
@@ -114,11 +139,15 @@ local function clean_text(text) return require("moonlet.facts.clean").text(text)
 
 --- Runs one git command that reads. Raises only if git could not be started; a failed command is data. Secrets in its
 --- output are not kept: a resumed run asks git again.
----@param ctx table
+---
+--- Errors: `denied` git was not granted; `failed` git could not be started.
+--- ```lua
+--- m.git.run(ctx, { "rev-parse", "--is-inside-work-tree" }).stdout --> "true\n"
+--- ```
+---@param ctx moonlet.Ctx
 ---@param args string[] without the word git
----@param opts table? {cap, env, stdin, cwd, timeout, journal, clean = fun(stdout): string, the part to keep, or
----   false: all}
----@return table {code, signal, stdout, stderr, cut, redacted}
+---@param opts moonlet.git.RunOptions?
+---@return moonlet.ExecResult
 function M.run(ctx, args, opts)
   opts = opts or {}
   local env = {}
@@ -138,15 +167,25 @@ function M.run(ctx, args, opts)
 end
 
 --- Runs git commands side by side and returns their results in the same order.
----@param ctx table
----@param calls table[] each {args, opts}
----@return table[]
+---
+--- Errors: as of m.git.run.
+--- ```lua
+--- local results = m.git.run_all(ctx, { { { "rev-parse", "HEAD" } }, { { "branch", "--list" } } })
+--- #results --> 2
+--- ```
+---@param ctx moonlet.Ctx
+---@param calls {[1]: string[], [2]: moonlet.git.RunOptions?}[]  the arguments and the options of each
+---@return moonlet.ExecResult[]
 function M.run_all(ctx, calls)
   if #calls == 1 then return { M.run(ctx, calls[1][1], calls[1][2]) } end
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
 --- Checks a target before it is put on a command line: no leading dash, no control characters, sane length.
+--- ```lua
+--- m.git.target_problem "main..HEAD" --> nil
+--- m.git.target_problem "--output=x" ~= nil --> true
+--- ```
 ---@param target string
 ---@return string? problem
 function M.target_problem(target)
@@ -182,7 +221,12 @@ local function state_by_git(ctx)
 end
 
 --- Git's operation in progress, such as { "merge" } or { "rebase" }, and if the history is cut short.
----@param ctx table
+--- ```lua
+--- local states, shallow = m.git.state(ctx)
+--- #states --> 0
+--- shallow --> false
+--- ```
+---@param ctx moonlet.Ctx
 ---@return string[] states
 ---@return boolean shallow
 function M.state(ctx)
@@ -198,9 +242,14 @@ end
 
 --- Settings of the repository's own configuration (not the user's) that matter before anything else is read:
 --- filter drivers, which git would start, are switched off through the environment that comes back.
----@param result table of `M.config_call`
----@return table env
----@return table settings {sparse = boolean, filters = string[]}
+--- ```lua
+--- local call = m.git.config_call()
+--- local env, settings = m.git.read_config(m.git.run(ctx, call[1], call[2]))
+--- settings.sparse --> false
+--- ```
+---@param result moonlet.ExecResult  of m.git.config_call
+---@return table<string, string> env
+---@return {sparse: boolean, filters: string[]} settings
 function M.read_config(result)
   local env, settings, count, seen = {}, { sparse = false, filters = {} }, 0, {}
   local next_record = output.records(result.code == 0 and result.stdout or "")
@@ -226,8 +275,12 @@ function M.read_config(result)
   return env, settings
 end
 
---- The call whose result `M.read_config` reads. Every run makes it anew, for it guards that run.
----@return table
+--- The call whose result m.git.read_config reads: { arguments, options }. Every run makes it anew.
+--- ```lua
+--- local call = m.git.config_call()
+--- m.git.run(ctx, call[1], call[2]).signal --> nil
+--- ```
+---@return {[1]: string[], [2]: moonlet.git.RunOptions}
 function M.config_call()
   return { { "config", "--includes", "--show-scope", "-z", "--get-regexp",
     "^(filter\\..*|core\\.sparsecheckout)$" }, { journal = false } }

@@ -1,4 +1,5 @@
 --- Globs as people write them: * and ? within a name, ** across folders, [a-z] and {a,b}.
+---@class moonlet.glob
 local M = {}
 
 local specials = "[%^%$%(%)%%%.%[%]%*%+%-%?]"
@@ -76,6 +77,14 @@ local function segments(text)
 end
 
 --- Compiles a glob into a function that is true for a matching relative path.
+---
+--- Errors: `invalid` a glob with too many alternatives.
+--- ```lua
+--- local glob = require "moonlet.glob"
+--- local fits = glob.compile "src/**/*.{c,h}"
+--- fits "src/io/read.c" --> true
+--- fits "read.c" --> false
+--- ```
 ---@param glob string
 ---@return fun(path: string): boolean
 function M.compile(glob)
@@ -97,6 +106,9 @@ function M.compile(glob)
 end
 
 --- True when the text has a character that only globs use.
+--- ```lua
+--- require("moonlet.glob").is_glob "src/*.c" --> true
+--- ```
 ---@param text string
 ---@return boolean
 function M.is_glob(text)
@@ -104,6 +116,9 @@ function M.is_glob(text)
 end
 
 --- The folder that a glob cannot leave: the names before its first special character.
+--- ```lua
+--- require("moonlet.glob").root "src/io/*.c" --> "src/io"
+--- ```
 ---@param glob string
 ---@return string
 function M.root(glob)

@@ -1,5 +1,15 @@
 --- `local m = require "moonlet"`: what presets and scripts build with. Nothing here does anything
 --- by itself: everything that acts is a verb of ctx.
+---@class moonlet.m
+---@field arg moonlet.arg
+---@field duration moonlet.duration
+---@field facts moonlet.facts
+---@field findings moonlet.findings
+---@field git moonlet.git
+---@field merge moonlet.merge
+---@field prompt moonlet.prompt
+---@field record moonlet.record
+---@field schema moonlet.schema
 local M = {}
 
 M.null = core.json.null
@@ -8,20 +18,44 @@ M.arg = require "moonlet.arg"
 M.preset = require("moonlet.preset").preset
 
 --- Marks a list so that it stays a JSON array even when it is empty.
----@param list table?
----@return table
+--- ```lua
+--- m.json.encode { bugs = m.array {} } --> '{"bugs":[]}'
+--- ```
+---@generic T
+---@param list T[]?
+---@return T[]
 function M.array(list)
   return core.json.array(list or {})
 end
 
 --- True if a value stands in the place of a branch that failed.
+--- ```lua
+--- local results = ctx:parallel({ "src/a.lua", "gone.lua" }, function(c, path)
+---   if path == "gone.lua" then m.fail { message = "no " .. path } end
+---   return c:read(path)
+--- end, { need = 1 })
+--- m.is_lost(results[1]) --> false
+--- m.is_lost(results[2]) --> true
+--- ```
 ---@param value any
 ---@return boolean
 function M.is_lost(value)
   return core.lost.record(value) ~= nil
 end
 
---- The results of a fan-out that were found, and their items.
+--- The results of a fan-out that were found, and their items; the lost values are left out.
+---
+--- Errors: `invalid` no list of results.
+--- ```lua
+--- local files = { "src/a.lua", "gone.lua" }
+--- local results = ctx:parallel(files, function(c, path)
+---   if path == "gone.lua" then m.fail { message = "no " .. path } end
+---   return path:upper()
+--- end, { need = 1 })
+--- local found, theirs = m.found(results, files)
+--- found[1] --> "SRC/A.LUA"
+--- theirs[1] --> "src/a.lua"
+--- ```
 ---@generic R, T
 ---@param results R[]
 ---@param items T[]?
@@ -49,9 +83,15 @@ local kinds = { invalid = true, failed = true, rejected = true, denied = true }
 ---@class moonlet.Failure
 ---@field kind "invalid"|"failed"|"rejected"|"denied"|nil  any other kind becomes "failed"
 ---@field message string
----@field hint string?   what to do about it
+---@field hint string?   the remedy
 
---- Raises an error: m.fail { kind = "invalid", message = "no such branch", hint = "name one with --branch" }.
+--- Raises an error that names its remedy.
+---
+--- Errors: the one that it is given.
+--- ```lua
+--- local ok, err = pcall(m.fail, { kind = "invalid", message = "no such branch", hint = "name one with --branch" })
+--- err.hint --> "name one with --branch"
+--- ```
 ---@param failure moonlet.Failure
 function M.fail(failure)
   local record = require "moonlet.record"

@@ -9,6 +9,7 @@ local find, format, gsub = string.find, string.format, string.gsub
 local lower, sub = string.lower, string.sub
 local concat, sort = table.concat, table.sort
 
+---@class moonlet.merge
 local M = {}
 
 local null = core.json.null
@@ -55,6 +56,9 @@ local function pairs_of(run, add)
 end
 
 --- The words of a claim as a set, identifiers split at their humps and underscores.
+--- ```lua
+--- m.merge.tokens("readFile leaks")[1] --> "leak"
+--- ```
 ---@param text string
 ---@return string[] tokens sorted
 ---@return table<string, boolean> set
@@ -415,9 +419,30 @@ local function shown(value, cap, otherwise)
   return findings.visible(findings.clip(value, cap))
 end
 
+---@class moonlet.merge.Lost
+---@field review string
+---@field kind string
+---@field message string
+
+---@class moonlet.merge.Options
+---@field lost moonlet.LostBranch[]?   the second result of ctx:parallel
+---@field root string?                 absolute path of the work tree
+---@field known table<string, boolean>?  the paths that were reviewed
+---@field lengths table<string, integer>?  lines of each path
+
+---@class moonlet.merge.Result
+---@field findings moonlet.Finding[]    ranked
+---@field unverified moonlet.Finding[]
+---@field refuted moonlet.Finding[]
+---@field lost moonlet.merge.Lost[]
+---@field next_action string
+
 --- A review that was lost, and why.
+--- ```lua
+--- m.merge.lost({ branch = "tests", kind = "timeout", message = "too slow" }).review --> "tests"
+--- ```
 ---@param item any  one of what ctx:parallel gives as lost, or any error
----@return {review: string, kind: string, message: string}
+---@return moonlet.merge.Lost
 function M.lost(item)
   if type(item) ~= "table" then
     return { review = "a review", kind = "failed", message = shown(tostring(item), 400) }
@@ -477,8 +502,11 @@ local function next_action(result, succeeded)
 end
 
 --- The paths that the findings of a review name, as far as they can be read.
----@param review any as for `M.findings`
----@param opts {root: string?, known: table?}
+--- ```lua
+--- m.merge.paths({ findings = { { file = "src/a.lua", claim = "x" } } }, {})[1] --> "src/a.lua"
+--- ```
+---@param review any  as for m.merge.findings
+---@param opts {root: string?, known: table<string, boolean>?}
 ---@return string[]
 function M.paths(review, opts)
   local list, seen = {}, {}
@@ -492,12 +520,20 @@ function M.paths(review, opts)
   return list
 end
 
----Merges reviews into one ranked list.
----@param reviews table[] what reviewers returned: {findings = …, lens = …, runner = …}, or the bare lists
----@param opts table? {lost = the second result of ctx:parallel, root = absolute work tree, known = set of the paths
----  that were reviewed, lengths = number of lines by path}
----@return {findings: moonlet.Finding[], unverified: moonlet.Finding[], refuted: moonlet.Finding[], lost: table[],
----  next_action: string}
+--- Merges reviews into one ranked list.
+---
+--- Errors: `invalid` no list, or an unknown option.
+--- ```lua
+--- local ranked = m.merge.findings({
+---   { lens = "errors", findings = { { file = "a.lua", line = 3, claim = "the file is never closed" } } },
+---   { lens = "risks", findings = { { file = "a.lua", line = 3, claim = "the file is never closed" } } },
+--- }, { root = ctx.repo })
+--- #ranked.findings --> 1
+--- #ranked.findings[1].corroborated_by --> 1
+--- ```
+---@param reviews table[]  the data of reviewers: { findings = …, lens = …, runner = … }, or the bare lists
+---@param opts moonlet.merge.Options?
+---@return moonlet.merge.Result
 function M.findings(reviews, opts)
   opts = require("moonlet.record").check(opts or {}, { lost = "list", root = "string", known = "table",
     lengths = "table" }, "merge.findings")

@@ -7,6 +7,7 @@ local byte, find, gsub, lower, match, sub = string.byte, string.find, string.gsu
   string.sub
 local concat = table.concat
 
+---@class moonlet.passwords
 local M = {}
 
 -- A name and the text that it is set to.
@@ -56,6 +57,9 @@ local MAY_HOLD = { "pass", "pwd", "curl", "mysql", "bearer" }
 local function held(line) return shape.word(line, MAY_HOLD) and (assigned(line) or given(line)) or nil end
 
 --- True if a line holds a password.
+--- ```lua
+--- require("moonlet.passwords").has "a plain line" --> false
+--- ```
 ---@param text string
 ---@return boolean
 function M.has(text) return held(text) ~= nil end
@@ -83,6 +87,10 @@ local function candidates(text)
 end
 
 --- A text of many lines without the passwords that are found in it.
+--- ```lua
+--- local passwords = require "moonlet.passwords"
+--- passwords.redact "a plain line" --> "a plain line"
+--- ```
 ---@param text string
 ---@return string
 function M.redact(text)

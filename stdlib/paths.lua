@@ -5,6 +5,7 @@ local data = require "moonlet.paths.data"
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
+---@class moonlet.paths
 local M = {}
 
 ---@class moonlet.paths.Description
@@ -40,6 +41,9 @@ local VENDOR_DIRS = data.vendor_dirs
 local DOC_DIRS = data.doc_dirs
 
 --- Splits a path into whole lower-case words, at characters that are no letter or digit and at changes of case.
+--- ```lua
+--- require("moonlet.paths").words("src/readFile.c").file --> true
+--- ```
 ---@param text string
 ---@return table<string, boolean>
 function M.words(text)
@@ -50,6 +54,10 @@ function M.words(text)
   return result
 end
 
+--- Splits a path into its folder and its name.
+--- ```lua
+--- require("moonlet.paths").split "src/io/a.c" --> "src/io", "a.c"
+--- ```
 ---@param path string
 ---@return string dir "" at the top
 ---@return string name
@@ -60,6 +68,9 @@ function M.split(path)
 end
 
 --- The kind of dependency lock file that a name stands for, such as "node" or "cargo".
+--- ```lua
+--- require("moonlet.paths").lock "Cargo.lock" --> "cargo"
+--- ```
 ---@param name string
 ---@return string?
 function M.lock(name) return LOCKS[lower(name)] end
@@ -106,6 +117,12 @@ local function docs_name(low, stem, ext)
   return (ext == "" or not (LANGUAGES[ext] or CONFIG[ext])) and (DOCS_NAME[low] or DOCS_NAME[bare]) or false
 end
 
+--- Describes a file by its path alone.
+--- ```lua
+--- local d = require("moonlet.paths").describe "tests/io_test.py"
+--- d.language --> "python"
+--- d.test --> true
+--- ```
 ---@param path string
 ---@param cache table? kept between calls for many paths of the same folders
 ---@return moonlet.paths.Description
@@ -151,6 +168,10 @@ function M.describe(path, cache)
 end
 
 --- The words of a description, made when they are first asked for.
+--- ```lua
+--- local paths = require "moonlet.paths"
+--- paths.words_of(paths.describe "src/auth/login.c").auth --> true
+--- ```
 ---@param d moonlet.paths.Description
 ---@return table<string, boolean>
 function M.words_of(d)

@@ -2,9 +2,13 @@
 
 local match, sub = string.match, string.sub
 
+---@class moonlet.phrases
 local M = {}
 
 --- An index of phrases, each at least three bytes long and in the case that the text will have.
+--- ```lua
+--- local index = require("moonlet.phrases").index { "never push", "always test" }
+--- ```
 ---@param list string[]
 ---@return table
 function M.index(list)
@@ -18,6 +22,12 @@ function M.index(list)
 end
 
 --- Calls found(phrase, from, to) for each phrase that begins at the start of a word.
+--- ```lua
+--- local phrases = require "moonlet.phrases"
+--- phrases.each(phrases.index { "never push" }, "please never push", function(phrase, from)
+---   ctx:log(phrase .. " at " .. from)
+--- end)
+--- ```
 ---@param index table
 ---@param text string
 ---@param found fun(phrase: string, from: integer, to: integer)
@@ -32,6 +42,9 @@ function M.each(index, text, found)
 end
 
 --- The phrases of a text in which | stands between them.
+--- ```lua
+--- #require("moonlet.phrases").list "never push|always test" --> 2
+--- ```
 ---@param text string
 ---@return string[]
 function M.list(text)

@@ -1,18 +1,35 @@
 --- A preset is a closed record with a `run` function. Declaring one starts nothing.
 local record = require "moonlet.record"
 
+---@class moonlet.preset
 local M = {}
 
----@class moonlet.Preset
----@field name string
----@field summary string
----@field args table<string, moonlet.Arg>
----@field needs table
----@field budget table
----@field task_type string?         of what kind its work is, for routing; --task-type says otherwise
----@field private_inputs boolean   the journal keeps the hashes of inputs, not what they say
+---@class moonlet.PresetSpec
+---@field name string             the name that it is found by: its file's
+---@field summary string          one sentence for `moonlet preset list`
+---@field run fun(ctx: moonlet.Ctx, args: table): any  its result is the result of the run: a JSON value
+---@field args table<string, moonlet.Arg>?
+---@field needs moonlet.Needs?
+---@field budget moonlet.Limits?
+---@field task_type string?       the kind of its work, for the runner `route`
+---@field private_inputs boolean? the journal keeps the hashes of inputs and not their text
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
----@field run fun(ctx: moonlet.Ctx, args: table): any
+
+---@class moonlet.Needs    the rights that a preset declares; they are shown and accepted once for each text of it
+---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
+---@field agents boolean?      it may start agents
+---@field read string[]?       folders for ctx:read and ctx:list
+---@field write string[]?      folders that its agents may write
+---@field env string[]?        environment variables that its agents may see
+---@field repository boolean?  it works in a git repository alone
+
+---@class moonlet.Look    the view of the repository that `check` gets
+---@field repo string
+---@field git boolean      true in a work tree of git
+---@field inputs moonlet.Input[]
+---@field read fun(self: moonlet.Look, path: string, options: moonlet.ReadOptions?): string?, moonlet.Error?, boolean?
+
+---@class moonlet.Preset : moonlet.PresetSpec
 
 local fields = {
   name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
@@ -50,8 +67,19 @@ local function check_args(args, name)
   end
 end
 
---- Declares a preset; a script returns the result.
----@param spec table
+--- Declares a preset; its file returns the result.
+---
+--- Errors: `invalid` an unknown key, a key that is missing, or a wrong value.
+--- ```lua
+--- return m.preset {
+---   name = "ask",
+---   summary = "Asks one agent one question.",
+---   args = { question = m.arg.string { required = true, help = "the question" } },
+---   needs = { agents = true },
+---   run = function(c, given) return c:agent { prompt = given.question }.text end,
+--- }
+--- ```
+---@param spec moonlet.PresetSpec
 ---@return moonlet.Preset
 function M.preset(spec)
   record.check(spec, fields, "preset")
@@ -92,16 +120,13 @@ function M.preset(spec)
   return preset
 end
 
---- The preset that was declared last, and the place of that.
----@return moonlet.Preset?, string? at
+-- The preset that was declared last, and the place of that.
 function M.last() return last, last_at end
 
---- Before a file is run: none was declared yet.
+-- Before a file is run: none was declared yet.
 function M.forget() last, last_at = nil, nil end
 
---- True for what M.preset returned.
----@param value any
----@return boolean
+-- True for the result of m.preset.
 function M.is(value)
   return type(value) == "table" and declared[value] == true
 end

@@ -8,6 +8,7 @@ local byte, find, format, gsub, match, rep, sub = string.byte, string.find, stri
   string.rep, string.sub
 local concat = table.concat
 
+---@class moonlet.prompt
 local M = {}
 
 ---@class moonlet.prompt.Fields
@@ -15,17 +16,52 @@ local M = {}
 ---@field goal string                what a good result is
 ---@field non_goals string|string[]  what is not part of it
 ---@field inspect string|string[]    what may be read
----@field edits string|boolean?      what may be changed; false or nil: nothing
----@field output string|table        the form of the answer, or {path, format}
+---@field edits string|boolean|nil    what may be changed; false or nil: nothing
+---@field output string|{path: string?, format: string}  the form of the answer
 ---@field escalate string|string[]   when to hand the matter back
----@field privacy string|string[]?   more than the standing rule
----@field lens string|string[]?      what to look at it for
----@field steps string|string[]?     how to go about it
----@field pack table?                what cannot be inferred: goal, non_goals, constraints, pointers, decisions,
----                                 success
----@field facts string|table?        facts as text, or of `facts.git`
----@field data table[]?              {label, text, limit}: material from outside, fenced
+---@field privacy string|string[]|nil   more than the standing rule
+---@field lens string|string[]|nil      what to look at it for
+---@field steps string|string[]|nil     how to go about it
+---@field pack moonlet.prompt.Pack?  facts that cannot be inferred
+---@field facts string|moonlet.facts.Git|nil
+---@field data {label: string, text: string, limit: integer?}[]?  material from outside, fenced
 ---@field role string?               the agent's role, where it has one
+
+---@class moonlet.prompt.Pack
+---@field goal string|string[]|nil
+---@field non_goals string|string[]|nil
+---@field constraints string|string[]|nil
+---@field pointers string|string[]|nil
+---@field decisions string|string[]|nil
+---@field success string|string[]|nil
+
+---@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, instead of the role's own
+---@field goal string?
+---@field non_goals string|string[]|nil
+---@field inspect string|string[]|nil
+---@field output string|{path: string?, format: string}|nil
+---@field escalate string|string[]|nil
+---@field privacy string|string[]|nil
+---@field steps string|string[]|nil
+---@field pack moonlet.prompt.Pack?
+---@field facts string|moonlet.facts.Git|nil
+---@field data {label: string, text: string, limit: integer?}[]?
+---@field role string?
+
+---@class moonlet.prompt.Reviewer : moonlet.prompt.Common
+---@field lens string|string[]|nil   "correctness" by default
+---@field artefact string?        what is reviewed, in words
+
+---@class moonlet.prompt.Research : moonlet.prompt.Common
+---@field topic string?
+
+---@class moonlet.prompt.Implementer : moonlet.prompt.Common
+---@field deliverable string?
+---@field scope string            the files or sections that may change
+
+---@class moonlet.prompt.Verifier : moonlet.prompt.Common
+---@field success string?         when it is done
+---@field edits string|boolean|nil what it may change
 
 local FIELDS = { task = "string!", goal = "string!", non_goals = "string|table!", inspect = "string|table!",
   edits = "string|boolean", output = "string|table!", escalate = "string|table!", privacy = "string|table",
@@ -49,7 +85,10 @@ action that cannot be undone; you do the legwork and report.
 local PRIVACY = "Do not copy private logs, conversations, credentials or personal data into your answer or into any " ..
   "file. Where such a thing matters, say where it is and of what kind, never what it says."
 
----Makes text from outside fit for a prompt: valid UTF-8, with tabs and line breaks but no other control characters.
+--- Makes text from outside fit for a prompt: valid UTF-8, with tabs and line breaks but no other control characters.
+--- ```lua
+--- m.prompt.clean "a\0b" --> "a\\x00b"
+--- ```
 ---@param text string
 ---@return string
 function M.clean(text)
@@ -87,7 +126,10 @@ local function clip(text, limit)
   return format("%s\n[cut here: %d of %d bytes shown]", sub(text, 1, stop), stop, #text)
 end
 
----Text from outside in a fence longer than any run of backticks in it, named as data.
+--- Text from outside in a fence longer than any run of backticks in it, named as data.
+--- ```lua
+--- local prompt = "Judge this.\n\n" .. m.prompt.fence("the diff", "+x = 1\n", 120000)
+--- ```
 ---@param label string what it is, such as "the diff"
 ---@param text string
 ---@param limit integer? how many bytes to show at most
@@ -141,7 +183,19 @@ local function output_text(output)
   return format("Write it to %s and nowhere else. %s", git.show_path(output.path), output.format)
 end
 
----Composes a prompt. Unknown or missing fields are errors: a prompt without its limits is none.
+--- Composes a prompt. Unknown or missing fields are errors: a prompt without its limits is none.
+---
+--- Errors: `invalid` a task, goal or output is missing.
+--- ```lua
+--- local prompt = m.prompt.compose {
+---   task = "List the unused functions of src/.",
+---   goal = "A list that somebody can delete from without a second look.",
+---   non_goals = "Style.", inspect = "src/, read-only.",
+---   output = "One `file:line name` a line.",
+---   escalate = "A name is built at run time.",
+--- }
+--- prompt:find("# Task", 1, true) ~= nil --> true
+--- ```
 ---@param fields moonlet.prompt.Fields
 ---@return string
 function M.compose(fields)
@@ -195,6 +249,10 @@ local LENSES = {
 }
 
 --- The target of a lens of that name; an unknown one is taken as it is.
+--- ```lua
+--- m.prompt.lens "security" ~= "security" --> true
+--- m.prompt.lens "naming of tests" --> "naming of tests"
+--- ```
 ---@param name string
 ---@return string
 function M.lens(name) return LENSES[name] or name end
@@ -229,8 +287,13 @@ local function diff_of(facts)
   return { { label = "the diff under review", text = facts.diff, limit = 120000 } }
 end
 
----A reviewer: reads, ranks, changes nothing.
----@param opts table {lens, artefact, facts, and any field of compose}
+--- A reviewer: reads, ranks, changes nothing.
+---
+--- Errors: as of m.prompt.compose.
+--- ```lua
+--- local answer = ctx:agent { name = "risks", prompt = m.prompt.reviewer { lens = "risks", facts = m.facts.git(ctx) } }
+--- ```
+---@param opts moonlet.prompt.Reviewer
 ---@return string
 function M.reviewer(opts)
   return M.compose(with({
@@ -247,8 +310,13 @@ function M.reviewer(opts)
   }, opts, COMMON))
 end
 
----A researcher: finds and weighs sources.
----@param opts table {topic, facts, and any field of compose}
+--- A researcher: finds and weighs sources.
+---
+--- Errors: as of m.prompt.compose.
+--- ```lua
+--- local prompt = m.prompt.research { topic = "lock-free queues" }
+--- ```
+---@param opts moonlet.prompt.Research
 ---@return string
 function M.research(opts)
   return M.compose(with({
@@ -265,8 +333,13 @@ function M.research(opts)
   }, opts, COMMON))
 end
 
----An implementer: makes one deliverable, within a stated scope.
----@param opts table {deliverable, scope, facts, and any field of compose}
+--- An implementer: makes one deliverable, within a stated scope.
+---
+--- Errors: `invalid` no scope.
+--- ```lua
+--- local prompt = m.prompt.implementer { deliverable = "a parser for TOML", scope = "a new file at src/toml.lua" }
+--- ```
+---@param opts moonlet.prompt.Implementer
 ---@return string
 function M.implementer(opts)
   if type(opts.scope) ~= "string" or opts.scope == "" then
@@ -286,8 +359,13 @@ function M.implementer(opts)
   }, opts, COMMON))
 end
 
----A verifier: checks a deliverable against its goal.
----@param opts table {goal, success, facts, edits, and any field of compose}
+--- A verifier: checks a deliverable against its goal.
+---
+--- Errors: as of m.prompt.compose.
+--- ```lua
+--- local prompt = m.prompt.verifier { goal = "src/toml.lua reads every file in tests/toml." }
+--- ```
+---@param opts moonlet.prompt.Verifier
 ---@return string
 function M.verifier(opts)
   local pack = opts.pack or (opts.success and { success = opts.success }) or nil
@@ -307,10 +385,19 @@ function M.verifier(opts)
   }, opts, COMMON))
 end
 
----The start of every worker's prompt.
+--- The start of every worker's prompt.
+--- ```lua
+--- local prompt = m.prompt.preamble .. "\nName the riskiest line of src/a.lua."
+--- ```
+---@type string
 M.preamble = PREAMBLE
 
----The value between two marks of a text, for templates: `{{name}}` is replaced by `values.name`, text by text, once.
+--- The value between two marks of a text, for templates: `{{name}}` is replaced by `values.name`, text by text, once.
+---
+--- Errors: `invalid` a name of the template that has no value.
+--- ```lua
+--- m.prompt.fill("Read {{file}}.", { file = "a.lua" }) --> "Read a.lua."
+--- ```
 ---@param template string
 ---@param values table<string, string>
 ---@return string
@@ -324,7 +411,10 @@ function M.fill(template, values)
   end))
 end
 
----The paragraphs of a template under each of its headings, by the heading in lower case.
+--- The paragraphs of a template under each of its headings, by the heading in lower case.
+--- ```lua
+--- m.prompt.sections("# Goal\nShip it.\n").goal --> "Ship it."
+--- ```
 ---@param text string Markdown with "# Heading" lines
 ---@return table<string, string>
 function M.sections(text)

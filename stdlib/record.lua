@@ -1,7 +1,15 @@
 --- Closed records: tables whose keys are known. A wrong key is an error that names the near one.
+---@class moonlet.record
 local M = {}
 
 --- Edit distance with transpositions, given up beyond `limit`.
+--- ```lua
+--- m.record.distance("prompt", "promt", 2) --> 1
+--- ```
+---@param a string
+---@param b string
+---@param limit integer
+---@return integer
 function M.distance(a, b, limit)
   if math.abs(#a - #b) > limit then return limit + 1 end
   local before, previous = {}, {}
@@ -22,6 +30,9 @@ function M.distance(a, b, limit)
 end
 
 --- The name in `names` that `name` most likely meant, or nil.
+--- ```lua
+--- m.record.nearest("promt", { "prompt", "schema" }) --> "prompt"
+--- ```
 ---@param name string
 ---@param names string[]
 ---@return string?
@@ -42,6 +53,9 @@ end
 local most_listed = 60
 
 --- " did you mean 'x'?" or a list of the known names.
+--- ```lua
+--- m.record.suggest("promt", { "prompt", "schema" }) --> "did you mean 'prompt'?"
+--- ```
 ---@param name string
 ---@param names string[]
 ---@return string
@@ -81,6 +95,9 @@ local synonyms = {
 local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
 
 --- The name to write in place of an unknown one: ours for that of another tool, or the nearest one.
+--- ```lua
+--- m.record.hint("output_schema", { schema = "table" }) --> "write schema"
+--- ```
 ---@param name string
 ---@param known table<string, any>
 ---@return string
@@ -95,10 +112,13 @@ function M.hint(name, known)
 end
 
 --- An error table of kind `invalid`.
+--- ```lua
+--- m.record.invalid("no such lens", "name one of errors, risks").kind --> "invalid"
+--- ```
 ---@param message string
 ---@param hint string?
 ---@param at string?
----@return table
+---@return moonlet.Error
 function M.invalid(message, hint, at)
   return { kind = "invalid", message = message, hint = hint, at = at or core.text.place() }
 end
@@ -117,6 +137,9 @@ local accepts = {
 }
 
 --- The index of a nil before a list's last item; nil for a list without holes.
+--- ```lua
+--- m.record.hole { "a", nil, "c" } --> 2
+--- ```
 ---@param list table
 ---@return integer? index
 function M.hole(list)
@@ -127,7 +150,10 @@ function M.hole(list)
   end
 end
 
---- What in a value JSON cannot hold, with its place: "result.scores: item 2 is nil".
+--- The first part of a value that JSON cannot hold, with its place.
+--- ```lua
+--- m.record.fault({ scores = { 1, nil, 3 } }, "result") --> "result.scores: item 2 is nil"
+--- ```
 ---@param value any
 ---@param path string  what messages call the value
 ---@param depth integer?
@@ -158,6 +184,12 @@ end
 
 --- Checks `value` against `fields` (name -> type name, a trailing "!" means required). Types are
 --- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
+---
+--- Errors: `invalid` an unknown key, a wrong type, or a key that is missing.
+--- ```lua
+--- m.record.check({ lens = "risks" }, { lens = "string!", need = "integer" }, "review")
+--- select(2, pcall(m.record.check, { lenz = "risks" }, { lens = "string!" }, "review")).hint --> "did you mean 'lens'?"
+--- ```
 ---@param value table
 ---@param fields table<string, string>
 ---@param what string the record's name in messages

@@ -6,6 +6,7 @@ local credentials = require "moonlet.redaction.credentials"
 
 local find, format, lower, sub = string.find, string.format, string.lower, string.sub
 
+---@class moonlet.redaction
 local M = {}
 
 local line_cap = 2000
@@ -69,10 +70,16 @@ local function guarded(scan, text, low, add)
 end
 
 --- The scanner of credentials.
+--- ```lua
+--- require("moonlet.redaction").credentials.class --> "secret"
+--- ```
 ---@type moonlet.redaction.Scanner
 M.credentials = { class = "secret", scan = credentials.scan }
 
 --- The hits of the scanners in a text, in order, without overlaps.
+--- ```lua
+--- #require("moonlet.redaction").scan "plain words" --> 0
+--- ```
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return moonlet.redaction.Hit[]
@@ -89,6 +96,10 @@ function M.scan(text, scanners)
 end
 
 --- The text with each hit replaced by its kind, and how many there were. Line breaks stay, so line numbers do.
+--- ```lua
+--- local text, counts = require("moonlet.redaction").redact "plain words"
+--- counts.secret --> 0
+--- ```
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return string text
@@ -109,6 +120,9 @@ function M.redact(text, scanners)
 end
 
 --- The gravest class of the hits in a text ("secret" before any other) and its kind; nil if there is none.
+--- ```lua
+--- require("moonlet.redaction").holds "plain words" --> nil
+--- ```
 ---@param text string
 ---@param scanners moonlet.redaction.Scanner[]? the scanner of credentials by default
 ---@return string? class

@@ -7,6 +7,7 @@
 local checks = require "moonlet.schema.check"
 local record = require "moonlet.record"
 
+---@class moonlet.schema
 local M = {}
 
 local array = core.json.array
@@ -29,7 +30,7 @@ local function build(name, schema, options, fields, words)
 end
 
 ---@class moonlet.SchemaOptions
----@field description string?  what the agent is told of it
+---@field description string?  a note for the agent
 
 ---@class moonlet.ObjectOptions: moonlet.SchemaOptions
 ---@field open boolean?        further fields are allowed
@@ -49,11 +50,17 @@ end
 ---@field min number?
 ---@field max number?
 
---- An object: s.object({ file = s.string() }, { open = true }). Its fields are required unless they are optional, and
---- there are no others unless it is open.
----@param fields table<string, table>
+--- An object. Its fields are required unless they are optional, and there are no others unless it is open.
+---
+--- Errors: `invalid` a field that is no schema, or an unknown option.
+--- ```lua
+--- local s = m.schema
+--- local answer = s.object { file = s.string(), line = s.optional(s.integer { min = 1 }) }
+--- answer.required[1] --> "file"
+--- ```
+---@param fields table<string, moonlet.Schema>
 ---@param options moonlet.ObjectOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.object(fields, options)
   if type(fields) ~= "table" or #fields > 0 then
     error(record.invalid("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }"), 0)
@@ -69,10 +76,15 @@ function M.object(fields, options)
   return build("object", schema, options, { description = "string", open = "boolean" }, {})
 end
 
---- A list of one kind of item: s.list(s.string(), { max = 5 }).
----@param item table
+--- A list of one kind of item.
+---
+--- Errors: `invalid` no schema of its items.
+--- ```lua
+--- m.schema.list(m.schema.string(), { max = 5 }).maxItems --> 5
+--- ```
+---@param item moonlet.Schema
 ---@param options moonlet.ListOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.list(item, options)
   if item == nil then
     error(record.invalid("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())"), 0)
@@ -82,9 +94,14 @@ function M.list(item, options)
     { min = "minItems", max = "maxItems", unique = "uniqueItems" })
 end
 
---- Text: s.string { max = 80 }.
+--- Text.
+---
+--- Errors: `invalid` a wrong option.
+--- ```lua
+--- m.schema.string({ max = 80 }).maxLength --> 80
+--- ```
 ---@param options moonlet.TextOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.string(options)
   return build("string", { type = "string" }, options,
     { description = "string", min = "integer", max = "integer", pattern = "string", format = "string" },
@@ -94,25 +111,45 @@ end
 local number_fields = { description = "string", min = "number", max = "number" }
 local number_words = { min = "minimum", max = "maximum" }
 
---- A whole number: s.integer { min = 1, max = 5 }.
+--- A whole number.
+---
+--- Errors: `invalid` a wrong option.
+--- ```lua
+--- m.schema.integer({ min = 1, max = 5 }).maximum --> 5
+--- ```
 ---@param options moonlet.NumberOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
 
 --- A number.
+---
+--- Errors: `invalid` a wrong option.
+--- ```lua
+--- m.schema.number({ min = 0 }).minimum --> 0
+--- ```
 ---@param options moonlet.NumberOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
 
 --- True or false.
+---
+--- Errors: `invalid` a wrong option.
+--- ```lua
+--- m.schema.boolean().type --> "boolean"
+--- ```
 ---@param options moonlet.SchemaOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
 
---- One of some values: s.enum { "low", "high" }.
+--- One of some values.
+---
+--- Errors: `invalid` no list of values.
+--- ```lua
+--- m.schema.enum({ "low", "high" }).enum[2] --> "high"
+--- ```
 ---@param values (string|number|boolean)[]
 ---@param options moonlet.SchemaOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.enum(values, options)
   if type(values) ~= "table" or #values == 0 or record.hole(values) then
     error(record.invalid("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }'), 0)
@@ -121,8 +158,14 @@ function M.enum(values, options)
 end
 
 --- A field that may be left out; null means that it is absent.
----@param schema table
----@return table schema
+---
+--- Errors: `invalid` no schema.
+--- ```lua
+--- local s = m.schema
+--- s.object({ note = s.optional(s.string()) }).required --> nil
+--- ```
+---@param schema moonlet.Schema
+---@return moonlet.Schema schema
 function M.optional(schema)
   if schema == nil then
     error(record.invalid("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())"), 0)
@@ -135,8 +178,14 @@ function M.optional(schema)
 end
 
 --- Anything at all.
+---
+--- Errors: `invalid` a wrong option.
+--- ```lua
+--- local s = m.schema
+--- local answer = s.object { note = s.any() }
+--- ```
 ---@param options moonlet.SchemaOptions?
----@return table schema
+---@return moonlet.Schema schema
 function M.any(options) return build("any", { [checks.any_mark] = true }, options, { description = "string" }, {}) end
 
 return M

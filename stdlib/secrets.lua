@@ -6,7 +6,13 @@ local byte, find, format, lower = string.byte, string.find, string.format, strin
 local match, sub = string.match, string.sub
 local concat = table.concat
 
+---@class moonlet.secrets
 local M = {}
+
+---@class moonlet.secrets.Options
+---@field context "code"|"docs"|"test"|"generated"|nil
+---@field loose boolean?    unquoted values count
+---@field limit integer?    how many hits at most, 200 by default
 
 ---@class moonlet.secrets.Hit
 ---@field from integer   first byte in the text that was scanned
@@ -42,6 +48,9 @@ local SURE_END = {
 local MAYBE_END = { pem = true, key = true, crt = true, cer = true, asc = true, der = true }
 
 --- Says if a file's name alone shows that it holds secrets.
+--- ```lua
+--- require("moonlet.secrets").name ".env" --> "an environment file"
+--- ```
 ---@param path string
 ---@return string? what  for people; nil if the name shows nothing
 ---@return boolean? maybe the content decides (a .pem may hold a public certificate)
@@ -68,6 +77,9 @@ function M.name(path)
 end
 
 --- Shannon entropy in bits a byte; text that a person chose is seldom over 3.5.
+--- ```lua
+--- require("moonlet.secrets").entropy "aaaa" --> 0.0
+--- ```
 ---@param text string
 ---@return number
 function M.entropy(text)
@@ -98,6 +110,9 @@ local PLACEHOLDERS = {
 local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
 --- True if a value only stands in for a secret.
+--- ```lua
+--- require("moonlet.secrets").placeholder "your_key_here" --> true
+--- ```
 ---@param value string
 ---@param context string? "docs" and "test" know more such values than code does
 ---@return boolean
@@ -356,8 +371,11 @@ local function url_logins(text, hits, limit)
 end
 
 --- Finds credentials in a text. The hits come in order and do not overlap.
+--- ```lua
+--- #require("moonlet.secrets").scan("x = 1", { context = "code" }) --> 0
+--- ```
 ---@param text string
----@param options table? {context = "code"|"docs"|"test"|"generated", loose = unquoted values count, limit = 200}
+---@param options moonlet.secrets.Options?
 ---@return moonlet.secrets.Hit[]
 ---@return boolean all false if the search was given up, because too much of the text looks like secrets
 function M.scan(text, options)
@@ -387,6 +405,10 @@ function M.scan(text, options)
 end
 
 --- The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
+--- ```lua
+--- local secrets = require "moonlet.secrets"
+--- secrets.redact("x = 1", secrets.scan "x = 1") --> "x = 1"
+--- ```
 ---@param text string
 ---@param hits moonlet.secrets.Hit[]
 ---@return string

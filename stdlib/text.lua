@@ -2,9 +2,13 @@
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
+---@class moonlet.text
 local M = {}
 
 --- The start of the first shape that the text has; nil if it has none.
+--- ```lua
+--- require("moonlet.text").any("a 12", { "%d+" }) --> 3
+--- ```
 ---@param text string
 ---@param shapes string[]
 ---@return integer?
@@ -17,6 +21,9 @@ function M.any(text, shapes)
 end
 
 --- The captures of the first shape that fits.
+--- ```lua
+--- require("moonlet.text").first("v12", { "v(%d+)" }) --> "12"
+--- ```
 ---@param text string
 ---@param shapes string[]
 ---@return string? capture, string? second
@@ -29,6 +36,9 @@ function M.first(text, shapes)
 end
 
 --- The first of the plain words that stands in the text, in any case; nil if there is none.
+--- ```lua
+--- require("moonlet.text").word("a FIX me", { "fix" }) --> "fix"
+--- ```
 ---@param text string
 ---@param words string[] in lower case
 ---@return string?
@@ -41,6 +51,9 @@ function M.word(text, words)
 end
 
 --- A text without the spaces at its ends; in linear time, whatever stands between them.
+--- ```lua
+--- require("moonlet.text").trim "  a " --> "a"
+--- ```
 ---@param text string
 ---@return string
 function M.trim(text)
@@ -49,11 +62,17 @@ function M.trim(text)
 end
 
 --- A text as a pattern that finds it.
+--- ```lua
+--- ("a.b"):find(require("moonlet.text").plain ".") --> 2, 2
+--- ```
 ---@param text string
 ---@return string
 function M.plain(text) return (string.gsub(text, "%p", "%%%0")) end
 
 --- The keys of a list, as a set.
+--- ```lua
+--- require("moonlet.text").set("red green").red --> true
+--- ```
 ---@param text string words with spaces between
 ---@return table<string, boolean>
 function M.set(text)

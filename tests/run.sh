@@ -342,7 +342,7 @@ cases_in_rooms() {
 
 linted_lua() {
   local folders=() folder
-  for folder in stdlib presets tests/stdlib; do
+  for folder in stdlib presets examples tests/stdlib; do
     if [ -d "$root/$folder" ]; then folders+=("$folder"); fi
   done
   (cd "$root" && luacheck -q --no-color "${folders[@]}")
@@ -411,6 +411,8 @@ build=$root/build/$preset
 run_house_rules
 run_unit_tests
 run_presets
+run_counting "tests/docs, the reference" python3 "$root/tests/docs/reference_test.py" "$build/moonlet" "$filter"
+run_counting "tests/docs, the guides" python3 "$root/tests/docs/guides_test.py" "$build/moonlet" "$filter"
 run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 # They are as slow as they are; sanitizers say nothing of them.
 if [ "$preset" != asan ] && [ "$preset" != tsan ]; then

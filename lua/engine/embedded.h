@@ -1,5 +1,5 @@
-// The Lua that is built into the executable: the standard library as bytecode, the presets as text
-// and as bytecode, the presets' tests as text. Constant data, any thread.
+// The Lua that is built into the executable: the standard library as bytecode, its annotations, the
+// presets as text and as bytecode, the presets' tests as text. Constant data, any thread.
 #pragma once
 
 #include <string_view>
@@ -12,6 +12,7 @@ struct EmbeddedFile {
 };
 
 const EmbeddedFile* embedded_modules();
+const EmbeddedFile* embedded_notes();        ///< "findings.lua", "meta/ctx.lua": annotations alone
 const EmbeddedFile* embedded_presets();      ///< "NAME/init.lua", "NAME/prompt.md"
 const EmbeddedFile* embedded_preset_code();  ///< the Lua files among them, compiled
 const EmbeddedFile* embedded_tests();        ///< "NAME/tests/…" of the presets

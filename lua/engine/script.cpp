@@ -171,20 +171,29 @@ int script_preset_file(lua_State* L) {
   return 1;
 }
 
-/// tests() -> {file name -> text} of the presets' tests
-int script_tests(lua_State* L) {
+int push_texts(lua_State* L, const EmbeddedFile* file) {
   lua_newtable(L);
-  for (const EmbeddedFile* file = embedded_tests(); file->name != nullptr; ++file) {
+  for (; file->name != nullptr; ++file) {
     lua_pushlstring(L, file->bytes.data(), file->bytes.size());
     lua_setfield(L, -2, file->name);
   }
   return 1;
 }
 
+/// tests() -> {file name -> text} of the presets' tests
+int script_tests(lua_State* L) { return push_texts(L, embedded_tests()); }
+
+/// notes() -> {file name -> annotations} of the public library
+int script_notes(lua_State* L) { return push_texts(L, embedded_notes()); }
+
 constexpr luaL_Reg kFunctions[] = {
-    {"load", guard<script_load>},       {"load_preset", guard<script_load_preset>},
-    {"presets", guard<script_presets>}, {"preset_file", guard<script_preset_file>},
-    {"tests", guard<script_tests>},     {nullptr, nullptr},
+    {"load", guard<script_load>},
+    {"load_preset", guard<script_load_preset>},
+    {"presets", guard<script_presets>},
+    {"preset_file", guard<script_preset_file>},
+    {"tests", guard<script_tests>},
+    {"notes", guard<script_notes>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

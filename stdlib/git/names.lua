@@ -24,6 +24,9 @@ end
 
 --- A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. If that
 --- takes a change the result stands in double quotes with C escapes, as git itself writes such names.
+--- ```lua
+--- m.git.show_path "a\nb.txt" --> [["a\nb.txt"]]
+--- ```
 ---@param path string
 ---@param limit integer? longest result in bytes, default 300
 ---@return string
@@ -68,6 +71,9 @@ local function plain(text)
 end
 
 --- A path as one word of a shell command, or nil if a shell line cannot carry it as readable text.
+--- ```lua
+--- m.git.shell_word "it's.txt" --> [['it'\''s.txt']]
+--- ```
 ---@param path string
 ---@return string?
 function M.shell_word(path)
@@ -80,6 +86,9 @@ end
 local ESCAPES = { a = "\a", b = "\b", t = "\t", n = "\n", v = "\v", f = "\f", r = "\r" }
 
 --- Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
+--- ```lua
+--- m.git.unquote [["a\tb"]] --> "a\tb"
+--- ```
 ---@param text string
 ---@return string
 function M.unquote(text)

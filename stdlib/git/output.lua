@@ -35,11 +35,29 @@ local M = {}
 ---@field upstream string?
 ---@field ahead integer?
 ---@field behind integer?
----@field entries table[]    {path, old_path, index, worktree, modes, submodule, conflicted, untracked}
+---@field entries moonlet.git.StatusEntry[]
 
---- The NUL-terminated records of a -z output.
----@param text string
----@return fun(): string?
+---@class moonlet.git.StatusEntry
+---@field path string
+---@field old_path string?
+---@field index string?      git's letter for the index
+---@field worktree string?   and for the work tree
+---@field modes string[]?
+---@field submodule string?
+---@field conflicted boolean?
+---@field untracked boolean?
+
+---@class moonlet.git.Change
+---@field path string
+---@field old_path string?
+---@field status string      added, deleted, modified, renamed, copied, type or unmerged
+---@field old_mode string
+---@field new_mode string
+---@field added integer
+---@field deleted integer
+---@field binary boolean
+
+-- The NUL-terminated records of a -z output.
 function M.records(text)
   local pos, size = 1, #text
   return function()
@@ -52,6 +70,9 @@ function M.records(text)
 end
 
 --- Reads `git status --porcelain=v2 --branch -z`.
+--- ```lua
+--- m.git.parse_status("# branch.head main\0? new.txt\0").entries[1].path --> "new.txt"
+--- ```
 ---@param text string
 ---@return moonlet.git.Status
 function M.parse_status(text)
@@ -105,13 +126,21 @@ end
 local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "renamed", T = "type", U = "unmerged" }
 
 --- The word for one of git's status letters.
+--- ```lua
+--- m.git.status_word "R" --> "renamed"
+--- ```
 ---@param letter string
 ---@return string
 function M.status_word(letter) return WORDS[letter] or "modified" end
 
 --- Reads `git diff --raw --numstat -p -z`: one list of files with modes and counts, and the text of the patch.
+--- ```lua
+--- local files, patch = m.git.parse_changes(":100644 100644 1234567 89abcde M\0a.lua\0002\t1\ta.lua\0\0diff")
+--- files[1].added --> 2
+--- patch --> "diff"
+--- ```
 ---@param text string
----@return table[] files {path, old_path, status, old_mode, new_mode, added, deleted, binary}
+---@return moonlet.git.Change[] files
 ---@return string patch
 function M.parse_changes(text)
   local files, by_path, pos, size = {}, {}, 1, #text
@@ -230,6 +259,9 @@ local function read_header(file, line)
 end
 
 --- Reads a unified diff as git prints it. Text that is no diff is passed over, so a cut one is read as far as it goes.
+--- ```lua
+--- m.git.parse_diff(m.git.new_file_diff("a.lua", "return 1\n"))[1].hunks[1].new_count --> 1
+--- ```
 ---@param text string
 ---@return moonlet.git.FileDiff[]
 function M.parse_diff(text)
@@ -273,6 +305,11 @@ function M.parse_diff(text)
 end
 
 --- Walks over the changed lines: yields "+" and the new line number, or "-" and the old one, and the text.
+--- ```lua
+--- for mark, line, text in m.git.changed_lines(m.git.parse_diff(m.git.new_file_diff("a.lua", "x = 1\n"))[1]) do
+---   ctx:log(mark .. line .. " " .. text)
+--- end
+--- ```
 ---@param file moonlet.git.FileDiff
 ---@return fun(): string?, integer?, string?
 function M.changed_lines(file)
@@ -303,6 +340,9 @@ function M.changed_lines(file)
 end
 
 --- The diff that git would print for a new text file, for files that git does not track yet.
+--- ```lua
+--- m.git.new_file_diff("a.lua", "x = 1\n"):match "@@.-@@" --> "@@ -0,0 +1,1 @@"
+--- ```
 ---@param path string
 ---@param text string
 ---@return string

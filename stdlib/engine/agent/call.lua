@@ -11,7 +11,7 @@ local attempts = require "moonlet.engine.agent.attempt"
 local budget = require "moonlet.engine.budget.budget"
 local closed = require "moonlet.engine.context.closed"
 local journal = require "moonlet.engine.journal.journal"
-local made = require "moonlet.engine.agent.made_answer"
+local made_answer = require "moonlet.engine.agent.made_answer"
 local retry = require "moonlet.engine.agent.retry"
 local schema_check = require "moonlet.schema.check"
 local routing = require "moonlet.engine.agent.routing"
@@ -30,17 +30,6 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
----@class moonlet.AgentCall   what a script asks for; of these fields `prompt` alone must be there
----@field prompt string
----@field runner string?      instead of the run's; "route" goes by task type and risk
----@field model string?       instead of the run's, and of the one that a route names
----@field task_type string?   of what kind this work is, instead of what is said of the run
----@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
----@field reason string?      why it is asked although a rule refuses it; else the run's
----@field turns integer?      how often its model may answer, where its program or its events can tell
----@field asks boolean?       it may put questions to a person (engine/agent/questions.lua)
----@field cut "fail"|"allow"|nil  what becomes of an answer that is too long to keep whole; "fail" is the default
-
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   schema = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
@@ -49,7 +38,6 @@ local fields = {
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
   asks = "boolean", cut = "string",
 }
-
 
 --- Puts the attempt on record before it starts, unless it is there already.
 local function record_attempt(job, hash, attempt, need)
@@ -383,7 +371,7 @@ function M.agent(ctx, call)
   if call.schema then schema_check.check(call.schema, "ctx:agent: schema") end
   local resolved = jobs.of(run, call)
   local is_made = resolved.runner.made
-  if resolved.runner.name == "rules" then made.check_rules(run, resolved.call) end
+  if resolved.runner.name == "rules" then made_answer.check_rules(run, resolved.call) end
   if not is_made then spending.check(resolved, state.budget) end
   local key = state_of.key(state, call.name or "agent")
   local paid_key, paid
@@ -397,7 +385,7 @@ function M.agent(ctx, call)
   local dir = run.agent_directory(state.path == "" and key, key)
   if run.dry and not run.checking then prepare(resolved, key, dir) end
   resolved = with_agreed_prompt(resolved, key, dir)
-  if is_made then return closed_answer(made.run(state, resolved, key, dir), call) end
+  if is_made then return closed_answer(made_answer.run(state, resolved, key, dir), call) end
   resolved = as_begun(resolved, key)
   require("moonlet.engine.effects.gate").before_agent(ctx, resolved, jobs.prompt(resolved, resolved.call.prompt))
   return closed_answer(run_agent_step(resolved, key, dir, state.budget), call)

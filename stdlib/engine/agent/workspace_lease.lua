@@ -281,7 +281,7 @@ end
 
 --- The remains of an attempt that is not taken up: the protected paths that it touched, else its changes.
 ---@param run table
----@param seen moonlet.Look?
+---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  what a person was shown of it
 ---@return string[]? touched, string[]? changed
 function M.left(run, seen, told)

@@ -16,6 +16,8 @@ local verbs = {
   decide = { module = "moonlet.engine.cli.decide", help = "put on record what is to become of a result" },
   ps = { module = "moonlet.engine.cli.ps", help = "every live child with run, step, age and deadline" },
   usage = { module = "moonlet.engine.cli.usage", help = "tokens and cost, by day, run, preset, runner or model" },
+  doc = { module = "moonlet.engine.cli.doc", help = "the reference of ctx and m: every name, or one with an example" },
+  init = { module = "moonlet.engine.cli.init", help = "make a folder ready for presets: editor types, a first preset" },
   doctor = { module = "moonlet.engine.cli.doctor", help = "check this machine and repository" },
 }
 

@@ -4,6 +4,7 @@ local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local arg = require "moonlet.arg"
 local presets = require "moonlet.engine.load.loader"
+local reference = require "moonlet.engine.cli.reference"
 local routing = require "moonlet.engine.agent.routing"
 local acceptance = require "moonlet.engine.effects.consent"
 local home_module = require "moonlet.engine.run.repository"
@@ -90,6 +91,18 @@ local function preset_options(preset)
   return all
 end
 
+--- A line for each kind of argument of a preset, from the annotation of m.arg.KIND.
+local function kinds_text(preset)
+  local kinds, lines = {}, {}
+  for _, declared in pairs(preset.args) do kinds[declared.type] = true end
+  for kind in pairs(kinds) do
+    local text = reference.kind_of_argument(kind)
+    if kind ~= "boolean" and text then lines[#lines + 1] = ("  %-9s %s"):format(kind:upper(), text) end
+  end
+  table.sort(lines)
+  return table.concat(lines, "\n")
+end
+
 local function help_text(preset, all)
   local own, common = {}, {}
   for name, option in pairs(all) do
@@ -99,7 +112,7 @@ local function help_text(preset, all)
   if preset then
     lines = { preset.summary, "", ("usage: moonlet run %s [arguments] [options]"):format(preset.name), "" }
     if next(own) then
-      lines[#lines + 1] = "arguments:\n" .. options.help(own) .. "\n"
+      lines[#lines + 1] = "arguments:\n" .. options.help(own) .. "\n\n" .. kinds_text(preset) .. "\n"
     end
   else
     lines = { "usage: moonlet run PRESET | FILE.lua [arguments] [options]", "" }
@@ -269,12 +282,6 @@ local function given_before(plan, allow)
   for _, text in ipairs(allow or {}) do grants.parse(rec.grants, text) end
   return rec.grants
 end
-
----@class moonlet.Look
----@field repo string
----@field git boolean      is it a work tree of git?
----@field inputs table[]
----@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
 
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)

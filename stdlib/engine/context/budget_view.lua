@@ -6,9 +6,6 @@ local M = {}
 
 local readers = setmetatable({}, { __mode = "k" })
 
----@alias moonlet.BudgetKind "tokens"|"usd"|"wall"|"agents"|"processes"
-
----@class moonlet.BudgetView
 local methods = {}
 
 local function read(view, verb, kind)

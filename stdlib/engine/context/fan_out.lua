@@ -18,26 +18,6 @@ local M = {}
 --- refuses new starts, and what was paid for runs to its end.
 local fatal = { cancelled = true, limit = true }
 
----@class moonlet.AnyOptions
----@field name string?            part of the keys of its steps; the name of the verb without it
----@field key (fun(item: any): string|integer)?  names a branch; its index without it
----@field limit integer?          how many branches run at once
----@field timeout string|number?  a duration for all of it: "8m", or seconds
-
----@class moonlet.FanOutOptions: moonlet.AnyOptions
----@field need integer?           how many must succeed; without it the first failure ends all
----@field settle boolean?         every place holds an outcome; a run in which none succeeded fails all the same
-
----@class moonlet.Outcome
----@field ok boolean
----@field value any               what the branch returned
----@field error any               what it raised
-
----@class moonlet.LostBranch
----@field branch string           its key: what opts.key gave, or its index
----@field kind string
----@field message string
-
 local any_fields = { limit = "integer", key = "callable", name = "string", timeout = "duration" }
 local fan_out_fields = { limit = "integer", key = "callable", name = "string", timeout = "duration",
   need = "integer", settle = "boolean" }

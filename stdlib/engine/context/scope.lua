@@ -99,11 +99,6 @@ local function within_wall(run, key, own_budget, wall, fn)
   return table.unpack(results, 2, results.n)
 end
 
----@class moonlet.ScopeOptions
----@field name string?              part of the keys of its steps; "scope" without it
----@field timeout string|number?    a duration: "8m", or seconds
----@field budget table?             { agents =, processes =, tokens =, usd =, wall = }
-
 --- Runs fn(ctx) as a scope: ctx:scope({ name = "tests", timeout = "5m" }, function(s) … end). It returns when every
 --- task in it has ended.
 ---@param ctx moonlet.Ctx
@@ -132,7 +127,6 @@ function M.scope(ctx, options, fn)
   return M.body(state.run, key, { budget = own, timeout = timeout, what = key }, fn)
 end
 
----@class moonlet.Task   what runs beside a body
 local Handle = {}
 local called = setmetatable({}, { __index = function(_, name)
   return Handle[name] and core.frames.keep(Handle[name])

@@ -12,17 +12,6 @@ local closed = require "moonlet.engine.context.closed"
 local words = require "moonlet.engine.effects.words"
 local exit_record = require "moonlet.engine.base.exit_record"
 
----@class moonlet.Validation
----@field kind string
----@field command string
----@field status string        passed, failed or timeout
----@field why string?          in words, when it did not pass
----@field exit_code integer?
----@field duration_ms integer
----@field stdout string        the end of it
----@field stderr string
----@field dir string           the folder of the whole output
-
 local M = {}
 
 local minute = 60 * 1000

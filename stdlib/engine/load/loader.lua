@@ -269,6 +269,8 @@ local function script_require(source, globals)
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
       local public = name:match("^moonlet%.([%l_]+)$")
+      -- Both are m itself, with what the loader alone asks of them.
+      if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
       cache[name] = type(module) == "table" and freeze.view(module, name) or module

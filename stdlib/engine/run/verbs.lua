@@ -11,14 +11,6 @@ local grants = require "moonlet.engine.context.grants"
 local values = require "moonlet.engine.journal.values"
 local verdict = require "moonlet.engine.run.verdict"
 
----@class moonlet.Ctx
----@field repo string      the top of the work tree, or the working directory
----@field runner string    the name of the run's runner
----@field model string?    the model that was asked for
----@field task_id string
----@field run_id string
----@field budget moonlet.BudgetView  ctx.budget:left "tokens", :used, :limit
----@field inputs table[]   what --input listed: { spec, kind, path, text, bytes, sha256, cut, binary }
 local verbs = state_of.verbs
 
 verbs.scope = scope.scope

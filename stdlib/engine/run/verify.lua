@@ -13,7 +13,7 @@ local model_cap = 4 << 20
 local answer_cap = 256 << 20
 local rebuild = "moonlet run verify --rebuild"
 
----@class moonlet.Finding
+---@class moonlet.Damage
 ---@field what string   the problem
 ---@field at string     its place, from `.agent`
 ---@field hint string   the way out

@@ -252,32 +252,6 @@ local function exit_error(name, state, exit, now)
     reset_at = waits and wait.reset_at or nil, hint = said and failure.is_local(said) and local_hint or nil })
 end
 
----@class moonlet.RunnerExit
----@field why "exited"|"signalled"|"wall"|"idle"|"cancelled"|"finished"|"lost"|"not_started"
----@field code integer?
----@field signal integer?
----@field stderr_tail string?   the last 64 KB of standard error
----@field error table?          of one that could not be started
-
----@class moonlet.RunnerAnswers
----@field file string?     content of command().answer_file
----@field stdout string?   standard output, for programs that print no events
----@field cut integer|false|nil  how many bytes the one that counts had, if it is not whole
----@field limits {wall: integer?, idle: integer?, turns: integer?}?  ms, for messages
----@field now integer?     ms since 1970
-
----@class moonlet.RunnerResult
----@field status "ok"|"failed"
----@field class string?        one of M.classes, of a failed one
----@field text string          the answer, "" if there is none
----@field cut integer|false    how many bytes the answer had, if it is not whole
----@field usage table?         see usage.lua; nil if none was reported
----@field model string?        the model that the agent named
----@field error table?         kind, class, message, hint, retryable, stops_others, retry_after_ms?, reset_at?, cause?
----@field files_changed string[]  changed files by the agent's own report
----@field denied table[]       { tool, detail? }: actions that it was denied
----@field warnings string[]
-
 --- Ends by the host that do not spoil the result of an agent which has reported its end.
 local ended_by_host = { finished = true, wall = true, idle = true }
 

@@ -10,19 +10,6 @@ local message_cap = 4000
 local most_files, most_denied, most_open, most_warnings = 2000, 100, 256, 50
 local largest = 1 << 53
 
----@class moonlet.RunnerEvent
----@field type "session"|"text"|"tool"|"usage"|"retry"|"warning"|"error"|"done"
----@field text string?        of text, warning, error and retry
----@field name string?        of tool
----@field detail string?      of tool: one printable line, cut
----@field status string?      of tool: "running", "ok", "failed", "denied"; of done: "ok", "failed"
----@field exit_code integer?  of tool
----@field usage table?        of usage
----@field attempt integer?    of retry
----@field delay_ms integer?   of retry
----@field model string?       of session
----@field id string?          of session
-
 ---@class moonlet.RunnerState
 ---@field lines integer       lines that were looked at
 ---@field events integer      lines that were events
@@ -242,8 +229,6 @@ function M.object(state, events, line)
 end
 
 --- A line splitter: bytes in pieces of any size, events once they are whole.
----@class moonlet.RunnerReader
----@field state moonlet.RunnerState
 local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 

@@ -10,16 +10,6 @@ local M = {}
 
 local null = core.json.null
 
----@class moonlet.Usage
----@field input_tokens integer?
----@field cached_input_tokens integer?
----@field output_tokens integer?
----@field reasoning_output_tokens integer?
----@field total_tokens integer?
----@field cost_usd number?
----@field cost_is "reported"|"estimate"|nil
----@field partial boolean?   a sum in which something was unknown: it is at least that much
----@field estimated boolean?  some of its tokens are an estimate
 
 M.counts = { "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens" }
 

@@ -7,7 +7,7 @@ local values = require "moonlet.engine.journal.values"
 
 local M = {}
 
----@class moonlet.Look
+---@class moonlet.Baseline
 ---@field in_place boolean
 ---@field whole boolean             the whole work tree may be written
 ---@field tree moonlet.Snapshot?    nil in records of an earlier moonlet that could not take it
@@ -19,7 +19,7 @@ local M = {}
 ---@param in_place boolean
 ---@param whole boolean
 ---@param declared string[]?  folders that it may write
----@return moonlet.Look
+---@return moonlet.Baseline
 function M.take(run, in_place, whole, declared)
   local tree = changes.snapshot(run, run.top, whole, nil, not whole and declared or nil)
   return { in_place = in_place, whole = whole, tree = tree,
@@ -27,7 +27,7 @@ function M.take(run, in_place, whole, declared)
 end
 
 --- The journal's form of a baseline.
----@param look moonlet.Look
+---@param look moonlet.Baseline
 ---@return any
 function M.stored(look)
   if look.stored == nil then
@@ -39,7 +39,7 @@ end
 
 --- A baseline out of the journal; nil if it is lost, or of an earlier moonlet.
 ---@param stored any
----@return moonlet.Look?
+---@return moonlet.Baseline?
 function M.kept(stored)
   local kept = stored ~= nil and values.get(stored)
   if type(kept) ~= "table" or kept.in_place == nil then return nil end
@@ -50,7 +50,7 @@ end
 
 --- Protected paths that differ now; none if the baseline does not cover the whole work tree.
 ---@param run table
----@param look moonlet.Look
+---@param look moonlet.Baseline
 ---@return string[] paths
 function M.touched(run, look)
   if not look.guard then return {} end
@@ -59,7 +59,7 @@ end
 
 --- Files that differ now. It asks git, so no protected path may differ: such a path can make git start a program.
 ---@param run table
----@param look moonlet.Look
+---@param look moonlet.Baseline
 ---@return string[] paths, boolean cut
 function M.changed(run, look)
   if not look.tree then
@@ -76,7 +76,7 @@ end
 
 --- Touched protected paths; only if there are none, the other files.
 ---@param run table
----@param look moonlet.Look?
+---@param look moonlet.Baseline?
 ---@return moonlet.Found
 function M.found(run, look)
   local none = core.json.array {}

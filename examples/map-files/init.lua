@@ -1,0 +1,30 @@
+--- One agent a file, a checked form for the answers, and one list at the end.
+local m = require "moonlet"
+local s = m.schema
+
+local bugs = s.object { bugs = s.list(s.object { line = s.integer { min = 1 }, claim = s.string { min = 1 } }) }
+
+return m.preset {
+  name = "map-files",
+  summary = "One agent looks at each file; the bugs become one list.",
+  args = { files = m.arg.list { required = true, min = 1, help = "the files" } },
+  needs = { agents = true },
+
+  run = function(ctx, args)
+    local answers, lost = ctx:parallel(args.files, function(c, file)
+      return c:agent {
+        name = file,
+        prompt = ('Read %s and list its bugs, as JSON: {"bugs": [{"line": 1, "claim": "…"}]}'):format(file),
+        schema = bugs,
+      }.data.bugs
+    end, { need = 1, limit = 4, key = function(file) return file end })
+
+    local all = m.array {}
+    for i, file in ipairs(args.files) do
+      if not m.is_lost(answers[i]) then
+        for _, bug in ipairs(answers[i]) do all[#all + 1] = { file = file, line = bug.line, claim = bug.claim } end
+      end
+    end
+    return { bugs = all, lost = lost }
+  end,
+}

@@ -1,0 +1,90 @@
+--- `moonlet doc [NAME]`: the reference of what presets and scripts may use.
+local options = require "moonlet.engine.cli.options"
+local page = require "moonlet.engine.cli.doc_page"
+local record = require "moonlet.record"
+local reference = require "moonlet.engine.cli.reference"
+
+local M = {}
+
+local known = {
+  json = { help = "print one JSON envelope and nothing else" },
+  markdown = { help = "print the whole reference as Markdown, as in stdlib/README.md" },
+  help = { help = "this text" },
+}
+
+local usage_text = [[
+usage: moonlet doc [NAME] [options]
+
+Without a name it lists every public name. A name is ctx:agent, m.findings.markdown, agent, a module (findings),
+or a type (AgentCall).
+
+options:
+]]
+
+local function plain(name) return (name:lower():gsub(":", "."):gsub("^moonlet%.", "")) end
+
+--- True if `asked` is the name, the end of it, or the module that it belongs to.
+local function fits(name, asked)
+  name = plain(name)
+  return name == asked or name:sub(-#asked - 1) == "." .. asked
+end
+
+local function in_group(entry, asked)
+  local group = plain(page.group(entry))
+  return group == asked or group == "m." .. asked
+end
+
+--- The entries that a name means: one of exactly this name, or all that end so, or all of a module.
+local function find(name)
+  local asked = plain(name):gsub("^c%.", "ctx.")
+  local exact, ends, group, names = {}, {}, {}, {}
+  for _, entry in ipairs(reference.read().entries) do
+    if plain(entry.name) == asked then exact[#exact + 1] = entry end
+    if fits(entry.name, asked) then ends[#ends + 1] = entry end
+    if in_group(entry, asked) then group[#group + 1] = entry end
+    names[#names + 1] = entry.name
+    names[#names + 1] = entry.name:match "[%w_]+$"
+  end
+  if #exact > 0 then return exact end
+  if #group > 0 then return group, asked end
+  if #ends > 0 then return ends end
+  local near = record.nearest(name, names)
+  error(options.usage(("there is nothing called '%s'"):format(core.text.printable(name, 60)),
+    (near and ("did you mean '%s'? "):format(near) or "") .. "moonlet doc lists every name"), 0)
+end
+
+local function shown(entry)
+  local result = { name = entry.name, kind = entry.kind, summary = entry.summary, text = entry.text,
+    signature = reference.signature(entry), type = entry.type, parent = entry.parent, generic = entry.generic,
+    file = "stdlib/" .. entry.file, errors = entry.errors, example = entry.example }
+  for _, list in ipairs { "params", "returns", "fields" } do result[list] = core.json.array(entry[list]) end
+  return result
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if rest[2] then error(options.usage("moonlet doc takes one name", "moonlet doc ctx:agent"), 0) end
+  local entries, group = reference.read().entries, nil
+  if rest[1] then entries, group = find(rest[1]) end
+  local result = { entries = core.json.array {} }
+  for i, entry in ipairs(entries) do result.entries[i] = shown(entry) end
+  local text
+  if found.markdown then
+    text = page.markdown()
+  elseif #entries == 1 and rest[1] then
+    text = page.page(entries[1])
+  else
+    local head = group and reference.read().modules[entries[1] and page.group(entries[1])]
+    text = (head and head .. "\n\n" or "") .. page.list(entries)
+    if not rest[1] then text = text .. "\nmoonlet doc NAME shows its fields, its errors and an example.\n" end
+  end
+  return { ok = true, command = "doc", run = core.json.null, result = result, error = core.json.null }, 0, text
+end
+
+return M

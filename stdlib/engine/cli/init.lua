@@ -1,0 +1,150 @@
+--- `moonlet init`: makes a folder ready for presets. An editor learns the types of ctx and m from `.luarc.json`, which
+--- keeps all that it holds; a folder without presets gets a first one.
+local home_module = require "moonlet.engine.run.repository"
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+
+local M = {}
+
+local known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local file_name, file_cap = ".luarc.json", 1 << 20
+local globals = { "ctx", "m", "args" }
+local first_preset = "hello"
+
+--- The folder with the installed types: beside the executable in a build folder, below the prefix else.
+local function types_folder()
+  local program, why = core.system.keeper_program()
+  program = program and (core.system.real_path(program) or program)
+  local folder = program and program:match "^(.*)/[^/]+$"
+  for _, place in ipairs(folder and { folder:match "^(.*)/[^/]+$" or "", folder } or {}) do
+    local path = place .. "/share/moonlet/lua"
+    -- In a build folder it is a link to the source.
+    if core.system.real_path(path .. "/moonlet/meta/ctx.lua") then return path end
+  end
+  error({ kind = "failed", message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
+    or ""), hint = "install it with: cmake --install BUILD --prefix PREFIX" }, 0)
+end
+
+--- The table and the key of a setting: { workspace = { library = … } }, or { ["workspace.library"] = … } where the
+--- file has that form already, with or without "Lua." in front.
+local function place_of(settings, group, name)
+  for _, key in ipairs { group .. "." .. name, "Lua." .. group .. "." .. name } do
+    if settings[key] ~= nil then return settings, key end
+  end
+  for _, outer in ipairs { settings.Lua or settings, settings } do
+    if type(outer) == "table" and type(outer[group]) == "table" then return outer[group], name end
+  end
+  settings[group] = {}
+  return settings[group], name
+end
+
+local function add_to_list(settings, group, name, values)
+  local where, key = place_of(settings, group, name)
+  if where[key] == nil then where[key] = core.json.array {} end
+  local list, changed = where[key], false
+  if not core.json.is_array(list) then
+    error(record.invalid(("%s: %s.%s is no list"):format(file_name, group, name), "make it one, or take it out"), 0)
+  end
+  for _, value in ipairs(values) do
+    local found = false
+    for _, item in ipairs(list) do found = found or item == value end
+    if not found then
+      list[#list + 1] = value
+      changed = true
+    end
+  end
+  return changed
+end
+
+--- Puts the settings into what the file holds. Another moonlet's folder of types is replaced by this one's.
+local function change(settings, types)
+  local where, key = place_of(settings, "workspace", "library")
+  local changed = false
+  if core.json.is_array(where[key]) then
+    for i = #where[key], 1, -1 do
+      local item = where[key][i]
+      if item ~= types and type(item) == "string" and item:find "/share/moonlet/lua$" then
+        table.remove(where[key], i)
+        changed = true
+      end
+    end
+  end
+  changed = add_to_list(settings, "workspace", "library", { types }) or changed
+  changed = add_to_list(settings, "diagnostics", "globals", globals) or changed
+  local runtime, version = place_of(settings, "runtime", "version")
+  if runtime[version] == nil then
+    runtime[version] = "Lua 5.4"
+    changed = true
+  end
+  return changed
+end
+
+local function by_hand(types)
+  return ("add by hand: \"workspace.library\": [%s], \"diagnostics.globals\": %s"):format(core.json.encode(types),
+    core.json.encode(core.json.array(globals)))
+end
+
+--- Writes the settings of the editor. Returns "made", "changed" or "kept".
+local function write_settings(root, types)
+  local text, err, cut = core.file.read(root, file_name, file_cap)
+  if not text and core.file.stat(root, file_name) then error(err, 0) end
+  local settings = {}
+  if text and text:find "%S" then
+    local ok, value = pcall(core.json.decode, text)
+    if cut or not ok or type(value) ~= "table" or core.json.is_array(value) or value == core.json.null then
+      error(record.invalid(("%s is no plain JSON object, and is left as it is"):format(file_name), by_hand(types)), 0)
+    end
+    settings = value
+  end
+  if not change(settings, types) then return "kept" end
+  local written
+  written, err = core.file.write(root, file_name, core.json.encode(settings, 2) .. "\n")
+  if not written then error(err, 0) end
+  return text and "changed" or "made"
+end
+
+local function has_presets(root)
+  for _, entry in ipairs(core.file.list(root, "presets") or {}) do
+    if entry.name:find "^%l[%l%d-]*$" and entry.type == "directory" or entry.name:find "%.lua$" then return true end
+  end
+  return false
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = options.parse(words, known, 2)
+  if found.help then
+    options.print_help("usage: moonlet init [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
+    return nil, 0
+  end
+  if rest[1] then error(options.usage("moonlet init takes no argument", "another folder is --repo DIR"), 0) end
+  local home = core.run.home(home_module.folder(found.repo))
+  local root, err = core.file.root(home.top)
+  if not root then error(err, 0) end
+  local types = types_folder()
+  local settings = write_settings(root, types)
+  local result = { settings = settings, types = types, files = core.json.array {} }
+  local lines = { ("%s %s: an editor with lua-language-server knows ctx and m now"):format(settings, file_name) }
+  if not has_presets(root) then
+    local made = require("moonlet.engine.cli.preset_new").new(home, first_preset)
+    result.files = made.files
+    lines[#lines + 1] = ("made presets/%s: a first preset, with its test"):format(first_preset)
+    lines[#lines + 1] = "\n  moonlet run hello --runner mock --allow needs   without an agent"
+    lines[#lines + 1] = "  moonlet preset test hello --allow needs         its test"
+  else
+    lines[#lines + 1] = "\n  moonlet preset list                             the presets that are there"
+    lines[#lines + 1] = "  moonlet preset new NAME                         another one, with its test"
+  end
+  lines[#lines + 1] = "  moonlet doc                                     all that a preset may use"
+  lines[#lines + 1] = "  moonlet doctor                                  which agents are here"
+  return { ok = true, command = "init", run = core.json.null, result = result, error = core.json.null }, 0,
+    table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,141 @@
+--- The public names of the library with their annotations, as `moonlet doc`, --help and the reference show them.
+local annotations = require "moonlet.engine.cli.annotations"
+
+local M = {}
+
+--- Modules that a script requires by name, beside those that are fields of m.
+local function prefixes(notes)
+  local on_m = {}
+  annotations.read("init.lua", notes["init.lua"], function() return nil end, function(entry)
+    for _, field in ipairs(entry.name == "moonlet.m" and entry.fields or {}) do on_m[field.name] = true end
+  end)
+  return function(file, base)
+    if file:find "^meta/" then return base == "budget" and "ctx.budget" or base end
+    if base ~= "M" then return nil end
+    local module = file:match "^([%l_]+)"
+    if module == "init" or module == "preset" then return "m" end
+    return (on_m[module] and "m." or "moonlet.") .. module
+  end
+end
+
+local function by_name(a, b)
+  local one, other = a.name:lower(), b.name:lower()
+  return one < other or one == other and a.name < b.name
+end
+
+---@class moonlet.doc.Reference
+---@field entries moonlet.doc.Entry[]            sorted; functions and values, then types
+---@field named table<string, moonlet.doc.Entry>
+---@field modules table<string, string>          the head of each file, by public name
+
+local function mentions(values, name)
+  for _, value in ipairs(values) do
+    if value.type:find(name .. "%f[^%w_.]") then return true end
+  end
+  return false
+end
+
+--- A summary for a type that has none of its own: the first that takes it, returns it, or holds it.
+local function use_of(name, entries)
+  for _, use in ipairs { { "params", "taken by " }, { "returns", "the result of " }, { "fields", "a part of " } } do
+    for _, entry in ipairs(entries) do
+      if entry.name ~= name and mentions(entry[use[1]], name) then return use[2] .. entry.name end
+    end
+  end
+  for _, entry in ipairs(entries) do
+    local held = entry.parent == name or entry.type and entry.type:find(name, 1, true)
+    if held then return "the base of " .. entry.name end
+  end
+  return ""
+end
+
+local read
+
+--- All entries, sorted by name.
+---@return moonlet.doc.Reference
+function M.read()
+  if read then return read end
+  local notes = core.script.notes()
+  local prefix_of = prefixes(notes)
+  local files, named, entries, modules = {}, {}, {}, {}
+  for file in pairs(notes) do files[#files + 1] = file end
+  table.sort(files)
+  for _, file in ipairs(files) do
+    -- Parts of a module that a script does not reach by themselves; git hands its own on.
+    local public = file:find "^[%l_]+%.lua$" or file:find "^meta/" or file:find "^git/"
+    annotations.read(file, notes[file], prefix_of, function(entry)
+      if entry.kind == "module" then
+        if public and not file:find "^git/" then modules[prefix_of(file, "M", "") or file] = entry.text end
+      elseif entry.kind == "type" and named[entry.name] then
+        table.move(entry.fields, 1, #entry.fields, #named[entry.name].fields + 1, named[entry.name].fields)
+      elseif entry.kind == "type" and entry.name:find "^moonlet%.%l+$" then
+        -- The table of a module: its fields are entries of their own.
+        return
+      elseif public or entry.kind == "type" then
+        named[entry.name] = entry
+        entries[#entries + 1] = entry
+      end
+    end)
+  end
+  table.sort(entries, by_name)
+  for _, entry in ipairs(entries) do
+    if entry.kind == "type" and entry.summary == "" then entry.summary = use_of(entry.name, entries) end
+  end
+  read = { entries = entries, named = named, modules = modules }
+  return read
+end
+
+--- Fields of a type and of its parents.
+---@param name string
+---@return moonlet.doc.Value[]
+function M.fields(name)
+  local entry = M.read().named[name]
+  if not entry then return {} end
+  local fields = entry.parent and M.fields(entry.parent) or {}
+  return table.move(entry.fields, 1, #entry.fields, #fields + 1, fields)
+end
+
+--- The type of an options table that a function takes last or alone, with its fields; nil for other parameters.
+---@param entry moonlet.doc.Entry
+---@return {name: string, type: string, fields: moonlet.doc.Value[]}[]
+function M.records(entry)
+  local found, seen = {}, {}
+  for _, group in ipairs { entry.params, entry.returns } do
+    for _, value in ipairs(group) do
+      for name in value.type:gmatch "moonlet[%w_.]+" do
+        if not seen[name] and #M.fields(name) > 0 and name ~= "moonlet.Ctx" then
+          seen[name] = true
+          found[#found + 1] = { of = group == entry.params and "takes" or "gives", name = name,
+            text = M.read().named[name].summary, fields = M.fields(name) }
+        end
+      end
+    end
+  end
+  return found
+end
+
+--- "ctx:agent(call)", with its results.
+---@param entry moonlet.doc.Entry
+---@return string
+function M.signature(entry)
+  if entry.kind == "type" then return entry.name .. (entry.parent and " : " .. entry.parent or "") end
+  if entry.kind == "value" then return entry.name end
+  local names = {}
+  for i, param in ipairs(entry.params) do names[i] = param.name .. (param.type:sub(-1) == "?" and "?" or "") end
+  local results = {}
+  for i, value in ipairs(entry.returns) do
+    results[i] = value.name ~= "" and value.name or value.type
+  end
+  return ("%s(%s)%s"):format(entry.name, table.concat(names, ", "),
+    #results > 0 and " -> " .. table.concat(results, ", ") or "")
+end
+
+--- The summary of an argument's kind, from the annotation of m.arg.KIND.
+---@param kind string
+---@return string?
+function M.kind_of_argument(kind)
+  local entry = M.read().named["m.arg." .. kind]
+  return entry and entry.summary
+end
+
+return M

@@ -1,0 +1,272 @@
+---@meta _
+
+--- core is what the library itself is built on, one table a noun of lua/core. No script reaches it.
+
+---@class core.audit
+---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
+---  the digest of a file, or of its first bytes; with `durable` they are on the disk
+---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
+---  replaces run.json of a run that nobody drives
+---@field story fun(home: userdata, run: string, value: any?): table
+---  the journal's content, checked against the files beside it; `value` names a large value
+---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
+---  every file beneath a folder, by hash
+
+---@class core.clock
+---@field iso fun(ms: integer): string  "2026-11-21T03:12:00.123Z"
+---@field monotonic fun(): integer  ms
+---@field random_hex fun(bytes: integer): string  text
+---@field wall fun(): integer  ms since 1970
+
+---@class core.coroutine
+---@field drive fun(coroutine: thread, ...: any): string, any
+---  runs a coroutine: "ended", "failed", "yielded" or "waits", and the values
+---@field wait_outside fun()  lets the drive() around this coroutine return, and comes back with the next one
+
+---@class core.detach
+---@field done fun(log: string)  the run has its id; from now on what is printed goes to the file
+---@field start fun(words: string[]): string?, moonlet.Error?  the first line that `moonlet word…` prints
+
+---@class core.event
+---@field display fun(mode: "live"|"plain"|"events"|"none")  chooses the display of events
+---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
+---@field start fun(file: string)  events belong to the run from now on, and are kept in the file beneath .agent
+
+---@class core.file
+---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
+---  the content of a path as a text; "" stands for nothing
+---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
+---  the file gets the owner, the group and the attributes of the one at that place, or the group of what is made
+---  there
+---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
+---  { {name, type}, … } sorted bytewise, or nil and an error
+---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?
+---  a file as an input of an agent, read once
+---@field lock fun(dir: userdata, name: string, ms: integer?, holder: string?): userdata?, moonlet.Error?
+---  an flock on a small file, waited for up to `ms` (2000: as long as others need to read and write one)
+---@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  the folder and those above it
+---@field make_new fun(path: string): boolean?, moonlet.Error?
+---  a directory for this user alone that was not there before
+---@field make_root fun(path: string): userdata?, moonlet.Error?  the directory, made for this user alone if need be
+---@field part fun(dir: userdata, path: string, from: integer, size: integer): string?, moonlet.Error?
+---  a part of a file; shorter at its end
+---@field read fun(dir: userdata, path: string, cap: integer): string?, moonlet.Error?, boolean?, integer?
+---  the text, if it was cut, and the size of the file
+---@field remove fun(dir: userdata, path: string): boolean?, moonlet.Error?  with all beneath it; nothing there is fine
+---@field remove_empty fun(dir: userdata, path: string): boolean?, moonlet.Error?
+---  removes a folder that is empty; true if it was one
+---@field rename fun(dir: userdata, from: string|integer, to: string): boolean?, moonlet.Error?
+---  within the directory, in place of a file that `to` names
+---@field root fun(path: string): userdata?, moonlet.Error?  dir, or nil and an error
+---@field set_mode fun(dir: userdata, path: string, mode: integer): boolean?, moonlet.Error?  true, or nil and an error
+---@field stat fun(dir: userdata, path: string): table?, moonlet.Error?
+---  about the thing itself, a last link is not followed
+---@field swap fun(dir: userdata, path: string, other: string, name: string): boolean?, moonlet.Error?
+---  the two files change places, or one takes the other's, where there is but one
+---@field sync fun(dir: userdata, names: string[]): boolean?, moonlet.Error?
+---  these files have reached the disk, with one wait for all where the system can do that
+---@field take fun(text: string, cap: integer): table  the same as load, of a text
+---@field unlock fun(handle: userdata)
+---@field write fun(dir: userdata, path: string, text: string): boolean?, moonlet.Error?  as one step, and durably
+
+---@class core.frames
+---@field closed fun(fn: function): any
+---  fn(table, key) for a script that reads a field that is not there, nil for the library, which may look for any
+---@field keep fun(fn: function): function
+---  a function that calls fn and leaves the frame of its caller on the stack, also where it is called as `return
+---  fn(…)`
+---@field lines fun(fn: function): string?, integer?, integer?  the file and the lines of a script's function
+---@field locals fun(): any  the names of the variables that the innermost script function sees
+---@field stack fun(): table[]  nil after a kill, when nothing may run any more
+
+---@class core.journal
+---@field append fun(body: table, durable: boolean)  waits until the record is on the disk
+---@field collect fun(on: boolean)  turns the collection of garbage on or off
+---@field note fun(body: table)  a record that reaches the disk with the next durable one; never waits
+---@field open fun(): fun(): integer?, table?  the records of the run, in order
+---@field value fun(order: integer, name: string): any  or nil and what is wrong
+---@field verify fun(home: userdata, run: string): table?, moonlet.Error?
+---  { records, fenced, torn_bytes, line?, why? }, or nil and an error
+
+---@class core.json
+---@field array fun(table: table?): any  the table, marked as a JSON array even when empty
+---@field decode fun(text: string): any  raises `invalid` with line and column
+---@field decode_record fun(text: string): any  whatever encode_record() has written
+---@field encode fun(value: any, indent: integer?): string  text
+---@field encode_record fun(value: any, indent: integer?): string
+---  the host's own form of a record, with spaces around the values
+---@field is_array fun(value: any): boolean  marked as an array
+---@field validate fun(schema: table, value: any): string?  the problems of a value; nil when it fits the schema
+---@field null userdata
+
+---@class core.ledger
+---@field complete fun(home: userdata): table  takes in what is on the disk and not in the ledger
+---@field differs fun(home: userdata, id: string, text: string): string[]  places where the rows differ from the record
+---@field get fun(home: userdata, id: string): any  run with its steps
+---@field list fun(home: userdata, filter: table, limit: integer): any[]  { run, … }, newest first
+---@field mark_stale fun(home: userdata)  something could not be put; the ledger is rebuilt before its next use
+---@field present fun(home: userdata): boolean  true if there is a ledger that can be trusted
+---@field put fun(home: userdata, id: string, text: string): boolean  true
+---@field rebuild fun(home: userdata): table  from the files, also in place of one that is damaged
+---@field strays fun(home: userdata): any[]  its rows that are of no run
+---@field usage fun(home: userdata, filter: table, by: string): table[]
+---  totals by all, day, runner, model, run or preset
+
+---@class core.lines
+---@field close fun(reader: userdata)  closes the reader; a part of a line is dropped
+---@field open fun(path: string, kind: string): userdata  nil when there is none yet
+---@field read fun(reader: userdata, at_end: boolean): any[]?
+---  { line, … }, { number, … }, others, last, or nil when there is nothing new
+
+---@class core.lost
+---@field new fun(fields: moonlet.LostBranch): moonlet.Lost  a lost value
+---@field record fun(value: any): moonlet.LostBranch?  the fields of a lost value
+---@field refuse fun(value: any)  raises the error `lost` for a lost value
+
+---@class core.process
+---@field attempt fun(step: string, name: string, present: boolean?): "none"|"running"|"exited"|"lost"
+---  the state of an attempt of an earlier host
+---@field confinement fun(): {abi: integer}?, string?  the Landlock version of this machine, or the reason for none
+---@field end_finished fun(attempt: userdata)
+---  ends it, for it has given what was wanted of it; `why` of its exit is "finished" then
+---@field hold_idle fun(attempt: userdata, held: boolean)  while it is held its idle limit stands still
+---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
+---@field sees_processes fun(): boolean
+---  true if the system shows processes, so that all that a step started can be ended
+---@field stop fun(step: string, name: string): any  the same, and one that is running is ended first
+---@field take fun(step: string, name: string): table  the exit of an attempt that is running or exited; waits for its end
+
+---@class core.run
+---@field begin_sync fun()  begins with what sync() waits for, while other work goes on
+---@field check_id fun(text: string, what: string)  raises unless it has the form of an id
+---@field create fun(call: table): table  a new run, or one that goes on
+---@field discard fun()  the run never began; nothing of it stays
+---@field end_children fun()  ends what still runs and the keeper with it
+---@field finish fun(unchanged: boolean)  the run is over; its lock is released
+---@field home fun(folder: string): table  finds it, writes nothing
+---@field is_ours fun(): boolean  true while no other host has taken the run over
+---@field make_dirs fun(path: string, later: boolean)  a folder beneath `.agent`
+---@field manifest fun(list: table): string  the text of input-manifest.md
+---@field read fun(path: string, cap: integer): string  or nil and an error
+---@field read_tail fun(path: string, cap: integer): string?
+---  the last bytes of a file, or nothing when it cannot be read
+---@field read_value fun(name: string, cap: integer): string?  raises when it cannot be read now
+---@field redact fun(text: string): string  text
+---@field remove fun(path: string)  a file or folder beneath `.agent`, if it is there
+---@field remove_temporary fun()  the folders for temporary files that are on record, once no child is left
+---@field rename fun(from: string|integer, to: string)  within `.agent`; false when there is no such file
+---@field size fun(path: string): integer  nil where there is none; raises when it cannot be looked at
+---@field step_name fun(key: string): string  the folder name of a step
+---@field still_runs fun(): boolean  true if a process of an earlier host runs on under its keeper
+---@field sweep fun(path: string)  removes what a killed host left half-written in a folder of the run
+---@field sync fun()  waits until all writes of `later` are durable
+---@field write fun(path: string, text: string, later: boolean)
+---  a file beneath `.agent`, redacted and whole; durable now, or later by sync()
+---@field write_run fun(text: string)  run.json, durably
+---@field write_value fun(name: string, text: string, durable: boolean)
+---  a value of the journal that is too large for a line; durable now, or before the next durable record is
+
+---@class core.runs
+---@field end_orphans fun(home: userdata, run: string)  ends what runs of a run that nobody drives, its keeper too
+---@field holder fun(home: userdata, run: string): integer?  the pid of the process that drives it, or nothing
+---@field left fun(home: userdata, run: string): integer  how many processes of its steps live
+---@field live fun(home: userdata): table[]  every process that lives
+---@field request_cancel fun(home: userdata, run: string)  asks whoever drives the run to end it
+---@field sweep fun(home: userdata): {run: string, killed: integer}[]  ends the processes that dead hosts left
+
+---@class core.script
+---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
+---  on_missing(name, environment) gives the value of a global that is not there, and on_new(environment, name,
+---  value) refuses a new one
+---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
+---  a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text
+---@field notes fun(): table  {file name -> annotations} of the public library
+---@field preset_file fun(name: string): string?  text, or nil when there is no such file
+---@field presets fun(): string[]  list of the names of the built-in presets' files
+---@field tests fun(): table  {file name -> text} of the presets' tests
+
+---@class core.secret
+---@field hide fun(text: string): string  `places` is nil where nothing had to be hidden; else a list of numbers
+---@field key fun(): string  that of the run; made with the first call
+---@field restore fun(text: string, places: integer[]): string?  text, or nil where a secret is not known any more
+
+---@class core.system
+---@field cwd fun(): string  absolute path
+---@field env fun(name: string): string?  a variable of the environment
+---@field env_matching fun(pattern: string): table  the variables whose name matches the Lua pattern
+---@field find_program fun(name: string): string?  the path of a program in PATH; relative folders do not count
+---@field is_writable fun(path: string): boolean?, moonlet.Error?  the path, or the folder it would be made in
+---@field keeper_program fun(): string?, moonlet.Error?  path, or nil and why it cannot be used
+---@field print fun(stream: integer, text: string)  1 is the result, 2 is for the person
+---@field real_path fun(path: string): any  the absolute path with every link followed, or nil
+
+---@class core.task
+---@field as_error fun(table: table): any  the table, which prints as its message
+---@field cancel_scope fun(scope: userdata, error: any)  every await inside raises `error` from now on
+---@field check fun()  raises when the running task is cancelled, or is to be by now
+---@field close_scope fun(scope: userdata)  leaves it and whatever is open inside it
+---@field current fun(): userdata  the running task's identity
+---@field expire_at_turn fun(scope: userdata, order: integer, error: any)
+---  the scope is cancelled with `error` when its turn has come
+---@field hold_turn fun(order: integer)  holds back this turn and later ones until release_turn(order)
+---@field join fun(task: userdata)  waits for its end; read the result with outcome()
+---@field open_scope fun(call: table): userdata  scope
+---@field outcome fun(task: userdata): boolean?, any  nil while it runs, true and its results, or false and its error
+---@field park fun()  until nothing else can happen any more
+---@field pending_error fun(scope: userdata?): any
+---  the error that the next await of the running task, or of one in `scope`, would raise
+---@field release_turn fun(order: integer)  ends hold_turn
+---@field scope_error fun(scope: userdata): any  the error this scope itself was cancelled with
+---@field sleep fun(ms: integer)
+---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  task
+---@field start_clock fun(scope: userdata?)
+---@field stop_clock fun(scope: userdata?)
+---  its time limit, or that of every shield around the running task, does not run until start_clock(scope?) was
+---  called as often
+---@field wait_scope fun(scope: userdata)  waits until no task lives in it; a cancellation does not cut it short
+---@field wait_turn fun(order: integer)
+---  until every task waits and no lower order is waited for; without an order, after all that have one
+---@field watch fun(task: userdata, delta: integer)  counts those who will look at its outcome themselves
+---@field watch_sleep fun(ms: integer)
+---  the same for one who only watches others: nothing comes of it that anybody else waits for, so it does not keep a
+---  run from parking
+
+---@class core.terminal
+---@field ask fun(text: string): string  nil at the end of the input
+---@field can_ask fun(): boolean  true if a person at a terminal can be asked
+
+---@class core.text
+---@field clean fun(text: string): string  malformed UTF-8 replaced by U+FFFD
+---@field cut fun(text: string, cap: integer, note: string?): string
+---  head and tail, with a line that says what was left out
+---@field is_utf8 fun(text: string): boolean  bool
+---@field json_size fun(text: string): integer  about how many bytes it takes as a JSON string
+---@field place fun(): string?  "file:line" of the running script, innermost first
+---@field printable fun(text: string, cap: integer?): string  one line for a message
+---@field question fun(text: string): string?, string[]?  the last [QUESTION] of an agent's text, and its options
+---@field sha256 fun(text: string): string  64 hex digits
+---@field strip fun(text: string): string  text without control characters, safe to show on a terminal
+
+---@class core
+---@field audit core.audit
+---@field clock core.clock
+---@field coroutine core.coroutine
+---@field detach core.detach
+---@field event core.event
+---@field file core.file
+---@field frames core.frames
+---@field journal core.journal
+---@field json core.json
+---@field ledger core.ledger
+---@field lines core.lines
+---@field lost core.lost
+---@field process core.process
+---@field run core.run
+---@field runs core.runs
+---@field script core.script
+---@field secret core.secret
+---@field system core.system
+---@field task core.task
+---@field terminal core.terminal
+---@field text core.text
+core = {}

@@ -1,0 +1,76 @@
+---@meta _
+
+---@class moonlet.facts.Part           one file in one section of the change
+---@field section string               staged, unstaged, untracked or range
+---@field status string
+---@field old_path string?
+---@field old_mode string?
+---@field new_mode string?
+---@field added integer
+---@field deleted integer
+---@field binary boolean
+---@field hunks moonlet.git.Hunk[]
+---@field cut boolean?                 the diff was too long to be read to its end
+---@field secrets {kind: string, line: integer}[]  in lines that were added
+
+---@class moonlet.facts.File
+---@field path string
+---@field old_path string?
+---@field status string                added, copied, deleted, modified, renamed, type, unmerged or untracked
+---@field staged boolean
+---@field unstaged boolean
+---@field untracked boolean
+---@field conflicted boolean
+---@field added integer
+---@field deleted integer
+---@field binary boolean
+---@field mode_change string?          such as "100644 -> 100755"
+---@field executable boolean
+---@field symlink boolean
+---@field submodule boolean
+---@field parts moonlet.facts.Part[]
+
+---@class moonlet.facts.Target
+---@field kind "worktree"|"staged"|"range"|"commit"|"path"
+---@field text string
+---@field base string?
+---@field head string?
+
+---@class moonlet.facts.Totals
+---@field files integer
+---@field staged integer
+---@field unstaged integer
+---@field untracked integer
+---@field conflicted integer
+---@field binary integer
+---@field added integer
+---@field deleted integer
+
+---@class moonlet.facts.Options
+---@field survey (fun(name: string, path: string): boolean)?  chooses tracked files to list
+---@field diff_cap integer?         bytes of the diff
+---@field untracked_files integer?  how many new files to read
+---@field untracked_bytes integer?  of each of them
+---@field journal boolean?          false: a resumed run reads git anew
+
+---@class moonlet.facts.Git
+---@field target moonlet.facts.Target
+---@field branch string?               nil when HEAD is detached
+---@field detached boolean
+---@field head string?                 nil before the first commit
+---@field upstream string?
+---@field ahead integer?
+---@field behind integer?
+---@field state string[]               operations in progress: merge, rebase, cherry-pick, revert, bisect
+---@field shallow boolean
+---@field sparse boolean
+---@field files moonlet.facts.File[]
+---@field totals moonlet.facts.Totals
+---@field diff string                  all of it, redacted
+---@field sections {name: string, diff: string}[]  the same, kept apart
+---@field cut boolean                  something was too long to be read whole
+---@field unseen {path: string, why: string}[]  folders that git could not open
+---@field notes string[]               gaps in the facts, for people
+---@field commits {id: string, author: string, time: string, subject: string}[]?  of a range
+---@field paths string[]?              files under a path target, changed or not
+---@field survey string[]?             tracked files that `opts.survey` asked for
