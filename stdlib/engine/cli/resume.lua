@@ -153,11 +153,15 @@ function M.main(words, output)
   output.json, output.events = found.json or false, found.events or false
   local home = home_module.open(found.repo)
   local id, rec = record_store.find(home, rest[1])
+  if rec.target == "repl" and rec.script and rec.path == core.json.null then
+    require "moonlet.engine.cli.repl"
+  end
   local run_cli = require "moonlet.engine.cli.run"
   run_cli.check_gates(found.gates)
   run_cli.change_budget({}, found.budget)
   local function plan_of(now)
-    if now.ended and now.verdict == "ok" then return nil, already(home, id, now) end
+    local is_over = now.ended and now.verdict == "ok" and not presets.registered[now.target]
+    if is_over then return nil, already(home, id, now) end
     -- This command resumes once the provider can be asked again, and for no other reason.
     if found.detached and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
@@ -168,7 +172,8 @@ function M.main(words, output)
   local plan, envelope, code, text = plan_of(rec)
   if not plan then return envelope, code, text end
   found.plain = found.plain or found.detached
-  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
+  core.event.display(plan.source.display or output.events and "events" or output.json and "none"
+    or found.plain and "plain" or "live")
   return M.drive(home, id, plan, plan_of)
 end
 
