@@ -276,9 +276,11 @@ int line_edit(lua_State* L) {
 /// interrupted(prompt): waits until the person interrupts
 int line_interrupted(lua_State* L) { return await_event(L, true); }
 
-/// cancel(prompt): ends the line that is being read
+/// cancel(prompt [, mark]): ends the line that is being read; the mark is printed behind it
 int line_cancel(lua_State* L) {
-  check_prompt(L)->editor().cancel();
+  std::size_t size = 0;
+  const char* mark = luaL_optlstring(L, 2, "", &size);
+  check_prompt(L)->editor().cancel({mark, size});
   return 0;
 }
 

@@ -128,10 +128,11 @@ class LineEditor::Impl {
     return true;
   }
 
-  void cancel() {
+  void cancel(std::string_view mark) {
     {
       const std::lock_guard lock(mutex_);
       if (!reading_) return;
+      mark_ = mark;
       cancel_ = true;
     }
     wake();
@@ -369,11 +370,13 @@ class LineEditor::Impl {
       return post({LineEvent::Kind::kLine, std::move(text), 0});
     }
     bool cancelled = false;
+    std::string mark;
     {
       const std::lock_guard lock(mutex_);
       cancelled = cancel_;
+      mark = std::exchange(mark_, {});
     }
-    (void)write_all(options_.out, cancelled ? "^C\n" : "\n");
+    (void)write_all(options_.out, mark + "\n");
     post({cancelled ? LineEvent::Kind::kCancelled : LineEvent::Kind::kEnd,
           std::exchange(typed_, {}), 0});
   }
@@ -414,7 +417,7 @@ class LineEditor::Impl {
   Fd wake_read_, wake_write_;
   std::mutex mutex_;  // what stands between the threads
   std::condition_variable answered_;
-  std::string prompt_, initial_, above_;
+  std::string prompt_, initial_, above_, mark_;
   bool reading_ = false, cancel_ = false, quit_ = false;
   std::deque<LineEvent> events_;
   std::optional<Answer> answer_;
@@ -439,7 +442,7 @@ void LineEditor::complete(std::size_t from, std::vector<std::string> words) {
   impl_->complete(from, std::move(words));
 }
 bool LineEditor::print(std::string_view text) { return impl_->print(text); }
-void LineEditor::cancel() { impl_->cancel(); }
+void LineEditor::cancel(std::string_view mark) { impl_->cancel(mark); }
 void LineEditor::resize() { impl_->resize(); }
 void LineEditor::remember(const std::string& line) { impl_->remember(line); }
 

@@ -51,8 +51,8 @@ class LineEditor {
   void complete(std::size_t from, std::vector<std::string> words);
   /// Prints text above the line that is being typed. False, and nothing is printed, while none is.
   bool print(std::string_view text);
-  /// Ends the reading of the current line with kCancelled.
-  void cancel();
+  /// Ends the reading of the current line with kCancelled; `mark` is printed behind what is typed.
+  void cancel(std::string_view mark = {});
   /// The size of the terminal has changed.
   void resize();
   /// Adds a line to the history, in memory and in the file.

@@ -127,7 +127,13 @@ function M.join(one, other)
   return joined
 end
 
-local function denied(message, hint)
+--- By grants: asks a person for one more, as --allow takes it. True when it was given.
+---@type table<moonlet.Grants, fun(grant: string): boolean>
+M.askers = setmetatable({}, { __mode = "k" })
+
+local function denied(grants, grant, message, hint)
+  local ask = M.askers[grants]
+  if ask and ask(grant) then return end
   error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
 end
 
@@ -137,21 +143,22 @@ end
 function M.check_program(grants, program)
   if grants.all or grants.run[program] then return end
   local base = program:match("[^/]+$") or program
-  denied(("not granted: run %s"):format(program),
+  denied(grants, "run=" .. program, ("not granted: run %s"):format(program),
     ("declare it in needs.programs, or give --allow run=%s"):format(base))
 end
 
 ---@param grants moonlet.Grants
 function M.check_agents(grants)
   if grants.all or grants.agents then return end
-  denied("not granted: start agents", "declare needs = { agents = true }, or give --allow agents")
+  denied(grants, "agents", "not granted: start agents",
+    "declare needs = { agents = true }, or give --allow agents")
 end
 
 ---@param grants moonlet.Grants
 ---@param name string
 function M.check_env(grants, name)
   if grants.all or grants.env[name] then return end
-  denied(("not granted: the variable %s"):format(name),
+  denied(grants, "env=" .. name, ("not granted: the variable %s"):format(name),
     ("declare it in needs.env, or give --allow env=%s"):format(name))
 end
 
@@ -174,7 +181,7 @@ end
 ---@param path string
 function M.check_read(grants, path)
   if grants.all or covered(grants.read, path) then return end
-  denied(("not granted: read %s"):format(path),
+  denied(grants, "read=" .. path, ("not granted: read %s"):format(path),
     "declare its folder in needs.read, or give --allow read=DIR")
 end
 
@@ -183,7 +190,7 @@ end
 ---@param path string
 function M.check_write(grants, path)
   if grants.all or covered(grants.write, path) then return end
-  denied(("not granted: write %s"):format(path),
+  denied(grants, "write=" .. path, ("not granted: write %s"):format(path),
     "declare the folder in needs.write, or give --allow write=DIR")
 end
 

@@ -3,6 +3,7 @@
 local budget_scope = require "moonlet.engine.context.scope"
 local commands = require "moonlet.engine.repl.commands"
 local complete = require "moonlet.engine.repl.complete"
+local grants = require "moonlet.engine.context.grants"
 local input = require "moonlet.engine.repl.input"
 local journal = require "moonlet.engine.journal.journal"
 local loader = require "moonlet.engine.load.loader"
@@ -90,15 +91,48 @@ local function ask_leave(session)
   return how ~= "line" or text:lower():match("^%s*y") ~= nil
 end
 
+--- A question of work beside the line: it is asked in place of the line, which comes back afterwards.
+local function answer_question(session)
+  local question = session.question
+  session.question = nil
+  local shown, last = question.text:match("^(.*\n)([^\n]*)$")
+  if shown then say(session, (shown:gsub("\n$", ""))) end
+  local how, text = core.line.read(session.prompt, last or question.text)
+  question.answer = how == "line" and text or nil
+  task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
+end
+
+--- Asks a person. The loop of the prompt alone reads: it is called from the line that is typed, or that runs.
+local function ask(session, text)
+  while session.question do budget_scope.yield(session.root) end
+  local question = { text = text, wake = task.open_scope { what = "a question" } }
+  session.question = question
+  if session.wake then
+    task.cancel_scope(session.wake, { kind = "cancelled", message = "there is a question" })
+  else
+    core.line.cancel(session.prompt)
+  end
+  pcall(core.task.sleep, no_limit_ms)
+  task.close_scope(question.wake)
+  task.check()
+  return question.answer
+end
+
 --- Reads one line, and answers the completions that are wanted meanwhile. nil at the end of the input, false after an
 --- interrupt.
-local function read_line(session, prompt, initial)
+local read_line
+function read_line(session, prompt, initial)
+  if session.question then answer_question(session) end
   local how, text, cursor = core.line.read(session.prompt, prompt, initial)
   while how == "complete" do
     local ok, from, words = pcall(complete.words, session, text:sub(1, cursor))
     how, text, cursor = core.line.complete(session.prompt, ok and from or cursor, ok and words or {})
   end
   if how == "line" then return text end
+  if how == "cancelled" and session.question then
+    answer_question(session)
+    return read_line(session, prompt, text)
+  end
   if how == "cancelled" then return false, text end
   return nil
 end
@@ -159,6 +193,8 @@ end
 --- Waits until the line itself has ended; its tasks may go on.
 local function wait_for(session, line)
   while not line.done do
+    while session.question do answer_question(session) end
+    if line.done then break end
     local wake = task.open_scope { what = "a line" }
     session.wake = wake
     pcall(core.task.sleep, 3600 * 1000)
@@ -208,7 +244,7 @@ end
 --- Ends the line that runs, or the one that is typed. The end is on record, so that a replay ends it at the same place.
 local function interrupt(session)
   local line = session.running
-  if not line then return core.line.cancel(session.prompt) end
+  if not line then return core.line.cancel(session.prompt, "^C") end
   if line.interrupted then
     session.leaving = true
     task.cancel_scope(session.state.scope, { kind = "cancelled", message = "interrupted" })
@@ -253,6 +289,20 @@ local function count_recorded(run)
   local count = 0
   while run.journal and run.journal.facts[count == 0 and "line" or "line#" .. count + 1] do count = count + 1 end
   return count
+end
+
+--- Asks once for a right that the run does not have; the answer is on record, so that a resumed run does not ask.
+local function ask_grant(session, grant)
+  local run, key = session.run, "grant " .. grant
+  local known = run.journal and run.journal.facts[key]
+  if not known and (not session.prompts or not session.running) then return false end
+  local given = journal.fact(run, key, sources, function()
+    local answer = ask(session, ("this needs --allow %s: grant it to this run? [y/N] "):format(
+      core.text.printable(grant, 200)))
+    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+  end)
+  if given then grants.parse(run.grants, grant) end
+  return given
 end
 
 local function greet(session, recorded)
@@ -303,6 +353,8 @@ function M.body(source)
     if not session.prompt then
       error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)
     end
+    state.run.ask = function(text) return ask(session, text) end
+    grants.askers[state.run.grants] = function(grant) return ask_grant(session, grant) end
     local watcher = task.open_scope { what = "the prompt" }
     task.spawn(watcher, function()
       while true do
