@@ -108,6 +108,8 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
       complete();
     }
     const std::optional<LineEvent>& event() const { return event_; }
+    /// A run parks although somebody may still interrupt it.
+    bool is_passive() const override { return for_interrupt_; }
 
    private:
     void start_cancel() override {

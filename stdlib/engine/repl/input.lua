@@ -11,7 +11,7 @@ local function without_local(text)
 end
 
 --- True if Lua wants more of a text that does not parse.
-local function wants_more(message) return message:find("<eof>", 1, true) ~= nil end
+local function wants_more(message) return message:find("near <eof>$") ~= nil end
 
 --- Loads a text as an expression, or as statements.
 ---@param environment table

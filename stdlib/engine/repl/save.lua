@@ -69,7 +69,7 @@ local function body_text(session)
   end
   local last = good[#good]
   if last and not input.is_expression(session.environment, last.text) then
-    local name = last.text:match("^%s*l?o?c?a?l?%s*([%a_][%w_]*)%s*=[^=]")
+    local name = input.without_local(last.text):match("^%s*([%a_][%w_]*)%s*=[^=]")
     if name then lines[#lines + 1] = "return " .. name end
   end
   local names = assigned_names(session)

@@ -18,6 +18,8 @@ local M = {}
 --- A line has no limit of its own; the limit makes its end by an interrupt one that a replay finds on record.
 local no_limit_ms = 1 << 40
 
+local look_ms = 20
+
 local sources = { ["line"] = "a line at the prompt" }
 
 ---@class moonlet.ReplLine
@@ -26,7 +28,7 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field chunk function
 ---@field body any        the task of its body, with all that it left running
 ---@field scope any       its cancel scope
----@field done boolean    the line itself has ended
+---@field task any?       that of the line itself
 ---@field ok boolean
 ---@field results table   what it returned, or what it raised
 ---@field interrupted boolean?
@@ -91,27 +93,35 @@ local function ask_leave(session)
   return how ~= "line" or text:lower():match("^%s*y") ~= nil
 end
 
---- A question of work beside the line: it is asked in place of the line, which comes back afterwards.
+--- Reads an answer. The text above the last line of the question is printed by itself.
+local function read_answer(session, text)
+  local shown, last = text:match("^(.*\n)([^\n]*)$")
+  if shown then say(session, (shown:gsub("\n$", ""))) end
+  local how, answer = core.line.read(session.prompt, last or text)
+  return how == "line" and answer or nil
+end
+
+--- A question of work beside the line that is typed: it is asked in place of the line, which comes back afterwards.
 local function answer_question(session)
   local question = session.question
   session.question = nil
-  local shown, last = question.text:match("^(.*\n)([^\n]*)$")
-  if shown then say(session, (shown:gsub("\n$", ""))) end
-  local how, text = core.line.read(session.prompt, last or question.text)
-  question.answer = how == "line" and text or nil
+  question.answer = read_answer(session, question.text)
   task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
 end
 
---- Asks a person. The loop of the prompt alone reads: it is called from the line that is typed, or that runs.
+--- Asks a person, whether a line runs or is typed.
 local function ask(session, text)
-  while session.question do budget_scope.yield(session.root) end
+  while session.question or session.asking do core.task.sleep(look_ms) end
+  if session.running then
+    session.asking = true
+    local ok, answer = pcall(read_answer, session, text)
+    session.asking = nil
+    if not ok then error(answer, 0) end
+    return answer
+  end
   local question = { text = text, wake = task.open_scope { what = "a question" } }
   session.question = question
-  if session.wake then
-    task.cancel_scope(session.wake, { kind = "cancelled", message = "there is a question" })
-  else
-    core.line.cancel(session.prompt)
-  end
+  core.line.cancel(session.prompt)
   pcall(core.task.sleep, no_limit_ms)
   task.close_scope(question.wake)
   task.check()
@@ -122,7 +132,7 @@ end
 --- interrupt.
 local read_line
 function read_line(session, prompt, initial)
-  if session.question then answer_question(session) end
+  while session.asking do core.task.sleep(look_ms) end
   local how, text, cursor = core.line.read(session.prompt, prompt, initial)
   while how == "complete" do
     local ok, from, words = pcall(complete.words, session, text:sub(1, cursor))
@@ -174,14 +184,15 @@ local function start(session, line)
     local ok, err = pcall(budget_scope.body, session.run, key,
       { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
         line.scope, session.ctx = state_of.of(ctx).scope, ctx
-        line.results = table.pack(pcall(line.chunk))
-        line.ok = table.remove(line.results, 1)
-        line.results.n = line.results.n - 1
-        line.done = true
-        if session.wake then task.cancel_scope(session.wake, { kind = "cancelled", message = "the line has ended" }) end
+        line.task = task.spawn(line.scope, function()
+          line.results = table.pack(pcall(line.chunk))
+          line.ok = table.remove(line.results, 1)
+          line.results.n = line.results.n - 1
+        end)
+        task.join(line.task)
         if not line.ok then error(line.results[1], 0) end
       end)
-    if not line.done then line.done, line.ok, line.results = true, false, table.pack(err) end
+    if not line.results then line.ok, line.results = false, table.pack(err) end
     if line.announced then
       session.background = session.background - 1
       say(session, ("[%d] %s"):format(line.number, ok and "has ended" or error_of(err)))
@@ -190,23 +201,16 @@ local function start(session, line)
   end)
 end
 
---- Waits until the line itself has ended; its tasks may go on.
+--- Waits until the line itself has ended; its tasks may go on. A run can park meanwhile: it waits for a task alone.
 local function wait_for(session, line)
-  while not line.done do
-    while session.question do answer_question(session) end
-    if line.done then break end
-    local wake = task.open_scope { what = "a line" }
-    session.wake = wake
-    pcall(core.task.sleep, 3600 * 1000)
-    session.wake = nil
-    task.close_scope(wake)
-    task.check()
-  end
+  while not line.task and not line.ended do budget_scope.yield(session.root) end
+  if line.task then task.join(line.task) end
   -- What it started may end in the same moment.
   for _ = 1, 3 do
     if line.ended then break end
     budget_scope.yield(session.root)
   end
+  if not line.results then task.join(line.body) end
   if not line.ended then
     line.announced = true
     session.background = session.background + 1
@@ -223,7 +227,7 @@ end
 
 local function evaluate(session, text, replayed)
   local number = #session.lines + 1
-  local line = { number = number, text = text, done = false }
+  local line = { number = number, text = text }
   session.lines[number] = line
   forget_earlier(session.run)
   local chunk, message = input.load(session.environment, text, "line " .. number)
@@ -234,7 +238,7 @@ local function evaluate(session, text, replayed)
     wait_for(session, line)
     session.running = nil
   else
-    line.done, line.ok, line.ended = true, false, true
+    line.ok, line.ended = false, true
     line.results = table.pack { kind = "invalid", message = message, at = "line " .. number }
   end
   if not replayed then present(session, line) end
@@ -332,8 +336,9 @@ local function environment_of(session, source)
     if name == "ctx" then return session.ctx end
     local names = { "ctx" }
     for key in pairs(session.environment) do names[#names + 1] = key end
+    local near = record.nearest(tostring(name), names)
     error(record.invalid(("there is no variable '%s'"):format(core.text.printable(tostring(name), 60)),
-      record.suggest(tostring(name), names)), 0)
+      near and ("did you mean '%s'?"):format(near) or nil), 0)
   end)
 end
 

@@ -73,6 +73,7 @@ end
 ---@return string
 function M.text(value)
   if type(value) == "string" then
+    value = value:gsub("\n$", "")
     local cut = core.text.cut(value, most_bytes)
     return #cut < #value and ("%s\n… (%d bytes)"):format(cut, #value) or cut
   end
