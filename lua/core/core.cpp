@@ -15,7 +15,7 @@ constexpr luaL_Reg kLibraries[] = {
     {"coroutine", luaopen_core_coroutine}, {"terminal", luaopen_core_terminal},
     {"ledger", luaopen_core_ledger},       {"audit", luaopen_core_audit},
     {"secret", luaopen_core_secret},       {"lost", luaopen_core_lost},
-    {"frames", luaopen_core_frames},
+    {"frames", luaopen_core_frames},       {"line", luaopen_core_line},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ int luaopen_core_clock(lua_State* L);
 int luaopen_core_file(lua_State* L);
 int luaopen_core_run(lua_State* L);
 int luaopen_core_runs(lua_State* L);
+int luaopen_core_line(lua_State* L);
 int luaopen_core_lines(lua_State* L);
 int luaopen_core_journal(lua_State* L);
 int luaopen_core_ledger(lua_State* L);

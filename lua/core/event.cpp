@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "host/base/json.h"
+#include "host/base/text.h"
 #include "host/telemetry/event.h"
 #include "host/telemetry/sink.h"
 #include "lua/core/core.h"
@@ -27,13 +28,22 @@ std::optional<EventType> type_from(std::string_view name) {
 }
 
 /// display(mode): "live" view for a person at a terminal, where there is one; "plain" lines;
-/// "events" as JSON lines in the result stream; "none"
+/// "events" as JSON lines in the result stream; "messages": what scripts log, and warnings; "none"
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
   if (mode == "events") {
     services.show([&services](const Event& event) {
       if (services.print) services.print(1, json_text(to_json(event)) + "\n");
+    });
+  } else if (mode == "messages") {
+    services.show([&services](const Event& event) {
+      if (!services.print) return;
+      const auto text = event.fields.find("text");
+      if (text == event.fields.end() || !text->is_string()) return;
+      const std::string line = strip_controls(text->get<std::string>()) + "\n";
+      if (event.type == EventType::kLog) services.print(1, line);
+      if (event.type == EventType::kWarning) services.print(2, "warning: " + line);
     });
   } else if (mode == "live" && services.show_live()) {
     return 0;

@@ -133,6 +133,27 @@ int script_load(lua_State* L) {
   return 2;
 }
 
+/// environment(globals [, on_missing, on_new]) -> the environment of a script, for load_in()
+int script_environment(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 3);
+  push_environment(L, 1);
+  return 1;
+}
+
+/// load_in(environment, text, chunk_name) -> function, or nil and a message
+int script_load_in(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(L, 2, &size);
+  const char* name = luaL_checkstring(L, 3);
+  lua_pushvalue(L, 1);
+  if (load_text(L, text, size, name)) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
 /// load_preset(file, globals [, on_missing, on_new]) -> function, or nil when there is no such
 /// file: a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text.
 int script_load_preset(lua_State* L) {
@@ -187,6 +208,8 @@ int script_tests(lua_State* L) { return push_texts(L, embedded_tests()); }
 int script_notes(lua_State* L) { return push_texts(L, embedded_notes()); }
 
 constexpr luaL_Reg kFunctions[] = {
+    {"environment", guard<script_environment>},
+    {"load_in", guard<script_load_in>},
     {"load", guard<script_load>},
     {"load_preset", guard<script_load_preset>},
     {"presets", guard<script_presets>},

@@ -19,6 +19,7 @@ Services::Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string
       bus(std::make_unique<Bus>(redactor, clock)) {}
 
 Services::~Services() {
+  if (close_prompt) close_prompt();
   drop_run();
   show(nullptr);
 }

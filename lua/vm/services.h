@@ -33,6 +33,7 @@ struct Services {
   bool interactive = false;              ///< a person may be asked on descriptors 0 and 2
   std::function<bool()> take_continued;  ///< true once after the process was stopped and went on
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
+  std::function<void()> close_prompt;    ///< ends an open prompt (core.line); empty without one
   std::unique_ptr<Bus> bus;
   std::unique_ptr<Run> run;
   std::size_t logged_bytes = 0;  ///< bytes that scripts have printed and logged so far

@@ -14,7 +14,7 @@ import sys
 
 # The rooms of the engine in Lua, each above those that it may use.
 ENGINE = ["stdlib/engine/" + room for room in
-          ("base", "journal", "budget", "context", "runner", "workspace", "load", "effects", "agent", "run")]
+          ("base", "journal", "budget", "context", "runner", "workspace", "load", "effects", "agent", "run", "repl")]
 
 # room -> the rooms it may use. A room covers its folder and every folder below that has no entry.
 RULES = {
@@ -51,6 +51,7 @@ RULES = {
     "stdlib/engine/effects": ["stdlib", *ENGINE[:7]],
     "stdlib/engine/agent": ["stdlib", *ENGINE[:8]],
     "stdlib/engine/run": ["stdlib", *ENGINE[:9]],
+    "stdlib/engine/repl": ["stdlib", *ENGINE[:10]],
     "stdlib/engine/cli": ["stdlib", *ENGINE],
     "presets": ["stdlib"],
 }

@@ -14,6 +14,7 @@ local verbs = {
     help = "list, show, test, check and make presets" },
   answer = { module = "moonlet.engine.cli.answer", help = "answer what a run waits for, and go on with it" },
   decide = { module = "moonlet.engine.cli.decide", help = "put on record what is to become of a result" },
+  repl = { module = "moonlet.engine.cli.repl", help = "a prompt: try an orchestration line by line" },
   ps = { module = "moonlet.engine.cli.ps", help = "every live child with run, step, age and deadline" },
   usage = { module = "moonlet.engine.cli.usage", help = "tokens and cost, by day, run, preset, runner or model" },
   doc = { module = "moonlet.engine.cli.doc", help = "the reference of ctx and m: every name, or one with an example" },

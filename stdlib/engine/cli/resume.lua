@@ -49,8 +49,14 @@ local function refuse_prepared(home, id, rec)
   error(record.invalid(id .. " is a dry run", require("moonlet.engine.cli.runs").prepared(home, rec)), 0)
 end
 
+--- True for the record of a prompt, which may go on after any verdict.
+local function is_prompt(rec)
+  return rec.target == "repl" and rec.script == true and (rec.path == nil or rec.path == core.json.null)
+end
+
 --- The script or preset that the run was started with.
 local function source_of(home, rec)
+  if is_prompt(rec) then require "moonlet.engine.cli.repl" end
   if rec.path == core.json.null or not rec.path then return presets.find(home, rec.target) end
   local source = presets.file(home_module.moved(home, rec, rec.path))
   -- Messages of Lua errors begin with their place, and a prompt may have one: its step would be another one
@@ -157,7 +163,8 @@ function M.main(words, output)
   run_cli.check_gates(found.gates)
   run_cli.change_budget({}, found.budget)
   local function plan_of(now)
-    if now.ended and now.verdict == "ok" then return nil, already(home, id, now) end
+    local is_over = now.ended and now.verdict == "ok" and not is_prompt(now)
+    if is_over then return nil, already(home, id, now) end
     -- This command resumes once the provider can be asked again, and for no other reason.
     if found.detached and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
@@ -168,7 +175,8 @@ function M.main(words, output)
   local plan, envelope, code, text = plan_of(rec)
   if not plan then return envelope, code, text end
   found.plain = found.plain or found.detached
-  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
+  core.event.display(plan.source.display or output.events and "events" or output.json and "none"
+    or found.plain and "plain" or "live")
   return M.drive(home, id, plan, plan_of)
 end
 

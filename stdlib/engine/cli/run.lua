@@ -539,7 +539,8 @@ function M.main(words, output, consent)
     return nil, 0
   end
   if plan.background then return leave(plan.home, words, output.json) end
-  core.event.display(output.events and "events" or output.json and "none" or plan.plain and "plain" or "live")
+  core.event.display(plan.source.display or output.events and "events" or output.json and "none"
+    or plan.plain and "plain" or "live")
   tell_of_swept(plan.home)
   if plan.detached then return drive_detached(plan) end
   return M.drive(plan)

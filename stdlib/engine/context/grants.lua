@@ -142,7 +142,13 @@ local function note(grants, kind, name)
   table.insert(grants.seen, { kind = kind, name = name or "", at = core.text.place() })
 end
 
-local function denied(message, hint)
+--- By grants: asks a person for one more, as --allow takes it. True when it was given.
+---@type table<moonlet.Grants, fun(grant: string): boolean>
+M.askers = setmetatable({}, { __mode = "k" })
+
+local function denied(grants, grant, message, hint)
+  local ask = M.askers[grants]
+  if ask and ask(grant) then return end
   error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
 end
 
@@ -153,7 +159,7 @@ function M.check_program(grants, program)
   note(grants, "run", program)
   if grants.all or grants.run[program] then return end
   local base = program:match("[^/]+$") or program
-  denied(("not granted: run %s"):format(program),
+  denied(grants, "run=" .. program, ("not granted: run %s"):format(program),
     ("declare it in needs.programs, or give --allow run=%s"):format(base))
 end
 
@@ -161,7 +167,8 @@ end
 function M.check_agents(grants)
   note(grants, "agents")
   if grants.all or grants.agents then return end
-  denied("not granted: start agents", "declare needs = { agents = true }, or give --allow agents")
+  denied(grants, "agents", "not granted: start agents",
+    "declare needs = { agents = true }, or give --allow agents")
 end
 
 ---@param grants moonlet.Grants
@@ -169,7 +176,7 @@ end
 function M.check_env(grants, name)
   note(grants, "env", name)
   if grants.all or grants.env[name] then return end
-  denied(("not granted: the variable %s"):format(name),
+  denied(grants, "env=" .. name, ("not granted: the variable %s"):format(name),
     ("declare it in needs.env, or give --allow env=%s"):format(name))
 end
 
@@ -193,7 +200,7 @@ end
 function M.check_read(grants, path)
   note(grants, "read", path)
   if grants.all or covered(grants.read, path) then return end
-  denied(("not granted: read %s"):format(path),
+  denied(grants, "read=" .. path, ("not granted: read %s"):format(path),
     "declare its folder in needs.read, or give --allow read=DIR")
 end
 
@@ -203,7 +210,7 @@ end
 function M.check_write(grants, path)
   note(grants, "write", path)
   if grants.all or covered(grants.write, path) then return end
-  denied(("not granted: write %s"):format(path),
+  denied(grants, "write=" .. path, ("not granted: write %s"):format(path),
     "declare the folder in needs.write, or give --allow write=DIR")
 end
 

@@ -94,7 +94,7 @@ local function ask_here(run, item)
   if not run.may_ask or not core.terminal.can_ask() then return nil end
   local prompt = item.kind == "gate" and "approve? [y/n] " or "answer: "
   for _ = 1, 5 do
-    local line = core.terminal.ask(print_shown(item) .. prompt)
+    local line = (run.ask or core.terminal.ask)(print_shown(item) .. prompt)
     if not line then return nil end
     local value, option = M.read_answer(item, line)
     if value then return { value = value, option = option, by = "terminal" } end

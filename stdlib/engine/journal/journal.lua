@@ -179,8 +179,9 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 --- Reads the records of the current run.
 ---@param fresh boolean?  forget facts; answers of agents and people stay
 ---@param ended boolean?  the run's outcome was reported
+---@param keep boolean?   failures are replayed as they were, whatever the run came to
 ---@return moonlet.Journal
-function M.open(fresh, ended)
+function M.open(fresh, ended, keep)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
     scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
     failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {}, cleanups = {} }
@@ -201,7 +202,7 @@ function M.open(fresh, ended)
   journal.history:close()
   -- A host killed before it reported a degraded run has only the report left to do. The next host, if asked, retries
   -- the lost steps.
-  if retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
+  if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
   end

@@ -22,7 +22,13 @@ local source_cap = 1 << 20
 ---@field hash fun(): string?   sha256 over all files of the preset; nil if they are too large
 ---@field folder string?       of a preset with a folder of its own
 ---@field used table<string, string>   the files that were read of it, beside the main one: sha256 by path
+---@field display string?      how its run is shown
+---@field body (fun(ctx: moonlet.Ctx): any)?   takes the place of the text
 ---@field opened string?       sha256 over the files that M.open() ran; nil for a folder that is too much
+
+--- Sources that are no files, by the name that run.json keeps: functions that make them.
+---@type table<string, fun(): moonlet.Source>
+M.registered = {}
 
 local function user_folder()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -177,6 +183,7 @@ end
 ---@param target string
 ---@return moonlet.Source
 function M.find(home, target)
+  if M.registered[target] then return M.registered[target]() end
   if target:sub(-4) == ".lua" or target:find("/", 1, true) then return M.file(target) end
   for _, folder in ipairs(M.folders(home)) do
     if target:match("^%l[%l%d-]*$") then
@@ -301,6 +308,16 @@ function M.load(origin, text, globals, on_missing)
     at = line and origin .. ":" .. line or origin, hint = "the script was not started" }, 0)
 end
 
+--- The globals of a script, beside those of Lua and ctx.
+---@param source moonlet.Source
+---@param args string[]?
+---@return table
+function M.globals(source, args)
+  local globals = { m = script_m(source), args = args or {} }
+  globals.require = script_require(source, globals)
+  return globals
+end
+
 local function evaluation_error(source, value)
   local err = type(value) == "table" and value or nil
   if not err then
@@ -361,8 +378,11 @@ end
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
   source.used = {}
-  local globals = { m = script_m(source), args = args or {} }
-  globals.require = script_require(source, globals)
+  if source.body then
+    source.opened = source.hash()
+    return nil, source.body
+  end
+  local globals = M.globals(source, args)
   local current, is_preset, outside
   local function on_missing(key, environment)
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end

@@ -48,6 +48,10 @@ local M = {}
 ---@field step_keys table<string, moonlet.Step>
 ---@field parked table[]       the gates and questions that wait
 ---@field is_parking boolean?  only gates and questions are left
+---@field ask (fun(text: string): string?)?  asks a person at the prompt of the run
+---@field checking boolean?    preset check goes through it, and starts nothing
+---@field mocked boolean?      an answer was made up
+---@field unasked string?      why nobody could answer a call
 ---@field quota_error table?   the first refusal of a provider that is not over
 ---@field dry boolean?         a dry run
 ---@field worst table?         the worst cost of a dry run
@@ -76,7 +80,7 @@ local fields = {
   step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
-  keeper_log = true,
+  keeper_log = true, ask = true, checking = true, mocked = true, unasked = true,
 }
 
 ---@class moonlet.Step         one step of a run

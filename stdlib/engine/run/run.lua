@@ -210,7 +210,7 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
-  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended)
+  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended, plan.source.body ~= nil)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   going_on.check(run, plan)

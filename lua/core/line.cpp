@@ -1,0 +1,318 @@
+// core.line: lines that a person types at a prompt, and the interrupts that they send meanwhile.
+// Only a program that said so (EngineOptions::interactive) lets the engine read its standard input
+// and take SIGINT.
+#include <signal.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/telemetry/live/line_editor.h"
+#include "lua/core/core.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/scheduler.h"
+#include "lua/vm/services.h"
+
+namespace moonlet {
+
+/// The prompt of one command: its editor, and the handles that wake the loop.
+class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
+ public:
+  LinePrompt(Services& services, std::string history) : services_(services) {
+    const auto make = [this](auto* handle) {
+      handle->data = this;
+      uv_unref(reinterpret_cast<uv_handle_t*>(handle));
+      return handle;
+    };
+    uv_loop_t* loop = services.loop.raw();
+    wake_ = new uv_async_t{};
+    uv_async_init(loop, wake_,
+                  [](uv_async_t* wake) { static_cast<LinePrompt*>(wake->data)->hear_editor(); });
+    make(wake_);
+    interrupt_ = new uv_signal_t{};
+    uv_signal_init(loop, interrupt_);
+    make(interrupt_);
+    resized_ = new uv_signal_t{};
+    uv_signal_init(loop, resized_);
+    make(resized_);
+
+    LineEditor::Options options;
+    options.prompts = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+    const char* terminal = services.env("TERM");
+    options.terminal = terminal == nullptr ? "" : terminal;
+    options.edits = options.prompts && !options.terminal.empty() && options.terminal != "dumb";
+    options.history = std::move(history);
+    options.on_event = [wake = wake_] { uv_async_send(wake); };
+    edits_ = options.edits;
+    prompts_ = options.prompts;
+    editor_ = std::make_unique<LineEditor>(std::move(options));
+
+    sigaction(SIGINT, nullptr, &before_);
+    uv_signal_start(
+        interrupt_,
+        [](uv_signal_t* signal, int) { static_cast<LinePrompt*>(signal->data)->hear_interrupt(); },
+        SIGINT);
+    uv_signal_start(
+        resized_,
+        [](uv_signal_t* signal, int) { static_cast<LinePrompt*>(signal->data)->editor_->resize(); },
+        SIGWINCH);
+    services.close_prompt = [this] { close(); };
+    print_itself_ = services.print;
+    services.print = [this](int stream, std::string_view text) {
+      const bool on_terminal = isatty(stream) != 0;
+      if (!on_terminal || !editor_->print(text)) print_itself_(stream, text);
+    };
+  }
+
+  ~LinePrompt() { close(); }
+
+  /// Ends the reading. The services call it too, for Lua may outlive them.
+  void close() {
+    if (!editor_) return;
+    editor_.reset();
+    services_.close_prompt = nullptr;
+    services_.print = print_itself_;
+    const auto drop = [](auto* handle) {
+      uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) {
+        delete reinterpret_cast<std::remove_pointer_t<decltype(handle)>*>(closed);
+      });
+    };
+    uv_signal_stop(interrupt_);
+    uv_signal_stop(resized_);
+    sigaction(SIGINT, &before_, nullptr);
+    drop(wake_);
+    drop(interrupt_);
+    drop(resized_);
+  }
+
+  bool open() const { return editor_ != nullptr; }
+  LineEditor& editor() { return *editor_; }
+  bool edits() const { return edits_; }
+  bool prompts() const { return prompts_; }
+
+  /// Waits for what the editor or the person has to say. One wait of each kind at a time.
+  class Wait final : public Operation {
+   public:
+    Wait(std::shared_ptr<LinePrompt> prompt, bool for_interrupt)
+        : prompt_(std::move(prompt)), for_interrupt_(for_interrupt) {
+      slot() = this;
+      if (!for_interrupt) uv_ref(reinterpret_cast<uv_handle_t*>(prompt_->wake_));
+    }
+    ~Wait() override { leave(); }
+    void end(std::optional<LineEvent> event) {
+      event_ = std::move(event);
+      leave();
+      complete();
+    }
+    const std::optional<LineEvent>& event() const { return event_; }
+    /// A run parks although somebody may still interrupt it.
+    bool is_passive() const override { return for_interrupt_; }
+
+   private:
+    void start_cancel() override {
+      if (for_interrupt_) return end(std::nullopt);
+      if (prompt_->open()) prompt_->editor().cancel();
+    }
+    Wait*& slot() { return for_interrupt_ ? prompt_->interrupt_wait_ : prompt_->line_wait_; }
+    void leave() {
+      if (slot() != this) return;
+      slot() = nullptr;
+      if (!for_interrupt_ && prompt_->open())
+        uv_unref(reinterpret_cast<uv_handle_t*>(prompt_->wake_));
+    }
+
+    std::shared_ptr<LinePrompt> prompt_;
+    bool for_interrupt_;
+    std::optional<LineEvent> event_;
+  };
+
+ private:
+  void hear_editor() {
+    if (line_wait_ == nullptr) return;
+    if (auto event = editor_->take()) line_wait_->end(std::move(event));
+  }
+  void hear_interrupt() {
+    if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
+  }
+
+  Services& services_;
+  std::function<void(int, std::string_view)> print_itself_;
+  std::unique_ptr<LineEditor> editor_;
+  uv_async_t* wake_ = nullptr;
+  uv_signal_t* interrupt_ = nullptr;
+  uv_signal_t* resized_ = nullptr;
+  struct sigaction before_ {};
+  Wait* line_wait_ = nullptr;
+  Wait* interrupt_wait_ = nullptr;
+  bool edits_ = false, prompts_ = false;
+};
+
+namespace {
+
+/// A program of the person's on their terminal, such as an editor.
+class TerminalProgram final : public Operation {
+ public:
+  TerminalProgram(Loop& loop, std::vector<std::string> argv) : argv_(std::move(argv)) {
+    std::vector<char*> words;
+    for (std::string& word : argv_) words.push_back(word.data());
+    words.push_back(nullptr);
+    uv_stdio_container_t streams[3];
+    for (int fd = 0; fd < 3; ++fd) {
+      streams[fd].flags = UV_INHERIT_FD;
+      streams[fd].data.fd = fd;
+    }
+    uv_process_options_t options{};
+    options.file = words.front();
+    options.args = words.data();
+    options.stdio = streams;
+    options.stdio_count = 3;
+    options.exit_cb = [](uv_process_t* process, std::int64_t, int) {
+      static_cast<TerminalProgram*>(process->data)->end();
+    };
+    process_->data = this;
+    if (uv_spawn(loop.raw(), process_, &options) != 0) end();
+  }
+  ~TerminalProgram() override { drop(); }
+
+ private:
+  void start_cancel() override {}  // it is the person's to end
+  void end() {
+    drop();
+    complete();
+  }
+  void drop() {
+    if (process_ == nullptr) return;
+    uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(process_, nullptr)),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_process_t*>(handle); });
+  }
+
+  std::vector<std::string> argv_;
+  uv_process_t* process_ = new uv_process_t{};
+};
+
+int push_nothing(lua_State*, Operation&) { return 0; }
+
+using PromptRef = std::shared_ptr<LinePrompt>;
+
+PromptRef& check_prompt(lua_State* L) {
+  auto* box = to_box<PromptRef>(L, 1);
+  if (box == nullptr || !(*box)->open()) luaL_argerror(L, 1, "an open prompt expected");
+  return *box;
+}
+
+/// open(history) -> prompt, edits, prompts: begins to read lines; interrupts are its own from now
+/// on. nil where the engine may not read its standard input.
+int line_open(lua_State* L) {
+  std::size_t size = 0;
+  const char* history = luaL_checklstring(L, 1, &size);
+  Services& services = Services::of(L);
+  if (!services.interactive) return 0;
+  auto& prompt = push_box<PromptRef>(L);
+  prompt = std::make_shared<LinePrompt>(services, std::string(history, size));
+  lua_pushboolean(L, prompt->edits());
+  lua_pushboolean(L, prompt->prompts());
+  return 3;
+}
+
+/// The texts of a list.
+std::vector<std::string> words_at(lua_State* L, int index) {
+  std::vector<std::string> words;
+  for (lua_Integer i = 1; lua_rawgeti(L, index, i) == LUA_TSTRING; ++i) {
+    std::size_t size = 0;
+    const char* word = lua_tolstring(L, -1, &size);
+    words.emplace_back(word, size);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return words;
+}
+
+int push_event(lua_State* L, Operation& operation) {
+  const auto& event = static_cast<LinePrompt::Wait&>(operation).event();
+  if (!event) return 0;
+  constexpr const char* kNames[] = {"line", "end", "cancelled", "complete"};
+  lua_pushstring(L, kNames[static_cast<int>(event->kind)]);
+  lua_pushlstring(L, event->text.data(), event->text.size());
+  lua_pushinteger(L, static_cast<lua_Integer>(event->cursor));
+  return 3;
+}
+
+int await_event(lua_State* L, bool for_interrupt) {
+  Pending& pending = Scheduler::of(L).prepare(L, push_event);
+  pending.operation = std::make_shared<LinePrompt::Wait>(check_prompt(L), for_interrupt);
+  return Scheduler::of(L).await(L);
+}
+
+/// read(prompt, text, initial) -> "line" | "end" | "cancelled" | "complete", text, cursor
+int line_read(lua_State* L) {
+  PromptRef& prompt = check_prompt(L);
+  std::size_t size = 0, initial_size = 0;
+  const char* text = luaL_checklstring(L, 2, &size);
+  const char* initial = luaL_optlstring(L, 3, "", &initial_size);
+  prompt->editor().read({text, size}, {initial, initial_size});
+  return await_event(L, false);
+}
+
+/// complete(prompt, from, words) -> as read(): answers "complete", and goes on reading. The word
+/// that begins at byte `from` (0 is the first) may become one of `words`.
+int line_complete(lua_State* L) {
+  PromptRef& prompt = check_prompt(L);
+  const lua_Integer from = luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  prompt->editor().complete(from < 0 ? 0 : static_cast<std::size_t>(from), words_at(L, 3));
+  return await_event(L, false);
+}
+
+/// edit(prompt, argv): runs a program on the terminal, and waits for its end
+int line_edit(lua_State* L) {
+  check_prompt(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  Pending& pending = Scheduler::of(L).prepare(L, push_nothing);
+  pending.operation = std::make_shared<TerminalProgram>(Services::of(L).loop, words_at(L, 2));
+  return Scheduler::of(L).await(L);
+}
+
+/// interrupted(prompt): waits until the person interrupts
+int line_interrupted(lua_State* L) { return await_event(L, true); }
+
+/// cancel(prompt [, mark]): ends the line that is being read; the mark is printed behind it
+int line_cancel(lua_State* L) {
+  std::size_t size = 0;
+  const char* mark = luaL_optlstring(L, 2, "", &size);
+  check_prompt(L)->editor().cancel({mark, size});
+  return 0;
+}
+
+/// remember(prompt, line): adds a line to the history
+int line_remember(lua_State* L) {
+  PromptRef& prompt = check_prompt(L);
+  std::size_t size = 0;
+  const char* line = luaL_checklstring(L, 2, &size);
+  prompt->editor().remember({line, size});
+  return 0;
+}
+
+/// close(prompt): ends the reading; interrupts go where they went before
+int line_close(lua_State* L) {
+  check_prompt(L)->close();
+  return 0;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"open", guard<line_open>},         {"read", guard<line_read>},
+    {"complete", guard<line_complete>}, {"interrupted", guard<line_interrupted>},
+    {"cancel", guard<line_cancel>},     {"remember", guard<line_remember>},
+    {"close", guard<line_close>},       {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_line(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

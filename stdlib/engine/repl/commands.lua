@@ -1,0 +1,125 @@
+--- The commands of the prompt, which begin with a colon. They are no lines of the run.
+local save = require "moonlet.engine.repl.save"
+
+local M = {}
+
+local help_text = [[
+  EXPRESSION        prints its value; ctx and m are there, and variables stay
+  :bg EXPRESSION    goes on while you type; its end is reported
+  :doc NAME         what a name of the library is and takes
+  :runs             the runs of this repository
+  :show [STEP]      the run, or one of its steps
+  :steps            the steps so far
+  :budget           what has been used, and what is left
+  :ps               what runs now
+  :time EXPRESSION  the time that it takes
+  :edit             the last line in $VISUAL or $EDITOR
+  :reload NAME      forgets a module of your own, so that require reads it again
+  :save NAME        the lines that worked, as presets/NAME.lua
+  :quit             leaves, as ^D does]]
+
+local function steps_text(run, wanted)
+  local lines = {}
+  for _, step in ipairs(run.steps) do
+    if not wanted or step.key == wanted or step.key:find("/" .. wanted, 1, true) then
+      lines[#lines + 1] = ("  %-10s %-9s %s%s"):format(step.status, step.kind, step.key,
+        step.cached and " (from the journal)" or "")
+    end
+  end
+  return #lines > 0 and table.concat(lines, "\n") or "no step yet"
+end
+
+local function budget_text(session)
+  local view = session.root.budget
+  local lines = {}
+  for _, kind in ipairs { "agents", "processes", "tokens", "usd", "wall" } do
+    local limit = view:limit(kind)
+    lines[#lines + 1] = ("  %-10s used %s%s"):format(kind, view:used(kind),
+      limit < math.huge and (", left %s of %s"):format(view:left(kind), limit) or "")
+  end
+  return table.concat(lines, "\n")
+end
+
+local function running_text(session)
+  local lines = {}
+  for _, step in ipairs(session.run.steps) do
+    if step.status == "running" then lines[#lines + 1] = ("  %-9s %s"):format(step.kind, step.key) end
+  end
+  return #lines > 0 and table.concat(lines, "\n") or "nothing is running"
+end
+
+--- Opens a text in the user's editor, and returns what it became.
+local function edited(session, text)
+  local editor = core.system.env "VISUAL" or core.system.env "EDITOR"
+  if not editor or editor == "" then return nil, "set VISUAL or EDITOR" end
+  local path = session.run.sidecar .. "/edit.lua"
+  session.run.write_artifact(path, text .. "\n")
+  core.line.edit(session.prompt, { "sh", "-c", editor .. " \"$1\"", "sh", session.run.absolute(path) })
+  local changed = session.run.read_artifact(path, 1 << 16)
+  return changed and changed:gsub("%s+$", "") or nil
+end
+
+local last_of = function(session)
+  local line = session.lines[#session.lines]
+  return line and line.text or ""
+end
+
+M.all = {
+  help = function(_, _, say) say(help_text) end,
+  quit = function() return nil, true end,
+  q = function() return nil, true end,
+  steps = function(session, _, say) say(steps_text(session.run)) end,
+  show = function(session, rest, say)
+    if rest ~= "" then
+      local text = session.step_text(session.run, rest)
+      return say(text or steps_text(session.run, rest))
+    end
+    local run = session.run
+    say(("%s  runner %s  %s"):format(run.id, run.runner_name, run.absolute(run.sidecar)))
+    say(steps_text(session.run))
+  end,
+  budget = function(session, _, say) say(budget_text(session)) end,
+  ps = function(session, _, say) say(running_text(session)) end,
+  runs = function(session, _, say) say(session.runs_text()) end,
+  doc = function(session, rest, say) say(session.doc_text(rest)) end,
+  bg = function(session, rest, say)
+    if rest == "" then return say(":bg needs an expression, such as :bg ctx:agent { prompt = \"…\" }") end
+    session.jobs = (session.jobs or 0) + 1
+    return ("job%d = ctx:spawn(\"job%d\", function(ctx) return %s end)"):format(session.jobs, session.jobs, rest)
+  end,
+  time = function(_, rest, say)
+    if rest == "" then return say(":time needs an expression") end
+    return ("(function() local began = ctx:now() local value = %s print((\"%%d ms\"):format(ctx:now() - began)) "
+      .. "return value end)()"):format(rest)
+  end,
+  edit = function(session, _, say)
+    local text, why = edited(session, last_of(session))
+    if not text or text == "" then return say(":edit: " .. (why or "the file is empty")) end
+    return text
+  end,
+  reload = function(session, rest, say)
+    if session.forget_module(rest) then say(rest .. " is read again by the next require") else say("no such module") end
+  end,
+  save = function(session, rest, say) say(save.write(session, rest)) end,
+}
+
+--- Runs a command. Returns the line that is to be evaluated in place of it; true as the second value leaves.
+---@param session moonlet.Repl
+---@param word string       ":help"
+---@param rest string
+---@param say fun(session: moonlet.Repl, text: string)
+---@return string? line, boolean? leave
+function M.run(session, word, rest, say)
+  local command = M.all[word:sub(2)]
+  local function tell(text) say(session, text) end
+  if not command then return tell(("there is no command %s\n%s"):format(core.text.printable(word, 40), help_text)) end
+  local ok, line, leave = pcall(command, session, rest, tell)
+  if not ok then
+    tell("error: " .. core.text.printable(type(line) == "table" and line.message or tostring(line), 2000))
+    return nil
+  end
+  return line, leave
+end
+
+
+return M

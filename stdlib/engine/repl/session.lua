@@ -1,0 +1,402 @@
+--- A prompt is a script that reads its lines from a person. Each line is an observation of the run: a resumed run reads
+--- the recorded lines again, evaluates them on the journal, and goes on at the prompt.
+local budget_scope = require "moonlet.engine.context.scope"
+local commands = require "moonlet.engine.repl.commands"
+local complete = require "moonlet.engine.repl.complete"
+local grants = require "moonlet.engine.context.grants"
+local input = require "moonlet.engine.repl.input"
+local journal = require "moonlet.engine.journal.journal"
+local loader = require "moonlet.engine.load.loader"
+local manifest = require "moonlet.engine.run.manifest"
+local record = require "moonlet.record"
+local show = require "moonlet.engine.repl.show"
+local state_of = require "moonlet.engine.context.context"
+local task = core.task
+
+local M = {}
+
+--- A line has no limit of its own; the limit makes its end by an interrupt one that a replay finds on record.
+local no_limit_ms = 1 << 40
+
+local look_ms = 20
+
+local sources = { ["line"] = "a line at the prompt" }
+
+---@class moonlet.ReplLine
+---@field number integer
+---@field text string
+---@field chunk function
+---@field body any        the task of its body, with all that it left running
+---@field scope any       its cancel scope
+---@field task any?       that of the line itself
+---@field ok boolean
+---@field results table   what it returned, or what it raised
+---@field interrupted boolean?
+
+---@class moonlet.Repl
+---@field run table
+---@field ctx moonlet.Ctx?           that of the line that runs, or ran last
+---@field environment table
+---@field lines moonlet.ReplLine[]
+---@field prompt any                 core.line
+---@field edits boolean
+---@field prompts boolean
+---@field json boolean
+---@field running moonlet.ReplLine?
+---@field background integer         lines whose tasks still run
+---@field leaving boolean?
+
+local function say(session, text)
+  if session.json then return end
+  core.system.print(1, core.text.strip(text) .. "\n")
+end
+
+local function error_of(err)
+  local told = manifest.error(err)
+  local lines = { "error: " .. core.text.printable(told.message, 2000) }
+  if told.at ~= core.json.null and told.at and not told.message:find(told.at, 1, true) then
+    lines[#lines + 1] = "  at: " .. core.text.printable(told.at)
+  end
+  if told.hint ~= core.json.null and told.hint and told.hint ~= "" then
+    lines[#lines + 1] = "  " .. core.text.printable(told.hint, 2000)
+  end
+  return table.concat(lines, "\n")
+end
+
+local function json_value(value)
+  local ok, copy = pcall(function() return core.json.decode(core.json.encode(value)) end)
+  if ok then return copy end
+  return show.text(value)
+end
+
+--- Prints what a line came to.
+local function present(session, line)
+  if session.json then
+    core.system.print(1, core.json.encode_record { ok = line.ok, command = "repl", run = core.json.null,
+      result = line.ok and line.results.n > 0 and line.results[1] ~= nil and json_value(line.results[1])
+        or core.json.null,
+      error = line.ok and core.json.null or manifest.error(line.results[1]) } .. "\n")
+    return
+  end
+  if not line.ok then return core.system.print(2, error_of(line.results[1]) .. "\n") end
+  for i = 1, line.results.n do
+    if i > 1 or line.results[1] ~= nil then say(session, show.text(line.results[i])) end
+  end
+end
+
+-- --- reading -------------------------------------------------------------------------------------------------------
+
+local function ask_leave(session)
+  if session.background == 0 or not session.prompts then return true end
+  local how, text = core.line.read(session.prompt, ("%d lines still run: end them and leave? [y/N] ")
+    :format(session.background))
+  return how ~= "line" or text:lower():match("^%s*y") ~= nil
+end
+
+--- Reads an answer. The text above the last line of the question is printed by itself.
+local function read_answer(session, text)
+  local shown, last = text:match("^(.*\n)([^\n]*)$")
+  if shown then say(session, (shown:gsub("\n$", ""))) end
+  local how, answer = core.line.read(session.prompt, last or text)
+  return how == "line" and answer or nil
+end
+
+--- A question of work beside the line that is typed: it is asked in place of the line, which comes back afterwards.
+local function answer_question(session)
+  local question = session.question
+  session.question = nil
+  question.answer = read_answer(session, question.text)
+  task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
+end
+
+--- Asks a person, whether a line runs or is typed.
+local function ask(session, text)
+  while session.question or session.asking do core.task.sleep(look_ms) end
+  if session.running then
+    session.asking = true
+    local ok, answer = pcall(read_answer, session, text)
+    session.asking = nil
+    if not ok then error(answer, 0) end
+    return answer
+  end
+  local question = { text = text, wake = task.open_scope { what = "a question" } }
+  session.question = question
+  core.line.cancel(session.prompt)
+  pcall(core.task.sleep, no_limit_ms)
+  task.close_scope(question.wake)
+  task.check()
+  return question.answer
+end
+
+--- Reads one line, and answers the completions that are wanted meanwhile. nil at the end of the input, false after an
+--- interrupt.
+local read_line
+function read_line(session, prompt, initial)
+  while session.asking do core.task.sleep(look_ms) end
+  local how, text, cursor = core.line.read(session.prompt, prompt, initial)
+  while how == "complete" do
+    local ok, from, words = pcall(complete.words, session, text:sub(1, cursor))
+    how, text, cursor = core.line.complete(session.prompt, ok and from or cursor, ok and words or {})
+  end
+  if how == "line" then return text end
+  if how == "cancelled" and session.question then
+    answer_question(session)
+    return read_line(session, prompt, text)
+  end
+  if how == "cancelled" then return false, text end
+  return nil
+end
+
+--- Reads until the text is whole Lua, or a command of the prompt. nil at the end of the input.
+local function read_input(session)
+  local text, interrupts = nil, 0
+  while true do
+    local line, typed = read_line(session, text and ">> " or "> ", session.next_text)
+    session.next_text = nil
+    if line == nil then return text end
+    if line == false then
+      interrupts = (typed == "" and not text) and interrupts + 1 or 0
+      text = nil
+      if interrupts == 2 then return nil end
+      if interrupts == 1 then say(session, "^C once more, or ^D, leaves") end
+    else
+      text = text and text .. "\n" .. line or line
+      if not text:match("^%s*$") then
+        if text:match("^%s*:") then return text end
+        local _, _, more = input.load(session.environment, text, "line")
+        if not more then return text end
+      else
+        text = nil
+      end
+    end
+  end
+end
+
+-- --- evaluation ----------------------------------------------------------------------------------------------------
+
+--- The body of a line: it lasts until all that the line started has ended.
+local function start(session, line)
+  local state = session.state
+  local key = state_of.key(state, tostring(line.number))
+  local what = ("line %d"):format(line.number)
+  line.what = what
+  line.body = task.spawn(state.scope, function()
+    local ok, err = pcall(budget_scope.body, session.run, key,
+      { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
+        line.scope, session.ctx = state_of.of(ctx).scope, ctx
+        line.task = task.spawn(line.scope, function()
+          line.results = table.pack(pcall(line.chunk))
+          line.ok = table.remove(line.results, 1)
+          line.results.n = line.results.n - 1
+        end)
+        task.join(line.task)
+        if not line.ok then error(line.results[1], 0) end
+      end)
+    if not line.results then line.ok, line.results = false, table.pack(err) end
+    if line.announced then
+      session.background = session.background - 1
+      say(session, ("[%d] %s"):format(line.number, ok and "has ended" or error_of(err)))
+    end
+    line.ended = true
+  end)
+end
+
+--- Waits until the line itself has ended; its tasks may go on. A run can park meanwhile: it waits for a task alone.
+local function wait_for(session, line)
+  while not line.task and not line.ended do budget_scope.yield(session.root) end
+  if line.task then task.join(line.task) end
+  -- What it started may end in the same moment.
+  for _ = 1, 3 do
+    if line.ended then break end
+    budget_scope.yield(session.root)
+  end
+  if not line.results then task.join(line.body) end
+  if not line.ended then
+    line.announced = true
+    session.background = session.background + 1
+  end
+end
+
+--- Steps that failed in lines before this one have been reported there: the verdict is that of the last line.
+local function forget_earlier(run)
+  for _, step in ipairs(run.steps) do
+    if step.status == "failed" then step.gone = true end
+  end
+  run.degraded, run.validation = {}, {}
+end
+
+local function evaluate(session, text, replayed)
+  local number = #session.lines + 1
+  local line = { number = number, text = text }
+  session.lines[number] = line
+  forget_earlier(session.run)
+  local chunk, message = input.load(session.environment, text, "line " .. number)
+  if chunk then
+    line.chunk = chunk
+    session.running = line
+    start(session, line)
+    wait_for(session, line)
+    session.running = nil
+  else
+    line.ok, line.ended = false, true
+    line.results = table.pack { kind = "invalid", message = message, at = "line " .. number }
+  end
+  if not replayed then present(session, line) end
+  return line
+end
+
+--- Ends the line that runs, or the one that is typed. The end is on record, so that a replay ends it at the same place.
+local function interrupt(session)
+  local line = session.running
+  if not line then return core.line.cancel(session.prompt, "^C") end
+  if line.interrupted then
+    session.leaving = true
+    task.cancel_scope(session.state.scope, { kind = "cancelled", message = "interrupted" })
+    return
+  end
+  line.interrupted = true
+  if not line.scope then return end
+  local err = { kind = "cancelled", message = "interrupted" }
+  if session.run.journal then journal.append { type = "timeout", key = line.what, error = err } end
+  task.cancel_scope(line.scope, err)
+end
+
+-- --- the run -------------------------------------------------------------------------------------------------------
+
+--- The text of the next line: the recorded one, else the one that is typed. nil at the end.
+local function next_text(session)
+  local run = session.run
+  local key = state_of.key(session.state, "line", true)
+  local recorded = run.journal and run.journal.facts[key]
+  if recorded then
+    task.wait_turn(recorded.order)
+    return journal.fact(run, key, sources, function() return "" end), true
+  end
+  while true do
+    local text = read_input(session)
+    if text == nil then
+      if ask_leave(session) then return nil end
+    else
+      core.line.remember(session.prompt, (core.secret.hide(text)))
+      local word, rest = text:match("^%s*(:%a+)%s*(.-)%s*$")
+      if not word and not text:match("^%s*:") then
+        return journal.fact(run, key, sources, function() return text end), false
+      end
+      local made, leave = commands.run(session, word or text, rest or "", say)
+      if leave and ask_leave(session) then return nil end
+      if made then return journal.fact(run, key, sources, function() return made end), false end
+    end
+  end
+end
+
+local function count_recorded(run)
+  local count = 0
+  while run.journal and run.journal.facts[count == 0 and "line" or "line#" .. count + 1] do count = count + 1 end
+  return count
+end
+
+--- Asks once for a right that the run does not have; the answer is on record, so that a resumed run does not ask.
+local function ask_grant(session, grant)
+  local run, key = session.run, "grant " .. grant
+  local known = run.journal and run.journal.facts[key]
+  if not known and (not session.prompts or not session.running) then return false end
+  local given = journal.fact(run, key, sources, function()
+    local answer = ask(session, ("this needs --allow %s: grant it to this run? [y/N] "):format(
+      core.text.printable(grant, 200)))
+    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+  end)
+  if given then grants.parse(run.grants, grant) end
+  return given
+end
+
+local function greet(session, recorded)
+  if not session.prompts or session.json then return end
+  if recorded == 0 then
+    say(session, ("moonlet %s, %s, runner %s. :help lists the commands; ^D leaves."):format(core.system.version,
+      session.run.id, session.run.runner_name))
+  end
+end
+
+--- Reports a resumed run: how many lines were evaluated again, and which of them failed, as they had before.
+local function tell_replayed(session, recorded)
+  local failed = {}
+  for _, line in ipairs(session.lines) do
+    if line.number <= recorded and not line.ok then
+      failed[#failed + 1] = ("  line %d: %s"):format(line.number,
+        core.text.printable(manifest.error(line.results[1]).message, 200))
+    end
+  end
+  say(session, ("%s: %d lines evaluated again; recorded steps cost nothing"):format(session.run.id, recorded))
+  if #failed > 0 then say(session, "these had failed and were not done again:\n" .. table.concat(failed, "\n")) end
+end
+
+local function environment_of(session, source)
+  local globals = loader.globals(source)
+  local function missing(name)
+    if name == "ctx" then return session.ctx end
+    local names = { "ctx" }
+    for key in pairs(session.environment) do names[#names + 1] = key end
+    local near = record.nearest(tostring(name), names)
+    error(record.invalid(("there is no variable '%s'"):format(core.text.printable(tostring(name), 60)),
+      near and ("did you mean '%s'?"):format(near) or nil), 0)
+  end
+  return core.script.environment(globals, missing, rawset)
+end
+
+--- The prompt as the body of a run.
+---@param source moonlet.Source   with `words`: names, options and presets for completion
+---@return fun(ctx: moonlet.Ctx): any
+function M.body(source)
+  return function(ctx)
+    local state = state_of.of(ctx)
+    local session = setmetatable({ run = state.run, root = ctx, ctx = ctx, state = state, lines = {}, background = 0,
+      json = source.json }, { __index = source.words })
+    session.environment = environment_of(session, source)
+    session.own_names = {}
+    for name in pairs(session.environment) do session.own_names[name] = true end
+    local recorded = count_recorded(state.run)
+    session.prompt, session.edits, session.prompts = core.line.open(source.history or "")
+    if not session.prompt then
+      error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)
+    end
+    state.run.ask = function(text) return ask(session, text) end
+    grants.askers[state.run.grants] = function(grant) return ask_grant(session, grant) end
+    local watcher = task.open_scope { what = "the prompt" }
+    task.spawn(watcher, function()
+      while true do
+        core.line.interrupted(session.prompt)
+        interrupt(session)
+      end
+    end)
+    greet(session, recorded)
+    local last
+    local ok, err = pcall(function()
+      while true do
+        local replaying = #session.lines < recorded
+        if not session.json and not session.shown and #session.lines >= recorded - 1 then
+          session.shown = true
+          core.event.display "messages"
+        end
+        local text, replayed = next_text(session)
+        if text == nil then break end
+        local is_last = #session.lines + 1 == recorded
+        last = evaluate(session, text, replayed and not is_last)
+        if replaying and is_last then tell_replayed(session, recorded) end
+      end
+    end)
+    core.line.close(session.prompt)
+    task.cancel_scope(watcher, { kind = "cancelled", message = "the prompt is closed" })
+    task.wait_scope(watcher)
+    task.close_scope(watcher)
+    for _, line in ipairs(session.lines) do
+      if line.announced and not line.ended and session.prompts and line.scope then
+        task.cancel_scope(line.scope, { kind = "cancelled", message = "the prompt was left" })
+      end
+    end
+    if not ok then error(err, 0) end
+    if last and not last.ok then error(last.results[1], 0) end
+    return last and last.results.n > 0 and json_value(last.results[1]) or nil
+  end
+end
+
+return M
