@@ -3,22 +3,20 @@
 ---
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run; with retry it repeats failed steps, with fresh it observes facts anew
----   begin    an attempt of the step `key` is about to start: its number (`attempt`) and the hash of the input; with
----            `once` it must not be started a second time unless a person wants it, with `root` it has the sidecar
----            itself
+---   begin    an attempt of the step `key` is about to start; with `once` it must not be started a second time unless
+---            a person wants it, with `root` it has the sidecar itself
 ---   attempt  an attempt of a step is over: `outcome`, with its number, status and usage
 ---   spent    the last attempt of a step has come to nothing, and the run parks; with `repair` the answer to be
 ---            repaired stands, and the next attempt repairs that
----   end      a step is over: `status` ok|failed|cancelled, its `result`, or its `error` with `raised`, the value it
----            raised; `notes` has its part in the verdict
+---   end      a step is over: `status`, its `result`, or its `error` and the value it `raised`; `notes` for the verdict
 ---   fact     an observation: its `result`
----            In both, a redacted result has `whole`, the hash of the full value; with `places`, the redacted parts
----            are secrets of the environment (input_hash.lua), as with `raw` beside `input_hash`.
+---            In both, `whole` is the hash of a redacted result's full value; with `places`, its redacted parts are
+---            secrets of the environment (input_hash.lua), as with `raw` beside `input_hash`.
 ---   timeout  a scope took too long
 ---   answer   a person's answer to a gate or question, bound to the hash of the text shown; `places` has
 ---            where secrets of the environment stood in it
 ---   scope    a scope with limited wall time begins; with `status` it has ended
----   name     the stand-in in keys for a name with secrets: `stand_in`, and `raw`, the keyed hash of the name
+---   name     `stand_in` in keys for a name with secrets, and `raw`, the keyed hash of the name
 ---   alive    heartbeat: a step is in flight
 ---   over     the run has a verdict
 ---   decision a person's or a main agent's decision about the result so far; no step sees it
@@ -304,7 +302,7 @@ local function tell_changed(run, item)
       .. "taken, without the secret" })
 end
 
---- Says that something is done again for want of its value: the file is not there, or is another one.
+--- Says that a step is done again because the file with its value is missing or damaged.
 local function tell_lost(run, key, stored)
   local name = type(stored) == "table" and stored["$value"]
   if not name then return end
@@ -361,8 +359,7 @@ local function replayed(run, key, hash, private)
   return "ok", value
 end
 
---- Says why a step is done again though it had been begun, or done: unless that was said by the host that
---- began it with this input.
+--- Says why a step is done again, unless the host that began it with this input has said so.
 local function tell_new_input(run, key, hash)
   local last, item = run.journal.begins[key], run.journal.ends[key]
   if last and last.input_hash == hash or not (last or item and item.input_hash ~= hash) then return end
@@ -476,8 +473,8 @@ end
 ---@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
-  local item = { type = "begin", driven_ms = beat.now(run), key = key, attempt = attempt, input_hash = hash,
-    raw = run.journal.raws[hash] }
+  local item = { type = "begin", driven_ms = beat.now(run), key = key, attempt = attempt, input_hash = hash }
+  item.raw = run.journal.raws[hash]
   for name, value in pairs(more or {}) do item[name] = value end
   note_begin(run.journal, item)
   M.append(item)
@@ -551,8 +548,8 @@ function M.fact(run, key, input, observe, clean)
   end
   value = observe()
   if not run.cancels then endings.touch(run.journal.endings, key) end
-  local found = { type = "fact", key = key, input_hash = hash, raw = journal.raws[hash] }
-  M.note(put(journal, found, value, clean and { clean = clean }, false))
+  local made = { type = "fact", key = key, input_hash = hash, raw = journal.raws[hash] }
+  M.note(put(journal, made, value, clean and { clean = clean }, false))
   return value
 end
 
