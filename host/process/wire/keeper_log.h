@@ -2,7 +2,9 @@
 // The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
 // takes torn lines, strange bytes and records of another version. No environment is ever written.
 // It is a log beside the journal because the keeper records starts and ends while no host lives: so
-// no attempt is paid twice.
+// no attempt is paid twice. Its writer is not the journal's: the worker has one thread, a child
+// writes its own pid into a line before its exec, and lines that a full disk refused are tried
+// again, where the journal fails the step.
 #pragma once
 
 #include <sys/types.h>

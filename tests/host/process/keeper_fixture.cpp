@@ -137,7 +137,7 @@ int HostProcess::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-std::uint32_t seed_of_day() {
+std::uint32_t test_seed() {
   const char* text = std::getenv("MOONLET_SEED");
   return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : 20261121u;
 }

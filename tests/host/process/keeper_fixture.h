@@ -58,8 +58,8 @@ class HostProcess {
   pid_t pid_;
 };
 
-/// The present seed of tests that choose at random; MOONLET_SEED names another.
-std::uint32_t seed_of_day();
+/// The seed of tests that choose at random: the same each time, or MOONLET_SEED, which a soak varies.
+std::uint32_t test_seed();
 
 bool alive(pid_t pid);
 

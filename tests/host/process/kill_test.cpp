@@ -67,14 +67,14 @@ void check_log(const RunFolder& folder) {
 
 TEST_CASE("kill -9 of any part at any moment leaves no process two seconds later",
           "[process][linux]") {
-  std::mt19937 random(seed_of_day());
+  std::mt19937 random(test_seed());
   const int rounds = soak() ? 200 : 10;
   for (int round = 0; round < rounds; ++round) {
     const int victims = round % 5;  // 0 host, 1 worker, 2 guard, 3 all, 4 host and worker
     const bool cgroups = random() % 2 == 0;
     const int count = 1 + static_cast<int>(random() % 12);
     const int delay_ms = static_cast<int>(random() % (random() % 2 == 0 ? 15 : 150));
-    INFO("seed " << seed_of_day() << " round " << round << " victims " << victims << " cgroups "
+    INFO("seed " << test_seed() << " round " << round << " victims " << victims << " cgroups "
                  << cgroups << " count " << count << " delay " << delay_ms);
     RunFolder folder;
     Host host(folder, count, cgroups);

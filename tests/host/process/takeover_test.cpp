@@ -142,12 +142,12 @@ TEST_CASE("a host that lets go leaves the children that may outlive it to the ne
 }
 
 TEST_CASE("a child that ends as it is taken over is there, or on record", "[process][linux]") {
-  std::mt19937 random(seed_of_day());
+  std::mt19937 random(test_seed());
   const int rounds = soak() ? 500 : 30;
   int there = 0, recorded = 0;
   for (int round = 0; round < rounds; ++round) {
     const int first_us = static_cast<int>(random() % 3000), second_us = first_us / 2;
-    INFO("seed " << seed_of_day() << " round " << round);
+    INFO("seed " << test_seed() << " round " << round);
     RunFolder folder;
     const bool another = random() % 2 == 0;
     std::vector<std::string> children{"+rest"};
@@ -242,12 +242,12 @@ TEST_CASE("a keeper whose host was overtaken before its start starts no child",
 
 TEST_CASE("hosts come and go at any moment: no child runs twice, none is lost",
           "[process][linux]") {
-  std::mt19937 random(seed_of_day());
+  std::mt19937 random(test_seed());
   const int rounds = soak() ? 150 : 8;
   for (int round = 0; round < rounds; ++round) {
     const std::uint32_t seed = random();
     std::mt19937 dice(seed);
-    INFO("seed " << seed_of_day() << " round " << round);
+    INFO("seed " << test_seed() << " round " << round);
     auto some = [&](unsigned most) { return static_cast<int>(dice() % (most + 1)); };
     RunFolder folder;
     const std::string bill = folder.path() + "/bill-";

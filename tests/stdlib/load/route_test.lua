@@ -69,9 +69,9 @@ is(route({ task_type = "todo scan, citations", config = with() }).runner, "codex
 raises(function() route { task_type = "security!", config = with() } end, "escalate", "a name with its punctuation")
 raises(function() route { task_type = "&&", config = with() } end, "punctuation alone", "no name")
 is(route({ task_type = "todo-scan", config = {} }).runner, "codex", "a config that says nothing")
-for _, own in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" } }, { todos = { high = "x" } },
+for _, wrong in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" } }, { todos = { high = "x" } },
   { todos = { runner = {} } } } do
-  local refusal = raises(function() route { task_type = "todos", config = { routes = own } } end, "m.route.config.routes", show(own))
+  local refusal = raises(function() route { task_type = "todos", config = { routes = wrong } } end, "m.route.config.routes", show(wrong))
   is(type(refusal) == "table" and refusal.kind, "invalid", "its kind")
 end
 
