@@ -99,8 +99,8 @@ leftovers() {
     find /proc/[0-9]* -maxdepth 1 \( -name cwd -o -name exe \) -lname "$tmp*" -print
     grep -lsF -- "$tmp" /proc/[0-9]*/environ /proc/[0-9]*/cmdline
   } 2>/dev/null | cut -d / -f 3 | sort -un | while read -r pid; do
-    # A process that has read the list itself has gone by now.
-    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ -d "/proc/$pid" ]; then printf '%s\n' "$pid"; fi
+    # The programs of this search have ended by now, but may not be reaped; only those have no exe.
+    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ -e "/proc/$pid/exe" ]; then printf '%s\n' "$pid"; fi
   done
 }
 
