@@ -99,11 +99,9 @@ leftovers() {
     find /proc/[0-9]* -maxdepth 1 \( -name cwd -o -name exe \) -lname "$tmp*" -print
     grep -lsF -- "$tmp" /proc/[0-9]*/environ /proc/[0-9]*/cmdline
   } 2>/dev/null | cut -d / -f 3 | sort -un | while read -r pid; do
-    # The grep finds itself; it has gone by now, or is a zombie without a command line.
-    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && IFS= read -r -d '' _ <"/proc/$pid/cmdline"; then
-      printf '%s\n' "$pid"
-    fi
-  done 2>/dev/null
+    # The programs of this search have ended by now, but may not be reaped; only those have no exe.
+    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ -e "/proc/$pid/exe" ]; then printf '%s\n' "$pid"; fi
+  done
 }
 
 no_leftovers() {
