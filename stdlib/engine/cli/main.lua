@@ -40,7 +40,8 @@ local function error_text(err)
   local at = err.at ~= core.json.null and err.at or nil
   local frames, line = traces.of(err) or {}, at and at:find ":%d+$"
   local place = line and at or frames[1] and frames[1].at
-  local lines = { (place and core.text.printable(place) or "moonlet") .. ": " .. core.text.printable(err.message, 2000) }
+  local lines = { ("%s: %s"):format(place and core.text.printable(place) or "moonlet",
+    core.text.printable(err.message, 2000)) }
   if at and not line and not err.message:find(at, 1, true) then
     lines[#lines + 1] = "  at: " .. core.text.printable(at)
   end
