@@ -41,16 +41,17 @@ end
 --- with its place, as compilers write it: "presets/x.lua:12: message".
 local function error_text(err)
   local at = err.at ~= core.json.null and err.at or nil
-  local message, line = core.text.printable(err.message, 2000), at and at:find ":%d+$"
-  local lines = { (line and core.text.printable(at) or "moonlet") .. ": " .. message }
+  local frames, line = traces.of(err) or {}, at and at:find ":%d+$"
+  local place = line and at or frames[1] and frames[1].at
+  local lines = { ("%s: %s"):format(place and core.text.printable(place) or "moonlet",
+    core.text.printable(err.message, 2000)) }
   if at and not line and not err.message:find(at, 1, true) then
     lines[#lines + 1] = "  at: " .. core.text.printable(at)
   end
   if err.hint ~= core.json.null and err.hint and err.hint ~= "" then
     lines[#lines + 1] = "  " .. core.text.printable(err.hint, 2000)
   end
-  local frames = traces.of(err) or {}
-  local is_known = #frames == 1 and frames[1].at == at
+  local is_known = #frames == 1 and frames[1].at == place
   for _, frame in ipairs(is_known and {} or frames) do
     lines[#lines + 1] = "    " .. core.text.printable(("%s: in %s"):format(frame.at, frame.name), 400)
   end
