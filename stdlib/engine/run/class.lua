@@ -48,6 +48,7 @@ local M = {}
 ---@field step_keys table<string, moonlet.Step>
 ---@field parked table[]       the gates and questions that wait
 ---@field is_parking boolean?  only gates and questions are left
+---@field silent_told boolean?   a fan-out without agents was reported
 ---@field ask (fun(text: string): string?)?  asks a person at the prompt of the run
 ---@field checking boolean?    preset check goes through it, and starts nothing
 ---@field mocked boolean?      an answer was made up
@@ -80,7 +81,7 @@ local fields = {
   step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
-  keeper_log = true, ask = true, checking = true, mocked = true, unasked = true,
+  keeper_log = true, silent_told = true, ask = true, checking = true, mocked = true, unasked = true,
 }
 
 ---@class moonlet.Step         one step of a run
