@@ -1,3 +1,4 @@
+#include "host/base/fd.h"
 #include "host/telemetry/sink.h"
 
 #include <fcntl.h>
