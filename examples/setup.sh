@@ -27,6 +27,7 @@ inc:re2/re2.h                                libre2-dev          re2-devel   re2
 inc:sqlite3.h                                libsqlite3-dev      sqlite-devel sqlite        sqlite
 inc:nettle/sha2.h                            nettle-dev          nettle-devel nettle        nettle
 inc:utf8proc.h                               libutf8proc-dev     utf8proc-devel libutf8proc  utf8proc
+inc:curl/curl.h                              libcurl4-openssl-dev libcurl-devel curl        curl
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
   if [ "${1:-}" = tests ]; then
