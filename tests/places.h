@@ -1,4 +1,4 @@
-// Where the tests find the programs that they start and the data that they read: absolute paths.
+// Absolute paths of the programs that the tests start and of the data that they read.
 #pragma once
 
 namespace moonlet::places {

@@ -127,7 +127,7 @@ run_catch() {
   if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
   local command=("$@" "$program" -r xml -o "$scratch/report.xml")
   local cases_wanted=
-  # What no other system can, the code for other systems cannot.
+  # The code for other systems cannot do what only Linux can: its build skips tests tagged [linux].
   if [ "$preset" = posix ]; then cases_wanted='~[linux]'; fi
   if [ -n "$filter" ]; then cases_wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
   if [ -n "$cases_wanted" ]; then command+=("$cases_wanted"); fi
@@ -263,8 +263,26 @@ needs_installed() {
       echo "examples/setup.sh does not install $need, which a case in tests/e2e needs"
       status=1
     fi
-  done < <(sed -n 's/^program //p' "$root"/tests/e2e/*/needs | sort -u)
+  done < <(sed -n 's/^program //p' "$root"/tests/e2e/*/*/needs | sort -u)
   return "$status"
+}
+
+# A case lies in a room, under a name that no other room has, and a room holds at most 45 of them.
+cases_in_rooms() {
+  local problems
+  problems=$(
+    cd "$root/tests/e2e" || exit
+    for room in */; do
+      if [ -e "$room/cmd" ]; then echo "tests/e2e/$room is a case outside of a room"; fi
+      if [ "$(find "$room" -mindepth 2 -maxdepth 2 -name cmd | wc -l)" -gt 45 ]; then
+        echo "tests/e2e/$room holds more than 45 cases"
+      fi
+    done
+    find . -mindepth 3 -maxdepth 3 -name cmd | cut -d/ -f3 | sort | uniq -d |
+      sed 's/$/ is the name of two end-to-end cases/'
+  )
+  printf '%s\n' "$problems"
+  [ -z "$problems" ]
 }
 
 linted_lua() {
@@ -300,6 +318,7 @@ run_house_rules() {
   check "comments open with their subject" comments_open
   check "an opening without a subject is seen" openings_are_seen
   check "host/ includes nothing of Lua" host_knows_no_lua
+  check "end-to-end cases stand in rooms" cases_in_rooms
   check "the set-up installs what the cases need" needs_installed
   check "--filter passes a suite without a match" filter_without_match
   # Other versions of clang-format lay the same code out differently.

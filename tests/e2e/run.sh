@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs the end-to-end cases, a folder each, several at a time, and ends with its count.
 #   run.sh [--build DIR] [--filter WORD] [--jobs N] [--keep] [CASE…]
+# A case is a folder <room>/<case> beside this script; CASE is that or the case's name alone. --filter
+# takes the cases whose <room>/<case> contains WORD. --jobs is twice the number of cores, at least 4.
 # A case folder holds
 #   cmd      a bash snippet, run in the case's working directory; $MOONLET is the executable (also on
 #            PATH as `moonlet`), $AGENTS the fake agents, $PRESETS the presets for cases, $TOOLS
@@ -27,7 +29,7 @@ e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 root=${e2e%/tests/e2e}
 build=$root/build/release
 filter=
-jobs=4
+jobs=
 keep=
 only=
 names=()
@@ -278,6 +280,13 @@ build_helpers() {
   return $failed
 }
 
+# Prints <room>/<case> of a case; a name that no room has stays as it is, and fails as a missing case.
+with_room() {
+  local paths=("$e2e"/*/"$1"/cmd) name=$1
+  if [ -e "${paths[0]}" ]; then name=${paths[0]#"$e2e/"}; fi
+  printf '%s' "${name%/cmd}"
+}
+
 agents=$build/e2e/agents
 tools=$build/e2e/tools
 if [ -n "$only" ]; then
@@ -287,13 +296,18 @@ fi
 
 [ -x "$build/moonlet" ] || die "there is no $build/moonlet; build it first (tests/run.sh does)"
 build_helpers || die "the fake agents could not be built"
+if [ -z "$jobs" ]; then
+  jobs=$((2 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))
+  if [ "$jobs" -lt 4 ]; then jobs=4; fi
+fi
 if [ ${#names[@]} -eq 0 ]; then
-  for folder in "$e2e"/*/; do
-    name=$(basename "$folder")
-    if [ -e "$folder/cmd" ] && { [ -z "$filter" ] || [[ $name == *"$filter"* ]]; }; then
-      names+=("$name")
-    fi
+  for folder in "$e2e"/*/*/cmd; do
+    name=${folder#"$e2e/"}
+    name=${name%/cmd}
+    if [[ $name == *"$filter"* ]]; then names+=("$name"); fi
   done
+else
+  for i in "${!names[@]}"; do names[i]=$(with_room "${names[i]}"); done
 fi
 
 results=$(mktemp "${TMPDIR:-/tmp}/e2e-results.XXXXXX") || exit 1

@@ -1,5 +1,5 @@
 // Inputs and values with secrets in them, as resumed runs know them again. Whole runs of it are in
-// tests/e2e/resume-environment.
+// tests/e2e/resume/resume-environment.
 #include "tests/catch.h"
 #include "tests/lua/fixture.h"
 

@@ -9,12 +9,12 @@ namespace moonlet {
 
 namespace {
 
-// What files grow by, on most disks.
+// Most file systems let a file grow by blocks of this size.
 constexpr std::uint64_t kBlock = 4096;
 
 bool is_full(int number) { return number == ENOSPC || number == EDQUOT; }
 
-// What may be otherwise in a moment, and says nothing of the file system.
+// A passing error may be gone in a moment. It says nothing about the file system.
 bool passes(int number) { return number == EMFILE || number == ENFILE || number == EIO; }
 
 }  // namespace

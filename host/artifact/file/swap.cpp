@@ -164,7 +164,7 @@ Name beside(const Name& target, const Name& origin) {
 int link_to_new(const Name& from, const Name& to) {
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
   if (errno != EPERM && errno != ENOTSUP) return errno;
-  // What comes between these two is lost there.
+  // A file that another process puts there between these two calls is lost.
   Looked at;
   if (look(to, at) == 0 && at.there) return EEXIST;
   return ::renameat(from.dir(), from.text(), to.dir(), to.text()) == 0 ? 0 : errno;

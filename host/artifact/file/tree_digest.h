@@ -57,8 +57,8 @@ struct FileDigest {
   std::string sha256;
 };
 
-/// Of the file `path` beneath `root`, or of its first `most` bytes. With kYes they are on the disk
-/// on return.
+/// Digests the file `path` beneath `root`, or its first `most` bytes. With kYes these bytes are on
+/// the disk on return.
 Result<FileDigest> digest_file(const Dir& root, std::string_view path,
                                std::optional<std::uint64_t> most, Durable durable);
 

@@ -1,6 +1,7 @@
-// What of a record need not be kept in memory: the large values of ends and facts, which are read
-// again by their place when somebody asks. It scans the text without decoding it, for a resume of
-// 10,000 steps has to stay under a second and in little memory. Pure functions, any thread.
+// Finds the parts of a record that need not stay in memory: the large values of ends and facts.
+// They are read again by their place when they are asked for. The scan does not decode the text,
+// because a resume of 10,000 steps has to stay under a second and in little memory. Pure functions,
+// any thread.
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,7 @@ namespace moonlet {
 /// none) in `cwd` (empty: the caller's). Errors: not found (which PATH), not executable, a folder.
 Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd);
 
-/// What a failed exec of `path` means to the person who asked for it.
+/// Explains a failed exec of `path` to the person who asked for it.
 Error exec_error(int number, const std::string& path);
 
 }  // namespace moonlet

@@ -34,8 +34,8 @@ struct SpawnRequest {
   bool die_with_parent = false;   ///< a death signal, where the system has one
   int cgroup_fd = -1;             ///< the folder of the cgroup that it begins in; -1: ours
   std::vector<std::pair<int, rlimit>> limits;
-  /// Of make_ruleset(): it runs confined by these rules, without the rights of root that reach
-  /// beyond them, or not at all.
+  /// Comes from make_ruleset(). The child runs confined by these rules and without the rights of
+  /// root that reach beyond them, or it does not run.
   int ruleset_fd = -1;
   /// It can make no socket of any family (a socketpair it can), nor can what it starts. Landlock
   /// knows nothing of UDP, and of sockets with a path.

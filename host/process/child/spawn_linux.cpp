@@ -145,9 +145,9 @@ MOONLET_BARE int give_up(Shared* shared, Stage stage) {
   return 127;
 }
 
-// Of what root may do beyond files Landlock knows nothing: to read any process's environment, to
-// load a module, to lift the limits that say whose a process is. No exec brings it back, for the
-// process may gain no rights.
+// Landlock confines access to files only. Root may also read any process's environment, load a
+// module, and lift the limits that say whose a process is. No exec brings these rights back,
+// because the process may gain none.
 MOONLET_BARE bool drop_capabilities() {
   CapabilityHeader header{kCapabilityVersion, 0};
   CapabilitySet sets[2];

@@ -43,7 +43,7 @@ class Story {
       const std::string key = text_in(*body, "k");
       begun_[key] = attempt;
       answers_.erase(key);  // from now on the file may be of this attempt
-      // One that was begun twice is played only where both say so.
+      // An attempt that was begun twice is played only where both records say so.
       const bool played = text_in(*body, "runner") == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
       if (!is_new) known->second = known->second && played;
@@ -62,10 +62,10 @@ class Story {
 
   json marks() { return std::move(marks_); }
 
-  /// Whether a hash is on record that is keyed.
+  /// True when a keyed hash is on record.
   bool keyed() const { return keyed_; }
 
-  /// What agents have answered: { key, sha256 }, or { key, v } where the answer is no plain text.
+  /// The answers of agents: { key, sha256 }, or { key, v } where an answer is no plain text.
   json answers() const {
     json list = json::array();
     for (const auto& [key, answer] : answers_) {
@@ -74,10 +74,10 @@ class Story {
     return list;
   }
 
-  /// Where the keeper's log and the journal do not fit together, see audit_run().
+  /// The places where the keeper's log and the journal contradict each other, see audit_run().
   json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
-    if (!keepers) keepers = std::vector<LoggedKeeper>{};  // one that cannot be read tells nothing
+    if (!keepers) keepers = std::vector<LoggedKeeper>{};  // an unreadable log shows no difference
     std::set<Attempt> told, not_started;
     json unbegun = json::array(), acted = json::array();
     const std::string boot = boot_id();
@@ -173,10 +173,10 @@ class Story {
 
   json marks_ = json::array();
   bool keyed_ = false;
-  std::map<std::string, json> answers_;  // of the steps whose last record is that
+  std::map<std::string, json> answers_;  // only steps whose last record is an answer
   std::map<std::string, int> begun_;
   std::map<std::string, End> finished_;
-  std::map<Attempt, bool> attempts_;  // that were begun; whether a cassette played them
+  std::map<Attempt, bool> attempts_;  // the begun ones; true: a cassette played it
   std::set<std::string> values_;
 };
 

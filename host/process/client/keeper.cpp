@@ -71,7 +71,7 @@ std::vector<AdoptedChild> KeeperLink::go_on(HelloFrame hello, AdoptedFrame adopt
                         child.deadline_ms, std::move(operation)});
   }
   hold_loop();
-  // What came with the answer is in the channel already, where no poll sees it.
+  // Frames that came with the answer are in the channel already, where no poll sees them.
   loop_.after(0, [weak = weak_from_this()] {
     if (auto link = weak.lock(); link && link->connected_) link->receive();
   });
@@ -83,10 +83,10 @@ std::vector<AdoptedChild> KeeperLink::go_on(HelloFrame hello, AdoptedFrame adopt
 void KeeperLink::watch() {
   if (!connected_) return;
   if (channel_->pending() && !channel_->flush()) {
-    // What it said last may still be there to be read; its end comes with that.
+    // The keeper's last frames may still be there to be read. Its end of file follows them.
     channel_->discard();
   }
-  // What waits in the socket would wake the loop again and again.
+  // Unread bytes in the socket would wake the loop again and again.
   const int events = (stalled_ ? 0 : UV_READABLE) | (channel_->pending() ? UV_WRITABLE : 0);
   if (events == 0) {
     polled_ = 0;
@@ -212,7 +212,7 @@ void KeeperLink::fail_soon(std::uint32_t number, Error error) {
 void KeeperLink::receive() {
   heard_ms_ = loop_.clock().monotonic_ms();
   woken_ = false;
-  if (more_) return;  // what was read before comes first
+  if (more_) return;  // earlier frames come first
   if (!hung_up_) hung_up_ = channel_->fill() != Channel::Read::kOk;
   take_all();
 }

@@ -46,7 +46,7 @@ class ChildOperation final : public Operation {
   ChildExit exit_;
   std::uint32_t number_ = 0;
   int pid_ = 0;
-  std::int64_t ending_ms_ = 0;  ///< what its end takes at most, once it is asked to end
+  std::int64_t ending_ms_ = 0;  ///< its end takes at most this long, once it is asked to end
   std::int64_t due_ms_ = 0;     ///< on the loop's clock: when it has ended for certain; 0: unknown
 };
 
@@ -54,11 +54,11 @@ struct KeeperOptions {
   std::string program;  ///< the executable that calls keeper_main(); absolute
   std::vector<std::string> prefix_args{"keeper"};
   int run_dir_fd = -1;     ///< the run's (or session's) directory; duplicated
-  int output_dir_fd = -1;  ///< where OutputSpec::path begins; borrowed by start(); -1: the same
+  int output_dir_fd = -1;  ///< OutputSpec::path begins here; borrowed by start(); -1: the run's
   std::string run_id;      ///< for keeper.log and `moonlet ps`
   bool cgroups = true;     ///< false: never make a cgroup, even where it could be done
-  /// Of the lock that the host holds. A keeper obeys the host with the highest it has heard of; 0
-  /// is a host that counts none.
+  /// The generation of the host's lock. A keeper obeys the host with the highest one that it has
+  /// heard of; 0 is a host that counts none.
   std::uint64_t generation = 0;
 };
 
@@ -108,10 +108,10 @@ class Keeper {
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.
   const std::string& token() const;
-  /// Of an adopted keeper: what lives, and what ended while no host listened - the operations of
-  /// those complete in the next turns of the loop, with the text that was captured in memory where
-  /// it was not too much. What an earlier host was told
-  /// of, or should have been, is in keeper.log.
+  /// The children of an adopted keeper: those that live, and those that ended while no host
+  /// listened. Operations of ended children complete in the next turns of the loop, with the text
+  /// that was captured in memory where it was not too much. Ends that were sent to an earlier host
+  /// are in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
   /// Another host has taken over: what was under way here has completed as kLost with an error of
   /// kind kDenied, and nothing can be started any more.

@@ -85,10 +85,10 @@ class KeeperLink final : public std::enable_shared_from_this<KeeperLink> {
   int polled_ = 0;
   bool connected_ = true;
   bool ending_ = false;
-  bool hung_up_ = false;  ///< nothing comes from it any more but what was read already
-  bool more_ = false;     ///< what was read already is taken later
-  bool held_ = false;     ///< nothing is taken
-  bool stalled_ = false;  ///< something would have been
+  bool hung_up_ = false;  ///< the keeper sends no more; bytes that were read may still wait
+  bool more_ = false;     ///< a later turn takes the frames that were read already
+  bool held_ = false;     ///< no frame is taken
+  bool stalled_ = false;  ///< a frame came while held
   bool referenced_ = true;
   std::string token_;
   Error refusal_;

@@ -23,7 +23,7 @@ constexpr std::int64_t kReapPauseMs = 2;
 // last part of it, does nothing any more.
 constexpr std::int64_t kBeyondMs = 30000;
 constexpr std::int64_t kSilenceMs = 10000;
-// What a guard takes at most to end what its worker left.
+// A guard takes at most this long to end the processes that its worker left.
 constexpr std::int64_t kGuardMs = 60000;
 constexpr std::int64_t kGuardPauseMs = 1000;
 
@@ -80,7 +80,7 @@ bool KeeperLink::overtaken() {
   if (superseded_ || refused_ || ended_) return superseded_;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
-  // Of who counts no generations only this very keeper can have been taken.
+  // A host that counts no generations can have lost only this very keeper.
   if (generation_ == 0 && newest.token != token_) return false;
   superseded_ = refused_ = true;
   refusal_ = Error{

@@ -129,7 +129,7 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
   std::vector<LiveProcess> all;
   std::unordered_set<pid_t> seen;
   for (const auto& keeper : keepers) {
-    // Nothing outlives a boot, and its pids and times mean others now.
+    // No process outlives a boot, and pids and start times mean other processes after it.
     if (keeper.record.token.empty() || keeper.record.boot_id != boot) continue;
     // In a copied repository a run looks as one that its host has left, while it is driven where it
     // is.
@@ -214,7 +214,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
       swept.killed.push_back(std::move(process));
       fresh = true;
     }
-    // Where new ones keep coming a pause would let them get ahead.
+    // A pause would let processes get ahead that keep starting new ones.
     if (!fresh) poll(nullptr, 0, kPauseMs);
   }
 

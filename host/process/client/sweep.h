@@ -1,6 +1,6 @@
-// What a keeper that was killed may have left: finds the processes of a run by what keeper.log and
-// the processes themselves say, and ends them. Touches only processes whose start time or mark says
-// that they are the run's; a pid alone is never enough. Blocking, any thread.
+// The sweep ends processes that a killed keeper may have left. It finds them by keeper.log and by
+// the processes' own marks. It touches only processes whose start time or mark says that they are
+// the run's; a pid alone is never enough. Blocking, any thread.
 #pragma once
 
 #include <cstdint>

@@ -24,13 +24,13 @@ local function read(view, verb, kind)
   return reader(verb, kind)
 end
 
---- What may still be used: what the tightest budget around has left, without what siblings have reserved. At least 0;
---- math.huge where nothing limits. wall is in seconds.
+--- Returns how much may still be used: the rest of the tightest budget around, without the amounts that siblings have
+--- reserved. At least 0; math.huge where nothing limits. wall is in seconds.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:left(kind) return read(self, "left", kind) end
 
---- What the body has used, of a scope with a budget or of the run. At least 0.
+--- Returns how much the body has used, of a scope with a budget or of the run. At least 0.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:used(kind) return read(self, "used", kind) end

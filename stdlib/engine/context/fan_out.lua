@@ -87,7 +87,7 @@ local function lost_cause(failures, total)
     message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
 end
 
---- What a verb runs: the checked arguments of a fan-out.
+--- Checks the arguments of a fan-out and returns its plan.
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
   if type(items) ~= "table" or type(fn) ~= "function" then
@@ -120,7 +120,7 @@ local function run_branches(plan, state, on_end)
       on_end(i, ok, value)
     end
   end
-  -- Those who watch are told of branches that have to wait.
+  -- A progress event says that branches have to wait.
   local some_wait = plan.total > plan.limit
   if some_wait then state.run.emit("progress", { name = state.path, planned = plan.total }) end
   for _ = 1, math.min(plan.limit, plan.total) do task.spawn(state.scope, worker) end
@@ -186,7 +186,7 @@ local function run_all(plan)
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
     if kind_of(err) == "budget" or kind_of(err) == "quota" or host_failure.is(err) then
-      -- What is under way is paid for: it runs to its end.
+      -- Branches under way are paid for: they run to their end.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)
