@@ -109,6 +109,7 @@ std::vector<std::string> Bash::environment() const {
     list.emplace_back(more);
   }
   list.push_back("TMPDIR=" + temporary_);
+  list.push_back("PYTHONPYCACHEPREFIX=" + temporary_ + "/pycache");
   list.push_back("XDG_CACHE_HOME=" + temporary_ + "/cache");
   return list;
 }

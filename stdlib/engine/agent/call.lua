@@ -34,6 +34,7 @@ local M = {}
 ---@field risk "low"|"medium"|"high"|nil   instead of the run's; low where nothing is said
 ---@field reason string?      why it is asked although a rule refuses it; else the run's
 ---@field turns integer?      how often its model may answer, where its program or its events can tell
+---@field continues string?   the session of an earlier result that this call goes on with, where its runner keeps any
 ---@field asks boolean?       it may put questions to a person (engine/agent/questions.lua)
 ---@field cut "fail"|"allow"|nil  what becomes of an answer that is too long to keep whole; "fail" is the default
 
@@ -43,7 +44,7 @@ local fields = {
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
-  asks = "boolean", cut = "string",
+  asks = "boolean", cut = "string", continues = "string",
 }
 local prompt_cap = 64 << 20
 
@@ -378,7 +379,7 @@ local function input_of(job)
     model = job.model, role = call.role or run.options.agent_role, schema = call.schema, cwd = call.cwd,
     env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
     writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,
-    web_search = call.web_search, events = call.events }
+    web_search = call.web_search, events = call.events, continues = call.continues }
 end
 
 --- The job of a step that was begun when its route led elsewhere: what was paid for there is not paid for again.
@@ -426,7 +427,7 @@ local function do_agent(job, last, hash, own_budget)
     job.run.emit("warning", { step = job.step.key, text = "the agent said nothing, and changed nothing" })
   end
   return { text = result.text, data = result.data, attempts = core.json.array(result.attempts),
-    usage = result.usage, files_changed = core.json.array(result.files_changed or {}) }
+    usage = result.usage, files_changed = core.json.array(result.files_changed or {}), session = result.session }
 end
 
 --- The journal has the answer; its readable copy may have been lost with a power cut, or be another one by now.

@@ -31,7 +31,7 @@ local known = {
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { value = "R",
-    help = "rules (no model), codex, claude, gemini, opencode, one of your config, 'command:PROGRAM ARG…', "
+    help = "rules (no model), codex, claude, gemini, opencode, executor, one of your config, 'command:PROGRAM ARG…', "
       .. "or route: chosen by task type and risk" },
   ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
@@ -274,13 +274,14 @@ end
 ---@field repo string
 ---@field git boolean      is it a work tree of git?
 ---@field inputs table[]
+---@field reason string?   why the run is made, as far as the user says
 ---@field read fun(self: moonlet.Look, path: string, options: {cap: integer?}?): string?, table?, boolean?
 
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
   plan.preset.check({
-    repo = plan.home.top, git = plan.home.git and true or false, inputs = plan.inputs,
+    repo = plan.home.top, git = plan.home.git and true or false, inputs = plan.inputs, reason = plan.options.reason,
     read = function(_, path, look)
       grants.check_read(plan.grants, path)
       return core.file.read(plan.home.root, path, look and look.cap or 1 << 20)
