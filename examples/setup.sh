@@ -127,7 +127,8 @@ moonlet_install_optional() {
     # A fresh machine has no lists of packages yet.
     if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then moonlet_apt update; fi
     for name in "$@"; do
-      if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then known+=("$name"); fi
+      # A pipe into grep -q would fail where grep ends before apt-cache does.
+      if [[ $(apt-cache policy "$name" 2>/dev/null) == *'Candidate: '[!\(]* ]]; then known+=("$name"); fi
     done
   fi
   if [ ${#known[@]} -gt 0 ] && (moonlet_apt_install "${known[@]}"); then

@@ -95,22 +95,19 @@ matches() {
 # --- what is left ------------------------------------------------------------------------------------
 # Prints the ids of processes that belong to the case (this script's own apart).
 leftovers() {
-  local entry pid
-  for entry in /proc/[0-9]*; do
-    pid=${entry#/proc/}
-    if [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ]; then continue; fi
-    if [[ $(readlink "$entry/cwd" 2>/dev/null) == "$tmp"* ]] ||
-      [[ $(readlink "$entry/exe" 2>/dev/null) == "$tmp"* ]] ||
-      grep -qsF -- "$tmp" "$entry/environ" || grep -qsF -- "$tmp" "$entry/cmdline"; then
-      printf '%s\n' "$pid"
-    fi
-  done 2>/dev/null
+  {
+    find /proc/[0-9]* -maxdepth 1 \( -name cwd -o -name exe \) -lname "$tmp*" -print
+    grep -lsF -- "$tmp" /proc/[0-9]*/environ /proc/[0-9]*/cmdline
+  } 2>/dev/null | cut -d / -f 3 | sort -un | while read -r pid; do
+    # A process that has read the list itself has gone by now.
+    if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ -d "/proc/$pid" ]; then printf '%s\n' "$pid"; fi
+  done
 }
 
 no_leftovers() {
   [ -d /proc/self ] || return 0
   local pid left
-  # A grep or readlink of the scan itself never stays; two seconds are what the contract allows.
+  # Two seconds are what the contract allows.
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     left=$(leftovers)
     if [ -z "$left" ]; then return 0; fi
