@@ -124,7 +124,8 @@ std::optional<int> Agent::settle_calls() {
       continue;
     }
     const std::string detail = toolbox_.detail(call);
-    if (data.started_call == call.id) {
+    const bool again = data.started_call == call.id;
+    if (again && call.name == "Bash") {
       report_.progress("The executor was stopped in " + call.name + " " + detail);
       data.items.push_back(output_of(
           call, "[the executor was stopped while this ran: look at what it did before you repeat "
@@ -133,7 +134,10 @@ std::optional<int> Agent::settle_calls() {
       if (!save()) return kExitFailed;
       continue;
     }
-    const ToolResult result = run_call(call, detail);
+    ToolResult result = run_call(call, detail);
+    if (again && result.status != ToolResult::Status::kOk) {
+      result.output += "\n[the executor was stopped in this call before: it may have been done then]";
+    }
     data.items.push_back(output_of(call, result.output));
     data.started_call.clear();
     if (!save()) return kExitFailed;

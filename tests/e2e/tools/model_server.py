@@ -2,10 +2,11 @@
 """A model server on 127.0.0.1 for moonlet-executor: it speaks Responses and Chat Completions, and answers request
 after request with the replies of a script, the last one again and again. Standard library alone.
 
-    model_server.py DIR [--chat | --responses]     obeys DIR/script.json, logs requests to DIR/requests.jsonl
+    model_server.py DIR [--chat | --responses] [--by=N]    obeys DIR/script.json, logs to DIR/requests.jsonl
 
 It writes DIR/port when it listens, and ends when DIR/stop exists or its parent is gone. With --chat there is no
-/responses, with --responses no /chat/completions. A reply holds any of:
+/responses, with --responses no /chat/completions. With --by=N the reply follows from the conversation: one for each N
+outputs of tools in it. A reply holds any of:
 
     "text": T                         what the model says
     "calls": [[NAME, {ARGUMENT: …}]]  calls of tools; a text in place of the arguments is sent as it is
@@ -31,7 +32,8 @@ import threading
 import time
 
 FOLDER = sys.argv[1]
-ONLY = sys.argv[2].lstrip("-") if len(sys.argv) > 2 else None
+ONLY = next((word[2:] for word in sys.argv[2:] if word in ("--chat", "--responses")), None)
+BY = next((int(word[5:]) for word in sys.argv[2:] if word.startswith("--by=")), None)
 LOCK = threading.Lock()
 COUNT = [0]
 USAGE = {"input": 1000, "cached": 200, "output": 50, "reasoning": 10}
@@ -41,6 +43,8 @@ def next_reply(body):
     with LOCK:
         number = COUNT[0]
         COUNT[0] += 1
+        if BY:
+            number = json.dumps(body).count('"function_call_output"') // BY
         with open(os.path.join(FOLDER, "script.json"), encoding="utf-8") as file:
             script = json.load(file)
         reply = script[min(number, len(script) - 1)]

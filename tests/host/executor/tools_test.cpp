@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -167,18 +168,15 @@ TEST_CASE("executor search: globs and greps stay beneath, and say what is cut") 
 TEST_CASE("executor: a folder that is swapped for a link to the outside is no way out") {
   Scratch scratch;
   const Workspace workspace = scratch.workspace();
-  ::mkdir((scratch.path + "/root/real").c_str(), 0755);
-  scratch.write("root/real/secret", "inside\n");
+  ::mkdir((scratch.path + "/root/at").c_str(), 0755);
+  scratch.write("root/at/secret", "inside\n");
   ::symlink("../outside", (scratch.path + "/root/link").c_str());
   std::atomic<bool> stop{false};
   std::thread swapper([&] {
-    const std::string real = scratch.path + "/root/real", at = scratch.path + "/root/at",
-                      link = scratch.path + "/root/link";
+    const std::string at = scratch.path + "/root/at", link = scratch.path + "/root/link";
+    constexpr unsigned kExchange = 2;
     while (!stop) {
-      ::rename(real.c_str(), at.c_str());
-      ::rename(at.c_str(), real.c_str());
-      ::rename(link.c_str(), at.c_str());
-      ::rename(at.c_str(), link.c_str());
+      ::syscall(SYS_renameat2, AT_FDCWD, at.c_str(), AT_FDCWD, link.c_str(), kExchange);
     }
   });
   const int writes = is_soak() ? 50'000 : 2'000, reads = is_soak() ? 500'000 : 20'000;
@@ -206,9 +204,9 @@ TEST_CASE("executor: a folder that is swapped for a link to the outside is no wa
   CHECK(scratch.read("outside/secret") == "planted\n");
   CHECK(::access((scratch.path + "/outside/new").c_str(), F_OK) != 0);
   WARN("allowed: " << written << " of " << writes << " writes, " << seen << " of " << reads << " reads");
-  CHECK(written > 0);
+  CHECK(written >= writes / 5);
   CHECK(edited > 0);
-  CHECK(seen > 0);
+  CHECK(seen >= reads / 5);
 }
 
 TEST_CASE("executor plan: the template lacks nothing, and a bare plan is told what it lacks") {
