@@ -58,8 +58,8 @@ int Agent::run() {
     }
     if (iterations_ >= options_.max_iterations) {
       return fail(Error{ErrorKind::kBudget,
-                        "MAX_ITERS reached: the model has answered " +
-                            std::to_string(iterations_) + " times",
+                        "MAX_ITERS reached: the model has answered " + std::to_string(iterations_) +
+                            " times",
                         "increase it (MAX_ITERS=" + std::to_string(2 * options_.max_iterations) +
                             ") or break the task into smaller ones; the same TASK-ID goes on",
                         {}},
@@ -119,8 +119,9 @@ std::optional<int> Agent::settle_calls() {
   const auto ending = ending_of(message);
   for (const Call& call : calls) {
     if (ending) {
-      data.items.push_back(output_of(call, "[not run: your turn ended with a question or an "
-                                           "obstacle]"));
+      data.items.push_back(output_of(call,
+                                     "[not run: your turn ended with a question or an "
+                                     "obstacle]"));
       continue;
     }
     const std::string detail = toolbox_.detail(call);
@@ -128,15 +129,17 @@ std::optional<int> Agent::settle_calls() {
     if (again && call.name == "Bash") {
       report_.progress("The executor was stopped in " + call.name + " " + detail);
       data.items.push_back(output_of(
-          call, "[the executor was stopped while this ran: look at what it did before you repeat "
-                "it]"));
+          call,
+          "[the executor was stopped while this ran: look at what it did before you repeat "
+          "it]"));
       data.started_call.clear();
       if (!save()) return kExitFailed;
       continue;
     }
     ToolResult result = run_call(call, detail);
     if (again && result.status != ToolResult::Status::kOk) {
-      result.output += "\n[the executor was stopped in this call before: it may have been done then]";
+      result.output +=
+          "\n[the executor was stopped in this call before: it may have been done then]";
     }
     data.items.push_back(output_of(call, result.output));
     data.started_call.clear();
@@ -170,8 +173,8 @@ std::optional<int> Agent::ask() {
         estimate_tokens(data.items) > static_cast<std::size_t>(options_.context_tokens)) {
       make_room();
     }
-    Request request{options_.model, options_.effort, options_.instructions, data.task_id,
-                    data.items,     toolbox_.specs()};
+    Request request{options_.model, options_.effort, options_.instructions,
+                    data.task_id,   data.items,      toolbox_.specs()};
     auto answer = client_.ask(request);
     if (auto* turn = std::get_if<Turn>(&answer)) {
       take(std::move(*turn));
@@ -190,9 +193,9 @@ std::optional<int> Agent::make_room() {
   const std::size_t before = json_text(data.items).size();
   const std::size_t wanted =
       options_.context_tokens > 0
-          ? std::max<std::size_t>(before / 4,
-                                  before - std::min(before, static_cast<std::size_t>(
-                                                                options_.context_tokens) * 3))
+          ? std::max<std::size_t>(
+                before / 4,
+                before - std::min(before, static_cast<std::size_t>(options_.context_tokens) * 3))
           : before / 2;
   const std::size_t dropped = drop_old_output(data.items, wanted);
   if (dropped == 0) return std::nullopt;
@@ -220,7 +223,8 @@ void Agent::take(Turn turn) {
     data.items.push_back(std::move(item));
   }
   const auto user = [&](const char* text) {
-    data.items.push_back({{"type", "message"}, {"role", "user"},
+    data.items.push_back({{"type", "message"},
+                          {"role", "user"},
                           {"content", json::array({{{"type", "input_text"}, {"text", text}}})}});
   };
   if (!turn.text.empty()) report_.message(turn.text);
@@ -277,8 +281,10 @@ int Agent::repeat() {
       return kExitQuestion;
     case Status::kBlocked:
       report_.blocked(text);
-      report_.error({ErrorKind::kFailed, "blocked: " + printable(text, 1000),
-                     "resolve it, then run the same TASK-ID again and say so", {}},
+      report_.error({ErrorKind::kFailed,
+                     "blocked: " + printable(text, 1000),
+                     "resolve it, then run the same TASK-ID again and say so",
+                     {}},
                     "failed");
       report_.done(false, text);
       return kExitBlocked;
@@ -294,7 +300,9 @@ int Agent::fail(const Failure& failure) {
   Error error{ErrorKind::kFailed, failure.message, {}, {}};
   int code = kExitFailed;
   switch (failure.kind) {
-    case Kind::kAuth: error.hint = "check OPENAI_API_KEY and OPENAI_BASE_URL"; break;
+    case Kind::kAuth:
+      error.hint = "check OPENAI_API_KEY and OPENAI_BASE_URL";
+      break;
     case Kind::kQuota:
       error.hint = "the account's limit is used up: wait, or raise it; the same TASK-ID goes on";
       code = kExitQuota;
@@ -311,8 +319,11 @@ int Agent::fail(const Failure& failure) {
       code = kExitInterrupted;
       break;
     case Kind::kNetwork:
-    case Kind::kRate: error.hint = "try again later; the same TASK-ID goes on"; break;
-    default: error.hint = "read the message; OPENAI_MODEL and OPENAI_BASE_URL say who is asked";
+    case Kind::kRate:
+      error.hint = "try again later; the same TASK-ID goes on";
+      break;
+    default:
+      error.hint = "read the message; OPENAI_MODEL and OPENAI_BASE_URL say who is asked";
   }
   return fail(error, to_string(failure.kind), code, &failure);
 }

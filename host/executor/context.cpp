@@ -74,7 +74,8 @@ std::string place(const Workspace& workspace) {
 Result<Plan> read_plan(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  std::string folder = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(1, slash));
+  std::string folder =
+      slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(1, slash));
   if (folder[0] != '/') {
     char* here = ::getcwd(nullptr, 0);
     folder = std::string(here != nullptr ? here : "") + "/" + folder;
@@ -128,12 +129,13 @@ std::string next_message(const std::string& text, bool is_answer, const Plan* ch
                          const std::string* moved_root) {
   std::string message = (is_answer ? "The answer to your question: " : "") + text + "\n";
   if (moved_root != nullptr) {
-    message += "\nThe repository root is " + *moved_root + " now. Files may have changed meanwhile: "
+    message += "\nThe repository root is " + *moved_root +
+               " now. Files may have changed meanwhile: "
                "read them again before you edit them.\n";
   }
   if (changed_plan != nullptr) {
-    message += fenced("Plan, changed (" + printable(changed_plan->path, 300) + ")",
-                      changed_plan->text);
+    message +=
+        fenced("Plan, changed (" + printable(changed_plan->path, 300) + ")", changed_plan->text);
   }
   return message;
 }

@@ -45,14 +45,18 @@ Result<Session> open_session(const Dir& state, const Options& options, const Red
   auto source = Session::read(state, options.task_id);
   if (!source) return source.error();
   if (!source->has_value()) {
-    return Error{ErrorKind::kInvalid, "there is no session " + options.task_id + " to branch from",
-                 "look into " + state.path(), {}};
+    return Error{ErrorKind::kInvalid,
+                 "there is no session " + options.task_id + " to branch from",
+                 "look into " + state.path(),
+                 {}};
   }
   auto branch = Session::open(state, options.fork, redactor);
   if (!branch) return branch.error();
   if (branch->existed()) {
-    return Error{ErrorKind::kInvalid, "the task " + options.fork + " exists already",
-                 "choose another NEW-ID for --fork", {}};
+    return Error{ErrorKind::kInvalid,
+                 "the task " + options.fork + " exists already",
+                 "choose another NEW-ID for --fork",
+                 {}};
   }
   branch->data() = std::move(**source);
   branch->data().task_id = options.fork;
@@ -67,16 +71,16 @@ bool begin_turn(SessionData& data, const Options& options, const Plan& plan,
   const std::string& root = workspace.root().path();
   if (is_new) {
     data.description = options.description;
-    data.items.push_back(user_item(
-        first_message(data.task_id, options.description, plan, workspace)));
+    data.items.push_back(
+        user_item(first_message(data.task_id, options.description, plan, workspace)));
   } else {
     const bool same = options.description == data.description && !forked;
     if (same && data.status != Status::kRunning && data.status != Status::kBlocked) return false;
     if (!same || data.status == Status::kBlocked) {
       const bool new_plan = !plan.path.empty() && plan.sha256 != data.plan_sha256;
-      data.items.push_back(user_item(
-          next_message(options.description, data.status == Status::kQuestion,
-                       new_plan ? &plan : nullptr, root != data.root ? &root : nullptr)));
+      data.items.push_back(
+          user_item(next_message(options.description, data.status == Status::kQuestion,
+                                 new_plan ? &plan : nullptr, root != data.root ? &root : nullptr)));
     }
   }
   data.root = root;
@@ -121,8 +125,7 @@ int run(Work& work) {
   std::unique_ptr<Bash> bash;
   if (!options.no_bash) {
     auto made = Bash::make(
-        workspace,
-        {!options.unconfined, options.network, options.read_only, options.env_names},
+        workspace, {!options.unconfined, options.network, options.read_only, options.env_names},
         system_clock(), stop_pipe[0]);
     if (!made) return refuse(work, made.error());
     bash = std::move(*made);
@@ -132,26 +135,26 @@ int run(Work& work) {
 
   const std::int64_t deadline = system_clock().monotonic_ms() + options.wall_ms;
   Http http(system_clock(), stop_pipe[0]);
-  Client client(http, system_clock(), stop_pipe[0],
-                {options.base_url, options.key,
-                 options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms,
-                 deadline},
-                {[&](const Failure& failure, int attempt, std::int64_t pause) {
-                   work.report.retry(failure, attempt, pause);
-                 },
-                 [&](const std::string& text) { work.report.warning(text); }});
+  Client client(
+      http, system_clock(), stop_pipe[0],
+      {options.base_url, options.key,
+       options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms, deadline},
+      {[&](const Failure& failure, int attempt, std::int64_t pause) {
+         work.report.retry(failure, attempt, pause);
+       },
+       [&](const std::string& text) { work.report.warning(text); }});
   auto own_state = Dir::open(state->path());
   if (!own_state) return refuse(work, own_state.error());
   Changes changes(workspace, std::move(*own_state), data.task_id + ".baseline");
 
-  AgentOptions agent_options{options.model,
-                             options.effort,
-                             instructions({options.read_only, bash != nullptr, options.network,
-                                           !options.unconfined}),
-                             options.max_iterations,
-                             options.context_tokens,
-                             deadline,
-                             stop_pipe[0]};
+  AgentOptions agent_options{
+      options.model,
+      options.effort,
+      instructions({options.read_only, bash != nullptr, options.network, !options.unconfined}),
+      options.max_iterations,
+      options.context_tokens,
+      deadline,
+      stop_pipe[0]};
   Agent agent(agent_options, system_clock(), *session, client, toolbox, changes, work.report);
   work.report.session(data.task_id, options.model);
   const bool forked = !options.fork.empty();
@@ -165,9 +168,9 @@ int run(Work& work) {
     }
   }
   if (!begin_turn(data, options, plan, workspace, is_new, forked)) {
-    std::fprintf(stderr, "moonlet-executor: %s; give another DESCRIPTION to go on\n",
-                 data.status == Status::kQuestion ? "the task waits for an answer"
-                                                  : "the task is complete");
+    std::fprintf(
+        stderr, "moonlet-executor: %s; give another DESCRIPTION to go on\n",
+        data.status == Status::kQuestion ? "the task waits for an answer" : "the task is complete");
     return agent.repeat();
   }
   if (auto begun = changes.begin(); !begun) return refuse(work, begun.error());

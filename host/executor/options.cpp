@@ -129,10 +129,12 @@ Result<void> take_value(Options& options, const std::string& option, const std::
 }
 
 bool take_flag(Options& options, const std::string& word) {
-  const std::pair<const char*, bool*> flags[] = {
-      {"--json", &options.json},           {"--network", &options.network},
-      {"--unconfined", &options.unconfined}, {"--read-only", &options.read_only},
-      {"--no-plan", &options.no_plan},     {"--no-bash", &options.no_bash}};
+  const std::pair<const char*, bool*> flags[] = {{"--json", &options.json},
+                                                 {"--network", &options.network},
+                                                 {"--unconfined", &options.unconfined},
+                                                 {"--read-only", &options.read_only},
+                                                 {"--no-plan", &options.no_plan},
+                                                 {"--no-bash", &options.no_bash}};
   for (const auto& [name, flag] : flags) {
     if (word == name) return *flag = true;
   }
@@ -194,8 +196,9 @@ Result<void> read_environment(Options& options) {
   auto loopback = is_loopback(options.base_url);
   if (!loopback) return loopback.error();
   if (options.key.empty() && !*loopback) {
-    return usage("OPENAI_API_KEY required", "export OPENAI_API_KEY=\"sk-...\", or set "
-                                            "OPENAI_BASE_URL to a server on this machine");
+    return usage("OPENAI_API_KEY required",
+                 "export OPENAI_API_KEY=\"sk-...\", or set "
+                 "OPENAI_BASE_URL to a server on this machine");
   }
   return {};
 }

@@ -9,7 +9,8 @@ namespace {
 
 struct Section {
   const char* name;
-  std::vector<const char*> words;  // a heading, or "word:" at the start of a line, with one of these
+  std::vector<const char*>
+      words;  // a heading, or "word:" at the start of a line, with one of these
 };
 
 const std::vector<Section>& sections() {

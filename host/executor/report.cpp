@@ -23,9 +23,8 @@ bool starts_with(std::string_view text, std::string_view prefix) {
 bool is_one_of(std::string_view line, const std::string_view* begin, const std::string_view* end) {
   const auto first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos) return false;
-  return std::any_of(begin, end, [&](std::string_view marker) {
-    return starts_with(line.substr(first), marker);
-  });
+  return std::any_of(
+      begin, end, [&](std::string_view marker) { return starts_with(line.substr(first), marker); });
 }
 
 /// The message up to the question or obstacle that it ends with, which is printed on its own.

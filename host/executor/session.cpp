@@ -119,10 +119,14 @@ void redact(json& value, const Redactor& redactor) {
 
 const char* to_string(Status status) {
   switch (status) {
-    case Status::kRunning: return "running";
-    case Status::kQuestion: return "question";
-    case Status::kBlocked: return "blocked";
-    case Status::kComplete: return "complete";
+    case Status::kRunning:
+      return "running";
+    case Status::kQuestion:
+      return "question";
+    case Status::kBlocked:
+      return "blocked";
+    case Status::kComplete:
+      return "complete";
   }
   return "running";
 }

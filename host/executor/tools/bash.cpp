@@ -27,10 +27,10 @@ constexpr std::size_t kOutputCap = 30'000;
 constexpr std::int64_t kGraceMs = 1000, kDrainMs = 500, kKillMs = 5000;
 constexpr rlim_t kLargestFile = 4ULL << 30;
 
-constexpr const char* kPassedOn[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ",
-                                     "LC_ALL", "LC_CTYPE", "SSL_CERT_FILE", "SSL_CERT_DIR",
-                                     "JAVA_HOME", "GOPATH", "CARGO_HOME", "RUSTUP_HOME",
-                                     "VIRTUAL_ENV", "NVM_DIR"};
+constexpr const char* kPassedOn[] = {
+    "PATH",   "HOME",       "USER",        "LOGNAME",       "SHELL",        "LANG",
+    "TZ",     "LC_ALL",     "LC_CTYPE",    "SSL_CERT_FILE", "SSL_CERT_DIR", "JAVA_HOME",
+    "GOPATH", "CARGO_HOME", "RUSTUP_HOME", "VIRTUAL_ENV",   "NVM_DIR"};
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
@@ -40,7 +40,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 Error no_confinement(const std::string& why) {
-  return {ErrorKind::kDenied, "Bash cannot be confined here: " + why,
+  return {ErrorKind::kDenied,
+          "Bash cannot be confined here: " + why,
           "--no-bash goes without it; --unconfined runs commands with your own rights",
           {}};
 }
@@ -234,8 +235,9 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
   if (left > 0) note(std::to_string(left) + " processes could not be ended");
   for (const std::string& path : guard_.put_back()) {
     if (path == ".git/index") continue;
-    note(path[0] == '!' ? path.substr(1) + " was changed, is read-only to tools and could not be "
-                                           "put back"
+    note(path[0] == '!' ? path.substr(1) +
+                              " was changed, is read-only to tools and could not be "
+                              "put back"
                         : path + " is read-only to tools: the change was undone");
     result.status = ToolResult::Status::kDenied;
   }

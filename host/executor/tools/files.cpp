@@ -42,8 +42,10 @@ Result<void> replace(const Dir& root, const std::string& rel, const Before& befo
   const auto unchanged = [&]() -> Result<void> {
     auto now = root.stat(rel);
     if (now && now->inode == before.info.inode && now->ctime_ns == before.info.ctime_ns) return {};
-    return Error{ErrorKind::kFailed, shown_path(rel) + " was changed meanwhile",
-                 "Read it again, then repeat the change", {}};
+    return Error{ErrorKind::kFailed,
+                 shown_path(rel) + " was changed meanwhile",
+                 "Read it again, then repeat the change",
+                 {}};
   };
   return root.write_file(rel, text, Durable::kNo, unchanged, before.info.mode);
 }
@@ -78,8 +80,9 @@ Result<std::string> read_text(const Dir& root, const std::string& rel) {
                    "use Grep, or Bash with head, tail or sed -n");
   }
   if (looks_binary(file->bytes)) {
-    return invalid(shown_path(rel) + " is a binary file of " + std::to_string(file->size) + " bytes",
-                   "look at it with Bash (file, xxd), if you must");
+    return invalid(
+        shown_path(rel) + " is a binary file of " + std::to_string(file->size) + " bytes",
+        "look at it with Bash (file, xxd), if you must");
   }
   return std::move(file->bytes);
 }
@@ -100,7 +103,7 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments) {
   std::int64_t number = 0, shown = 0;
   std::string output;
   std::size_t at = 0;
-  for (; at < text->size(); ) {
+  for (; at < text->size();) {
     const auto end = std::min(text->find('\n', at), text->size());
     const std::string_view line = std::string_view(*text).substr(at, end - at);
     if (++number >= from) {

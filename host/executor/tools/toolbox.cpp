@@ -121,7 +121,8 @@ ToolResult Toolbox::run_checked(const Call& call, std::int64_t until_ms) {
   if (call.name == "Write" && !read_only_) return write_tool(workspace_, arguments);
   if (call.name == "Edit" && !read_only_) return edit_tool(workspace_, arguments);
   if (call.name == "Bash" && bash_ != nullptr) return bash_->run(arguments, until_ms);
-  return ToolResult::of({ErrorKind::kInvalid, "there is no tool '" + printable(call.name, 60) + "'",
+  return ToolResult::of({ErrorKind::kInvalid,
+                         "there is no tool '" + printable(call.name, 60) + "'",
                          "use one of those that are described",
                          {}});
 }

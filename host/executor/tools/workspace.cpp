@@ -12,9 +12,9 @@ namespace moonlet::executor {
 namespace {
 
 /// Folders and files that make programs start, or tell agents what to do: no tool writes them.
-constexpr const char* kReadOnly[] = {".git",      ".agent",    ".codex-sessions", ".claude",
-                                     ".codex",    ".gemini",   ".opencode",       ".cursor",
-                                     ".kiro",     ".mcp.json", "opencode.json",   "opencode.jsonc"};
+constexpr const char* kReadOnly[] = {".git",   ".agent",    ".codex-sessions", ".claude",
+                                     ".codex", ".gemini",   ".opencode",       ".cursor",
+                                     ".kiro",  ".mcp.json", "opencode.json",   "opencode.jsonc"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -46,8 +46,10 @@ Workspace::Workspace(Dir root, const std::string& state_dir)
 
 Result<std::string> Workspace::relative(std::string_view path) const {
   const auto refuse = [&](const char* why) {
-    return Error{ErrorKind::kDenied, "'" + printable(path, 200) + "' " + why,
-                 "name a path beneath the repository root", {}};
+    return Error{ErrorKind::kDenied,
+                 "'" + printable(path, 200) + "' " + why,
+                 "name a path beneath the repository root",
+                 {}};
   };
   if (path.find('\0') != std::string_view::npos) return refuse("holds a NUL byte");
   if (path.size() >= PATH_MAX) return refuse("is too long to be a path");
@@ -80,9 +82,11 @@ Result<std::string> Workspace::relative(std::string_view path) const {
 
 Result<void> Workspace::check_writable(std::string_view rel) const {
   const auto refuse = [&] {
-    return Error{ErrorKind::kDenied, "'" + printable(rel, 200) + "' is read-only to tools",
-                 "git's own files, settings of agents and session files are not for tools to change",
-                 {}};
+    return Error{
+        ErrorKind::kDenied,
+        "'" + printable(rel, 200) + "' is read-only to tools",
+        "git's own files, settings of agents and session files are not for tools to change",
+        {}};
   };
   if (!state_rel_.empty() && is_beneath(std::string(rel), state_rel_)) return refuse();
   for (std::size_t at = 0; at <= rel.size();) {

@@ -172,8 +172,7 @@ void ChatReader::take_call(const json& delta) {
   }
   if (part->call.id.empty()) part->call.id = id;
   if (part->call.name.empty()) part->call.name = name;
-  if (function.is_object() && function.contains("arguments") &&
-      function["arguments"].is_object()) {
+  if (function.is_object() && function.contains("arguments") && function["arguments"].is_object()) {
     part->call.arguments = json_text(function["arguments"]);
   } else {
     part->call.arguments += text_of(function, "arguments");

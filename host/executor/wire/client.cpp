@@ -111,9 +111,9 @@ std::variant<Turn, Failure> Client::ask_either(const Request& request) {
 // is asked again without it.
 bool Client::drop_field(const Failure& failure, Api api) {
   if (failure.status != 400 && failure.status != 422) return false;
-  static constexpr const char* kOptional[] = {"reasoning_effort", "reasoning",
-                                              "parallel_tool_calls", "stream_options",
-                                              "prompt_cache_key", "include", "tool_choice", "store"};
+  static constexpr const char* kOptional[] = {
+      "reasoning_effort", "reasoning", "parallel_tool_calls", "stream_options",
+      "prompt_cache_key", "include",   "tool_choice",         "store"};
   for (const char* field : kOptional) {
     const bool other = (field == std::string_view("reasoning_effort")) != (api == Api::kChat) &&
                        std::string_view(field).substr(0, 9) == "reasoning";

@@ -88,16 +88,25 @@ const std::string* find(const Headers& headers, const char* name) {
 
 const char* to_string(Kind kind) {
   switch (kind) {
-    case Kind::kNetwork: return "network";
-    case Kind::kRate: return "rate";
-    case Kind::kQuota: return "quota";
-    case Kind::kAuth: return "auth";
-    case Kind::kContext: return "context";
+    case Kind::kNetwork:
+      return "network";
+    case Kind::kRate:
+      return "rate";
+    case Kind::kQuota:
+      return "quota";
+    case Kind::kAuth:
+      return "auth";
+    case Kind::kContext:
+      return "context";
     case Kind::kNoSuchApi:
-    case Kind::kRefused: return "refused";
-    case Kind::kInvalid: return "invalid-output";
-    case Kind::kTimeout: return "timeout";
-    case Kind::kInterrupted: return "interrupted";
+    case Kind::kRefused:
+      return "refused";
+    case Kind::kInvalid:
+      return "invalid-output";
+    case Kind::kTimeout:
+      return "timeout";
+    case Kind::kInterrupted:
+      return "interrupted";
   }
   return "failed";
 }
@@ -181,8 +190,7 @@ Failure failure_of_error(const nlohmann::json& error, std::string_view what) {
   return failure;
 }
 
-Failure failure_of(int status, const Headers& headers, std::string_view body,
-                   std::int64_t now_ms) {
+Failure failure_of(int status, const Headers& headers, std::string_view body, std::int64_t now_ms) {
   nlohmann::json error;
   if (auto parsed = parse_json(body)) {
     if (parsed->is_object() && parsed->contains("error")) {

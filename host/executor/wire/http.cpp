@@ -29,8 +29,7 @@ struct UrlParts {
 bool loopback_host(const std::string& host) {
   if (host == "localhost" || host == "[::1]" || host == "::1") return true;
   // Digits and dots alone: 127.0.0.1.example.org is a name like any other.
-  return host.rfind("127.", 0) == 0 &&
-         host.find_first_not_of("0123456789.") == std::string::npos;
+  return host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
 }  // namespace

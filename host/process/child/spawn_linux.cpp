@@ -55,8 +55,8 @@ struct Shared {
   const std::pair<int, rlimit>* limits;
   int limit_count;
   pid_t parent;
-  bool joins;  // its cgroup, for it did not begin there
-  int namespaces;           // clone flags
+  bool joins;      // its cgroup, for it did not begin there
+  int namespaces;  // clone flags
   const char* const* read_only;
   int read_only_count;
   const char* uid_map;  // of a new user namespace; null: there is none
@@ -226,17 +226,17 @@ MOONLET_BARE bool write_text(const char* path, const char* text) {
 }
 
 MOONLET_BARE bool mount_read_only(const Shared* shared) {
-  if (shared->uid_map != nullptr &&
-      !(write_text("/proc/self/setgroups", "deny") &&
-        write_text("/proc/self/uid_map", shared->uid_map) &&
-        write_text("/proc/self/gid_map", shared->gid_map))) {
+  if (shared->uid_map != nullptr && !(write_text("/proc/self/setgroups", "deny") &&
+                                      write_text("/proc/self/uid_map", shared->uid_map) &&
+                                      write_text("/proc/self/gid_map", shared->gid_map))) {
     return false;
   }
   // What is mounted here must not show elsewhere.
   if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
   for (int i = 0; i < shared->read_only_count; ++i) {
     const char* path = shared->read_only[i];
-    const long tree = syscall(kOpenTree, AT_FDCWD, path, kTreeClone | kTreeCloseOnExec | kRecursive);
+    const long tree =
+        syscall(kOpenTree, AT_FDCWD, path, kTreeClone | kTreeCloseOnExec | kRecursive);
     MountAttr attr{kReadOnlyMount, 0, 0, 0};
     if (tree < 0 ||
         syscall(kMountSetattr, tree, "", kEmptyPath | kRecursive, &attr, sizeof attr) != 0 ||
@@ -506,9 +506,8 @@ SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces) 
                   : clone_into_cgroup(shared, stack, sizeof stack);
   if (pid < 0) {
     shared.joins = request.cgroup_fd >= 0;
-    pid =
-        MOONLET_CLONE(child_main, stack + sizeof stack,
-                      CLONE_VM | CLONE_VFORK | SIGCHLD | shared.namespaces, &shared);
+    pid = MOONLET_CLONE(child_main, stack + sizeof stack,
+                        CLONE_VM | CLONE_VFORK | SIGCHLD | shared.namespaces, &shared);
   }
   int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

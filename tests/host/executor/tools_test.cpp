@@ -64,8 +64,9 @@ TEST_CASE("executor edit: an exact match, and how many there are") {
   CHECK(result.output.find("matches 2 times") != std::string::npos);
   CHECK(result.output.find("lines 1, 3") != std::string::npos);
   CHECK(scratch.read("root/a.txt") == "one\ntwo\none\n");
-  result = edit(workspace, {{"path", "a.txt"}, {"old_string", "one"}, {"new_string", "x"},
-                            {"replace_all", true}});
+  result =
+      edit(workspace,
+           {{"path", "a.txt"}, {"old_string", "one"}, {"new_string", "x"}, {"replace_all", true}});
   CHECK(result.status == ToolResult::Status::kOk);
   CHECK(scratch.read("root/a.txt") == "x\ntwo\nx\n");
   struct stat info {};
@@ -78,10 +79,18 @@ TEST_CASE("executor files: paths that lead out are refused, in words") {
   const Workspace workspace = scratch.workspace();
   ::symlink("../outside", (scratch.path + "/root/out").c_str());
   ::symlink("loop", (scratch.path + "/root/loop").c_str());
-  const std::vector<std::string> paths = {
-      scratch.path + "/outside/secret", "../outside/secret", "a/../../outside/secret", "out/secret",
-      "loop", "/proc/self/environ", "/etc/passwd", std::string("a\0b", 3), std::string(5000, 'a'),
-      std::string(300, 'b'), "a/" + std::string(300, 'c'), "\x01\xff\n"};
+  const std::vector<std::string> paths = {scratch.path + "/outside/secret",
+                                          "../outside/secret",
+                                          "a/../../outside/secret",
+                                          "out/secret",
+                                          "loop",
+                                          "/proc/self/environ",
+                                          "/etc/passwd",
+                                          std::string("a\0b", 3),
+                                          std::string(5000, 'a'),
+                                          std::string(300, 'b'),
+                                          "a/" + std::string(300, 'c'),
+                                          "\x01\xff\n"};
   for (const std::string& path : paths) {
     INFO(path);
     const json read = {{"path", path}};
@@ -132,9 +141,9 @@ TEST_CASE("executor files: git, agents' settings and sessions are read-only") {
   Scratch scratch;
   ::mkdir((scratch.path + "/root/state").c_str(), 0755);
   const Workspace workspace = scratch.workspace();
-  for (const char* path : {".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", "state/t.json",
-                           ".claude/settings.json", ".codex/config.toml", ".mcp.json",
-                           "a/../.git/config", ".agent/x", "./.git//config"}) {
+  for (const char* path : {".git/hooks/pre-commit", "sub/.git/config", ".GIT/config",
+                           "state/t.json", ".claude/settings.json", ".codex/config.toml",
+                           ".mcp.json", "a/../.git/config", ".agent/x", "./.git//config"}) {
     INFO(path);
     const json write = {{"path", path}, {"content", "x"}};
     CHECK(write_tool(workspace, Arguments(write)).status == ToolResult::Status::kDenied);
@@ -152,8 +161,12 @@ TEST_CASE("executor search: globs and greps stay beneath, and say what is cut") 
   ::mkdir((scratch.path + "/root/src").c_str(), 0755);
   scratch.write("root/src/a.cpp", "int planted = 1;\nint b;\n");
   scratch.write("root/src/a.h", "int c;\n");
-  const auto glob = [&](const json& arguments) { return glob_tool(workspace, Arguments(arguments)).output; };
-  const auto grep = [&](const json& arguments) { return grep_tool(workspace, Arguments(arguments)).output; };
+  const auto glob = [&](const json& arguments) {
+    return glob_tool(workspace, Arguments(arguments)).output;
+  };
+  const auto grep = [&](const json& arguments) {
+    return grep_tool(workspace, Arguments(arguments)).output;
+  };
   CHECK(glob({{"pattern", "**/*.cpp"}}) == "src/a.cpp\n");
   CHECK(glob({{"pattern", "*.{cpp,h}"}}) == "src/a.cpp\nsrc/a.h\n");
   CHECK(glob({{"pattern", "a.[!c]*"}, {"path", "src"}}) == "src/a.h\n");
@@ -183,18 +196,21 @@ TEST_CASE("executor: a folder that is swapped for a link to the outside is no wa
   int written = 0, seen = 0, escaped = 0;
   const json read = {{"path", "at/secret"}}, glob = {{"pattern", "*"}, {"path", "at"}};
   const json write = {{"path", "at/new"}, {"content", "x"}};
-  const json changes[2] = {{{"path", "at/secret"}, {"old_string", "inside"}, {"new_string", "INSIDE"}},
-                           {{"path", "at/secret"}, {"old_string", "INSIDE"}, {"new_string", "inside"}}};
+  const json changes[2] = {
+      {{"path", "at/secret"}, {"old_string", "inside"}, {"new_string", "INSIDE"}},
+      {{"path", "at/secret"}, {"old_string", "INSIDE"}, {"new_string", "inside"}}};
   int edited = 0;
   for (int i = 0; i < writes; ++i) {
     const bool edits = i % 2 == 1;
-    const auto result = edits ? edit(workspace, changes[edited % 2]) : write_tool(workspace, Arguments(write));
+    const auto result =
+        edits ? edit(workspace, changes[edited % 2]) : write_tool(workspace, Arguments(write));
     if (result.status != ToolResult::Status::kOk) continue;
     ++written;
     if (edits) ++edited;
   }
   for (int i = 0; i < reads; ++i) {
-    const auto result = i % 2 == 0 ? read_tool(workspace, Arguments(read)) : glob_tool(workspace, Arguments(glob));
+    const auto result =
+        i % 2 == 0 ? read_tool(workspace, Arguments(read)) : glob_tool(workspace, Arguments(glob));
     if (result.output.find("planted") != std::string::npos) ++escaped;
     if (result.status == ToolResult::Status::kOk) ++seen;
   }
@@ -203,7 +219,8 @@ TEST_CASE("executor: a folder that is swapped for a link to the outside is no wa
   CHECK(escaped == 0);
   CHECK(scratch.read("outside/secret") == "planted\n");
   CHECK(::access((scratch.path + "/outside/new").c_str(), F_OK) != 0);
-  WARN("allowed: " << written << " of " << writes << " writes, " << seen << " of " << reads << " reads");
+  WARN("allowed: " << written << " of " << writes << " writes, " << seen << " of " << reads
+                   << " reads");
   CHECK(written >= writes / 5);
   CHECK(edited > 0);
   CHECK(seen >= reads / 5);

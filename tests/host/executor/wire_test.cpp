@@ -82,9 +82,24 @@ std::string chunk(const json& delta, const json& finish = nullptr) {
 TEST_CASE("executor sse: random streams in random pieces are read as the format says") {
   std::mt19937 random(7);
   const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
-  const std::vector<std::string> parts = {
-      "data: {\"a\":1}", "data:x", "data", "event: done", ": comment", "\n", "\r\n", "\r", "\n\n",
-      "id: 7", "retry: 5", "\xEF\xBB\xBF", "data:  two", "\xC3", ":", "event:", "da", "ta: z"};
+  const std::vector<std::string> parts = {"data: {\"a\":1}",
+                                          "data:x",
+                                          "data",
+                                          "event: done",
+                                          ": comment",
+                                          "\n",
+                                          "\r\n",
+                                          "\r",
+                                          "\n\n",
+                                          "id: 7",
+                                          "retry: 5",
+                                          "\xEF\xBB\xBF",
+                                          "data:  two",
+                                          "\xC3",
+                                          ":",
+                                          "event:",
+                                          "da",
+                                          "ta: z"};
   for (int round = 0; round < 4000; ++round) {
     std::string text;
     for (std::size_t n = pick(20); n > 0; --n) text += parts[pick(parts.size())];
@@ -101,7 +116,8 @@ TEST_CASE("executor sse: bytes of any kind end in events or nothing, never in a 
   std::mt19937 random(11);
   for (int round = 0; round < 300; ++round) {
     std::string text(random() % 3000, ' ');
-    for (char& c : text) c = static_cast<char>(random() % 5 == 0 ? "\n\r:d"[random() % 4] : random());
+    for (char& c : text)
+      c = static_cast<char>(random() % 5 == 0 ? "\n\r:d"[random() % 4] : random());
     ResponsesReader responses;
     ChatReader chat;
     SseParser parser([&](const SseEvent& event) {
@@ -128,7 +144,9 @@ TEST_CASE("executor responses: items are carried whole, reasoning with its conte
   ResponsesReader reader;
   const json reasoning = {{"type", "reasoning"}, {"id", "rs_1"}, {"encrypted_content", "abc"}};
   const json bare = {{"type", "reasoning"}, {"id", "rs_2"}, {"summary", json::array()}};
-  const json call = {{"type", "function_call"}, {"call_id", "c1"}, {"name", "Read"},
+  const json call = {{"type", "function_call"},
+                     {"call_id", "c1"},
+                     {"name", "Read"},
                      {"arguments", "{\"path\":\"a\"}"}};
   for (const json& item : {reasoning, bare, call}) {
     reader.take("", json{{"type", "response.output_item.done"}, {"item", item}}.dump());
@@ -170,21 +188,27 @@ TEST_CASE("executor responses: a failed stream says whether to try again") {
 TEST_CASE("executor chat: calls come by index, in pieces, whole, or without any index") {
   ChatReader pieces;
   Turn turn = read_all(
-      pieces,
-      {chunk({{"tool_calls", {{{"index", 0}, {"id", "a"}, {"function", {{"name", "Read"}, {"arguments", "{\"pa"}}}}}}}),
-       chunk({{"tool_calls", {{{"index", 1}, {"id", "b"}, {"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
-       chunk({{"tool_calls", {{{"index", 0}, {"function", {{"arguments", "th\":1}"}}}}}}}),
-       chunk(json::object(), "stop")});
+      pieces, {chunk({{"tool_calls",
+                       {{{"index", 0},
+                         {"id", "a"},
+                         {"function", {{"name", "Read"}, {"arguments", "{\"pa"}}}}}}}),
+               chunk({{"tool_calls",
+                       {{{"index", 1},
+                         {"id", "b"},
+                         {"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
+               chunk({{"tool_calls", {{{"index", 0}, {"function", {{"arguments", "th\":1}"}}}}}}}),
+               chunk(json::object(), "stop")});
   REQUIRE(pieces.done());
   REQUIRE(turn.calls.size() == 2);
   CHECK(turn.calls[0].arguments == "{\"path\":1}");
   CHECK(turn.calls[1].name == "Glob");
 
   ChatReader without;
-  turn = read_all(without, {chunk({{"tool_calls", {{{"function", {{"name", "Read"}, {"arguments", "{"}}}}}}}),
-                            chunk({{"tool_calls", {{{"function", {{"arguments", "}"}}}}}}}),
-                            chunk({{"tool_calls", {{{"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
-                            "[DONE]"});
+  turn = read_all(
+      without, {chunk({{"tool_calls", {{{"function", {{"name", "Read"}, {"arguments", "{"}}}}}}}),
+                chunk({{"tool_calls", {{{"function", {{"arguments", "}"}}}}}}}),
+                chunk({{"tool_calls", {{{"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
+                "[DONE]"});
   REQUIRE(turn.calls.size() == 2);
   CHECK(turn.calls[0].arguments == "{}");
   CHECK(!turn.calls[0].id.empty());
@@ -204,9 +228,13 @@ TEST_CASE("executor chat: a stream that ends without a reason is not an answer")
 TEST_CASE("executor chat: one turn is one message with its calls, and outputs follow") {
   Request request;
   request.items = json::array(
-      {{{"type", "message"}, {"role", "user"}, {"content", {{{"type", "input_text"}, {"text", "go"}}}}},
+      {{{"type", "message"},
+        {"role", "user"},
+        {"content", {{{"type", "input_text"}, {"text", "go"}}}}},
        {{"type", "reasoning"}, {"encrypted_content", "x"}},
-       {{"type", "message"}, {"role", "assistant"}, {"content", {{{"type", "output_text"}, {"text", "hm"}}}}},
+       {{"type", "message"},
+        {"role", "assistant"},
+        {"content", {{{"type", "output_text"}, {"text", "hm"}}}}},
        {{"type", "function_call"}, {"call_id", "1"}, {"name", "Read"}, {"arguments", "{}"}},
        {{"type", "function_call"}, {"call_id", "2"}, {"name", "Glob"}, {"arguments", "{}"}},
        {{"type", "function_call_output"}, {"call_id", "1"}, {"output", "one"}},
@@ -237,7 +265,9 @@ TEST_CASE("executor failure: headers say how long to wait") {
 }
 
 TEST_CASE("executor failure: the status and the provider's words give its kind") {
-  const auto kind = [](int status, const char* body) { return failure_of(status, {}, body, 0).kind; };
+  const auto kind = [](int status, const char* body) {
+    return failure_of(status, {}, body, 0).kind;
+  };
   using Kind = Failure::Kind;
   CHECK(kind(429, R"({"error":{"code":"rate_limit_exceeded"}})") == Kind::kRate);
   CHECK(kind(429, R"({"error":{"code":"insufficient_quota"}})") == Kind::kQuota);
