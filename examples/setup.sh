@@ -1,5 +1,5 @@
-# What quickstart.sh and tests/run.sh share: find what is missing, install it, configure, build.
-# To be sourced by bash (3.2 or later), with `root` set to the checkout. Says everything on
+# Shared by quickstart.sh and tests/run.sh: find missing packages, install them, configure, build.
+# To be sourced by bash (3.2 or later), with `root` set to the checkout. Prints everything on
 # standard error, so that a program's own output stays alone on standard output.
 # shellcheck shell=bash disable=SC2154
 
@@ -120,7 +120,7 @@ moonlet_install_needs() {
   if [ ${#optional[@]} -gt 0 ]; then moonlet_install_optional "${optional[@]}"; fi
 }
 
-# What is not there afterwards is only missed by the tests that need it; they say so.
+# Only the tests that need a missing package miss it; they say so.
 moonlet_install_optional() {
   local name known=()
   if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then

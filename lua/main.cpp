@@ -187,7 +187,7 @@ void fill_standard_descriptors() {
   }
 }
 
-/// This very program, whatever its name is; empty where the system does not tell, or it was
+/// This very program, whatever its name is; empty where the system does not say, or it was
 /// replaced meanwhile.
 std::string own_program() {
   char path[PATH_MAX];

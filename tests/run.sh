@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds, runs every test, and ends with one line: N passed, N failed[, N skipped].
-#   --soak           the long tests in full (they run short by default)
+#   --soak           the long tests in full (they run short by default), with a seed of their own (MOONLET_SEED)
 #   --asan, --tsan   the same tests under AddressSanitizer and UBSan, or ThreadSanitizer
 #   --preset NAME    another preset of CMakePresets.json: debug, clang, lua-c++, posix
 #   --filter WORD    only tests whose name contains WORD
@@ -17,6 +17,9 @@ passed=0
 failed=0
 skipped=0
 scratch=
+jobs=$((2 * $(moonlet_jobs)))
+if [ "$jobs" -lt 4 ]; then jobs=4; fi
+shards=$jobs
 
 usage() {
   sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -24,7 +27,7 @@ usage() {
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --soak) export MOONLET_SOAK=1 ;;
+    --soak) export MOONLET_SOAK=1 MOONLET_SEED="${MOONLET_SEED:-$RANDOM}" ;;
     --asan) preset=asan ;;
     --tsan) preset=tsan ;;
     --preset | --filter)
@@ -43,7 +46,8 @@ done
 
 # The last line reports the result, however this script ends.
 finish() {
-  local status=$?
+  local status=$? pid
+  for pid in $(jobs -pr); do kill "$pid" 2>/dev/null; done
   if [ -n "$scratch" ]; then rm -rf "$scratch"; fi
   if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
   if [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
@@ -119,20 +123,59 @@ read_report() {
   ' "$1"
 }
 
-run_catch() {
-  local program=$1 name status limit cases=0 bad=0 line
+# --- programs that run side by side ------------------------------------------------------------------
+# begin NAME COMMAND…: starts a program once fewer than $jobs run. Its output goes to $scratch/NAME.out
+# and NAME.err.
+begin() {
+  local name=$1
   shift
-  name=${program##*/}
-  limit=900
+  while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do sleep 0.1; done
+  (cd "$root" && exec "$@") >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
+  printf '%s' $! >"$scratch/$name.pid"
+}
+
+# Waits for the program and puts its output together in NAME.log; returns its exit code.
+ended() {
+  local status
+  wait "$(<"$scratch/$1.pid")"
+  status=$?
+  cat "$scratch/$1.err" "$scratch/$1.out" >"$scratch/$1.log"
+  return "$status"
+}
+
+# The test cases of a Catch2 program that match $1, one a line. Catch2 2 knows the first option, and its exit code
+# is their number; Catch2 3 fails at it and knows the second.
+cases_of() {
+  local wanted=$1
+  shift
+  if "$@" --list-test-names-only "$wanted" 2>/dev/null | grep . || [ "${PIPESTATUS[0]}" -eq 0 ]; then return; fi
+  "$@" --list-tests --verbosity quiet "$wanted"
+}
+
+# begin_catch PROGRAM [LAUNCHER…]: starts the program in $shards parts, every n-th test case in each,
+# because most cases wait for processes.
+begin_catch() {
+  local program=$1 name=${1##*/} limit=900 wanted='~[.]' part
+  shift
   if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
-  local command=("$@" "$program" -r xml -o "$scratch/report.xml")
-  local cases_wanted=
   # The code for other systems cannot do what only Linux can: its build skips tests tagged [linux].
-  if [ "$preset" = posix ]; then cases_wanted='~[linux]'; fi
-  if [ -n "$filter" ]; then cases_wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
-  if [ -n "$cases_wanted" ]; then command+=("$cases_wanted"); fi
-  : >"$scratch/report.xml"
-  (cd "$root" && timeout -k 10 "$limit" "${command[@]}") >"$scratch/catch.log" 2>&1 </dev/null
+  if [ "$preset" = posix ]; then wanted+='~[linux]'; fi
+  if [ -n "$filter" ]; then wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
+  # A file of names takes a comma for the end of one.
+  cases_of "$wanted" "$@" "$program" </dev/null | sed 's/[][,"\\]/\\&/g' >"$scratch/$name.cases"
+  for ((part = 0; part < shards; part++)); do
+    awk -v n="$shards" -v part="$part" 'NR % n == part' "$scratch/$name.cases" >"$scratch/$name.$part.cases"
+    if ! [ -s "$scratch/$name.$part.cases" ]; then continue; fi
+    : >"$scratch/$name.$part.xml"
+    begin "$name.$part" timeout -k 10 "$limit" "$@" "$program" -r xml -o "$scratch/$name.$part.xml" \
+      --input-file "$scratch/$name.$part.cases"
+  done
+}
+
+# Counts the test cases of one part, and prints those that failed.
+count_part() {
+  local name=${1%.*} part=$1 status cases=0 bad=0 line
+  ended "$part"
   status=$?
   while IFS= read -r line; do
     case $line in
@@ -148,43 +191,40 @@ run_catch() {
         ;;
       *) printf '%s\n' "$line" ;;
     esac
-  done < <(read_report "$scratch/report.xml")
+  done < <(read_report "$scratch/$part.xml")
   # A sanitizer's report, a crash outside a case, or the time limit shows only in the exit code.
-  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && ! { [ -n "$filter" ] && [ "$cases" -eq 0 ]; }; then
-    fail "$name ended with exit code $status after $cases test cases" "$scratch/catch.log"
-  elif [ "$bad" -gt 0 ]; then
-    sed 's/^/    /' "$scratch/catch.log" | head -n 60
-  elif [ "$cases" -eq 0 ] && [ -z "$filter" ]; then
-    fail "$name ran no test case" "$scratch/catch.log"
+  if [ "$bad" -gt 0 ]; then
+    sed 's/^/    /' "$scratch/$part.log" | head -n 60
+  elif [ "$status" -ne 0 ] || [ "$cases" -ne "$(grep -c '' "$scratch/$part.cases")" ]; then
+    fail "$name ended with exit code $status after $cases of its test cases" "$scratch/$part.log"
   fi
 }
 
 run_unit_tests() {
-  local launcher=() programs=() program
+  local launcher=() program part
   # gcc's ThreadSanitizer cannot place its shadow under the address randomization of new kernels.
   if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
-  while IFS= read -r program; do programs+=("$program"); done < <(
-    find "$build/tests" -type f -name '*_tests' -perm -u+x | sort
-  )
-  if [ ${#programs[@]} -eq 0 ]; then
-    fail "no test program was built in $build/tests"
-    return
-  fi
-  for program in "${programs[@]}"; do
-    say "${program#"$root"/}"
-    run_catch "$program" ${launcher[@]+"${launcher[@]}"}
+  for program in host_tests lua_tests; do
+    say "build/$preset/tests/$program"
+    begin_catch "$build/tests/$program" ${launcher[@]+"${launcher[@]}"}
+    if [ -z "$filter" ] && ! [ -s "$scratch/$program.cases" ]; then fail "$program has no test case"; fi
   done
+  say "build/$preset/tests/run_stdlib"
+  begin stdlib timeout -k 10 900 ${launcher[@]+"${launcher[@]}"} "$build/tests/run_stdlib" "$filter"
+  for part in "$scratch"/*_tests.*.pid; do
+    if [ -e "$part" ]; then count_part "$(basename "$part" .pid)"; fi
+  done
+  count_counting tests/stdlib stdlib
 }
 
 # --- programs that count for themselves: they end with "N passed, N failed[, N skipped]" ------------
-run_counting() {
-  local name=$1 status last
-  shift
-  say "$name"
-  "$@" >"$scratch/counting.log" 2>&1 </dev/null
+# Counts what the program NAME, begun as PART, has counted.
+count_counting() {
+  local name=$1 part=$2 status last
+  ended "$part"
   status=$?
-  grep -v -E '^([0-9]+ passed, [0-9]+ failed|ok )' "$scratch/counting.log"
-  last=$(tail -n 1 "$scratch/counting.log")
+  grep -v -E '^([0-9]+ passed, [0-9]+ failed|ok )' "$scratch/$part.log"
+  last=$(tail -n 1 "$scratch/$part.log")
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
     passed=$((passed + BASH_REMATCH[1]))
     failed=$((failed + BASH_REMATCH[2]))
@@ -197,49 +237,64 @@ run_counting() {
   fi
 }
 
-# --- presets: programs that print "ok NAME", "FAIL NAME: why" or "skip NAME: why" for each case -----
-run_preset_cases() {
-  local program name status line cases
-  for program in "$root"/tests/presets/*/run.sh; do
-    if ! [ -e "$program" ]; then continue; fi
-    name=tests/presets/$(basename "$(dirname "$program")")
-    say "$name"
-    "$program" "$build/moonlet" ${filter:+"$filter"} >"$scratch/cases.log" 2>"$scratch/cases.err" </dev/null
-    status=$?
-    cases=0
-    while IFS= read -r line; do
-      # Some of these programs know no single cases.
-      case $line in
-        'ok '* | 'FAIL '*) wanted "${line#* }" || continue ;;
-      esac
-      case $line in
-        'ok '*)
-          pass
-          cases=$((cases + 1))
-          ;;
-        'FAIL '*)
-          failed=$((failed + 1))
-          cases=$((cases + 1))
-          status=0
-          printf 'FAILED: %s: %s\n' "$name" "${line#FAIL }"
-          ;;
-        'skip '*) skip "$name" "${line#skip }" ;;
-      esac
-    done <"$scratch/cases.log"
-    if [ "$status" -ne 0 ] || { [ "$cases" -eq 0 ] && [ -z "$filter" ]; }; then
-      fail "$name ended with exit code $status after $cases cases" "$scratch/cases.err"
-    fi
-  done
+run_counting() {
+  local name=$1
+  shift
+  say "$name"
+  begin counting "$@"
+  count_counting "$name" counting
 }
 
-# --- what presets say of themselves ------------------------------------------------------------------
-run_preset_tests() {
-  local folder name
+# --- presets: programs that print "ok NAME", "FAIL NAME: why" or "skip NAME: why" for each case -----
+count_cases() {
+  local name=$1 part=$2 status cases=0 line
+  ended "$part"
+  status=$?
+  while IFS= read -r line; do
+    # Some of these programs know no single cases.
+    case $line in
+      'ok '* | 'FAIL '*) wanted "${line#* }" || continue ;;
+    esac
+    case $line in
+      'ok '*)
+        pass
+        cases=$((cases + 1))
+        ;;
+      'FAIL '*)
+        failed=$((failed + 1))
+        cases=$((cases + 1))
+        status=0
+        printf 'FAILED: %s: %s\n' "$name" "${line#FAIL }"
+        ;;
+      'skip '*) skip "$name" "${line#skip }" ;;
+    esac
+  done <"$scratch/$part.out"
+  if [ "$status" -ne 0 ] || { [ "$cases" -eq 0 ] && [ -z "$filter" ]; }; then
+    fail "$name ended with exit code $status after $cases cases" "$scratch/$part.err"
+  fi
+}
+
+run_presets() {
+  local program folder name
+  for program in "$root"/tests/presets/*/run.sh; do
+    name=$(basename "$(dirname "$program")")
+    say "tests/presets/$name"
+    begin "cases-$name" "$program" "$build/moonlet" ${filter:+"$filter"}
+  done
+  # What presets say of themselves.
   for folder in "$root"/presets/*/tests; do
-    if ! [ -d "$folder" ]; then continue; fi
     name=$(basename "$(dirname "$folder")")
-    if ! wanted "$name"; then continue; fi
-    run_counting "moonlet preset test $name" "$build/moonlet" preset test "$name" --repo "$root"
+    if ! [ -d "$folder" ] || ! wanted "$name"; then continue; fi
+    say "moonlet preset test $name"
+    begin "preset-$name" "$build/moonlet" preset test "$name" --repo "$root"
+  done
+  for name in "$scratch"/cases-*.pid "$scratch"/preset-*.pid; do
+    if ! [ -e "$name" ]; then continue; fi
+    name=$(basename "$name" .pid)
+    case $name in
+      cases-*) count_cases "tests/presets/${name#cases-}" "$name" ;;
+      *) count_counting "moonlet preset test ${name#preset-}" "$name" ;;
+    esac
   done
 }
 
@@ -287,7 +342,7 @@ cases_in_rooms() {
 
 linted_lua() {
   local folders=() folder
-  for folder in stdlib presets; do
+  for folder in stdlib presets tests/stdlib; do
     if [ -d "$root/$folder" ]; then folders+=("$folder"); fi
   done
   (cd "$root" && luacheck -q --no-color "${folders[@]}")
@@ -344,14 +399,14 @@ run_house_rules() {
 }
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-tests.XXXXXX") || exit 1
+if [ -n "${MOONLET_SEED:-}" ]; then say "the seed of the tests is MOONLET_SEED=$MOONLET_SEED"; fi
 moonlet_install_needs tests
 moonlet_build "$preset"
 build=$root/build/$preset
 
 run_house_rules
 run_unit_tests
-run_preset_cases
-run_preset_tests
+run_presets
 run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 # They are as slow as they are; sanitizers say nothing of them.
 if [ "$preset" != asan ] && [ "$preset" != tsan ]; then

@@ -397,26 +397,4 @@ std::string json_text(const json& value, int indent) {
   return out;
 }
 
-bool json_depth_at_most(const json& value, std::size_t depth) {
-  std::vector<Frame> open;
-  const auto enter = [&](const json& item) {
-    if (!item.is_structured()) return true;
-    if (open.size() >= depth) return false;
-    open.push_back({&item, item.begin()});
-    return true;
-  };
-  if (!enter(value)) return false;
-  while (!open.empty()) {
-    auto& frame = open.back();
-    if (frame.next == frame.container->end()) {
-      open.pop_back();
-      continue;
-    }
-    const json& item = *frame.next;
-    ++frame.next;
-    if (!enter(item)) return false;
-  }
-  return true;
-}
-
 }  // namespace moonlet

@@ -39,8 +39,4 @@ Result<nlohmann::json> parse_json(std::string_view text, const JsonLimits& limit
 /// values that JSON lacks (NaN, binary) become null. Works at any depth.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 
-/// True when arrays and objects nest at most `depth` deep. Use it before anything recursive is done
-/// with a value that was not parsed here: copying and comparing recurse in nlohmann::json.
-bool json_depth_at_most(const nlohmann::json& value, std::size_t depth);
-
 }  // namespace moonlet

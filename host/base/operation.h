@@ -30,7 +30,6 @@ class Operation {
     cancelling_ = true;
     start_cancel();
   }
-  bool cancelling() const { return cancelling_; }
 
   /// True for an operation that only another task can complete: when all tasks wait for such ones,
   /// no event can wake them.

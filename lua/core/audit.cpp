@@ -26,8 +26,8 @@ namespace {
 using nlohmann::json;
 
 /// story(home, run, value?) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers,
-/// keyed, untold, unbegun, played, acted }: what the journal says, checked against the files beside
-/// it; `value` is the name of a large value that run.json has
+/// keyed, unlogged, unbegun, played, acted }: what the journal says, checked against the files
+/// beside it; `value` is the name of a large value that run.json has
 int audit_story(lua_State* L) {
   lua_settop(L, 3);
   Home& home = check_home(L, 1);

@@ -1,5 +1,5 @@
-// core.event: what happens in a run, told to the person or program that follows it, and kept in
-// events.jsonl.
+// core.event: the events of a run. The person or program that follows it receives them, and
+// events.jsonl keeps them.
 #include <optional>
 #include <string>
 #include <utility>

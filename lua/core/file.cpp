@@ -184,7 +184,7 @@ int file_lock(lua_State* L) {
     lua_pushboolean(L, why == EWOULDBLOCK);
     return 3;
   }
-  // Who cannot read it waits as for anybody else.
+  // A waiter that cannot read the holder's name waits all the same.
   if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
     (void)write_all(handle.get(), std::string_view(holder, size));
   }

@@ -1,4 +1,4 @@
-// What other primitives share with core.file. Loop thread only.
+// Helpers that other primitives share with core.file. Loop thread only.
 #pragma once
 
 #include "host/artifact/file/dir.h"

@@ -30,7 +30,7 @@ Journal& check_journal(lua_State* L) {
   return *run.journal;
 }
 
-/// A scope that ran out of time does so at this place of the story, now and when it is told again.
+/// Records where a scope ran out of time, so that a replay ends it at the same place.
 void record_deadlines(Scheduler& scheduler, Run& run) {
   scheduler.on_deadline = [&run](std::string_view what, const Error& error) {
     if (error.kind == ErrorKind::kBudget || !run.journal) return;
@@ -43,11 +43,11 @@ void record_deadlines(Scheduler& scheduler, Run& run) {
   };
 }
 
-/// The records as they are read: each is let go once it was told.
-struct Story {
+/// The records as they are read: each is freed once it was given to Lua.
+struct RecordList {
   std::vector<std::string> bodies;
-  std::size_t bytes = 0;  // of those that are kept as they are
-  std::size_t told = 0;
+  std::size_t bytes = 0;  // the size of bodies that are kept as they are
+  std::size_t given = 0;
   Result<nlohmann::json> item = Error{};
 
   void add(std::string_view body) {
@@ -68,16 +68,16 @@ int push_unread(lua_State* L, const Error& error) {
 
 /// -> order, record; or order, nil and what is wrong with it; nothing after the last
 int journal_next(lua_State* L) {
-  auto& story = *to_box<Story>(L, lua_upvalueindex(1));
-  if (story.told == story.bodies.size()) return 0;
-  story.item = parse_json(story.bodies[story.told], kRecordJsonLimits);
-  story.bodies[story.told++] = {};
-  lua_pushinteger(L, static_cast<lua_Integer>(story.told));
-  if (story.item) {
-    push_value(L, *story.item);
+  auto& records = *to_box<RecordList>(L, lua_upvalueindex(1));
+  if (records.given == records.bodies.size()) return 0;
+  records.item = parse_json(records.bodies[records.given], kRecordJsonLimits);
+  records.bodies[records.given++] = {};
+  lua_pushinteger(L, static_cast<lua_Integer>(records.given));
+  if (records.item) {
+    push_value(L, *records.item);
     return 2;
   }
-  return 1 + push_unread(L, story.item.error());
+  return 1 + push_unread(L, records.item.error());
 }
 
 /// open() -> a function that gives the records of the run, in order: order, record; or order, nil
@@ -85,11 +85,11 @@ int journal_next(lua_State* L) {
 /// them. From now on it can be appended to.
 int journal_open(lua_State* L) {
   Run& run = check_run(L);
-  auto& story = push_box<Story>(L);
+  auto& records = push_box<RecordList>(L);
   auto& opened = push_box<Result<std::unique_ptr<Journal>>>(L, Error{});
   opened = LuaState::host_work(L, [&] {
     return Journal::open(run.dir->dir(), *run.lock, Services::of(L).loop,
-                         [&story](const JournalRecord& record) { story.add(record.body); });
+                         [&records](const JournalRecord& record) { records.add(record.body); });
   });
   if (!opened) return raise_error(L, opened.error());
   run.journal = std::move(*opened);
@@ -165,8 +165,8 @@ int journal_append(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// note(body): a record that reaches the disk with the next durable one; never waits. That it could
-/// not be written is told by what comes next: another record, or the start of a child.
+/// note(body): a record that reaches the disk with the next durable one; never waits. A failed
+/// write is reported by the next record, or by the start of the next child.
 int journal_note(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   check_journal(L).append_relaxed(Services::of(L).redactor.apply(body));

@@ -91,7 +91,7 @@ json to_json(const std::vector<Row>& rows) {
 
 json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
 
-/// Nobody waits long for an index, but for whoever asked for it to be rebuilt.
+/// A query waits only briefly for the index; a rebuild that was asked for waits longer.
 constexpr std::int64_t kPatienceMs = 5'000;
 constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
 

@@ -93,8 +93,8 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
 int lines_read(lua_State* L) {
   Reader& reader = check_reader(L);
   const bool at_end = lua_toboolean(L, 2) != 0;
-  // What became of long lines is garbage many times their size by now, of which the collector
-  // notices but the part that is Lua's.
+  // Long lines leave garbage of many times their size by now. The collector counts only the part
+  // that is Lua's.
   if (reader.given >= kCollectEvery) {
     lua_gc(L, LUA_GCCOLLECT);
     reader.given = 0;

@@ -107,7 +107,7 @@ void read_confinement(lua_State* L, Confinement& confinement) {
   }
 }
 
-/// What a call is made of, in a box, so that nothing leaks when Lua raises.
+/// The parts of a call, in a box, so that nothing leaks when Lua raises.
 struct Call {
   ChildSpec spec;
   Fd input;
@@ -124,10 +124,10 @@ OutputSpec output_of(lua_State* L, const char* file_key, std::uint64_t cap) {
 void tell_argv(ChildSpec& spec, const Redactor& redactor) {
   bool other = redactor.apply(spec.cwd) != spec.cwd;
   for (const auto& word : spec.argv) {
-    spec.told_argv.push_back(redactor.apply(word));
-    other = other || spec.told_argv.back() != word;
+    spec.redacted_argv.push_back(redactor.apply(word));
+    other = other || spec.redacted_argv.back() != word;
   }
-  if (!other) spec.told_argv.clear();
+  if (!other) spec.redacted_argv.clear();
 }
 
 void read_call(lua_State* L, Call& call) {
@@ -163,15 +163,15 @@ Result<void> open_input(const Run& run, std::string_view text, bool has_text, st
 }
 
 /// Taking over the keeper of a dead host may take seconds, and ending what a dead keeper left.
-Result<Keeper*> keep(lua_State* L, Run& run) {
+Result<Keeper*> ensure_keeper(lua_State* L, Run& run) {
   if (run.keeper) return run.keeper.get();
   Services& services = Services::of(L);
-  return LuaState::host_work(L, [&] { return run.keep(services); });
+  return LuaState::host_work(L, [&] { return run.ensure_keeper(services); });
 }
 
 Result<std::shared_ptr<Operation>> start_child(lua_State* L, Run& run, Call& call) {
   if (auto ours = run.still_ours(); !ours) return ours.error();
-  auto keeper = keep(L, run);
+  auto keeper = ensure_keeper(L, run);
   if (!keeper) return keeper.error();
   if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
   std::erase_if(run.attempts, [](const auto& entry) { return entry.second.expired(); });
@@ -278,7 +278,7 @@ int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   Run& run = check_run(L);
-  // What the script has heard of is in the file before anything is done that may follow from it.
+  // The child starts only once the values that the script has seen are in the journal's file.
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, run_after_records);  // may raise: nothing is owned yet
   if (run.journal) pending.operation = run.journal->written();
@@ -295,18 +295,18 @@ std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view at
   return nullptr;
 }
 
-/// What the keepers of the run have put on record of an attempt by now.
+/// Reads the present records of the run's keepers about an attempt.
 Result<KeptAttempt> present_attempt(const Run& run, std::string_view step,
                                     std::string_view attempt) {
   if (!run.resumed && !run.keeper) return KeptAttempt{};
   return find_attempt(run.dir->dir().fd(), step, attempt);
 }
 
-/// What is known of an attempt that an earlier host had put on record.
+/// Reads the records about an attempt that an earlier host had begun.
 Result<KeptAttempt> kept_attempt(lua_State* L, Run& run, std::string_view step,
                                  std::string_view attempt) {
   if (!run.resumed) return KeptAttempt{};
-  if (auto keeper = keep(L, run); !keeper) return keeper.error();
+  if (auto keeper = ensure_keeper(L, run); !keeper) return keeper.error();
   if (run.keepers.empty()) {
     auto logged = read_keeper_log(run.dir->dir().fd());
     if (!logged) return logged.error();
@@ -315,7 +315,7 @@ Result<KeptAttempt> kept_attempt(lua_State* L, Run& run, std::string_view step,
   return find_attempt(run.keepers, step, attempt, true, boot_id());
 }
 
-/// What a host that goes on has to do with it.
+/// Names the state of an attempt for a host that goes on with the run.
 const char* state_name(const KeptAttempt& kept) {
   using Why = ChildExit::Why;
   switch (kept.state) {
@@ -328,7 +328,7 @@ const char* state_name(const KeptAttempt& kept) {
     case KeptAttempt::State::kExited:
       break;
   }
-  // One that was ended with its host has not done what it was started for.
+  // An attempt that was ended with its host has not finished its work.
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 

@@ -120,7 +120,7 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   }
   if (!lock) return lock.error();
   run->lock = std::move(*lock);
-  // Before the script is told anything: a driver that was stopped, and goes on, is then refused.
+  // This comes before the script receives a value: a stopped driver that goes on is then refused.
   if (auto adopted = run->adopt(services); !adopted) return adopted;
   run->cancel = std::make_unique<CancelRequest>(services.loop.raw(), run->dir->dir(),
                                                 services.request_cancel);

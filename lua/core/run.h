@@ -1,4 +1,4 @@
-// What other primitives share with core.run. Loop thread only.
+// Helpers that other primitives share with core.run. Loop thread only.
 #pragma once
 
 #include <string_view>

@@ -31,9 +31,9 @@ Result<void> end_orphans(Home& home, std::string_view id) {
   auto lock = run->lock_in_passing();
   if (!lock) return lock.error();
   const int dir = run->dir().fd();
-  // One that does not answer may be about to end: it is waited for below.
+  // A keeper that does not answer may be about to end: the code below waits for it.
   if (auto live = keeper_live(dir); live) {
-    for (const LiveChildFrame& child : *live) (void)keeper_cancel(dir, child.number);
+    for (const ChildRecord& child : *live) (void)keeper_cancel(dir, child.number);
     (void)keeper_shutdown(dir);
   }
   constexpr std::int64_t kPatienceMs = 10'000;
@@ -107,15 +107,15 @@ int runs_live(lua_State* L) {
   for (const auto& [id, child] : children) {
     lua_createtable(L, 0, 6);
     set_text(L, "run", id);
-    set_text(L, "step", child.step);
+    set_text(L, "step", child.record.step);
     lua_pushinteger(L, child.info.pid);
     lua_setfield(L, -2, "pid");
     lua_pushinteger(L, child.age_ms);
     lua_setfield(L, -2, "age_ms");
     lua_pushboolean(L, child.main);
     lua_setfield(L, -2, "main");
-    if (child.deadline_ms > 0) {
-      lua_pushinteger(L, child.deadline_ms);
+    if (child.record.deadline_ms > 0) {
+      lua_pushinteger(L, child.record.deadline_ms);
       lua_setfield(L, -2, "deadline_ms");
     }
     lua_rawseti(L, 2, ++count);

@@ -106,10 +106,10 @@ int system_print(lua_State* L) {
     services.print(static_cast<int>(stream), {text, size});
     return 0;
   }
-  // What a person would see on a terminal goes on record.
-  auto& told = push_box<std::string>(L);
-  told = services.redactor.apply({text, size});
-  services.print(static_cast<int>(stream), told);
+  // The log keeps the text as a person would see it on a terminal.
+  auto& redacted = push_box<std::string>(L);
+  redacted = services.redactor.apply({text, size});
+  services.print(static_cast<int>(stream), redacted);
   return 0;
 }
 

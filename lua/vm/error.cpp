@@ -123,11 +123,6 @@ Error read_error(lua_State* L, int index) {
   return error;
 }
 
-bool is_error_kind(lua_State* L, int index, ErrorKind kind) {
-  index = lua_absindex(L, index);
-  return lua_type(L, index) == LUA_TTABLE && raw_text(L, index, "kind") == to_string(kind);
-}
-
 bool push_place(lua_State* L) {
   lua_Debug frame;
   for (int level = 1; lua_getstack(L, level, &frame) != 0; ++level) {

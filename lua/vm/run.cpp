@@ -26,7 +26,7 @@ Result<void> Run::adopt(Services& services) {
 }
 
 /// The processes of a dead keeper are ended before a new keeper starts.
-Result<Keeper*> Run::keep(Services& services) {
+Result<Keeper*> Run::ensure_keeper(Services& services) {
   if (keeper) return keeper.get();
   if (services.keeper_program.empty()) {
     return Error{

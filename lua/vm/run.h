@@ -37,7 +37,7 @@ struct Run {
   std::vector<std::string> unsynced;  ///< files of steps that may not be on the disk yet
   std::vector<std::string> unsynced_values;  ///< values of relaxed records, likewise
   std::optional<Error> values_failure;       ///< they cannot be brought to the disk; for good
-  std::unique_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
+  std::shared_ptr<Keeper> keeper;            ///< started, or taken over, with the first child
   /// Attempts that this host has started, by their names.
   std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>> attempts;
   std::future<Result<void>> syncing;  ///< the work of begin_sync(); sync() waits for its end
@@ -49,7 +49,7 @@ struct Run {
   /// refuses that host, should it only have been stopped.
   Result<void> adopt(Services& services);
   /// The keeper, started if need be.
-  Result<Keeper*> keep(Services& services);
+  Result<Keeper*> ensure_keeper(Services& services);
   /// kDenied when another process has taken the run over, while this one was stopped: this one must
   /// not write to it any more.
   Result<void> still_ours() const;

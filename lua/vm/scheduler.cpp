@@ -436,12 +436,4 @@ std::shared_ptr<Operation> Scheduler::sleep(std::int64_t ms, bool watches) {
   return operation;
 }
 
-bool Scheduler::is_task_thread(lua_State* L) const {
-  if (!running_) return false;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, running_->thread_ref_);
-  const bool same = lua_tothread(L, -1) == L;
-  lua_pop(L, 1);
-  return same;
-}
-
 }  // namespace moonlet

@@ -34,7 +34,6 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   const std::optional<Error>& own_error() const { return error_; }
   bool shielded() const { return shielded_; }
   /// Live tasks whose scope is this one or one below it.
-  int live_tasks() const { return live_tasks_; }
   bool open() const { return open_; }
 
  private:
@@ -173,8 +172,6 @@ class Scheduler {
   /// Completes after `ms`. With `watches` no other task depends on its end.
   std::shared_ptr<Operation> sleep(std::int64_t ms, bool watches = false);
   Task* running() const { return running_.get(); }
-  /// The coroutine of the running task, which is no coroutine of the script's.
-  bool is_task_thread(lua_State* L) const;
 
   /// The values that a coroutine yields when it awaits, so that wrappers of script coroutines pass
   /// them on.

@@ -93,7 +93,7 @@ struct Reader {
       return;
     }
     const double number = lua_tonumber(L, index);
-    // What nothing limits is infinite (ctx.budget), and null in JSON.
+    // An unlimited budget is infinite in Lua (ctx.budget) and null in JSON.
     if (std::isinf(number) && number > 0) {
       out = nullptr;
       return;

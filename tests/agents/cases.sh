@@ -19,7 +19,7 @@ case_answer() {
   fi
 }
 
-# What is given for findings is what comes back, on a line of its own or by the CLI's own tool.
+# The findings come back as they were given, on a line of their own or by the CLI's own tool.
 findings='{"findings": [{"file": "README.md", "line": 1, "severity": "low", "claim": "It says little."}]}'
 case_schema() {
   local reply='{"text": '$("$python" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$findings")'}'
@@ -98,7 +98,7 @@ case_read_only_by_the_host() {
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
 }
 
-# What Codex reads by itself is on record; Claude reads neither the user's instructions nor the project's.
+# Codex's own instructions are on record. Claude reads neither the user's instructions nor the project's.
 case_instructions() {
   serve '[{"do": [{"text": "Read."}]}]'
   mkdir -p ~/.codex ~/.claude
@@ -125,7 +125,7 @@ case_inputs() {
     '"private.txt" not in str(turns[1].results)' '"24 " not in str(turns[2].results[-1])' '"Landlock" in model.sandbox'
 }
 
-# What could be written, were it not for the sandbox: the control of the case above.
+# The control of the case above: without the sandbox all of this can be written.
 case_writes_in_a_worktree() {
   serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; touch ~/planted; pwd"},
     {"text": "Written."}]}]'
@@ -324,7 +324,7 @@ END
   want 'code == 1' 'verdict == "failed"' 'error.message' 'len(turns) <= 6' 'all(len(m.attempts) <= 1 for m in models.values())'
 }
 
-# What providers say when an account is used up, with the time when it is not any more.
+# A provider's answer when an account is used up, with the time when it opens again.
 used_up() {
   if [ "$runner" = codex ]; then
     printf '{"status": 429, "message": "The usage limit has been reached", "type": "usage_limit_reached", '

@@ -53,7 +53,7 @@ def main(case, code, took, *expressions):
                 print("not so: %s: %s" % (expression, value))
                 shown = "exit code %s, %s, %s ms, %d turns, %d paid; %s" % (
                     code, names["verdict"], took, len(turns), len(paid), about.get("message"))
-        except Exception as problem:  # whatever a wrong outcome makes of an expression
+        except Exception as problem:  # a wrong outcome can make an expression raise anything
             print("not so: %s: %s %s" % (expression, type(problem).__name__, problem))
             shown = "exit code %s, %s, %s ms, %d turns; %s; %r" % (
                 code, names["verdict"], took, len(turns), (envelope.get("error") or {}).get("message"), err[-300:])

@@ -100,7 +100,7 @@ case_soak_empty_answer_gemini() {
   want 'code == 1' 'model["class"] == "network"' '"empty response" in error.message' 'len(model.attempts) == 3'
 }
 
-# What is wrong on this machine was refused by nobody: it is tried again as soon as it is asked for.
+# A fault of this machine is no refusal: the next call tries again at once.
 case_setup_gemini() {
   serve '[{"do": [{"text": "Welcome."}]}]'
   unset GEMINI_API_KEY

@@ -114,7 +114,7 @@ moon() {
 # start ARG…: the same in the background; `host` is its process id.
 start() {
   set -m # without it bash starts the job with INT ignored
-  # Where the tests themselves were started so, no shell can undo it.
+  # No shell can undo it when the tests themselves were started with INT ignored.
   env --default-signal=INT "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
   host=$!
   set +m
@@ -154,7 +154,7 @@ is_moonlet() {
 
 nobody() { [ -z "$(processes)" ]; }
 
-# Whether no process of the case is there any more, two seconds later.
+# True when two seconds later no process of the case is left.
 nothing_left() {
   local end=$((SECONDS + 2)) pid left
   while :; do
@@ -236,7 +236,7 @@ takes() {
 
 list_cases() {
   local name runner
-  # Those that wait for a time come first.
+  # Cases that wait for a time come first.
   for name in $(compgen -A function case_ | grep quota) $(compgen -A function case_ | grep -v quota); do
     if [[ $name == case_soak_* ]] && [ -z "${MOONLET_SOAK:-}" ]; then continue; fi
     for runner in codex claude gemini opencode; do

@@ -346,7 +346,7 @@ def main():
     with open(path + ".new", "w", encoding="utf-8") as out:
         out.write("%d\n" % server.server_address[1])
     os.rename(path + ".new", path)
-    # Whoever started it may be gone without a word.
+    # The process that started the server may have died.
     parent = os.getppid()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while os.getppid() == parent:

@@ -156,7 +156,7 @@ int run_bench(const Work& work) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (work.megabytes > 0) std::printf("elapsed %.6f\n", took.count());
   close(run_dir);
-  // What was captured stays: to remove a gigabyte takes its time, and is not part of the work.
+  // Captured files stay: removing a gigabyte takes time and is not part of the work.
   if (work.capture.empty()) std::filesystem::remove_all(directory);
   return fine && ballast.size() == static_cast<std::size_t>(work.megabytes) << 20 ? 0 : 1;
 }

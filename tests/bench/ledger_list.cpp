@@ -24,7 +24,7 @@ using namespace moonlet;
 struct Question {
   const char* name;
   RunFilter filter;
-  std::string where;  ///< of the bare query
+  std::string where;  ///< the condition of the bare query
 };
 
 [[noreturn]] void fail(const std::string& why) {

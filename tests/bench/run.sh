@@ -300,8 +300,8 @@ lua_steps() {
     --width "$4" --limit "$4" --argv "$5" --budget agents=none --allow needs --runner "command:${5//,/ }"
 }
 
-# What a task took longer than with the contender before it, from the table's figures: $1 tasks, $2 at
-# once; and how much longer the whole took.
+# Prints the time that a task took beyond the contender before it, and that of the whole, from the
+# table's figures: $1 tasks, $2 at once.
 added() {
   awk -v tasks="$1" '
     function median(list, n,   i, j, t) {

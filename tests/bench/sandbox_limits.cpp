@@ -31,7 +31,7 @@ Limits read_limits(const fs::path& file) {
   std::ifstream lines(file);
   for (std::string line; std::getline(lines, line) && line.rfind("-- ", 0) == 0;) {
     if (line.find("expect: killed") != std::string::npos) limits.killed = true;
-    // What it started is given a moment to end.
+    // The children of the script get a moment to end.
     if (line.find("gone:") != std::string::npos) limits.with_children = true;
     if (line.find("killed memory") != std::string::npos) limits.by_memory = true;
     if (line.find("limits:") == std::string::npos) continue;

@@ -10,7 +10,7 @@ function kinds.exec(c, args) c:exec { argv = args.argv } end
 function kinds.step(c, _, i)
   c:step("work", { input = i }, function() return { i = i, text = "what it came to" } end)
 end
--- What an agent has on record before it starts and after its end is waited for.
+-- An agent's step waits for its records before its start and after its end.
 function kinds.agent(c, _, i) c:agent { name = "work", prompt = "Piece " .. i, timeout = "120s" } end
 
 return m.preset {

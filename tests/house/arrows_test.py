@@ -15,7 +15,7 @@ SOUND = {
     "stdlib/engine/journal/lines.lua": 'local git = require "moonlet.git"\n',
     "stdlib/engine/run/run.lua": 'local lines = require("moonlet.engine.journal.lines")\n',
 }
-# What is added to the sound tree, or replaces a file of it; and what the check must say.
+# Each fault: files that are added to the sound tree, or replace files of it; and the check's message.
 FAULTS = [
     ({"host/base/fd.h": '#include "host/process/spawn.h"\n'}, "host/base may not use host/process"),
     ({"stdlib/engine/journal/lines.lua": 'require "moonlet.engine.run.run"\n'},

@@ -32,11 +32,11 @@ class LuaFixture {
 
   /// Runs `text` with the environment of an internal module. Returns its results as text, ","
   /// between them; or "error: …".
-  std::string run(const std::string& text) {
+  std::string run(const std::string& text, const char* chunk_name = "=test") {
     lua_State* L = state.main();
     Scheduler scheduler(state, loop);
     push_module_environment(L, true);
-    if (!load_text(L, text.data(), text.size(), "=test")) {
+    if (!load_text(L, text.data(), text.size(), chunk_name)) {
       std::string message = lua_tostring(L, -1);
       lua_pop(L, 1);
       return "syntax: " + message;

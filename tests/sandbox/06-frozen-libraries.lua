@@ -24,7 +24,7 @@ assert(count == 16, count)
 local step, shown = pairs(string)
 assert(shown == string)
 for name in pairs(m) do assert(type(name) == "string") end
--- What was asked for once is as little the script's as before.
+-- A library table stays frozen after its first use.
 local encode = m.json.encode
 denied(function() m.json.encode = 1 end)
 assert(m.json.encode == encode)

@@ -220,7 +220,7 @@ Result<std::string> Journal::body(std::uint64_t n) const {
   const auto line = parse_journal_line(text);
   if (line && line->n == n && journal_line_is_whole(text, *line)) return std::string(line->body);
   error.message = "record " + std::to_string(n) + " of " + path_ + " was changed while it was open";
-  error.hint = "`moonlet run verify` tells how the run stands";
+  error.hint = "`moonlet run verify` shows the state of the run";
   return error;
 }
 

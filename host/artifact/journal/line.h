@@ -1,6 +1,6 @@
 // One line of a journal: an envelope around a body that is the caller's. The envelope numbers the
 // line, names the generation of its writer, and chains it to the line before by hashes, so that a
-// line tells by itself whether it is whole. The hash is of the bytes, so a line is taken apart by
+// line shows by itself whether it is whole. The hash is of the bytes, so a line is taken apart by
 // its exact form; a JSON reader would accept other bytes for the same values. Pure functions, any
 // thread.
 //

@@ -1,6 +1,6 @@
 // Reading a journal: streamed in bounded memory, every line checked by its hash and its place in
-// the chain. It tells damage from an end that a kill or a power cut tore. It needs no lock and
-// changes no file. Any thread.
+// the chain. It distinguishes damage from an end that a kill or a power cut tore. It needs no lock
+// and changes no file. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -242,7 +242,7 @@ std::optional<Error> JournalWriter::check_file() {
   if (!named && named.error().kind != ErrorKind::kInvalid) return named.error();
   Error error;
   error.at = path;
-  error.hint = "nothing more is written there; `moonlet run verify` tells how it stands";
+  error.hint = "nothing more is written there; `moonlet run verify` shows its state";
   if (!named || named->inode != static_cast<std::uint64_t>(ours.st_ino) ||
       named->device != static_cast<std::uint64_t>(ours.st_dev)) {
     error.message = "the journal was removed or replaced by another program: " + path;

@@ -287,7 +287,7 @@ Error LedgerDb::damaged(std::string_view why) {
 
 Error LedgerDb::failure(int code) {
   const std::string path = printable(path_);
-  const std::string told = db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code);
+  const std::string reason = db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code);
   if (is_busy(code)) {
     Error error;
     error.kind = ErrorKind::kTimeout;
@@ -319,12 +319,12 @@ Error LedgerDb::failure(int code) {
     case SQLITE_AUTH: {
       const int number = db_ != nullptr ? sqlite3_system_errno(db_) : 0;
       auto error = Error::from_errno(number != 0 ? number : EIO, "use", path);
-      error.message += " (" + printable(told) + ")";
+      error.message += " (" + printable(reason) + ")";
       return error;
     }
     default:
       // Corrupt, no database, or one in which our own statements make no sense.
-      return damaged(told);
+      return damaged(reason);
   }
 }
 

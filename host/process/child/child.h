@@ -38,6 +38,16 @@ struct OutputSpec {
   static OutputSpec to_null() { return {Target::kNull, {}, 0}; }
 };
 
+/// The facts by which the keeper, its log and every host know a child. Structs with more facts
+/// about one child derive from it.
+struct ChildRecord {
+  std::uint32_t number = 0;  ///< in the log of its keeper; 0: unknown
+  std::int32_t pid = 0;      ///< 0: it never ran, or unknown
+  std::string step, attempt;
+  std::int64_t started_ms = 0;   ///< since 1970; 0: it does not run, or unknown
+  std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
+};
+
 struct ChildSpec {
   static constexpr std::size_t kAttemptLimit = 512;
 
@@ -46,7 +56,7 @@ struct ChildSpec {
   std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `env` unless it has a '/'
   /// The redacted argv for logs. Empty when argv and `cwd` hold no secret and can be logged as they
   /// are.
-  std::vector<std::string> told_argv;
+  std::vector<std::string> redacted_argv;
   std::vector<std::string> env;  ///< complete, NAME=value; MOONLET_STEP is added by the keeper
   std::string cwd;               ///< absolute; empty is the host's own at the time of spawn()
   int stdin_fd = -1;             ///< borrowed until spawn() returns; -1 is /dev/null

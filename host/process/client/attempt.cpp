@@ -11,17 +11,6 @@ namespace {
 
 using State = KeptAttempt::State;
 
-KeptAttempt describe(const LoggedKeeper& keeper, std::uint32_t number, const LoggedChild& child) {
-  KeptAttempt found;
-  found.number = number;
-  found.token = keeper.record.token;
-  found.pid = child.pid;
-  found.started_ms = child.started_ms;
-  found.deadline_ms = child.deadline_ms;
-  found.exit = child.exit;
-  return found;
-}
-
 Error lost(const LoggedChild& child) {
   std::string message = "the keeper vanished while it ran; how it ended is not known";
   if (child.state == LoggedChild::State::kReaped) {
@@ -34,9 +23,9 @@ Error lost(const LoggedChild& child) {
   return {ErrorKind::kLost, std::move(message), "look at what it left behind", kKeeperLogName};
 }
 
-KeptAttempt judge(const LoggedKeeper& keeper, std::uint32_t number, const LoggedChild& child,
-                  bool alive, std::string_view boot_id) {
-  KeptAttempt found = describe(keeper, number, child);
+KeptAttempt judge(const LoggedKeeper& keeper, const LoggedChild& child, bool alive,
+                  std::string_view boot_id) {
+  KeptAttempt found{child, State::kNotStarted, keeper.record.token, child.exit};
   if (child.state == LoggedChild::State::kExited) {
     const bool ran = child.exit.why != ChildExit::Why::kNotStarted;
     found.state = ran ? State::kExited : State::kNotStarted;
@@ -62,7 +51,7 @@ KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_v
     for (auto child = keeper->children.rbegin(); child != keeper->children.rend(); ++child) {
       const LoggedChild& logged = child->second;
       if (logged.step != logged_step || logged.attempt != logged_attempt) continue;
-      KeptAttempt found = judge(*keeper, child->first, logged, works, boot_id);
+      KeptAttempt found = judge(*keeper, logged, works, boot_id);
       // A start that failed does not rule out an earlier one.
       if (found.state != State::kNotStarted) return found;
       if (newest.number == 0) newest = std::move(found);

@@ -13,7 +13,8 @@
 
 namespace moonlet {
 
-struct KeptAttempt {
+/// Its number is 0 where the log has not even an intent.
+struct KeptAttempt : ChildRecord {
   enum class State {
     kNotStarted,  ///< its program never ran, and will not
     kRunning,     ///< under the keeper that is at work
@@ -22,10 +23,7 @@ struct KeptAttempt {
   };
 
   State state = State::kNotStarted;
-  std::uint32_t number = 0;  ///< in the log of its keeper; 0: there is not even an intent
-  std::string token;         ///< the token of that keeper
-  pid_t pid = 0;
-  std::int64_t started_ms = 0, deadline_ms = 0;  ///< since 1970; 0: unknown, none
+  std::string token;  ///< the token of its keeper
   /// kLost: `why` is kLost, with the known facts and an error that says so. kNotStarted: the error,
   /// where a start was tried.
   ChildExit exit;

@@ -24,10 +24,10 @@ std::string text_in(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-/// Reads a journal and keeps what other files can be held against.
-class Story {
+/// The facts of a journal that other files are checked against.
+class JournalFacts {
  public:
-  void take(const JournalRecord& record) {
+  void add(const JournalRecord& record) {
     auto body = parse_json(record.body, kRecordJsonLimits);
     if (!body.ok() || !body->is_object()) return;
     const std::string type = text_in(*body, "t");
@@ -78,7 +78,7 @@ class Story {
   json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
     if (!keepers) keepers = std::vector<LoggedKeeper>{};  // an unreadable log shows no difference
-    std::set<Attempt> told, not_started;
+    std::set<Attempt> logged, not_started;
     json unbegun = json::array(), acted = json::array();
     const std::string boot = boot_id();
     for (const LoggedKeeper& keeper : *keepers) {
@@ -90,7 +90,7 @@ class Story {
         }
         // Only attempts that are paid for, or done once, are begun; they have numbers.
         const bool numbered = child.attempt.find('@') != std::string::npos;
-        if (!told.insert(attempt).second || !numbered) continue;
+        if (!logged.insert(attempt).second || !numbered) continue;
         const auto begun = attempts_.find(attempt);
         if (begun == attempts_.end()) {
           unbegun.push_back(child.attempt);
@@ -99,15 +99,16 @@ class Story {
         }
       }
     }
-    json untold = json::array(), played = json::array();
+    json unlogged = json::array(), played = json::array();
     for (const auto& [key, end] : finished_) {
       const Attempt attempt = as_logged(key, end.attempt);
-      if (told.count(attempt) != 0) continue;
+      if (logged.count(attempt) != 0) continue;
       // A command that is not there fails its validation, which is a result too.
       if (end.no_success && not_started.count(attempt) != 0) continue;
-      (attempts_.at(attempt) ? played : untold).push_back({{"key", key}, {"attempt", end.attempt}});
+      (attempts_.at(attempt) ? played : unlogged)
+          .push_back({{"key", key}, {"attempt", end.attempt}});
     }
-    return {{"untold", untold}, {"unbegun", unbegun}, {"played", played}, {"acted", acted}};
+    return {{"unlogged", unlogged}, {"unbegun", unbegun}, {"played", played}, {"acted", acted}};
   }
 
   /// The files of large values: which are missing, which are not what their name says, and how many
@@ -184,20 +185,20 @@ class Story {
 
 Result<json> audit_run(const Dir& run_dir, const std::string& value,
                        const std::atomic<bool>* stop) {
-  Story story;
-  if (!value.empty()) story.expect_value(value);
-  auto report = read_journal(run_dir, [&](const JournalRecord& record) { story.take(record); });
+  JournalFacts facts;
+  if (!value.empty()) facts.expect_value(value);
+  auto report = read_journal(run_dir, [&](const JournalRecord& record) { facts.add(record); });
   if (!report) return report.error();
   json result = {
       {"records", report->records},
       {"fenced", report->fenced},
       {"torn_bytes", report->torn_bytes},
-      {"marks", story.marks()},
-      {"values", story.values(run_dir, stop)},
-      {"answers", story.answers()},
-      {"keyed", story.keyed()},
+      {"marks", facts.marks()},
+      {"values", facts.values(run_dir, stop)},
+      {"answers", facts.answers()},
+      {"keyed", facts.keyed()},
   };
-  result.update(story.differences(run_dir.fd()));
+  result.update(facts.differences(run_dir.fd()));
   if (report->damage) {
     result["line"] = report->damage->line;
     result["why"] = report->damage->why;

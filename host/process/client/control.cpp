@@ -164,7 +164,7 @@ Result<void> request(int run_dir_fd, FrameType type, std::uint32_t number) {
 
 }  // namespace
 
-Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd) {
+Result<std::vector<ChildRecord>> keeper_live(int run_dir_fd) {
   auto client = ControlClient::connect_to(run_dir_fd);
   if (!client) return client.error();
   encode_number((*client)->out(), FrameType::kStatus, 0);

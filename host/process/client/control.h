@@ -14,7 +14,7 @@
 namespace moonlet {
 
 /// kInvalid when no keeper listens there.
-Result<std::vector<LiveChildFrame>> keeper_live(int run_dir_fd);
+Result<std::vector<ChildRecord>> keeper_live(int run_dir_fd);
 Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
 Result<void> keeper_shutdown(int run_dir_fd);
 

@@ -2,64 +2,126 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
-#include "host/base/fd.h"
+#include "host/process/child/subreaper.h"
+#include "host/process/child/tree.h"
 #include "host/process/client/control.h"
 #include "host/process/client/launch.h"
-#include "host/process/client/link.h"
+#include "host/process/client/sweep.h"
 #include "host/process/wire/channel.h"
+#include "host/process/wire/keeper_log.h"
 #include "host/process/wire/protocol.h"
 
 namespace moonlet {
 
-KeeperLink::KeeperLink(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
-                       const KeeperOptions& options)
+namespace {
+
+// The time between two looks whether a keeper still does something.
+constexpr std::uint64_t kSilenceCheckMs = 5000;
+constexpr std::int64_t kGoodbyeMs = 3000;
+constexpr std::int64_t kReapPauseMs = 2;
+// A keeper hangs when a child is overdue by the first and the keeper was silent for the second.
+constexpr std::int64_t kBeyondMs = 30000;
+constexpr std::int64_t kSilenceMs = 10000;
+// A guard takes at most this long to end the processes that its worker left.
+constexpr std::int64_t kGuardMs = 60000;
+constexpr std::int64_t kGuardPauseMs = 1000;
+
+Error silent() {
+  return {ErrorKind::kLost,
+          "the keeper does not answer any more",
+          "it may be stopped, or wait for its disk: see to that, then resume the run; its children "
+          "are not lost",
+          {}};
+}
+
+}  // namespace
+
+Keeper::Keeper(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
+               const KeeperOptions& options)
     : loop_(loop),
       channel_(std::move(channel)),
       run_dir_(std::move(run_dir)),
       program_(options.program),
       generation_(options.generation),
       guard_(guard),
-      own_(guard != 0),
       poll_(new uv_poll_t{}),
       prepare_(new uv_prepare_t{}),
-      look_(new uv_timer_t{}),
+      silence_(new uv_timer_t{}),
       heard_ms_(loop.clock().monotonic_ms()) {
   uv_poll_init(loop_.raw(), poll_, channel_->fd());
   poll_->data = this;
   uv_prepare_init(loop_.raw(), prepare_);
   prepare_->data = this;
-  uv_prepare_start(prepare_,
-                   [](uv_prepare_t* prepare) { static_cast<KeeperLink*>(prepare->data)->watch(); });
+  uv_prepare_start(prepare_, [](uv_prepare_t* prepare) {
+    static_cast<Keeper*>(prepare->data)->before_waiting();
+  });
   uv_unref(reinterpret_cast<uv_handle_t*>(prepare_));
-  uv_timer_init(loop_.raw(), look_);
-  look_->data = this;
+  uv_timer_init(loop_.raw(), silence_);
+  silence_->data = this;
   uv_timer_start(
-      look_, [](uv_timer_t* look) { static_cast<KeeperLink*>(look->data)->look_for_silence(); },
-      kLookMs, kLookMs);
-  uv_unref(reinterpret_cast<uv_handle_t*>(look_));
-  watch();
+      silence_, [](uv_timer_t* timer) { static_cast<Keeper*>(timer->data)->check_silence(); },
+      kSilenceCheckMs, kSilenceCheckMs);
+  uv_unref(reinterpret_cast<uv_handle_t*>(silence_));
+  before_waiting();
 }
 
-KeeperLink::~KeeperLink() { close(); }
+Keeper::~Keeper() { close(); }
 
-void KeeperLink::greet() {
-  encode(channel_->out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+// The owner's pointer closes the keeper at once when it goes, also while a frame is being handled.
+// The object itself lives until the frame is done with.
+std::shared_ptr<Keeper> Keeper::owned(std::shared_ptr<Keeper> keeper) {
+  Keeper* raw = keeper.get();
+  return {raw, [keeper = std::move(keeper)](Keeper*) mutable {
+            keeper->close();
+            keeper.reset();
+          }};
 }
 
-std::vector<AdoptedChild> KeeperLink::go_on(HelloFrame hello, AdoptedFrame adopted) {
+Result<std::shared_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options) {
+  Fd run_dir(fcntl(options.run_dir_fd, F_DUPFD_CLOEXEC, 3));
+  if (!run_dir) return Error::from_errno(errno, "use the run's directory");
+  options.run_dir_fd = run_dir.get();
+  if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
+  auto launched = launch_keeper(options);
+  if (!launched) return launched.error();
+  auto channel =
+      std::make_unique<Channel>(launched->socket.release(), kWorkerFrameLimit, Channel::Fds::kNone);
+  std::shared_ptr<Keeper> keeper(
+      new Keeper(loop, std::move(channel), launched->guard, std::move(run_dir), options));
+  encode(keeper->channel_->out(), HelloFrame{kKeeperProtocol, MOONLET_VERSION, "", 0, 0});
+  return owned(std::move(keeper));
+}
+
+Result<std::shared_ptr<Keeper>> Keeper::adopt(Loop& loop, KeeperOptions options) {
+  Fd run_dir(fcntl(options.run_dir_fd, F_DUPFD_CLOEXEC, 3));
+  if (!run_dir) return Error::from_errno(errno, "use the run's directory");
+  auto found = adopt_keeper(run_dir.get(), options.generation);
+  if (!found) return found.error();
+  if (!found->has_value()) return std::shared_ptr<Keeper>();
+  AdoptedKeeper& adopted = **found;
+  std::shared_ptr<Keeper> keeper(
+      new Keeper(loop, std::move(adopted.channel), 0, std::move(run_dir), options));
+  keeper->take_over(std::move(adopted.hello), std::move(adopted.adopted));
+  return owned(std::move(keeper));
+}
+
+void Keeper::take_over(HelloFrame hello, AdoptedFrame adopted) {
+  phase_ = Phase::kOpen;
   token_ = std::move(hello.token);
   next_ = adopted.highest + 1;
-  std::vector<AdoptedChild> children;
   for (auto& child : adopted.children) {
     auto operation = std::make_shared<ChildOperation>();
-    operation->link_ = weak_from_this();
+    operation->keeper_ = weak_from_this();
     operation->number_ = child.number;
     operation->pid_ = child.pid;
     if (child.deadline_ms > 0) {
@@ -67,74 +129,68 @@ std::vector<AdoptedChild> KeeperLink::go_on(HelloFrame hello, AdoptedFrame adopt
       operation->due_ms_ = loop_.clock().monotonic_ms() + std::max<std::int64_t>(left, 0);
     }
     operations_.emplace(child.number, operation);
-    children.push_back({std::move(child.step), std::move(child.attempt), child.started_ms,
-                        child.deadline_ms, std::move(operation)});
+    adopted_.push_back({std::move(child), std::move(operation)});
   }
   hold_loop();
   // Frames that came with the answer are in the channel already, where no poll sees them.
   loop_.after(0, [weak = weak_from_this()] {
-    if (auto link = weak.lock(); link && link->connected_) link->receive();
+    if (auto keeper = weak.lock(); keeper && keeper->connected()) keeper->receive();
   });
-  return children;
 }
 
-// Before the loop waits: sends what has gathered, and waits for what is needed. An idle keeper does
-// not keep the loop running.
-void KeeperLink::watch() {
-  if (!connected_) return;
+// Sends the gathered frames, and polls for the events that are needed now.
+void Keeper::before_waiting() {
+  if (!connected()) return;
   if (channel_->pending() && !channel_->flush()) {
     // The keeper's last frames may still be there to be read. Its end of file follows them.
     channel_->discard();
   }
   // Unread bytes in the socket would wake the loop again and again.
-  const int events = (stalled_ ? 0 : UV_READABLE) | (channel_->pending() ? UV_WRITABLE : 0);
+  const int events =
+      (reading_ == Reading::kStalled ? 0 : UV_READABLE) | (channel_->pending() ? UV_WRITABLE : 0);
   if (events == 0) {
     polled_ = 0;
     uv_poll_stop(poll_);
   } else if (events != polled_) {
     polled_ = events;
     uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int) {
-      auto* link = static_cast<KeeperLink*>(poll->data);
-      if (status >= 0) return link->receive();
-      // libuv has stopped. Reading will tell why, but what was sent before comes first, and in
+      auto* keeper = static_cast<Keeper*>(poll->data);
+      if (status >= 0) return keeper->receive();
+      // libuv has stopped the poll. Reading says why, after the frames that were sent before. In
       // between nothing else may keep the loop going.
-      auto self = link->shared_from_this();
-      link->polled_ = 0;
-      link->receive();
-      link->watch();
+      auto self = keeper->shared_from_this();
+      keeper->polled_ = 0;
+      keeper->receive();
+      keeper->before_waiting();
     });
   }
   hold_loop();
 }
 
-void KeeperLink::hold_loop() {
-  if (!connected_) return;
-  const bool needed = !operations_.empty();
-  if (needed != referenced_) {
-    referenced_ = needed;
-    auto* handle = reinterpret_cast<uv_handle_t*>(poll_);
-    needed ? uv_ref(handle) : uv_unref(handle);
-  }
+// An idle keeper does not keep the loop running.
+void Keeper::hold_loop() {
+  if (!connected()) return;
+  auto* handle = reinterpret_cast<uv_handle_t*>(poll_);
+  operations_.empty() ? uv_unref(handle) : uv_ref(handle);
 }
 
-void KeeperLink::stop_watching() {
-  connected_ = false;
+void Keeper::disconnect(Phase next) {
+  phase_ = next;
   if (poll_ == nullptr) return;
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(poll_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(prepare_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_prepare_t*>(handle); });
-  uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(look_, nullptr)),
+  uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(silence_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
 
-// --- asking
-// ----------------------------------------------------------------------------------------
+// --- requests
 
-std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
+std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
   auto operation = std::make_shared<ChildOperation>();
   const std::uint32_t number = next_++;
-  operation->link_ = weak_from_this();
+  operation->keeper_ = weak_from_this();
   operation->number_ = number;
   operation->ending_ms_ =
       std::max<std::int64_t>(spec.grace_ms, 0) + std::max<std::int64_t>(spec.drain_ms, 0);
@@ -147,8 +203,8 @@ std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
     fail_soon(number, std::move(error));
     return operation;
   };
-  if (!connected_ || ending_) {
-    if (refused_) return fail(refusal_);
+  if (!connected() || phase_ == Phase::kEnding) {
+    if (refusal_) return fail(*refusal_);
     return fail({ErrorKind::kLost,
                  "the keeper has ended; nothing can be started any more",
                  "start the run again",
@@ -178,8 +234,8 @@ std::shared_ptr<ChildOperation> KeeperLink::spawn(ChildSpec spec) {
   return operation;
 }
 
-void KeeperLink::cancel(std::uint32_t number, bool finished) {
-  if (!connected_) return;
+void Keeper::cancel(std::uint32_t number, bool finished) {
+  if (!connected()) return;
   encode_number(channel_->out(), FrameType::kCancel, number, finished ? 1 : 0);
   auto found = operations_.find(number);
   if (found == operations_.end()) return;
@@ -188,96 +244,89 @@ void KeeperLink::cancel(std::uint32_t number, bool finished) {
   operation.due_ms_ = operation.due_ms_ == 0 ? due : std::min(operation.due_ms_, due);
 }
 
-void KeeperLink::hold_idle(std::uint32_t number, bool held) {
-  if (connected_) encode_number(channel_->out(), FrameType::kHoldIdle, number, held ? 1 : 0);
+void Keeper::hold_idle(std::uint32_t number, bool held) {
+  if (connected()) encode_number(channel_->out(), FrameType::kHoldIdle, number, held ? 1 : 0);
 }
 
-void KeeperLink::shutdown() {
-  if (!connected_ || ending_) return;
-  ending_ = true;
+void Keeper::shutdown() {
+  if (!connected() || phase_ == Phase::kEnding) return;
+  phase_ = Phase::kEnding;
   encode_number(channel_->out(), FrameType::kShutdown, 0);
 }
 
-void KeeperLink::fail_soon(std::uint32_t number, Error error) {
+void Keeper::fail_soon(std::uint32_t number, Error error) {
   ChildExit exit;
   exit.error = std::move(error);
   loop_.after(0, [weak = weak_from_this(), number, exit = std::move(exit)]() mutable {
-    if (auto link = weak.lock()) link->finish(number, std::move(exit));
+    if (auto keeper = weak.lock()) keeper->finish(number, std::move(exit));
   });
 }
 
-// --- listening
-// -------------------------------------------------------------------------------------
+// --- frames
 
-void KeeperLink::receive() {
+void Keeper::receive() {
   heard_ms_ = loop_.clock().monotonic_ms();
   woken_ = false;
-  if (more_) return;  // earlier frames come first
-  if (!hung_up_) hung_up_ = channel_->fill() != Channel::Read::kOk;
-  take_all();
+  if (reading_ != Reading::kPolled) return;  // earlier frames come first
+  channel_->fill();
+  handle_frames();
 }
 
-// One end of a child in each turn of the loop: who waited for it goes on, and may have the next one
-// under way, before others are heard. Children that ended together would else start together again,
-// all of them after the last one's records.
-void KeeperLink::take_all() {
+// Each turn of the loop handles one end of a child: the task that waited for it goes on, and may
+// have its next child under way, before the next end is handled. Children that ended together would
+// else start together again, all of them after the last one's records.
+void Keeper::handle_frames() {
   // A completed operation may drop the last owner of this.
   auto self = shared_from_this();
-  more_ = false;
-  while (connected_) {
+  reading_ = Reading::kPolled;
+  while (connected()) {
     if (held_) {
-      more_ = stalled_ = true;
+      reading_ = Reading::kStalled;
       return;
     }
     auto frame = channel_->next();
     if (frame && !*frame) break;
-    if (!frame || !take(**frame)) {
-      hung_up_ = true;
-      break;
-    }
-    if ((*frame)->type != FrameType::kExit || !connected_) continue;
-    take_soon();
-    return;
+    if (!frame || !handle(**frame)) return disconnected();
+    if ((*frame)->type != FrameType::kExit || !connected()) continue;
+    return handle_soon();
   }
-  if (hung_up_ && connected_) gone();
+  if (connected() && channel_->ended()) disconnected();
 }
 
-void KeeperLink::take_soon() {
-  more_ = true;
+void Keeper::handle_soon() {
+  reading_ = Reading::kSoon;
   loop_.after(0, [weak = weak_from_this()] {
-    if (auto link = weak.lock()) link->take_all();
+    if (auto keeper = weak.lock()) keeper->handle_frames();
   });
 }
 
-void KeeperLink::hold_ends(bool held) {
+void Keeper::hold_ends(bool held) {
   held_ = held;
-  if (!held && std::exchange(stalled_, false)) take_soon();
+  if (!held && reading_ == Reading::kStalled) handle_soon();
 }
 
-bool KeeperLink::take(const Frame& frame) {
+// False when the keeper cannot be understood, or does not serve this host.
+bool Keeper::handle(const Frame& frame) {
   switch (frame.type) {
     case FrameType::kHello: {
       auto hello = decode_hello(frame.body);
       if (!hello) return false;
       if (auto mismatch = check_protocol(*hello)) {
-        refused_ = true;
-        refusal_ = *mismatch;
+        refusal_ = std::move(mismatch);
         return false;
       }
       token_ = hello->token;
+      if (phase_ == Phase::kGreeting) phase_ = Phase::kOpen;
       return true;
     }
     case FrameType::kRefused: {
       auto error = decode_refused(frame.body);
-      refused_ = error.has_value();
-      if (error) refusal_ = *error;
+      refusal_ = std::move(error);
       return true;
     }
     case FrameType::kSuperseded: {
       auto error = decode_refused(frame.body);
-      if (!error) return false;
-      superseded_ = refused_ = true;
-      refusal_ = *error;
+      if (error) supersede(std::move(*error));
       return false;  // it has hung up
     }
     case FrameType::kStarted: {
@@ -298,7 +347,7 @@ bool KeeperLink::take(const Frame& frame) {
   }
 }
 
-void KeeperLink::finish(std::uint32_t number, ChildExit exit) {
+void Keeper::finish(std::uint32_t number, ChildExit exit) {
   auto found = operations_.find(number);
   if (found == operations_.end()) return;
   auto operation = std::move(found->second);
@@ -306,21 +355,20 @@ void KeeperLink::finish(std::uint32_t number, ChildExit exit) {
   operation->finish(std::move(exit));
 }
 
-// --- the public face
-// -------------------------------------------------------------------------------
+// --- operations
 
 void ChildOperation::start_cancel() {
-  if (auto link = link_.lock()) link->cancel(number_);
+  if (auto keeper = keeper_.lock()) keeper->cancel(number_);
 }
 
 void ChildOperation::end_finished() {
-  auto link = link_.lock();
-  if (link && !done()) link->cancel(number_, true);
+  auto keeper = keeper_.lock();
+  if (keeper && !done()) keeper->cancel(number_, true);
 }
 
 void ChildOperation::hold_idle(bool held) {
-  auto link = link_.lock();
-  if (link && !done()) link->hold_idle(number_, held);
+  auto keeper = keeper_.lock();
+  if (keeper && !done()) keeper->hold_idle(number_, held);
 }
 
 void ChildOperation::finish(ChildExit exit) {
@@ -329,53 +377,185 @@ void ChildOperation::finish(ChildExit exit) {
   complete();
 }
 
-Keeper::Keeper(std::shared_ptr<KeeperLink> link) : link_(std::move(link)) {}
-Keeper::~Keeper() { link_->close(); }
+// --- the end
 
-Result<std::unique_ptr<Keeper>> Keeper::start(Loop& loop, KeeperOptions options) {
-  Fd run_dir(fcntl(options.run_dir_fd, F_DUPFD_CLOEXEC, 3));
-  if (!run_dir) return Error::from_errno(errno, "use the run's directory");
-  options.run_dir_fd = run_dir.get();
-  if (options.output_dir_fd < 0) options.output_dir_fd = options.run_dir_fd;
-  auto launched = launch_keeper(options);
-  if (!launched) return launched.error();
-  auto channel =
-      std::make_unique<Channel>(launched->socket.release(), kWorkerFrameLimit, Channel::Fds::kNone);
-  auto link = std::make_shared<KeeperLink>(loop, std::move(channel), launched->guard,
-                                           std::move(run_dir), options);
-  link->greet();
-  return std::unique_ptr<Keeper>(new Keeper(std::move(link)));
+// The connection has ended, or is of no further use.
+void Keeper::disconnected() {
+  if (connected()) disconnect(Phase::kGone);
+  if (overtaken()) {
+    finish_all();
+  } else {
+    await_end();
+  }
 }
 
-Result<std::unique_ptr<Keeper>> Keeper::adopt(Loop& loop, KeeperOptions options) {
-  Fd run_dir(fcntl(options.run_dir_fd, F_DUPFD_CLOEXEC, 3));
-  if (!run_dir) return Error::from_errno(errno, "use the run's directory");
-  auto found = adopt_keeper(run_dir.get(), options.generation);
-  if (!found) return found.error();
-  if (!found->has_value()) return std::unique_ptr<Keeper>();
-  AdoptedKeeper& adopted = **found;
-  auto link = std::make_shared<KeeperLink>(loop, std::move(adopted.channel), 0, std::move(run_dir),
-                                           options);
-  auto children = link->go_on(std::move(adopted.hello), std::move(adopted.adopted));
-  std::unique_ptr<Keeper> keeper(new Keeper(std::move(link)));
-  keeper->adopted_ = std::move(children);
-  return keeper;
+// A silent keeper is stopped or frozen, or its disk is. The check needs two looks: it may be this
+// host that was stopped, so that the keeper's frames are not read yet.
+void Keeper::check_silence() {
+  if (!connected() || held_) return;
+  const std::int64_t now = loop_.clock().monotonic_ms();
+  const bool overdue = std::any_of(operations_.begin(), operations_.end(), [&](const auto& entry) {
+    const std::int64_t due = entry.second->due_ms_;
+    return due > 0 && now > due + kBeyondMs;
+  });
+  if (!overdue || now - heard_ms_ < kSilenceMs) return;
+  if (std::exchange(woken_, true)) return leave(silent());
+  continue_keeper(run_dir_.get());
 }
 
-std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
-  return link_->spawn(std::move(spec));
-}
-std::size_t Keeper::live() const { return link_->live(); }
-void Keeper::shutdown() { link_->shutdown(); }
 void Keeper::let_go() {
-  link_->let_go({ErrorKind::kLost,
-                 "this host has let go of the keeper",
-                 "the next one takes over what still runs",
-                 {}});
+  leave({ErrorKind::kLost,
+         "this host has let go of the keeper",
+         "the next one takes over what still runs",
+         {}});
 }
-const std::string& Keeper::token() const { return link_->token(); }
-void Keeper::hold_ends(bool held) { link_->hold_ends(held); }
 
-bool Keeper::superseded() const { return link_->superseded(); }
+// The keeper is left to itself, as by a host that died. The next host sees to its end.
+void Keeper::leave(Error why) {
+  if (phase_ > Phase::kGone) return;
+  auto self = shared_from_this();
+  disconnect(Phase::kLeft);
+  channel_.reset();
+  refusal_ = std::move(why);
+  finish_all();
+}
+
+void Keeper::supersede(Error why) {
+  disconnect(Phase::kSuperseded);
+  refusal_ = std::move(why);
+}
+
+// True when another host drives the keeper now. The keeper says so where its socket has room for
+// it; the log says so in any case.
+bool Keeper::overtaken() {
+  if (phase_ != Phase::kGone || refusal_) return superseded();
+  const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
+  if (newest.generation <= generation_) return false;
+  // A host that counts no generations can have lost only this very keeper.
+  if (generation_ == 0 && newest.token != token_) return false;
+  supersede(
+      {ErrorKind::kDenied,
+       "another host has taken over the run (generation " + std::to_string(newest.generation) + ")",
+       "leave the run to it; what was under way is on its record",
+       {}});
+  return true;
+}
+
+// The guard may still be ending the processes that its worker left. Operations complete after that,
+// so that "lost" also means "gone".
+void Keeper::await_end() {
+  if (phase_ != Phase::kGone) return;
+  if (has_ended()) return settle_losses();
+  const std::int64_t now = loop_.clock().monotonic_ms();
+  if (gone_ms_ == 0) gone_ms_ = now;
+  if (now - gone_ms_ > kGuardMs) return leave(silent());
+  if (now - gone_ms_ > kGuardPauseMs && !std::exchange(woken_, true)) {
+    continue_keeper(run_dir_.get());
+  }
+  loop_.after(kReapPauseMs, [weak = weak_from_this()] {
+    if (auto keeper = weak.lock()) keeper->await_end();
+  });
+}
+
+bool Keeper::has_ended() { return guard_ != 0 ? reap_guard() : !keeper_is_alive(run_dir_.get()); }
+
+bool Keeper::reap_guard() {
+  if (!has_guard()) return true;
+  int status = 0;
+  const pid_t reaped = waitpid(guard_, &status, WNOHANG | WUNTRACED);
+  if (reaped == 0 || (reaped < 0 && errno == EINTR)) return false;
+  if (reaped > 0 && WIFSTOPPED(status)) {
+    kill(guard_, SIGCONT);
+    return false;
+  }
+  // ECHILD: the program around us reaps every child; then how the guard ended is not known.
+  guard_status_ = reaped < 0 ? SIGKILL : status;
+  return true;
+}
+
+void Keeper::settle_losses() {
+  phase_ = Phase::kEnded;
+  // A guard that was killed may have left processes behind.
+  const bool orderly =
+      guard_status_ ? WIFEXITED(*guard_status_) : glance_at_keeper_log(run_dir_.get()).ended;
+  if (!orderly) (void)sweep(run_dir_.get());
+  finish_all();
+}
+
+void Keeper::finish_all() {
+  while (!operations_.empty()) {
+    auto first = operations_.begin();
+    finish(first->first, last_exit(*first->second));
+  }
+}
+
+// The end of a child whose keeper said nothing about it.
+ChildExit Keeper::last_exit(const ChildOperation& operation) const {
+  ChildExit exit;
+  exit.pid = operation.pid_;
+  if (phase_ == Phase::kSuperseded || phase_ == Phase::kLeft) {
+    exit.why = ChildExit::Why::kLost;
+    exit.error = *refusal_;
+  } else if (refusal_ && exit.pid == 0) {
+    exit.error = *refusal_;
+  } else if (token_.empty()) {
+    // The keeper greets before it starts a child.
+    exit.error = Error{ErrorKind::kFailed,
+                       "the keeper process ended before it was ready",
+                       "run `moonlet doctor`; is " + program_ + " the right program?",
+                       {}};
+  } else {
+    exit.why = ChildExit::Why::kLost;
+    exit.error = Error{ErrorKind::kLost,
+                       "the keeper vanished; how the step ended is not known",
+                       "its processes are gone; keeper.log says what was started",
+                       {}};
+  }
+  return exit;
+}
+
+// The keeper ends every child, and still reports how each ended.
+void Keeper::say_goodbye(std::int64_t give_up) {
+  encode_number(channel_->out(), FrameType::kEnd, 0);
+  bool half_closed = false;
+  while (connected() && boot_clock_ms() < give_up) {
+    if (channel_->pending() && !channel_->flush()) channel_->discard();
+    if (!channel_->pending() && !half_closed) {
+      ::shutdown(channel_->fd(), SHUT_WR);
+      half_closed = true;
+    }
+    const int events = POLLIN | (channel_->pending() ? POLLOUT : 0);
+    pollfd ready{channel_->fd(), static_cast<short>(events), 0};
+    if (::poll(&ready, 1, 50) <= 0 || (ready.revents & ~POLLOUT) == 0) continue;
+    bool open = channel_->fill() == Channel::Read::kOk;
+    for (auto frame = channel_->next(); frame && *frame; frame = channel_->next()) {
+      if (!handle(**frame)) open = false;
+    }
+    if (!open && connected()) disconnect(Phase::kGone);
+  }
+  if (!connected()) return;
+  // A worker that does not even read learns of our wish by the end of its guard.
+  if (!half_closed && has_guard()) kill(guard_, SIGTERM);
+  disconnect(Phase::kGone);
+}
+
+void Keeper::close() {
+  const std::int64_t give_up = boot_clock_ms() + kGoodbyeMs;
+  if (connected()) say_goodbye(give_up);
+  if (phase_ == Phase::kGone && !overtaken()) {
+    Fd ended(has_guard() ? open_process_fd(guard_) : -1);
+    while (!has_ended() && boot_clock_ms() < give_up) {
+      pollfd ready{ended.get(), POLLIN, 0};
+      ::poll(&ready, ended ? 1u : 0u, ended ? 50 : static_cast<int>(kReapPauseMs));
+    }
+    if (has_ended()) settle_losses();
+  }
+  if (has_guard()) (void)reap_guard();
+  finish_all();
+  if (phase_ != Phase::kGone) return;
+  // Its processes outlast the patience of this host.
+  phase_ = Phase::kLeft;
+  refusal_ = silent();
+}
 
 }  // namespace moonlet

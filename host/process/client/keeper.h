@@ -1,15 +1,20 @@
-// The host's side of a keeper: starts the second process that owns the children, or takes over the
-// one that a dead host left; asks it for children, and completes one ChildOperation each. Owns the
-// socket and the guard's pid; installs no signal handler and never becomes a subreaper. Loop thread
-// only.
+// Keeper is the host's end of a keeper: it starts the second process that owns the children, or
+// takes over the one that a dead host left; asks it for children, and completes one ChildOperation
+// each. Owns the socket and the guard's pid; installs no signal handler and never becomes a
+// subreaper. Loop thread only.
 #pragma once
 
+#include <sys/types.h>
+#include <uv.h>
+
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "host/base/fd.h"
 #include "host/base/loop.h"
 #include "host/base/operation.h"
 #include "host/base/result.h"
@@ -17,7 +22,11 @@
 
 namespace moonlet {
 
-class KeeperLink;
+class Channel;
+class Keeper;
+struct AdoptedFrame;
+struct Frame;
+struct HelloFrame;
 
 /// One child. It completes when its process, its streams and its whole tree are done with.
 class ChildOperation final : public Operation {
@@ -27,7 +36,7 @@ class ChildOperation final : public Operation {
   ChildExit& exit() { return exit_; }
   /// The child's number in keeper.log.
   std::uint32_t number() const { return number_; }
-  /// 0 until the keeper told of the start, and for a child that never ran.
+  /// 0 until the keeper reported the start, and for a child that never ran.
   int pid() const { return pid_; }
 
   /// Ends it as cancel() does, but for the reason that it has given what was wanted of it: it
@@ -38,11 +47,11 @@ class ChildOperation final : public Operation {
   void hold_idle(bool held);
 
  private:
-  friend class KeeperLink;
+  friend class Keeper;
   void start_cancel() override;
   void finish(ChildExit exit);
 
-  std::weak_ptr<KeeperLink> link_;
+  std::weak_ptr<Keeper> keeper_;
   ChildExit exit_;
   std::uint32_t number_ = 0;
   int pid_ = 0;
@@ -63,63 +72,132 @@ struct KeeperOptions {
 };
 
 /// A child that another host had started.
-struct AdoptedChild {
-  std::string step, attempt;
-  std::int64_t started_ms = 0;   ///< since 1970; 0 where it has ended already
-  std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
+struct AdoptedChild : ChildRecord {
   std::shared_ptr<ChildOperation> operation;
 };
 
-class Keeper {
+class Keeper final : public std::enable_shared_from_this<Keeper> {
  public:
-  /// Starts the keeper process. `loop` is borrowed and outlives the keeper. What fails later (the
+  /// Starts the keeper process. `loop` is borrowed and outlives the keeper. A later failure (the
   /// log cannot be written, another keeper holds the directory) fails each child as kNotStarted.
-  static Result<std::unique_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
-  /// Takes over the keeper at work in the run's directory, from a host that died or one that is
-  /// stopped; null when there is none, and then what is known of its children is in keeper.log and
-  /// sweep() may run. Uses of the options run_dir_fd and generation, which must be higher than that
-  /// of the host before: kDenied when it is not. Children that were not to outlive their host end
-  /// now, if they have not yet. Blocks for a few milliseconds, and up to ten seconds where a keeper
-  /// is just ending or does not answer (kTimeout). The keeper's output directory stays what it was.
-  static Result<std::unique_ptr<Keeper>> adopt(Loop& loop, KeeperOptions options);
-  /// Every child that still runs is ended (TERM, a moment, KILL), whether it may outlive its host
-  /// or not, and its operation completes as cancelled or lost. Waits for the keeper, at most about
-  /// three seconds; a few milliseconds when no child was left. Of a keeper that another host has
-  /// taken over nothing is ended and nothing waited for; started here, its guard is a child of ours
-  /// that nobody reaps once this is gone.
+  /// The last copy of the pointer closes the keeper when it goes: every child that still runs is
+  /// ended (TERM, a moment, KILL), whether it may outlive its host or not, and its operation
+  /// completes as cancelled or lost. It waits for the keeper, at most about three seconds; a few
+  /// milliseconds when no child was left. A keeper that another host has taken over is left alone;
+  /// when it was started here, its guard is a child of ours that nobody reaps afterwards.
+  static Result<std::shared_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
+  /// Takes over the keeper at work in the run's directory, from a host that died or is stopped.
+  /// Null when there is none: then the known facts about its children are in keeper.log, and
+  /// sweep() may run. It uses run_dir_fd and generation of the options; kDenied when the generation
+  /// is not higher than that of the host before. Children that were not to outlive their host end
+  /// now. Blocks for a few milliseconds, and up to ten seconds where a keeper is just ending or
+  /// does not answer (kTimeout). The keeper's output directory stays as it was.
+  static Result<std::shared_ptr<Keeper>> adopt(Loop& loop, KeeperOptions options);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  /// Never fails by itself: what cannot be started completes as kNotStarted, from the loop. Of a
-  /// keeper that says nothing, half a minute after a child must have ended by its own limits or by
-  /// cancel(), all children complete as kLost; what it may still have is then left to adopt().
+  /// Never fails by itself: a child that cannot be started completes as kNotStarted, from the loop.
+  /// When the keeper stays silent until half a minute after a child must have ended, by its own
+  /// limits or by cancel(), all children complete as kLost; adopt() finds those that still run.
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Children that have not completed.
-  std::size_t live() const;
-  /// While `held` no child completes, nor is anything else heard of the keeper: for a host that has
-  /// enough to do with those that did. Not for long.
+  std::size_t live() const { return operations_.size(); }
+  /// While `held` no frame of the keeper is handled and no child completes: for a host that is busy
+  /// with the children that did. Not for long.
   void hold_ends(bool held);
-  /// Leaves the keeper as a host that dies leaves it: children that may outlive their host run on,
-  /// and the next host takes them over; all others end. What was under way completes here as kLost,
-  /// and nothing can be started any more. Nothing is waited for.
+  /// Leaves the keeper as a dying host leaves it: children that may outlive their host run on, and
+  /// the next host takes them over; all others end. Operations under way complete here as kLost,
+  /// and nothing can be started any more. It does not wait.
   void let_go();
   /// Asks the keeper to end once its last child has completed; spawn() then only gives kNotStarted.
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.
-  const std::string& token() const;
+  const std::string& token() const { return token_; }
   /// The children of an adopted keeper: those that live, and those that ended while no host
   /// listened. Operations of ended children complete in the next turns of the loop, with the text
   /// that was captured in memory where it was not too much. Ends that were sent to an earlier host
   /// are in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
-  /// Another host has taken over: what was under way here has completed as kLost with an error of
-  /// kind kDenied, and nothing can be started any more.
-  bool superseded() const;
+  /// Another host has taken over: operations under way here have completed as kLost with an error
+  /// of kind kDenied, and nothing can be started any more.
+  bool superseded() const { return phase_ == Phase::kSuperseded; }
 
  private:
-  explicit Keeper(std::shared_ptr<KeeperLink> link);
-  std::shared_ptr<KeeperLink> link_;
+  friend class ChildOperation;
+  /// In this order; the first three are connected. No phase is entered twice, and kEnded, kLeft and
+  /// kSuperseded are final.
+  enum class Phase {
+    kGreeting,    ///< its hello has not come yet
+    kOpen,        ///< it takes children
+    kEnding,      ///< shutdown() was asked: it takes no children, and completes those it has
+    kGone,        ///< the connection is closed; the end of the keeper's processes is awaited
+    kEnded,       ///< the keeper has ended, and the processes that it left were swept
+    kLeft,        ///< it was let go of, for the next host
+    kSuperseded,  ///< another host drives it
+  };
+  enum class Reading {
+    kPolled,   ///< the poll reports bytes
+    kSoon,     ///< the next turn of the loop handles frames that were read already
+    kStalled,  ///< hold_ends() keeps frames back that were read already
+  };
+
+  /// `guard` is a child of ours that must be reaped, or 0 for an adopted keeper.
+  Keeper(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
+         const KeeperOptions& options);
+  static std::shared_ptr<Keeper> owned(std::shared_ptr<Keeper> keeper);
+  void take_over(HelloFrame hello, AdoptedFrame adopted);
+
+  bool connected() const { return phase_ < Phase::kGone; }
+  bool has_guard() const { return guard_ != 0 && !guard_status_; }
+  void before_waiting();
+  void hold_loop();
+  void disconnect(Phase next);
+  void cancel(std::uint32_t number, bool finished = false);
+  void hold_idle(std::uint32_t number, bool held);
+  void fail_soon(std::uint32_t number, Error error);
+
+  void receive();
+  void handle_frames();
+  void handle_soon();
+  bool handle(const Frame& frame);
+  void finish(std::uint32_t number, ChildExit exit);
+
+  void check_silence();
+  void disconnected();
+  void leave(Error why);
+  void supersede(Error why);
+  bool overtaken();
+  void await_end();
+  bool has_ended();
+  bool reap_guard();
+  void settle_losses();
+  void finish_all();
+  ChildExit last_exit(const ChildOperation& operation) const;
+  void say_goodbye(std::int64_t give_up);
+  void close();
+
+  Loop& loop_;
+  std::unique_ptr<Channel> channel_;
+  const Fd run_dir_;
+  const std::string program_;
+  const std::uint64_t generation_;
+  const pid_t guard_;
+  std::optional<int> guard_status_;  ///< set once the guard was reaped
+  Phase phase_ = Phase::kGreeting;
+  Reading reading_ = Reading::kPolled;
+  bool held_ = false;   ///< by hold_ends()
+  bool woken_ = false;  ///< it was continued, in case somebody had stopped it
+  uv_poll_t* poll_;     ///< the handles are there while connected()
+  uv_prepare_t* prepare_;
+  uv_timer_t* silence_;
+  int polled_ = 0;            ///< the events that poll_ waits for
+  std::int64_t heard_ms_;     ///< when it last sent something
+  std::int64_t gone_ms_ = 0;  ///< since when its end is awaited
+  std::string token_;
+  std::optional<Error> refusal_;  ///< why it takes no children
+  std::uint32_t next_ = 1;
+  std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
   std::vector<AdoptedChild> adopted_;
 };
 

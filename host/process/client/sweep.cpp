@@ -91,7 +91,7 @@ class Finder {
         found_.push_back(describe(info, number, main && info.pid == process.pid));
       } else {
         LiveProcess& live = found_[known->second];
-        if (live.number == 0 && number != 0) live = describe(info, number, main);
+        if (live.record.number == 0 && number != 0) live = describe(info, number, main);
         if (main && info.pid == process.pid) live.main = true;
         continue;
       }
@@ -104,13 +104,13 @@ class Finder {
   }
 
   LiveProcess describe(const ProcessInfo& info, std::uint32_t number, bool main) const {
-    LiveProcess live{info, number, {}, keeper_.record.run_id};
+    LiveProcess live;
+    live.info = info;
     live.age_ms = std::max<std::int64_t>(boot_clock_ms() - info.born_ms, 0);
     live.main = main;
     auto child = keeper_.children.find(number);
-    if (child == keeper_.children.end()) return live;
-    live.step = child->second.step;
-    live.deadline_ms = child->second.deadline_ms;
+    if (child != keeper_.children.end()) live.record = child->second;
+    live.record.number = number;
     return live;
   }
 
@@ -139,7 +139,7 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
     }
   }
   std::stable_sort(all.begin(), all.end(), [](const LiveProcess& a, const LiveProcess& b) {
-    return std::pair(!a.main, a.number) < std::pair(!b.main, b.number);
+    return std::pair(!a.main, a.record.number) < std::pair(!b.main, b.record.number);
   });
   return all;
 }
@@ -221,7 +221,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
   KeeperLogWriter log(log_fd->get());
   const std::int64_t now = SystemClock().wall_ms();
   for (const auto& process : swept.killed) {
-    log.add(swept_line(process.info.pid, process.number, now));
+    log.add(swept_line(process.info.pid, process.record.number, now));
   }
   LoggedKeeper& last = keepers->back();
   for (const auto& [number, child] : last.children) {

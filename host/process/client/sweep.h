@@ -8,17 +8,16 @@
 #include <vector>
 
 #include "host/base/result.h"
+#include "host/process/child/child.h"
 #include "host/process/child/tree.h"
 
 namespace moonlet {
 
 struct LiveProcess {
   ProcessInfo info;
-  std::uint32_t number = 0;  ///< the step's number; 0 when only the run is known
-  std::string step, run_id;  ///< the step may be unknown
+  ChildRecord record;  ///< the child that it belongs to; number 0 when only the run is known
   std::int64_t age_ms = 0;
-  std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
-  bool main = false;             ///< the step's own process, not one that it started
+  bool main = false;  ///< the child's own process, not one that it started
 };
 
 /// Every living process of the run's steps, main processes first in the order of their steps. Also

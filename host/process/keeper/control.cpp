@@ -26,24 +26,24 @@ constexpr std::size_t kPeerBacklog = 4u << 20;
 
 void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEXEC); }
 
-constexpr int kPatienceUs = 20000;
+constexpr int kBlockingUs = 20000;
 
-// While it lives no call of ours blocks for long. A peer's last descriptor of a TCP connection that
-// lingers may come along with its bytes: dropping it, which the kernel does for us also when we
-// hang up without having read, waits for as long as the peer has asked for.
-class Impatience {
+// BlockingLimit interrupts every call that blocks for long, while it lives. A peer may send the
+// last descriptor of a TCP connection that lingers. Closing that descriptor waits for as long as
+// the peer has asked for; the kernel closes it, too, when we hang up without having read.
+class BlockingLimit {
  public:
-  Impatience() {
+  BlockingLimit() {
     static const bool handled = [] {
       struct sigaction interrupt {};
       interrupt.sa_handler = [](int) {};
       return sigaction(SIGALRM, &interrupt, nullptr) == 0;
     }();
-    if (handled) set(kPatienceUs);
+    if (handled) set(kBlockingUs);
   }
-  ~Impatience() { set(0); }
-  Impatience(const Impatience&) = delete;
-  Impatience& operator=(const Impatience&) = delete;
+  ~BlockingLimit() { set(0); }
+  BlockingLimit(const BlockingLimit&) = delete;
+  BlockingLimit& operator=(const BlockingLimit&) = delete;
 
  private:
   static void set(int us) {
@@ -115,7 +115,7 @@ Result<void> ControlServer::listen() {
 }
 
 void ControlServer::close() {
-  const Impatience impatient;
+  const BlockingLimit limit;
   while (!open_.empty()) hang_up(*open_.front());
   if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
   if (fd_ < 0) return;
@@ -127,7 +127,7 @@ void ControlServer::close() {
 }
 
 void ControlServer::accept_all() {
-  const Impatience impatient;
+  const BlockingLimit limit;
   while (true) {
     int fd = accept(fd_, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
@@ -156,7 +156,7 @@ void ControlServer::accept_all() {
 }
 
 void ControlServer::serve(Peer& peer) {
-  const Impatience impatient;
+  const BlockingLimit limit;
   bool alive = peer.channel->fill() == Channel::Read::kOk;
   while (true) {
     auto frame = peer.channel->next();

@@ -26,7 +26,7 @@ class ControlServer {
  public:
   struct Handlers {
     std::function<HelloFrame()> hello;
-    std::function<std::vector<LiveChildFrame>()> live;
+    std::function<std::vector<ChildRecord>()> live;
     std::function<void(std::uint32_t)> cancel;
     std::function<void()> shutdown;
     /// A peer that wants to be the host, and has been greeted. Dropping its channel hangs up.

@@ -36,7 +36,7 @@ class Stream {
   int fd_ = -1;
 };
 
-struct Step {
+struct Step : ChildRecord {
   enum class Phase {
     kRunning,   ///< until its main process has ended, or a limit or a cancel came
     kDraining,  ///< the main process has ended; waiting for the end of its streams
@@ -44,10 +44,8 @@ struct Step {
     kKill,      ///< its tree is being killed, until it is empty
   };
 
-  std::uint32_t number = 0;
-  pid_t pid = 0;
   std::uint64_t spawned_as = 0;  ///< how many processes the worker had made by then
-  std::string name, attempt, cgroup;
+  std::string cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped
   bool tree_empty = false;  ///< and the rest of its tree is gone
@@ -56,7 +54,7 @@ struct Step {
   bool reaped_logged = false;
 
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;
-  std::int64_t started = 0, started_unix = 0, born_ms = 0;  ///< monotonic, since 1970, after boot
+  std::int64_t started = 0, born_ms = 0;  ///< monotonic, after boot
   std::int64_t last_output = 0;
   std::int64_t phase_deadline = 0;  ///< the end of kDraining and kTerm
   std::int64_t kill_since = 0;

@@ -24,14 +24,13 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::cancel(std::uint32_t number, bool finished) {
-  auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Queued& candidate) {
-    return candidate.frame.number == number;
+  auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const StartFrame& candidate) {
+    return candidate.number == number;
   });
   if (queued != queue_.end()) {
-    ChildSpec& spec = queued->frame.spec;
-    EndedChild child{number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
-    child.exit.why = ChildExit::Why::kCancelled;
-    child.exit.error = Error{ErrorKind::kCancelled, "cancelled before it was started", {}, {}};
+    EndedChild child =
+        EndedChild::unstarted(*queued, ChildExit::Why::kCancelled,
+                              {ErrorKind::kCancelled, "cancelled before it was started", {}, {}});
     queue_.erase(queued);
     listener_.exited(std::move(child));
     return;
@@ -52,7 +51,7 @@ void Supervisor::hold_idle(std::uint32_t number, bool held) {
 }
 
 void Supervisor::end_all(std::int64_t grace_ms, std::string_view because) {
-  while (!queue_.empty()) cancel(queue_.front().frame.number);
+  while (!queue_.empty()) cancel(queue_.front().number);
   for (auto& [number, step] : steps_) end_one(*step, grace_ms, because);
 }
 
@@ -202,8 +201,8 @@ void Supervisor::complete(Step& step) {
   steps_.erase(step.number);
   unsettled_.erase(step.number);
   if (!step.ended) mains_.erase(step.pid);
-  listener_.exited({step.number, std::move(step.name), std::move(step.attempt),
-                    std::move(step.exit), step.durable});
+  ChildRecord& record = step;
+  listener_.exited({std::move(record), std::move(step.exit), step.durable});
   // Processes that this step could have started may now be strays.
   if (strays_) schedule_tick(kStrayMs);
 }

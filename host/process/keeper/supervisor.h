@@ -24,11 +24,13 @@
 namespace moonlet {
 
 /// A child that has completed.
-struct EndedChild {
-  std::uint32_t number = 0;
-  std::string step, attempt;
+struct EndedChild : ChildRecord {
   ChildExit exit;
   bool durable = false;
+  bool sent = false;  ///< the present host has its exit
+
+  /// A child that never ran.
+  static EndedChild unstarted(StartFrame& frame, ChildExit::Why why, Error error);
 };
 
 class SupervisorListener {
@@ -55,8 +57,8 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Queues a child; takes over `stdin_fd` (-1: none). A number that is in use is refused.
-  void start(StartFrame frame, int stdin_fd);
+  /// Queues a child. A number that is in use is refused.
+  void start(StartFrame frame);
   /// Starts some of the queue: first the intents go to the log, then the programs run. True when
   /// more is queued.
   bool commit();
@@ -71,13 +73,9 @@ class Supervisor {
   void end_hosted(std::int64_t grace_ms);
 
   std::size_t live() const { return steps_.size() + queue_.size(); }
-  std::vector<LiveChildFrame> list_live() const;
+  std::vector<ChildRecord> list_live() const;
 
  private:
-  struct Queued {
-    StartFrame frame;
-    Fd stdin_fd;
-  };
   struct Orphan {
     std::int64_t born_ms;
     std::uint32_t step;
@@ -86,7 +84,7 @@ class Supervisor {
   enum class Reason { kWall, kIdle, kCancel, kFinish, kStraggler, kDrain };
 
   // starting: supervisor_start.cpp
-  void launch(Queued& queued);
+  void launch(StartFrame& frame);
   void not_started(StartFrame& frame, Error error);
   Result<void> record_intents(std::size_t count);
   Result<void> open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]);
@@ -125,7 +123,7 @@ class Supervisor {
   Identity identity_;
   Fd null_;
   Poller poller_;
-  std::deque<Queued> queue_;
+  std::deque<StartFrame> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
   std::unordered_map<pid_t, Step*> mains_;  // the steps whose main process was not reaped
   std::unordered_map<pid_t, Orphan> orphans_;

@@ -89,14 +89,24 @@ Supervisor::Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& lis
   inherited_file_limit();
 }
 
-void Supervisor::start(StartFrame frame, int stdin_fd) {
-  Queued queued{std::move(frame), Fd(stdin_fd)};
-  std::uint32_t number = queued.frame.number;
+EndedChild EndedChild::unstarted(StartFrame& frame, ChildExit::Why why, Error error) {
+  EndedChild child;
+  child.number = frame.number;
+  child.step = std::move(frame.spec.step);
+  child.attempt = std::move(frame.spec.attempt);
+  child.durable = frame.spec.durable;
+  child.exit.why = why;
+  child.exit.error = std::move(error);
+  return child;
+}
+
+void Supervisor::start(StartFrame frame) {
+  const std::uint32_t number = frame.number;
   bool taken = number == 0 || steps_.count(number) != 0 ||
                std::any_of(queue_.begin(), queue_.end(),
-                           [&](const Queued& other) { return other.frame.number == number; });
+                           [&](const StartFrame& other) { return other.number == number; });
   // A taken number gets no answer: it would complete the child that rightly has the number.
-  if (!taken) queue_.push_back(std::move(queued));
+  if (!taken) queue_.push_back(std::move(frame));
 }
 
 // Records the intents of the next `count` in the queue. A disk without room for the record of an
@@ -105,9 +115,9 @@ Result<void> Supervisor::record_intents(std::size_t count) {
   std::string intents;
   bool durable = false;
   for (std::size_t i = 0; i < count; ++i) {
-    const StartFrame& frame = queue_[i].frame;
+    const StartFrame& frame = queue_[i];
     const ChildSpec& spec = frame.spec;
-    intents += intent_line(frame.number, spec.step, spec.attempt, frame.told);
+    intents += intent_line(frame.number, spec.step, spec.attempt, frame.logged_argv);
     durable = durable || spec.durable;
   }
   Result<void> room;
@@ -121,33 +131,30 @@ bool Supervisor::commit() {
   if (count == 0) return false;
   auto recorded = record_intents(count);
   for (; count > 0; --count) {
-    Queued queued = std::move(queue_.front());
+    StartFrame frame = std::move(queue_.front());
     queue_.pop_front();
-    if (!recorded && queued.frame.spec.durable) {
+    if (!recorded && frame.spec.durable) {
       Error error = recorded.error();
-      error.message += "; '" + queued.frame.spec.step + "' was not started";
-      not_started(queued.frame, std::move(error));
+      error.message += "; '" + frame.spec.step + "' was not started";
+      not_started(frame, std::move(error));
     } else {
-      launch(queued);
+      launch(frame);
     }
   }
   return !queue_.empty();
 }
 
 void Supervisor::not_started(StartFrame& frame, Error error) {
-  ChildSpec& spec = frame.spec;
-  EndedChild child{frame.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
-  child.exit.why = ChildExit::Why::kNotStarted;
-  child.exit.error = std::move(error);
-  ChildExit told = child.exit;
-  if (!frame.tells_all) {
-    // Its words may name the program or the folder.
-    told.error.message =
-        "it could not be started; the log does not tell more, for a secret is in it";
-    told.error.hint.clear();
-    told.error.at.clear();
+  EndedChild child = EndedChild::unstarted(frame, ChildExit::Why::kNotStarted, std::move(error));
+  ChildExit logged = child.exit;
+  if (frame.redacted) {
+    // The error may name the program or the folder.
+    logged.error.message =
+        "it could not be started; the reason is not logged, because it may hold a secret";
+    logged.error.hint.clear();
+    logged.error.at.clear();
   }
-  log_.add(exit_line(child.number, told, loop_.clock().wall_ms()));
+  log_.add(exit_line(child.number, logged, loop_.clock().wall_ms()));
   listener_.exited(std::move(child));
 }
 
@@ -185,8 +192,7 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
   return {};
 }
 
-void Supervisor::launch(Queued& queued) {
-  StartFrame& frame = queued.frame;
+void Supervisor::launch(StartFrame& frame) {
   ChildSpec& spec = frame.spec;
   auto owned = std::make_unique<Step>();
   Step& step = *owned;
@@ -228,16 +234,17 @@ void Supervisor::launch(Queued& queued) {
   }
 
   step.started = step.last_output = now();
-  step.started_unix = loop_.clock().wall_ms();
+  step.started_ms = loop_.clock().wall_ms();
+  if (spec.wall_ms > 0) step.deadline_ms = step.started_ms + spec.wall_ms;
   step.born_ms = boot_clock_ms();
-  StartLine line = start_line(step.number, spec.step, spec.attempt, step.born_ms, step.started_unix,
-                              spec.wall_ms > 0 ? step.started_unix + spec.wall_ms : 0);
+  StartLine line = start_line(step.number, spec.step, spec.attempt, step.born_ms, step.started_ms,
+                              step.deadline_ms);
   SpawnRequest request;
   request.path = program->c_str();
   request.argv = argv.data();
   request.envp = env.data();
   request.cwd = spec.cwd.empty() ? nullptr : spec.cwd.c_str();
-  request.fds = {queued.stdin_fd ? queued.stdin_fd.get() : null_.get(),
+  request.fds = {frame.stdin_fd ? frame.stdin_fd.get() : null_.get(),
                  write_ends[0] ? write_ends[0].get() : null_.get(),
                  write_ends[1] ? write_ends[1].get() : null_.get()};
   request.die_with_parent = true;
@@ -263,7 +270,7 @@ void Supervisor::launch(Queued& queued) {
   if (!spawned.recorded) log_.add(line.prefix + std::to_string(spawned.pid) + line.suffix);
   step.pid = spawned.pid;
   step.spawned_as = ++spawned_;
-  step.name = std::move(spec.step);
+  step.step = std::move(spec.step);
   step.attempt = std::move(spec.attempt);
   step.wall_ms = spec.wall_ms;
   step.idle_ms = spec.idle_ms;
@@ -275,12 +282,9 @@ void Supervisor::launch(Queued& queued) {
   listener_.started(step.number, step.pid);
 }
 
-std::vector<LiveChildFrame> Supervisor::list_live() const {
-  std::vector<LiveChildFrame> live;
-  for (const auto& [number, step] : steps_) {
-    live.push_back({number, step->pid, step->name, step->attempt, step->started_unix,
-                    step->wall_ms > 0 ? step->started_unix + step->wall_ms : 0});
-  }
+std::vector<ChildRecord> Supervisor::list_live() const {
+  std::vector<ChildRecord> live;
+  for (const auto& [number, step] : steps_) live.push_back(*step);
   std::sort(live.begin(), live.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
   return live;

@@ -42,17 +42,11 @@ class Worker final : public SupervisorListener {
   int run();
 
   void started(std::uint32_t number, pid_t pid) override {
-    if (host_) encode_number(told_, FrameType::kStarted, number, pid);
+    if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
   }
   void exited(EndedChild child) override;
 
  private:
-  // A child that has completed, until the host knows and the log has it.
-  struct Ended {
-    EndedChild child;
-    bool told = false;
-  };
-
   template <typename Handle>
   void close_handle(Handle& handle) {
     uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
@@ -62,10 +56,10 @@ class Worker final : public SupervisorListener {
 
   void take_host(std::unique_ptr<Channel> channel);
   void host_poll();
-  void hear();
+  void receive();
   bool hung_up() const;
-  bool take(const Frame& frame);
-  void turn_away(StartFrame& start, int stdin_fd);
+  bool handle(const Frame& frame);
+  void turn_away(StartFrame& start);
   void refuse(const Error& error);
   void lose_host();
   void adopt(std::uint64_t generation, std::unique_ptr<Channel> channel);
@@ -74,7 +68,7 @@ class Worker final : public SupervisorListener {
   bool over();
   void before_waiting();
   bool record();
-  void tell();
+  void send();
   void forget_text(EndedChild& child);
   void retry_later();
   void last_words();
@@ -97,12 +91,12 @@ class Worker final : public SupervisorListener {
   uv_poll_t* host_poll_ = nullptr;  // the poll of host_
   int polled_ = 0;
   bool greeted_ = false;
-  bool host_quiet_ = false;  // it asks for no more, but may listen
-  std::string told_;         // frames that wait for the log
-  std::vector<Ended> ended_;
-  std::size_t ended_text_ = 0;  // bytes of captured text in there
-  std::uint32_t highest_ = 0;   // number of a child
-  bool finishing_ = false;      // ends after its last child
+  bool host_quiet_ = false;        // it asks for no more, but may listen
+  std::string frames_;             // frames that wait for the log
+  std::vector<EndedChild> ended_;  // until the host and the log have them
+  std::size_t ended_text_ = 0;     // bytes of captured text in there
+  std::uint32_t highest_ = 0;      // number of a child
+  bool finishing_ = false;         // ends after its last child
   bool durable_ = false;
   bool recorded_ = true;  // the log has all there is
   bool retrying_ = false;
@@ -174,7 +168,7 @@ int Worker::run() {
   // Without the socket later commands cannot reach the keeper; it is tried again when a host was
   // lost.
   (void)control_.listen();
-  encode(told_, hello());
+  encode(frames_, hello());
   while (!over()) loop_.run_once();
 
   control_.close();
@@ -198,7 +192,7 @@ bool Worker::over() {
   if (!ending_.empty()) return true;
   if (host_) return finishing_;
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
-                                 [](const Ended& ended) { return ended.child.durable; });
+                                 [](const EndedChild& child) { return child.durable; });
   if (recorded_ || !owing) return true;
   // A record that a full disk refuses can still reach a host that takes over.
   const std::int64_t now = clock_.monotonic_ms();
@@ -227,8 +221,8 @@ void Worker::lose_host() {
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
   // After uv_close(): libuv has to forget the descriptor before its number can mean another.
   host_.reset();
-  told_.clear();
-  // Everything was already told to stop; shorten the grace period.
+  frames_.clear();
+  // Every child was already asked to end; only the grace period becomes shorter.
   if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
   if (!control_.listening()) (void)control_.listen();
@@ -249,7 +243,7 @@ void Worker::host_poll() {
     Worker& worker = of(poll->data);
     if (status < 0) worker.polled_ = 0;  // libuv stopped: reading shows the reason
     // Output is written before the next wait.
-    if (status < 0 || (ready & UV_READABLE) != 0) worker.hear();
+    if (status < 0 || (ready & UV_READABLE) != 0) worker.receive();
   });
 }
 
@@ -258,7 +252,7 @@ bool Worker::hung_up() const {
   return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-void Worker::hear() {
+void Worker::receive() {
   if (!host_ || host_quiet_) return;
   bool open = true, dead = false;
   do {
@@ -270,7 +264,7 @@ void Worker::hear() {
       auto frame = host_->next();
       if (!frame) return refuse(frame.error());
       if (!*frame) break;
-      if (!take(**frame)) return;
+      if (!handle(**frame)) return;
     }
   } while (open && dead);
   if (open) return;
@@ -279,7 +273,7 @@ void Worker::hear() {
   if (ending_.empty() || dead) lose_host();
 }
 
-bool Worker::take(const Frame& frame) {
+bool Worker::handle(const Frame& frame) {
   Error malformed{ErrorKind::kInvalid,
                   "the keeper cannot read what the host sent",
                   "host and keeper must be the same moonlet",
@@ -294,13 +288,14 @@ bool Worker::take(const Frame& frame) {
   switch (frame.type) {
     case FrameType::kStart: {
       auto start = decode_start(frame.body);
-      int stdin_fd = start && start->has_stdin ? host_->take_fd() : -1;
-      if (!start || (start->has_stdin && stdin_fd < 0)) break;
+      if (!start) break;
+      if (start->has_stdin) start->stdin_fd = Fd(host_->take_fd());
+      if (start->has_stdin && !start->stdin_fd) break;
       highest_ = std::max(highest_, start->number);
       if (ending_.empty()) {
-        supervisor_.start(std::move(*start), stdin_fd);
+        supervisor_.start(std::move(*start));
       } else {
-        turn_away(*start, stdin_fd);
+        turn_away(*start);
       }
       return true;
     }
@@ -330,23 +325,20 @@ bool Worker::take(const Frame& frame) {
 }
 
 // Every child was already asked to end, so a new one would never be asked.
-void Worker::turn_away(StartFrame& start, int stdin_fd) {
-  Fd unused(stdin_fd);
-  ChildSpec& spec = start.spec;
-  EndedChild child{start.number, std::move(spec.step), std::move(spec.attempt), {}, spec.durable};
-  child.exit.error = Error{ErrorKind::kCancelled,
-                           "the keeper is ending; nothing can be started any more",
-                           "start the run again",
-                           {}};
-  exited(std::move(child));
+void Worker::turn_away(StartFrame& start) {
+  exited(EndedChild::unstarted(start, ChildExit::Why::kNotStarted,
+                               {ErrorKind::kCancelled,
+                                "the keeper is ending; nothing can be started any more",
+                                "start the run again",
+                                {}}));
 }
 
 // The host is of no further use, but its fault must not cost the children that others may still
 // want.
 void Worker::refuse(const Error& error) {
   host_quiet_ = true;
-  encode_refused(told_, error);
-  tell();
+  encode_refused(frames_, error);
+  send();
   lose_host();
 }
 
@@ -384,15 +376,14 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
   greeted_ = true;
   take_host(std::move(channel));
   AdoptedFrame adopted{highest_, supervisor_.list_live()};
-  for (auto& ended : ended_) {
-    ended.told = false;
-    const EndedChild& child = ended.child;
+  for (EndedChild& child : ended_) {
+    child.sent = false;
     adopted.children.push_back({child.number, child.exit.pid, child.step, child.attempt, 0, 0});
   }
-  encode(told_, adopted);
+  encode(frames_, adopted);
 }
 
-// --- telling
+// --- reports
 
 void Worker::exited(EndedChild child) {
   durable_ = durable_ || child.durable;
@@ -402,7 +393,7 @@ void Worker::exited(EndedChild child) {
   } else {
     ended_text_ += text;
   }
-  ended_.push_back({std::move(child), false});
+  ended_.push_back(std::move(child));
 }
 
 void Worker::forget_text(EndedChild& child) {
@@ -415,9 +406,9 @@ void Worker::forget_text(EndedChild& child) {
 }
 
 void Worker::before_waiting() {
-  tell();
+  send();
   const bool more = supervisor_.commit();
-  tell();
+  send();
   host_poll();
   if (more || over()) {
     uv_idle_start(&more_, [](uv_idle_t*) {});
@@ -446,38 +437,38 @@ void Worker::retry_later() {
   });
 }
 
-// The log comes first: a host that hears of an end finds it on record. A full disk must not keep
+// The log comes first: a host that receives an end finds it on record. A full disk must not keep
 // the host waiting, though; the record is tried again.
-void Worker::tell() {
+void Worker::send() {
   const bool recorded = record();
   if (host_) {
-    for (auto& ended : ended_) {
-      if (ended.told) continue;
-      encode_exit(told_, ended.child.number, ended.child.exit);
-      ended.told = true;
-      if (!recorded) ended.child.exit.out.text = ended.child.exit.err.text = {};
+    for (EndedChild& child : ended_) {
+      if (child.sent) continue;
+      encode_exit(frames_, child.number, child.exit);
+      child.sent = true;
+      if (!recorded) child.exit.out.text = child.exit.err.text = {};
     }
-    host_->out() += told_;
+    host_->out() += frames_;
     if (recorded) ended_.clear();
     ended_text_ = 0;
   } else if (recorded && ended_.size() > kMostEnded) {
     ended_.erase(ended_.begin(), ended_.end() - kMostEnded);
   }
-  told_.clear();
+  frames_.clear();
   if (!host_ || !host_->pending() || host_->flush()) return;
   // It may have said something last.
   host_->discard();
-  hear();
+  receive();
   lose_host();
 }
 
 void Worker::last_words() {
   const std::int64_t give_up = clock_.monotonic_ms() + kLastWordsMs;
-  tell();
+  send();
   while (host_ && host_->pending() && clock_.monotonic_ms() < give_up) {
     pollfd ready{host_->fd(), POLLOUT, 0};
     poll(&ready, 1, 100);
-    tell();
+    send();
   }
 }
 

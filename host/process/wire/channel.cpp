@@ -49,7 +49,13 @@ void Channel::set_limits(std::size_t read_limit, Fds fds) {
   fds_ = fds;
 }
 
+Channel::Read Channel::end() {
+  ended_ = true;
+  return Read::kClosed;
+}
+
 Channel::Read Channel::fill() {
+  if (ended_) return Read::kClosed;
   in_.erase(0, used_);
   used_ = 0;
   for (std::size_t total = 0; total < kFillLimit;) {
@@ -68,7 +74,8 @@ Channel::Read Channel::fill() {
     int error = errno;
     in_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0 && error == EINTR) continue;
-    if (got < 0) return error == EAGAIN || error == EWOULDBLOCK ? Read::kOk : Read::kClosed;
+    if (got < 0 && (error == EAGAIN || error == EWOULDBLOCK)) break;
+    if (got < 0) return end();
     for (cmsghdr* part_header = fds_ == Fds::kNone ? nullptr : CMSG_FIRSTHDR(&message);
          part_header != nullptr; part_header = CMSG_NXTHDR(&message, part_header)) {
       if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
@@ -84,7 +91,7 @@ Channel::Read Channel::fill() {
         received_.push_back(received);
       }
     }
-    if (got == 0) return Read::kClosed;
+    if (got == 0) return end();
     total += static_cast<std::size_t>(got);
     // A descriptor ends a message early, so only a short read without one means "no more".
     if (static_cast<std::size_t>(got) < kReadStep && message.msg_controllen == 0) break;

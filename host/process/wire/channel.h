@@ -31,6 +31,8 @@ class Channel {
   enum class Read { kOk, kClosed };
   /// Reads the waiting bytes, up to about a megabyte; kClosed at end of file or on an error.
   Read fill();
+  /// True once fill() gave kClosed: no byte follows those that were read.
+  bool ended() const { return ended_; }
   /// The next whole frame; its body lives until the next call of fill(). An error means that the
   /// peer is no moonlet, and the channel is of no further use.
   Result<std::optional<Frame>> next();
@@ -50,6 +52,8 @@ class Channel {
   std::size_t pending_bytes() const { return out_.size() - sent_; }
 
  private:
+  Read end();
+
   struct Attachment {
     std::size_t at;
     int fd;
@@ -60,6 +64,7 @@ class Channel {
   Fds fds_;
   std::string in_;
   std::size_t used_ = 0;  ///< bytes of in_ in frames already given out
+  bool ended_ = false;
   std::string out_;
   std::size_t sent_ = 0;
   std::deque<Attachment> attached_;

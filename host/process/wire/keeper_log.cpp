@@ -427,6 +427,7 @@ class LogReader {
     auto& children = keepers_.back().children;
     if (kind == "intent") {
       LoggedChild& child = children[number];
+      child.number = number;
       child.step = text_of(record, "step");
       child.attempt = text_of(record, "attempt");
       if (auto argv = record.find("argv"); argv != record.end() && argv->is_array()) {
@@ -436,6 +437,7 @@ class LogReader {
       }
     } else if (kind == "start") {
       LoggedChild& child = children[number];
+      child.number = number;
       child.state = State::kStarted;
       child.step = text_of(record, "step");
       child.attempt = text_of(record, "attempt");
@@ -449,6 +451,7 @@ class LogReader {
         return;
       }
       LoggedChild& child = children[number];
+      child.number = number;
       child.state = kind == "exit"   ? State::kExited
                     : kind == "lost" ? State::kLost
                                      : State::kReaped;

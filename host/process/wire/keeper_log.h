@@ -1,8 +1,10 @@
-// keeper.log: what a keeper did, one JSON record a line, appended before it is acted on or told.
+// keeper.log: the acts of a keeper, one JSON record a line, appended before the act or its report.
 // The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
 // takes torn lines, strange bytes and records of another version. No environment is ever written.
 // It is a log beside the journal because the keeper records starts and ends while no host lives: so
-// no attempt is paid twice.
+// no attempt is paid twice. Its writer is not the journal's: the worker has one thread, a child
+// writes its own pid into a line before its exec, and lines that a full disk refused are tried
+// again, where the journal fails the step.
 #pragma once
 
 #include <sys/types.h>
@@ -90,14 +92,13 @@ class KeeperLogWriter {
 
 // --- reading
 
-struct LoggedChild {
+/// Its names are as logged_name() gives them.
+struct LoggedChild : ChildRecord {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
 
   State state = State::kIntent;
-  std::string step, attempt;  ///< as logged_name() gives them
   std::vector<std::string> argv;
-  pid_t pid = 0;
-  std::int64_t born_ms = 0, started_ms = 0, deadline_ms = 0;
+  std::int64_t born_ms = 0;  ///< after boot
   /// kExited: all but the captured text; kReaped: code and signal; kLost: the known parts.
   ChildExit exit;
 };

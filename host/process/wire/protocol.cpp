@@ -127,7 +127,7 @@ void take(Fields& in, Error& error) {
   error.at = in.text();
 }
 
-void put(std::string& out, const std::vector<LiveChildFrame>& live) {
+void put(std::string& out, const std::vector<ChildRecord>& live) {
   put(out, static_cast<std::uint32_t>(live.size()));
   for (const auto& child : live) {
     put(out, child.number);
@@ -139,9 +139,9 @@ void put(std::string& out, const std::vector<LiveChildFrame>& live) {
   }
 }
 
-void take(Fields& in, std::vector<LiveChildFrame>& live) {
+void take(Fields& in, std::vector<ChildRecord>& live) {
   for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
-    LiveChildFrame child;
+    ChildRecord child;
     child.number = in.take<std::uint32_t>();
     child.pid = in.take<std::int32_t>();
     child.step = in.text();
@@ -218,7 +218,7 @@ Result<void> check_spec(const ChildSpec& spec) {
   if (spec.argv.empty()) return unfit("the command is empty", "name a program to run");
   std::size_t size = 0;
   for (const auto& secret : spec.secrets) size += secret.name.size() + secret.value.size() + 8;
-  for (const auto* list : {&spec.argv, &spec.told_argv, &spec.env}) {
+  for (const auto* list : {&spec.argv, &spec.redacted_argv, &spec.env}) {
     for (const auto& text : *list) {
       size += text.size() + 1;
       if (text.find('\0') == std::string::npos) continue;
@@ -271,7 +271,7 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, number);
   put(out, static_cast<std::uint8_t>(spec.stdin_fd >= 0));
   put_strings(out, spec.argv);
-  put_strings(out, spec.told_argv);
+  put_strings(out, spec.redacted_argv);
   put_strings(out, spec.env);
   put(out, std::string_view(spec.step));
   put(out, std::string_view(spec.attempt));
@@ -317,7 +317,7 @@ void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit) 
   put(out, static_cast<std::int32_t>(exit.pid));
 }
 
-void encode(std::string& out, const std::vector<LiveChildFrame>& live) {
+void encode(std::string& out, const std::vector<ChildRecord>& live) {
   Opened frame(out, FrameType::kLive);
   put(out, live);
 }
@@ -372,10 +372,10 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   start.number = in.take<std::uint32_t>();
   start.has_stdin = in.flag();
   start.argv = take_strings(in, start.argc);
-  std::uint32_t told = 0;
-  start.told = take_strings(in, told);
-  start.tells_all = told == 0;
-  if (start.tells_all) start.told = start.argv;
+  std::uint32_t redacted = 0;
+  start.logged_argv = take_strings(in, redacted);
+  start.redacted = redacted != 0;
+  if (!start.redacted) start.logged_argv = start.argv;
   start.env = take_strings(in, start.envc);
   spec.step = in.text();
   spec.attempt = in.text();
@@ -429,9 +429,9 @@ std::optional<ExitFrame> decode_exit(std::string_view body) {
   return whole(in, std::move(frame));
 }
 
-std::optional<std::vector<LiveChildFrame>> decode_live(std::string_view body) {
+std::optional<std::vector<ChildRecord>> decode_live(std::string_view body) {
   Fields in(body);
-  std::vector<LiveChildFrame> live;
+  std::vector<ChildRecord> live;
   take(in, live);
   return whole(in, std::move(live));
 }

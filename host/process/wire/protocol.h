@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/base/fd.h"
 #include "host/process/child/child.h"
 
 namespace moonlet {
@@ -53,29 +54,23 @@ struct HelloFrame {
   std::int32_t guard_pid = 0, worker_pid = 0;
 };
 
-/// A ChildSpec on its way; argv and env are NUL-ended strings one after the other.
+/// A ChildSpec on its way to the supervisor; argv and env are NUL-ended strings one after the
+/// other.
 struct StartFrame {
   std::uint32_t number = 0;
   bool has_stdin = false;
+  Fd stdin_fd;  ///< the descriptor that came along; not part of the frame
   std::uint32_t argc = 0, envc = 0;
   std::string argv, env;
-  std::string told;       ///< the part of argv that logs may show
-  bool tells_all = true;  ///< argv and the folder hold no secret
-  ChildSpec spec;         ///< argv, told_argv, env and stdin_fd unused
+  std::string logged_argv;  ///< argv, or its redacted form
+  bool redacted = false;    ///< argv or the folder holds a secret
+  ChildSpec spec;           ///< argv, redacted_argv, env and stdin_fd unused
 };
 
-struct LiveChildFrame {
-  std::uint32_t number = 0;
-  std::int32_t pid = 0;
-  std::string step, attempt;
-  std::int64_t started_ms = 0;   ///< since 1970
-  std::int64_t deadline_ms = 0;  ///< since 1970; 0: none
-};
-
-/// The answer to kAdopt. A kExit follows for each child that has ended already.
+/// The answer to kAdopt. A child that has ended already has no start time, and a kExit follows.
 struct AdoptedFrame {
   std::uint32_t highest = 0;  ///< number that any host has used
-  std::vector<LiveChildFrame> children;
+  std::vector<ChildRecord> children;
 };
 
 /// Each appends one whole frame to `out`.
@@ -84,7 +79,7 @@ void encode(std::string& out, const HelloFrame& hello);
 Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
 void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
-void encode(std::string& out, const std::vector<LiveChildFrame>& live);
+void encode(std::string& out, const std::vector<ChildRecord>& live);
 void encode(std::string& out, const AdoptedFrame& adopted);
 /// A frame of `type` kRefused or kSuperseded.
 void encode_refused(std::string& out, const Error& error, FrameType type = FrameType::kRefused);
@@ -112,7 +107,7 @@ struct ExitFrame {
   ChildExit exit;
 };
 std::optional<ExitFrame> decode_exit(std::string_view body);
-std::optional<std::vector<LiveChildFrame>> decode_live(std::string_view body);
+std::optional<std::vector<ChildRecord>> decode_live(std::string_view body);
 std::optional<AdoptedFrame> decode_adopted(std::string_view body);
 std::optional<Error> decode_refused(std::string_view body);
 

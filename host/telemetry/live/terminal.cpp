@@ -136,9 +136,9 @@ void LiveTerminal::draw_due() {
 }
 
 LiveTerminal::Size LiveTerminal::size() const {
-  winsize told{};
-  if (::ioctl(options_.fd, TIOCGWINSZ, &told) != 0) return drawn_size_;
-  return {told.ws_col != 0 ? told.ws_col : 80, told.ws_row != 0 ? told.ws_row : 24};
+  winsize size{};
+  if (::ioctl(options_.fd, TIOCGWINSZ, &size) != 0) return drawn_size_;
+  return {size.ws_col != 0 ? size.ws_col : 80, size.ws_row != 0 ? size.ws_row : 24};
 }
 
 /// True when the terminal is this process's to draw on. After another job had it, the drawn view is

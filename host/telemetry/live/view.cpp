@@ -119,7 +119,7 @@ class View {
     std::size_t phase = 0;
     std::vector<const LiveStep*> steps;
     std::array<std::size_t, kLiveStates> hidden{};
-    bool told = false;  // a line counts the hidden steps
+    bool counted = false;  // a line counts the hidden steps
   };
 
   std::string agents_text() const;
@@ -135,7 +135,7 @@ class View {
   std::vector<Shown> chosen(std::size_t room);
   std::size_t lines_of(const std::vector<Shown>& list) const;
   std::size_t lines_left() const;
-  void hide_where_untold(std::vector<Shown>& list) const;
+  void hide_where_counted(std::vector<Shown>& list) const;
 
   const LiveModel& model_;
   const LiveStyle& style_;
@@ -265,7 +265,7 @@ void View::add_shown(const Shown& shown) {
   add_phase(shown.phase);
   const int indent = has_name(shown.phase) ? 2 : 0;
   for (const LiveStep* step : shown.steps) add_step(*step, indent);
-  if (!shown.told) return;
+  if (!shown.counted) return;
   LiveRow row(style_);
   row.to(indent).add(sign_ + " ", Tone::kDim);
   row.add(counts_text(shown.hidden, model_.waiting(shown.phase)), Tone::kDim);
@@ -273,7 +273,7 @@ void View::add_shown(const Shown& shown) {
 }
 
 /// Adds a line to each phase that hides steps its own line does not count.
-void View::hide_where_untold(std::vector<Shown>& list) const {
+void View::hide_where_counted(std::vector<Shown>& list) const {
   for (auto& shown : list) {
     const LivePhase& phase = model_.phases[shown.phase];
     shown.hidden = phase.counts;
@@ -283,7 +283,7 @@ void View::hide_where_untold(std::vector<Shown>& list) const {
     for (std::size_t i = 0; i < kLiveStates; ++i) {
       if (!only_ok || i != static_cast<std::size_t>(LiveState::kOk)) hidden += shown.hidden[i];
     }
-    shown.told = hidden > 0;
+    shown.counted = hidden > 0;
   }
 }
 
@@ -295,14 +295,14 @@ std::vector<View::Shown> View::everything() const {
     for (const auto& step : model_.phases[i].steps) shown.steps.push_back(&step);
     list.push_back(std::move(shown));
   }
-  hide_where_untold(list);
+  hide_where_counted(list);
   return list;
 }
 
 std::size_t View::lines_of(const std::vector<Shown>& list) const {
   std::size_t count = 0;
   for (const auto& shown : list) {
-    count += shown.steps.size() + (has_name(shown.phase) ? 1 : 0) + (shown.told ? 1 : 0);
+    count += shown.steps.size() + (has_name(shown.phase) ? 1 : 0) + (shown.counted ? 1 : 0);
   }
   return count;
 }
@@ -348,7 +348,7 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
     for (std::size_t i = 0; i < take; ++i) {
       list[candidates[i].place].steps.push_back(candidates[i].step);
     }
-    hide_where_untold(list);
+    hide_where_counted(list);
     if (lines_of(list) <= room) break;
   }
   return list;

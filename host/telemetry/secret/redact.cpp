@@ -32,11 +32,7 @@ Redactor::Redactor(const std::vector<Secret>& declared,
                    const std::vector<std::string>& environment) {
   std::vector<Needle> needles;
   for (const auto& secret : declared) {
-    if (trimmed(secret.value).size() < kMinDeclared) {
-      too_short_.push_back(secret.name);
-    } else {
-      add(secret, needles);
-    }
+    if (trimmed(secret.value).size() >= kMinDeclared) add(secret, needles);
   }
   for (const auto& secret : secrets_of_environment(environment)) add(secret, needles);
   if (!needles.empty()) build(std::move(needles));

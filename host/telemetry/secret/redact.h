@@ -45,8 +45,6 @@ class Redactor {
 
   /// True when it has no secrets: apply() copies, a StreamRedactor appends.
   bool empty() const { return !table_; }
-  /// Names of declared secrets that are too short to be looked for; worth a warning.
-  const std::vector<std::string>& too_short() const { return too_short_; }
 
   /// The text with every occurrence replaced: leftmost first, of several the longest. Adds to
   /// `places` what restore() needs.
@@ -94,7 +92,6 @@ class Redactor {
   std::shared_ptr<const Table> table_;
   std::vector<std::string> labels_;
   std::vector<std::string> values_;  // the values of labels_
-  std::vector<std::string> too_short_;
 };
 
 /// Redacts a text that arrives in pieces, with the same outcome as apply() on the whole. Holds back

@@ -38,7 +38,7 @@ std::string decode_base64(std::string_view text) {
 
 }  // namespace
 
-bool Evaluator::check(const Node& named, const json& value, const Path& path, Sink* sink) {
+bool Evaluator::check(const Node& named, const json& value, const Path& path, ErrorList* sink) {
   const Node* node = &named;
   while (node->ref != nullptr) {
     if (!budget_.spend(1)) return false;
@@ -297,7 +297,7 @@ bool Evaluator::check_names(const Subject& subject) {
   for (const auto& [key, value] : subject.value.get_ref<const json::object_t&>()) {
     if (!goes_on(ok, subject) || !budget_.spend(2 + key.size() / 64)) return false;
     const json name(key);
-    Sink sink(2);
+    ErrorList sink(2);
     ++temporaries_;
     const bool fits_name = check(*subject.node.object->names, name, subject.path,
                                  subject.sink != nullptr ? &sink : nullptr);

@@ -25,9 +25,9 @@ struct Path {
 std::string path_text(const Path& path);
 
 /// Collects faults, up to a number.
-class Sink {
+class ErrorList {
  public:
-  explicit Sink(std::size_t most) : most_(most) {}
+  explicit ErrorList(std::size_t most) : most_(most) {}
   bool full() const { return errors_.size() >= most_; }
   void add(SchemaError error) {
     if (!full()) errors_.push_back(std::move(error));
@@ -45,7 +45,7 @@ class Evaluator {
 
   /// True when `value` fits. Without a sink it stops at the first fault. Meaningless when stopped()
   /// then.
-  bool check(const Node& node, const nlohmann::json& value, const Path& path, Sink* sink);
+  bool check(const Node& node, const nlohmann::json& value, const Path& path, ErrorList* sink);
 
   /// A limit was passed.
   bool stopped() const { return budget_.exhausted(); }
@@ -57,7 +57,7 @@ class Evaluator {
     const Node& node;
     const nlohmann::json& value;
     const Path& path;
-    Sink* sink;
+    ErrorList* sink;
   };
 
   bool check_rules(const Subject& subject);

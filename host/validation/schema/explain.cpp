@@ -107,9 +107,9 @@ bool Evaluator::fault(const Subject& subject, std::string_view keyword, const st
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
   error.message = where(subject) + " ";
   // "has 3 items …" says itself what was found.
-  const bool tells =
+  const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
-  if (!tells) error.message += "is " + show(subject.value) + "; ";
+  if (!says_value) error.message += "is " + show(subject.value) + "; ";
   error.message += rest;
   subject.sink->add(std::move(error));
   return false;
@@ -233,7 +233,7 @@ Evaluator::Branch Evaluator::closest_branch(const Subject& subject,
   budget_ = Budget(left / 2);
   Branch closest{candidates.front(), {}};
   for (const auto i : candidates) {
-    Sink sink(kBranchErrors);
+    ErrorList sink(kBranchErrors);
     check(*branches[i], subject.value, subject.path, &sink);
     if (stopped()) break;
     if (closest.errors.empty() ||
@@ -356,7 +356,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
   // One error more than is reported shows whether there are more.
   const auto most = std::max<std::size_t>(program.limits.max_errors, 1);
   Evaluator explainer(program.limits, program.limits.max_steps / 2);
-  Sink sink(most + 1);
+  ErrorList sink(most + 1);
   explainer.check(*program.root, instance, root, &sink);
   report.errors = std::move(sink.errors());
   report.more_errors = explainer.stopped() || report.errors.size() > most;

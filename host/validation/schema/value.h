@@ -1,6 +1,6 @@
 // JSON values as JSON Schema compares them: 1 and 1.0 are the same number, whatever their storage,
-// and no value is rounded on the way. Recursion follows the value, so callers bound its depth first
-// (json_depth_at_most). Pure functions, any thread.
+// and no value is rounded on the way. Recursion follows the value, so callers bound its depth
+// first. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,7 @@ function M.id(key, number) return ("%s@%d"):format(key, number) end
 function M.check_unknown(run)
   if run.keeper_log_is_whole then return end
   local story = core.audit.story(run.home.handle, run.id)
-  local gap = story and story.untold[1]
+  local gap = story and story.unlogged[1]
   if gap then
     error(host_failure.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),
       message = ("keeper.log was lost or cut off: it has no start of step '%s', whose result is in the journal"):format(

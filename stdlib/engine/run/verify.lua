@@ -122,7 +122,7 @@ end
 --- Steps that are finished by the journal, and that no keeper knows of; and attempts that a keeper has
 --- started and the journal does not know.
 local function check_keeper(story, rec, root, path, problem)
-  for _, item in ipairs(story.untold) do
+  for _, item in ipairs(story.unlogged) do
     problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
       core.text.printable(item.key, 120), item.attempt), path .. "/keeper.log",
       "look at the step's artifacts before you rely on it; keeper.log was changed or lost")

@@ -10,14 +10,14 @@ function kinds.twins(ctx, ask)
   return { ask(ctx, "twin"), ask(ctx, "twin") }
 end
 
--- What git says is asked once.
+-- The preset asks git once.
 function kinds.git(ctx, ask)
   local facts = m.facts.git(ctx, "")
   local head = ctx:exec { "git", "log", "--oneline" }.stdout
   return { ask(ctx, "one", facts.head .. #facts.files), ask(ctx, "two", head), ask(ctx, "three") }
 end
 
--- What changed holds a secret; the prompts do not, and what is made of it in the process does not say it.
+-- The change holds a secret. The prompts do not hold it, and neither do the values that are made from it.
 function kinds.secret(ctx, ask)
   local facts = m.facts.git(ctx, "")
   local text = ctx:read "deploy.yaml"

@@ -61,7 +61,7 @@ struct Story {
       if (type == "begin" && item.value("repair", false)) {
         repairs.insert(key + "@" + std::to_string(item.value("a", 0)));
       }
-      // What had failed is tried again after a run that did not end well.
+      // Failed steps are tried again after a run that did not end well.
       if (type == "over" && item.value("verdict", "") != "ok") {
         failed.clear();
         ++overs;

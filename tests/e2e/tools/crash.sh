@@ -15,7 +15,7 @@ next_command() {
   run=$(ls .agent/runs 2>/dev/null | tail -n 1)
   words=(moonlet run resume "$run" --json)
   if ! [ -e ".agent/runs/$run/run.json" ]; then
-    # What never became a run is in nobody's way.
+    # A folder without run.json never became a run.
     words=(moonlet run "$PRESETS/$preset.lua" --allow needs --agents "$agents" --pause "$pause" --json
       --runner "command:$AGENTS/paid")
   fi
@@ -38,7 +38,7 @@ drive_killed() {
   "${words[@]}" >envelope 2>err &
   host=$!
   sleep "0.$(printf %03d "$2")"
-  # One that has none yet gets it in a moment.
+  # A run without a keeper gets it in a moment.
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     run=$(ls .agent/runs | tail -n 1)
     read -r guard worker < <(tail -n +1 ".agent/runs/$run/keeper.log" |
@@ -58,7 +58,7 @@ drive_killed() {
   if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
 } 2>/dev/null
 
-# Whether any process of the round lives, told by its environment; but $spared.
+# True when no process of the round lives, by its environment; $spared does not count.
 none_left() {
   local entry left='' try
   for try in 1 2 3 4 5 6 7 8 9 10; do
@@ -81,7 +81,7 @@ settle() {
   for try in 1 2 3 4 5 6; do
     drive
     [ "$code" -ne "$expected" ] || break
-    # What was lost with a keeper, and where nothing was to be lost, is another try's.
+    # Another try repeats the steps that were lost with a keeper.
     [ -z "${1:-}" ] || break
   done
   if [ "$code" -ne "$expected" ]; then
@@ -90,7 +90,7 @@ settle() {
     tail -n 3 err
     return
   fi
-  # One that was killed once its record was complete has told nobody.
+  # A run that was killed after its record was complete has printed no result.
   [ -e final ] || cp "$TMPDIR/undisturbed" final
   "$TOOLS/json_get" final /result/sure >sure
   cmp -s sure "$TMPDIR/sure" || { echo "another result:" && head -c 400 sure; }

@@ -63,7 +63,7 @@ struct SyscallInfo {
 constexpr int kEntry = 1, kExit = 2;
 constexpr auto kGetSyscallInfo = static_cast<__ptrace_request>(0x420e);
 
-/// Where a call names its file: by a descriptor, or by a path in an argument.
+/// The arguments in which a call names its file: a descriptor, or a path.
 struct Call {
   const char* family;
   const char* name;

@@ -156,15 +156,13 @@ TEST_CASE("a text of 100 MB is refused by its size, and a megabyte token shown s
   CHECK(parse_json("[" + huge.substr(0, 1 << 20) + "]").error().message.size() < 400);
 }
 
-TEST_CASE("values of any depth are parsed, written, measured and destroyed without recursion") {
+TEST_CASE("values of any depth are parsed, written and destroyed without recursion") {
   constexpr std::size_t kDepth = 100'000;
   JsonLimits limits;
   limits.max_depth = 200'000;
   auto parsed = parse_json(repeated("[", kDepth) + repeated("]", kDepth), limits);
   REQUIRE(parsed);
   CHECK(json_text(*parsed).size() == 2 * kDepth);
-  CHECK_FALSE(json_depth_at_most(*parsed, kDepth - 1));
-  CHECK(json_depth_at_most(*parsed, kDepth));
   auto objects = parse_json(repeated("{\"a\":[", kDepth / 2) + repeated("]}", kDepth / 2), limits);
   REQUIRE(objects);
   CHECK(json_text(*objects).size() == kDepth / 2 * 8);

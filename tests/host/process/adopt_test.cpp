@@ -36,7 +36,7 @@ long ticks_of(pid_t pid) {
 }  // namespace
 
 TEST_CASE("a killed host's children that may outlive it do, and the next host has them",
-          "[process]") {
+          "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start",
@@ -101,7 +101,7 @@ TEST_CASE("a killed host's children that may outlive it do, and the next host ha
   CHECK(read_keeper_log(folder.fd())->back().ended);
 }
 
-TEST_CASE("exits that no host heard of wait for the next, and are on record", "[process]") {
+TEST_CASE("exits that no host heard of wait for the next, and are on record", "[process][linux]") {
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+ticks=80", "+rest"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest") && acting(folder, "ticks"); }));
@@ -130,7 +130,7 @@ TEST_CASE("exits that no host heard of wait for the next, and are on record", "[
   CHECK(kept(folder, "rest@2").exit.why == Why::kCancelled);
 }
 
-TEST_CASE("the keeper ends with its last child and cannot be adopted then", "[process]") {
+TEST_CASE("the keeper ends with its last child and cannot be adopted then", "[process][linux]") {
   RunFolder folder;
   Successor next(folder);
   auto none = next.ask(1);
@@ -155,7 +155,7 @@ TEST_CASE("the keeper ends with its last child and cannot be adopted then", "[pr
   CHECK(next.wait(again).code == 7);
 }
 
-TEST_CASE("a host that ends in order ends the children that may outlive it", "[process]") {
+TEST_CASE("a host that ends in order ends the children that may outlive it", "[process][linux]") {
   RunFolder folder;
   Successor host(folder);
   host.start(1);
@@ -169,7 +169,8 @@ TEST_CASE("a host that ends in order ends the children that may outlive it", "[p
   CHECK_FALSE(keeper_is_alive(folder.fd()));
 }
 
-TEST_CASE("children that ended without a host are kept in memory within bounds", "[process]") {
+TEST_CASE("children that ended without a host are kept in memory within bounds",
+          "[process][linux]") {
   RunFolder folder;
   pid_t pid = fork();
   if (pid == 0) {
@@ -216,7 +217,7 @@ TEST_CASE("children that ended without a host are kept in memory within bounds",
   CHECK(forgotten == 1);
 }
 
-TEST_CASE("a keeper without a host can be asked to end", "[process]") {
+TEST_CASE("a keeper without a host can be asked to end", "[process][linux]") {
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+rest", "+family"}));
   REQUIRE(wait_for([&] { return processes_with(folder.tag()).size() >= 5; }));
@@ -232,7 +233,7 @@ TEST_CASE("a keeper without a host can be asked to end", "[process]") {
   CHECK(kept(folder, "family@2").exit.why == Why::kCancelled);
 }
 
-TEST_CASE("limits hold without a host", "[process]") {
+TEST_CASE("limits hold without a host", "[process][linux]") {
   RunFolder folder;
   pid_t pid = fork();
   if (pid == 0) {
@@ -254,7 +255,7 @@ TEST_CASE("limits hold without a host", "[process]") {
   CHECK(kept(folder, "stubborn@1").exit.why == Why::kIdle);
 }
 
-TEST_CASE("worker, guard or both are killed while no host is there", "[process]") {
+TEST_CASE("worker, guard or both are killed while no host is there", "[process][linux]") {
   const int victims = GENERATE(0, 1, 2);  // worker, guard, both
   const bool cgroups = GENERATE(true, false);
   RunFolder folder;
@@ -290,7 +291,7 @@ TEST_CASE("worker, guard or both are killed while no host is there", "[process]"
   CHECK(read_keeper_log(folder.fd())->back().ended);
 }
 
-TEST_CASE("the worker dies under a host that had taken it over", "[process]") {
+TEST_CASE("the worker dies under a host that had taken it over", "[process][linux]") {
   const bool both = GENERATE(false, true);
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+family", "+holder_daemon"}));
@@ -311,7 +312,7 @@ TEST_CASE("the worker dies under a host that had taken it over", "[process]") {
 }
 
 TEST_CASE("on a full disk nothing is lost as long as the keeper lives, and it does not spin",
-          "[process]") {
+          "[process][linux]") {
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+ticks=100", "+bill=/dev/null:800"}));
   REQUIRE(wait_for([&] { return acting(folder, "ticks") && acting(folder, "bill"); }));

@@ -46,7 +46,7 @@ std::size_t zombies_of(pid_t parent) {
 
 TEST_CASE("a wall-clock limit ends every tree", "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
-  Run run(cgroups);
+  KeeperRun run(cgroups);
   for (const char* name : {"rest", "stubborn", "family", "stop", "storm", "flood", "threads"}) {
     ChildSpec spec = hurried(run.act(name));
     spec.wall_ms = 300;
@@ -59,8 +59,8 @@ TEST_CASE("a wall-clock limit ends every tree", "[process][linux]") {
   }
 }
 
-TEST_CASE("a tree that ends on TERM does not wait for the KILL", "[process]") {
-  Run run;
+TEST_CASE("a tree that ends on TERM does not wait for the KILL", "[process][linux]") {
+  KeeperRun run;
   ChildSpec spec = run.act("rest");
   spec.wall_ms = 50;
   spec.grace_ms = 1000000;
@@ -69,8 +69,8 @@ TEST_CASE("a tree that ends on TERM does not wait for the KILL", "[process]") {
   CHECK(exit.signal == SIGTERM);
 }
 
-TEST_CASE("an end that comes while it is looked for is not missed", "[process]") {
-  Run run;
+TEST_CASE("an end that comes while it is looked for is not missed", "[process][linux]") {
+  KeeperRun run;
   std::vector<std::shared_ptr<ChildOperation>> operations;
   const int count = soak() ? 3000 : 300;
   for (int i = 0; i < count; ++i) {
@@ -86,8 +86,8 @@ TEST_CASE("an end that comes while it is looked for is not missed", "[process]")
   for (const auto& operation : operations) CHECK(run.wait(operation).duration_ms < 60000);
 }
 
-TEST_CASE("an idle limit ends a silent child and spares one that writes", "[process]") {
-  Run run;
+TEST_CASE("an idle limit ends a silent child and spares one that writes", "[process][linux]") {
+  KeeperRun run;
   ChildSpec spec = hurried(run.act("stubborn"));
   spec.idle_ms = 200;
   CHECK(run.run(spec).why == Why::kIdle);
@@ -99,7 +99,7 @@ TEST_CASE("an idle limit ends a silent child and spares one that writes", "[proc
 }
 
 TEST_CASE("a cancel ends the tree, before and after the start", "[process][linux]") {
-  Run run;
+  KeeperRun run;
   auto at_once = run.spawn(hurried(run.act("family")));
   at_once->cancel();
   CHECK(run.wait(at_once).why == Why::kCancelled);
@@ -113,7 +113,7 @@ TEST_CASE("a cancel ends the tree, before and after the start", "[process][linux
 
 TEST_CASE("a daemon that a child left ends with it", "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
-  Run run(cgroups);
+  KeeperRun run(cgroups);
   for (const char* name : {"daemon", "daemon_bare", "holder", "holder_daemon"}) {
     const ChildExit& exit = run.run(hurried(run.act(name)));
     INFO(name << (cgroups ? " with" : " without") << " cgroups");
@@ -125,8 +125,8 @@ TEST_CASE("a daemon that a child left ends with it", "[process][linux]") {
   }
 }
 
-TEST_CASE("a daemon of one step does not end with another's", "[process]") {
-  Run run(false);
+TEST_CASE("a daemon of one step does not end with another's", "[process][linux]") {
+  KeeperRun run(false);
   // Each resting parent has its own daemon, stripped of its environment.
   auto first = run.spawn(hurried(run.act("family")));
   auto second = run.spawn(hurried(run.act("family")));
@@ -139,8 +139,8 @@ TEST_CASE("a daemon of one step does not end with another's", "[process]") {
   run.wait(second);
 }
 
-TEST_CASE("late output of a child's child is still its output", "[process]") {
-  Run run;
+TEST_CASE("late output of a child's child is still its output", "[process][linux]") {
+  KeeperRun run;
   ChildSpec spec = run.act("late_writer");
   const ChildExit& exit = run.run(spec);
   CHECK(exit.out.text == "early\nlate\n");
@@ -148,9 +148,9 @@ TEST_CASE("late output of a child's child is still its output", "[process]") {
   CHECK(exit.stragglers == 0);
 }
 
-TEST_CASE("a chain of forks loses", "[process]") {
+TEST_CASE("a chain of forks loses", "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
-  Run run(cgroups);
+  KeeperRun run(cgroups);
   for (const char* name : {"chain", "chain_sessions", "chain_fast"}) {
     ChildSpec spec = hurried(run.act(name));
     spec.out = OutputSpec::to_null();
@@ -163,8 +163,8 @@ TEST_CASE("a chain of forks loses", "[process]") {
   }
 }
 
-TEST_CASE("a flood is drained and capped while others work", "[process]") {
-  Run run;
+TEST_CASE("a flood is drained and capped while others work", "[process][linux]") {
+  KeeperRun run;
   ChildSpec spec = hurried(run.act("flood", "err"));
   spec.wall_ms = 500;
   spec.err = OutputSpec::to_file("err.log", 100000);
@@ -176,9 +176,9 @@ TEST_CASE("a flood is drained and capped while others work", "[process]") {
   CHECK(run.folder.read("err.log").size() < 100100);
 }
 
-TEST_CASE("a step's own cgroup goes with it", "[process]") {
+TEST_CASE("a step's own cgroup goes with it", "[process][linux]") {
   if (own_cgroup().empty()) return;
-  Run run;
+  KeeperRun run;
   ChildSpec spec = hurried(run.act("chain_fast"));
   spec.own_cgroup = true;
   spec.argv = {"sh", "-c", "cat /proc/self/cgroup"};
@@ -200,7 +200,7 @@ TEST_CASE("a step's own cgroup goes with it", "[process]") {
 }
 
 TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[process][linux]") {
-  Run run;
+  KeeperRun run;
   run.run(run.act("bytes", "1"));
   const pid_t worker = run.worker(), guard = run.guard();
   const std::size_t worker_fds = open_fds(worker), host_fds = open_fds(getpid());
@@ -228,9 +228,9 @@ TEST_CASE("six hundred bad children leave no zombie and no descriptor", "[proces
 }
 
 TEST_CASE("a moonlet inside a step of another belongs to that step with all it started",
-          "[process]") {
+          "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
-  Run run(cgroups);
+  KeeperRun run(cgroups);
   RunFolder inner;
   ChildSpec spec = hurried(run.act("host"));
   spec.argv = {places::kKeeperProgram, "host", inner.path(), run.folder.tag(), "6"};
@@ -250,9 +250,10 @@ TEST_CASE("a moonlet inside a step of another belongs to that step with all it s
   CHECK(sweep(inner.fd())->killed.empty());
 }
 
-TEST_CASE("no process is left when the keeper is released with children running", "[process]") {
+TEST_CASE("no process is left when the keeper is released with children running",
+          "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
-  Run run(cgroups);
+  KeeperRun run(cgroups);
   std::vector<std::shared_ptr<ChildOperation>> operations;
   for (const char* name : {"family", "stubborn", "storm", "daemon_bare", "holder_daemon"}) {
     ChildSpec spec = run.act(name);

@@ -137,7 +137,7 @@ int HostProcess::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-std::uint32_t seed_of_day() {
+std::uint32_t test_seed() {
   const char* text = std::getenv("MOONLET_SEED");
   return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : 20261121u;
 }
@@ -147,7 +147,7 @@ bool alive(pid_t pid) {
   return pid > 0 && read_process(pid, info) && !info.zombie;
 }
 
-Run::Run(bool cgroups) {
+KeeperRun::KeeperRun(bool cgroups) {
   KeeperOptions options;
   options.program = places::kKeeperProgram;
   options.run_dir_fd = folder.fd();
@@ -158,12 +158,12 @@ Run::Run(bool cgroups) {
   keeper = std::move(*started);
 }
 
-Run::~Run() {
+KeeperRun::~KeeperRun() {
   keeper.reset();
   CHECK(processes_with(folder.tag()).empty());
 }
 
-ChildSpec Run::act(const std::string& name, const std::string& argument) const {
+ChildSpec KeeperRun::act(const std::string& name, const std::string& argument) const {
   ChildSpec spec;
   spec.step = name;
   spec.argv = {places::kKeeperProgram, "act", name, folder.tag()};
@@ -173,16 +173,16 @@ ChildSpec Run::act(const std::string& name, const std::string& argument) const {
   return spec;
 }
 
-const ChildExit& Run::wait(const std::shared_ptr<ChildOperation>& operation) {
+const ChildExit& KeeperRun::wait(const std::shared_ptr<ChildOperation>& operation) {
   REQUIRE(until([&] { return operation->done(); }, 60000));
   return operation->exit();
 }
 
-bool Run::until(const std::function<bool()>& done, int limit_ms) {
+bool KeeperRun::until(const std::function<bool()>& done, int limit_ms) {
   return run_until(loop, done, limit_ms);
 }
 
-pid_t Run::guard() const {
+pid_t KeeperRun::guard() const {
   pid_t pid = 0;
   wait_for([&] {
     auto keepers = read_keeper_log(folder.fd());
@@ -192,7 +192,7 @@ pid_t Run::guard() const {
   return pid;
 }
 
-pid_t Run::worker() const {
+pid_t KeeperRun::worker() const {
   guard();
   auto keepers = read_keeper_log(folder.fd());
   return keepers && !keepers->empty() ? keepers->back().record.worker_pid : 0;

@@ -58,8 +58,8 @@ class HostProcess {
   pid_t pid_;
 };
 
-/// The present seed of tests that choose at random; MOONLET_SEED names another.
-std::uint32_t seed_of_day();
+/// The seed of tests that choose at random: the same each time, or MOONLET_SEED, which a soak varies.
+std::uint32_t test_seed();
 
 bool alive(pid_t pid);
 
@@ -67,10 +67,10 @@ bool alive(pid_t pid);
 ChildSpec shell(const std::string& script);
 
 /// A keeper in a fresh run directory.
-class Run {
+class KeeperRun {
  public:
-  explicit Run(bool cgroups = true);
-  ~Run();
+  explicit KeeperRun(bool cgroups = true);
+  ~KeeperRun();
 
   ChildSpec act(const std::string& name, const std::string& argument = {}) const;
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec) { return keeper->spawn(std::move(spec)); }
@@ -88,7 +88,7 @@ class Run {
   RunFolder folder;
   SystemClock clock;
   Loop loop{clock};
-  std::unique_ptr<Keeper> keeper;
+  std::shared_ptr<Keeper> keeper;
 
  private:
   std::shared_ptr<ChildOperation> last_;
@@ -106,7 +106,7 @@ class Successor {
   explicit Successor(const RunFolder& folder) : folder_(folder) {}
 
   KeeperOptions options(std::uint64_t generation) const;
-  Result<std::unique_ptr<Keeper>> ask(std::uint64_t generation) {
+  Result<std::shared_ptr<Keeper>> ask(std::uint64_t generation) {
     return Keeper::adopt(loop, options(generation));
   }
   void adopt(std::uint64_t generation);
@@ -120,7 +120,7 @@ class Successor {
 
   SystemClock clock;
   Loop loop{clock};
-  std::unique_ptr<Keeper> keeper;
+  std::shared_ptr<Keeper> keeper;
 
  private:
   const RunFolder& folder_;

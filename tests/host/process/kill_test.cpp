@@ -65,15 +65,16 @@ void check_log(const RunFolder& folder) {
 
 }  // namespace
 
-TEST_CASE("kill -9 of any part at any moment leaves no process two seconds later", "[process]") {
-  std::mt19937 random(seed_of_day());
+TEST_CASE("kill -9 of any part at any moment leaves no process two seconds later",
+          "[process][linux]") {
+  std::mt19937 random(test_seed());
   const int rounds = soak() ? 200 : 10;
   for (int round = 0; round < rounds; ++round) {
     const int victims = round % 5;  // 0 host, 1 worker, 2 guard, 3 all, 4 host and worker
     const bool cgroups = random() % 2 == 0;
     const int count = 1 + static_cast<int>(random() % 12);
     const int delay_ms = static_cast<int>(random() % (random() % 2 == 0 ? 15 : 150));
-    INFO("seed " << seed_of_day() << " round " << round << " victims " << victims << " cgroups "
+    INFO("seed " << test_seed() << " round " << round << " victims " << victims << " cgroups "
                  << cgroups << " count " << count << " delay " << delay_ms);
     RunFolder folder;
     Host host(folder, count, cgroups);
@@ -113,8 +114,8 @@ TEST_CASE("kill -9 of any part at any moment leaves no process two seconds later
 }
 
 TEST_CASE("children of a killed worker complete as lost, once their processes are gone",
-          "[process]") {
-  Run run;
+          "[process][linux]") {
+  KeeperRun run;
   auto first = run.spawn(run.act("family"));
   auto second = run.spawn(run.act("daemon_bare"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() >= 3; }));
@@ -126,9 +127,9 @@ TEST_CASE("children of a killed worker complete as lost, once their processes ar
   run.wait(second);
 }
 
-TEST_CASE("guard and worker killed together: the host sweeps by itself", "[process]") {
+TEST_CASE("guard and worker killed together: the host sweeps by itself", "[process][linux]") {
   const bool cgroups = GENERATE(true, false);
-  Run run(cgroups);
+  KeeperRun run(cgroups);
   auto operation = run.spawn(run.act("family"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 3; }));
   const pid_t guard = run.guard(), worker = run.worker();
@@ -140,8 +141,8 @@ TEST_CASE("guard and worker killed together: the host sweeps by itself", "[proce
   check_log(run.folder);
 }
 
-TEST_CASE("a sweep beside a living keeper is refused, a list is not", "[process]") {
-  Run run;
+TEST_CASE("a sweep beside a living keeper is refused, a list is not", "[process][linux]") {
+  KeeperRun run;
   auto operation = run.spawn(run.act("family"));
   std::vector<LiveProcess> live;
   REQUIRE(run.until([&] {
@@ -156,16 +157,15 @@ TEST_CASE("a sweep beside a living keeper is refused, a list is not", "[process]
   CHECK(live.front().main);
   CHECK(live.front().info.pid == operation->pid());
   for (const auto& process : live) {
-    CHECK(process.step == "family");
-    CHECK(process.number == 1);
-    CHECK(process.run_id == "R-007");
+    CHECK(process.record.step == "family");
+    CHECK(process.record.number == 1);
     CHECK(process.age_ms >= 0);
   }
   CHECK_FALSE(live[1].main);
   operation->cancel();
 }
 
-TEST_CASE("a sweep touches no process whose start time differs", "[process]") {
+TEST_CASE("a sweep touches no process whose start time differs", "[process][linux]") {
   RunFolder folder;
   // A log that claims this very process's neighbours: init, and a child of ours, born in 1970.
   pid_t bystander = fork();
@@ -195,7 +195,7 @@ TEST_CASE("a sweep touches no process whose start time differs", "[process]") {
   waitpid(bystander, nullptr, 0);
 }
 
-TEST_CASE("a copy of a log names no process to sweep", "[process]") {
+TEST_CASE("a copy of a log names no process to sweep", "[process][linux]") {
   RunFolder folder, copy;
   Host host(folder, 2, false);
   REQUIRE(wait_for([&] { return list_live(folder.fd())->size() >= 2; }));
@@ -211,7 +211,8 @@ TEST_CASE("a copy of a log names no process to sweep", "[process]") {
   CHECK(alive(host.worker()));
 }
 
-TEST_CASE("a directory without a keeper has nothing to sweep and stays as it is", "[process]") {
+TEST_CASE("a directory without a keeper has nothing to sweep and stays as it is",
+          "[process][linux]") {
   RunFolder folder;
   auto swept = sweep(folder.fd());
   REQUIRE(swept);

@@ -15,8 +15,8 @@ using namespace moonlet::test;
 using Why = ChildExit::Why;
 
 TEST_CASE("a child cannot hold up its limits, or another child, by stopping the keeper",
-          "[process]") {
-  Run run;
+          "[process][linux]") {
+  KeeperRun run;
   auto beside = run.spawn(shell("sleep 0.2; echo beside"));
   ChildSpec spec = shell("for i in 1 2 3 4 5; do kill -STOP $PPID; done; sleep 60");
   spec.wall_ms = 500;
@@ -24,8 +24,8 @@ TEST_CASE("a child cannot hold up its limits, or another child, by stopping the 
   CHECK(run.wait(beside).out.text == "beside\n");
 }
 
-TEST_CASE("a guard that is stopped ends all the same", "[process]") {
-  Run run;
+TEST_CASE("a guard that is stopped ends all the same", "[process][linux]") {
+  KeeperRun run;
   CHECK(run.run(shell("echo fine")).success());
   const pid_t guard = run.guard(), worker = run.worker();
   kill(guard, SIGSTOP);
@@ -35,7 +35,7 @@ TEST_CASE("a guard that is stopped ends all the same", "[process]") {
 }
 
 TEST_CASE("a keeper that is stopped, with its guard, is continued by the next request",
-          "[process]") {
+          "[process][linux]") {
   if (!soak()) return;  // it is waited for, three seconds
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+rest"}));
@@ -53,7 +53,7 @@ TEST_CASE("a keeper that is stopped, with its guard, is continued by the next re
 #ifdef __linux__
 
 TEST_CASE("a keeper that cannot be continued is given up, and its children are adopted later",
-          "[process]") {
+          "[process][linux]") {
   if (!soak()) return;  // it is looked at twice, five seconds apart
   RunFolder folder;
   Successor next(folder);

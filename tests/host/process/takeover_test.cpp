@@ -18,7 +18,8 @@ using namespace moonlet::test;
 using Why = ChildExit::Why;
 using State = KeptAttempt::State;
 
-TEST_CASE("a stopped host that wakes after it was taken over from does no harm", "[process]") {
+TEST_CASE("a stopped host that wakes after it was taken over from does no harm",
+          "[process][linux]") {
   RunFolder folder;
   HostProcess host(driver(folder, 5, "start", {"+rest", "+ticks=200", "stubborn"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest") && acting(folder, "stubborn"); }));
@@ -48,7 +49,7 @@ TEST_CASE("a stopped host that wakes after it was taken over from does no harm",
 }
 
 TEST_CASE("a host that was taken over from starts nothing, and its end costs nothing",
-          "[process]") {
+          "[process][linux]") {
   RunFolder folder;
   Successor old(folder), next(folder);
   old.start(1);
@@ -86,7 +87,8 @@ TEST_CASE("a host that was taken over from starts nothing, and its end costs not
   CHECK(waitpid(guard, nullptr, 0) == guard);
 }
 
-TEST_CASE("a host that never reads learns all the same that it was taken over from", "[process]") {
+TEST_CASE("a host that never reads learns all the same that it was taken over from",
+          "[process][linux]") {
   RunFolder folder;
   Successor old(folder), next(folder);
   old.start(1);
@@ -113,7 +115,7 @@ TEST_CASE("a host that never reads learns all the same that it was taken over fr
 }
 
 TEST_CASE("a host that lets go leaves the children that may outlive it to the next host",
-          "[process]") {
+          "[process][linux]") {
   RunFolder folder;
   HostProcess host(driver(folder, 1, "start", {"+rest"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
@@ -139,13 +141,13 @@ TEST_CASE("a host that lets go leaves the children that may outlive it to the ne
   CHECK(nobody_left(folder));
 }
 
-TEST_CASE("a child that ends as it is taken over is there, or on record", "[process]") {
-  std::mt19937 random(seed_of_day());
+TEST_CASE("a child that ends as it is taken over is there, or on record", "[process][linux]") {
+  std::mt19937 random(test_seed());
   const int rounds = soak() ? 500 : 30;
   int there = 0, recorded = 0;
   for (int round = 0; round < rounds; ++round) {
     const int first_us = static_cast<int>(random() % 3000), second_us = first_us / 2;
-    INFO("seed " << seed_of_day() << " round " << round);
+    INFO("seed " << test_seed() << " round " << round);
     RunFolder folder;
     const bool another = random() % 2 == 0;
     std::vector<std::string> children{"+rest"};
@@ -186,7 +188,7 @@ TEST_CASE("a child that ends as it is taken over is there, or on record", "[proc
 }
 
 TEST_CASE("one of several simultaneous hosts takes over, and a later one takes over from it",
-          "[process]") {
+          "[process][linux]") {
   RunFolder folder;
   HostProcess first(driver(folder, 1, "start", {"+rest"}));
   REQUIRE(wait_for([&] { return acting(folder, "rest"); }));
@@ -223,7 +225,8 @@ TEST_CASE("one of several simultaneous hosts takes over, and a later one takes o
   CHECK(last.wait(last.adopted("rest@1")).why == Why::kCancelled);
 }
 
-TEST_CASE("a keeper whose host was overtaken before its start starts no child", "[process]") {
+TEST_CASE("a keeper whose host was overtaken before its start starts no child",
+          "[process][linux]") {
   RunFolder folder;
   Successor next(folder);
   next.start(7);
@@ -237,13 +240,14 @@ TEST_CASE("a keeper whose host was overtaken before its start starts no child", 
   CHECK(folder.read("bill").empty());
 }
 
-TEST_CASE("hosts come and go at any moment: no child runs twice, none is lost", "[process]") {
-  std::mt19937 random(seed_of_day());
+TEST_CASE("hosts come and go at any moment: no child runs twice, none is lost",
+          "[process][linux]") {
+  std::mt19937 random(test_seed());
   const int rounds = soak() ? 150 : 8;
   for (int round = 0; round < rounds; ++round) {
     const std::uint32_t seed = random();
     std::mt19937 dice(seed);
-    INFO("seed " << seed_of_day() << " round " << round);
+    INFO("seed " << test_seed() << " round " << round);
     auto some = [&](unsigned most) { return static_cast<int>(dice() % (most + 1)); };
     RunFolder folder;
     const std::string bill = folder.path() + "/bill-";

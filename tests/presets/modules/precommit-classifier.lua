@@ -11,7 +11,7 @@ local function is(given, wanted, what)
   end
 end
 
--- What a repository declares.
+-- The declarations of a repository.
 local targets = read.make_targets "a b: c\n\tx\nV := 1\nV2: = 3\n.PHONY: p\nx/y.o: z\n%.o: %.c\n"
 is(targets.a and targets.b, true, "targets of a makefile")
 is(targets.V, nil, "a variable is no target")

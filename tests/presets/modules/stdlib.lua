@@ -118,7 +118,7 @@ is(changes[2].binary, true, "a binary change")
 is(patch, "diff --git a/x b/x\n", "the patch after the names")
 is(#git.parse_changes ":100644 10", 0, "names that were cut")
 
--- What a path is.
+-- The kind of a file by its path.
 local kinds = {
   ["README.md"] = "docs", ["LICENSE"] = "docs", ["notes.txt"] = "docs", ["requirements.txt"] = "config",
   ["CMakeLists.txt"] = "code", ["src/a.c"] = "code", ["Dockerfile.dev"] = "code", ["package-lock.json"] = "lock",

@@ -93,7 +93,7 @@ expect "code and empty files are no prose" "$(get small 'sorted(p["evidence"] fo
 say $? "what is not listed is not read"
 expect "nothing of the repository was changed" "$(git -C "$small" status --porcelain)" ""
 
-# What an agent says is checked: places that were not listed, forms that were not promised, what is private.
+# The answer of an agent is checked for places that were not listed, forms that were not promised, and private text.
 agent() {
   printf '#!/bin/sh\ncat >/dev/null\ncat <<"E3"\n%s\nE3\n' "$1" >"$work/agent"
   chmod +x "$work/agent"
@@ -115,7 +115,7 @@ expect "an answer that is no JSON fails the run" "$(get small 'e["ok"], e["run"]
 agent '{"preferences": [{"text": "Use tabs"}]}'
 expect "so does another form" "$(get small 'e["ok"], e["run"]["verdict"]')" "(False, 'failed')"
 
-# What keeps a safeguard takes none away.
+# A rule that keeps a safeguard takes none away.
 printf '# Rules\n\n- Never use git push -f without asking me.\n- Avoid --no-verify.\n- Never ask before you delete a branch.\n- Deploy without asking.\n' \
   >"$small/notes/guards.md"
 scan "$small" --input notes/guards.md

@@ -22,7 +22,7 @@ mkdir -p "$work/home" "$work/cases"
 python3 "$here/check.py" split "$here/cases.txt" "$work/cases" "$@" || exit 2
 (cd "$work" && bash -eu "$here/base.sh" "$work/base") || { echo "FAIL base repository"; exit 1; }
 
-# What the preset must leave alone: files, index, references. Read without anything that a configuration could start.
+# The state that the preset must not change: files, index, references. Reading it starts no program of a configuration.
 state_of() {
   git -C "$1" -c core.fsmonitor=false ls-files -sz 2>/dev/null
   git -C "$1" for-each-ref 2>/dev/null

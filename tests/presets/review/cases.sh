@@ -407,7 +407,7 @@ case_refuted_and_unverified_stay_apart() {
     '[f.line for f in unverified] == [2]' '[f.line for f in refuted] == [1]' '"src/two.js:1" in r.next_action'
 }
 
-# What one lens gives back must never cost what the others found.
+# A hostile answer of one lens must never cost the findings of the others.
 case_hostile_answers() {
   asked
   good 1 medium 'two adds to text as if it were a number' 0.6 | answer correctness

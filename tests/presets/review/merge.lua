@@ -120,7 +120,7 @@ is(seen.findings[1].claim, "seen twice by two", "corroboration counts before con
 is(m.findings.json(merge(review("a", finding()), review("b", finding { line = 12 }))):gsub("[ab]#1", ""),
   m.findings.json(merge(review("a", finding()), review("b", finding { line = 12 }))):gsub("[ab]#1", ""), "the same again")
 
--- What is kept apart.
+-- Refuted and unverified findings are kept apart.
 local apart = merge(review("a", finding()), review("b", finding { status = "refuted" }),
   review("c", finding { status = "unverified", line = 80, claim = "perhaps a race" }))
 is(#apart.findings, 1, "open")
@@ -165,7 +165,7 @@ local hostile = page(merge(review("a", finding {
   evidence = "```\n# not a heading\n```\n\27[31m", fix = "see https://evil.example/x and | a | table |", file = "a`b|c.md",
 })), { title = "T\n# two", notes = { "a note\nof two lines" } })
 has(hostile, "````text", "a fence that cannot be closed from inside")
--- What a backslash escapes, and what stands in a span of code, is no markup.
+-- Escaped characters and spans of code are no markup.
 hostile = hostile:gsub("\\.", ""):gsub("``.-``", "``"):gsub("%f[`]`[^`\n]+`%f[^`]", "``")
 for _, bad in ipairs { "](http", "](java", " <img", "\27", "\n# heading", " @team", "\n# two", "\nof two" } do
   hasnt(hostile, bad, "the page")

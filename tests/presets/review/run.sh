@@ -26,7 +26,7 @@ review() {
   code=$?
 }
 
-# Whether a Python expression over the outcome holds; says so when it does not.
+# Checks that Python expressions over the outcome hold, and prints those that do not.
 want() {
   python3 "$here/check.py" want "$case/out.json" "$code" "$@"
 }

@@ -32,7 +32,7 @@ local function read(name, bytes)
   return finish(name, reader), reader.state
 end
 
--- What a state holds, in bytes and entries.
+-- Returns the size of a state, in bytes and entries.
 local function size_of(value, depth)
   if type(value) == "string" then return #value + 40 end
   if type(value) ~= "table" then return 16 end
@@ -110,7 +110,7 @@ end
 -- 21 to 28: garbage between the lines changes nothing of what the lines say.
 local garbage = { "\0\0\0", "\255\254", "{", "}", "[1,2", "null", "\27[2J", ("\200"):rep(3000), "{\"type\":\"x\"}",
   "{\"type\":7}", "\r", "{\"a\":" .. ("["):rep(5000), "data: {}", "NaN", "{'type':'result'}" }
--- What might have been an event: after the last text it may have been the answer.
+-- A cut line after the last text may have been the event with the answer.
 local halves = { "{\"type\":", "{\"type\":\"turn.completed\"", "{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"te" }
 for _, case in ipairs(small) do
   streams = streams + 1

@@ -292,7 +292,7 @@ sidecar --prompt "Find out what is in this folder and tell it." --title "Nothing
 expect "an empty folder and a dry run" "$(get 'e["ok"], e["result"]["agents"]')" "(True, 1)"
 holds "prepare the prompt" "$dir/prompt.md" "Find out what is in this folder"
 
-# What every preset takes.
+# Options that every preset takes.
 repo=$work/repo
 for preset in sidecar precommit-classifier triangulated-review personalization-scanner; do
   more=()

@@ -176,7 +176,7 @@ TEST_CASE("a holder that is gone is taken over from the child that kept its lock
   ::close(pid_of_child[1]);
 }
 
-TEST_CASE("of many that take over one wins", "[linux]") {
+TEST_CASE("one of many simultaneous takers gets the lock", "[linux]") {
   JournalRun run;
   Companion holder([&](auto ready) { hold_for_ever(run, ready); });
   REQUIRE(holder.ready());
@@ -239,7 +239,7 @@ TEST_CASE("takers that are killed at random leave a lock that one can take", "[l
   }
 }
 
-TEST_CASE("nothing is believed of a pid that counts elsewhere", "[linux]") {
+TEST_CASE("a pid of another pid namespace is not trusted", "[linux]") {
   Holder self = this_process();
   CHECK(self.pid == ::getpid());
   CHECK(state_of(self) == HolderState::kRuns);

@@ -44,7 +44,7 @@ TEST_CASE("a record and its file are added to a run that nobody drives") {
   CHECK(parked.run.lock().ok());
 }
 
-TEST_CASE("nothing is added to a run whose run.json was written since") {
+TEST_CASE("a run whose run.json was rewritten takes no addition") {
   Parked parked;
   const auto amended = parked.amend(sha256_hex("older"));
   REQUIRE(amended);

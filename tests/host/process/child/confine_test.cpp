@@ -104,7 +104,7 @@ struct Place {
     return exit.error;
   }
 
-  Run run{false};
+  KeeperRun run{false};
   std::string work = run.folder.path() + "/work", other = run.folder.path() + "/other",
               outside = run.folder.path() + "/outside";
   Confinement confinement;
@@ -186,7 +186,7 @@ Lines probe_with_abi(const Confinement& confinement, int abi, const Lines& scrip
 
 }  // namespace
 
-TEST_CASE("a confined child writes nothing outside") {
+TEST_CASE("a confined child writes nothing outside", "[linux]") {
   if (!supported(3)) return;
   Place place;
   const std::string &out = place.outside, &work = place.work;
@@ -242,7 +242,7 @@ TEST_CASE("a confined child writes nothing outside") {
   CHECK(place.untouched());
 }
 
-TEST_CASE("a confined child works in its writable folders") {
+TEST_CASE("a confined child works in its writable folders", "[linux]") {
   if (!supported(2)) return;
   Place place;
   place.confinement.writable = {place.work, place.other, place.outside + "/second"};
@@ -277,7 +277,7 @@ TEST_CASE("a confined child works in its writable folders") {
   CHECK(place.probe({line("unlink", place.outside + "/second")}) == Lines{"EACCES"});
 }
 
-TEST_CASE("confinement does not stop these known gaps") {
+TEST_CASE("confinement does not stop these known gaps", "[linux]") {
   if (!supported()) return;
   Place place;
   UnixServer server(place.outside + "/server");
@@ -287,7 +287,8 @@ TEST_CASE("confinement does not stop these known gaps") {
                      line("connect-unix", place.outside + "/server")}) == Lines(3, "ok"));
 }
 
-TEST_CASE("commits in a linked worktree need four folders of its repository, and no more") {
+TEST_CASE("commits in a linked worktree need four folders of its repository, and no more",
+          "[linux]") {
   if (!supported(2)) return;
   if (access("/usr/bin/git", X_OK) != 0) return skipped("there is no /usr/bin/git");
   Place place;
@@ -320,7 +321,7 @@ TEST_CASE("commits in a linked worktree need four folders of its repository, and
                      line("append", git + "/config")}) == Lines(2, "EACCES"));
 }
 
-TEST_CASE("reads are restricted when asked") {
+TEST_CASE("reads are restricted when asked", "[linux]") {
   if (!supported()) return;
   Place place;
   place.confinement.restrict_reads = true;
@@ -360,7 +361,7 @@ TEST_CASE("reads are restricted when asked") {
   CHECK(place.probe(closed) == Lines(closed.size(), "EACCES"));
 }
 
-TEST_CASE("a confined child has no network when it is to have none") {
+TEST_CASE("a confined child has no network when it is to have none", "[linux]") {
   if (!supported(4)) return;
   Place place;
   Server server;
@@ -371,7 +372,8 @@ TEST_CASE("a confined child has no network when it is to have none") {
   CHECK(place.probe(script) == Lines{"EACCES", "EACCES", "ok", "EACCES"});
 }
 
-TEST_CASE("a confined child signals no process outside and connects to no abstract socket") {
+TEST_CASE("a confined child signals no process outside and connects to no abstract socket",
+          "[linux]") {
   if (!supported(6)) return;
   Place place;
   const std::string name = "@" + place.run.folder.tag();
@@ -381,7 +383,7 @@ TEST_CASE("a confined child signals no process outside and connects to no abstra
                      line("connect-unix", name)}) == Lines(3, "EPERM"));
 }
 
-TEST_CASE("terminals are out of reach unless asked for") {
+TEST_CASE("terminals are out of reach unless asked for", "[linux]") {
   if (!supported(5)) return;
   Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!master || grantpt(master.get()) != 0 || unlockpt(master.get()) != 0) {
@@ -395,7 +397,7 @@ TEST_CASE("terminals are out of reach unless asked for") {
   CHECK(place.probe({line("terminal")}) == Lines{"ok"});
 }
 
-TEST_CASE("older kernels enforce the rules that they know") {
+TEST_CASE("older kernels enforce the rules that they know", "[linux]") {
   if (!supported(6)) return;
   Place place;
   Server server;
@@ -426,7 +428,7 @@ TEST_CASE("older kernels enforce the rules that they know") {
   }
 }
 
-TEST_CASE("a confinement that cannot be made starts nothing") {
+TEST_CASE("a confinement that cannot be made starts nothing", "[linux]") {
   if (!supported()) return;
   Place place;
   SECTION("a writable path that is not there") {
@@ -445,14 +447,14 @@ TEST_CASE("a confinement that cannot be made starts nothing") {
   }
 }
 
-TEST_CASE("without Landlock the reason is reported") {
+TEST_CASE("without Landlock the reason is reported", "[linux]") {
   auto ruleset = make_ruleset({}, {"/bin/true"}, {0, "this kernel has no Landlock"});
   REQUIRE_FALSE(ruleset);
   CHECK(ruleset.error().kind == ErrorKind::kDenied);
   CHECK(ruleset.error().message == "the step cannot be confined: this kernel has no Landlock");
 }
 
-TEST_CASE("a kernel that refuses confinement has the step not started") {
+TEST_CASE("a kernel that refuses confinement has the step not started", "[linux]") {
   if (!supported()) return;
   struct Case {
     long call;
@@ -480,8 +482,9 @@ TEST_CASE("a kernel that refuses confinement has the step not started") {
   }
 }
 
-TEST_CASE("a step does not command its own keeper, which could start a child with more rights") {
-  Run run(false);
+TEST_CASE("a step does not command its own keeper, which could start a child with more rights",
+          "[linux]") {
+  KeeperRun run(false);
   const std::string& folder = run.folder.path();
   const ChildExit& exit = run.run(run.act(
       "probe", joined({line("status", folder), line("adopt", folder), line("shutdown", folder),
@@ -490,11 +493,11 @@ TEST_CASE("a step does not command its own keeper, which could start a child wit
   CHECK(run.run(run.act("probe", line("status", folder))).success());
 }
 
-TEST_CASE(
-    "a confined step commands no other run's keeper, not even where it may write its record") {
+TEST_CASE("a confined step commands no other run's keeper, not even where it may write its record",
+          "[linux]") {
   if (!supported(2)) return;
   Place place;
-  Run victim(false);
+  KeeperRun victim(false);
   const std::string& folder = victim.folder.path();
   REQUIRE(wait_for([&] { return keeper_live(victim.folder.fd()).ok(); }));
   const Lines script = {line("status", folder), line("adopt", folder), line("shutdown", folder),
@@ -515,7 +518,8 @@ TEST_CASE(
   CHECK(place.run.run(free).out.text == "ok\n");
 }
 
-TEST_CASE("a host sends no secret to a confined step that listens in the keeper's place") {
+TEST_CASE("a host sends no secret to a confined step that listens in the keeper's place",
+          "[linux]") {
   if (!supported(2)) return;
   Place place;
   RunFolder victim;
@@ -534,7 +538,7 @@ TEST_CASE("a host sends no secret to a confined step that listens in the keeper'
   place.run.wait(child);
 }
 
-TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
+TEST_CASE("a moonlet in a confined step commands the keepers that it started", "[linux]") {
   if (!supported(2)) return;
   Place place;
   const char* both =
@@ -554,7 +558,7 @@ TEST_CASE("a moonlet in a confined step commands the keepers that it started") {
   CHECK(exit.out.text == "ok\n");
 }
 
-TEST_CASE("a confined root lacks the rights that reach beyond its files") {
+TEST_CASE("a confined root lacks the rights that reach beyond its files", "[linux]") {
   if (!supported()) return;
   Place place;
   const std::string self = std::to_string(getpid());
@@ -564,9 +568,9 @@ TEST_CASE("a confined root lacks the rights that reach beyond its files") {
   CHECK(answers == Lines{"EACCES", "EACCES", "ok", "EPERM"});
 }
 
-TEST_CASE("a confined child dies with its keeper") {
+TEST_CASE("a confined child dies with its keeper", "[linux]") {
   if (!supported()) return;
-  Run run(false);
+  KeeperRun run(false);
   ChildSpec spec = run.act("stubborn");
   spec.confinement = Confinement{};
   auto child = run.spawn(spec);

@@ -58,7 +58,7 @@ TEST_CASE("an audit finds no difference where journal and keeper log agree") {
   write_keeper_log(run, {"a@1"});
   const json result = audit(run);
   CHECK(result["records"] == 3);
-  for (const char* list : {"untold", "unbegun", "played", "acted"}) CHECK(result[list].empty());
+  for (const char* list : {"unlogged", "unbegun", "played", "acted"}) CHECK(result[list].empty());
   CHECK(result["answers"] == json::array({{{"key", "a"}, {"sha256", sha256_hex("fine")}}}));
   CHECK(result["marks"] == json::array({{{"t", "drive"}, {"n", 3}}}));
   CHECK_FALSE(result.contains("line"));
@@ -69,16 +69,16 @@ TEST_CASE("an audit names attempts that only the journal or only the keeper log 
   write_journal(run, {begin("a", 1), end("a"), begin("b", 2), end("b")});
   write_keeper_log(run, {"b@2", "c@1", "probe"});
   const json result = audit(run);
-  CHECK(result["untold"] == json::array({{{"key", "a"}, {"attempt", 1}}}));
+  CHECK(result["unlogged"] == json::array({{{"key", "a"}, {"attempt", 1}}}));
   CHECK(result["unbegun"] == json::array({"c@1"}));
 }
 
-TEST_CASE("an audit tells what a cassette played from what it started all the same") {
+TEST_CASE("an audit distinguishes the attempts that a cassette played from those that it started") {
   const JournalRun run;
   write_journal(run, {begin("a", 1, "cassette"), end("a"), begin("b", 1, "cassette"), end("b")});
   write_keeper_log(run, {"b@1"});
   const json result = audit(run);
-  CHECK(result["untold"].empty());
+  CHECK(result["unlogged"].empty());
   CHECK(result["played"] == json::array({{{"key", "a"}, {"attempt", 1}}}));
   CHECK(result["acted"] == json::array({"b@1"}));
 }

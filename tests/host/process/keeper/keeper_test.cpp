@@ -25,7 +25,7 @@ using namespace moonlet::test;
 using Why = ChildExit::Why;
 
 TEST_CASE("a child comes back with its status and both of its streams", "[process]") {
-  Run run;
+  KeeperRun run;
   const ChildExit& exit = run.run(shell("echo out; echo err >&2; exit 7"));
   CHECK(exit.why == Why::kExited);
   CHECK(exit.code == 7);
@@ -41,7 +41,7 @@ TEST_CASE("a child comes back with its status and both of its streams", "[proces
 }
 
 TEST_CASE("a child that a signal ended says so", "[process]") {
-  Run run;
+  KeeperRun run;
   const ChildExit& exit = run.run(shell("kill -9 $$"));
   CHECK(exit.why == Why::kSignalled);
   CHECK(exit.signal == SIGKILL);
@@ -50,7 +50,7 @@ TEST_CASE("a child that a signal ended says so", "[process]") {
 
 TEST_CASE("a child sees its own environment, directory and stdin, and nothing of ours",
           "[process]") {
-  Run run;
+  KeeperRun run;
   setenv("MOONLET_TEST_LEAK", "leaked", 1);
   ChildSpec spec = shell("pwd; env | sort; cat");
   spec.cwd = run.folder.path();
@@ -74,7 +74,7 @@ TEST_CASE("a child leads its own session and inherits no descriptor, mask or dis
           "[process]") {
   signal(SIGUSR1, SIG_IGN);
   int leak = open("/dev/null", O_RDONLY);  // not close-on-exec, as careless programs have them
-  Run run;
+  KeeperRun run;
   const ChildExit& exit = run.run(run.act("print_state"));
   close(leak);
   signal(SIGUSR1, SIG_DFL);
@@ -82,7 +82,7 @@ TEST_CASE("a child leads its own session and inherits no descriptor, mask or dis
 }
 
 TEST_CASE("a child that cannot be started has the reason in its error", "[process]") {
-  Run run;
+  KeeperRun run;
   auto error_of = [&](ChildSpec spec) {
     const ChildExit& exit = run.run(std::move(spec));
     CHECK(exit.why == Why::kNotStarted);
@@ -139,7 +139,7 @@ TEST_CASE("a child that cannot be started has the reason in its error", "[proces
 
 TEST_CASE("a name is looked up in the child's PATH, first entry first, and not in relative entries",
           "[process]") {
-  Run run;
+  KeeperRun run;
   for (const char* folder : {"/a", "/b"}) {
     std::filesystem::create_directory(run.folder.path() + folder);
     std::string script = run.folder.path() + folder + "/tool";
@@ -156,7 +156,7 @@ TEST_CASE("a name is looked up in the child's PATH, first entry first, and not i
 }
 
 TEST_CASE("output goes to files under the run, capped, with the true sizes reported", "[process]") {
-  Run run;
+  KeeperRun run;
   std::filesystem::create_directory(run.folder.path() + "/steps");
   ChildSpec spec = run.act("bytes", "1000000");
   spec.out = OutputSpec::to_file("steps/out.log", 1000);
@@ -172,7 +172,7 @@ TEST_CASE("output goes to files under the run, capped, with the true sizes repor
 }
 
 TEST_CASE("ten megabytes of stdin for a child that reads none, and that reads all", "[process]") {
-  Run run;
+  KeeperRun run;
   std::string input = run.folder.path() + "/input";
   std::ofstream(input) << std::string(10 << 20, 'i');
   for (const char* script : {"exit 3", "wc -c"}) {
@@ -186,12 +186,12 @@ TEST_CASE("ten megabytes of stdin for a child that reads none, and that reads al
 }
 
 TEST_CASE("a child without stdin reads its end at once", "[process]") {
-  Run run;
+  KeeperRun run;
   CHECK(run.run(shell("cat; echo end")).out.text == "end\n");
 }
 
 TEST_CASE("many children at once each get their own answer", "[process]") {
-  Run run;
+  KeeperRun run;
   std::vector<std::shared_ptr<ChildOperation>> operations;
   for (int i = 0; i < 200; ++i) {
     ChildSpec spec = shell("echo " + std::to_string(i) + "; exit " + std::to_string(i % 100));
@@ -206,7 +206,7 @@ TEST_CASE("many children at once each get their own answer", "[process]") {
 }
 
 TEST_CASE("captured output holds no secret", "[process]") {
-  Run run;
+  KeeperRun run;
   ChildSpec spec = shell("printf 'key=%s.' \"$SECRET\"; printf %s \"$SECRET\" >&2");
   spec.env.push_back("SECRET=correct-horse-battery");
   spec.secrets = {{"SECRET", "correct-horse-battery"}};
@@ -218,7 +218,7 @@ TEST_CASE("captured output holds no secret", "[process]") {
 }
 
 TEST_CASE("the log has intent, start and exit of each child, in this order", "[process]") {
-  Run run;
+  KeeperRun run;
   ChildSpec spec = shell("exit 3");
   spec.argv.push_back("caf\xc3\xa9 \xff \"quoted\"\n");
   spec.durable = true;
@@ -262,7 +262,7 @@ TEST_CASE("on a full disk a durable start is refused, others run, and exits are 
   getrlimit(RLIMIT_FSIZE, &old_limit);
   rlimit limit{1500, old_limit.rlim_max};
   setrlimit(RLIMIT_FSIZE, &limit);
-  Run run;
+  KeeperRun run;
   const ChildExit& first = run.run(shell("echo fine"));
   setrlimit(RLIMIT_FSIZE, &old_limit);
   signal(SIGXFSZ, before);
@@ -296,7 +296,7 @@ TEST_CASE("on a full disk a durable start is refused, others run, and exits are 
 
 TEST_CASE("a child that is finished with is ended for that reason, and stays so on record",
           "[process]") {
-  Run run;
+  KeeperRun run;
   auto child = run.spawn(shell("echo done; exec sleep 600"));
   REQUIRE(run.until([&] { return child->pid() != 0; }));
   child->end_finished();
@@ -308,7 +308,7 @@ TEST_CASE("a child that is finished with is ended for that reason, and stays so 
 }
 
 TEST_CASE("the idle limit of a child stands still while it is held", "[process]") {
-  Run run;
+  KeeperRun run;
   const std::string said = run.folder.path() + "/said";
   auto spec = shell("sleep 1; touch " + said + "; exec sleep 600");
   spec.idle_ms = 500;
@@ -321,7 +321,7 @@ TEST_CASE("the idle limit of a child stands still while it is held", "[process]"
 }
 
 TEST_CASE("shutdown lets running children end by themselves, and takes no new ones", "[process]") {
-  Run run;
+  KeeperRun run;
   auto running = run.spawn(shell("sleep 0.2; echo done"));
   run.keeper->shutdown();
   auto late = run.spawn(shell("echo late"));
@@ -331,7 +331,7 @@ TEST_CASE("shutdown lets running children end by themselves, and takes no new on
 }
 
 TEST_CASE("an ending keeper starts no child, and does not wait for late requests", "[process]") {
-  Run run;
+  KeeperRun run;
   auto stubborn = run.spawn(run.act("stubborn"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 1; }));
   // It resists for a while, in which more is asked for.
@@ -351,7 +351,7 @@ TEST_CASE("an ending keeper starts no child, and does not wait for late requests
 }
 
 TEST_CASE("a second keeper in the same directory is refused by name", "[process]") {
-  Run run;
+  KeeperRun run;
   run.run(shell("true"));
   KeeperOptions options;
   options.program = places::kKeeperProgram;
@@ -391,7 +391,7 @@ TEST_CASE("a program that is no keeper leaves its children not started", "[proce
 }
 
 TEST_CASE("strangers at the keeper's socket are hung up on, and block no host", "[process]") {
-  Run run;
+  KeeperRun run;
   run.run(shell("true"));
   std::string path = run.folder.path() + "/keeper.sock";
   auto connect_to = [&] {
@@ -460,7 +460,7 @@ TEST_CASE("strangers at the keeper's socket are hung up on, and block no host", 
 
 TEST_CASE("a connection that lingers does not hold up the keeper that it was passed to",
           "[process]") {
-  Run run;
+  KeeperRun run;
   run.run(shell("true"));
   // Unread bytes, and a minute to get rid of them.
   Fd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -19,7 +19,7 @@ ChildSpec full_spec() {
   spec.attempt = "lens/2@1";
   spec.outlives_host = true;
   spec.argv = {"tool", "", "a b\n"};
-  spec.told_argv = {"tool", "", "***"};
+  spec.redacted_argv = {"tool", "", "***"};
   spec.env = {"A=1", "B="};
   spec.cwd = "/tmp";
   spec.stdin_fd = 0;
@@ -57,7 +57,7 @@ std::vector<std::string> one_of_each() {
   REQUIRE(encode_start(frames[1], 7, full_spec()));
   encode_number(frames[2], FrameType::kStarted, 8, -5);
   encode_exit(frames[3], 10, full_exit());
-  encode(frames[4], std::vector<LiveChildFrame>{{1, 2, "s", "a", 3, 4}, {5, 6, "", "", 7, 8}});
+  encode(frames[4], std::vector<ChildRecord>{{1, 2, "s", "a", 3, 4}, {5, 6, "", "", 7, 8}});
   encode_refused(frames[5], {ErrorKind::kQuota, "m", "h", "a"});
   encode(frames[6], AdoptedFrame{77, {{1, 2, "s", "a", 3, 4}, {76, 0, "", "b", 0, 0}}});
   encode_refused(frames[7], {ErrorKind::kDenied, "m", "", ""}, FrameType::kSuperseded);
@@ -98,7 +98,7 @@ TEST_CASE("every frame reads back as it was written") {
   CHECK(start->has_stdin);
   CHECK(start->argc == 3);
   CHECK(start->argv == std::string("tool\0\0a b\n\0", 11));
-  CHECK(start->told == std::string("tool\0\0***\0", 10));
+  CHECK(start->logged_argv == std::string("tool\0\0***\0", 10));
   CHECK(start->env == std::string("A=1\0B=\0", 7));
   CHECK(start->spec.step == "lens \xff");
   CHECK(start->spec.out.path == "steps/x/stdout.log");

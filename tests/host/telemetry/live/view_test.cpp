@@ -13,31 +13,31 @@ namespace {
 constexpr std::int64_t kStart = 1795230720000;
 
 /// A run that the test reports event by event.
-class Story {
+class EventFeed {
  public:
-  Story() { tell(EventType::kRunStarted, {}, {{"preset", "review"}, {"runner", "codex"}}); }
+  EventFeed() { emit(EventType::kRunStarted, {}, {{"preset", "review"}, {"runner", "codex"}}); }
 
-  Story& tell(EventType type, const std::string& step, nlohmann::json fields) {
+  EventFeed& emit(EventType type, const std::string& step, nlohmann::json fields) {
     model.apply({type, now, "R-007", step, std::move(fields)});
     return *this;
   }
-  Story& phase(const std::string& name, int planned = 0) {
-    return tell(EventType::kPhase, {}, {{"name", name}, {"planned", planned}});
+  EventFeed& phase(const std::string& name, int planned = 0) {
+    return emit(EventType::kPhase, {}, {{"name", name}, {"planned", planned}});
   }
-  Story& start(const std::string& key, const std::string& kind = "agent",
-               const std::string& runner = "codex") {
-    return tell(EventType::kStepStarted, key, {{"kind", kind}, {"runner", runner}});
+  EventFeed& start(const std::string& key, const std::string& kind = "agent",
+                   const std::string& runner = "codex") {
+    return emit(EventType::kStepStarted, key, {{"kind", kind}, {"runner", runner}});
   }
-  Story& finish(const std::string& key, const std::string& status = "ok",
-                nlohmann::json more = nlohmann::json::object()) {
+  EventFeed& finish(const std::string& key, const std::string& status = "ok",
+                    nlohmann::json more = nlohmann::json::object()) {
     nlohmann::json fields = {{"kind", "agent"}, {"status", status}, {"duration_ms", 2100}};
     fields.update(more);
-    return tell(EventType::kStepFinished, key, fields);
+    return emit(EventType::kStepFinished, key, fields);
   }
-  Story& end(const std::string& verdict) {
-    return tell(EventType::kRunFinished, {}, {{"verdict", verdict}});
+  EventFeed& end(const std::string& verdict) {
+    return emit(EventType::kRunFinished, {}, {{"verdict", verdict}});
   }
-  Story& wait(std::int64_t ms) {
+  EventFeed& wait(std::int64_t ms) {
     now += ms;
     return *this;
   }
@@ -79,14 +79,14 @@ TEST_CASE("the live view shows nothing before a run has begun") {
 }
 
 TEST_CASE("the live view is a tree of phases and steps") {
-  Story story;
-  story.phase("facts", 1).start("exec", "exec", "").wait(40);
-  story.finish("exec", "ok", {{"kind", "exec"}, {"duration_ms", 40}});
-  story.phase("review", 4).start("parallel/bugs/agent").start("parallel#2/style/style");
-  story.start("parallel/tests/agent").wait(12'300);
-  story.finish("parallel/bugs/agent", "ok", usage(12'345, 0.4));
-  story.finish("parallel#2/style/style", "failed", {{"error", "exit code 3"}, {"attempts", 2}});
-  CHECK(story.seen() ==
+  EventFeed feed;
+  feed.phase("facts", 1).start("exec", "exec", "").wait(40);
+  feed.finish("exec", "ok", {{"kind", "exec"}, {"duration_ms", 40}});
+  feed.phase("review", 4).start("parallel/bugs/agent").start("parallel#2/style/style");
+  feed.start("parallel/tests/agent").wait(12'300);
+  feed.finish("parallel/bugs/agent", "ok", usage(12'345, 0.4));
+  feed.finish("parallel#2/style/style", "failed", {{"error", "exit code 3"}, {"attempts", 2}});
+  CHECK(feed.seen() ==
         Lines{
             "review R-007 \u00b7 12s \u00b7 codex",
             "agents: 1 running, 1 failed, 1 ok \u00b7 12.3k+ tokens, $0.40 and what is unknown",
@@ -97,28 +97,27 @@ TEST_CASE("the live view is a tree of phases and steps") {
             "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
             "  \u25cf tests     codex     12s",
         });
-  story.wait(1000).finish("parallel/tests/agent", "ok", usage(1'000, 0.0123)).end("degraded");
-  CHECK(story.last() ==
-        Lines{
-            "review R-007 \u00b7 13s \u00b7 degraded \u00b7 codex",
-            "agents: 1 failed, 2 ok \u00b7 13.3k+ tokens, $0.41 and what is unknown",
-            "\u2713 facts 1/1",
-            "\u2717 review 3/4, 1 failed",
-            "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
-        });
+  feed.wait(1000).finish("parallel/tests/agent", "ok", usage(1'000, 0.0123)).end("degraded");
+  CHECK(feed.last() == Lines{
+                           "review R-007 \u00b7 13s \u00b7 degraded \u00b7 codex",
+                           "agents: 1 failed, 2 ok \u00b7 13.3k+ tokens, $0.41 and what is unknown",
+                           "\u2713 facts 1/1",
+                           "\u2717 review 3/4, 1 failed",
+                           "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
+                       });
 }
 
 TEST_CASE("the live view shows the spending of each step") {
-  Story story;
-  story.finish("a", "ok",
-               {{"runner", "codex"}, {"cached", true}, {"usage", {{"total_tokens", 900}}}});
-  story.start("b").finish("b", "ok", usage(50, 0.001, "estimate"));
-  story.start("c").tell(EventType::kLog, "c", {{"text", "waiting for it"}, {"taken_over", true}});
-  story.start("d", "agent", "rules").finish("d", "ok");
-  story.start("e").finish("e");
-  story.start("f").tell(EventType::kWarning, "f", {{"text", "429"}, {"retry_in_ms", 5000}});
-  story.start("g", "gate").finish("g", "parked", {{"kind", "gate"}, {"error", "?"}});
-  const auto lines = story.seen(100);
+  EventFeed feed;
+  feed.finish("a", "ok",
+              {{"runner", "codex"}, {"cached", true}, {"usage", {{"total_tokens", 900}}}});
+  feed.start("b").finish("b", "ok", usage(50, 0.001, "estimate"));
+  feed.start("c").emit(EventType::kLog, "c", {{"text", "waiting for it"}, {"taken_over", true}});
+  feed.start("d", "agent", "rules").finish("d", "ok");
+  feed.start("e").finish("e");
+  feed.start("f").emit(EventType::kWarning, "f", {{"text", "429"}, {"retry_in_ms", 5000}});
+  feed.start("g", "gate").finish("g", "parked", {{"kind", "gate"}, {"error", "?"}});
+  const auto lines = feed.seen(100);
   REQUIRE(lines.size() == 9);
   CHECK(lines[1] ==
         "agents: 2 running, 4 ok \u00b7 50+ tokens, ~$0.0010 and what is unknown, 900 before");
@@ -129,51 +128,51 @@ TEST_CASE("the live view shows the spending of each step") {
   CHECK(lines[6] == "\u2713 e         codex    2.1s  cost unknown");
   CHECK(lines[7] == "\u25cf f         codex      0s  asks again in 5s");
   CHECK(lines[8] == "? g         codex    2.1s  waits for a person");
-  story.wait(6000);
-  CHECK(story.seen()[7] == "\u25cf f         codex      6s");
+  feed.wait(6000);
+  CHECK(feed.seen()[7] == "\u25cf f         codex      6s");
 }
 
 TEST_CASE("the live view shows the present action of an agent") {
-  Story story;
-  story.start("a").start("b");
-  story.tell(EventType::kProgress, "a", {{"doing", "shell: make"}, {"tokens", 12'345}});
-  story.tell(EventType::kProgress, "c", {{"doing", "of no step"}, {"tokens", 1}});
-  auto lines = story.seen(100);
+  EventFeed feed;
+  feed.start("a").start("b");
+  feed.emit(EventType::kProgress, "a", {{"doing", "shell: make"}, {"tokens", 12'345}});
+  feed.emit(EventType::kProgress, "c", {{"doing", "of no step"}, {"tokens", 1}});
+  auto lines = feed.seen(100);
   REQUIRE(lines.size() == 3);
   CHECK(lines[1] == "\u25cf a         codex      0s  12.3k tokens so far, shell: make");
   CHECK(lines[2] == "\u25cf b         codex      0s");
-  story.tell(EventType::kProgress, "a", {{"doing", ""}, {"tokens", 20'000}});
-  CHECK(story.seen(100)[1] == "\u25cf a         codex      0s  20.0k tokens so far");
-  story.finish("a", "ok");
-  CHECK(story.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
+  feed.emit(EventType::kProgress, "a", {{"doing", ""}, {"tokens", 20'000}});
+  CHECK(feed.seen(100)[1] == "\u25cf a         codex      0s  20.0k tokens so far");
+  feed.finish("a", "ok");
+  CHECK(feed.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
 }
 
 TEST_CASE("the live view shows the rest of each budget") {
-  Story story;
-  story.tell(
+  EventFeed feed;
+  feed.emit(
       EventType::kBudget, {},
       {{"left", {{"agents", 8}, {"tokens", 152'000}, {"usd", 3.58}}}, {"wall_left_ms", 90'000}});
-  story.start("a").wait(31'000);
-  const auto lines = story.seen();
+  feed.start("a").wait(31'000);
+  const auto lines = feed.seen();
   CHECK(lines[0] == "review R-007 \u00b7 31s \u00b7 codex");
   CHECK(lines[1] == "agents: 1 running \u00b7 left: 8 agents, 152.0k tokens, $3.58, 59s");
-  story.model.runner.clear();
-  CHECK(story.seen(120)[0] ==
+  feed.model.runner.clear();
+  CHECK(feed.seen(120)[0] ==
         "review R-007 \u00b7 31s \u00b7 agents: 1 running \u00b7 left: 8 agents, 152.0k "
         "tokens, "
         "$3.58, 59s");
 }
 
 TEST_CASE("two hundred agents have a place on 24 lines") {
-  Story story;
-  story.phase("ask", 200);
-  story.tell(EventType::kProgress, {}, {{"name", "parallel"}, {"planned", 200}});
+  EventFeed feed;
+  feed.phase("ask", 200);
+  feed.emit(EventType::kProgress, {}, {{"name", "parallel"}, {"planned", 200}});
   for (int i = 1; i <= 188; ++i) {
     const auto key = "parallel/lens-" + std::to_string(i) + "/agent";
-    story.start(key);
-    if (i <= 180) story.finish(key, i % 60 == 7 ? "failed" : "ok");
+    feed.start(key);
+    if (i <= 180) feed.finish(key, i % 60 == 7 ? "failed" : "ok");
   }
-  const auto lines = story.seen(80, 22);
+  const auto lines = feed.seen(80, 22);
   REQUIRE(lines.size() == 22);
   CHECK(lines[1] == "\u25cf ask 180/200, 3 failed");
   for (int i = 0; i < 8; ++i) {
@@ -185,7 +184,7 @@ TEST_CASE("two hundred agents have a place on 24 lines") {
   CHECK(lines[21] == "  \u2026 169 ok, 12 waiting");
 
   SECTION("what is running comes first on few lines, and the rest is counted") {
-    const auto few = story.seen(40, 6);
+    const auto few = feed.seen(40, 6);
     REQUIRE(few.size() == 6);
     CHECK(few[1] == "agents: 8 running, 3 failed, 177 ok");
     CHECK(few[5] == "  \u2026 6 running, 3 failed, 177 ok, 12 wai\u2026");
@@ -193,49 +192,49 @@ TEST_CASE("two hundred agents have a place on 24 lines") {
   SECTION("every size holds what it shows") {
     for (int width = 1; width <= 130; width += 3) {
       for (int height = 1; height <= 60; ++height) {
-        const auto shown = story.seen(width, height);
+        const auto shown = feed.seen(width, height);
         REQUIRE(shown.size() <= static_cast<std::size_t>(height));
         REQUIRE_FALSE(shown.empty());
       }
     }
   }
   SECTION("branches that will never begin do not wait for ever") {
-    story.tell(EventType::kProgress, {}, {{"name", "parallel"}, {"ended", true}});
-    CHECK(story.model.waiting(0) == 0);
+    feed.emit(EventType::kProgress, {}, {{"name", "parallel"}, {"ended", true}});
+    CHECK(feed.model.waiting(0) == 0);
   }
   SECTION("the final form is short") {
-    story.end("degraded");
-    CHECK(story.last().size() == 6);
+    feed.end("degraded");
+    CHECK(feed.last().size() == 6);
   }
 }
 
 TEST_CASE("the live view keeps a bounded part of an endless run") {
-  Story story;
+  EventFeed feed;
   for (int i = 0; i < 20'000; ++i) {
-    story.phase("phase " + std::to_string(i / 50));
-    story.start("step " + std::to_string(i), "exec");
-    story.finish("step " + std::to_string(i), i % 2 == 0 ? "ok" : "failed", {{"kind", "exec"}});
+    feed.phase("phase " + std::to_string(i / 50));
+    feed.start("step " + std::to_string(i), "exec");
+    feed.finish("step " + std::to_string(i), i % 2 == 0 ? "ok" : "failed", {{"kind", "exec"}});
   }
-  CHECK(story.model.phases.size() == 100);
+  CHECK(feed.model.phases.size() == 100);
   std::size_t kept = 0;
   std::size_t begun = 0;
-  for (const auto& phase : story.model.phases) {
+  for (const auto& phase : feed.model.phases) {
     kept += phase.steps.size();
     begun += phase.begun();
   }
   CHECK(begun == 20'000);
   CHECK(kept <= 100 * 128);
-  CHECK(story.model.phases.back().steps.size() <= 128);
-  CHECK(story.seen().size() == 24);
-  CHECK(story.end("failed").last().size() <= 33);
+  CHECK(feed.model.phases.back().steps.size() <= 128);
+  CHECK(feed.seen().size() == 24);
+  CHECK(feed.end("failed").last().size() <= 33);
 }
 
 TEST_CASE("the live view passes nothing on that a terminal would obey") {
-  Story story;
-  story.tell(EventType::kRunStarted, {}, {{"preset", "p\x1b[2J\u202e"}, {"runner", "r\r\n"}});
-  story.phase("a\x1b]0;title\x07 b\n").start("x\x9b\x08/\xff\xc2\x9b", "agent", "\x1b[31m");
-  story.finish("x\x9b\x08/\xff\xc2\x9b", "failed", {{"error", "line\nline \x1b[8mhidden"}});
-  for (const auto* lines : {new Lines(story.seen(200)), new Lines(story.end("\x1bq").last(200))}) {
+  EventFeed feed;
+  feed.emit(EventType::kRunStarted, {}, {{"preset", "p\x1b[2J\u202e"}, {"runner", "r\r\n"}});
+  feed.phase("a\x1b]0;title\x07 b\n").start("x\x9b\x08/\xff\xc2\x9b", "agent", "\x1b[31m");
+  feed.finish("x\x9b\x08/\xff\xc2\x9b", "failed", {{"error", "line\nline \x1b[8mhidden"}});
+  for (const auto* lines : {new Lines(feed.seen(200)), new Lines(feed.end("\x1bq").last(200))}) {
     for (const auto& line : *lines) {
       INFO(line);
       for (const char c : line) CHECK((static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
@@ -266,27 +265,27 @@ TEST_CASE("the live view takes events of any shape") {
 }
 
 TEST_CASE("the live view counts wide names by their columns") {
-  Story story;
-  story.phase("\u8a55\u4fa1", 2).start("\u65e5\u672c\u8a9e\u306e\u540d\u524d").start("cafe\u0301");
-  for (int width = 10; width <= 80; ++width) story.seen(width);
-  const auto lines = story.seen();
+  EventFeed feed;
+  feed.phase("\u8a55\u4fa1", 2).start("\u65e5\u672c\u8a9e\u306e\u540d\u524d").start("cafe\u0301");
+  for (int width = 10; width <= 80; ++width) feed.seen(width);
+  const auto lines = feed.seen();
   CHECK(lines[2] == "  \u25cf \u65e5\u672c\u8a9e\u306e\u540d\u524d  codex      0s");
   CHECK(lines[3] == "  \u25cf cafe\u0301          codex      0s");
 }
 
 TEST_CASE("a terminal without UTF-8 is shown marks that it knows") {
-  Story story;
-  story.phase("ask").start("a").start("b").finish("b");
-  for (const auto& line : render_live(story.model, {30, 24, false, false}, story.now)) {
+  EventFeed feed;
+  feed.phase("ask").start("a").start("b").finish("b");
+  for (const auto& line : render_live(feed.model, {30, 24, false, false}, feed.now)) {
     for (const char c : line.text) CHECK(static_cast<unsigned char>(c) < 0x80);
   }
 }
 
 TEST_CASE("colours do not count as columns") {
-  Story story;
-  story.phase("ask").start("a").finish("a", "failed", {{"error", "no"}}).start("b");
-  const auto plain = render_live(story.model, {40, 24, false, true}, story.now);
-  const auto coloured = render_live(story.model, {40, 24, true, true}, story.now);
+  EventFeed feed;
+  feed.phase("ask").start("a").finish("a", "failed", {{"error", "no"}}).start("b");
+  const auto plain = render_live(feed.model, {40, 24, false, true}, feed.now);
+  const auto coloured = render_live(feed.model, {40, 24, true, true}, feed.now);
   REQUIRE(plain.size() == coloured.size());
   for (std::size_t i = 0; i < plain.size(); ++i) {
     CHECK(plain[i].columns == coloured[i].columns);

@@ -16,7 +16,7 @@ for _, piece in ipairs { "qujd", " ", "=", "a=", "a ", "bearer ", "-", "key=", "
 end
 local long = ("qujd"):rep(30000)
 is(line(long .. " --token=" .. planted), long .. " --token=" .. credentials.mark, "after a long word")
--- What only looks a little like it stays.
+-- Words that only resemble a credential stay.
 for _, word in ipairs { 'model_providers.l={name="l",base_url="http://127.0.0.1:1/v1",env_key="LOCAL_API_KEY"}', "max_tokens=200000",
   "model_auto_compact_token_limit=200000", "--key", "token_file=/home/u/token", "-s", "read-only", "shell_environment_policy.exclude=[]" } do
   is(line(word), word, word)

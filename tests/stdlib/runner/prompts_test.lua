@@ -30,7 +30,7 @@ for _, runner in ipairs { codex, claude, gemini, opencode } do
   end
 end
 
--- What a CLI would not take is refused before it is started.
+-- A prompt that the CLI would not take is refused before its start.
 local large = ("x"):rep(10 << 20)
 raises(function() codex.command(call_of(large)) end, "takes at most 1048576", "codex and 10 MB")
 is(#codex.command(call_of(("\u{e9}"):rep(1048576))).argv > 0, true, "codex counts characters")

@@ -135,7 +135,7 @@ is(reset.parse("resets 12am", now, 0).reset_at, at "2026-11-22T00:00:00Z", "midn
 is(zone.named "../../etc/passwd", nil, "a zone that is none")
 is(zone.read "TZif", nil, "half a zone file") -- raises nothing
 
--- What the classes bring with them.
+-- The fields that come with each class of error.
 local function finish(runner, lines, exit, answers)
   local state = runner.begin()
   for _, line in ipairs(lines) do runner.parse(state, line) end
@@ -260,7 +260,7 @@ result = with_stderr(left_out:format "/tmp/moonlet-1/state/gemini/.gemini/settin
 is(result.class, "refused", "moonlet's settings were skipped")
 holds(result.error.message, "/tmp' is insecure", "and why they were")
 is(with_stderr(left_out:format "/etc/gemini-cli/settings.json").status, "ok", "the machine's were skipped")
--- What is wrong on this machine was refused by nobody.
+-- A fault of this machine is no refusal of a provider.
 for _, case in ipairs { { "Invalid auth method selected.", false },
   { "Missing environment variable: `OPENAI_API_KEY`.", false }, { "unexpected status 401 Unauthorized: no api key", true },
   { "API key not valid. Please pass a valid API key.", true } } do
@@ -280,7 +280,7 @@ is(claimed('"result":"{ \\"score\\": 7 }","structured_output":{"score":7}').text
 is(claimed('"result":"Done.","structured_output":{"score":7},"stop_reason":"max_tokens"').text, '{"score":7}', "words cut short")
 is(claimed('"result":"Done.","structured_output":{"score":7}').status, "ok", "and the words do not matter")
 
--- What begins after the end must have an end of its own.
+-- A turn that begins after the end must have an end of its own.
 local function joined(...)
   local list = {}
   for _, lines in ipairs { ... } do table.move(lines, 1, #lines, #list + 1, list) end
@@ -379,7 +379,7 @@ is(finish(opencode, spoken, { why = "exited", code = 0, stderr_tail = refused "A
   "an error that passed, of opencode's provider")
 is(finish(opencode, { spoken[1], '{"type":"error","error":{"name":"UnknownError","data":{"message":"JSON parsing failed: Text: '
   .. 'nonsense.\\nError message: JSON Parse error: Unexpected identifier"}}}' }, failed).class, "network", "a broken stream")
--- What it could not keep in mind it makes shorter, answers then, and fails all the same.
+-- opencode shortens a conversation that is too long, answers, and fails all the same.
 local overflow = '{"type":"error","error":{"name":"ContextOverflowError","data":{"message":"prompt is too long"}}}'
 is(finish(opencode, { overflow, table.unpack(spoken) }, failed).class, "context", "too much for the model")
 -- The last line is Bun's own; what failed stands above it.

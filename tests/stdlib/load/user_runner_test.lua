@@ -1,3 +1,5 @@
+-- A runner of the user's own: the example, and files that are wrong.
+sh("cp '" .. cases .. "/../../../examples/runner-mine.lua' .")
 local runners = require "moonlet.engine.load.runners"
 local function config_of(file, entry)
   entry = entry or {}
@@ -40,7 +42,7 @@ is(read(mine, "oops the key is wrong: 401 Unauthorized").status, "failed", "a fa
 is(runners.parse("mine", own).name, "mine", "--runner mine")
 holds(raises(function() runners.get("mone", own) end, "did you mean 'mine'?", "a near name").hint, "mine", "suggests it")
 
--- What can be wrong with one.
+-- Faults of a user's own runner.
 local number = 0
 local function load_text(text)
   number = number + 1

@@ -1,3 +1,26 @@
+-- Programs of runners are found where npm and the agents' own installers put them.
+sh [[
+program() { mkdir -p "$(dirname "$1")"; printf "$2" >"$1"; chmod 700 "$1"; }
+native='\177ELF native' script='#!/usr/bin/env node\n'
+# npm, global: the package of the platform beneath that of the wrapper.
+global=g/lib/node_modules/@openai/codex
+program $global/bin/codex.js "$script"
+program $global/node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex "$native"
+program $global/node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/codex-path/rg "$native"
+mkdir bin && ln -s ../g/lib/node_modules/@openai/codex/bin/codex.js bin/codex
+# npm, local: beside it; another platform.
+program l/node_modules/@openai/codex/bin/codex.js "$script"
+program l/node_modules/@openai/codex-darwin-arm64/vendor/aarch64-apple-darwin/bin/codex "$native"
+mkdir l/node_modules/.bin && ln -s ../@openai/codex/bin/codex.js l/node_modules/.bin/codex
+# The wrapper alone, and a native program by itself.
+program w/@openai/codex/bin/codex.js "$script"
+program n/codex "$native"
+# Claude: a script in front of the native program, and the native program.
+program c/@anthropic-ai/claude-code/cli-wrapper.cjs "$script"
+program c/@anthropic-ai/claude-code-linux-x64/claude "$native"
+program bin/claude "$native"
+]]
+
 local codex = require "moonlet.engine.runner.codex"
 local claude = require "moonlet.engine.runner.claude"
 local runners = require "moonlet.engine.load.runners"
@@ -7,7 +30,7 @@ local found = codex.detect {}
 is(found.path, scratch .. "/g/lib/node_modules/@openai/codex/node_modules/@openai/codex-linux-x64" .. vendor, "npm, global")
 is(found.wrapper_of, scratch .. "/bin/codex", "its wrapper")
 local made = codex.command { prompt = "x", out = "/o", cwd = "/w", sandbox = "read-only", program = found.path }
-is(made.env.PATH, found.path:gsub("/bin/codex$", "/codex-path") .. ":" .. scratch .. "/bin:/usr/bin:/bin", "its own tools")
+is(made.env.PATH, found.path:gsub("/bin/codex$", "/codex-path") .. ":" .. core.system.env "PATH", "its own tools")
 found = codex.detect { program = "~/l/node_modules/.bin/codex" }
 is(found.path, scratch .. "/l/node_modules/@openai/codex-darwin-arm64/vendor/aarch64-apple-darwin/bin/codex", "npm, local")
 found = codex.detect { program = scratch .. "/w/@openai/codex/bin/codex.js" }
@@ -45,10 +68,10 @@ put_file(scratch .. "/.gemini", ".env", "GOOGLE_CLOUD_PROJECT=p")
 local function home_of(extra)
   local call = { prompt = "x", out = "/o", cwd = "/w", sandbox = "read-only", scratch = "/s", config = {} }
   for key, value in pairs(extra) do call[key] = value end
-  local made = gemini.command(call)
-  return made.files, core.json.decode(made.files["/s/gemini/.gemini/settings.json"]), made.warnings
+  local home = gemini.command(call)
+  return home.files, core.json.decode(home.files["/s/gemini/.gemini/settings.json"]), home.warnings
 end
-local files, settings, warnings = home_of {}
+local files, settings = home_of {}
 is(settings.model.name, "m-9", "the user's model")
 is(settings.security.auth.note, 'a " // b /* c', "texts that look like comments")
 is(settings.security.auth.selectedType, "gemini-api-key", "the key that is set")
@@ -59,5 +82,5 @@ is(files["/s/gemini/.env"], "GOOGLE_CLOUD_PROJECT=p", "the variables")
 files, settings = home_of { private = true }
 is(settings.model == nil and files["/s/gemini/.gemini/oauth_creds.json"] == nil, true, "a private one has none of it")
 put_file(scratch .. "/.gemini", "settings.json", "{")
-files, settings, warnings = home_of {}
+local _, _, warnings = home_of {}
 holds(warnings[1], "settings.json cannot be read", "settings that are none")

@@ -69,13 +69,13 @@ is(route({ task_type = "todo scan, citations", config = with() }).runner, "codex
 raises(function() route { task_type = "security!", config = with() } end, "escalate", "a name with its punctuation")
 raises(function() route { task_type = "&&", config = with() } end, "punctuation alone", "no name")
 is(route({ task_type = "todo-scan", config = {} }).runner, "codex", "a config that says nothing")
-for _, own in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" } }, { todos = { high = "x" } },
+for _, wrong in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" } }, { todos = { high = "x" } },
   { todos = { runner = {} } } } do
-  local refusal = raises(function() route { task_type = "todos", config = { routes = own } } end, "m.route.config.routes", show(own))
+  local refusal = raises(function() route { task_type = "todos", config = { routes = wrong } } end, "m.route.config.routes", show(wrong))
   is(type(refusal) == "table" and refusal.kind, "invalid", "its kind")
 end
 
--- What a run and its calls come to.
+-- The runner of a run and of its calls.
 local routing = require "moonlet.engine.agent.routing"
 local function plan(asked, options, routes_of, preset)
   local made = { runner = { name = asked }, options = options, config = with(routes_of), preset = preset }
@@ -117,7 +117,7 @@ holds(routing.of_call(made, { task_type = "security", reason = "the call's" }, m
 holds(routing.of_call(made, { task_type = "security", reason = " " }, made.runner).record.why, "the run's", "or the run's")
 raises(function() routing.of_call(run("codex", {}), { risk = "high" }, { name = "codex" }) end, "escalate", "a call at high risk")
 
--- What may be asked decides what must be there: all that is routed, where nobody said of what type the work is.
+-- The possible calls decide which programs must be installed: all routed ones when no task type was named.
 local function asked(...)
   local names = {}
   pcall(routing.check_some, run(...), function(routed)

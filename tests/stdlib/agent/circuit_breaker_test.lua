@@ -49,7 +49,7 @@ between(trip("again", 10), 0, 2000, "as the first time")
 breaker.succeeded "again"
 is(breaker.refusal "again" ~= nil, true, "still closed")
 
--- Who asked in spite of it: what it heard stands in place of the refusal, or takes it away.
+-- A call that asked in spite of the refusal replaces it with the new answer, or removes it.
 trip("bought", 5 * 24 * 60 * minute)
 between(left(breaker.trip("bought", { class = "quota", runner = "codex", message = "no more", anew = true,
   reset_at = core.clock.wall() + 60 * minute })), 59 * minute, 61 * minute, "told anew")
@@ -96,7 +96,7 @@ is(breaker.refusal "odd", nil, "an odd class")
 core.file.write(place, "odd.json", core.json.encode { class = "quota", ["until"] = core.clock.wall() + minute, times = "x" })
 is(type(breaker.refusal("odd").message), "string", "without its message")
 
--- What a person is shown: names of accounts are hexadecimal.
+-- The list for a person shows accounts by their hexadecimal names.
 is(#breaker.closed(), 0, "no account of that kind")
 breaker.trip("0a1b", { class = "quota", runner = "codex", message = "no more", reset_at = core.clock.wall() + 60 * minute })
 breaker.trip("ffff", { class = "auth", runner = "gemini", message = "no", login = "one" })
@@ -104,7 +104,7 @@ is(breaker.closed()[1].runner .. " " .. breaker.closed()[2].runner, "gemini code
 pass "ffff"
 is(#breaker.closed(), 1, "one is open again")
 
--- Where the folder takes nothing, this process remembers.
+-- This process remembers a refusal that cannot be written to the folder.
 core.file.remove(place, ".")
 core.file.remove(core.file.root(scratch .. "/.local/state/moonlet"), "breakers")
 core.file.write(core.file.root(scratch .. "/.local/state/moonlet"), "breakers", "no folder")

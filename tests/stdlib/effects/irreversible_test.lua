@@ -371,7 +371,7 @@ for line in lines:gmatch("[^\n]+") do
 end
 is(count > 250, true, "how many there are")
 
--- What a line cannot hold.
+-- Commands that a table line cannot hold.
 local deep = "git push"
 for _ = 1, 40 do deep = "eval '" .. deep:gsub("'", "'\\''") .. "'" if #deep > 20000 then break end end
 for i, case in ipairs {

@@ -1,0 +1,50 @@
+local output = require "moonlet.engine.agent.output"
+
+local schema = { type = "object", required = { "n" }, properties = { n = { type = "integer" } } }
+
+test("an answer is the whole text, or its only fenced block", function()
+  is(output.check(schema, '{"n": 1}').n, 1, "the whole text")
+  is(output.check(schema, 'Here it is:\n```json\n{"n": 2}\n```\nDone.').n, 2, "a fenced block")
+  is(output.check(schema, 'Here it is:\r\n```\r\n{"n": 3}\r\n```').n, 3, "a block with CR LF")
+  local data, why = output.check(schema, '```\n{"n": 1}\n```\n```\n{"n": 2}\n```')
+  is(data, nil, "two blocks")
+  holds(why, "the answer is not JSON", "two blocks")
+  data, why = output.check(schema, "I cannot do that")
+  is(data, nil, "no JSON")
+  holds(why, "not JSON", "no JSON")
+end)
+
+test("an answer of another shape is named by what is wrong with it", function()
+  local data, why = output.check(schema, '{"n": "one"}')
+  is(data, nil, "the data")
+  holds(why, "n", "the place")
+  data, why = output.check(schema, "{}")
+  is(data, nil, "a missing field")
+  holds(why, "n", "its name")
+end)
+
+test("what a strict provider had to be asked for is undone before the check", function()
+  local seen
+  local data = output.check(schema, '{"n": 1, "x": null}', function(value, asked)
+    seen = asked
+    value.x = nil
+    return value
+  end)
+  same(data, { n = 1 }, "the data")
+  is(seen, schema, "the schema")
+end)
+
+test("a schema that cannot be used is refused before anything is paid", function()
+  output.check_schema(nil)
+  output.check_schema(schema)
+  local err = raises(function() output.check_schema { type = "nothing" } end, "no JSON Schema that can be used", "a wrong type")
+  is(err.kind, "invalid", "its kind")
+end)
+
+test("a repair prompt holds the prompt, the problems and the beginning of the answer", function()
+  local text = output.repair_prompt("Count them.", ("x"):rep(100000), "n is missing")
+  is(text:sub(1, 11), "Count them.", "the prompt")
+  holds(text, "n is missing", "the problems")
+  holds(text, ("x"):rep(1000), "the answer")
+  is(#text < 10000, true, "its length")
+end)
