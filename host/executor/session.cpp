@@ -162,10 +162,10 @@ Result<Session> Session::open(const Dir& state, const std::string& id, const Red
   return session;
 }
 
-Result<void> Session::save() {
+Result<void> Session::save(Durable durable) {
   json value = to_json(data_);
   if (!redactor_->empty()) redact(value, *redactor_);
-  return state_.write_file(file_of(data_.task_id), json_text(value) + "\n", Durable::kYes);
+  return state_.write_file(file_of(data_.task_id), json_text(value) + "\n", durable);
 }
 
 Result<Dir> open_state_dir(const std::string& path) {

@@ -46,8 +46,8 @@ class Session {
   /// True when the task had begun before.
   bool existed() const { return existed_; }
   SessionData& data() { return data_; }
-  /// Replaces the file by the data; it is on the disk on return. Secrets are taken out.
-  Result<void> save();
+  /// Replaces the file by the data; with kYes it is on the disk on return. Secrets are taken out.
+  Result<void> save(Durable durable = Durable::kYes);
 
  private:
   Session(Dir state, Fd lock, const Redactor& redactor)

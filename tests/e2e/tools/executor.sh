@@ -9,20 +9,20 @@ EXECUTOR=$(dirname "$MOONLET")/moonlet-executor
 serve() {
   rm -rf "$SERVED/port" "$SERVED/requests.jsonl" "$SERVED/stop"
   mkdir -p "$SERVED"
-  [ -e $SERVED/script.json ] || echo '[{"text":"Done."}]' >$SERVED/script.json
+  [ -e "$SERVED/script.json" ] || echo '[{"text":"Done."}]' >"$SERVED/script.json"
   python3 "$ROOT/tests/e2e/tools/model_server.py" "$SERVED" "$@" &
   SERVER=$!
-  while ! [ -s $SERVED/port ]; do sleep 0.02; done
-  export OPENAI_BASE_URL=http://127.0.0.1:$(cat $SERVED/port)/v1
+  while ! [ -s "$SERVED/port" ]; do sleep 0.02; done
+  export OPENAI_BASE_URL=http://127.0.0.1:$(cat "$SERVED/port")/v1
 }
 stop_serving() {
-  touch $SERVED/stop
+  touch "$SERVED/stop"
   wait "$SERVER"
 }
 # replies JSON: the replies to come.
-replies() { mkdir -p "$SERVED" && printf '%s' "$1" >$SERVED/script.json; }
+replies() { mkdir -p "$SERVED" && printf '%s' "$1" >"$SERVED/script.json"; }
 # requests [FILTER]: how many requests the server saw.
-requests() { grep -c "${1:-.}" $SERVED/requests.jsonl; }
+requests() { grep -c "${1:-.}" "$SERVED/requests.jsonl"; }
 
 plan() {
   "$EXECUTOR" --plan-template >plan.md
