@@ -25,6 +25,23 @@ struct Before {
   std::string text;
 };
 
+/// The folder of a file, held open, so that all steps of one change reach the same one.
+struct Place {
+  Dir folder;
+  std::string name;
+};
+
+Result<Place> place_of(const Dir& root, const std::string& rel, bool make) {
+  const auto slash = rel.rfind('/');
+  const std::string parent = slash == std::string::npos ? "." : rel.substr(0, slash);
+  if (make && !root.exists(parent)) {
+    if (auto made = root.make_dirs(parent); !made) return made.error();
+  }
+  auto folder = patiently([&] { return root.dir(parent); });
+  if (!folder) return folder.error();
+  return Place{std::move(*folder), slash == std::string::npos ? rel : rel.substr(slash + 1)};
+}
+
 Result<Before> read_before(const Dir& root, const std::string& rel) {
   auto info = root.stat(rel);
   if (!info) return info.error();
@@ -95,7 +112,7 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments) {
   if (!offset || !limit) return ToolResult::of(!offset ? offset.error() : limit.error());
   auto rel = workspace.relative(*path);
   if (!rel) return ToolResult::of(rel.error());
-  auto text = read_text(workspace.root(), *rel);
+  auto text = patiently([&] { return read_text(workspace.root(), *rel); });
   if (!text) return ToolResult::of(text.error());
   if (text->empty()) return {"(the file is empty)"};
 
@@ -132,23 +149,16 @@ ToolResult write_tool(const Workspace& workspace, const Arguments& arguments) {
   if (auto allowed = workspace.check_writable(*rel); !allowed) {
     return ToolResult::of(allowed.error());
   }
-  const Dir& root = workspace.root();
-  auto info = root.stat(*rel);
-  std::uint32_t mode = 0;
-  if (info) {
-    if (info->kind != EntryKind::kFile) {
-      return ToolResult::of(invalid(shown_path(*rel) + " is there, and is not a regular file",
-                                    "choose another name"));
-    }
-    mode = info->mode;
-  } else if (const auto slash = rel->rfind('/'); slash != std::string::npos) {
-    if (auto made = root.make_dirs(rel->substr(0, slash)); !made) {
-      return ToolResult::of(made.error());
-    }
+  auto place = place_of(workspace.root(), *rel, true);
+  if (!place) return ToolResult::of(place.error());
+  auto info = place->folder.stat(place->name);
+  if (info && info->kind != EntryKind::kFile) {
+    return ToolResult::of(
+        invalid(shown_path(*rel) + " is there, and is not a regular file", "choose another name"));
   }
-  if (auto done = root.write_file(*rel, *content, Durable::kNo, {}, mode); !done) {
-    return ToolResult::of(done.error());
-  }
+  const std::uint32_t mode = info ? info->mode : 0;
+  auto done = place->folder.write_file(place->name, *content, Durable::kNo, {}, mode);
+  if (!done) return ToolResult::of(done.error());
   return {(info ? "replaced " : "created ") + *rel + ": " + std::to_string(content->size()) +
           " bytes"};
 }
@@ -171,7 +181,9 @@ ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments) {
   if (*from == *to) {
     return ToolResult::of(invalid("old_string and new_string are the same", "nothing to change"));
   }
-  auto before = read_before(workspace.root(), *rel);
+  auto place = place_of(workspace.root(), *rel, false);
+  if (!place) return ToolResult::of(place.error());
+  auto before = read_before(place->folder, place->name);
   if (!before) return ToolResult::of(before.error());
   const std::size_t matches = count(before->text, *from);
   if (matches == 0) {
@@ -194,7 +206,7 @@ ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments) {
     at = found + from->size();
   }
   text.append(before->text, at, std::string::npos);
-  if (auto done = replace(workspace.root(), *rel, *before, text); !done) {
+  if (auto done = replace(place->folder, place->name, *before, text); !done) {
     return ToolResult::of(done.error());
   }
   return {"edited " + *rel + ": " + std::to_string(matches) +

@@ -164,7 +164,8 @@ ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments) {
   if (!regex.ok()) {
     return ToolResult::of(invalid("the pattern is not understood: " + regex.error(), {}));
   }
-  if (auto there = workspace.root().dir(*base); !there) return ToolResult::of(there.error());
+  if (auto there = patiently([&] { return workspace.root().dir(*base); }); !there)
+    return ToolResult::of(there.error());
   std::string output;
   std::size_t names = 0;
   Walk walk(workspace.root(), [&](const std::string& rel) {
