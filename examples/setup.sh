@@ -28,6 +28,7 @@ inc:sqlite3.h                                libsqlite3-dev      sqlite-devel sq
 inc:nettle/sha2.h                            nettle-dev          nettle-devel nettle        nettle
 inc:utf8proc.h                               libutf8proc-dev     utf8proc-devel libutf8proc  utf8proc
 inc:histedit.h                               libedit-dev         libedit-devel libedit       -
+inc:curl/curl.h                              libcurl4-openssl-dev libcurl-devel curl        curl
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
   if [ "${1:-}" = tests ]; then

@@ -27,6 +27,7 @@ local M = {}
 ---@field repo string
 ---@field git boolean      true in a work tree of git
 ---@field inputs moonlet.Input[]
+---@field reason string?    the words of --reason
 ---@field read fun(self: moonlet.Look, path: string, options: moonlet.ReadOptions?): string?, moonlet.Error?, boolean?
 
 ---@class moonlet.Preset : moonlet.PresetSpec

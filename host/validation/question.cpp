@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kQuestion = "[QUESTION]";
-constexpr std::string_view kMarkers[] = {kQuestion, "[PROGRESS]", "[BLOCKED]", "[FILES_MODIFIED]",
+constexpr std::string_view kBlocked = "[BLOCKED]";
+constexpr std::string_view kMarkers[] = {kQuestion, "[PROGRESS]", kBlocked, "[FILES_MODIFIED]",
                                          "[CODEX_COMPLETE]"};
 
 bool starts_with(std::string_view text, std::string_view prefix) {
@@ -110,6 +111,8 @@ class Fence {
 
 class Finder {
  public:
+  explicit Finder(std::string_view marker) : marker_(marker) {}
+
   void line(std::string_view text) {
     // The cap may split a character.
     if (text.size() > Question::kLineCap) text = cut_end(text, Question::kLineCap);
@@ -126,8 +129,8 @@ class Finder {
 
   void begin(std::string_view text) {
     const std::size_t indent = indent_of(text);
-    if (indent > 3 || !starts_with(text.substr(indent), kQuestion)) return;
-    auto tail = text.substr(indent + kQuestion.size());
+    if (indent > 3 || !starts_with(text.substr(indent), marker_)) return;
+    auto tail = text.substr(indent + marker_.size());
     // "[QUESTION](…)" and "[QUESTION][…]" are links.
     if (!tail.empty() && (tail[0] == '(' || tail[0] == '[')) return;
     if (!tail.empty() && tail[0] == ':') tail.remove_prefix(1);
@@ -191,23 +194,32 @@ class Finder {
     to += cut_end(text, room);
   }
 
+  std::string_view marker_;
   Fence fence_;
   Block block_ = Block::kNone;  // the block that the next lines may belong to
   bool blank_ = false;          // a blank line stood just before
   std::optional<Question> question_;
 };
 
-}  // namespace
-
-std::optional<Question> last_question(std::string_view answer) {
+std::optional<Question> last_marked(std::string_view answer, std::string_view marker) {
   if (starts_with(answer, "\xef\xbb\xbf")) answer.remove_prefix(3);
-  Finder finder;
+  Finder finder(marker);
   while (!answer.empty()) {
     const std::size_t end = std::min(answer.find('\n'), answer.size());
     finder.line(answer.substr(0, end));
     answer.remove_prefix(std::min(end + 1, answer.size()));
   }
   return finder.take();
+}
+
+}  // namespace
+
+std::optional<Question> last_question(std::string_view answer) {
+  return last_marked(answer, kQuestion);
+}
+
+std::optional<Question> last_blocked(std::string_view answer) {
+  return last_marked(answer, kBlocked);
 }
 
 }  // namespace moonlet

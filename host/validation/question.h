@@ -22,5 +22,7 @@ struct Question {
 
 /// Empty when the answer asks no question.
 std::optional<Question> last_question(std::string_view answer);
+/// The same for [BLOCKED]: the text is the reason that the agent cannot go on.
+std::optional<Question> last_blocked(std::string_view answer);
 
 }  // namespace moonlet

@@ -98,6 +98,7 @@ ctx.inputs = {}
 ---@field reason string?       forces work that a route refuses; it is recorded
 ---@field asks boolean?        an answer that ends with "[QUESTION] …" parks the run, and a person answers
 ---@field cut "fail"|"allow"|nil  an answer too long to keep whole fails, unless "allow"
+---@field continues string?     the session of an earlier result to go on with, where the runner keeps sessions
 
 ---@class moonlet.CallBudget
 ---@field tokens integer?   the most that one attempt may use beside its prompt
@@ -109,6 +110,7 @@ ctx.inputs = {}
 ---@field attempts moonlet.AttemptRecord[]
 ---@field files_changed string[]   merged from its worktree
 ---@field dir string               the folder of its artifacts
+---@field session string?            the session of the agent, where its runner keeps sessions
 
 ---@class moonlet.AttemptRecord
 ---@field number integer

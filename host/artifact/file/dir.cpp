@@ -359,7 +359,8 @@ Result<Fd> Dir::open_update(std::string_view rel) const {
 }
 
 Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durable durable,
-                             const std::function<Result<void>()>& may_replace) const {
+                             const std::function<Result<void>()>& may_replace,
+                             std::uint32_t mode) const {
   auto where = place(rel, "write");
   if (!where) return where.error();
   const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
@@ -372,6 +373,7 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
   Fd fd(opened);
 
   int number = write_all(fd.get(), bytes);
+  if (number == 0 && mode != 0 && ::fchmod(fd.get(), mode & 0777) != 0) number = errno;
   if (number == 0 && durable == Durable::kYes && sync_bytes(fd.get()) != 0) number = errno;
   const int closing = fd.close();
   if (number == 0) number = closing;

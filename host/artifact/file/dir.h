@@ -97,9 +97,11 @@ class Dir {
   /// Puts `bytes` in place of the file as one step: readers see the old or the new whole, and after
   /// an error the old. Links of the old name, hard or symbolic, are left alone. With kYes it has
   /// reached the disk on return. `may_replace`, where given, is asked once all is written, right
-  /// before the old one goes; its error leaves that as it is, and is returned.
+  /// before the old one goes; its error leaves that as it is, and is returned. `mode`, where not 0,
+  /// is its permission bits.
   Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable,
-                          const std::function<Result<void>()>& may_replace = {}) const;
+                          const std::function<Result<void>()>& may_replace = {},
+                          std::uint32_t mode = 0) const;
 
   /// Removes a file or link; true when there was one.
   Result<bool> remove_file(std::string_view rel) const;

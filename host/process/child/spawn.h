@@ -37,6 +37,13 @@ struct SpawnRequest {
   /// Comes from make_ruleset(). The child runs confined by these rules and without the rights of
   /// root that reach beyond them, or it does not run.
   int ruleset_fd = -1;
+  /// It can make no socket of any family (a socketpair it can), nor can what it starts. Landlock
+  /// knows nothing of UDP, and of sockets with a path.
+  bool no_sockets = false;
+  /// Absolute paths, of folders with all beneath and of files, that it sees read-only, by mounts in
+  /// a namespace of its own; not run where the system allows none (a container, another
+  /// confinement). Needs `ruleset_fd`, as it could undo the mounts otherwise.
+  std::vector<std::string> read_only;
   StartRecord record;
   /// Bit s-1 set: signal s is put back to its default. Ours to say, because asking the kernel for
   /// each costs more than the rest of the preparation.

@@ -1,5 +1,9 @@
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -8,6 +12,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
 
 #include "host/process/child/program.h"
@@ -34,9 +39,11 @@ enum class Stage {
   kDescriptor,
   kCgroup,
   kLimit,
+  kMounts,
   kCwd,
   kPrivileges,
   kConfine,
+  kSockets,
   kRecord,
   kExec
 };
@@ -48,7 +55,12 @@ struct Shared {
   const std::pair<int, rlimit>* limits;
   int limit_count;
   pid_t parent;
-  bool joins;  // its cgroup, for it did not begin there
+  bool joins;      // its cgroup, for it did not begin there
+  int namespaces;  // clone flags
+  const char* const* read_only;
+  int read_only_count;
+  const char* uid_map;  // of a new user namespace; null: there is none
+  const char* gid_map;
   std::size_t record_size;
   // Written by the child, read by the parent, which sleeps until the child has execed or ended.
   volatile Stage stage;
@@ -83,6 +95,41 @@ constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // chown
                                                     | 1u << 29   // audit_write
                                                     | 1u << 31,  // setfcap
                                                 0};
+
+// Calls that the headers of older distributions do not name.
+constexpr long kOpenTree = 428, kMoveMount = 429, kMountSetattr = 442;
+constexpr long kIoUringSetup = 425;
+constexpr unsigned kTreeClone = 1, kTreeCloseOnExec = O_CLOEXEC, kRecursive = 0x8000;
+constexpr unsigned kEmptyPath = 0x1000, kMoveFromFd = 4;
+struct MountAttr {
+  std::uint64_t set, clear, propagation, userns_fd;
+};
+constexpr std::uint64_t kReadOnlyMount = 1;
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArch = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
+#else
+constexpr std::uint32_t kArch = 0;  // no filter is known for it
+#endif
+
+// Refuses socket() and, as its rings can make sockets too, io_uring. Calls of another architecture
+// (32-bit programs) do not exist at all: they have numbers of their own.
+constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO;
+constexpr sock_filter kNoSockets[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArch, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, kRefuse | ENOSYS),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, kRefuse | ENOSYS),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kIoUringSetup, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, kRefuse | ENOSYS),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, kRefuse | EACCES),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+};
 
 struct KernelSigaction {
   void* handler;
@@ -167,6 +214,50 @@ MOONLET_BARE bool join(int cgroup_fd) {
   return true;
 }
 
+MOONLET_BARE bool write_text(const char* path, const char* text) {
+  std::size_t size = 0;
+  while (text[size] != 0) ++size;
+  const long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+  const bool written = fd >= 0 && syscall(SYS_write, fd, text, size) == static_cast<long>(size);
+  const int number = errno;
+  if (fd >= 0) syscall(SYS_close, fd);
+  errno = number;
+  return written;
+}
+
+MOONLET_BARE bool mount_read_only(const Shared* shared) {
+  if (shared->uid_map != nullptr && !(write_text("/proc/self/setgroups", "deny") &&
+                                      write_text("/proc/self/uid_map", shared->uid_map) &&
+                                      write_text("/proc/self/gid_map", shared->gid_map))) {
+    return false;
+  }
+  // What is mounted here must not show elsewhere.
+  if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
+  for (int i = 0; i < shared->read_only_count; ++i) {
+    const char* path = shared->read_only[i];
+    const long tree =
+        syscall(kOpenTree, AT_FDCWD, path, kTreeClone | kTreeCloseOnExec | kRecursive);
+    MountAttr attr{kReadOnlyMount, 0, 0, 0};
+    if (tree < 0 ||
+        syscall(kMountSetattr, tree, "", kEmptyPath | kRecursive, &attr, sizeof attr) != 0 ||
+        syscall(kMoveMount, tree, "", AT_FDCWD, path, kMoveFromFd) != 0) {
+      return false;
+    }
+    syscall(SYS_close, tree);
+  }
+  return true;
+}
+
+MOONLET_BARE bool refuse_sockets() {
+  if (kArch == 0) {
+    errno = ENOSYS;
+    return false;
+  }
+  sock_fprog program{sizeof kNoSockets / sizeof kNoSockets[0],
+                     const_cast<sock_filter*>(kNoSockets)};
+  return syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
 MOONLET_BARE int child_main(void* arg) {
   auto* shared = static_cast<Shared*>(arg);
   const SpawnRequest& request = *shared->request;
@@ -183,6 +274,9 @@ MOONLET_BARE int child_main(void* arg) {
     syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
   }
   if (shared->joins && !join(request.cgroup_fd)) return give_up(shared, Stage::kCgroup);
+  if (shared->read_only_count > 0 && !mount_read_only(shared)) {
+    return give_up(shared, Stage::kMounts);
+  }
   if (request.cwd != nullptr && syscall(SYS_chdir, request.cwd) != 0) {
     return give_up(shared, Stage::kCwd);
   }
@@ -200,6 +294,11 @@ MOONLET_BARE int child_main(void* arg) {
     if (!drop_capabilities()) return give_up(shared, Stage::kPrivileges);
     if (syscall(kRestrictSelf, request.ruleset_fd, 0) != 0) {
       return give_up(shared, Stage::kConfine);
+    }
+  }
+  if (request.no_sockets) {
+    if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !refuse_sockets()) {
+      return give_up(shared, Stage::kSockets);
     }
   }
   // Before the descriptors move, for the record's own could be among those that are replaced.
@@ -318,6 +417,10 @@ Error describe(const Shared& shared) {
       error.message += "; the program was not run";
       return error;
     }
+    case Stage::kMounts:
+      return Error::from_errno(number, "mount folders read-only for the process");
+    case Stage::kSockets:
+      return Error::from_errno(number, "keep the process from making sockets");
     case Stage::kOrphaned:
     case Stage::kNone:
       break;
@@ -337,7 +440,43 @@ bool make_output_pipe(int& read_end, int& write_end) {
   return true;
 }
 
+namespace {
+
+// The namespaces of a child that sees folders read-only. Root keeps its users; everybody else needs
+// a user namespace to mount in. Owns the texts that the child reads.
+struct Namespaces {
+  Namespaces(const SpawnRequest& request, bool own_users) {
+    if (request.read_only.empty()) return;
+    for (const std::string& path : request.read_only) paths.push_back(path.c_str());
+    flags = CLONE_NEWNS;
+    if (!own_users) return;
+    flags |= CLONE_NEWUSER;
+    const auto map = [](auto id) { return std::to_string(id) + " " + std::to_string(id) + " 1"; };
+    uid_map = map(geteuid());
+    gid_map = map(getegid());
+  }
+  int flags = 0;
+  std::vector<const char*> paths;
+  std::string uid_map, gid_map;
+};
+
+SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces);
+
+}  // namespace
+
 SpawnResult spawn(const SpawnRequest& request) {
+  if (!request.read_only.empty() && geteuid() == 0) {
+    SpawnResult result = spawn_in(request, Namespaces(request, false));
+    // Root of a container may not mount outside of a user namespace.
+    const auto* failure = std::get_if<SpawnFailure>(&result);
+    if (failure == nullptr || failure->pid != 0) return result;
+  }
+  return spawn_in(request, Namespaces(request, true));
+}
+
+namespace {
+
+SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces) {
   Sources sources(request.fds);
   if (sources.error() != 0) {
     return SpawnFailure{Error::from_errno(sources.error(), "duplicate a descriptor")};
@@ -349,17 +488,26 @@ SpawnResult spawn(const SpawnRequest& request) {
   shared.limits = request.limits.data();
   shared.limit_count = static_cast<int>(request.limits.size());
   shared.parent = getpid();
+  shared.namespaces = namespaces.flags;
+  shared.read_only = namespaces.paths.data();
+  shared.read_only_count = static_cast<int>(namespaces.paths.size());
+  if (!namespaces.uid_map.empty()) {
+    shared.uid_map = namespaces.uid_map.c_str();
+    shared.gid_map = namespaces.gid_map.c_str();
+  }
 
   // A handler of ours must not run in the child, where it would act on our memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   alignas(16) char stack[16 * 1024];
-  pid_t pid = request.cgroup_fd < 0 ? -1 : clone_into_cgroup(shared, stack, sizeof stack);
+  pid_t pid = request.cgroup_fd < 0 || shared.namespaces != 0
+                  ? -1
+                  : clone_into_cgroup(shared, stack, sizeof stack);
   if (pid < 0) {
     shared.joins = request.cgroup_fd >= 0;
-    pid =
-        MOONLET_CLONE(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &shared);
+    pid = MOONLET_CLONE(child_main, stack + sizeof stack,
+                        CLONE_VM | CLONE_VFORK | SIGCHLD | shared.namespaces, &shared);
   }
   int clone_error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -372,5 +520,7 @@ SpawnResult spawn(const SpawnRequest& request) {
   }
   return SpawnFailure{describe(shared), pid, recorded, torn};
 }
+
+}  // namespace
 
 }  // namespace moonlet

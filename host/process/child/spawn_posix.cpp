@@ -72,7 +72,7 @@ bool make_output_pipe(int& read_end, int& write_end) {
 }
 
 SpawnResult spawn(const SpawnRequest& request) {
-  if (request.ruleset_fd >= 0) {
+  if (request.ruleset_fd >= 0 || request.no_sockets || !request.read_only.empty()) {
     return SpawnFailure{
         Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
   }

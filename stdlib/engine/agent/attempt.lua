@@ -88,7 +88,8 @@ local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command {
     prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
-    argv = job.argv, cwd = job.lease.place.cwd, program = job.program, model = job.model,
+    argv = job.argv, cwd = job.lease.place.cwd, top = run.top, continues = call.continues, program = job.program,
+    model = job.model,
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
     web_search = call.web_search, turns = call.turns, schema = call.schema,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.lease.place.writable,

@@ -36,7 +36,7 @@ local fields = {
   in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
   argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
-  asks = "boolean", cut = "string",
+  asks = "boolean", cut = "string", continues = "string",
 }
 
 --- Puts the attempt on record before it starts, unless it is there already.
@@ -229,7 +229,7 @@ local function input_of(job)
     model = job.model, role = call.role or run.options.agent_role, schema = call.schema, cwd = call.cwd,
     env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
     writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,
-    web_search = call.web_search, events = call.events }
+    web_search = call.web_search, events = call.events, continues = call.continues }
 end
 
 --- The call of a step that was begun when its route led elsewhere: what was paid for there is not paid for again.
@@ -277,7 +277,7 @@ local function do_agent(job, last, hash, own_budget)
     job.run.emit("warning", { step = job.key, text = "the agent said nothing, and changed nothing" })
   end
   return { text = outcome.text, data = outcome.data, attempts = core.json.array(outcome.attempts),
-    usage = outcome.usage, files_changed = core.json.array(outcome.files_changed) }
+    usage = outcome.usage, files_changed = core.json.array(outcome.files_changed), session = outcome.session }
 end
 
 --- The journal has the answer; its readable copy may have been lost with a power cut, or be another one by now.
@@ -346,7 +346,7 @@ local function prepare(resolved, key, dir)
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
-local answer_fields = { "text", "data", "usage", "attempts", "files_changed", "dir" }
+local answer_fields = { "text", "data", "usage", "attempts", "files_changed", "dir", "session" }
 
 local function closed_answer(value, call)
   closed.data(value.data, call.schema)

@@ -116,7 +116,7 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   return {
     status = status, class = class, error = err, text = text, cut = cut_bytes or nil, data = data, problems = problems,
     usage = usage, used = spending.used(job, attempt.prompt, class, usage, text), model = answer.model,
-    denied = answer.denied, warnings = cut.warnings, exit = evidence.exit,
+    denied = answer.denied, session = answer.session, warnings = cut.warnings, exit = evidence.exit,
   }
 end
 
@@ -149,7 +149,8 @@ function M.of_call(last, attempts, lease_end, err)
   return {
     status = failed and "failed" or "ok", class = class, error = with_hint(err, failed and lease_end.put_aside),
     text = last.text, cut = last.cut, data = last.data, usage = last.usage, model = last.model, denied = last.denied,
-    warnings = lease_end.warnings, files_changed = lease_end.files_changed, attempts = attempts, exit = last.exit,
+    session = last.session, warnings = lease_end.warnings, files_changed = lease_end.files_changed, attempts = attempts,
+    exit = last.exit,
   }
 end
 

@@ -42,7 +42,8 @@ function M.agent(ctx, call, ask)
   for name, value in pairs(call) do copy[name] = value end
   copy.asks = nil
   while true do
-    copy.prompt = with_answers(call.prompt, answers)
+    -- A runner that keeps the conversation has the rest of it.
+    copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers)
     local result = ask(ctx, copy)
     local text, options = core.text.question(result.text)
     if not text then return result end
@@ -53,6 +54,7 @@ function M.agent(ctx, call, ask)
     end
     answers[#answers + 1] = { question = text, answer = gate.question(ctx, {
       name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil }) }
+    copy.continues = result.session
   end
 end
 

@@ -32,7 +32,7 @@ local known = {
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { value = "R",
-    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, one of your config, "
+    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, executor, one of your config, "
       .. "'command:PROGRAM ARG…', or route: chosen by task type and risk" },
   ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
@@ -287,7 +287,7 @@ end
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
   plan.preset.check({
-    repo = plan.home.top, git = plan.home.git and true or false, inputs = plan.inputs,
+    repo = plan.home.top, git = plan.home.git and true or false, inputs = plan.inputs, reason = plan.options.reason,
     read = function(_, path, look)
       grants.check_read(plan.grants, path)
       return core.file.read(plan.home.root, path, look and look.cap or 1 << 20)

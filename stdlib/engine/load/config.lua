@@ -53,6 +53,7 @@ local refused_args = {
     "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" },
   opencode = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive", "--auto",
     "--share" },
+  executor = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only", "--network", "--wall" },
 }
 
 --- Codex's settings that say the same as those.

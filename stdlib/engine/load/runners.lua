@@ -17,8 +17,8 @@ local command = require "moonlet.engine.runner.command"
 
 local M = {}
 
-local builtin = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true }
-local known = { "rules", "mock", "route", "command", "codex", "claude", "gemini", "opencode", "cassette" }
+local builtin = { codex = true, claude = true, gemini = true, opencode = true, executor = true, moonlet = true }
+local known = { "rules", "mock", "route", "command", "codex", "claude", "gemini", "opencode", "executor", "cassette" }
 
 --- Common agent programs; reports name them to spare people a guess.
 M.agent_programs = { "codex", "claude", "gemini", "opencode" }

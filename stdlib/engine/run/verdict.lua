@@ -76,6 +76,7 @@ function M.of(run, ok, err)
   local kind = type(err) == "table" and rawget(err, "kind")
   if kind == "parked" then return "needs-human" end
   if run.quota_error and kind ~= "cancelled" then return "quota" end
+  if type(err) == "table" and rawget(err, "blocked") == "agent" and not refused then return "blocked" end
   if type(err) == "table" and rawget(err, "blocked") == true and not refused and M.first_blocked(run.validation) then
     return "blocked"
   end

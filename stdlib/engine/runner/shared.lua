@@ -21,6 +21,8 @@ local longest_argument = 128 * 1024 - 1
 ---@field sandbox "read-only"|"workspace-write"
 ---@field network boolean?     tools may use the network
 ---@field web_search boolean?
+---@field top string?         the top of the repository, which need not be where it works
+---@field continues string?   the session of an earlier call to go on with
 ---@field turns integer?      how often the model may answer
 ---@field schema table?        the JSON Schema of the answer
 ---@field schema_file string?  where a schema may be written for the CLI

@@ -1,0 +1,350 @@
+#include "host/executor/agent.h"
+
+#include <poll.h>
+
+#include <set>
+
+#include "host/base/id.h"
+#include "host/base/json.h"
+#include "host/base/text.h"
+#include "host/executor/context.h"
+#include "host/executor/wire/failure.h"
+#include "host/validation/question.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+using nlohmann::json;
+constexpr int kMostRooms = 6;  // how often room is made for one request
+
+bool is_type(const json& item, const char* type) { return text_of(item, "type") == type; }
+
+json output_of(const Call& call, const std::string& text) {
+  return {{"type", "function_call_output"}, {"call_id", call.id}, {"output", text}};
+}
+
+std::string message_text(const json& item) {
+  std::string text;
+  if (!item.contains("content") || !item["content"].is_array()) return text_of(item, "content");
+  for (const json& part : item["content"]) {
+    std::string piece = text_of(part, "text");
+    if (piece.empty()) piece = text_of(part, "refusal");
+    if (!text.empty() && !piece.empty()) text += '\n';
+    text += piece;
+  }
+  return text;
+}
+
+}  // namespace
+
+Agent::Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
+             Toolbox& toolbox, Changes& changes, Report& report)
+    : options_(std::move(options)),
+      clock_(clock),
+      session_(session),
+      client_(client),
+      toolbox_(toolbox),
+      changes_(changes),
+      report_(report) {}
+
+int Agent::run() {
+  for (;;) {
+    if (auto code = settle_calls()) return *code;
+    const std::string message = last_message();
+    if (!message.empty()) {
+      auto ending = ending_of(message);
+      return finish(ending ? *ending : Ending{Status::kComplete, message, {}});
+    }
+    if (iterations_ >= options_.max_iterations) {
+      return fail(Error{ErrorKind::kBudget,
+                        "MAX_ITERS reached: the model has answered " + std::to_string(iterations_) +
+                            " times",
+                        "increase it (MAX_ITERS=" + std::to_string(2 * options_.max_iterations) +
+                            ") or break the task into smaller ones; the same TASK-ID goes on",
+                        {}},
+                  "failed", kExitLimit);
+    }
+    if (auto code = ask()) return *code;
+  }
+}
+
+/// The calls of the model that have no output yet, in their order.
+std::vector<Call> Agent::open_calls() const {
+  const json& items = session_.data().items;
+  std::set<std::string> answered;
+  for (const json& item : items) {
+    if (is_type(item, "function_call_output")) answered.insert(text_of(item, "call_id"));
+  }
+  std::vector<Call> calls;
+  for (const json& item : items) {
+    if (!is_type(item, "function_call")) continue;
+    Call call{text_of(item, "call_id"), text_of(item, "name"), text_of(item, "arguments")};
+    if (answered.count(call.id) == 0) calls.push_back(std::move(call));
+  }
+  return calls;
+}
+
+/// The text that the conversation ends with, where it is the model's last word.
+std::string Agent::last_message() const {
+  const json& items = session_.data().items;
+  std::string text;
+  for (auto item = items.rbegin(); item != items.rend(); ++item) {
+    if (is_type(*item, "reasoning")) continue;
+    if (!is_type(*item, "message") || text_of(*item, "role") != "assistant") break;
+    const std::string piece = message_text(*item);
+    text = text.empty() ? piece : piece + "\n" + text;
+  }
+  return text;
+}
+
+std::optional<Agent::Ending> Agent::ending_of(const std::string& message) const {
+  if (auto question = last_question(message)) {
+    return Ending{Status::kQuestion, question->text, question->options};
+  }
+  if (auto blocked = last_blocked(message)) return Ending{Status::kBlocked, blocked->text, {}};
+  return std::nullopt;
+}
+
+std::optional<int> Agent::settle_calls() {
+  SessionData& data = session_.data();
+  const std::vector<Call> calls = open_calls();
+  if (calls.empty()) return std::nullopt;
+  // What the model said beside its calls.
+  std::string message;
+  for (auto item = data.items.rbegin(); item != data.items.rend(); ++item) {
+    if (is_type(*item, "function_call_output") || text_of(*item, "role") == "user") break;
+    if (is_type(*item, "message")) message = message_text(*item) + "\n" + message;
+  }
+  const auto ending = ending_of(message);
+  for (const Call& call : calls) {
+    if (ending) {
+      data.items.push_back(output_of(call,
+                                     "[not run: your turn ended with a question or an "
+                                     "obstacle]"));
+      continue;
+    }
+    const std::string detail = toolbox_.detail(call);
+    const bool again = data.started_call == call.id;
+    if (again && call.name == "Bash") {
+      report_.progress("The executor was stopped in " + call.name + " " + detail);
+      data.items.push_back(output_of(
+          call,
+          "[the executor was stopped while this ran: look at what it did before you repeat "
+          "it]"));
+      data.started_call.clear();
+      if (!save()) return kExitFailed;
+      continue;
+    }
+    ToolResult result = run_call(call, detail);
+    if (again && result.status != ToolResult::Status::kOk) {
+      result.output +=
+          "\n[the executor was stopped in this call before: it may have been done then]";
+    }
+    data.items.push_back(output_of(call, result.output));
+    data.started_call.clear();
+    if (!save()) return kExitFailed;
+    if (stopped()) return fail(Failure{Failure::Kind::kInterrupted, "ended by a signal"});
+  }
+  if (!ending) return std::nullopt;
+  return finish(*ending);
+}
+
+ToolResult Agent::run_call(const Call& call, const std::string& detail) {
+  report_.tool_begins(call.name, detail);
+  if (Toolbox::has_effect(call.name)) {
+    if (call.name == "Bash") {
+      changes_.touch_all();
+    } else {
+      changes_.touch(detail);
+    }
+    session_.data().started_call = call.id;
+    if (!save()) return {"[the session could not be saved]", ToolResult::Status::kFailed};
+  }
+  ToolResult result = toolbox_.run(call, options_.deadline_ms);
+  report_.tool_ended(call.name, detail, result);
+  return result;
+}
+
+std::optional<int> Agent::ask() {
+  SessionData& data = session_.data();
+  for (int rooms = 0;; ++rooms) {
+    if (options_.context_tokens > 0 &&
+        estimate_tokens(data.items) > static_cast<std::size_t>(options_.context_tokens)) {
+      make_room();
+    }
+    Request request{options_.model, options_.effort, options_.instructions,
+                    data.task_id,   data.items,      toolbox_.specs()};
+    auto answer = client_.ask(request);
+    if (auto* turn = std::get_if<Turn>(&answer)) {
+      take(std::move(*turn));
+      if (!save()) return kExitFailed;
+      return std::nullopt;
+    }
+    const Failure& failure = std::get<Failure>(answer);
+    if (failure.kind != Failure::Kind::kContext || rooms >= kMostRooms) return fail(failure);
+    if (!make_room()) return fail(failure);
+  }
+}
+
+/// Drops old tool output; empty where there is none left to drop.
+std::optional<int> Agent::make_room() {
+  SessionData& data = session_.data();
+  const std::size_t before = json_text(data.items).size();
+  const std::size_t wanted =
+      options_.context_tokens > 0
+          ? std::max<std::size_t>(
+                before / 4,
+                before - std::min(before, static_cast<std::size_t>(options_.context_tokens) * 3))
+          : before / 2;
+  const std::size_t dropped = drop_old_output(data.items, wanted);
+  if (dropped == 0) return std::nullopt;
+  report_.progress("The context is full: the output of " + std::to_string(dropped) +
+                   " old tool calls was dropped");
+  (void)save();
+  return static_cast<int>(dropped);
+}
+
+void Agent::take(Turn turn) {
+  SessionData& data = session_.data();
+  ++iterations_;
+  ++data.iterations;
+  data.usage += turn.usage;
+  data.api = to_string(client_.api());
+  std::set<std::string> known;
+  for (const json& item : data.items) {
+    if (is_type(item, "function_call")) known.insert(text_of(item, "call_id"));
+  }
+  for (json& item : turn.items) {
+    // Servers on one's own machine may number their calls anew in each answer.
+    if (is_type(item, "function_call") && !known.insert(text_of(item, "call_id")).second) {
+      item["call_id"] = "call_" + random_hex(8);
+    }
+    data.items.push_back(std::move(item));
+  }
+  const auto user = [&](const char* text) {
+    data.items.push_back({{"type", "message"},
+                          {"role", "user"},
+                          {"content", json::array({{{"type", "input_text"}, {"text", text}}})}});
+  };
+  if (!turn.text.empty()) report_.message(turn.text);
+  if (!turn.usage.empty()) report_.usage(data.usage);
+  if (turn.calls.empty() && (turn.cut || turn.filtered)) {
+    report_.warning(turn.cut ? "the model's answer was cut off: it is asked to go on"
+                             : "the provider withheld a part of the answer");
+    user("Your answer was cut off. Go on, in smaller steps.");
+  } else if (turn.calls.empty() && turn.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    user("Your answer was empty. Go on with the task, or say in a sentence that it is done.");
+  } else {
+    empty_ = 0;
+    return;
+  }
+  ++empty_;
+}
+
+int Agent::finish(const Ending& ending) {
+  SessionData& data = session_.data();
+  const std::vector<Change> changes = changes_.now();
+  data.status = ending.status;
+  json files = json::array();
+  for (const Change& change : changes) {
+    files.push_back({{"path", change.path}, {"change", change.what}});
+  }
+  data.outcome = {{"text", ending.text}, {"options", ending.options}, {"files", files}};
+  if (!save()) return kExitFailed;
+  if (ending.status == Status::kComplete) changes_.end();
+  return repeat();
+}
+
+int Agent::repeat() {
+  const SessionData& data = session_.data();
+  const json& outcome = data.outcome;
+  std::vector<Change> changes;
+  if (outcome.contains("files") && outcome["files"].is_array()) {
+    for (const json& file : outcome["files"]) {
+      changes.push_back({text_of(file, "path"), text_of(file, "change")});
+    }
+  }
+  std::vector<std::string> options;
+  if (outcome.contains("options") && outcome["options"].is_array()) {
+    for (const json& option : outcome["options"]) {
+      if (option.is_string()) options.push_back(option);
+    }
+  }
+  const std::string text = text_of(outcome, "text");
+  if (changes_.partial()) report_.warning("the repository is too large to compare all of it");
+  report_.files(changes);
+  switch (data.status) {
+    case Status::kQuestion:
+      report_.question(text, options);
+      report_.done(true, last_message());
+      return kExitQuestion;
+    case Status::kBlocked:
+      report_.blocked(text);
+      report_.error({ErrorKind::kFailed,
+                     "blocked: " + printable(text, 1000),
+                     "resolve it, then run the same TASK-ID again and say so",
+                     {}},
+                    "failed");
+      report_.done(false, text);
+      return kExitBlocked;
+    default:
+      report_.complete(data.iterations);
+      report_.done(true, text);
+      return kExitComplete;
+  }
+}
+
+int Agent::fail(const Failure& failure) {
+  using Kind = Failure::Kind;
+  Error error{ErrorKind::kFailed, failure.message, {}, {}};
+  int code = kExitFailed;
+  switch (failure.kind) {
+    case Kind::kAuth:
+      error.hint = "check OPENAI_API_KEY and OPENAI_BASE_URL";
+      break;
+    case Kind::kQuota:
+      error.hint = "the account's limit is used up: wait, or raise it; the same TASK-ID goes on";
+      code = kExitQuota;
+      break;
+    case Kind::kContext:
+      error.hint = "break the task into smaller ones, or use a model with a larger window";
+      break;
+    case Kind::kTimeout:
+      error.hint = "raise --wall; the same TASK-ID goes on";
+      code = kExitLimit;
+      break;
+    case Kind::kInterrupted:
+      error.hint = "the same TASK-ID goes on";
+      code = kExitInterrupted;
+      break;
+    case Kind::kNetwork:
+    case Kind::kRate:
+      error.hint = "try again later; the same TASK-ID goes on";
+      break;
+    default:
+      error.hint = "read the message; OPENAI_MODEL and OPENAI_BASE_URL say who is asked";
+  }
+  return fail(error, to_string(failure.kind), code, &failure);
+}
+
+int Agent::fail(const Error& error, const char* what, int code, const Failure* failure) {
+  (void)save();
+  if (const auto changes = changes_.now(); !changes.empty()) report_.files(changes);
+  report_.error(error, what, failure);
+  report_.done(false, error.message);
+  return code;
+}
+
+bool Agent::save() {
+  auto saved = session_.save();
+  if (!saved) report_.error(saved.error());
+  return saved.ok();
+}
+
+bool Agent::stopped() const {
+  pollfd stop{options_.stop_fd, POLLIN, 0};
+  return options_.stop_fd >= 0 && ::poll(&stop, 1, 0) > 0;
+}
+
+}  // namespace moonlet::executor

@@ -1,0 +1,80 @@
+// Agent is the loop: it asks the model, runs the tools that the model calls, and ends with a
+// question, an obstacle, a limit or the finished work. What it does next follows from the
+// conversation alone, so that a process that takes over after a kill goes on with the next call.
+// It owns nothing that is passed in. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "host/base/clock.h"
+#include "host/executor/changes.h"
+#include "host/executor/report.h"
+#include "host/executor/session.h"
+#include "host/executor/tools/toolbox.h"
+#include "host/executor/wire/client.h"
+
+namespace moonlet::executor {
+
+enum ExitCode {
+  kExitComplete = 0,
+  kExitFailed = 1,
+  kExitUsage = 2,
+  kExitQuestion = 3,
+  kExitLimit = 5,
+  kExitBlocked = 6,
+  kExitQuota = 75,
+  kExitInterrupted = 130,
+};
+
+struct AgentOptions {
+  std::string model, effort, instructions;
+  int max_iterations = 50;
+  std::int64_t context_tokens = 0;
+  std::int64_t deadline_ms = 0;
+  int stop_fd = -1;
+};
+
+class Agent {
+ public:
+  Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
+        Toolbox& toolbox, Changes& changes, Report& report);
+
+  /// Works until the turn ends; the exit code of the process.
+  int run();
+  /// Prints the end of a task that is over already, without asking anybody.
+  int repeat();
+
+ private:
+  struct Ending {
+    Status status;
+    std::string text;
+    std::vector<std::string> options;
+  };
+
+  std::optional<int> settle_calls();
+  ToolResult run_call(const Call& call, const std::string& detail);
+  std::vector<Call> open_calls() const;
+  std::string last_message() const;
+  std::optional<Ending> ending_of(const std::string& message) const;
+  std::optional<int> ask();
+  std::optional<int> make_room();
+  void take(Turn turn);
+  int finish(const Ending& ending);
+  int fail(const Failure& failure);
+  int fail(const Error& error, const char* what, int code, const Failure* failure = nullptr);
+  bool save();
+  bool stopped() const;
+
+  AgentOptions options_;
+  const Clock& clock_;
+  Session& session_;
+  Client& client_;
+  Toolbox& toolbox_;
+  Changes& changes_;
+  Report& report_;
+  int iterations_ = 0;  // of this process
+  int empty_ = 0;       // answers in a row with nothing in them
+};
+
+}  // namespace moonlet::executor

@@ -1,0 +1,161 @@
+#include "host/executor/changes.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <sstream>
+
+#include "host/base/digest.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+constexpr std::size_t kMostFiles = 200'000;
+constexpr std::size_t kBaselineCap = 256 << 20;
+constexpr std::uint64_t kLargestHashed = 16 << 20, kMostHashed = 128 << 20;
+constexpr std::size_t kFoldedFrom = 20;  // so many new files in a new folder are one line
+constexpr int kDeepest = 64;
+
+}  // namespace
+
+void Changes::look_into(const std::string& rel, Files& files, int depth, bool& partial) const {
+  const Dir& root = workspace_.root();
+  auto listing = root.list(rel, kMostFiles);
+  if (!listing) return;
+  for (const Entry& entry : listing->entries) {
+    if (files.size() >= kMostFiles || depth > kDeepest) {
+      partial = true;
+      return;
+    }
+    const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
+    // Places that no tool writes are no work of theirs.
+    if (Dir::is_temporary(entry.name) || !workspace_.check_writable(path)) continue;
+    if (entry.kind == EntryKind::kDir) {
+      look_into(path, files, depth + 1, partial);
+    } else if (auto info = root.stat(path)) {
+      files[path] = {info->size, info->inode, info->ctime_ns, {}};
+    }
+  }
+}
+
+Changes::Files Changes::look(bool& partial) const {
+  Files files;
+  look_into(".", files, 0, partial);
+  return files;
+}
+
+Result<void> Changes::begin() {
+  if (load()) return {};
+  files_ = look(partial_);
+  return save();
+}
+
+std::string Changes::digest(const std::string& rel, std::uint64_t size) const {
+  if (size > kLargestHashed) return {};
+  auto file = workspace_.root().read_file(rel, kLargestHashed);
+  return file && !file->cut ? sha256_hex(file->bytes) : std::string();
+}
+
+void Changes::touch(const std::string& rel) {
+  const auto known = files_.find(rel);
+  if (known == files_.end() || !known->second.sha256.empty()) return;
+  auto info = workspace_.root().stat(rel);
+  if (!info || info->ctime_ns != known->second.ctime_ns) return;
+  known->second.sha256 = digest(rel, info->size);
+}
+
+void Changes::touch_all() {
+  if (touched_all_) return;
+  touched_all_ = true;
+  std::uint64_t bytes = 0;
+  for (auto& [path, stamp] : files_) {
+    if (!stamp.sha256.empty() || stamp.size > kLargestHashed) continue;
+    if ((bytes += stamp.size) > kMostHashed) break;
+    auto info = workspace_.root().stat(path);
+    if (info && info->ctime_ns == stamp.ctime_ns) stamp.sha256 = digest(path, stamp.size);
+  }
+  (void)save();
+}
+
+std::vector<Change> Changes::now() const {
+  bool partial = false;
+  const Files files = look(partial);
+  std::vector<Change> changes;
+  std::set<std::string> old_folders;
+  for (const auto& [path, stamp] : files_) {
+    for (auto at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
+      old_folders.insert(path.substr(0, at + 1));
+    }
+    const auto found = files.find(path);
+    if (found == files.end()) {
+      if (!partial) changes.push_back({path, "deleted"});
+    } else if (found->second.ctime_ns != stamp.ctime_ns || found->second.size != stamp.size ||
+               found->second.inode != stamp.inode) {
+      const bool same = !stamp.sha256.empty() && found->second.size == stamp.size &&
+                        digest(path, stamp.size) == stamp.sha256;
+      if (!same) changes.push_back({path, "modified"});
+    }
+  }
+  std::map<std::string, std::vector<std::string>> created;  // by the highest folder that is new
+  for (const auto& [path, stamp] : files) {
+    if (files_.count(path) > 0) continue;
+    std::string folder;
+    for (auto at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
+      folder = path.substr(0, at + 1);
+      if (old_folders.count(folder) == 0) break;
+      folder.clear();
+    }
+    created[folder].push_back(path);
+  }
+  for (auto& [folder, paths] : created) {
+    if (!folder.empty() && paths.size() > kFoldedFrom) {
+      changes.push_back({folder, "created"});
+    } else {
+      for (auto& path : paths) changes.push_back({std::move(path), "created"});
+    }
+  }
+  std::sort(changes.begin(), changes.end(),
+            [](const Change& a, const Change& b) { return a.path < b.path; });
+  return changes;
+}
+
+void Changes::end() { (void)state_.remove_file(name_); }
+
+// One record a file: size inode ctime sha256 path, and a NUL byte.
+Result<void> Changes::save() const {
+  std::string text = partial_ ? "partial\n" : "whole\n";
+  for (const auto& [path, stamp] : files_) {
+    text += std::to_string(stamp.size) + " " + std::to_string(stamp.inode) + " " +
+            std::to_string(stamp.ctime_ns) + " " + (stamp.sha256.empty() ? "-" : stamp.sha256) +
+            " " + path;
+    text += '\0';
+  }
+  return state_.write_file(name_, text, Durable::kNo);
+}
+
+bool Changes::load() {
+  auto file = state_.read_file(name_, kBaselineCap);
+  if (!file || file->cut) return false;
+  const std::string& text = file->bytes;
+  std::size_t at = text.find('\n');
+  if (at == std::string::npos) return false;
+  partial_ = text.compare(0, at, "partial") == 0;
+  for (++at; at < text.size();) {
+    const auto end = text.find('\0', at);
+    if (end == std::string::npos) return false;
+    std::istringstream record(text.substr(at, end - at));
+    Stamp stamp;
+    std::string path;
+    record >> stamp.size >> stamp.inode >> stamp.ctime_ns >> stamp.sha256;
+    record.get();
+    std::getline(record, path, '\0');
+    if (!record.eof() || path.empty()) return false;
+    if (stamp.sha256 == "-") stamp.sha256.clear();
+    files_[path] = std::move(stamp);
+    at = end + 1;
+  }
+  return true;
+}
+
+}  // namespace moonlet::executor

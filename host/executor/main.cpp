@@ -1,0 +1,220 @@
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "host/executor/agent.h"
+#include "host/executor/context.h"
+#include "host/executor/options.h"
+#include "host/executor/plan.h"
+#include "host/executor/repository.h"
+#include "host/process/child/subreaper.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+int stop_pipe[2] = {-1, -1};
+
+void on_signal(int) {
+  const char byte = 0;
+  [[maybe_unused]] const auto written = ::write(stop_pipe[1], &byte, 1);
+}
+
+void watch_signals() {
+  if (::pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+nlohmann::json user_item(const std::string& text) {
+  return {{"type", "message"},
+          {"role", "user"},
+          {"content", nlohmann::json::array({{{"type", "input_text"}, {"text", text}}})}};
+}
+
+/// The session of the task, or of its branch.
+Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor) {
+  if (options.fork.empty()) return Session::open(state, options.task_id, redactor);
+  auto source = Session::read(state, options.task_id);
+  if (!source) return source.error();
+  if (!source->has_value()) {
+    return Error{ErrorKind::kInvalid,
+                 "there is no session " + options.task_id + " to branch from",
+                 "look into " + state.path(),
+                 {}};
+  }
+  auto branch = Session::open(state, options.fork, redactor);
+  if (!branch) return branch.error();
+  if (branch->existed()) {
+    return Error{ErrorKind::kInvalid,
+                 "the task " + options.fork + " exists already",
+                 "choose another NEW-ID for --fork",
+                 {}};
+  }
+  branch->data() = std::move(**source);
+  branch->data().task_id = options.fork;
+  branch->data().forked_from = options.task_id;
+  return branch;
+}
+
+/// Adds what is asked now to the conversation. False when nothing is: the task is over, or waits
+/// for an answer, and the same was asked once more.
+bool begin_turn(SessionData& data, const Options& options, const Plan& plan,
+                const Workspace& workspace, bool is_new, bool forked) {
+  const std::string& root = workspace.root().path();
+  if (is_new) {
+    data.description = options.description;
+    data.items.push_back(
+        user_item(first_message(data.task_id, options.description, plan, workspace)));
+  } else {
+    const bool same = options.description == data.description && !forked;
+    if (same && data.status != Status::kRunning && data.status != Status::kBlocked) return false;
+    if (!same || data.status == Status::kBlocked) {
+      const bool new_plan = !plan.path.empty() && plan.sha256 != data.plan_sha256;
+      data.items.push_back(
+          user_item(next_message(options.description, data.status == Status::kQuestion,
+                                 new_plan ? &plan : nullptr, root != data.root ? &root : nullptr)));
+    }
+  }
+  data.root = root;
+  data.model = options.model;
+  if (!plan.sha256.empty()) data.plan_sha256 = plan.sha256;
+  data.status = Status::kRunning;
+  return true;
+}
+
+struct Work {
+  Options options;
+  Redactor redactor;
+  Report report;
+};
+
+int refuse(Work& work, const Error& error) {
+  work.report.error(error, "refused");
+  work.report.done(false, error.message);
+  return error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kDenied ? kExitUsage
+                                                                               : kExitFailed;
+}
+
+int run(Work& work) {
+  Options& options = work.options;
+  Plan plan;
+  if (!options.no_plan) {
+    auto read = read_plan(options.plan_file);
+    if (!read) return refuse(work, read.error());
+    plan = std::move(*read);
+  }
+  auto root = find_repository(options.repo_root);
+  if (!root) return refuse(work, root.error());
+  if (options.state_dir.empty()) options.state_dir = root->path() + "/.codex-sessions/tasks";
+  if (options.state_dir[0] != '/') options.state_dir = root->path() + "/" + options.state_dir;
+  auto state = open_state_dir(options.state_dir);
+  if (!state) return refuse(work, state.error());
+  auto session = open_session(*state, options, work.redactor);
+  if (!session) return refuse(work, session.error());
+  SessionData& data = session->data();
+  const Workspace workspace(std::move(*root), options.state_dir);
+
+  std::unique_ptr<Bash> bash;
+  if (!options.no_bash) {
+    auto made = Bash::make(
+        workspace, {!options.unconfined, options.network, options.read_only, options.env_names},
+        system_clock(), stop_pipe[0]);
+    if (!made) return refuse(work, made.error());
+    bash = std::move(*made);
+    if (options.unconfined) work.report.warning("Bash runs unconfined, with your own rights");
+  }
+  Toolbox toolbox(workspace, bash.get(), work.redactor, options.read_only);
+
+  const std::int64_t deadline = system_clock().monotonic_ms() + options.wall_ms;
+  Http http(system_clock(), stop_pipe[0]);
+  Client client(
+      http, system_clock(), stop_pipe[0],
+      {options.base_url, options.key,
+       options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms, deadline},
+      {[&](const Failure& failure, int attempt, std::int64_t pause) {
+         work.report.retry(failure, attempt, pause);
+       },
+       [&](const std::string& text) { work.report.warning(text); }});
+  auto own_state = Dir::open(state->path());
+  if (!own_state) return refuse(work, own_state.error());
+  Changes changes(workspace, std::move(*own_state), data.task_id + ".baseline");
+
+  AgentOptions agent_options{
+      options.model,
+      options.effort,
+      instructions({options.read_only, bash != nullptr, options.network, !options.unconfined}),
+      options.max_iterations,
+      options.context_tokens,
+      deadline,
+      stop_pipe[0]};
+  Agent agent(agent_options, system_clock(), *session, client, toolbox, changes, work.report);
+  work.report.session(data.task_id, options.model);
+  const bool forked = !options.fork.empty();
+  const bool is_new = !session->existed() && !forked;
+  if (is_new && !options.no_plan) {
+    const auto missing = missing_sections(plan.text, options.description);
+    std::string names;
+    for (const auto& name : missing) names += (names.empty() ? "" : ", ") + name;
+    if (!missing.empty()) {
+      work.report.warning("the plan lacks: " + names + " (--plan-template shows a whole one)");
+    }
+  }
+  if (!begin_turn(data, options, plan, workspace, is_new, forked)) {
+    std::fprintf(
+        stderr, "moonlet-executor: %s; give another DESCRIPTION to go on\n",
+        data.status == Status::kQuestion ? "the task waits for an answer" : "the task is complete");
+    return agent.repeat();
+  }
+  if (auto begun = changes.begin(); !begun) return refuse(work, begun.error());
+  // Nothing was paid for yet: no wait for the disk.
+  if (auto saved = session->save(Durable::kNo); !saved) return refuse(work, saved.error());
+  return agent.run();
+}
+
+int main(int argc, char** argv) {
+  // The key is in this process's memory: no other process of the user may read that.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  watch_signals();
+  become_subreaper();
+  auto options = read_options(argc, argv);
+  if (!options) {
+    const Redactor none;
+    Report report(wants_json(argc, argv), none);
+    report.error(options.error(), "refused");
+    return kExitUsage;
+  }
+  switch (options->action) {
+    case Options::Action::kHelp:
+      std::fputs(help_text().c_str(), stdout);
+      return 0;
+    case Options::Action::kVersion:
+      std::puts("moonlet-executor " MOONLET_VERSION);
+      return 0;
+    case Options::Action::kPlanTemplate:
+      std::fputs(std::string(plan_template()).c_str(), stdout);
+      return 0;
+    case Options::Action::kRun:
+      break;
+  }
+  std::vector<Secret> secrets;
+  if (!options->key.empty()) secrets.push_back({"OPENAI_API_KEY", options->key});
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  const Redactor redactor(secrets, environment);
+  Work work{std::move(*options), redactor, Report(wants_json(argc, argv), redactor)};
+  return run(work);
+}
+
+}  // namespace
+
+}  // namespace moonlet::executor
+
+int main(int argc, char** argv) { return moonlet::executor::main(argc, argv); }

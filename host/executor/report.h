@@ -1,0 +1,51 @@
+// Report prints what happens: markers for people and main agents, one a line, or the same as JSON
+// lines. Only it makes the markers that state facts; text of the model cannot forge one. Warnings
+// and errors go to standard error, and in JSON to both. One thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "host/base/result.h"
+#include "host/executor/changes.h"
+#include "host/executor/tools/tool.h"
+#include "host/executor/wire/turn.h"
+#include "host/telemetry/secret/redact.h"
+
+namespace moonlet::executor {
+
+class Report {
+ public:
+  /// `redactor` is borrowed.
+  Report(bool json, const Redactor& redactor) : json_(json), redactor_(redactor) {}
+
+  void session(const std::string& id, const std::string& model);
+  /// A message of the model: its progress lines become markers, its other lines are text.
+  void message(std::string_view text);
+  void progress(std::string_view text);
+  void tool_begins(const std::string& name, const std::string& detail);
+  void tool_ended(const std::string& name, const std::string& detail, const ToolResult& result);
+  void usage(const Usage& usage);
+  void retry(const Failure& failure, int attempt, std::int64_t pause_ms);
+  void warning(const std::string& text);
+
+  void question(const std::string& text, const std::vector<std::string>& options);
+  void blocked(const std::string& text);
+  void files(const std::vector<Change>& changes);
+  void complete(int iterations);
+  /// The last line of JSON: how it ended, and the model's last message.
+  void done(bool ok, const std::string& text);
+  void error(const Error& error, const char* what = "failed", const Failure* failure = nullptr);
+
+ private:
+  void line(const std::string& text);
+  void event(nlohmann::json value);
+
+  bool json_;
+  const Redactor& redactor_;
+};
+
+}  // namespace moonlet::executor

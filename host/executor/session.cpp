@@ -1,0 +1,182 @@
+#include "host/executor/session.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "host/base/json.h"
+#include "host/executor/wire/failure.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+using nlohmann::json;
+constexpr int kVersion = 1;
+constexpr std::size_t kFileCap = 512 << 20;
+
+std::string file_of(const std::string& id) { return id + ".json"; }
+
+Result<Fd> lock(const Dir& state, const std::string& id) {
+  auto opened = state.open_update(id + ".lock");
+  if (!opened) return opened.error();
+  const int fd = opened->get();
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return Error::from_errno(errno, "lock the task", id);
+    char text[32] = {};
+    const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
+    const long pid = size > 0 ? std::strtol(text, nullptr, 10) : 0;
+    return Error{ErrorKind::kFailed,
+                 "the task " + id + " is being worked on by process " +
+                     (pid > 0 ? std::to_string(pid) : std::string("(unknown)")),
+                 "wait until it ends, use another TASK-ID, or branch with --fork NEW-ID",
+                 {}};
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0) {
+    return Error::from_errno(errno, "write the lock of the task", id);
+  }
+  return opened;
+}
+
+Status status_from(const std::string& name) {
+  for (const Status status : {Status::kQuestion, Status::kBlocked, Status::kComplete}) {
+    if (name == to_string(status)) return status;
+  }
+  return Status::kRunning;
+}
+
+json usage_json(const Usage& usage) {
+  return {{"input_tokens", usage.input},
+          {"cached_input_tokens", usage.cached},
+          {"output_tokens", usage.output},
+          {"reasoning_output_tokens", usage.reasoning}};
+}
+
+json to_json(const SessionData& data) {
+  return {{"version", kVersion},
+          {"task_id", data.task_id},
+          {"root", data.root},
+          {"model", data.model},
+          {"api", data.api},
+          {"description", data.description},
+          {"plan_sha256", data.plan_sha256},
+          {"forked_from", data.forked_from},
+          {"status", to_string(data.status)},
+          {"iterations", data.iterations},
+          {"usage", usage_json(data.usage)},
+          {"items", data.items},
+          {"started_call", data.started_call},
+          {"outcome", data.outcome}};
+}
+
+Result<SessionData> from_json(json value, const std::string& path) {
+  const auto damaged = [&](const std::string& why) {
+    return Error{ErrorKind::kFailed, "the session " + path + " cannot be read: " + why,
+                 "move it away and start the task anew, or bring it back from a copy", path};
+  };
+  if (!value.is_object() || !value.contains("items") || !value["items"].is_array()) {
+    return damaged("it holds no conversation");
+  }
+  if (count_of(value, "version") != kVersion) return damaged("another version wrote it");
+  for (const json& item : value["items"]) {
+    if (!item.is_object()) return damaged("an item of the conversation is not an object");
+  }
+  SessionData data;
+  data.task_id = text_of(value, "task_id");
+  data.root = text_of(value, "root");
+  data.model = text_of(value, "model");
+  data.api = text_of(value, "api");
+  data.description = text_of(value, "description");
+  data.plan_sha256 = text_of(value, "plan_sha256");
+  data.forked_from = text_of(value, "forked_from");
+  data.status = status_from(text_of(value, "status"));
+  data.iterations = static_cast<int>(count_of(value, "iterations"));
+  const json& usage = object_of(value, "usage");
+  data.usage = {count_of(usage, "input_tokens"), count_of(usage, "cached_input_tokens"),
+                count_of(usage, "output_tokens"), count_of(usage, "reasoning_output_tokens")};
+  data.items = std::move(value["items"]);
+  data.started_call = text_of(value, "started_call");
+  data.outcome = object_of(value, "outcome");
+  return data;
+}
+
+/// Secrets stand in texts, so each text is looked through: not the JSON, whose form must stay.
+void redact(json& value, const Redactor& redactor) {
+  if (value.is_string()) {
+    const std::string& text = value.get_ref<const std::string&>();
+    std::string kept = redactor.apply(text);
+    if (kept != text) value = std::move(kept);
+  } else if (value.is_structured()) {
+    for (auto& item : value) redact(item, redactor);
+  }
+}
+
+}  // namespace
+
+const char* to_string(Status status) {
+  switch (status) {
+    case Status::kRunning:
+      return "running";
+    case Status::kQuestion:
+      return "question";
+    case Status::kBlocked:
+      return "blocked";
+    case Status::kComplete:
+      return "complete";
+  }
+  return "running";
+}
+
+Result<std::optional<SessionData>> Session::read(const Dir& state, const std::string& id) {
+  const std::string name = file_of(id);
+  if (!state.exists(name)) return std::optional<SessionData>();
+  auto file = state.read_file(name, kFileCap);
+  if (!file) return file.error();
+  const std::string path = state.path_of(name);
+  auto parsed = parse_json(file->bytes, kRecordJsonLimits);
+  if (!parsed) {
+    return Error{ErrorKind::kFailed,
+                 "the session " + path + " cannot be read: " + parsed.error().message,
+                 "move it away and start the task anew, or bring it back from a copy", path};
+  }
+  auto data = from_json(std::move(*parsed), path);
+  if (!data) return data.error();
+  return std::optional<SessionData>(std::move(*data));
+}
+
+Result<Session> Session::open(const Dir& state, const std::string& id, const Redactor& redactor) {
+  auto held = lock(state, id);
+  if (!held) return held.error();
+  auto own = Dir::open(state.path());
+  if (!own) return own.error();
+  Session session(std::move(*own), std::move(*held), redactor);
+  auto data = read(state, id);
+  if (!data) return data.error();
+  session.existed_ = data->has_value();
+  if (data->has_value()) session.data_ = std::move(**data);
+  session.data_.task_id = id;
+  return session;
+}
+
+Result<void> Session::save(Durable durable) {
+  json value = to_json(data_);
+  if (!redactor_->empty()) redact(value, *redactor_);
+  return state_.write_file(file_of(data_.task_id), json_text(value) + "\n", durable);
+}
+
+Result<Dir> open_state_dir(const std::string& path) {
+  auto state = Dir::make(path);
+  if (!state) return state.error();
+  if (!state->exists(".gitignore")) {
+    if (auto done = state->write_file(".gitignore", "*\n", Durable::kNo); !done) {
+      return done.error();
+    }
+  }
+  return state;
+}
+
+}  // namespace moonlet::executor

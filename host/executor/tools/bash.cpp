@@ -1,0 +1,262 @@
+#include "host/executor/tools/bash.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include "host/base/text.h"
+#include "host/process/child/confine.h"
+#include "host/process/child/program.h"
+#include "host/process/child/spawn.h"
+#include "host/process/child/subreaper.h"
+#include "host/process/child/tree.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+constexpr std::size_t kOutputCap = 30'000;
+constexpr std::int64_t kGraceMs = 1000, kDrainMs = 500, kKillMs = 5000;
+constexpr rlim_t kLargestFile = 4ULL << 30;
+
+constexpr const char* kPassedOn[] = {
+    "PATH",   "HOME",       "USER",        "LOGNAME",       "SHELL",        "LANG",
+    "TZ",     "LC_ALL",     "LC_CTYPE",    "SSL_CERT_FILE", "SSL_CERT_DIR", "JAVA_HOME",
+    "GOPATH", "CARGO_HOME", "RUSTUP_HOME", "VIRTUAL_ENV",   "NVM_DIR"};
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+Error no_confinement(const std::string& why) {
+  return {ErrorKind::kDenied,
+          "Bash cannot be confined here: " + why,
+          "--no-bash goes without it; --unconfined runs commands with your own rights",
+          {}};
+}
+
+}  // namespace
+
+struct Bash::Child {
+  int pid = 0;
+  Fd output;
+  Fd exit;
+  MiddleCut text{kOutputCap};
+  int status = 0;
+  bool timed_out = false, interrupted = false;
+
+  /// False at the end of the output. A flood is read in portions, so that limits are looked at.
+  bool read() {
+    char buffer[16 * 1024];
+    for (int i = 0; i < 64; ++i) {
+      const long size = read_some(output.get(), buffer, sizeof buffer);
+      if (size < 0 && errno == EAGAIN) return true;
+      if (size <= 0) return false;
+      text.feed({buffer, static_cast<std::size_t>(size)});
+    }
+    return true;
+  }
+};
+
+Result<std::unique_ptr<Bash>> Bash::make(const Workspace& workspace, BashOptions options,
+                                         const Clock& clock, int stop_fd) {
+  if (options.confined) {
+    const auto support = confinement_support();
+    if (support.abi < 1) return no_confinement(support.reason);
+  }
+  std::unique_ptr<Bash> bash(new Bash(workspace, std::move(options), clock, stop_fd));
+  auto program = find_program("bash", std::getenv("PATH"), {});
+  if (!program) program = find_program("sh", std::getenv("PATH"), {});
+  if (!program) return program.error();
+  bash->program_ = *program;
+  const char* base = std::getenv("TMPDIR");
+  std::string folder =
+      std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/moonlet-executor-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) {
+    return Error::from_errno(errno, "make a temporary folder for commands", folder);
+  }
+  bash->temporary_ = folder;
+  return bash;
+}
+
+Bash::~Bash() {
+  if (temporary_.empty()) return;
+  const auto slash = temporary_.rfind('/');
+  if (auto parent = Dir::open(slash == 0 ? "/" : temporary_.substr(0, slash))) {
+    (void)parent->remove_tree(temporary_.substr(slash + 1));
+  }
+}
+
+std::vector<std::string> Bash::environment() const {
+  std::vector<std::string> list;
+  const auto pass = [&](const std::string& name) {
+    if (const char* value = std::getenv(name.c_str())) list.push_back(name + "=" + value);
+  };
+  for (const char* name : kPassedOn) pass(name);
+  for (const std::string& name : options_.env_names) pass(name);
+  for (const char* more : {"TERM=dumb", "PAGER=cat", "GIT_PAGER=cat", "GIT_TERMINAL_PROMPT=0",
+                           "GIT_OPTIONAL_LOCKS=0", "MOONLET_WORKER=1"}) {
+    list.emplace_back(more);
+  }
+  list.push_back("TMPDIR=" + temporary_);
+  list.push_back("PYTHONPYCACHEPREFIX=" + temporary_ + "/pycache");
+  list.push_back("XDG_CACHE_HOME=" + temporary_ + "/cache");
+  return list;
+}
+
+/// The read-only places that are there, by their full names.
+std::vector<std::string> Bash::mounts() const {
+  std::vector<std::string> list;
+  for (const std::string& rel : workspace_.read_only()) {
+    auto info = workspace_.root().stat(rel);
+    if (info && info->kind != EntryKind::kLink) list.push_back(workspace_.root().path_of(rel));
+  }
+  return list;
+}
+
+Result<int> Bash::start(const std::string& command, int output_fd) {
+  std::vector<std::string> argv = {program_, "-c", command};
+  std::vector<std::string> env = environment();
+  auto argv_list = pointers(argv);
+  auto env_list = pointers(env);
+  Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  SpawnRequest request;
+  request.path = program_.c_str();
+  request.argv = argv_list.data();
+  request.envp = env_list.data();
+  request.cwd = workspace_.root().path().c_str();
+  request.fds = {null.get(), output_fd, output_fd};
+  request.die_with_parent = true;
+  request.limits = {{RLIMIT_CORE, {0, 0}}, {RLIMIT_FSIZE, {kLargestFile, kLargestFile}}};
+  Fd ruleset;
+  if (options_.confined) {
+    Confinement rules;
+    rules.writable = {temporary_};
+    if (!options_.read_only) rules.writable.push_back(workspace_.root().path());
+    rules.no_network = !options_.network && confinement_support().abi >= 4;
+    auto made = make_ruleset(rules, {program_, std::getenv("PATH"), std::getenv("HOME"), {}});
+    if (!made) return made.error();
+    ruleset = std::move(*made);
+    request.ruleset_fd = ruleset.get();
+    request.no_sockets = !options_.network;
+    if (!options_.read_only && can_mount_) request.read_only = mounts();
+  }
+  SpawnResult result = spawn(request);
+  if (std::holds_alternative<SpawnFailure>(result) && !request.read_only.empty()) {
+    request.read_only.clear();
+    result = spawn(request);
+    if (std::holds_alternative<Spawned>(result)) can_mount_ = false;
+  }
+  if (auto* failure = std::get_if<SpawnFailure>(&result)) return failure->error;
+  return static_cast<int>(std::get<Spawned>(result).pid);
+}
+
+void Bash::wait(Child& child, std::int64_t until_ms) {
+  bool open = true;
+  std::int64_t kill_at = 0, drained_at = 0;
+  for (bool reaped = false;;) {
+    if (open && !child.read()) open = false;
+    if (!reaped) reaped = ::waitpid(child.pid, &child.status, WNOHANG) == child.pid;
+    const std::int64_t now = clock_.monotonic_ms();
+    if (reaped && drained_at == 0) drained_at = now + kDrainMs;
+    if (reaped && (!open || now >= drained_at)) return;
+    if (!reaped && kill_at == 0 && (now >= until_ms || child.interrupted)) {
+      child.timed_out = !child.interrupted;
+      kill_at = now + kGraceMs;
+      ::kill(-child.pid, SIGTERM);
+    } else if (!reaped && kill_at != 0 && now >= kill_at) {
+      ::kill(-child.pid, SIGKILL);
+      ::kill(child.pid, SIGKILL);
+    }
+    pollfd fds[3] = {{open ? child.output.get() : -1, POLLIN, 0},
+                     {child.exit.get(), POLLIN, 0},
+                     {child.interrupted ? -1 : stop_fd_, POLLIN, 0}};
+    if (reaped || !child.exit) fds[1].fd = -1;
+    const std::int64_t next = reaped ? drained_at : kill_at != 0 ? kill_at : until_ms;
+    const auto pause = std::clamp<std::int64_t>(next - now, 1, child.exit ? 60'000 : 20);
+    ::poll(fds, 3, static_cast<int>(pause));
+    if ((fds[2].revents & POLLIN) != 0) child.interrupted = true;
+  }
+}
+
+ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
+  auto command = arguments.text("command");
+  if (!command) return ToolResult::of(command.error());
+  if (command->find('\0') != std::string::npos) {
+    return ToolResult::of({ErrorKind::kInvalid, "the command holds a NUL byte", {}, {}});
+  }
+  auto asked = arguments.integer_or("timeout_ms", kDefaultMs);
+  if (!asked) return ToolResult::of(asked.error());
+  const std::int64_t limit = std::clamp<std::int64_t>(*asked, 1, kLongestMs);
+
+  Child child;
+  int ends[2] = {-1, -1};
+  if (!make_output_pipe(ends[0], ends[1])) {
+    return ToolResult::of(Error::from_errno(errno, "make a pipe"));
+  }
+  child.output = Fd(ends[0]);
+  Fd write_end(ends[1]);
+  guard_.remember();
+  auto pid = start(*command, write_end.get());
+  write_end.close();
+  if (!pid) return ToolResult::of(pid.error());
+  child.pid = *pid;
+  child.exit = Fd(open_process_fd(child.pid));
+  std::int64_t until = clock_.monotonic_ms() + limit;
+  if (until_ms > 0) until = std::min(until, until_ms);
+  wait(child, until);
+  const auto tree = find_tree(list_processes(), ::getpid(), {});
+  const auto before = std::count_if(tree.begin(), tree.end(),
+                                    [](const TreeMember& member) { return !member.info.zombie; });
+  const std::size_t left = end_all_descendants(kKillMs);
+  child.read();
+
+  ToolResult result;
+  result.output = strip_controls(child.text.text());
+  const auto note = [&](const std::string& text) {
+    if (!result.output.empty() && result.output.back() != '\n') result.output += '\n';
+    result.output += "[" + text + "]\n";
+  };
+  if (before > 0) {
+    note(std::to_string(before) + (before == 1 ? " process that it" : " processes that it") +
+         " left running " + (before == 1 ? "was" : "were") + " ended");
+  }
+  if (left > 0) note(std::to_string(left) + " processes could not be ended");
+  for (const std::string& path : guard_.put_back()) {
+    if (path == ".git/index") continue;
+    note(path[0] == '!' ? path.substr(1) +
+                              " was changed, is read-only to tools and could not be "
+                              "put back"
+                        : path + " is read-only to tools: the change was undone");
+    result.status = ToolResult::Status::kDenied;
+  }
+  if (child.interrupted) {
+    note("ended by a signal");
+  } else if (child.timed_out) {
+    note("ended after " + std::to_string(limit) + " ms: give it a longer timeout_ms, at most " +
+         std::to_string(kLongestMs));
+  } else if (WIFSIGNALED(child.status)) {
+    result.exit_code = 128 + WTERMSIG(child.status);
+    note("ended by signal " + std::to_string(WTERMSIG(child.status)));
+  } else {
+    result.exit_code = WEXITSTATUS(child.status);
+    note("exit code " + std::to_string(result.exit_code));
+  }
+  if (result.status == ToolResult::Status::kOk && result.exit_code != 0) {
+    result.status = ToolResult::Status::kFailed;
+  }
+  return result;
+}
+
+}  // namespace moonlet::executor

@@ -1,0 +1,42 @@
+// Guard keeps the read-only places of a workspace as they are where no kernel does: it remembers
+// their files before a command runs and puts back what the command changed. Git's objects are not
+// among them: they are content, and nothing that runs. It owns the remembered bytes. One thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "host/executor/tools/workspace.h"
+
+namespace moonlet::executor {
+
+class Guard {
+ public:
+  explicit Guard(const Workspace& workspace) : workspace_(workspace) {}
+
+  /// Remembers the places as they are.
+  void remember();
+  /// Puts back what differs, and returns its paths. A path that could not be put back, as it was
+  /// too large to remember, begins with "!".
+  std::vector<std::string> put_back();
+
+ private:
+  struct Saved {
+    FileInfo info;
+    std::string bytes;
+    bool kept = false;
+  };
+  using Files = std::map<std::string, FileInfo>;
+
+  Files look() const;
+  void look_into(const std::string& rel, Files& files, int depth) const;
+  bool restore(const std::string& path, const Saved& saved);
+
+  const Workspace& workspace_;
+  std::map<std::string, Saved> saved_;
+  std::uint64_t kept_bytes_ = 0;
+};
+
+}  // namespace moonlet::executor

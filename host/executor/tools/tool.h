@@ -1,0 +1,65 @@
+// What a tool gets and gives. Plain values.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "host/base/result.h"
+
+namespace moonlet::executor {
+
+struct ToolResult {
+  enum class Status { kOk, kFailed, kDenied };
+
+  std::string output;
+  Status status = Status::kOk;
+  int exit_code = -1;  ///< of Bash; -1: none
+
+  static ToolResult of(const Error& error) {
+    return {"error: " + error.message + (error.hint.empty() ? "" : "\nhint: " + error.hint),
+            error.kind == ErrorKind::kDenied ? Status::kDenied : Status::kFailed};
+  }
+};
+
+/// The arguments of one call. A wrong type is an error that names the argument.
+class Arguments {
+ public:
+  explicit Arguments(const nlohmann::json& values) : values_(values) {}
+
+  Result<std::string> text(const char* name) const {
+    const auto found = values_.find(name);
+    if (found == values_.end()) return missing(name);
+    if (!found->is_string()) return wrong(name, "a text");
+    return found->get<std::string>();
+  }
+  Result<std::string> text_or(const char* name, const char* other) const {
+    return has(name) ? text(name) : Result<std::string>(std::string(other));
+  }
+  Result<std::int64_t> integer_or(const char* name, std::int64_t other) const {
+    if (!has(name)) return other;
+    const auto& value = values_[name];
+    if (value.is_number_integer()) return value.get<std::int64_t>();
+    if (value.is_number_float()) return static_cast<std::int64_t>(value.get<double>());
+    return wrong(name, "a number");
+  }
+  bool flag(const char* name) const {
+    return has(name) && values_[name].is_boolean() && values_[name].get<bool>();
+  }
+
+ private:
+  bool has(const char* name) const {
+    const auto found = values_.find(name);
+    return found != values_.end() && !found->is_null();
+  }
+  static Error missing(const char* name) {
+    return {ErrorKind::kInvalid, std::string("the argument '") + name + "' is missing", {}, {}};
+  }
+  static Error wrong(const char* name, const char* what) {
+    return {ErrorKind::kInvalid, std::string("the argument '") + name + "' is not " + what, {}, {}};
+  }
+
+  const nlohmann::json& values_;
+};
+
+}  // namespace moonlet::executor

@@ -1,0 +1,39 @@
+// Toolbox holds the tools that a model may call: their descriptions, and the call itself with its
+// arguments read and its output made safe (UTF-8, without secrets, bounded). It owns no tool's
+// state. One thread.
+#pragma once
+
+#include <string>
+
+#include "host/executor/tools/bash.h"
+#include "host/executor/tools/tool.h"
+#include "host/executor/tools/workspace.h"
+#include "host/executor/wire/turn.h"
+#include "host/telemetry/secret/redact.h"
+
+namespace moonlet::executor {
+
+class Toolbox {
+ public:
+  /// All are borrowed. `bash` may be null: there is no Bash then.
+  Toolbox(const Workspace& workspace, Bash* bash, const Redactor& redactor, bool read_only)
+      : workspace_(workspace), bash_(bash), redactor_(redactor), read_only_(read_only) {}
+
+  /// In the flat form of the Responses API.
+  nlohmann::json specs() const;
+  /// One line for people: the path, pattern or command of a call.
+  std::string detail(const Call& call) const;
+  /// True for calls that change something, so that a repeat is not the same as one.
+  static bool has_effect(const std::string& name);
+  ToolResult run(const Call& call, std::int64_t until_ms);
+
+ private:
+  ToolResult run_checked(const Call& call, std::int64_t until_ms);
+
+  const Workspace& workspace_;
+  Bash* bash_;
+  const Redactor& redactor_;
+  bool read_only_;
+};
+
+}  // namespace moonlet::executor

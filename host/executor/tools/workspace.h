@@ -1,0 +1,37 @@
+// Workspace is the repository as the tools of the model see it: one folder, reached through its
+// descriptor, in which some places are read-only. It resolves the paths that a model writes; it
+// refuses those that lead out. Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/file/dir.h"
+#include "host/base/result.h"
+
+namespace moonlet::executor {
+
+class Workspace {
+ public:
+  /// `state_dir` is read-only to tools where it lies beneath the root.
+  Workspace(Dir root, const std::string& state_dir);
+
+  const Dir& root() const { return root_; }
+  /// The path beneath the root, "." for the root itself: without "..", also of an absolute path
+  /// beneath it. kDenied for a path that leads out.
+  Result<std::string> relative(std::string_view path) const;
+  /// kDenied for a place that is read-only to tools: git's own files, settings of agents, the
+  /// sessions.
+  Result<void> check_writable(std::string_view rel) const;
+  /// Those places, as they would be called at the top of the root.
+  const std::vector<std::string>& read_only() const { return read_only_; }
+
+ private:
+  Dir root_;
+  std::string real_root_;
+  std::string state_rel_;  // empty: it lies elsewhere
+  std::vector<std::string> read_only_;
+};
+
+}  // namespace moonlet::executor

@@ -1,0 +1,37 @@
+// The Chat Completions API, for servers that have nothing else: the conversation translated into
+// messages, and the stream of chunks back into items.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/executor/wire/turn.h"
+
+namespace moonlet::executor {
+
+/// The body of POST /chat/completions.
+nlohmann::json chat_body(const Request& request, const std::set<std::string>& dropped);
+
+class ChatReader final : public TurnReader {
+ public:
+  bool take(const std::string& name, const std::string& data) override;
+  void take_whole(const nlohmann::json& body) override;
+  void ended() override;
+
+ private:
+  struct Part {
+    std::int64_t index;
+    Call call;
+  };
+
+  void take_chunk(const nlohmann::json& chunk);
+  void take_delta(const nlohmann::json& delta);
+  void take_call(const nlohmann::json& delta);
+  void end();
+
+  std::vector<Part> parts_;
+  bool finished_ = false;  // a finish_reason was seen
+};
+
+}  // namespace moonlet::executor

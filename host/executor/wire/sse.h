@@ -1,0 +1,44 @@
+// SseParser cuts a stream of server-sent events out of bytes that arrive in pieces of any size. It
+// keeps one unfinished event; it refuses an event beyond the cap. One thread.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace moonlet::executor {
+
+struct SseEvent {
+  std::string name;  ///< of the `event:` line; often empty
+  std::string data;  ///< the `data:` lines, joined by line feeds
+};
+
+class SseParser {
+ public:
+  static constexpr std::size_t kEventCap = 32 << 20;
+  using Sink = std::function<void(const SseEvent&)>;
+
+  explicit SseParser(Sink sink) : sink_(std::move(sink)) {}
+
+  /// Takes the next bytes and hands over each event that they complete. False once an event is
+  /// larger than kEventCap: nothing after it is read.
+  bool feed(std::string_view bytes);
+  /// The end of the stream: an event without the empty line after it still counts, as several
+  /// servers leave that line out.
+  void finish();
+
+ private:
+  void take_line();
+  void dispatch();
+
+  Sink sink_;
+  std::string line_;
+  SseEvent event_;
+  bool has_data_ = false;
+  bool first_line_ = true;
+  bool after_cr_ = false;
+  bool overflow_ = false;
+};
+
+}  // namespace moonlet::executor

@@ -1,0 +1,74 @@
+local m = require "moonlet"
+local delegation = require "delegation"
+local packets = require "packet"
+local plans = require "plan"
+
+--- The task and its plan: {text, plan, packet}.
+local function task_of(look, args)
+  if (args.task == nil) == (args.packet == nil) then
+    error({ kind = "invalid", message = args.task and "--task and --packet exclude each other" or "there is no task",
+      hint = "say it with --task 'TEXT' or --packet T-001" }, 0)
+  end
+  local packet = args.packet and packets.read(look, args.packet)
+  local text = packet and packets.text(packet) or args.task
+  if not text:find("%S") then
+    error({ kind = "invalid", message = "the task is empty", hint = "say what to implement" }, 0)
+  end
+  return { text = text, packet = packet, plan = args.plan and plans.read(look, args.plan) }
+end
+
+local function prompt_of(task, args)
+  local parts = { task.text }
+  if task.plan then parts[2] = ("# Plan (%s)\n\n%s"):format(args.plan, task.plan) end
+  return table.concat(parts, "\n\n")
+end
+
+local function warn_of_plan(ctx, task)
+  local missing = plans.missing(task.text .. "\n" .. (task.plan or ""))
+  if #missing == 0 then return end
+  ctx:log(("warning: the plan lacks: %s (moonlet-executor --plan-template shows a whole one)"):format(
+    table.concat(missing, ", ")))
+end
+
+local function report(result)
+  local lines = { "# " .. (result.files[1] and "Done" or "Done, without a change"), "", result.answer, "" }
+  if result.files[1] then lines[#lines + 1] = "## Files\n" end
+  for _, path in ipairs(result.files) do lines[#lines + 1] = "- " .. m.git.show_path(path, 200) end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return m.preset {
+  name = "execute-task",
+  summary = "Has the executor implement one planned task in a worktree of its own, which is then merged.",
+  args = {
+    task = m.arg.string { help = "what to implement, with requirements, patterns, integration points and edge cases" },
+    plan = m.arg.string { help = "the plan, a Markdown file of the repository" },
+    packet = m.arg.string { help = "a packet, as T-001, in place of --task" },
+  },
+  needs = { programs = { "git" }, agents = true, read = { ".", ".agent/tasks" }, write = { "." } },
+  budget = { tokens = 2000000, wall = "45m", agents = 8 },
+
+  check = function(look, args)
+    local task = task_of(look, args)
+    local why, instead = delegation.refuse(task.text)
+    if why and not look.reason then
+      error({ kind = "invalid", message = "this task is not for the executor: " .. why,
+        hint = ("%s; or say with --reason why it is delegated all the same"):format(instead) }, 0)
+    end
+  end,
+
+  run = function(ctx, args)
+    local task = task_of(ctx, args)
+    warn_of_plan(ctx, task)
+    ctx:phase("implement", 1)
+    -- Without a word about the runner it is the one that this preset is for.
+    local reply = ctx:agent { name = "task", prompt = prompt_of(task, args), asks = true, sandbox = "workspace-write",
+      runner = ctx.runner == "rules" and "executor" or nil }
+    local checks = task.packet and packets.validation(task.packet) or {}
+    if #checks > 0 then ctx:phase("validate", #checks) end
+    for _, check in ipairs(checks) do ctx:validate(check) end
+    local result = { answer = reply.text, files = reply.files_changed, session = reply.session or m.null }
+    ctx:write("findings.md", report(result))
+    return result
+  end,
+}

@@ -1,0 +1,117 @@
+--- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any OpenAI-compatible
+--- server. Its conversation is kept in .codex-sessions/tasks at the top of the repository, outside of the worktree that
+--- it works in, one for each attempt; an answered question goes on in a branch of it.
+local moonlet = require "moonlet.engine.runner.moonlet"
+local shared = require "moonlet.engine.runner.shared"
+local stream = require "moonlet.engine.runner.stream"
+local truth = require "moonlet.engine.runner.outcome"
+
+local M = { name = "executor", program = "moonlet-executor", title = "moonlet-executor", role = "prompt",
+  begin = stream.begin }
+
+M.secrets = { "OPENAI_API_KEY" }
+M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_EFFORT", "MAX_ITERS" }
+local prompt_limits = { bytes = 8 << 20 }
+local longest_id = 64
+
+--- The program: beside moonlet itself, or in PATH.
+---@param config table?
+---@return {path: string}?, string? why
+function M.detect(config)
+  local named = config and config.program
+  local beside = not named and shared.parent(core.system.real_path "/proc/self/exe" or "")
+  local path = beside and core.system.find_program(beside .. "/" .. M.program)
+  if path then return { path = path } end
+  local found, why = shared.find(named or M.program)
+  return found and { path = found } or nil, why
+end
+
+--- The id of an attempt's conversation: the folder of its prompt and its number say which one it is.
+---@param call moonlet.RunnerCall
+---@return string
+local function session_id(call)
+  local place = call.prompt_file:match("/sidecars/(.-)/[^/]+$") or call.prompt_file
+  local id = place:gsub("/steps/", "."):gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")
+  local ending = (call.attempt or 1) > 1 and "-a" .. call.attempt or ""
+  if #id + #ending > longest_id then
+    id = id:sub(1, longest_id - #ending - 13) .. "-" .. core.text.sha256(place):sub(1, 12)
+  end
+  return id .. ending
+end
+
+local function state_dir(call) return (call.top or call.cwd) .. "/.codex-sessions/tasks" end
+
+---@param call moonlet.RunnerCall
+---@return moonlet.RunnerCommand
+function M.command(call)
+  local config = call.config or {}
+  M.check_prompt(call.prompt)
+  local id = session_id(call)
+  local argv = { call.program or M.program, call.continues or id, "-", "--no-plan", "--json" }
+  local function add(...) for _, word in ipairs { ... } do argv[#argv + 1] = word end end
+  if call.continues then add("--fork", id) end
+  if call.sandbox ~= "workspace-write" then add "--read-only" end
+  if call.network then add "--network" end
+  if call.confine == "none" then add "--unconfined" elseif not core.process.confinement() then add "--no-bash" end
+  if call.timeout_ms and call.timeout_ms > 0 then add("--wall", ("%dms"):format(call.timeout_ms)) end
+  add(table.unpack(config.args or {}))
+  shared.check_argv(M.title, argv)
+  local warnings = {}
+  if call.web_search then warnings[#warnings + 1] = "moonlet-executor has no web search" end
+  local env = { REPO_ROOT = call.cwd, STATE_DIR = state_dir(call) }
+  local model = call.model or config.model
+  if model then env.OPENAI_MODEL = model end
+  if call.turns then env.MAX_ITERS = tostring(call.turns) end
+  return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
+    state_dirs = { state_dir(call) }, sandbox = "host", writable = shared.writable(call), warnings = warnings,
+    reads = { call.cwd .. "/CLAUDE.md", call.cwd .. "/AGENTS.md" } }
+end
+
+--- A question in the form in which agents ask: the host reads it there.
+local function question_text(event)
+  local lines = { "[QUESTION] " .. (stream.str(event.text) or "") }
+  local options = stream.tbl(event.options) or {}
+  if #options > 0 then lines[#lines + 1] = "Options:" end
+  for i, option in ipairs(options) do lines[#lines + 1] = ("%d. %s"):format(i, stream.str(option) or "") end
+  return table.concat(lines, "\n")
+end
+
+M.lines = "object"
+M.parse = stream.guarded(function(state, line, events)
+  local event = stream.object(state, events, line)
+  if not event then return end
+  moonlet.apply(state, events, event)
+  if event.type == "question" then
+    state.question = question_text(event)
+  elseif event.type == "blocked" then
+    state.obstacle = true
+  elseif event.type == "progress" then
+    stream.say(state, events, "[PROGRESS] " .. (stream.str(event.text) or ""))
+  end
+end)
+
+---@param state moonlet.RunnerState
+---@param exit moonlet.RunnerExit
+---@param answers moonlet.RunnerAnswers?
+---@return moonlet.RunnerResult
+function M.finish(state, exit, answers)
+  if state.last_error and not state.done then state.failure = state.failure or state.last_error end
+  -- A question is an end like any other, with an exit code of its own.
+  local asked = state.question and state.done and exit.why == "exited" and exit.code == 3
+  local own = asked and setmetatable({ code = 0 }, { __index = exit }) or exit
+  if asked then
+    stream.keep_text(state, state.question)
+    answers = setmetatable({ file = "" }, { __index = answers })
+  end
+  local result = truth.conclude(M.title, state, own, answers, state.usage)
+  result.session = state.session
+  -- The agent found that it cannot go on: that blocks the run, and is no failure of the agent.
+  if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
+    result.error.blocked = "agent"
+  end
+  return result
+end
+
+function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
+
+return M

@@ -1,0 +1,30 @@
+# What the cases of moonlet-executor share. To be sourced: a model server that obeys script.json, and the executor.
+# shellcheck shell=bash
+unset OPENAI_API_KEY REASONING_EFFORT MAX_ITERS STATE_DIR REPO_ROOT OPENAI_MODEL
+# Outside of the repository that the executor works in.
+SERVED=$(dirname "$PWD")/served
+EXECUTOR=$(dirname "$MOONLET")/moonlet-executor
+
+# serve [--chat | --responses]: starts the server anew; it ends with the shell.
+serve() {
+  rm -rf "$SERVED/port" "$SERVED/requests.jsonl" "$SERVED/stop"
+  mkdir -p "$SERVED"
+  [ -e "$SERVED/script.json" ] || echo '[{"text":"Done."}]' >"$SERVED/script.json"
+  python3 "$ROOT/tests/e2e/tools/model_server.py" "$SERVED" "$@" &
+  SERVER=$!
+  while ! [ -s "$SERVED/port" ]; do sleep 0.02; done
+  export OPENAI_BASE_URL=http://127.0.0.1:$(cat "$SERVED/port")/v1
+}
+stop_serving() {
+  touch "$SERVED/stop"
+  wait "$SERVER"
+}
+# replies JSON: the replies to come.
+replies() { mkdir -p "$SERVED" && printf '%s' "$1" >"$SERVED/script.json"; }
+# requests [FILTER]: how many requests the server saw.
+requests() { grep -c "${1:-.}" "$SERVED/requests.jsonl"; }
+
+plan() {
+  "$EXECUTOR" --plan-template >plan.md
+  printf 'plan.md\n' >>.git/info/exclude
+}

@@ -1,0 +1,297 @@
+#include <map>
+#include <random>
+#include <vector>
+
+#include "host/executor/wire/chat.h"
+#include "host/executor/wire/failure.h"
+#include "host/executor/wire/http.h"
+#include "host/executor/wire/responses.h"
+#include "host/executor/wire/sse.h"
+#include "tests/catch.h"
+
+using namespace moonlet::executor;
+using nlohmann::json;
+
+namespace {
+
+using Events = std::vector<std::pair<std::string, std::string>>;
+
+Events parse(const std::string& text, const std::vector<std::size_t>& cuts) {
+  Events events;
+  SseParser parser([&](const SseEvent& event) { events.emplace_back(event.name, event.data); });
+  std::size_t at = 0;
+  for (const std::size_t cut : cuts) {
+    parser.feed(std::string_view(text).substr(at, cut - at));
+    at = cut;
+  }
+  parser.feed(std::string_view(text).substr(at));
+  parser.finish();
+  return events;
+}
+
+// The format by its definition: lines first, then fields.
+Events parse_by_lines(std::string text) {
+  if (text.rfind("\xEF\xBB\xBF", 0) == 0) text.erase(0, 3);
+  std::vector<std::string> lines{""};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' || text[i] == '\n') {
+      if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
+      lines.emplace_back();
+    } else {
+      lines.back() += text[i];
+    }
+  }
+  if (!lines.back().empty()) lines.emplace_back();
+  lines.emplace_back();
+  Events events;
+  std::string name, data;
+  bool any = false;
+  for (const std::string& line : lines) {
+    if (line.empty()) {
+      if (any) events.emplace_back(name, data.substr(0, data.size() - 1));
+      name.clear();
+      data.clear();
+      any = false;
+      continue;
+    }
+    const auto colon = line.find(':');
+    std::string value = colon == std::string::npos ? "" : line.substr(colon + 1);
+    if (!value.empty() && value[0] == ' ') value.erase(0, 1);
+    if (line.substr(0, colon) == "data") {
+      data += value + "\n";
+      any = true;
+    } else if (line.substr(0, colon) == "event") {
+      name = value;
+    }
+  }
+  return events;
+}
+
+Turn read_all(TurnReader& reader, const std::vector<std::string>& events) {
+  for (const auto& event : events) reader.take("", event);
+  reader.ended();
+  return reader.turn();
+}
+
+std::string chunk(const json& delta, const json& finish = nullptr) {
+  return json{{"choices", {{{"index", 0}, {"delta", delta}, {"finish_reason", finish}}}}}.dump();
+}
+
+}  // namespace
+
+TEST_CASE("executor sse: random streams in random pieces are read as the format says") {
+  std::mt19937 random(7);
+  const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  const std::vector<std::string> parts = {"data: {\"a\":1}",
+                                          "data:x",
+                                          "data",
+                                          "event: done",
+                                          ": comment",
+                                          "\n",
+                                          "\r\n",
+                                          "\r",
+                                          "\n\n",
+                                          "id: 7",
+                                          "retry: 5",
+                                          "\xEF\xBB\xBF",
+                                          "data:  two",
+                                          "\xC3",
+                                          ":",
+                                          "event:",
+                                          "da",
+                                          "ta: z"};
+  for (int round = 0; round < 4000; ++round) {
+    std::string text;
+    for (std::size_t n = pick(20); n > 0; --n) text += parts[pick(parts.size())];
+    std::vector<std::size_t> cuts;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (pick(3) == 0) cuts.push_back(at);
+    }
+    INFO(json(text).dump(-1, ' ', true, json::error_handler_t::replace));
+    CHECK(parse(text, cuts) == parse_by_lines(text));
+  }
+}
+
+TEST_CASE("executor sse: bytes of any kind end in events or nothing, never in a crash") {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    std::string text(random() % 3000, ' ');
+    for (char& c : text)
+      c = static_cast<char>(random() % 5 == 0 ? "\n\r:d"[random() % 4] : random());
+    ResponsesReader responses;
+    ChatReader chat;
+    SseParser parser([&](const SseEvent& event) {
+      responses.take(event.name, event.data);
+      chat.take(event.name, event.data);
+    });
+    parser.feed(text);
+    parser.finish();
+    chat.ended();
+    CHECK(!responses.done());
+  }
+}
+
+TEST_CASE("executor sse: an event beyond the cap ends the stream") {
+  SseParser parser([](const SseEvent&) {});
+  const std::string piece(1 << 20, 'x');
+  CHECK(parser.feed("data: "));
+  bool more = true;
+  for (int i = 0; more && i < 64; ++i) more = parser.feed(piece);
+  CHECK(!more);
+}
+
+TEST_CASE("executor responses: items are carried whole, reasoning with its content") {
+  ResponsesReader reader;
+  const json reasoning = {{"type", "reasoning"}, {"id", "rs_1"}, {"encrypted_content", "abc"}};
+  const json bare = {{"type", "reasoning"}, {"id", "rs_2"}, {"summary", json::array()}};
+  const json call = {{"type", "function_call"},
+                     {"call_id", "c1"},
+                     {"name", "Read"},
+                     {"arguments", "{\"path\":\"a\"}"}};
+  for (const json& item : {reasoning, bare, call}) {
+    reader.take("", json{{"type", "response.output_item.done"}, {"item", item}}.dump());
+  }
+  CHECK(!reader.done());
+  reader.take("", json{{"type", "response.completed"},
+                       {"response",
+                        {{"usage",
+                          {{"input_tokens", 10},
+                           {"output_tokens", 4},
+                           {"input_tokens_details", {{"cached_tokens", 3}}},
+                           {"output_tokens_details", {{"reasoning_tokens", 2}}}}}}}}
+                      .dump());
+  REQUIRE(reader.done());
+  CHECK(reader.turn().items == json::array({reasoning, call}));
+  REQUIRE(reader.turn().calls.size() == 1);
+  CHECK(reader.turn().calls[0].arguments == "{\"path\":\"a\"}");
+  CHECK(reader.turn().usage.cached == 3);
+  CHECK(reader.turn().usage.reasoning == 2);
+}
+
+TEST_CASE("executor responses: a failed stream says whether to try again") {
+  const std::vector<std::pair<std::string, Failure::Kind>> codes = {
+      {"server_error", Failure::Kind::kNetwork},
+      {"rate_limit_exceeded", Failure::Kind::kRate},
+      {"insufficient_quota", Failure::Kind::kQuota},
+      {"context_length_exceeded", Failure::Kind::kContext},
+      {"invalid_prompt", Failure::Kind::kRefused}};
+  for (const auto& [code, kind] : codes) {
+    ResponsesReader reader;
+    reader.take("", json{{"type", "response.failed"},
+                         {"response", {{"error", {{"code", code}, {"message", "m"}}}}}}
+                        .dump());
+    REQUIRE(reader.failure());
+    CHECK(reader.failure()->kind == kind);
+  }
+}
+
+TEST_CASE("executor chat: calls come by index, in pieces, whole, or without any index") {
+  ChatReader pieces;
+  Turn turn = read_all(
+      pieces, {chunk({{"tool_calls",
+                       {{{"index", 0},
+                         {"id", "a"},
+                         {"function", {{"name", "Read"}, {"arguments", "{\"pa"}}}}}}}),
+               chunk({{"tool_calls",
+                       {{{"index", 1},
+                         {"id", "b"},
+                         {"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
+               chunk({{"tool_calls", {{{"index", 0}, {"function", {{"arguments", "th\":1}"}}}}}}}),
+               chunk(json::object(), "stop")});
+  REQUIRE(pieces.done());
+  REQUIRE(turn.calls.size() == 2);
+  CHECK(turn.calls[0].arguments == "{\"path\":1}");
+  CHECK(turn.calls[1].name == "Glob");
+
+  ChatReader without;
+  turn = read_all(
+      without, {chunk({{"tool_calls", {{{"function", {{"name", "Read"}, {"arguments", "{"}}}}}}}),
+                chunk({{"tool_calls", {{{"function", {{"arguments", "}"}}}}}}}),
+                chunk({{"tool_calls", {{{"function", {{"name", "Glob"}, {"arguments", "{}"}}}}}}}),
+                "[DONE]"});
+  REQUIRE(turn.calls.size() == 2);
+  CHECK(turn.calls[0].arguments == "{}");
+  CHECK(!turn.calls[0].id.empty());
+  CHECK(turn.calls[0].id != turn.calls[1].id);
+}
+
+TEST_CASE("executor chat: a stream that ends without a reason is not an answer") {
+  ChatReader reader;
+  read_all(reader, {chunk({{"content", "half"}})});
+  CHECK(!reader.done());
+  ChatReader failed;
+  read_all(failed, {R"({"error":{"message":"overloaded","code":503}})"});
+  REQUIRE(failed.failure());
+  CHECK(may_retry(*failed.failure()));
+}
+
+TEST_CASE("executor chat: one turn is one message with its calls, and outputs follow") {
+  Request request;
+  request.items = json::array(
+      {{{"type", "message"},
+        {"role", "user"},
+        {"content", {{{"type", "input_text"}, {"text", "go"}}}}},
+       {{"type", "reasoning"}, {"encrypted_content", "x"}},
+       {{"type", "message"},
+        {"role", "assistant"},
+        {"content", {{{"type", "output_text"}, {"text", "hm"}}}}},
+       {{"type", "function_call"}, {"call_id", "1"}, {"name", "Read"}, {"arguments", "{}"}},
+       {{"type", "function_call"}, {"call_id", "2"}, {"name", "Glob"}, {"arguments", "{}"}},
+       {{"type", "function_call_output"}, {"call_id", "1"}, {"output", "one"}},
+       {{"type", "function_call_output"}, {"call_id", "2"}, {"output", "two"}}});
+  const json messages = chat_body(request, {})["messages"];
+  REQUIRE(messages.size() == 5);
+  CHECK(messages[1]["content"] == "go");
+  CHECK(messages[2]["content"] == "hm");
+  CHECK(messages[2]["tool_calls"].size() == 2);
+  CHECK(messages[4]["tool_call_id"] == "2");
+}
+
+TEST_CASE("executor failure: headers say how long to wait") {
+  CHECK(retry_after({{"retry-after", "2"}}, 0) == 2000);
+  CHECK(retry_after({{"retry-after-ms", "150"}, {"retry-after", "9"}}, 0) == 150);
+  CHECK(retry_after({{"retry-after", "Thu, 01 Jan 1970 00:00:10 GMT"}}, 4000) == 6000);
+  CHECK(retry_after({{"x-ratelimit-reset-tokens", "1m30s"}, {"x-ratelimit-remaining-tokens", "0"}},
+                    0) == 90'000);
+  CHECK(retry_after({{"x-ratelimit-reset-tokens", "1m"}, {"x-ratelimit-remaining-tokens", "5"}},
+                    0) == -1);
+  CHECK(retry_after({{"retry-after", "soon"}}, 0) == -1);
+  const Failure asked{Failure::Kind::kRate, "", 429, "", 1234};
+  CHECK(pause_of(asked, 1, 0.5) == 1234);
+  const Failure silent{Failure::Kind::kNetwork, ""};
+  CHECK(pause_of(silent, 1, 1) == 500);
+  CHECK(pause_of(silent, 3, 1) == 2000);
+  CHECK(pause_of(silent, 50, 1) == 30'000);
+}
+
+TEST_CASE("executor failure: the status and the provider's words give its kind") {
+  const auto kind = [](int status, const char* body) {
+    return failure_of(status, {}, body, 0).kind;
+  };
+  using Kind = Failure::Kind;
+  CHECK(kind(429, R"({"error":{"code":"rate_limit_exceeded"}})") == Kind::kRate);
+  CHECK(kind(429, R"({"error":{"code":"insufficient_quota"}})") == Kind::kQuota);
+  CHECK(kind(400, R"({"error":{"code":"context_length_exceeded"}})") == Kind::kContext);
+  CHECK(kind(400, R"({"error":{"message":"the request exceeds the available context size"}})") ==
+        Kind::kContext);
+  CHECK(kind(404, "Not Found") == Kind::kNoSuchApi);
+  CHECK(kind(404, R"({"error":{"code":"model_not_found"}})") == Kind::kRefused);
+  CHECK(kind(401, "") == Kind::kAuth);
+  CHECK(kind(503, "<html>") == Kind::kNetwork);
+  CHECK(kind(400, "{}") == Kind::kRefused);
+}
+
+TEST_CASE("executor http: this machine is told from names that look like it") {
+  for (const char* url : {"http://127.0.0.1:1/v1", "http://localhost/v1", "http://[::1]:8/v1",
+                          "http://127.8.8.8/v1"}) {
+    INFO(url);
+    CHECK(*is_loopback(url));
+  }
+  for (const char* url : {"https://api.openai.com/v1", "http://127.0.0.1.example.org/v1",
+                          "http://localhost.example.org", "http://127.0.0.1@example.org/v1"}) {
+    INFO(url);
+    CHECK(!*is_loopback(url));
+  }
+  CHECK(!is_loopback("file:///etc/passwd"));
+  CHECK(!is_loopback("nonsense"));
+}
