@@ -110,7 +110,7 @@ std::optional<int> Agent::settle_calls() {
   SessionData& data = session_.data();
   const std::vector<Call> calls = open_calls();
   if (calls.empty()) return std::nullopt;
-  // What the model said beside its calls.
+  // The text of the model beside its calls.
   std::string message;
   for (auto item = data.items.rbegin(); item != data.items.rend(); ++item) {
     if (is_type(*item, "function_call_output") || text_of(*item, "role") == "user") break;

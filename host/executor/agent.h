@@ -73,7 +73,7 @@ class Agent {
   Toolbox& toolbox_;
   Changes& changes_;
   Report& report_;
-  int iterations_ = 0;  // of this process
+  int iterations_ = 0;  // in this process
   int empty_ = 0;       // answers in a row with nothing in them
 };
 

@@ -27,7 +27,7 @@ class Changes {
   void touch(const std::string& rel);
   /// The same of all files, as far as that is cheap: before the first command runs.
   void touch_all();
-  /// What differs from the baseline, sorted by path.
+  /// The differences from the baseline, sorted by path.
   std::vector<Change> now() const;
   /// Forgets the baseline: what differs was reported for good.
   void end();
@@ -38,7 +38,7 @@ class Changes {
   struct Stamp {
     std::uint64_t size = 0, inode = 0;
     std::int64_t ctime_ns = 0;
-    std::string sha256;  // of the content, where it was worth knowing
+    std::string sha256;  // the hash of the content, where it was worth knowing
   };
   using Files = std::map<std::string, Stamp>;
 

@@ -174,7 +174,7 @@ int run(Work& work) {
     return agent.repeat();
   }
   if (auto begun = changes.begin(); !begun) return refuse(work, begun.error());
-  // Nothing was paid for yet: no wait for the disk.
+  // No call was paid for yet, so it does not wait for the disk.
   if (auto saved = session->save(Durable::kNo); !saved) return refuse(work, saved.error());
   return agent.run();
 }

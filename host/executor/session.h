@@ -33,7 +33,7 @@ struct SessionData {
   Usage usage;
   nlohmann::json items = nlohmann::json::array();  ///< the conversation
   std::string started_call;  ///< the call that changes something and has not ended
-  nlohmann::json outcome;    ///< of a task that is over: what its last lines were made of
+  nlohmann::json outcome;    ///< the facts of the last lines of a task that is over
 };
 
 class Session {

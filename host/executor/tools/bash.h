@@ -18,7 +18,7 @@ namespace moonlet::executor {
 struct BashOptions {
   bool confined = true;
   bool network = false;
-  bool read_only = false;              ///< nothing but the temporary folder can be written
+  bool read_only = false;              ///< only the temporary folder can be written
   std::vector<std::string> env_names;  ///< passed on beside the usual ones
 };
 

@@ -1,4 +1,4 @@
-// What a tool gets and gives. Plain values.
+// The input and the result of a tool. Plain values.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct ToolResult {
 
   std::string output;
   Status status = Status::kOk;
-  int exit_code = -1;  ///< of Bash; -1: none
+  int exit_code = -1;  ///< exit code of Bash; -1: none
 
   static ToolResult of(const Error& error) {
     return {"error: " + error.message + (error.hint.empty() ? "" : "\nhint: " + error.hint),

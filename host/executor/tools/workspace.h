@@ -24,7 +24,7 @@ class Workspace {
   /// kDenied for a place that is read-only to tools: git's own files, settings of agents, the
   /// sessions.
   Result<void> check_writable(std::string_view rel) const;
-  /// Those places, as they would be called at the top of the root.
+  /// These places, by their names at the top of the root.
   const std::vector<std::string>& read_only() const { return read_only_; }
 
  private:

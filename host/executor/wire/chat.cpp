@@ -24,7 +24,7 @@ std::string message_text(const json& item) {
   return text;
 }
 
-/// What the model says in one turn, its calls included, is one message here.
+/// One turn of the model, its calls included, is one message here.
 json& assistant(json& messages) {
   if (messages.empty() || messages.back()["role"] != "assistant") {
     messages.push_back({{"role", "assistant"}, {"content", nullptr}});

@@ -27,7 +27,7 @@ struct ClientOptions {
   int tries = 6;
 };
 
-/// What happens between the tries, for the reader of the output.
+/// Called between the tries, for the reader of the output.
 struct ClientEvents {
   std::function<void(const Failure&, int attempt, std::int64_t pause_ms)> retry;
   std::function<void(const std::string&)> warning;

@@ -18,7 +18,7 @@ Failure failure_of(int status, const Headers& headers, std::string_view body, st
 /// The failure of an error object in a stream: {code, message, type}.
 Failure failure_of_error(const nlohmann::json& error, std::string_view what);
 
-/// What the headers ask to wait, in ms; -1 when they do not say. `now_ms`: since 1970.
+/// The wait that the headers ask for, in ms; -1 when they do not say. `now_ms`: since 1970.
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms);
 
 /// True for failures after which the same request may succeed.

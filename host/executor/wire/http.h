@@ -30,14 +30,14 @@ struct HttpReply {
     kWhole,        ///< the answer came to its end
     kStopped,      ///< on_bytes wanted no more
     kBroken,       ///< not reached, or broken off; `error` says why
-    kIdle,         ///< nothing came for idle_ms
+    kIdle,         ///< no byte came for idle_ms
     kDeadline,     ///< the deadline passed
     kInterrupted,  ///< a signal asked for the end
   };
   End end = End::kBroken;
   int status = 0;
   Headers headers;
-  std::string body;  ///< of a status other than 200, up to 64 KiB
+  std::string body;  ///< the body of a status other than 200, up to 64 KiB
   std::string error;
 };
 

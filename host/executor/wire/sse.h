@@ -10,7 +10,7 @@
 namespace moonlet::executor {
 
 struct SseEvent {
-  std::string name;  ///< of the `event:` line; often empty
+  std::string name;  ///< the text of the `event:` line; often empty
   std::string data;  ///< the `data:` lines, joined by line feeds
 };
 

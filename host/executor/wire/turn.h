@@ -32,8 +32,8 @@ struct Call {
 };
 
 struct Turn {
-  nlohmann::json items = nlohmann::json::array();  ///< what the model said, to be sent back
-  std::string text;                                ///< of its messages
+  nlohmann::json items = nlohmann::json::array();  ///< items of the model, to be sent back
+  std::string text;                                ///< text of its messages
   std::vector<Call> calls;
   Usage usage;
   bool cut = false;       ///< the answer ends where the model's room ends
@@ -56,9 +56,9 @@ struct Failure {
 
   Kind kind = Kind::kNetwork;
   std::string message;
-  int status = 0;                    ///< of HTTP; 0: there was none
+  int status = 0;                    ///< status of HTTP; 0: there was none
   std::string code;                  ///< the provider's own word
-  std::int64_t retry_after_ms = -1;  ///< what the server asks to wait; -1: it does not say
+  std::int64_t retry_after_ms = -1;  ///< the wait that the server asks for; -1: it does not say
 };
 
 /// The class names of events, as the runners of moonlet know them.

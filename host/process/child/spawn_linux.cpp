@@ -59,7 +59,7 @@ struct Shared {
   int namespaces;  // clone flags
   const char* const* read_only;
   int read_only_count;
-  const char* uid_map;  // of a new user namespace; null: there is none
+  const char* uid_map;  // maps of a new user namespace; null: there is none
   const char* gid_map;
   std::size_t record_size;
   // Written by the child, read by the parent, which sleeps until the child has execed or ended.
@@ -231,7 +231,7 @@ MOONLET_BARE bool mount_read_only(const Shared* shared) {
                                       write_text("/proc/self/gid_map", shared->gid_map))) {
     return false;
   }
-  // What is mounted here must not show elsewhere.
+  // Mounts made here must not show elsewhere.
   if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
   for (int i = 0; i < shared->read_only_count; ++i) {
     const char* path = shared->read_only[i];

@@ -415,7 +415,7 @@ class LineEditor::Impl {
 
   const Options options_;
   Fd wake_read_, wake_write_;
-  std::mutex mutex_;  // what stands between the threads
+  std::mutex mutex_;  // guards the members below
   std::condition_variable answered_;
   std::string prompt_, initial_, above_, mark_;
   bool reading_ = false, cancel_ = false, quit_ = false;

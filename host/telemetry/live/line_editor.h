@@ -45,7 +45,7 @@ class LineEditor {
 
   /// Begins to read a line, with `initial` as if it had been typed. One at a time.
   void read(std::string prompt, std::string initial);
-  /// What has happened since; a line, an end or a cancel ends the reading.
+  /// The next event, if there is one; a line, an end or a cancel ends the reading.
   std::optional<LineEvent> take();
   /// Answers kComplete: the word that begins at byte `from` may become one of `words`.
   void complete(std::size_t from, std::vector<std::string> words);

@@ -32,8 +32,8 @@ local known = {
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { value = "R",
-    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, executor, one of your config, "
-      .. "'command:PROGRAM ARG…', or route: chosen by task type and risk" },
+    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, executor, "
+      .. "one of your config, 'command:PROGRAM ARG…', or route: chosen by task type and risk" },
   ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
