@@ -24,8 +24,8 @@ int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint = 
 /// strings as kFailed with their "file:line" as the place, anything else by a fixed text.
 Error read_error(lua_State* L, int index);
 
-/// Pushes "file:line" of the script that is running, innermost first, and gives true; where only the
-/// standard library runs it pushes nothing.
+/// Pushes "file:line" of the script that is running, innermost first, and gives true; where only
+/// the standard library runs it pushes nothing.
 bool push_place(lua_State* L);
 
 /// Registers the metatable of error tables; called once a state.

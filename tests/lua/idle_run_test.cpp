@@ -1,4 +1,5 @@
-// The record of a run that no host drives. Whole commands of it are in tests/e2e/run/plans-grow-old.
+// The record of a run that no host drives. Whole commands of it are in
+// tests/e2e/run/plans-grow-old.
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 #include "tests/lua/fixture.h"

@@ -12,13 +12,13 @@
 
 namespace moonlet {
 
-/// { records, fenced, torn_bytes, line?, why?, other_format?, marks, values = { missing, damaged, extra },
-/// answers, keyed, unlogged, unbegun, played, acted }. `unlogged` are attempts of finished steps
-/// that left no trace in the keeper's log, `unbegun` the attempts in it that nobody had begun. A
-/// cassette starts no process: `played` are the unlogged ones that say they are of one, `acted`
-/// those that say so and were started all the same. `value` is the name of a large value that
-/// another file than the journal has, or empty. When `stop` becomes true, the values are not hashed
-/// to their end.
+/// { records, fenced, torn_bytes, line?, why?, other_format?, marks, values = { missing, damaged,
+/// extra }, answers, keyed, unlogged, unbegun, played, acted }. `unlogged` are attempts of finished
+/// steps that left no trace in the keeper's log, `unbegun` the attempts in it that nobody had
+/// begun. A cassette starts no process: `played` are the unlogged ones that say they are of one,
+/// `acted` those that say so and were started all the same. `value` is the name of a large value
+/// that another file than the journal has, or empty. When `stop` becomes true, the values are not
+/// hashed to their end.
 Result<nlohmann::json> audit_run(const Dir& run_dir, const std::string& value,
                                  const std::atomic<bool>* stop);
 

@@ -40,8 +40,10 @@ end
 --- The message, the remedy and the frames of the script's author, safe for a terminal. An error of a script begins
 --- with its place, as compilers write it: "presets/x.lua:12: message".
 local function error_text(err)
-  local at = err.at ~= core.json.null and err.at or nil
-  local frames, line = traces.of(err) or {}, at and at:find ":%d+$"
+  -- A person who ends a run needs no place in the script.
+  local is_cancelled = err.kind == "cancelled"
+  local at = not is_cancelled and err.at ~= core.json.null and err.at or nil
+  local frames, line = not is_cancelled and traces.of(err) or {}, at and at:find ":%d+$"
   local place = line and at or frames[1] and frames[1].at
   local lines = { ("%s: %s"):format(place and core.text.printable(place) or "moonlet",
     core.text.printable(err.message, 2000)) }

@@ -185,6 +185,7 @@ local function start(session, line)
       { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
         line.scope, session.ctx = state_of.of(ctx).scope, ctx
         line.task = task.spawn(line.scope, function()
+          state_of.of(ctx).task = task.current()
           line.results = table.pack(pcall(line.chunk))
           line.ok = table.remove(line.results, 1)
           line.results.n = line.results.n - 1

@@ -58,7 +58,8 @@ class HostProcess {
   pid_t pid_;
 };
 
-/// The seed of tests that choose at random: the same each time, or MOONLET_SEED, which a soak varies.
+/// The seed of tests that choose at random: the same each time, or MOONLET_SEED, which a soak
+/// varies.
 std::uint32_t test_seed();
 
 bool alive(pid_t pid);

@@ -1,5 +1,5 @@
-#include "host/base/fd.h"
 #include "host/telemetry/sink.h"
+#include "host/base/fd.h"
 
 #include <fcntl.h>
 #include <poll.h>

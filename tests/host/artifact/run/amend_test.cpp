@@ -24,7 +24,8 @@ struct Parked {
     for (const char* name : {"runs", "live", "sidecars"}) (void)dir->make_dirs(name);
     return std::move(*dir);
   }
-  Result<Amended> amend(const std::string& was, const std::string& body = R"({"type":"decision"})") {
+  Result<Amended> amend(const std::string& was,
+                        const std::string& body = R"({"type":"decision"})") {
     return amend_run(loop, agent, run, {body, was, "sidecars/decision.md", "approved\n"});
   }
   std::string journal() const { return slurp(scratch / "runs/R-001/steps.jsonl"); }
