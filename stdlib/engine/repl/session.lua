@@ -139,6 +139,7 @@ function read_line(session, prompt, initial)
     how, text, cursor = core.line.complete(session.prompt, ok and from or cursor, ok and words or {})
   end
   if how == "line" then return text end
+  session.interrupted = nil
   if how == "cancelled" and session.question then
     answer_question(session)
     return read_line(session, prompt, text)
@@ -184,6 +185,11 @@ local function start(session, line)
     local ok, err = pcall(budget_scope.body, session.run, key,
       { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
         line.scope, session.ctx = state_of.of(ctx).scope, ctx
+        -- The interrupt came as the line was entered.
+        if session.interrupted or line.interrupted then
+          session.interrupted, line.interrupted = nil, nil
+          session.interrupt()
+        end
         line.task = task.spawn(line.scope, function()
           state_of.of(ctx).task = task.current()
           line.results = table.pack(pcall(line.chunk))
@@ -249,7 +255,10 @@ end
 --- Ends the line that runs, or the one that is typed. The end is on record, so that a replay ends it at the same place.
 local function interrupt(session)
   local line = session.running
-  if not line then return core.line.cancel(session.prompt, "^C") end
+  if not line then
+    session.interrupted = true
+    return core.line.cancel(session.prompt, "^C")
+  end
   if line.interrupted then
     session.leaving = true
     task.cancel_scope(session.state.scope, { kind = "cancelled", message = "interrupted" })
@@ -360,6 +369,7 @@ function M.body(source)
     if not session.prompt then
       error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)
     end
+    session.interrupt = function() interrupt(session) end
     state.run.ask = function(text) return ask(session, text) end
     grants.askers[state.run.grants] = function(grant) return ask_grant(session, grant) end
     local watcher = task.open_scope { what = "the prompt" }
