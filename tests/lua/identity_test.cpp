@@ -18,9 +18,9 @@ const std::string kIdentity = R"(
   local function recorded(input)
     local journal = { raws = {}, unkept = unkept.new() }
     local hash = identity.of(journal, input)
-    return { h = hash, raw = journal.raws[hash] }
+    return { input_hash = hash, raw = journal.raws[hash] }
   end
-  local function same(input, item) return identity.of({ raws = {}, unkept = unkept.new() }, input, item) == item.h end
+  local function same(input, item) return identity.of({ raws = {}, unkept = unkept.new() }, input, item) == item.input_hash end
 )";
 
 std::string known(const std::string& text) {
@@ -36,7 +36,7 @@ std::string input(const std::string& value) {
 
 std::string record(std::string told) {
   const auto comma = told.find(',');
-  return "{ h = '" + told.substr(0, comma) + "', raw = ('" + told.substr(comma + 1) +
+  return "{ input_hash = '" + told.substr(0, comma) + "', raw = ('" + told.substr(comma + 1) +
          "'):match '^k.*' }";
 }
 
@@ -46,7 +46,7 @@ const std::string kSecret = "tok-8f3a99c2d1e0", kName = "[redacted:API_TOKEN]";
 
 TEST_CASE("an input is the same whether its secrets are known or only their names") {
   const auto told = [](const std::string& value) {
-    return "local item = recorded(" + input(value) + ") return item.h, tostring(item.raw)";
+    return "local item = recorded(" + input(value) + ") return item.input_hash, tostring(item.raw)";
   };
   const std::string with = record(known(told(kSecret))), without = record(unknown(told(kSecret)));
   for (const std::string& item : {with, without}) {
@@ -61,16 +61,16 @@ TEST_CASE("an input is the same whether its secrets are known or only their name
 
 TEST_CASE("an input without a secret has no key and keeps its hash") {
   CHECK(known("core.secret.key = nil local item = recorded { verb = 'exec', argv = { 'a' } } "
-              "return item.raw, item.h == old_hash { verb = 'exec', argv = { 'a' } }") ==
+              "return item.raw, item.input_hash == old_hash { verb = 'exec', argv = { 'a' } }") ==
         "nil,true");
 }
 
 TEST_CASE("journals from before there were keys are understood") {
   CHECK(known("local redacted = { verb = 'agent', prompt = '" + kName + "', argv = { '" + kSecret +
               "' } }" + "return same({ verb = 'agent', prompt = '" + kSecret + "', argv = { '" +
-              kSecret + "' } }, { h = old_hash(redacted) }), " +
+              kSecret + "' } }, { input_hash = old_hash(redacted) }), " +
               "same({ verb = 'exec', argv = { '" + kSecret +
-              "' } }, { h = old_hash { verb = 'exec', argv = { '" + kSecret +
+              "' } }, { input_hash = old_hash { verb = 'exec', argv = { '" + kSecret +
               "' } } }), values.is('a " + kSecret + "', core.text.sha256 '\"a " + kName + "\"')") ==
         "true,true,true");
 }
@@ -80,7 +80,7 @@ TEST_CASE("a value is given again where its secrets are those of then") {
     local value = { text = "me tok-8f3a99c2d1e0 \255", list = { "dG9rLThmM2E5OWMyZDFlMA==" } }
     local item = {}
     identity.put({ unkept = unkept.new() }, item, value, value, false)
-    item.v = core.json.decode((core.secret.hide(core.json.encode(item.v))))
+    item.result = core.json.decode((core.secret.hide(core.json.encode(item.result))))
     local function again()
       local got = identity.restored(item)
       return got and got.text == value.text and got.list[1] == value.list[1]
@@ -88,7 +88,7 @@ TEST_CASE("a value is given again where its secrets are those of then") {
   )";
   CHECK(known(put + "return again(), core.json.encode(item):find('tok-', 1, true)") == "true,nil");
   CHECK(known(put + "item.whole = 'keyed:0' return again()") == "nil");
-  CHECK(known(put + "item.v.list[1] = 'other' return again()") == "nil");
+  CHECK(known(put + "item.result.list[1] = 'other' return again()") == "nil");
   CHECK(known(put + "core.secret.restore = function() end return again()") == "nil");
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("a name with a secret has one stand-in whatever the environment has by
     return first, other, name "to tok-8f3a99c2d1e0" == first, name "plain", #noted)") ==
         "to [redacted:API_TOKEN],to [redacted:API_TOKEN]~2,true,plain,2");
   CHECK(unknown(names + R"(
-    identity.read_name(journal, { n = "to [redacted:API_TOKEN]", raw = values.keyed "to tok-8f3a99c2d1e0" })
+    identity.read_name(journal, { stand_in = "to [redacted:API_TOKEN]", raw = values.keyed "to tok-8f3a99c2d1e0" })
     return name "to tok-8f3a99c2d1e0", name "plain", #noted)") ==
         "to [redacted:API_TOKEN],plain,0");
 }

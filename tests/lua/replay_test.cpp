@@ -138,13 +138,14 @@ TEST_CASE("a clean-up is replayed where it ended so before, and done anew otherw
 
 TEST_CASE("a run parks in a clean-up, however long others take, and its rest stays undone") {
   CHECK(journaled(R"(
+    local cleanup = require("moonlet.engine.context.context").cleanup(run)
     run.options, run.parked = {}, {}
     function run.begin_step() return {} end
     function run.end_step() end
     function run.is_cancelled() return false end
     function run.end_parked()
       run.is_parking = true
-      for _, part in ipairs { run.scope, table.unpack(run.shields) } do
+      for _, part in ipairs { run.scope, table.unpack(cleanup.shields) } do
         core.task.cancel_scope(part, { kind = "parked", message = "it waits" })
       end
     end
@@ -160,7 +161,7 @@ TEST_CASE("a run parks in a clean-up, however long others take, and its rest sta
         end)
       end)
     end)
-    return err.kind, list(done), #run.parked, run.owes_cleanup, core.clock.monotonic())") ==
+    return err.kind, list(done), #run.parked, cleanup.is_owed, core.clock.monotonic())") ==
         "parked,,1,true,60000");
 }
 
@@ -310,10 +311,12 @@ TEST_CASE("a value with a missing or changed file is made again") {
 
 TEST_CASE("records that are not ours are refused by their number") {
   for (const std::string record :
-       {R"({"t":"alien"})", R"({})", R"([])", R"({"t":"end","k":"a"})",
-        R"({"t":"fact","k":1,"h":"x"})", R"({"t":"begin","k":"a","h":"x","a":"1"})",
-        R"({"t":"timeout","k":"a"})", R"({"t":"end","k":"a","h":"x","s":"failed"})",
-        R"({"t":"over"})", R"({"t":"begin")"}) {
+       {R"({"type":"alien"})", R"({})", R"([])", R"({"type":"end","key":"a"})",
+        R"({"type":"fact","key":1,"input_hash":"x"})",
+        R"({"type":"begin","key":"a","input_hash":"x","attempt":"1"})",
+        R"({"type":"timeout","key":"a"})",
+        R"({"type":"end","key":"a","input_hash":"x","status":"failed"})", R"({"type":"over"})",
+        R"({"type":"begin")"}) {
     const std::string answer = journaled("begin() add '" + record + "'\nbegin()");
     INFO(record << " gave " << answer);
     CHECK(answer.find("error: failed: record 2 of the journal cannot be understood: ") == 0);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -105,6 +106,14 @@ class ControlClient {
                  kKeeperSocketName};
   }
 
+  /// The process at the other end has ended: a check of it says nothing.
+  bool peer_has_ended() const {
+    const pid_t pid = peer_process(channel_->fd());
+    ProcessInfo info;
+    return pid > 0 &&
+           ((kill(pid, 0) != 0 && errno == ESRCH) || (read_process(pid, info) && info.zombie));
+  }
+
   std::string& out() { return channel_->out(); }
   /// Asks for an action that needs the right to write the run's record.
   Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
@@ -189,9 +198,12 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
     auto dialled = ControlClient::dial(run_dir_fd);
     if (!dialled) return dialled.error();
     if (auto& client = *dialled; client != nullptr) {
-      if (auto checked = client->check_keeper(); !checked) return checked.error();
-      auto greeted = client->greet(run_dir_fd);
-      if (!greeted && !client->hung_up()) return greeted.error();
+      auto greeted = client->check_keeper();
+      if (!greeted && !client->peer_has_ended()) return greeted.error();
+      if (greeted) {
+        greeted = client->greet(run_dir_fd);
+        if (!greeted && !client->hung_up()) return greeted.error();
+      }
       if (greeted) {
         auto answer = client->command(run_dir_fd, FrameType::kAdopt, 0,
                                       static_cast<std::int64_t>(generation));

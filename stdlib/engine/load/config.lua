@@ -349,12 +349,15 @@ function M.read(text, path)
     error(chunk, 0)
   end
   M.reading = path
-  local ran, value = pcall(chunk)
+  local at
+  local ran, value = xpcall(chunk, function(err)
+    at = core.text.place()
+    return err
+  end)
   M.reading = nil
   if not ran then
     local message = type(value) == "string" and value or (type(value) == "table" and rawget(value, "message"))
     message = type(message) == "string" and message or "it raised an error"
-    local at = message:match("^(.-:%d+):%s")
     error(record.invalid("the config failed: " .. message:gsub("^.-:%d+:%s*", ""),
       "a config is data: return { … }", at or path), 0)
   end

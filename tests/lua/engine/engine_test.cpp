@@ -95,7 +95,7 @@ TEST_CASE("programs run side by side and come back as data") {
   Runner moonlet;
   json envelope = moonlet.script(R"(
     local r = ctx:exec { "sh", "-c", "cat; echo err >&2; exit 3", stdin = "given\n" }
-    local many = ctx:parallel({ 1, 2, 3 }, function(c, i) return c:exec { "echo", i }.stdout end)
+    local many = ctx:parallel({ 1, 2, 3 }, function(c, i) return c:exec { "echo", tostring(i) }.stdout end)
     return { r = r, many = many })");
   CHECK(moonlet.code == 0);
   CHECK(envelope["result"]["r"] ==

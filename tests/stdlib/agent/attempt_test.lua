@@ -1,5 +1,8 @@
 local attempt = require "moonlet.engine.agent.attempt"
 local command = require "moonlet.engine.runner.command"
+local executions = require "moonlet.engine.agent.execution"
+local outcome = require "moonlet.engine.agent.outcome"
+local output = require "moonlet.engine.agent.output"
 
 local runner = { name = "command", title = "the agent" }
 function runner.command(call) return { argv = call.argv, stdin = "prompt" } end
@@ -10,10 +13,11 @@ end
 --- A job whose process is played: `child(spec)` gets what would be started, and may print to the step's folder.
 local function a_job(child, fields)
   local run = a_run()
-  local job = { run = run, dir = run.sidecar, step = { key = "agent" }, cwd = run.top, place = {}, writable = {},
-    call = {}, argv = { "agent" }, sandbox = "read-only", confine = "none", config = {},
+  local resolved = { run = run, call = {}, argv = { "agent" }, sandbox = "read-only", confine = "none", config = {},
     limits = { wall = 60000, idle = 0 }, runner = runner }
-  for name, value in pairs(fields or {}) do job[name] = value end
+  for name, value in pairs(fields or {}) do resolved[name] = value end
+  local job = executions.new(resolved, "agent", run.sidecar)
+  job.lease = { place = { cwd = run.top, writable = {} } }
   core.run.redact = function(text) return (text:gsub("secret", "[redacted]")) end
   function core.process.run(spec)
     local exit = child(spec, function(name, text) core.run.write(job.dir .. "/" .. name, text) end) or {}
@@ -27,7 +31,14 @@ local function a_job(child, fields)
   return job
 end
 
-local function first(prompt) return { number = 1, prompt = prompt or "Do it." } end
+local function first() return attempt.new { kind = "first", number = 1, prompt = "Do it." } end
+local function second() return attempt.new { kind = "retry", number = 2, prompt = "Again." } end
+
+--- The outcome of an attempt, and its evidence. Its workspace is in order.
+local function result_of(job, try)
+  local evidence = attempt.run(job, try)
+  return outcome.of_attempt(job, try, evidence, function() end), evidence
+end
 
 test("the answer is what the program printed, with its secrets hidden", function()
   local seen
@@ -35,13 +46,14 @@ test("the answer is what the program printed, with its secrets hidden", function
     seen = spec
     put("stdout.log", "the secret is out\n")
   end)
-  local result = attempt.run(job, first())
+  local result, evidence = result_of(job, first())
   is(result.status, "ok", "its status")
   holds(result.text, "the [redacted] is out", "its text")
   is(seen.argv[1], "agent", "the program")
   is(seen.wall, 60000, "its time")
   is(seen.redact, true, "secrets are hidden as they come")
   is(seen.outlives, true, "it may outlive its host")
+  attempt.write_exit(job, evidence.exit, result)
   holds(core.run.read(job.dir .. "/exit.json", 1 << 16), '"code"', "the record of its end")
 end)
 
@@ -50,7 +62,7 @@ test("an answer in its file goes before what was printed", function()
     put("stdout.log", "working…\n")
     put("out/output.md", "the answer")
   end)
-  is(attempt.run(job, first()).text, "the answer", "the text")
+  is(result_of(job, first()).text, "the answer", "the text")
 end)
 
 test("what an earlier attempt answered is not taken for the answer of this one", function()
@@ -60,9 +72,9 @@ test("what an earlier attempt answered is not taken for the answer of this one",
     put("stdout.log", "printed " .. count)
     if count == 1 then put("out/output.md", "old") end
   end)
-  is(attempt.run(job, first()).text, "old", "the first")
-  local second = attempt.run(job, { number = 2, prompt = "Again." })
-  is(second.text, "printed 2", "the second")
+  is(result_of(job, first()).text, "old", "the first")
+  local again = result_of(job, second())
+  is(again.text, "printed 2", "the second")
   is(core.run.read(job.dir .. "/attempt-1-stdout.log", 100), "printed 1", "what the first printed is kept")
 end)
 
@@ -71,7 +83,7 @@ test("a program that fails fails the attempt with its exit code and last words",
     put("stderr.log", "no credit left\n")
     return { code = 3 }
   end)
-  local result = attempt.run(job, first())
+  local result = result_of(job, first())
   is(result.status, "failed", "its status")
   holds(result.error.message, "3", "the exit code")
 end)
@@ -81,7 +93,7 @@ test("an answer that the disk did not take is lost, which is no failure of the a
     put("stdout.log", "half")
     return { stdout_kept = 4000, stdout_total = 4000 }
   end)
-  local result = attempt.run(job, first())
+  local result = result_of(job, first())
   is(result.status .. " " .. result.class, "failed lost", "fewer bytes than were written")
   holds(result.error.message, "the agent's answer was lost", "its message")
   holds(result.error.hint, "the agent is asked again", "its hint")
@@ -92,7 +104,7 @@ test("a write error is lost too, unless the answer has its file", function()
     put("out/output.md", "the answer")
     return { stdout_write_error = "No space left on device" }
   end)
-  is(attempt.run(job, first()).status, "ok", "with its file")
+  is(result_of(job, first()).status, "ok", "with its file")
   core.run.remove(job.dir .. "/out/output.md")
   local again = core.process.run
   function core.process.run(spec)
@@ -100,7 +112,7 @@ test("a write error is lost too, unless the answer has its file", function()
     core.run.remove(job.dir .. "/out/output.md")
     return exit
   end
-  local result = attempt.run(job, { number = 2, prompt = "Again." })
+  local result = result_of(job, second())
   is(result.class, "lost", "without one")
   holds(result.error.hint, "free some disk space", "its hint")
 end)
@@ -108,12 +120,12 @@ end)
 test("a missing program is raised before anything is started", function()
   local started = false
   local job = a_job(function() started = true end, { absent = { kind = "invalid", message = "no program 'agent'" } })
-  raises(function() attempt.run(job, first()) end, "no program 'agent'", "the error")
+  raises(function() result_of(job, first()) end, "no program 'agent'", "the error")
   is(started, false, "started")
 end)
 
 test("every text of a result is looked through for secrets once more", function()
   core.run.redact = function(text) return (text:gsub("secret", "[redacted]")) end
-  local told = attempt.redacted { text = "a secret", list = { "secret", 1, true }, ["secret key"] = { x = "secret" } }
+  local told = output.redacted { text = "a secret", list = { "secret", 1, true }, ["secret key"] = { x = "secret" } }
   same(told, { text = "a [redacted]", list = { "[redacted]", 1, true }, ["[redacted] key"] = { x = "[redacted]" } }, "the result")
 end)

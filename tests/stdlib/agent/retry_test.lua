@@ -12,9 +12,15 @@ end
 -- Only a run that is being driven knows secrets.
 core.run.redact = function(text) return text end
 
+local function a_run()
+  local run = { config = { limits = {} }, emit = function() end }
+  function run.note_quota(err) run.quota_error = err end
+  return run
+end
+
 local function a_job(fields)
   local job = { call = {}, credential = "codex-1", runner = { name = "codex" }, limits = { wall = 20 * minute },
-    step = { key = "agent" }, run = { config = { limits = {} }, emit = function() end } }
+    key = "agent", run = a_run() }
   for name, value in pairs(fields or {}) do job[name] = value end
   return job
 end
@@ -23,6 +29,13 @@ local function failed(fields)
   local err = { kind = "failed", message = "no", retryable = true }
   for name, value in pairs(fields or {}) do err[name] = value end
   return { status = "failed", error = err, class = err.class }
+end
+
+--- Checks that a failure that may pass is not tried again after so many tries.
+local function ends(job, tries, what)
+  local after = retry.after(job, failed(), tries)
+  is(after.wait_ms, nil, what)
+  is(after.error.message, ("no (tried %d times)"):format(tries), what)
 end
 
 test("the wait doubles up to a minute, with jitter, and is never less than what was asked for", function()
@@ -42,18 +55,22 @@ test("a failure that may pass is tried three times", function()
   local job = a_job()
   for tries = 1, 2 do is(retry.after(job, failed(), tries).wait_ms ~= nil, true, "after try " .. tries) end
   local result = failed()
-  same(retry.after(job, result, 3), {}, "after try 3")
-  is(result.error.message, "no (tried 3 times)", "the message")
-  holds(result.error.hint, "moonlet run resume", "the hint")
+  local after = retry.after(job, result, 3)
+  is(after.wait_ms, nil, "after try 3")
+  is(after.error.message, "no (tried 3 times)", "the message")
+  holds(after.error.hint, "moonlet run resume", "the hint")
+  is(after.error.kind, "failed", "the kind")
+  is(after.parks, nil, "it does not park")
+  is(result.error.message, "no", "the outcome of the attempt stays as it is")
 end)
 
 test("the call, then the config, say how often", function()
   local job = a_job { call = { retry = 5 } }
   is(retry.after(job, failed(), 4).wait_ms ~= nil, true, "the call: after try 4")
-  same(retry.after(job, failed(), 5), {}, "the call: after try 5")
+  ends(job, 5, "the call: after try 5")
   job = a_job()
   job.run.config.limits.retries = 1
-  same(retry.after(job, failed(), 1), {}, "the config: after try 1")
+  ends(job, 1, "the config: after try 1")
   is(retry.most(job), 1, "the worst case of the config")
   is(retry.most(a_job()), 3, "the worst case without one")
 end)
@@ -70,6 +87,7 @@ test("a quota stops every call of the account and parks the run until it is over
   local after = retry.after(job, failed { class = "quota", message = "no more", reset_at = now + 60 * minute }, 1)
   is(after.wait_ms, nil, "no wait")
   is(after.error.kind, "quota", "the error")
+  is(after.parks, true, "the run parks")
   is(after.error.until_ms >= now + 60 * minute, true, "its time")
   local other = a_job()
   local err = raises(function() retry.check(other) end, "no more; this run does not ask codex again until", "another call")
@@ -80,7 +98,8 @@ end)
 
 test("a run that a person resumes asks an account once in spite of its refusal", function()
   retry.after(a_job(), failed { class = "quota", message = "no more", reset_at = core.clock.wall() + 60 * minute }, 1)
-  local run = { config = { limits = {} }, emit = function() end, asks_again = true }
+  local run = a_run()
+  run.asks_again = true
   local first = a_job { run = run }
   retry.check(first)
   retry.succeeded(first)

@@ -141,7 +141,7 @@ test("an answer is refused where nobody waits for it any more", function()
   local now = core.clock.wall()
   local point = { key = "gate", shown = "abc", until_ms = now }
   local rec = { ended = true, verdict = "needs-human", parked = { point } }
-  local given = { k = "gate", shown = "abc", value = "approve", at_ms = now }
+  local given = { key = "gate", shown = "abc", value = "approve", at_ms = now }
   gate.check_open("R-001", rec, given)
   raises(function() gate.check_open("R-001", rec, given, { shown = "abc", value = "reject", by = "bob" }) end,
     "R-001 was answered at 'gate' already: reject by bob", "the second answer")

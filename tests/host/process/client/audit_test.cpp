@@ -37,11 +37,11 @@ void write_keeper_log(const JournalRun& run, const std::vector<std::string>& att
 }
 
 json begin(const std::string& key, int attempt, const std::string& runner = "codex") {
-  return {{"t", "begin"}, {"k", key}, {"a", attempt}, {"runner", runner}};
+  return {{"type", "begin"}, {"key", key}, {"attempt", attempt}, {"runner", runner}};
 }
 
 json end(const std::string& key, const json& value = json::object()) {
-  return {{"t", "end"}, {"k", key}, {"s", "ok"}, {"verb", "agent"}, {"v", value}};
+  return {{"type", "end"}, {"key", key}, {"status", "ok"}, {"verb", "agent"}, {"result", value}};
 }
 
 json audit(const JournalRun& run, const std::string& value = {}) {
@@ -54,13 +54,17 @@ json audit(const JournalRun& run, const std::string& value = {}) {
 
 TEST_CASE("an audit finds no difference where journal and keeper log agree") {
   const JournalRun run;
-  write_journal(run, {begin("a", 1), end("a", {{"text", "fine"}}), {{"t", "drive"}}});
+  write_journal(run, {{{"type", "drive"}},
+                      begin("a", 1),
+                      end("a", {{"text", "fine"}}),
+                      {{"type", "over"}, {"verdict", "ok"}}});
   write_keeper_log(run, {"a@1"});
   const json result = audit(run);
-  CHECK(result["records"] == 3);
+  CHECK(result["records"] == 4);
   for (const char* list : {"unlogged", "unbegun", "played", "acted"}) CHECK(result[list].empty());
   CHECK(result["answers"] == json::array({{{"key", "a"}, {"sha256", sha256_hex("fine")}}}));
-  CHECK(result["marks"] == json::array({{{"t", "drive"}, {"n", 3}}}));
+  CHECK(result["marks"] ==
+        json::array({{{"type", "drive"}}, {{"type", "over"}, {"verdict", "ok"}}}));
   CHECK_FALSE(result.contains("line"));
 }
 
@@ -86,9 +90,9 @@ TEST_CASE("an audit distinguishes the attempts that a cassette played from those
 TEST_CASE("an audit finds large values that are missing, damaged or of nobody") {
   const JournalRun run;
   const std::string fine = sha256_hex("fine"), damaged = sha256_hex("old");
-  write_journal(run, {{{"t", "fact"}, {"v", {{"$value", fine}}}},
-                      {{"t", "fact"}, {"v", {{"$value", damaged}}}},
-                      {{"t", "fact"}, {"v", {{"$value", "gone"}}}}});
+  write_journal(run, {{{"type", "fact"}, {"result", {{"$value", fine}}}},
+                      {{"type", "fact"}, {"result", {{"$value", damaged}}}},
+                      {{"type", "fact"}, {"result", {{"$value", "gone"}}}}});
   std::filesystem::create_directory(run.path() + "/values");
   spit(run.path() + "/values/" + fine, "fine");
   spit(run.path() + "/values/" + damaged, "new");
