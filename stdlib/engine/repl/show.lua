@@ -48,7 +48,8 @@ local function shown(value, indent, depth, seen)
   if simple then return simple end
   if seen[value] then return "(above)" end
   local meta = getmetatable(value)
-  if meta ~= nil and type(meta) ~= "table" then return tostring(value) end
+  -- A handle such as ctx has no fields of its own; a closed record has.
+  if meta ~= nil and type(meta) ~= "table" and next(value) == nil then return tostring(value) end
   if depth > most_depth then return "{…}" end
   seen[value] = true
   local inner = indent .. "  "
