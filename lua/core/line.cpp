@@ -302,10 +302,15 @@ int line_close(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"open", guard<line_open>},         {"read", guard<line_read>},
-    {"complete", guard<line_complete>}, {"interrupted", guard<line_interrupted>},
-    {"cancel", guard<line_cancel>},     {"remember", guard<line_remember>},
-    {"close", guard<line_close>},       {nullptr, nullptr},
+    {"open", guard<line_open>},
+    {"read", guard<line_read>},
+    {"complete", guard<line_complete>},
+    {"edit", guard<line_edit>},
+    {"interrupted", guard<line_interrupted>},
+    {"cancel", guard<line_cancel>},
+    {"remember", guard<line_remember>},
+    {"close", guard<line_close>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -28,8 +28,9 @@
 ---@field start fun(words: string[]): string?, moonlet.Error?  the first line that `moonlet word…` prints
 
 ---@class core.event
----@field display fun(mode: "live"|"plain"|"events"|"none")  chooses the display of events
+---@field display fun(mode: "live"|"plain"|"events"|"messages"|"none")  chooses the display of events
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
+---@field types fun(): string[]  the types of events
 ---@field start fun(file: string)  events belong to the run from now on, and are kept in the file beneath .agent
 
 ---@class core.file
@@ -112,6 +113,19 @@
 ---@field usage fun(home: userdata, filter: table, by: string): table[]
 ---  totals by all, day, runner, model, run or preset
 
+---@class core.line
+---@field cancel fun(prompt: userdata, mark: string?)  ends the line that is being read; the mark is printed behind it
+---@field close fun(prompt: userdata)  ends the reading; interrupts go where they went before
+---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
+---  answers "complete", and goes on as read() does; the word begins at byte `from`, 0 is the first
+---@field edit fun(prompt: userdata, argv: string[])  runs a program on the terminal, and waits for its end
+---@field interrupted fun(prompt: userdata)  waits until the person interrupts
+---@field open fun(history: string): userdata?, boolean?, boolean?
+---  a prompt, whether it edits lines, and whether it prints prompts; nil without the right to read
+---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
+---  "line", "end", "cancelled" or "complete", the text, and the place of the cursor
+---@field remember fun(prompt: userdata, line: string)  adds a line to the history
+
 ---@class core.lines
 ---@field close fun(reader: userdata)  closes the reader; a part of a line is dropped
 ---@field open fun(path: string, kind: string): userdata  nil when there is none yet
@@ -175,6 +189,9 @@
 ---@field sweep fun(home: userdata): {run: string, killed: integer}[]  ends the processes that dead hosts left
 
 ---@class core.script
+---@field environment fun(globals: table, on_missing: function?, on_new: function?): table
+---  the environment of a script, for load_in()
+---@field load_in fun(environment: table, text: string, name: string): function?, string?
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
 ---  on_missing(name, environment) gives the value of a global that is not there, and on_new(environment, name,
 ---  value) refuses a new one
@@ -258,6 +275,7 @@
 ---@field journal core.journal
 ---@field json core.json
 ---@field ledger core.ledger
+---@field line core.line
 ---@field lines core.lines
 ---@field lost core.lost
 ---@field process core.process

@@ -132,6 +132,7 @@ def run_block(place, block, printed):
 
 
 def pages():
+    yield "README.md"
     for folder in GUIDES:
         for name in sorted(os.listdir(f"{ROOT}/{folder}")):
             if name.endswith(".md"):
