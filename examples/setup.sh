@@ -37,6 +37,7 @@ cmd:python3                                  python3             python3     pyt
 may:flock                                    util-linux          util-linux  util-linux     util-linux
 may:setpriv                                  util-linux          util-linux  util-linux     -
 may:ps                                       procps              procps-ng   procps-ng      -
+may:nm                                       binutils            binutils    binutils       -
 may:strace                                   strace              strace      strace         -
 may:sqlite3                                  sqlite3             sqlite      sqlite         sqlite
 may:/usr/bin/time                            time                time        time           -

@@ -19,7 +19,6 @@ skipped=0
 scratch=
 jobs=$((2 * $(moonlet_jobs)))
 if [ "$jobs" -lt 4 ]; then jobs=4; fi
-shards=$jobs
 
 usage() {
   sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -152,30 +151,25 @@ cases_of() {
   "$@" --list-tests --verbosity quiet "$wanted"
 }
 
-# begin_catch PROGRAM [LAUNCHER…]: starts the program in $shards parts, every n-th test case in each,
-# because most cases wait for processes.
+# begin_catch PROGRAM [LAUNCHER…]: starts the program, beside the others, because most cases wait for
+# processes.
 begin_catch() {
-  local program=$1 name=${1##*/} limit=900 wanted='~[.]' part
+  local program=$1 name=${1##*/} limit=900 wanted='~[.]'
   shift
   if [ -n "${MOONLET_SOAK:-}" ]; then limit=3600; fi
   # The code for other systems cannot do what only Linux can: its build skips tests tagged [linux].
   if [ "$preset" = posix ]; then wanted+='~[linux]'; fi
   if [ -n "$filter" ]; then wanted+="*$(printf '%s' "$filter" | sed 's/[][,\\]/\\&/g')*"; fi
-  # A file of names takes a comma for the end of one.
-  cases_of "$wanted" "$@" "$program" </dev/null | sed 's/[][,"\\]/\\&/g' >"$scratch/$name.cases"
-  for ((part = 0; part < shards; part++)); do
-    awk -v n="$shards" -v part="$part" 'NR % n == part' "$scratch/$name.cases" >"$scratch/$name.$part.cases"
-    if ! [ -s "$scratch/$name.$part.cases" ]; then continue; fi
-    : >"$scratch/$name.$part.xml"
-    begin "$name.$part" timeout -k 10 "$limit" "$@" "$program" -r xml -o "$scratch/$name.$part.xml" \
-      --input-file "$scratch/$name.$part.cases"
-  done
+  cases_of "$wanted" "$@" "$program" </dev/null >"$scratch/$name.cases"
+  if ! [ -s "$scratch/$name.cases" ]; then return; fi
+  : >"$scratch/$name.xml"
+  begin "$name" timeout -k 10 "$limit" "$@" "$program" -r xml -o "$scratch/$name.xml" "$wanted"
 }
 
-# Counts the test cases of one part, and prints those that failed.
-count_part() {
-  local name=${1%.*} part=$1 status cases=0 bad=0 line
-  ended "$part"
+# Counts the test cases of a program, and prints those that failed.
+count_catch() {
+  local name=$1 status cases=0 bad=0 line
+  ended "$name"
   status=$?
   while IFS= read -r line; do
     case $line in
@@ -191,28 +185,28 @@ count_part() {
         ;;
       *) printf '%s\n' "$line" ;;
     esac
-  done < <(read_report "$scratch/$part.xml")
+  done < <(read_report "$scratch/$name.xml")
   # A sanitizer's report, a crash outside a case, or the time limit shows only in the exit code.
   if [ "$bad" -gt 0 ]; then
-    sed 's/^/    /' "$scratch/$part.log" | head -n 60
-  elif [ "$status" -ne 0 ] || [ "$cases" -ne "$(grep -c '' "$scratch/$part.cases")" ]; then
-    fail "$name ended with exit code $status after $cases of its test cases" "$scratch/$part.log"
+    sed 's/^/    /' "$scratch/$name.log" | head -n 60
+  elif [ "$status" -ne 0 ] || [ "$cases" -ne "$(grep -c '' "$scratch/$name.cases")" ]; then
+    fail "$name ended with exit code $status after $cases of its test cases" "$scratch/$name.log"
   fi
 }
 
 run_unit_tests() {
-  local launcher=() program part
+  local launcher=() program
   # gcc's ThreadSanitizer cannot place its shadow under the address randomization of new kernels.
   if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
-  for program in host_tests lua_tests; do
+  for program in host_tests lua_tests executor_tests; do
     say "build/$preset/tests/$program"
     begin_catch "$build/tests/$program" ${launcher[@]+"${launcher[@]}"}
     if [ -z "$filter" ] && ! [ -s "$scratch/$program.cases" ]; then fail "$program has no test case"; fi
   done
   say "build/$preset/tests/run_stdlib"
   begin stdlib timeout -k 10 900 ${launcher[@]+"${launcher[@]}"} "$build/tests/run_stdlib" "$filter"
-  for part in "$scratch"/*_tests.*.pid; do
-    if [ -e "$part" ]; then count_part "$(basename "$part" .pid)"; fi
+  for program in host_tests lua_tests executor_tests; do
+    if [ -e "$scratch/$program.pid" ]; then count_catch "$program"; fi
   done
   count_counting tests/stdlib stdlib
 }

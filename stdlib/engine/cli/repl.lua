@@ -1,9 +1,10 @@
 --- `moonlet repl`: a prompt at which orchestrations are tried line by line.
 local loader = require "moonlet.engine.load.loader"
 local options = require "moonlet.engine.cli.options"
-local record = require "moonlet.record"
+local reference = require "moonlet.engine.cli.reference"
 local session = require "moonlet.engine.repl.session"
 local state_dir = require "moonlet.engine.base.state_dir"
+local store = require "moonlet.engine.run.store"
 local state_of = require "moonlet.engine.context.context"
 
 local M = {}
@@ -44,6 +45,16 @@ function words.known_names(path)
   return type(value) == "table" and sorted(value) or nil
 end
 
+--- The options that a verb of ctx takes, from its annotation.
+function words.known_options(verb)
+  local entry = reference.read().named["ctx:" .. verb]
+  local names = {}
+  for _, taken in ipairs(entry and reference.records(entry) or {}) do
+    for _, field in ipairs(taken.of == "takes" and taken.fields or {}) do names[#names + 1] = field.name .. " = " end
+  end
+  return names
+end
+
 function words.presets()
   local _, names = loader.all(words.home)
   return names
@@ -55,17 +66,48 @@ function words.command_names()
   return names
 end
 
-local function shown(command)
-  local verb = require("moonlet.engine.cli." .. command[1])
-  local ok, _, _, text = pcall(verb.main, table.move(command, 2, #command, 1, {}), {})
-  return ok and text or ""
+--- The text that a command of moonlet prints.
+local function printed(module, given)
+  local ok, envelope, _, text = pcall(require("moonlet.engine.cli." .. module).main, given, {})
+  if not ok then
+    return core.text.printable(type(envelope) == "table" and envelope.message or tostring(envelope), 400)
+  end
+  return ((text or ""):gsub("\n$", ""))
 end
 
-function words.runs_text() return (shown { "runs", "run", "list", "--limit", "20" }:gsub("\n$", "")) end
+function words.runs_text() return printed("runs", { "run", "list", "--limit", "20" }) end
 
-function words.argument_names(command)
-  if command == ":doc" then return words.doc_names() end
-  return {}
+function words.doc_text(name) return printed("doc", { "doc", name ~= "" and name or nil }) end
+
+--- The answer of an agent's step, or the lines of another run.
+function words.step_text(run, name)
+  if name:match("^R?%-?%d+$") then return printed("runs", { "run", "show", name }) end
+  local found
+  for _, step in ipairs(run.steps) do
+    if step.key == name or step.key:match("[^/]+$") == name then found = step end
+  end
+  return found and found.dir and run.read_artifact(found.dir .. "/output.md", 64 << 10) or nil
+end
+
+local function step_names(run)
+  local names = {}
+  for _, step in ipairs(run.steps) do names[#names + 1] = step.key end
+  return names
+end
+
+local function run_ids(home)
+  return store.ids(store.root(home))
+end
+
+function words.argument_names(command, run)
+  if command == ":doc" then
+    local names = {}
+    for _, entry in ipairs(reference.read().entries) do names[#names + 1] = entry.name end
+    return names
+  end
+  if command ~= ":show" then return {} end
+  local ids, steps = run_ids(run.home), step_names(run)
+  return table.move(steps, 1, #steps, #ids + 1, ids)
 end
 
 --- The source of a prompt.
@@ -77,7 +119,7 @@ local function source_of(json)
   local source = { name = "repl", origin = "repl", text = "", builtin = false,
     display = "none", json = json, words = words,
     history = state and state .. "/repl_history" or "",
-    read = function() return nil, record.invalid "there is no file" end,
+    read = function(file) return core.file.read(words.home.root, file, 1 << 20) end,
     hash = function() return core.text.sha256 "" end }
   source.body = session.body(source)
   return source

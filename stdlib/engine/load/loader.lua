@@ -23,6 +23,7 @@ local source_cap = 1 << 20
 ---@field folder string?       of a preset with a folder of its own
 ---@field used table<string, string>   the files that were read of it, beside the main one: sha256 by path
 ---@field display string?      how its run is shown
+---@field forget (fun(name: string): boolean)?  lets require read a module again; false if it was not read
 ---@field body (fun(ctx: moonlet.Ctx): any)?   takes the place of the text
 ---@field opened string?       sha256 over the files that M.open() ran; nil for a folder that is too much
 
@@ -270,6 +271,11 @@ end
 --- The require of one script: the public standard library, and files of the script's own folder.
 local function script_require(source, globals)
   local cache, loading = {}, {}
+  source.forget = function(name)
+    local was_there = cache[name] ~= nil
+    cache[name] = nil
+    return was_there
+  end
   return function(name)
     if type(name) ~= "string" then error(record.invalid("require needs a name"), 0) end
     if name == "moonlet" then return globals.m end

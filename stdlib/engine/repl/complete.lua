@@ -92,7 +92,7 @@ function M.words(session, before)
   if command then return #before - #command, matching(session.command_names(), command) end
   local run_word = before:match("^%s*:%a+%s+(%S*)$")
   if run_word then
-    local names = session.argument_names(before:match("^%s*(:%a+)"))
+    local names = session.argument_names(before:match("^%s*(:%a+)"), session.run)
     return #before - #run_word, matching(names, run_word)
   end
   local from, found = in_text(session, before)

@@ -361,7 +361,9 @@ function M.body(source)
     local state = state_of.of(ctx)
     local session = setmetatable({ run = state.run, root = ctx, ctx = ctx, state = state, lines = {}, background = 0,
       json = source.json }, { __index = source.words })
+    source.words.home = state.run.home
     session.environment = environment_of(session, source)
+    session.forget_module = source.forget
     session.own_names = {}
     for name in pairs(session.environment) do session.own_names[name] = true end
     local recorded = count_recorded(state.run)
