@@ -129,11 +129,13 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     std::optional<LineEvent> event_;
   };
 
- private:
+  /// Ends the wait with an event that is there.
   void hear_editor() {
     if (line_wait_ == nullptr) return;
     if (auto event = editor_->take()) line_wait_->end(std::move(event));
   }
+
+ private:
   void hear_interrupt() {
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
   }
@@ -242,7 +244,9 @@ int push_event(lua_State* L, Operation& operation) {
 
 int await_event(lua_State* L, bool for_interrupt) {
   Pending& pending = Scheduler::of(L).prepare(L, push_event);
+  LinePrompt& prompt = *check_prompt(L);
   pending.operation = std::make_shared<LinePrompt::Wait>(check_prompt(L), for_interrupt);
+  if (!for_interrupt) prompt.hear_editor();
   return Scheduler::of(L).await(L);
 }
 

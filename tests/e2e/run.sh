@@ -95,11 +95,14 @@ matches() {
 # --- what is left ------------------------------------------------------------------------------------
 # Prints the ids of processes that belong to the case (this script's own apart).
 leftovers() {
-  {
+  local pid found
+  # The programs of the search have the directory in their environment too; they have ended by the end of it.
+  found=$({
     find /proc/[0-9]* -maxdepth 1 \( -name cwd -o -name exe \) -lname "$tmp*" -print
     grep -lsF -- "$tmp" /proc/[0-9]*/environ /proc/[0-9]*/cmdline
-  } 2>/dev/null | cut -d / -f 3 | sort -un | while read -r pid; do
-    # The programs of this search have ended by now, but may not be reaped; only those have no exe.
+  } 2>/dev/null | cut -d / -f 3 | sort -un)
+  for pid in $found; do
+    # A zombie has no exe.
     if [ "$pid" != $$ ] && [ "$pid" != "$BASHPID" ] && [ -e "/proc/$pid/exe" ]; then printf '%s\n' "$pid"; fi
   done
 }

@@ -363,6 +363,8 @@ class LineEditor::Impl {
       if (!initial_.empty()) el_push(editor_, initial_.c_str());
     }
     int count = 0;
+    // Before the prompt is shown: a key that is typed at once must reach the editor as it is.
+    el_set(editor_, EL_PREP_TERM, 1);
     const char* line = el_gets(editor_, &count);
     if (line != nullptr && count > 0) {
       std::string text(line, static_cast<std::size_t>(count));
