@@ -7,7 +7,7 @@ files["stdlib"] = { read_globals = { "core" } }
 -- Types alone: their functions have no bodies, and a type is one line.
 files["stdlib/meta"] = { globals = { "core", "ctx", "m", "args" }, ignore = { "211", "212", "221", "241" },
   max_line_length = false }
--- What check.lua gives the unit tests of stdlib/, which run with its rights.
+-- The globals that check.lua gives the unit tests of stdlib/, which run with its rights.
 files["tests/stdlib"] = { globals = { "core", "shell", "test", "note", "show", "is", "same", "holds", "raises", "gives", "sh",
   "told", "a_run", "read_case", "put_file", "cases", "scratch", "seed" },
   max_line_length = false }

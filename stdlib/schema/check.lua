@@ -5,7 +5,7 @@ local record = require "moonlet.record"
 local M = {}
 
 local null = core.json.null
---- What m.schema.any() makes.
+--- The schema that m.schema.any() makes.
 M.any_mark = "x-any"
 
 local builders = { object = true, list = true, string = true, integer = true, number = true, boolean = true,

@@ -170,15 +170,6 @@ local function text_of(name, problems, notes, seen)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Calls `fn` with a config that has no hooks and no limits.
-local function with_plain_config(fn)
-  local own = config.current()
-  config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
-  local ok, err = pcall(fn)
-  config.use(own)
-  if not ok then error(err, 0) end
-end
-
 ---@param home table
 ---@param target string  a preset's name, or a Lua file
 ---@return table result, string text, boolean passed
@@ -186,7 +177,7 @@ function M.check(home, target)
   local source = presets.find(home, target)
   local problems, notes, seen = core.json.array {}, core.json.array {}, nil
   core.event.display "none"
-  with_plain_config(function() seen = check_whole(home, source, problems, notes) end)
+  config.with_runners_alone(function() seen = check_whole(home, source, problems, notes) end)
   seen = seen or { agents = 0, commands = core.json.array {}, steps = 0 }
   local result = { name = source.name, problems = problems, notes = notes, agents = seen.agents,
     commands = seen.commands }

@@ -311,15 +311,6 @@ local function consent_of(source, allow)
   return allowed, acceptance.mark(source, wanted)
 end
 
---- Calls `fn` with a config that has only the runners of the user's.
-local function with_runners_alone(fn)
-  local own = config.current()
-  config.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
-  local ok, err = pcall(fn)
-  config.use(own)
-  if not ok then error(err, 0) end
-end
-
 --- Runs the tests of one preset, or those whose name holds `filter`.
 ---@param home table
 ---@param name string
@@ -344,7 +335,7 @@ function M.test(home, name, filter, again, allow, tell)
   local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
     allowed = allowed, consent = consent }
   local rows, failed = {}, 0
-  local ok, err = pcall(with_runners_alone, function()
+  local ok, err = pcall(config.with_runners_alone, function()
     for _, entry in ipairs(core.file.list(root, ".") or {}) do
       local case_name = entry.name:match("^(.+)%.lua$")
       if case_name and (not filter or case_name:find(filter, 1, true)) then

@@ -1,4 +1,4 @@
---- Where an error came from: the frames of the script's author, taken at the moment at which it was raised. An error
+--- The origin of an error: the frames of the script's author, taken at the moment at which it was raised. An error
 --- passes through bodies and fan-outs that run beside each other; each adds the frames of its own author's code.
 local M = {}
 

@@ -433,4 +433,14 @@ end
 ---@param config moonlet.Config?
 function M.use(config) current = config end
 
+--- Calls `fn` with a config that has only the runners of the user's.
+---@param fn fun()
+function M.with_runners_alone(fn)
+  local own = M.current()
+  M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
+  local ok, err = pcall(fn)
+  M.use(own)
+  if not ok then error(err, 0) end
+end
+
 return M

@@ -30,7 +30,7 @@ local function list_text(names)
   return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
 end
 
---- What the preset has to declare: the rights of this run, as far as a preset can have them.
+--- The needs that the preset has to declare: the rights of this run, as far as a preset can have them.
 local function needs_text(session, text)
   local grants, parts = session.run.grants, {}
   local programs, seen = {}, {}

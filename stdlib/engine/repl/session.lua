@@ -212,7 +212,7 @@ end
 local function wait_for(session, line)
   while not line.task and not line.ended do budget_scope.yield(session.root) end
   if line.task then task.join(line.task) end
-  -- What it started may end in the same moment.
+  -- Its tasks may end in the same moment.
   for _ = 1, 3 do
     if line.ended then break end
     budget_scope.yield(session.root)

@@ -32,7 +32,7 @@ local function keys_of(value)
   return keys
 end
 
---- What an agent used, and the folder with its artifacts.
+--- The usage of an agent, and the folder with its artifacts.
 local function agent_line(value)
   local usage = rawget(value, "usage")
   local dir = rawget(value, "dir")

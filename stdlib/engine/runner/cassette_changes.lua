@@ -14,7 +14,7 @@ local function is_safe(path)
     and path:sub(1, 7) ~= ".agent/"
 end
 
---- What is kept of one path; nil for what is neither a file nor gone.
+--- The record of one path; nil for a path that is neither a file nor gone.
 local function entry_of(root, path)
   local info = core.file.stat(root, path)
   if not info then return { path = path, deleted = true } end
