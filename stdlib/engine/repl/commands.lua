@@ -84,8 +84,9 @@ M.all = {
   doc = function(session, rest, say) say(session.doc_text(rest)) end,
   bg = function(session, rest, say)
     if rest == "" then return say(":bg needs an expression, such as :bg ctx:agent { prompt = \"…\" }") end
-    session.jobs = (session.jobs or 0) + 1
-    return ("job%d = ctx:spawn(\"job%d\", function(ctx) return %s end)"):format(session.jobs, session.jobs, rest)
+    local number = 1
+    while rawget(session.environment, "job" .. number) ~= nil do number = number + 1 end
+    return ("job%d = ctx:spawn(\"job%d\", function(ctx) return %s end)"):format(number, number, rest)
   end,
   time = function(_, rest, say)
     if rest == "" then return say(":time needs an expression") end

@@ -44,7 +44,6 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field json boolean
 ---@field running moonlet.ReplLine?
 ---@field background integer         lines whose tasks still run
----@field leaving boolean?
 
 local function say(session, text)
   if session.json then return end
@@ -133,6 +132,7 @@ end
 local read_line
 function read_line(session, prompt, initial)
   while session.asking do core.task.sleep(look_ms) end
+  session.interrupted = nil
   local how, text, cursor = core.line.read(session.prompt, prompt, initial)
   while how == "complete" do
     local ok, from, words = pcall(complete.words, session, text:sub(1, cursor))
@@ -260,7 +260,6 @@ local function interrupt(session)
     return core.line.cancel(session.prompt, "^C")
   end
   if line.interrupted then
-    session.leaving = true
     task.cancel_scope(session.state.scope, { kind = "cancelled", message = "interrupted" })
     return
   end
