@@ -1,6 +1,6 @@
-// A build tool: writes one C++ file that holds the standard library as bytecode, its annotations,
-// the built-in presets as text and as bytecode, and their tests as text. It links the same Lua as
-// the host, so the bytecode always fits.
+// A build tool: writes one C++ file that holds the standard library as bytecode (its texts are
+// modules that return them), its annotations, the built-in presets as text and as bytecode, and
+// their tests as text. It links the same Lua as the host, so the bytecode always fits.
 //   moonlet-embed OUT.cpp --modules DIR FILE… --notes DIR FILE… --presets DIR FILE… --tests DIR
 //   FILE…
 #include <algorithm>
@@ -61,6 +61,9 @@ std::string annotations(const std::string& text) {
   return kept;
 }
 
+/// A Lua file that returns the text: so the library requires its texts as it does its modules.
+std::string as_lua(const std::string& text) { return "return [======[\n" + text + "]======]"; }
+
 bool is_lua(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".lua") == 0;
 }
@@ -108,7 +111,11 @@ int main(int argc, char** argv) {
     if (list == nullptr) return 2;
     std::string name = argv[i];
     if (name.compare(0, base.size(), base) == 0) name.erase(0, base.size());
-    const std::string text = read_all(argv[i]);
+    std::string text = read_all(argv[i]);
+    if (list == &modules && !is_lua(name)) {
+      name.replace(name.rfind('.'), std::string::npos, ".lua");
+      text = as_lua(text);
+    }
     list->push_back({name, list == &modules ? compile(text, "=stdlib/" + name)
                            : list == &notes ? annotations(text)
                                             : text});

@@ -20,6 +20,7 @@
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/process/keeper/keeper.h"
+#include "host/telemetry/live/echo.h"
 #include "moonlet/engine.h"
 
 namespace {
@@ -42,11 +43,18 @@ constexpr std::string_view kNotWaited =
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) {
+    moonlet::EchoOff::restore();
     (void)!write(STDERR_FILENO, kNotWaited.data(), kNotWaited.size());
     _exit(128 + signal);
   }
   seen = 1;
   if (signalled != nullptr) signalled->cancel();
+}
+
+/// A crash leaves a sound terminal.
+void on_crash(int signal) {
+  moonlet::EchoOff::restore();
+  raise(signal);
 }
 
 void watch_signals(moonlet::Engine& engine) {
@@ -58,6 +66,13 @@ void watch_signals(moonlet::Engine& engine) {
     struct sigaction before {};
     // A command that was started with nohup, or in the background of a script, stays deaf to it.
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    sigaction(signal, &action, nullptr);
+  }
+  action.sa_handler = on_crash;
+  action.sa_flags = SA_RESETHAND;
+  for (int signal : {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_DFL) continue;
     sigaction(signal, &action, nullptr);
   }
   action.sa_handler = on_continue;
@@ -176,6 +191,7 @@ int report(int argc, char** argv, const moonlet::Error& error) {
   moonlet::Error error;
   error.kind = moonlet::ErrorKind::kLimit;
   error.message = why + ", and it could not be stopped: the host ends itself";
+  moonlet::EchoOff::restore();
   (void)report(argc, argv, error);
   _exit(1);
 }
@@ -239,7 +255,8 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && (std::strcmp(argv[1], "--version") == 0 || std::strcmp(argv[1], "-V") == 0)) {
+  const std::string_view word = argc == 2 ? argv[1] : "";
+  if (word == "--version" || word == "-V" || word == "version") {
     std::printf("moonlet %s\n", MOONLET_VERSION);
     return 0;
   }

@@ -63,7 +63,7 @@ constexpr ErrnoAdvice kAdvice[] = {
     {ENAMETOOLONG, "ENAMETOOLONG", ErrorKind::kInvalid, "use a shorter path"},
     {EEXIST, "EEXIST", ErrorKind::kInvalid, "it exists already; choose another name"},
     {EIO, "EIO", ErrorKind::kFailed, "the disk or file system reports an error"},
-    {EAGAIN, "EAGAIN", ErrorKind::kFailed, "a resource is used up for the moment; try again"},
+    {EAGAIN, "EAGAIN", ErrorKind::kFailed, "a resource is temporarily unavailable; try again"},
     {ENOMEM, "ENOMEM", ErrorKind::kFailed, "out of memory"},
     {EINTR, "EINTR", ErrorKind::kFailed, ""},
     {EINVAL, "EINVAL", ErrorKind::kFailed, ""},

@@ -13,6 +13,8 @@ namespace moonlet {
 /// The length of the well-formed UTF-8 sequence at the start of `text`; 0 when there is none.
 std::size_t utf8_sequence(std::string_view text);
 bool is_valid_utf8(std::string_view text);
+/// The length of the UTF-8 sequence that begins at the end of `text` and lacks its rest: 0 to 3.
+std::size_t unfinished_utf8(std::string_view text);
 /// Every malformed sequence becomes one U+FFFD (as Unicode recommends: maximal subparts).
 std::string to_valid_utf8(std::string_view text);
 /// The approximate size of a text as a JSON string: control characters and malformed bytes take six

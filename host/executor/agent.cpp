@@ -16,7 +16,9 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
-constexpr int kMostRooms = 6;  // how often room is made for one request
+constexpr int kMostRooms = 6;            // how often room is made for one request
+constexpr int kMostEmpty = 5;            // answers in a row that hold nothing
+constexpr std::size_t kMostCalls = 128;  // calls of one answer that are run
 
 bool is_type(const json& item, const char* type) { return text_of(item, "type") == type; }
 
@@ -55,6 +57,15 @@ int Agent::run() {
     if (!message.empty()) {
       auto ending = ending_of(message);
       return finish(ending ? *ending : Ending{Status::kComplete, message, {}});
+    }
+    if (empty_ >= kMostEmpty) {
+      return fail(
+          Error{ErrorKind::kFailed,
+                std::to_string(empty_) + " answers of the model in a row were empty or cut off",
+                "use another model, or break the task into smaller ones; the same TASK-ID "
+                "goes on",
+                {}},
+          "invalid-output", kExitFailed);
     }
     if (iterations_ >= options_.max_iterations) {
       return fail(Error{ErrorKind::kBudget,
@@ -117,12 +128,21 @@ std::optional<int> Agent::settle_calls() {
     if (is_type(*item, "message")) message = message_text(*item) + "\n" + message;
   }
   const auto ending = ending_of(message);
+  std::size_t number = 0;
   for (const Call& call : calls) {
     if (ending) {
       data.items.push_back(output_of(call,
                                      "[not run: your turn ended with a question or an "
                                      "obstacle]"));
       continue;
+    }
+    if (++number > kMostCalls) {
+      data.items.push_back(output_of(
+          call, "[not run: an answer may hold " + std::to_string(kMostCalls) + " calls]"));
+      continue;
+    }
+    if (options_.deadline_ms > 0 && clock_.monotonic_ms() >= options_.deadline_ms) {
+      return fail(Failure{Failure::Kind::kTimeout, "the wall limit is over"});
     }
     const std::string detail = toolbox_.detail(call);
     const bool again = data.started_call == call.id;

@@ -19,6 +19,8 @@ std::string_view to_string(EventType type) {
       return "run.finished";
     case EventType::kPhase:
       return "phase";
+    case EventType::kPlan:
+      return "plan";
     case EventType::kStepStarted:
       return "step.started";
     case EventType::kStepFinished:
@@ -45,6 +47,12 @@ std::string_view to_string(EventType type) {
       return "question";
     case EventType::kValidation:
       return "validation";
+    case EventType::kReview:
+      return "review";
+    case EventType::kSessionState:
+      return "session.state";
+    case EventType::kIntervention:
+      return "intervention";
     case EventType::kArtifact:
       return "artifact";
     case EventType::kLog:
@@ -92,6 +100,7 @@ bool is_beside(const Event& event, std::string_view key) {
 /// Events for programs, which a log or a warning says in words where a person has to hear of them.
 bool has_no_line(const Event& event) {
   switch (event.type) {
+    case EventType::kPlan:
     case EventType::kRunParked:
     case EventType::kStepRetried:
     case EventType::kAgentMessage:
@@ -102,6 +111,7 @@ bool has_no_line(const Event& event) {
     case EventType::kGate:
     case EventType::kQuestion:
     case EventType::kValidation:
+    case EventType::kReview:
     case EventType::kArtifact:
       return true;
     case EventType::kProgress:

@@ -17,6 +17,7 @@ enum class EventType {
   kRunParked,
   kRunFinished,
   kPhase,
+  kPlan,
   kStepStarted,
   kStepRetried,
   kStepFinished,
@@ -29,6 +30,9 @@ enum class EventType {
   kGate,
   kQuestion,
   kValidation,
+  kReview,
+  kSessionState,
+  kIntervention,
   kArtifact,
   kLog,
   kWarning,  // stays the last

@@ -34,6 +34,16 @@ int push_text(lua_State* L, std::string (*format)(std::int64_t)) {
 /// iso(ms) -> "2026-11-21T03:12:00.123Z"
 int clock_iso(lua_State* L) { return push_text(L, iso8601_utc); }
 
+/// parse(text) -> ms since 1970 of such a text; nil for any other
+int clock_parse(lua_State* L) {
+  std::size_t size = 0;
+  const char* text = luaL_checklstring(L, 1, &size);
+  const auto ms = parse_iso8601_utc({text, size});
+  if (!ms) return 0;
+  lua_pushinteger(L, *ms);
+  return 1;
+}
+
 /// random_hex(bytes) -> text
 int clock_random_hex(lua_State* L) {
   const lua_Integer bytes = luaL_checkinteger(L, 1);
@@ -45,8 +55,12 @@ int clock_random_hex(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"monotonic", guard<clock_monotonic>},   {"wall", guard<clock_wall>}, {"iso", guard<clock_iso>},
-    {"random_hex", guard<clock_random_hex>}, {nullptr, nullptr},
+    {"parse", guard<clock_parse>},
+    {"monotonic", guard<clock_monotonic>},
+    {"wall", guard<clock_wall>},
+    {"iso", guard<clock_iso>},
+    {"random_hex", guard<clock_random_hex>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

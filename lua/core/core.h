@@ -23,6 +23,7 @@ int luaopen_core_audit(lua_State* L);
 int luaopen_core_detach(lua_State* L);
 int luaopen_core_process(lua_State* L);
 int luaopen_core_secret(lua_State* L);
+int luaopen_core_session(lua_State* L);
 int luaopen_core_event(lua_State* L);
 int luaopen_core_system(lua_State* L);
 int luaopen_core_terminal(lua_State* L);

@@ -1,5 +1,7 @@
 // core.event: the events of a run. The person or program that follows it receives them, and
 // events.jsonl keeps them.
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,8 +29,30 @@ std::optional<EventType> type_from(std::string_view name) {
   return std::nullopt;
 }
 
-/// display(mode): "live" view for a person at a terminal, where there is one; "plain" lines;
-/// "events" as JSON lines in the result stream; "messages": what scripts log, and warnings; "none"
+/// The lines of a pipe: what scripts print, warnings, and the end.
+bool is_told_to_pipes(EventType type) {
+  // On a terminal the report is read there too.
+  if (type == EventType::kRunFinished) return isatty(STDOUT_FILENO) == 0;
+  return type == EventType::kLog || type == EventType::kWarning;
+}
+
+/// Prints what a script logs, and warnings. True for an event of these kinds.
+bool print_message(Services& services, const Event& event) {
+  if (event.type != EventType::kLog && event.type != EventType::kWarning) return false;
+  const auto text = event.fields.find("text");
+  if (!services.print || text == event.fields.end() || !text->is_string()) return true;
+  const std::string line = strip_controls(text->get<std::string>()) + "\n";
+  if (event.type == EventType::kLog) {
+    services.print(1, line);
+  } else {
+    services.print(2, "warning: " + line);
+  }
+  return true;
+}
+
+/// display(mode): "live" view for a person at a terminal, and few lines where there is none;
+/// "plain": a line for each event; "events" as JSON lines in the result stream; "messages": what
+/// scripts log, and warnings; "prompt": the same, with the live view beneath; "none"
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
@@ -36,25 +60,58 @@ int event_display(lua_State* L) {
     services.show([&services](const Event& event) {
       if (services.print) services.print(1, json_text(to_json(event)) + "\n");
     });
-  } else if (mode == "messages") {
-    services.show([&services](const Event& event) {
-      if (!services.print) return;
-      const auto text = event.fields.find("text");
-      if (text == event.fields.end() || !text->is_string()) return;
-      const std::string line = strip_controls(text->get<std::string>()) + "\n";
-      if (event.type == EventType::kLog) services.print(1, line);
-      if (event.type == EventType::kWarning) services.print(2, "warning: " + line);
-    });
+  } else if (mode == "prompt" && services.show_live([&](const Event& event) {
+               return print_message(services, event);
+             })) {
+    return 0;
+  } else if (mode == "messages" || mode == "prompt") {
+    services.show([&services](const Event& event) { print_message(services, event); });
   } else if (mode == "live" && services.show_live()) {
     return 0;
   } else if (mode == "plain" || mode == "live") {
-    services.show([&services](const Event& event) {
+    services.show([&services, all = mode == "plain"](const Event& event) {
+      if (!all && !is_told_to_pipes(event.type)) return;
       const std::string line = to_line(event);
       if (services.print && !line.empty()) services.print(2, line + "\n");
     });
   } else {
     services.show(nullptr);
   }
+  return 0;
+}
+
+/// An event of a file: (type, ms since 1970, run, step or nil, data); nothing for an unknown type.
+Event* read_recorded(lua_State* L) {
+  const auto type = type_from(luaL_checkstring(L, 1));
+  if (!type) return nullptr;
+  const lua_Integer wall_ms = luaL_checkinteger(L, 2);
+  std::size_t run_size = 0;
+  std::size_t step_size = 0;
+  const char* run = luaL_checklstring(L, 3, &run_size);
+  const char* step = luaL_optlstring(L, 4, "", &step_size);
+  luaL_checktype(L, 5, LUA_TTABLE);
+  Event& event = push_box<Event>(L);
+  event.type = *type;
+  event.wall_ms = wall_ms;
+  event.run.assign(run, run_size);
+  event.step.assign(step, step_size);
+  read_value(L, 5, event.fields);
+  return &event;
+}
+
+/// line(type, ms, run, step or nil, data) -> the line of an event of a file; "" where it has none
+int event_line(lua_State* L) {
+  const Event* event = read_recorded(L);
+  auto& line = push_box<std::string>(L);
+  if (event != nullptr) line = to_line(*event);
+  lua_pushlstring(L, line.data(), line.size());
+  return 1;
+}
+
+/// replay(type, ms, run, step or nil, data): shows an event of a file as display() says
+int event_replay(lua_State* L) {
+  const Event* event = read_recorded(L);
+  if (event != nullptr) Services::of(L).bus->emit(*event);
   return 0;
 }
 
@@ -131,6 +188,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"display", guard<event_display>},
     {"start", guard<event_start>},
     {"types", guard<event_types>},
+    {"line", guard<event_line>},
+    {"replay", guard<event_replay>},
     {"emit", guard<event_emit>},
     {nullptr, nullptr},
 };

@@ -130,6 +130,16 @@ int ledger_put(lua_State* L) {
   return await_work(L);
 }
 
+/// forget(home, id) -> true: a run that is removed
+int ledger_forget(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  push_work(L) = with_ledger(home, [id](Ledger& ledger, const Dir&) -> Result<json> {
+    return done(ledger.remove_run(id));
+  });
+  return await_work(L);
+}
+
 void set_filter(lua_State* L, const char* key, std::string& text) {
   if (lua_getfield(L, 2, key) == LUA_TSTRING) text = check_text(L, -1);
   lua_pop(L, 1);
@@ -271,6 +281,7 @@ int ledger_complete(lua_State* L) {
 
 constexpr luaL_Reg kFunctions[] = {
     {"put", guard<ledger_put>},
+    {"forget", guard<ledger_forget>},
     {"list", guard<ledger_list>},
     {"get", guard<ledger_get>},
     {"usage", guard<ledger_usage>},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,13 +16,15 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
+#include "lua/vm/state.h"
 
 namespace moonlet {
 
 /// The prompt of one command: its editor, and the handles that wake the loop.
 class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
  public:
-  LinePrompt(Services& services, std::string history) : services_(services) {
+  LinePrompt(Services& services, LuaState& state, std::string history)
+      : services_(services), state_(state) {
     const auto make = [this](auto* handle) {
       handle->data = this;
       uv_unref(reinterpret_cast<uv_handle_t*>(handle));
@@ -32,8 +35,9 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     uv_async_init(loop, wake_,
                   [](uv_async_t* wake) { static_cast<LinePrompt*>(wake->data)->hear_editor(); });
     make(wake_);
-    interrupt_ = new uv_signal_t{};
-    uv_signal_init(loop, interrupt_);
+    interrupt_ = new uv_async_t{};
+    uv_async_init(loop, interrupt_,
+                  [](uv_async_t* wake) { static_cast<LinePrompt*>(wake->data)->hear_interrupt(); });
     make(interrupt_);
     resized_ = new uv_signal_t{};
     uv_signal_init(loop, resized_);
@@ -50,11 +54,15 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     prompts_ = options.prompts;
     editor_ = std::make_unique<LineEditor>(std::move(options));
 
-    sigaction(SIGINT, nullptr, &before_);
-    uv_signal_start(
-        interrupt_,
-        [](uv_signal_t* signal, int) { static_cast<LinePrompt*>(signal->data)->hear_interrupt(); },
-        SIGINT);
+    // A line that computes does not let the loop go round, so no handle of the loop takes the
+    // signal.
+    state_.interrupt_first(true);
+    current.store(this);
+    struct sigaction action {};
+    action.sa_handler = on_interrupt;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, &before_);
     uv_signal_start(
         resized_,
         [](uv_signal_t* signal, int) { static_cast<LinePrompt*>(signal->data)->editor_->resize(); },
@@ -80,9 +88,10 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
         delete reinterpret_cast<std::remove_pointer_t<decltype(handle)>*>(closed);
       });
     };
-    uv_signal_stop(interrupt_);
-    uv_signal_stop(resized_);
     sigaction(SIGINT, &before_, nullptr);
+    current.store(nullptr);
+    state_.interrupt_first(false);
+    uv_signal_stop(resized_);
     drop(wake_);
     drop(interrupt_);
     drop(resized_);
@@ -136,15 +145,27 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
   }
 
  private:
+  static void on_interrupt(int) {
+    LinePrompt* prompt = current.load();
+    if (prompt == nullptr) return;
+    prompt->state_.ask_interrupt();
+    uv_async_send(prompt->interrupt_);
+  }
+
+  /// An interrupt that has ended the line's computing asks for nothing more.
   void hear_interrupt() {
+    if (state_.take_interrupted()) return;
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
   }
 
+  static inline std::atomic<LinePrompt*> current{nullptr};  // for the handler of SIGINT
+
   Services& services_;
+  LuaState& state_;
   std::function<void(int, std::string_view)> print_itself_;
   std::unique_ptr<LineEditor> editor_;
   uv_async_t* wake_ = nullptr;
-  uv_signal_t* interrupt_ = nullptr;
+  uv_async_t* interrupt_ = nullptr;
   uv_signal_t* resized_ = nullptr;
   struct sigaction before_ {};
   Wait* line_wait_ = nullptr;
@@ -213,7 +234,7 @@ int line_open(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.interactive) return 0;
   auto& prompt = push_box<PromptRef>(L);
-  prompt = std::make_shared<LinePrompt>(services, std::string(history, size));
+  prompt = std::make_shared<LinePrompt>(services, LuaState::of(L), std::string(history, size));
   lua_pushboolean(L, prompt->edits());
   lua_pushboolean(L, prompt->prompts());
   return 3;

@@ -85,14 +85,23 @@ Result<RunLock> lock_new_run(const Runs& runs, const RunDir& run) {
 
 /// Everything create() does that may fail, without touching Lua.
 Result<void> create_run(Services& services, Home& home, std::string_view task_id,
-                        std::string_view preset, std::string_view run_id) {
+                        std::string_view preset, std::string_view run_id, std::string_view packet) {
   auto agent = home.make();
   if (!agent) return agent.error();
   auto run = std::make_unique<Run>();
   run->agent = *agent;
   Runs runs(**agent);
   const bool run_is_new = run_id.empty();
-  if (run_is_new) {
+  if (run_is_new && task_id.empty() && !packet.empty()) {
+    auto created = runs.create();
+    if (!created) return created.error();
+    run->dir = std::move(*created);
+    run->task_id = std::string(packet) + "-" + run->dir->id();
+    if (auto sidecar = make_sidecar(**agent, run->task_id); !sidecar) {
+      (void)(*agent)->remove_tree("runs/" + run->dir->id());
+      return sidecar.error();
+    }
+  } else if (run_is_new) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
     run->task_id =
         task_id.empty() ? default_task_id(preset, services.clock.wall_ms()) : std::string(task_id);
@@ -128,7 +137,17 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   return {};
 }
 
-/// create{home, task_id?, preset, run?} -> {id, task_id, sidecar}: a new run, or one that goes on
+/// make_home(home): makes `.agent` where there is none yet
+int run_make_home(lua_State* L) {
+  Home& home = check_home(L, 1);
+  auto& made = push_box<Result<const Dir*>>(L, Error{});
+  made = home.make();
+  if (!made) return raise_error(L, made.error());
+  return 0;
+}
+
+/// create{home, task_id?, preset, packet?, run?} -> {id, task_id, sidecar}: a new run, or one that
+/// goes on; without a task id the sidecar of a packet's run is named `<packet>-<run>`
 int run_create(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -136,16 +155,18 @@ int run_create(lua_State* L) {
   lua_getfield(L, 1, "task_id");
   lua_getfield(L, 1, "preset");
   lua_getfield(L, 1, "run");
+  lua_getfield(L, 1, "packet");
   Home& home = check_home(L, 2);
   const std::string_view task_id = lua_isnil(L, 3) ? std::string_view{} : check_text(L, 3);
   const std::string_view preset = check_text(L, 4);
   const std::string_view run_id = lua_isnil(L, 5) ? std::string_view{} : check_text(L, 5);
+  const std::string_view packet = lua_isnil(L, 6) ? std::string_view{} : check_text(L, 6);
   Services& services = Services::of(L);
   if (services.run) luaL_error(L, "a run is being driven already");
   auto& created = push_box<Result<void>>(L);
   // Taking over what a host before this one has left may take a while.
-  created =
-      LuaState::host_work(L, [&] { return create_run(services, home, task_id, preset, run_id); });
+  created = LuaState::host_work(
+      L, [&] { return create_run(services, home, task_id, preset, run_id, packet); });
   if (!created) return raise_error(L, created.error());
   // The run writes into the home's folder, whoever else forgets the home.
   lua_pushvalue(L, 2);
@@ -480,6 +501,7 @@ int run_check_id(lua_State* L) {
 
 constexpr luaL_Reg kFunctions[] = {
     {"home", guard<run_home>},
+    {"make_home", guard<run_make_home>},
     {"create", guard<run_create>},
     {"write_run", guard<run_write_run>},
     {"write", guard<run_write>},

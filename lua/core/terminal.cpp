@@ -1,17 +1,26 @@
-// core.terminal: asking the person at the terminal one question. Only a program that said so
-// (EngineOptions::interactive) lets the engine read its standard input.
+// core.terminal: asking the person at the terminal one question, and the size of that terminal.
+// Only a program that said so (EngineOptions::interactive) lets the engine use its standard
+// streams.
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "host/telemetry/live/terminal.h"
 #include "lua/core/core.h"
+#include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
+#include "lua/vm/state.h"
 
 namespace moonlet {
 
@@ -98,9 +107,95 @@ int terminal_ask(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
+/// page() -> {columns, rows, colour, unicode} of the terminal that results are printed on; nil when
+/// they go somewhere else
+int terminal_page(lua_State* L) {
+  const Services& services = Services::of(L);
+  winsize size{};
+  if (!services.interactive || isatty(STDOUT_FILENO) == 0) return 0;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size = {24, 80, 0, 0};
+  const auto lookup = [&services](std::string_view name) { return services.env(name); };
+  const auto style = LiveTerminal::options_from(lookup);
+  const char* term = services.env("TERM");
+  const bool is_dumb = term == nullptr || *term == 0 || std::string_view(term) == "dumb";
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, size.ws_col);
+  lua_setfield(L, -2, "columns");
+  lua_pushinteger(L, size.ws_row);
+  lua_setfield(L, -2, "rows");
+  lua_pushboolean(L, style.colour && !is_dumb);
+  lua_setfield(L, -2, "colour");
+  lua_pushboolean(L, style.unicode);
+  lua_setfield(L, -2, "unicode");
+  return 1;
+}
+
+struct Foreground {
+  std::vector<std::string> words;
+  std::vector<std::string> variables;
+  std::vector<char*> argv, environment;
+};
+
+/// The wait status of a program that has this process's standard streams, or -1 with errno set.
+int run_in_foreground(Foreground& program) {
+  posix_spawnattr_t attributes;
+  sigset_t none;
+  sigset_t plain;
+  sigemptyset(&none);
+  sigemptyset(&plain);
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP}) sigaddset(&plain, signal);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &plain);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  pid_t pid = 0;
+  const int failed = posix_spawnp(&pid, program.argv[0], nullptr, &attributes, program.argv.data(),
+                                  program.environment.data());
+  posix_spawnattr_destroy(&attributes);
+  if (failed != 0) {
+    errno = failed;
+    return -1;
+  }
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return -1;
+  }
+  return status;
+}
+
+/// run{word, …} -> exit code, 128 and more after a signal: runs a program of
+/// the person, such as an editor, and waits for it. It has the terminal meanwhile. Raises when it
+/// cannot be started.
+int terminal_run(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  Services& services = Services::of(L);
+  auto& program = push_box<Foreground>(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, 1, i) == LUA_TSTRING; ++i) {
+    program.words.emplace_back(check_text(L, -1));
+    lua_pop(L, 1);
+  }
+  if (program.words.empty()) return luaL_error(L, "a program expected");
+  for (std::string& word : program.words) program.argv.push_back(word.data());
+  program.argv.push_back(nullptr);
+  program.variables = services.environment;
+  for (std::string& variable : program.variables) program.environment.push_back(variable.data());
+  program.environment.push_back(nullptr);
+  if (const auto view = services.live().lock()) view->suspend();
+  const int status = LuaState::host_work(L, [&] { return run_in_foreground(program); });
+  const int why = errno;
+  if (const auto view = services.live().lock()) view->resume(false);
+  if (status < 0) {
+    auto& failure = push_box<Error>(L);
+    failure = Error::from_errno(why, "start", program.words[0]);
+    return raise_error(L, failure);
+  }
+  lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {
-    {"can_ask", guard<terminal_can_ask>},
-    {"ask", guard<terminal_ask>},
+    {"run", guard<terminal_run>}, {"can_ask", guard<terminal_can_ask>},
+    {"ask", guard<terminal_ask>}, {"page", guard<terminal_page>},
     {nullptr, nullptr},
 };
 

@@ -1,8 +1,10 @@
 // core.text: what is done to text from outside before it is stored, shown or compared.
+#include <algorithm>
 #include <string>
 
 #include "host/base/digest.h"
 #include "host/base/text.h"
+#include "host/telemetry/live/width.h"
 #include "host/validation/question.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
@@ -64,6 +66,23 @@ int text_printable(lua_State* L) {
   return push_string(L, line);
 }
 
+/// width(text) -> the columns that it takes on a terminal
+int text_width(lua_State* L) {
+  lua_pushinteger(L, display_width(check_text(L, 1)));
+  return 1;
+}
+
+/// fit(text, columns [, in_middle]) -> text that takes at most so many columns, with a sign where
+/// some was left out
+int text_fit(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  const auto columns = static_cast<int>(std::clamp<lua_Integer>(luaL_checkinteger(L, 2), 0, 10000));
+  auto& fitted = push_box<std::string>(L);
+  fitted =
+      lua_toboolean(L, 3) != 0 ? cut_middle_to_width(text, columns) : cut_to_width(text, columns);
+  return push_string(L, fitted);
+}
+
 /// json_size(text) -> about how many bytes it takes as a JSON string
 int text_json_size(lua_State* L) {
   std::size_t size = 0;
@@ -118,6 +137,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"printable", guard<text_printable>},
     {"sha256", guard<text_sha256>},
     {"json_size", guard<text_json_size>},
+    {"width", guard<text_width>},
+    {"fit", guard<text_fit>},
     {"place", guard<text_place>},
     {"question", guard<text_question>},
     {nullptr, nullptr},

@@ -25,15 +25,15 @@ const char kNumbersKey = 0;
 constexpr std::size_t kLongestLine = 16 << 10;
 
 /// Functions of the base library that a script may have as they are.
-constexpr const char* kPlain[] = {"assert",   "error",  "getmetatable", "ipairs",   "pcall",
-                                  "rawequal", "rawlen", "select",       "tonumber", "type"};
+constexpr const char* kPlain[] = {"assert", "error",  "getmetatable", "ipairs", "rawequal",
+                                  "rawlen", "select", "tonumber",     "type"};
 
-/// The message handler of an xpcall; upvalue 1 is the script's. After a kill the script's handler
-/// is left out: an error that a hook raised calls it with hooks switched off, and then it could not
-/// be stopped.
+/// The message handler of an xpcall; upvalue 1 is the script's. After a kill, and while the script
+/// is interrupted, the script's handler is left out: an error that a hook raised calls it with
+/// hooks switched off, and then it could not be stopped.
 int handle_message(lua_State* L) {
   lua_settop(L, 1);
-  if (LuaState::of(L).is_killed()) return 1;
+  if (LuaState::of(L).is_killed() || LuaState::of(L).is_interrupted()) return 1;
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, 1, 1);
@@ -46,6 +46,26 @@ int script_xpcall(lua_State* L) {
   lua_pushvalue(L, 2);
   lua_pushcclosure(L, guard<handle_message>, 1);
   lua_replace(L, 2);
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/// The message handler of a pcall: the tables that moonlet raises print as their messages.
+int name_error(lua_State* L) {
+  lua_settop(L, 1);
+  if (!lua_istable(L, 1)) return 1;
+  lua_pushliteral(L, "kind");
+  lua_rawget(L, 1);
+  const bool is_error = lua_type(L, -1) == LUA_TSTRING;
+  lua_pop(L, 1);
+  if (is_error) make_error(L, 1);
+  return 1;
+}
+
+/// pcall(f, …): Lua's xpcall (upvalue 1) with the handler above.
+int script_pcall(lua_State* L) {
+  luaL_checkany(L, 1);
+  lua_pushcfunction(L, name_error);
+  lua_insert(L, 2);
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
@@ -276,6 +296,9 @@ int luaopen_sandbox_base(lua_State* L) {
   lua_getglobal(L, "xpcall");
   lua_pushcclosure(L, guard<script_xpcall>, 1);
   lua_setfield(L, -2, "xpcall");
+  lua_getglobal(L, "xpcall");
+  lua_pushcclosure(L, guard<script_pcall>, 1);
+  lua_setfield(L, -2, "pcall");
   lua_pushliteral(L, "Lua 5.4");
   lua_setfield(L, -2, "_VERSION");
   return 1;

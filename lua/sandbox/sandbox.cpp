@@ -6,6 +6,7 @@
 
 #include "host/validation/schema/error.h"
 #include "lua/core/core.h"
+#include "lua/sandbox/null.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/lost.h"
@@ -118,7 +119,7 @@ int view_pairs(lua_State* L) {
   return 3;
 }
 
-/// What a script calls instead of a function that its libraries do not have.
+/// Called by a script in place of a function that its libraries do not have.
 const char* remedy(std::string_view library, std::string_view name) {
   struct Remedy {
     std::string_view library, name;
@@ -270,6 +271,7 @@ void open_sandbox(lua_State* L) {
   open_errors(L);
   open_values(L);
   open_lost(L);
+  open_null(L);
   protect_strings(L);
   build_module_environments(L);
   build_script_libraries(L);

@@ -38,6 +38,21 @@ int error_tostring(lua_State* L) {
   return 1;
 }
 
+/// An error stands for its message where it is joined with a text.
+int error_concat(lua_State* L) {
+  lua_settop(L, 2);
+  for (int operand = 1; operand <= 2; ++operand) {
+    if (lua_type(L, operand) == LUA_TTABLE) {
+      lua_pushcfunction(L, error_tostring);
+      lua_pushvalue(L, operand);
+      lua_call(L, 1, 1);
+      lua_replace(L, operand);
+    }
+  }
+  lua_concat(L, 2);
+  return 1;
+}
+
 /// "preset.lua:12: what" gives "preset.lua:12" and leaves "what"; other texts stay whole.
 void split_place(Error& error) {
   const std::string& text = error.message;
@@ -138,6 +153,8 @@ void open_errors(lua_State* L) {
   luaL_newmetatable(L, kErrorMetatable);
   lua_pushcfunction(L, error_tostring);
   lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, error_concat);
+  lua_setfield(L, -2, "__concat");
   lua_pushliteral(L, "error");
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);

@@ -42,16 +42,19 @@ void Services::print_beside_view(int stream, std::string_view text) {
   live_->print_above(text, [this, stream](std::string_view part) { print_itself_(stream, part); });
 }
 
-bool Services::show_live() {
+bool Services::show_live(std::function<bool(const Event&)> prints) {
   const auto lookup = [this](std::string_view name) { return env(name); };
   if (!interactive || !print || !can_show_live(STDERR_FILENO, lookup)) return false;
   show(nullptr);
   auto options = LiveTerminal::options_from(lookup);
   options.fd = STDERR_FILENO;
+  options.keys = STDIN_FILENO;
   options.take_continued = take_continued;
   options.write = [this](std::string_view text) { print_itself_(STDERR_FILENO, text); };
   auto view = std::make_shared<LiveTerminal>(loop, std::move(options));
-  show([view](const Event& event) { view->emit(event); });
+  show([view, prints = std::move(prints)](const Event& event) {
+    if (!prints || !prints(event)) view->emit(event);
+  });
   print_itself_ = std::move(print);
   print = [this](int stream, std::string_view text) { print_beside_view(stream, text); };
   live_ = std::move(view);

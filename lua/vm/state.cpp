@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "lua/vm/error.h"
+#include "lua/vm/guard.h"
 
 namespace moonlet {
 
@@ -159,9 +160,19 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::siz
     state->give_back(block, old_size);
     return nullptr;
   }
+  const bool growing = new_size > old_size;
+  const Request request{block, new_size};
+  // Lua collects all garbage after a refusal and asks for the same again at once: a second refusal
+  // is a real shortage. A text buffer of its library does not ask again: then the next request is
+  // another one. Either ends the script, because it may catch a plain memory error.
+  const bool again = request == state->refused_;
+  if (growing && !again && state->refused_ != Request{}) state->run_short();
+  state->is_capped_ = false;
   void* moved = state->move(block, old_size, new_size);
+  const bool refused = growing && moved == nullptr && state->is_capped_;
+  if (refused && again) state->run_short();
+  if (growing) state->refused_ = refused ? request : Request{};
   if (moved == nullptr) return nullptr;
-  if (new_size > old_size) state->refused_ = 0;
   state->peak_ = std::max(state->peak_, state->memory_used());
   return moved;
 }
@@ -173,16 +184,15 @@ bool LuaState::may_grow(std::size_t bytes) {
   const bool killed = is_killed();
   if (killed) hurry();
   if (memory_used() + bytes <= cap_) return true;
-  if (killed) return bytes <= kReserve / 4 && memory_used() + bytes <= cap_ + kReserve;
-  // Lua collects all garbage after a refusal and asks again at once: the second refusal of the same
-  // request is a real shortage. It is sticky, because a script may catch a plain memory error.
-  if (refused_ == bytes) {
-    int none = kNone;
-    kill_.compare_exchange_strong(none, kMemory);
-    hurry();
-  }
-  refused_ = bytes;
-  return false;
+  is_capped_ = true;
+  return killed && bytes <= kReserve / 4 && memory_used() + bytes <= cap_ + kReserve;
+}
+
+void LuaState::run_short() {
+  if (closing_ || armed_depth_ == 0) return;
+  int none = kNone;
+  kill_.compare_exchange_strong(none, kMemory);
+  hurry();
 }
 
 // --- the kill
@@ -209,7 +219,52 @@ void LuaState::hurry() {
 
 void LuaState::on_signal(int) {
   LuaState* state = current_state.load(std::memory_order_relaxed);
-  if (state != nullptr && state->is_killed()) state->hurry();
+  if (state != nullptr && (state->is_killed() || state->is_interrupted())) state->hurry();
+}
+
+/// The hook of a coroutine that has nothing to look at.
+void LuaState::rest_hook(lua_State* L) {
+  if (limits_.interrupt_signal == 0) {
+    lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
+  } else {
+    lua_sethook(L, nullptr, 0, 0);
+  }
+}
+
+namespace {
+
+/// Raises the error of an interrupt; its field `stopped` is true. The message lives on the stack.
+int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char* message) {
+  Error& error = push_box<Error>(L);
+  error.kind = kind;
+  error.message = message;
+  error.at = std::string(frame.short_src) + ":" + std::to_string(frame.currentline);
+  push_error(L, error);
+  lua_pushliteral(L, "stopped");
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  return lua_error(L);
+}
+
+}  // namespace
+
+/// Raises the error of an interrupt when the function at `level` is a script's. Code of the library
+/// goes on, so that what it holds is given back.
+void LuaState::raise_in_script(lua_State* L, int level) {
+  lua_Debug frame;
+  if (lua_getstack(L, level, &frame) == 0) return;
+  lua_getinfo(L, "Sl", &frame);
+  if (frame.source[0] != '@') return;
+  // Script code that catches the error gets it again at once.
+  lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
+  if (interrupt_.load() == kInterrupt) {
+    interrupt_asked_.store(false);
+    interrupt_done_.store(true);
+    raise_stop(L, frame, ErrorKind::kCancelled, "interrupted");
+  }
+  raise_stop(L, frame, ErrorKind::kLimit,
+             lua_pushfstring(L, "it computed for more than %d ms without waiting for anything",
+                             static_cast<int>(limits_.run_ms)));
 }
 
 /// Keeps the innermost line of a script's own text ("@" before the name of its source).
@@ -226,7 +281,14 @@ void LuaState::note_place(lua_State* L) {
 }
 
 void LuaState::count_hook(lua_State* L, lua_Debug*) {
-  if (!of(L).is_killed()) return;
+  if (!of(L).is_killed()) {
+    if (of(L).is_interrupted()) {
+      of(L).raise_in_script(L, 0);
+    } else if (lua_gethookcount(L) == 1) {
+      of(L).rest_hook(L);
+    }
+    return;
+  }
   of(L).note_place(L);
   // A yield cannot be caught by pcall. In code that cannot yield the error comes back at every
   // instruction until the code has unwound.
@@ -279,15 +341,11 @@ ErrorKind LuaState::kill_kind() const {
 
 void LuaState::revive() {
   cap_ = std::max(cap_, memory_used()) + 4 * kReserve;
-  refused_ = 0;
+  refused_ = {};
   killed_at_[0] = '\0';
   hurried_.store(nullptr, std::memory_order_relaxed);
   kill_.store(kNone, std::memory_order_relaxed);
-  if (limits_.interrupt_signal == 0) {
-    lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
-  } else {
-    lua_sethook(L_, nullptr, 0, 0);
-  }
+  rest_hook(L_);
 }
 
 // --- running
@@ -302,6 +360,7 @@ int LuaState::run(lua_State* task, int nargs, int* nresults) {
   running_.store(nullptr, std::memory_order_relaxed);
   current_state.store(outer, std::memory_order_relaxed);
   disarm();
+  interrupt_.store(kNone);
   return status;
 }
 
@@ -399,9 +458,22 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
     reason = kCancel;
   } else if (end != 0 && now > end) {
     reason = kBudget;
+  } else if (interrupts_.load() && interrupt_asked_.load()) {
+    reason = kInterrupt;
   }
   impatient_ns_ = reason == kNone ? 0 : impatient_ns_ + passed;
   return impatient_ns_ > kPatienceNs ? reason : kNone;
+}
+
+/// Begins to raise an error in the script's code, which then has its time once more until it is
+/// killed. False where that does not help.
+bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
+  if (!interrupts_.load() || is_interrupted()) return false;
+  if (reason != kTime && reason != kInterrupt) return false;
+  const std::int64_t until = thread_ns(lua_clock_) + limits_.run_ms * 1'000'000;
+  interrupt_.store(reason);  // first: the end of this stretch of Lua takes it back
+  if (!deadline_.compare_exchange_strong(deadline, until)) interrupt_.store(kNone);
+  return true;
 }
 
 void LuaState::tick(std::int64_t deadline, std::int64_t now) {
@@ -413,6 +485,11 @@ void LuaState::tick(std::int64_t deadline, std::int64_t now) {
     overdue_ticks_ = 0;
     // Only when the code that this deadline was for still runs.
     const Kill reason = reason_to_end(deadline, now, passed);
+    const bool raises = is_interrupted() && (reason == kNone || reason == kInterrupt);
+    if (raises || interrupt(reason, deadline)) {
+      if (limits_.interrupt_signal != 0) pthread_kill(lua_thread_, limits_.interrupt_signal);
+      return;
+    }
     if (reason == kNone || !deadline_.compare_exchange_strong(deadline, kExpired)) return;
     int none = kNone;
     kill_.compare_exchange_strong(none, reason);

@@ -62,12 +62,26 @@ class LuaState {
   /// True for the coroutine of the running task, which is no coroutine of the script's.
   bool is_task(const lua_State* co) const { return co == task_; }
 
-  /// For loops and entries of bound functions: does not return when Lua was killed. The caller owns
-  /// no C++ object.
+  /// For loops and entries of bound functions: does not return when Lua was killed, or the script
+  /// is interrupted. The caller owns no C++ object.
   static void poll(lua_State* L) {
     if (of(L).is_killed()) die(L);
+    if (of(L).is_interrupted()) of(L).raise_in_script(L, 1);
   }
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
+  /// While this is on, code of a script that runs too long gets an error first: `limit`, or
+  /// `cancelled` after ask_interrupt(). The script cannot catch it before it has ended or waits;
+  /// the library around it unwinds as for any error. Lua is killed when that has not helped.
+  void interrupt_first(bool on) { interrupts_.store(on); }
+  /// A person wants the script that computes now to end. Safe in a signal handler.
+  void ask_interrupt() { interrupt_asked_.store(true); }
+  /// Ends the asking. True if a script got the error that a person asked for.
+  bool take_interrupted() {
+    interrupt_asked_.store(false);
+    return interrupt_done_.exchange(false);
+  }
+  /// True while a script gets that error.
+  bool is_interrupted() const { return interrupt_.load(std::memory_order_relaxed) != kNone; }
   /// Why Lua was killed: empty while it is well.
   std::string killed() const;
   /// kLimit, kCancelled or kBudget.
@@ -112,7 +126,17 @@ class LuaState {
   static void on_signal(int signal);
 
  private:
-  enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4 };
+  enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4, kInterrupt = 5 };
+
+  /// A block that Lua asks for, or asks to grow.
+  struct Request {
+    const void* block = nullptr;
+    std::size_t size = 0;
+    bool operator==(const Request& other) const {
+      return block == other.block && size == other.size;
+    }
+    bool operator!=(const Request& other) const { return !(*this == other); }
+  };
 
   std::int64_t now_ns() const { return limits_.clock->monotonic_ms() * 1'000'000; }
   void arm();
@@ -121,9 +145,13 @@ class LuaState {
   Kill reason_to_end(std::int64_t deadline, std::int64_t now, std::int64_t passed);
   void tick(std::int64_t deadline, std::int64_t now);
   bool may_grow(std::size_t bytes);
+  void run_short();
   void hurry();
   void note_place(lua_State* L);
   [[noreturn]] static void die(lua_State* L);
+  void rest_hook(lua_State* L);
+  void raise_in_script(lua_State* L, int level);
+  bool interrupt(Kill reason, std::int64_t deadline);
   void* take_small(std::size_t size, bool growing);
   void* take_large(void* block, std::size_t old_size, std::size_t size);
   void give_back(void* block, std::size_t size);
@@ -137,12 +165,16 @@ class LuaState {
   std::size_t large_ = 0;  // the bytes in large blocks
   SmallBlocks small_;
   std::size_t peak_ = 0;
-  std::size_t refused_ = 0;  // the growth that was refused last
+  Request refused_;         // the last one, when the cap refused it
+  bool is_capped_ = false;  // the cap refused the request that is being served
   bool closing_ = false;
   int armed_depth_ = 0;
   char killed_at_[LUA_IDSIZE + 16] = "";
   const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
+  // See interrupt_first(). `interrupt_` is the reason while the error is raised in script code.
+  std::atomic<bool> interrupts_{false}, interrupt_asked_{false}, interrupt_done_{false};
+  std::atomic<int> interrupt_{kNone};
   // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
   std::atomic<lua_State*> running_{nullptr};
   // See hurry(): for whom it was done last, when it may be done again, and that it is being done.

@@ -1,7 +1,7 @@
 // Reserve is a little room on the disk of a run that is kept from everybody else: when the disk is
 // full by the time an agent ends, the record of its end and an answer that is not long still find
 // their place. Owns a file without a name, which the system frees with the process, whatever ends
-// it. Where the system has no such thing it is always empty. Worker thread.
+// it. It is always empty on a system without such a thing. Worker thread.
 #pragma once
 
 #include <cstdint>

@@ -31,6 +31,7 @@ std::string link_of(const char* path) {
 struct Stat {
   char state = 0;
   std::uint64_t flags = 0;
+  std::uint64_t threads = 0;
   std::uint64_t born = 0;
 };
 
@@ -48,12 +49,13 @@ std::optional<Stat> read_stat(const std::string& pid) {
   std::string_view rest = std::string_view(text).substr(bracket + 2);
   Stat stat;
   stat.state = rest[0];
-  constexpr int kFlags = 6, kStartTime = 19;  // fields after the state
+  constexpr int kFlags = 6, kThreads = 17, kStartTime = 19;  // fields after the state
   for (int i = 1; i <= kStartTime; ++i) {
     const auto space = rest.find(' ');
     if (space == std::string_view::npos) return std::nullopt;
     rest.remove_prefix(space + 1);
     if (i == kFlags) stat.flags = number_in(rest);
+    if (i == kThreads) stat.threads = number_in(rest);
   }
   stat.born = number_in(rest);
   return stat;
@@ -106,7 +108,9 @@ HolderState state_of(const Holder& holder) {
     return gone ? HolderState::kGone : HolderState::kRuns;
   }
   if (stat->born != holder.born) return HolderState::kGone;
-  if (stat->state == 'Z' || stat->state == 'X') return HolderState::kGone;
+  // The first thread may be a zombie while another one still holds the files of the process.
+  const bool dead = stat->state == 'Z' || stat->state == 'X';
+  if (dead) return stat->threads > 1 ? HolderState::kEnding : HolderState::kGone;
   if (is_ending(std::to_string(holder.pid), *stat)) return HolderState::kEnding;
   if (stat->state == 'T' || stat->state == 't') return HolderState::kStopped;
   return HolderState::kRuns;

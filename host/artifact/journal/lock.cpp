@@ -104,7 +104,7 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
   const std::string run(id);
   Error error;
   error.at = printable(dir.path_of(kLock));
-  error.message = "run " + run + " is driven by " + name_of(holder) + " already";
+  error.message = "run " + run + " is being driven by " + name_of(holder) + " already";
   const std::string pid = holder ? std::to_string(holder->pid) : "";
   if (holder && holder->passing) {
     error.message = name_of(holder) + " is looking after run " + run;

@@ -55,7 +55,9 @@ LedgerRun run_of(std::string_view id, const json& record) {
   const json& options = member(record, "options");
   LedgerRun run;
   run.id = id;
-  run.task_id = text_in(record, "task_id");
+  // The runs of a packet are found by its name; their own task id is the name of their folder.
+  run.task_id = text_in(member(record, "packet"), "id");
+  if (run.task_id.empty()) run.task_id = text_in(record, "task_id");
   run.preset = text_in(record, "preset");
   run.title = text_in(options, "title");
   run.runner = text_in(record, "runner_name");

@@ -75,10 +75,11 @@ void Runs::write_hint(std::string_view id) const {
 }
 
 Result<RunDir> Runs::create() const {
-  constexpr int kTries = 64;
+  // Other processes may take ids faster than their highest is found: each round tries more.
+  std::uint64_t tries = 64;
   auto from = start();
-  for (int round = 0; from.ok(); ++round) {
-    for (std::uint64_t number = *from + 1; number <= *from + kTries; ++number) {
+  for (int round = 0; from.ok(); ++round, tries *= 2) {
+    for (std::uint64_t number = *from + 1; number <= *from + tries; ++number) {
       if (number > kMostRuns) break;
       const auto id = numbered_id(kLetter, number);
       auto made = agent_.create_exclusive_dir(in("runs", id), Durable::kYes);

@@ -7,6 +7,7 @@
 
 #include "host/artifact/ledger/record.h"
 #include "host/artifact/run/directory.h"
+#include "host/base/clock.h"
 #include "host/base/id.h"
 
 namespace moonlet {
@@ -60,6 +61,7 @@ class Filler {
           open_from_ = std::min(open_from_, number);
         } else {
           ++fill_.skipped;
+          if (is_young(folder_of(number))) open_from_ = std::min(open_from_, number);
         }
         continue;
       }
@@ -77,6 +79,14 @@ class Filler {
   const LedgerFill& fill() const { return fill_; }
 
  private:
+  /// A folder is made before its mark in `live`: one that is less than a minute old may become a
+  /// run.
+  bool is_young(const std::string& folder) const {
+    constexpr std::int64_t kMinuteNs = 60'000'000'000;
+    const auto info = agent_.stat(folder);
+    return info.ok() && system_clock().wall_ms() * 1'000'000 - info->mtime_ns < kMinuteNs;
+  }
+
   Ledger& ledger_;
   const Dir& agent_;
   LedgerFill fill_;

@@ -1,6 +1,7 @@
 // The input and the result of a tool. Plain values.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -39,8 +40,10 @@ class Arguments {
   Result<std::int64_t> integer_or(const char* name, std::int64_t other) const {
     if (!has(name)) return other;
     const auto& value = values_[name];
-    if (value.is_number_integer()) return value.get<std::int64_t>();
-    if (value.is_number_float()) return static_cast<std::int64_t>(value.get<double>());
+    // A number beyond what can matter is as good as the largest.
+    if (value.is_number()) {
+      return static_cast<std::int64_t>(std::clamp(value.get<double>(), -kLargest, kLargest));
+    }
     return wrong(name, "a number");
   }
   bool flag(const char* name) const {
@@ -59,6 +62,7 @@ class Arguments {
     return {ErrorKind::kInvalid, std::string("the argument '") + name + "' is not " + what, {}, {}};
   }
 
+  static constexpr double kLargest = 1e15;
   const nlohmann::json& values_;
 };
 

@@ -10,6 +10,7 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
+constexpr std::size_t kMostCalls = 1000;
 constexpr JsonLimits kWireJson{std::size_t{64} << 20, 128, 2'000'000, BigIntegers::kDouble};
 
 std::string message_text(const json& item) {
@@ -38,12 +39,14 @@ json messages_of(const Request& request) {
     const std::string type = text_of(item, "type");
     if (type == "function_call") {
       assistant(messages)["tool_calls"].push_back(
-          {{"id", item["call_id"]},
+          {{"id", text_of(item, "call_id")},
            {"type", "function"},
-           {"function", {{"name", item["name"]}, {"arguments", item["arguments"]}}}});
+           {"function",
+            {{"name", text_of(item, "name")}, {"arguments", text_of(item, "arguments")}}}});
     } else if (type == "function_call_output") {
-      messages.push_back(
-          {{"role", "tool"}, {"tool_call_id", item["call_id"]}, {"content", item["output"]}});
+      messages.push_back({{"role", "tool"},
+                          {"tool_call_id", text_of(item, "call_id")},
+                          {"content", text_of(item, "output")}});
     } else if (type == "message" && text_of(item, "role") == "assistant") {
       json& message = assistant(messages);
       std::string text = text_of(message, "content");
@@ -153,6 +156,10 @@ void ChatReader::take_delta(const json& delta) {
 }
 
 void ChatReader::take_call(const json& delta) {
+  if (parts_.size() >= kMostCalls) {
+    return fail({Failure::Kind::kInvalid,
+                 "the answer holds more than " + std::to_string(kMostCalls) + " calls"});
+  }
   const std::string id = text_of(delta, "id");
   const json& function = object_of(delta, "function");
   const std::string name = text_of(function, "name");
@@ -166,7 +173,7 @@ void ChatReader::take_call(const json& delta) {
   } else if (parts_.empty() || (!id.empty() && id != parts_.back().call.id) ||
              (id.empty() && !name.empty())) {
     // Without an index a call begins where an id or a name does.
-    part = &parts_.emplace_back(Part{-1 - static_cast<std::int64_t>(parts_.size()), {}});
+    part = &parts_.emplace_back();
   } else {
     part = &parts_.back();
   }

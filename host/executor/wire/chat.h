@@ -2,6 +2,7 @@
 // messages, and the stream of chunks back into items.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@ class ChatReader final : public TurnReader {
 
  private:
   struct Part {
-    std::int64_t index;
+    std::optional<std::int64_t> index;  // some servers send none
     Call call;
   };
 

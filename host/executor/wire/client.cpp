@@ -7,6 +7,7 @@
 #include <random>
 
 #include "host/base/json.h"
+#include "host/base/text.h"
 #include "host/executor/wire/chat.h"
 #include "host/executor/wire/responses.h"
 #include "host/executor/wire/sse.h"
@@ -15,7 +16,8 @@ namespace moonlet::executor {
 
 namespace {
 
-constexpr std::size_t kWholeCap = 64 << 20;
+constexpr std::size_t kAnswerCap = 64 << 20;  // bytes of one answer
+constexpr std::size_t kHeadBytes = 200;       // of an answer that is none
 
 std::unique_ptr<TurnReader> reader_for(Api api) {
   if (api == Api::kChat) return std::make_unique<ChatReader>();
@@ -128,9 +130,13 @@ bool Client::drop_field(const Failure& failure, Api api) {
 
 std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
   auto reader = reader_for(api);
-  bool streams = true, decided = false;
-  std::string whole;
-  SseParser parser([&](const SseEvent& event) { reader->take(event.name, event.data); });
+  bool streams = true, decided = false, any = false;
+  std::size_t seen = 0;
+  std::string whole, head;
+  SseParser parser([&](const SseEvent& event) {
+    any = true;
+    reader->take(event.name, event.data);
+  });
 
   HttpRequest http;
   http.url = options_.base_url + (api == Api::kChat ? "/chat/completions" : "/responses");
@@ -141,6 +147,8 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
   http.idle_ms = options_.idle_ms;
   http.deadline_ms = options_.deadline_ms;
   http.on_bytes = [&](std::string_view bytes) {
+    if ((seen += bytes.size()) > kAnswerCap) return false;
+    if (head.size() < kHeadBytes) head += bytes.substr(0, kHeadBytes - head.size());
     if (!decided) {
       const auto first = bytes.find_first_not_of(" \t\r\n");
       if (first == std::string_view::npos) return true;
@@ -150,10 +158,10 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     }
     if (streams) return parser.feed(bytes) && !reader->done() && !reader->failure();
     whole += bytes;
-    return whole.size() <= kWholeCap;
+    return true;
   };
   const HttpReply reply = http_.post(http);
-  if (reply.end == HttpReply::End::kWhole && reply.status != 200) {
+  if (reply.answered() && reply.status != 200) {
     return failure_of(reply.status, reply.headers, reply.body, clock_.wall_ms());
   }
   if (reply.end == HttpReply::End::kWhole && !streams) {
@@ -174,6 +182,21 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     return failure;
   }
   if (reader->done()) return std::move(reader->turn());
+  if (seen > kAnswerCap || parser.overflow()) {
+    return Failure{
+        Failure::Kind::kInvalid,
+        std::string("the server's answer has no end: ") + (parser.overflow() ? "one event" : "it") +
+            " is larger than " +
+            std::to_string((parser.overflow() ? SseParser::kEventCap : kAnswerCap) >> 20) + " MB",
+        reply.status};
+  }
+  if (reply.end == HttpReply::End::kWhole && !any) {
+    return Failure{Failure::Kind::kNetwork,
+                   seen == 0 ? "the server's answer is empty"
+                             : "the server's answer is neither JSON nor a stream of events: " +
+                                   printable(head, kHeadBytes),
+                   reply.status};
+  }
   return no_answer(reply);
 }
 

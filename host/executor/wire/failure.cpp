@@ -17,6 +17,7 @@ namespace {
 using Kind = Failure::Kind;
 constexpr std::int64_t kLongestPause = 30'000;
 constexpr std::size_t kMessageCap = 2000;
+constexpr std::int64_t kLargestCount = 1'000'000'000'000;
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -128,14 +129,19 @@ std::int64_t count_of(const nlohmann::json& object, const char* name) {
   if (!object.is_object()) return 0;
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer()) return 0;
-  return std::max<std::int64_t>(0, found->get<std::int64_t>());
+  // Sums of such counts must not overflow, whatever a server sends.
+  if (found->is_number_unsigned()) {
+    return static_cast<std::int64_t>(
+        std::min<std::uint64_t>(kLargestCount, found->get<std::uint64_t>()));
+  }
+  return std::clamp<std::int64_t>(found->get<std::int64_t>(), 0, kLargestCount);
 }
 
 std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
   if (const auto* ms = find(headers, "retry-after-ms")) {
     char* end = nullptr;
     const double number = std::strtod(ms->c_str(), &end);
-    if (end != ms->c_str() && *end == 0 && number >= 0) {
+    if (end != ms->c_str() && *end == 0 && std::isfinite(number) && number >= 0) {
       return static_cast<std::int64_t>(std::min(number, 1e12));
     }
   }
@@ -212,6 +218,9 @@ Failure failure_of(int status, const Headers& headers, std::string_view body, st
   failure.retry_after_ms = retry_after(headers, now_ms);
   failure.message = "the server answered " + std::to_string(status) +
                     (message.empty() ? "" : ": " + printable(message, kMessageCap));
+  if (const auto* place = find(headers, "location"); place != nullptr && status / 100 == 3) {
+    failure.message += "; it redirects to " + printable(*place, 200) + ", which is not followed";
+  }
   return failure;
 }
 

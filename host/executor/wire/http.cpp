@@ -52,8 +52,9 @@ struct Http::Transfer {
     curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200) {
       auto& body = transfer.reply.body;
-      body.append(bytes, std::min(size, kErrorBodyCap - std::min(kErrorBodyCap, body.size())));
-      return size;
+      body.append(bytes, std::min(size, kErrorBodyCap - body.size()));
+      transfer.stopped = body.size() == kErrorBodyCap;
+      return transfer.stopped ? 0 : size;
     }
     if (transfer.request->on_bytes({bytes, size})) return size;
     transfer.stopped = true;

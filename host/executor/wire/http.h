@@ -28,7 +28,7 @@ struct HttpRequest {
 struct HttpReply {
   enum class End {
     kWhole,        ///< the answer came to its end
-    kStopped,      ///< on_bytes wanted no more
+    kStopped,      ///< on_bytes wanted no more, or the body of an error is too long
     kBroken,       ///< not reached, or broken off; `error` says why
     kIdle,         ///< no byte came for idle_ms
     kDeadline,     ///< the deadline passed
@@ -38,6 +38,8 @@ struct HttpReply {
   int status = 0;
   Headers headers;
   std::string body;  ///< the body of a status other than 200, up to 64 KiB
+  /// True when the server answered, as far as somebody wanted to read it.
+  bool answered() const { return end == End::kWhole || end == End::kStopped; }
   std::string error;
 };
 

@@ -73,28 +73,39 @@ void ResponsesReader::take_whole(const json& body) {
 }
 
 void ResponsesReader::take_item(const json& item) {
-  if (!item.is_object() || carries_nothing(item)) return;
   const std::string type = text_of(item, "type");
+  // The output of a call is the executor's alone.
+  if (type.empty() || type == "function_call_output" || carries_nothing(item)) return;
   json kept = item;
   if (type == "function_call") {
     Call call{text_of(item, "call_id"), text_of(item, "name"), text_of(item, "arguments")};
     if (call.id.empty()) call.id = text_of(item, "id");
     if (item.contains("arguments") && item["arguments"].is_object()) {
       call.arguments = json_text(item["arguments"]);
-      kept["arguments"] = call.arguments;
     }
     if (call.id.empty()) call.id = "call_" + std::to_string(turn_.calls.size() + 1);
     kept["call_id"] = call.id;
+    kept["name"] = call.name;
+    kept["arguments"] = call.arguments;
     turn_.calls.push_back(std::move(call));
-  } else if (type == "message" && item.contains("content") && item["content"].is_array()) {
-    for (const json& part : item["content"]) {
-      std::string text = text_of(part, "text");
-      if (text.empty()) text = text_of(part, "refusal");
-      if (!turn_.text.empty() && !text.empty()) turn_.text += '\n';
-      turn_.text += text;
-    }
+  } else if (type == "message") {
+    kept["role"] = "assistant";
+    take_message(item);
   }
   turn_.items.push_back(std::move(kept));
+}
+
+void ResponsesReader::take_message(const json& item) {
+  const auto add = [&](const std::string& text) {
+    if (!turn_.text.empty() && !text.empty()) turn_.text += '\n';
+    turn_.text += text;
+  };
+  if (!item.contains("content") || !item["content"].is_array())
+    return add(text_of(item, "content"));
+  for (const json& part : item["content"]) {
+    const std::string text = text_of(part, "text");
+    add(text.empty() ? text_of(part, "refusal") : text);
+  }
 }
 
 void ResponsesReader::end(const json& response) {

@@ -19,6 +19,7 @@ class ResponsesReader final : public TurnReader {
 
  private:
   void take_item(const nlohmann::json& item);
+  void take_message(const nlohmann::json& item);
   void end(const nlohmann::json& response);
   void failed(const nlohmann::json& error);
 };

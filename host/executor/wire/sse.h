@@ -16,7 +16,7 @@ struct SseEvent {
 
 class SseParser {
  public:
-  static constexpr std::size_t kEventCap = 32 << 20;
+  static constexpr std::size_t kEventCap = 8 << 20;
   using Sink = std::function<void(const SseEvent&)>;
 
   explicit SseParser(Sink sink) : sink_(std::move(sink)) {}
@@ -27,6 +27,8 @@ class SseParser {
   /// The end of the stream: an event without the empty line after it still counts, as several
   /// servers leave that line out.
   void finish();
+  /// True once an event was larger than kEventCap.
+  bool overflow() const { return overflow_; }
 
  private:
   void take_line();

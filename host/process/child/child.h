@@ -60,6 +60,10 @@ struct ChildSpec {
   std::vector<std::string> env;  ///< complete, NAME=value; MOONLET_STEP is added by the keeper
   std::string cwd;               ///< absolute; empty is the host's own at the time of spawn()
   int stdin_fd = -1;             ///< borrowed until spawn() returns; -1 is /dev/null
+  /// Not 0: it runs on a terminal of this size, whose log and last screen are put into the keeper's
+  /// output directory. `out.cap` is that of the log then, `err` means nothing, and `stdin_fd` is
+  /// held, unread, for as long as the child lives: a lock, for one.
+  std::uint16_t terminal_rows = 0, terminal_cols = 0;
   OutputSpec out, err;
 
   std::int64_t wall_ms = 0;      ///< from the start; 0 is no limit

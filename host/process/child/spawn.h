@@ -32,6 +32,7 @@ struct SpawnRequest {
   const char* cwd = nullptr;      ///< null: the caller's own
   std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the rest should be close-on-exec
   bool die_with_parent = false;   ///< a death signal, where the system has one
+  bool on_terminal = false;       ///< descriptor 0 becomes the terminal of its session
   int cgroup_fd = -1;             ///< the folder of the cgroup that it begins in; -1: ours
   std::vector<std::pair<int, rlimit>> limits;
   /// Comes from make_ruleset(). The child runs confined by these rules and without the rights of

@@ -3,6 +3,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -307,6 +308,9 @@ MOONLET_BARE int child_main(void* arg) {
   }
   for (int i = 0; i < shared->fd_count; ++i) {
     if (syscall(SYS_dup3, shared->fds[i], i, 0) < 0) return give_up(shared, Stage::kDescriptor);
+  }
+  if (request.on_terminal && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) != 0) {
+    return give_up(shared, Stage::kDescriptor);
   }
   std::uint64_t none = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);

@@ -1,12 +1,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <vector>
 
 #include "host/process/child/program.h"
 #include "host/process/child/spawn.h"
@@ -59,6 +63,63 @@ class Preparation {
   std::vector<int> moved_;
 };
 
+int spawn_plain(const SpawnRequest& request, pid_t& pid) {
+  Preparation preparation(request);
+  return posix_spawn(&pid, request.path, preparation.actions(), preparation.attributes(),
+                     request.argv, request.envp);
+}
+
+// The child of a fork, until the exec: calls that are safe after a fork, and no others.
+// Returns the error that kept it from the exec.
+int become_program(const SpawnRequest& request, const std::vector<int>& fds) {
+  if (setsid() < 0) return errno;
+  if (request.cwd != nullptr && chdir(request.cwd) != 0) return errno;
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    if (dup2(fds[i], static_cast<int>(i)) < 0) return errno;
+  }
+  if (ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) return errno;
+  for (int signal = 1; signal < 32; ++signal) {
+    if ((request.reset_signals >> (signal - 1) & 1) != 0) ::signal(signal, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execve(request.path, request.argv, request.envp);
+  return errno;
+}
+
+// posix_spawn has no way to give a session its terminal: this forks. The keeper, which calls it, is
+// small and has one thread. Returns 0 or the error.
+int fork_on_terminal(const SpawnRequest& request, pid_t& pid) {
+  const int count = static_cast<int>(request.fds.size());
+  int ends[2];
+  if (pipe(ends) != 0) return errno;
+  std::vector<int> moved, fds;
+  const auto above = [&](int fd) {
+    moved.push_back(fcntl(fd, F_DUPFD_CLOEXEC, count));
+    return moved.back();
+  };
+  const int report = above(ends[1]);
+  for (const int fd : request.fds) fds.push_back(fd < count ? above(fd) : fd);
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  close(ends[1]);
+  int failure = std::count(moved.begin(), moved.end(), -1) > 0 ? EMFILE : 0;
+  if (failure == 0 && (pid = fork()) == 0) {
+    const int number = become_program(request, fds);
+    (void)!write(report, &number, sizeof number);
+    _exit(127);
+  }
+  if (failure == 0 && pid < 0) failure = errno;
+  for (const int fd : moved) close(fd);
+  ssize_t got = 0;
+  // The pipe closes with the exec; else it says why there was none.
+  while (failure == 0 && (got = read(ends[0], &failure, sizeof failure)) < 0 && errno == EINTR) {
+  }
+  close(ends[0]);
+  if (got > 0) waitpid(pid, nullptr, 0);
+  return failure;
+}
+
 }  // namespace
 
 bool make_output_pipe(int& read_end, int& write_end) {
@@ -85,10 +146,9 @@ SpawnResult spawn(const SpawnRequest& request) {
     }
     return SpawnFailure{std::move(error)};
   }
-  Preparation preparation(request);
   pid_t pid = 0;
-  int number = posix_spawn(&pid, request.path, preparation.actions(), preparation.attributes(),
-                           request.argv, request.envp);
+  const int number =
+      request.on_terminal ? fork_on_terminal(request, pid) : spawn_plain(request, pid);
   if (number != 0) return SpawnFailure{exec_error(number, request.path)};
   Spawned spawned{pid};
   if (request.record.fd < 0) return spawned;

@@ -14,7 +14,7 @@ using State = KeptAttempt::State;
 Error lost(const LoggedChild& child) {
   std::string message = "the keeper vanished while it ran; how it ended is not known";
   if (child.state == LoggedChild::State::kReaped) {
-    message = "the keeper vanished after its program had ended, and before all of it was done with";
+    message = "the keeper ended after its program, and before it had cleaned up";
   } else if (child.state == LoggedChild::State::kIntent) {
     message = "the machine went down as it was about to start; whether it ran is not known";
   } else if (!child.exit.error.message.empty()) {

@@ -117,11 +117,16 @@ class ControlClient {
   std::string& out() { return channel_->out(); }
   /// Asks for an action that needs the right to write the run's record.
   Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
+    std::string frame;
+    encode_number(frame, type, number, value);
+    return command(run_dir_fd, frame);
+  }
+  Result<Frame> command(int run_dir_fd, std::string_view frame) {
     Fd log(openat(run_dir_fd, kKeeperLogName,
                   O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!log) return Error::from_errno(errno, "write", kKeeperLogName);
     const std::size_t at = out().size();
-    encode_number(out(), type, number, value);
+    out() += frame;
     if (!channel_->attach(at, log.get())) {
       return Error::from_errno(errno, "pass on", kKeeperLogName);
     }
@@ -184,6 +189,22 @@ Result<std::vector<ChildRecord>> keeper_live(int run_dir_fd) {
   return std::move(*live);
 }
 
+Result<ConnectedKeeper> keeper_connect(int run_dir_fd, std::string_view frame, FrameType answer) {
+  auto client = ControlClient::connect_to(run_dir_fd);
+  if (!client) return client.error();
+  auto came = (*client)->command(run_dir_fd, frame);
+  if (!came) return came.error();
+  if (came->type != answer) return silent();
+  std::string body(came->body);
+  return ConnectedKeeper{(*client)->release(), std::move(body)};
+}
+
+Result<std::string> keeper_request(int run_dir_fd, std::string_view frame, FrameType answer) {
+  auto connected = keeper_connect(run_dir_fd, frame, answer);
+  if (!connected) return connected.error();
+  return std::move(connected->body);
+}
+
 Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number) {
   return request(run_dir_fd, FrameType::kCancel, number);
 }
@@ -220,8 +241,7 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
     // It may be ending, or have been started by a host that died at once, and not listen yet.
     if (!keeper_is_alive(run_dir_fd)) return std::optional<AdoptedKeeper>();
     if (boot_clock_ms() >= give_up) {
-      return Error{ErrorKind::kTimeout,
-                   "a keeper is at work in this run's directory, but cannot be spoken to",
+      return Error{ErrorKind::kTimeout, "the keeper of this run does not respond",
                    "try again in a moment; `moonlet ps` shows what lives", kKeeperSocketName};
     }
     poll(nullptr, 0, kAdoptPauseMs);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/base/result.h"
@@ -17,6 +19,16 @@ namespace moonlet {
 Result<std::vector<ChildRecord>> keeper_live(int run_dir_fd);
 Result<void> keeper_cancel(int run_dir_fd, std::uint32_t number);
 Result<void> keeper_shutdown(int run_dir_fd);
+
+/// Sends one frame that needs the right to write the run's record; gives the body of the answer,
+/// which must be of that type.
+Result<std::string> keeper_request(int run_dir_fd, std::string_view frame, FrameType answer);
+/// The same, and keeps the connection, which may hold frames already.
+struct ConnectedKeeper {
+  std::unique_ptr<Channel> channel;
+  std::string body;
+};
+Result<ConnectedKeeper> keeper_connect(int run_dir_fd, std::string_view frame, FrameType answer);
 
 /// A connection to a keeper whose host the caller has become.
 struct AdoptedKeeper {

@@ -119,6 +119,8 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   /// that was captured in memory where it was not too much. Ends that were sent to an earlier host
   /// are in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
+  /// The process that was started here, or 0; reaped by nobody after let_go().
+  pid_t guard_pid() const { return guard_; }
   /// Another host has taken over: operations under way here have completed as kLost with an error
   /// of kind kDenied, and nothing can be started any more.
   bool superseded() const { return phase_ == Phase::kSuperseded; }

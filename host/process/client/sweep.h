@@ -41,7 +41,7 @@ struct Swept {
 /// Kills what a dead keeper left, and records it: `swept` for each process, `lost` for each step
 /// that has a start and no exit. Nothing to do is fine, and so is a second time. A living keeper
 /// and its children are never touched, also when no host is there any more: kDenied when one still
-/// works there after `wait_ms`. What becomes of it is decided by who holds the run's lock: to go
+/// works there after `wait_ms`. The holder of the run's lock decides what becomes of it: to go
 /// on, Keeper::adopt(), and sweep() only where that gives null; to end the run, keeper_shutdown()
 /// first.
 Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms = 5000);

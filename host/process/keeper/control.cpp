@@ -56,13 +56,13 @@ class BlockingLimit {
 std::optional<Error> refusal_of(pid_t peer) {
   if (may_descend_from_us(peer)) {
     return Error{ErrorKind::kDenied,
-                 "a step does not command the keeper that it runs under",
+                 "a step cannot control the keeper that it runs under",
                  "do it from outside the run",
                  {}};
   }
   if (may_be_confined_elsewhere(peer)) {
     return Error{ErrorKind::kDenied,
-                 "a confined step does not command the keeper of another run",
+                 "a confined step cannot control the keeper of another run",
                  "do it from outside of that step",
                  {}};
   }
@@ -162,13 +162,18 @@ void ControlServer::serve(Peer& peer) {
     auto frame = peer.channel->next();
     if (!frame) return hang_up(peer);
     if (!*frame) break;
-    if (peer.greeted && (*frame)->type == FrameType::kAdopt) {
+    const FrameType type = (*frame)->type;
+    if (peer.greeted && (type == FrameType::kAdopt || type == FrameType::kAttach)) {
       auto wish = decode_number((*frame)->body);
       if (auto refusal = refuse_command(peer)) {
         encode_refused(peer.channel->out(), *refusal);
         return hang_up(peer);
       }
       if (!wish) return hang_up(peer);
+      if (type == FrameType::kAttach) {
+        const pid_t pid = peer_process(peer.channel->fd());
+        return handlers_.attach(*wish, release(peer), pid);
+      }
       return handlers_.adopt(static_cast<std::uint64_t>(wish->value), release(peer));
     }
     if (!answer(peer, **frame)) alive = false;
@@ -218,7 +223,7 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
       encode_number(out, FrameType::kDone, 0);
       return true;
     default:
-      return false;
+      return handlers_.terminal(frame, out);
   }
 }
 
@@ -226,7 +231,8 @@ std::optional<Error> ControlServer::refuse_command(Peer& peer) {
   if (peer.refusal) return peer.refusal;
   Fd shown(peer.channel->take_fd());
   if (shown && can_write(shown.get(), log_fd_)) return std::nullopt;
-  return Error{ErrorKind::kDenied, "who may not write the run's record does not command its keeper",
+  return Error{ErrorKind::kDenied,
+               "this user cannot write the run's record, and so cannot control its keeper",
                "do it with the same rights as who started the run", kKeeperLogName};
 }
 

@@ -31,6 +31,10 @@ class ControlServer {
     std::function<void()> shutdown;
     /// A peer that wants to be the host, and has been greeted. Dropping its channel hangs up.
     std::function<void(std::uint64_t generation, std::unique_ptr<Channel>)> adopt;
+    /// Answers what concerns a terminal; false for another frame.
+    std::function<bool(const Frame&, std::string& out)> terminal;
+    /// A peer that takes a terminal over, and the pid of its process.
+    std::function<void(NumberFrame, std::unique_ptr<Channel>, std::int32_t)> attach;
   };
   /// `log_fd`, of the run's keeper.log, is borrowed.
   ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers);

@@ -31,12 +31,12 @@ bool Stream::start(Poller& poller, int fd, std::uint64_t key) {
   return false;
 }
 
-std::size_t Stream::drain(std::size_t limit, Capture& capture) {
+std::size_t Stream::drain(std::size_t limit, const std::function<void(std::string_view)>& sink) {
   std::size_t total = 0;
   while (fd_ >= 0 && total < limit) {
     ssize_t got = read(fd_, shared_buffer(), kBufferSize);
     if (got > 0) {
-      capture.feed({shared_buffer(), static_cast<std::size_t>(got)});
+      sink({shared_buffer(), static_cast<std::size_t>(got)});
       total += static_cast<std::size_t>(got);
     } else if (got < 0 && errno == EINTR) {
       continue;

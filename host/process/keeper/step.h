@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -12,6 +13,7 @@
 #include "host/process/child/capture.h"
 #include "host/process/child/child.h"
 #include "host/process/keeper/poller.h"
+#include "host/process/session/terminal.h"
 
 namespace moonlet {
 
@@ -26,9 +28,9 @@ class Stream {
   /// Takes over `fd` and has it watched under `key`. False with errno; then it is closed.
   bool start(Poller& poller, int fd, std::uint64_t key);
   bool is_open() const { return fd_ >= 0; }
-  /// Feeds the waiting bytes, up to about `limit`, to `capture`; closes at the end. Returns the
-  /// bytes read.
-  std::size_t drain(std::size_t limit, Capture& capture);
+  /// Feeds the waiting bytes, up to about `limit`, to `sink`; closes at the end. Returns the bytes
+  /// read.
+  std::size_t drain(std::size_t limit, const std::function<void(std::string_view)>& sink);
   void close();
 
  private:
@@ -62,10 +64,12 @@ struct Step : ChildRecord {
 
   Stream out, err;
   Capture out_capture, err_capture;
-  bool idle_held = false;    ///< its idle limit stands still
-  bool settling = false;     ///< its streams are closed, its last processes may be ending
-  bool left_behind = false;  ///< its tree is being ended after it ended by itself
-  bool group_asked = false;  ///< the process group got its TERM
+  std::unique_ptr<Terminal> terminal;  ///< gets its output, where it has one
+  Fd held;                             ///< with a terminal: closed with the step
+  bool idle_held = false;              ///< its idle limit stands still
+  bool settling = false;               ///< its streams are closed, its last processes may be ending
+  bool left_behind = false;            ///< its tree is being ended after it ended by itself
+  bool group_asked = false;            ///< the process group got its TERM
   std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< the processes of the tree that got a
                                                      ///< signal
   ChildExit exit;

@@ -11,6 +11,8 @@ namespace {
 // The bytes read from one stream in one turn of the loop; the rest waits until the others had
 // theirs.
 constexpr std::size_t kReadTurn = 512 * 1024;
+// A screen takes longer for each byte, and others ask for it meanwhile.
+constexpr std::size_t kTerminalTurn = 64 * 1024;
 // The time from the end of a step to the search for processes that only it could explain.
 constexpr std::int64_t kStrayMs = 20;
 // The part of the reserve that is for keeper.log alone.
@@ -50,6 +52,32 @@ void Supervisor::hold_idle(std::uint32_t number, bool held) {
   if (step.phase == Step::Phase::kRunning) arm(step);
 }
 
+Supervisor::OnTerminal Supervisor::on_terminal(std::uint32_t number) const {
+  for (const Step* step : terminals_) {
+    if (step->number == number || number == 0) return {step->terminal.get(), step->pid};
+  }
+  return {};
+}
+
+bool Supervisor::flush_terminals() {
+  bool waiting = false;
+  for (Step* step : terminals_) waiting = step->terminal->flush() || waiting;
+  return waiting;
+}
+
+bool Supervisor::end_on_terminal(std::uint32_t number, std::int64_t grace_ms) {
+  const auto found = std::find_if(terminals_.begin(), terminals_.end(), [&](const Step* step) {
+    return step->number == number || number == 0;
+  });
+  if (found == terminals_.end()) return false;
+  begin_end(**found, Reason::kCancel, std::max<std::int64_t>(grace_ms, 0));
+  return true;
+}
+
+void Supervisor::sample_terminals() {
+  for (Step* step : terminals_) step->terminal->sample(now());
+}
+
 void Supervisor::end_all(std::int64_t grace_ms, std::string_view because) {
   while (!queue_.empty()) cancel(queue_.front().number);
   for (auto& [number, step] : steps_) end_one(*step, grace_ms, because);
@@ -79,8 +107,14 @@ void Supervisor::children_ended() {
 
 void Supervisor::drain(Step& step) {
   std::size_t bytes = 0;
-  bytes += step.out.drain(kReadTurn, step.out_capture);
-  bytes += step.err.drain(kReadTurn, step.err_capture);
+  if (step.terminal) {
+    bytes += step.out.drain(
+        kTerminalTurn, [this, &step](std::string_view part) { step.terminal->feed(part, now()); });
+    step.terminal->settle();
+  } else {
+    bytes += step.out.drain(kReadTurn, [&](std::string_view part) { step.out_capture.feed(part); });
+    bytes += step.err.drain(kReadTurn, [&](std::string_view part) { step.err_capture.feed(part); });
+  }
   if (bytes > 0) step.last_output = now();
 }
 
@@ -178,6 +212,7 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
+  if (step.terminal) step.terminal->finish(now());
   // The record of its end goes before its output.
   const auto make_room = [this](std::uint64_t bytes) {
     return identity_.reserve->give(bytes, kLogShare);
@@ -197,6 +232,7 @@ void Supervisor::complete(Step& step) {
   std::erase_if(empty_cgroups_, [](const std::string& cgroup) { return remove_cgroup(cgroup); });
   log_.add(exit_line(step.number, step.exit, loop_.clock().wall_ms()));
 
+  std::erase(terminals_, &step);
   auto owned = std::move(steps_.at(step.number));
   steps_.erase(step.number);
   unsettled_.erase(step.number);

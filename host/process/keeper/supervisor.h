@@ -72,6 +72,20 @@ class Supervisor {
   /// children are forgotten, as if they had never been asked for.
   void end_hosted(std::int64_t grace_ms);
 
+  struct OnTerminal {
+    Terminal* terminal = nullptr;  ///< none: no such child, or it has no terminal
+    pid_t pid = 0;
+  };
+  /// The terminal of a child; 0 is the only child.
+  OnTerminal on_terminal(std::uint32_t number) const;
+  bool has_terminals() const { return !terminals_.empty(); }
+  /// Writes what was typed; true while some of it waits for its program.
+  bool flush_terminals();
+  /// Ends the child of a terminal as cancel() does, with this grace; false where there is none.
+  bool end_on_terminal(std::uint32_t number, std::int64_t grace_ms);
+  /// Has every terminal look for what is new on its screen.
+  void sample_terminals();
+
   std::size_t live() const { return steps_.size() + queue_.size(); }
   std::vector<ChildRecord> list_live() const;
 
@@ -88,6 +102,7 @@ class Supervisor {
   void not_started(StartFrame& frame, Error error);
   Result<void> record_intents(std::size_t count);
   Result<void> open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]);
+  Result<Fd> open_terminal(Step& step, const ChildSpec& spec);
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
   // watching
@@ -125,6 +140,7 @@ class Supervisor {
   Poller poller_;
   std::deque<StartFrame> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
+  std::vector<Step*> terminals_;            // the steps that run on one
   std::unordered_map<pid_t, Step*> mains_;  // the steps whose main process was not reaped
   std::unordered_map<pid_t, Orphan> orphans_;
   std::unordered_set<std::uint32_t> unsettled_;  // their tree must be looked at

@@ -192,6 +192,21 @@ Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&e
   return {};
 }
 
+// Returns the program's end of it.
+Result<Fd> Supervisor::open_terminal(Step& step, const ChildSpec& spec) {
+  auto opened = Terminal::open({identity_.output_dir_fd,
+                                spec.out.cap,
+                                {spec.terminal_rows, spec.terminal_cols},
+                                redactor_for(spec.secrets),
+                                now()});
+  if (!opened) return opened.error();
+  if (!step.out.start(poller_, opened->reading, step.number)) {
+    return Error::from_errno(errno, "watch a terminal");
+  }
+  step.terminal = std::move(opened->terminal);
+  return std::move(opened->program);
+}
+
 void Supervisor::launch(StartFrame& frame) {
   ChildSpec& spec = frame.spec;
   auto owned = std::make_unique<Step>();
@@ -224,9 +239,17 @@ void Supervisor::launch(StartFrame& frame) {
   }
 
   int ends[2] = {-1, -1};
-  auto opened = open_streams(step, spec, ends);
+  Fd terminal;
+  if (spec.terminal_rows != 0) {
+    auto opened = open_terminal(step, spec);
+    if (!opened) return not_started(frame, opened.error());
+    terminal = std::move(*opened);
+    step.held = std::move(frame.stdin_fd);
+  } else if (auto opened = open_streams(step, spec, ends); !opened) {
+    for (int end : ends) Fd(end).close();
+    return not_started(frame, opened.error());
+  }
   Fd write_ends[2] = {Fd(ends[0]), Fd(ends[1])};
-  if (!opened) return not_started(frame, opened.error());
   Fd cgroup;
   if (spec.own_cgroup) {
     step.cgroup = make_step_cgroup(identity_.cgroup, step.number);
@@ -247,6 +270,8 @@ void Supervisor::launch(StartFrame& frame) {
   request.fds = {frame.stdin_fd ? frame.stdin_fd.get() : null_.get(),
                  write_ends[0] ? write_ends[0].get() : null_.get(),
                  write_ends[1] ? write_ends[1].get() : null_.get()};
+  if (terminal) request.fds.assign(3, terminal.get());
+  request.on_terminal = static_cast<bool>(terminal);
   request.die_with_parent = true;
   request.cgroup_fd = cgroup.get();
   request.limits = child_limits(identity_.token, step.number);
@@ -277,6 +302,7 @@ void Supervisor::launch(StartFrame& frame) {
   step.grace_ms = std::max<std::int64_t>(spec.grace_ms, 0);
   step.drain_ms = std::max<std::int64_t>(spec.drain_ms, 0);
   mains_.emplace(step.pid, &step);
+  if (step.terminal) terminals_.push_back(&step);
   steps_.emplace(step.number, std::move(owned));
   arm(step);
   listener_.started(step.number, step.pid);

@@ -13,6 +13,7 @@
 #include "host/process/child/cgroup.h"
 #include "host/process/child/subreaper.h"
 #include "host/process/keeper/control.h"
+#include "host/process/keeper/sessions.h"
 #include "host/process/keeper/supervisor.h"
 #include "host/process/wire/channel.h"
 
@@ -81,6 +82,7 @@ class Worker final : public SupervisorListener {
   Reserve reserve_;
   KeeperLogWriter log_;
   Supervisor supervisor_;
+  Sessions sessions_;
   ControlServer control_;
   uv_poll_t guard_poll_{};
   uv_signal_t end_signals_[3] = {};
@@ -110,13 +112,19 @@ Worker::Worker(WorkerSetup setup)
       supervisor_(loop_, log_, *this,
                   {setup_.output_dir_fd, setup_.record.token, setup_.outer_mark,
                    setup_.record.cgroup, setup_.run_dir_fd, &reserve_}),
-      control_(loop_.raw(), setup_.log_fd,
-               {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
-                [this](std::uint32_t number) { supervisor_.cancel(number); },
-                [this] { end("asked", kHostGoneGraceMs, "the keeper was asked to end"); },
-                [this](std::uint64_t generation, std::unique_ptr<Channel> channel) {
-                  adopt(generation, std::move(channel));
-                }}) {
+      sessions_(loop_, supervisor_),
+      control_(
+          loop_.raw(), setup_.log_fd,
+          {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
+           [this](std::uint32_t number) { supervisor_.cancel(number); },
+           [this] { end("asked", kHostGoneGraceMs, "the keeper was asked to end"); },
+           [this](std::uint64_t generation, std::unique_ptr<Channel> channel) {
+             adopt(generation, std::move(channel));
+           },
+           [this](const Frame& frame, std::string& out) { return sessions_.answer(frame, out); },
+           [this](NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid) {
+             sessions_.attach(wish, std::move(channel), pid);
+           }}) {
   watch(guard_poll_, setup_.guard_fd, [](uv_poll_t* poll, int, int) {
     uv_poll_stop(poll);
     of(poll->data).end("guard died", 0, "the keeper's guard was killed");
@@ -410,6 +418,7 @@ void Worker::before_waiting() {
   const bool more = supervisor_.commit();
   send();
   host_poll();
+  sessions_.before_waiting();
   if (more || over()) {
     uv_idle_start(&more_, [](uv_idle_t*) {});
   } else {

@@ -285,6 +285,8 @@ Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpe
   put(out, static_cast<std::uint8_t>(spec.durable));
   put(out, static_cast<std::uint8_t>(spec.outlives_host));
   put(out, static_cast<std::uint8_t>(spec.own_cgroup));
+  put(out, spec.terminal_rows);
+  put(out, spec.terminal_cols);
   put(out, spec.confinement);
   put(out, static_cast<std::uint32_t>(spec.secrets.size()));
   for (const auto& secret : spec.secrets) {
@@ -298,6 +300,22 @@ void encode_number(std::string& out, FrameType type, std::uint32_t number, std::
   Opened frame(out, type);
   put(out, number);
   put(out, value);
+}
+
+void encode(std::string& out, const TypeFrame& typed) {
+  Opened frame(out, FrameType::kType);
+  put(out, typed.number);
+  put(out, std::string_view(typed.tag));
+  put(out, static_cast<std::uint32_t>(typed.parts.size()));
+  for (const auto& [kind, text] : typed.parts) {
+    put(out, kind);
+    put(out, std::string_view(text));
+  }
+}
+
+void encode_text(std::string& out, std::string_view text) {
+  Opened frame(out, FrameType::kText);
+  put(out, text);
 }
 
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit) {
@@ -390,6 +408,8 @@ std::optional<StartFrame> decode_start(std::string_view body) {
   spec.durable = in.flag();
   spec.outlives_host = in.flag();
   spec.own_cgroup = in.flag();
+  spec.terminal_rows = in.take<std::uint16_t>();
+  spec.terminal_cols = in.take<std::uint16_t>();
   take(in, spec.confinement);
   for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
     std::string name = in.text();
@@ -405,6 +425,24 @@ std::optional<NumberFrame> decode_number(std::string_view body) {
   frame.number = in.take<std::uint32_t>();
   frame.value = in.take<std::int64_t>();
   return whole(in, frame);
+}
+
+std::optional<TypeFrame> decode_type(std::string_view body) {
+  Fields in(body);
+  TypeFrame typed;
+  typed.number = in.take<std::uint32_t>();
+  typed.tag = in.text();
+  for (auto count = in.take<std::uint32_t>(); count > 0 && in.good(); --count) {
+    const auto kind = in.take<std::uint8_t>();
+    typed.parts.emplace_back(kind, in.text());
+  }
+  return whole(in, std::move(typed));
+}
+
+std::optional<std::string> decode_text(std::string_view body) {
+  Fields in(body);
+  std::string text = in.text();
+  return whole(in, std::move(text));
 }
 
 std::optional<ExitFrame> decode_exit(std::string_view body) {

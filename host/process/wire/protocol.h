@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/base/fd.h"
@@ -20,12 +21,12 @@ namespace moonlet {
 inline constexpr const char* kKeeperSocketName = "keeper.sock";
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 6;
+inline constexpr std::uint32_t kKeeperProtocol = 7;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
-/// from a command that only asks.
+/// from a command.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
 inline constexpr std::size_t kWorkerFrameLimit = 80u << 20;
-inline constexpr std::size_t kControlFrameLimit = 4096;
+inline constexpr std::size_t kControlFrameLimit = 80u << 10;
 /// Greatest cap of a captured inline stream; two of them fit a frame.
 inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 
@@ -46,6 +47,15 @@ enum class FrameType : std::uint8_t {
   kAdopted,  ///< worker: it is the host now; the live children, and those that ended without a host
   kSuperseded,  ///< worker: another host has taken over; then it hangs up
   kHoldIdle,    ///< host: the idle limit of a child stands still (1), or begins anew (0)
+  // Sent by a command to a keeper whose child runs on a terminal, with the proof that kCancel
+  // needs.
+  kType,    ///< types into it; kDone
+  kLook,    ///< asks for its screen and facts, with so many lines of history; kText
+  kResize,  ///< gives it a size, rows << 16 | columns; kDone
+  kAttach,  ///< the same, and the peer takes the terminal over: its kType and kResize are obeyed
+            ///< from now on without an answer, and all output comes as kText
+  kEndTerminal,  ///< ends its child as kCancel does, with so many milliseconds of grace; kDone
+  kText,         ///< worker: one text
 };
 
 struct HelloFrame {
@@ -67,6 +77,13 @@ struct StartFrame {
   ChildSpec spec;           ///< argv, redacted_argv, env and stdin_fd unused
 };
 
+/// Input to type; each part has a kind of TypedPart.
+struct TypeFrame {
+  std::uint32_t number = 0;
+  std::string tag;  ///< typed only once under this name; empty: always
+  std::vector<std::pair<std::uint8_t, std::string>> parts;
+};
+
 /// The answer to kAdopt. A child that has ended already has no start time, and a kExit follows.
 struct AdoptedFrame {
   std::uint32_t highest = 0;  ///< number that any host has used
@@ -78,6 +95,9 @@ void encode(std::string& out, const HelloFrame& hello);
 /// Refuses arguments that no exec can take: a NUL byte, an empty argv, more than a frame holds.
 Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
 void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
+void encode(std::string& out, const TypeFrame& typed);
+/// A frame of type kText.
+void encode_text(std::string& out, std::string_view text);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
 void encode(std::string& out, const std::vector<ChildRecord>& live);
 void encode(std::string& out, const AdoptedFrame& adopted);
@@ -102,6 +122,8 @@ struct NumberFrame {
   std::int64_t value = 0;
 };
 std::optional<NumberFrame> decode_number(std::string_view body);
+std::optional<TypeFrame> decode_type(std::string_view body);
+std::optional<std::string> decode_text(std::string_view body);
 struct ExitFrame {
   std::uint32_t number = 0;
   ChildExit exit;

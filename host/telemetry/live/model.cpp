@@ -67,6 +67,8 @@ std::size_t LivePhase::begun() const {
 }
 
 bool LiveModel::apply(const Event& event) {
+  // A view of a part of a run, such as a line of the prompt, begins with its first step.
+  if (started_ms == 0 && event.type == EventType::kStepStarted) begin_run(event);
   switch (event.type) {
     case EventType::kRunStarted:
     case EventType::kRunResumed:
@@ -143,6 +145,7 @@ bool LiveModel::note_progress(const Event& event) {
   if (running_.count(printable(event.step, kLongestText)) == 0) return false;
   LiveStep& step = step_of(event);
   step.doing = text_of(event.fields, "doing");
+  step.limit_ms = std::max<std::int64_t>(integer_of(event.fields, "limit_ms"), 0);
   if (const auto tokens = number_of(event.fields, "tokens")) {
     step.tokens = static_cast<std::int64_t>(*tokens);
   }

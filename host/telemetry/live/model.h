@@ -29,7 +29,8 @@ struct LiveStep {
   std::int64_t attempts = 0;  ///< 0: not known
   /// All attempts; while it runs, the present one so far. Empty when none is reported.
   std::optional<std::int64_t> tokens;
-  std::string doing;  ///< the tool it uses at the moment, while it runs
+  std::string doing;          ///< the tool it uses at the moment, while it runs
+  std::int64_t limit_ms = 0;  ///< the time that its attempt may take; 0: not known
   std::optional<double> usd;
   bool is_estimate = false;
   bool cached = false;              ///< from the record of the run: no agent was started

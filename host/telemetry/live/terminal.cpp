@@ -70,6 +70,7 @@ LiveTerminal::Options LiveTerminal::options_from(const EnvironmentLookup& env) {
 
 LiveTerminal::LiveTerminal(Loop& loop, Options options)
     : loop_(loop), options_(std::move(options)), timer_(new uv_timer_t{}) {
+  if (options_.keys >= 0) echo_off_.emplace(options_.keys);
   uv_timer_init(loop_.raw(), timer_);
   timer_->data = this;
   uv_timer_start(
@@ -129,6 +130,7 @@ void LiveTerminal::draw_due() {
   if (options_.take_continued && options_.take_continued()) {
     drawn_.clear();
     dirty_ = true;
+    if (echo_off_) echo_off_->again();
   }
   const std::int64_t since = loop_.clock().monotonic_ms() - drawn_at_ms_;
   const bool is_due = since >= kClockStep || (dirty_ && since >= kBetweenFrames);
@@ -239,11 +241,13 @@ void LiveTerminal::suspend() {
   if (suspended_ || finished_) return;
   replace({});
   suspended_ = true;
+  EchoOff::restore();
 }
 
 void LiveTerminal::resume(bool at_line_start) {
   if (!suspended_) return;
   suspended_ = false;
+  if (echo_off_) echo_off_->again();
   mid_line_ = !at_line_start;
   draw();
 }
@@ -251,6 +255,7 @@ void LiveTerminal::resume(bool at_line_start) {
 void LiveTerminal::finish() {
   if (finished_) return;
   finished_ = true;
+  echo_off_.reset();
   mid_line_ = mid_line_ || suspended_;  // behind an unanswered question
   suspended_ = false;
   replace(model_.ended_ms ? render_final(model_, style(size()), loop_.clock().wall_ms())

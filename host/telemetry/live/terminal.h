@@ -1,5 +1,6 @@
 // LiveTerminal draws the live view at the foot of a terminal and prints lines above it. It never
-// takes the terminal over: no alternate screen, no raw mode, no signal handler. Each frame is one
+// takes the terminal over: no alternate screen, no raw mode, no signal handler; keys that are typed
+// meanwhile are not echoed. Each frame is one
 // write that hides the cursor at its start and shows it at its end, so that whatever ends the
 // process, kill -9 too, leaves a sound terminal. Loop thread only.
 #pragma once
@@ -8,11 +9,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "host/base/loop.h"
+#include "host/telemetry/live/echo.h"
 #include "host/telemetry/live/model.h"
 #include "host/telemetry/live/view.h"
 
@@ -28,7 +31,8 @@ bool can_show_live(int fd, const EnvironmentLookup& env);
 class LiveTerminal {
  public:
   struct Options {
-    int fd = 2;  ///< the terminal; borrowed, never closed or changed
+    int fd = 2;     ///< the terminal; borrowed, never closed
+    int keys = -1;  ///< the descriptor whose keys are not echoed meanwhile; -1 is none
     std::function<void(std::string_view)> write;  ///< takes the drawn text
     bool colour = true;
     bool unicode = true;
@@ -78,6 +82,7 @@ class LiveTerminal {
   Loop& loop_;
   Options options_;
   LiveModel model_;
+  std::optional<EchoOff> echo_off_;
   uv_timer_t* timer_;
   std::vector<LiveLine> drawn_;  // the view above the cursor's line
   Size drawn_size_;              // the terminal's size at that time

@@ -129,6 +129,9 @@ std::string tail_text(const LiveStep& step, std::int64_t now_ms) {
   if (step.state == LiveState::kRunning && step.waits_until_ms > now_ms) {
     append(text, "asks again in " + time_text(step.waits_until_ms - now_ms + 999, true));
   }
+  if (step.state == LiveState::kRunning && step.limit_ms > 0) {
+    append(text, "of " + time_text(step.limit_ms, true));
+  }
   if (step.state == LiveState::kRunning && step.tokens) {
     append(text, count_text(*step.tokens) + " tokens so far");
   }

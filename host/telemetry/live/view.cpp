@@ -1,7 +1,9 @@
 #include "host/telemetry/live/view.h"
 
 #include <algorithm>
+#include <charconv>
 
+#include "host/base/text.h"
 #include "host/telemetry/live/text.h"
 #include "host/telemetry/live/width.h"
 
@@ -9,9 +11,9 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kFinalFailures = 10;
 constexpr std::size_t kFinalPhases = 20;
 constexpr int kShortestLabel = 8;
+constexpr int kHeightWithHelp = 12;
 
 /// The rank of a state where lines are few: the lowest gets a line first.
 int rank_of(LiveState state) {
@@ -77,6 +79,23 @@ std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std:
   return text;
 }
 
+/// The name that a part of a key was made from: "src/b.lua" for "src%2Fb.lua".
+std::string decoded(std::string_view key) {
+  std::string name;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    unsigned code = 0;
+    const char* end = key.data() + std::min(i + 3, key.size());
+    if (key[i] == '%' && std::from_chars(key.data() + i + 1, end, code, 16).ptr == end &&
+        i + 2 < key.size()) {
+      name += static_cast<char>(code);
+      i += 2;
+    } else {
+      name += key[i];
+    }
+  }
+  return printable(name, name.size());
+}
+
 /// "parallel/3/agent" is "3" to a person: a call's default name says little, as does a branch that
 /// has the name of its only step.
 std::string label_of(const LiveStep& step) {
@@ -99,7 +118,7 @@ std::string label_of(const LiveStep& step) {
     const std::size_t start = before.rfind('/');
     if (before.substr(start == std::string_view::npos ? 0 : start + 1) == name) key = before;
   }
-  return std::string(key);
+  return decoded(key);
 }
 
 class View {
@@ -361,6 +380,11 @@ std::vector<LiveLine> View::live() {
   if (lines_of(list) > lines_left()) list = chosen(lines_left());
   measure(list);
   for (const auto& shown : list) add_shown(shown);
+  if (style_.height >= kHeightWithHelp && lines_left() > 0) {
+    LiveRow row(style_);
+    row.add("^C stops, and keeps what is done", Tone::kDim);
+    lines_.push_back(row.take());
+  }
   const auto most = static_cast<std::size_t>(std::max(style_.height, 1));
   if (lines_.size() > most) lines_.resize(most);
   return std::move(lines_);
@@ -368,26 +392,8 @@ std::vector<LiveLine> View::live() {
 
 std::vector<LiveLine> View::final() {
   if (model_.started_ms == 0) return {};
-  add_head();
-  std::vector<Shown> failures(1);
-  std::size_t failed = 0;
-  for (const auto& phase : model_.phases) {
-    for (const auto state : {LiveState::kFailed, LiveState::kParked}) failed += phase.count(state);
-    for (const auto& step : phase.steps) {
-      const bool is_told = rank_of(step.state) == 1;
-      if (is_told && failures[0].steps.size() < kFinalFailures) failures[0].steps.push_back(&step);
-    }
-  }
   const std::size_t count = model_.phases.size();
   for (std::size_t i = count - std::min(count, kFinalPhases); i < count; ++i) add_phase(i);
-  measure(failures);
-  for (const LiveStep* step : failures[0].steps) add_step(*step, 2);
-  const std::size_t more = failed - std::min(failed, failures[0].steps.size());
-  if (more > 0) {
-    LiveRow row(style_);
-    row.to(2).add(sign_ + " " + std::to_string(more) + " more failed");
-    lines_.push_back(row.take());
-  }
   return std::move(lines_);
 }
 

@@ -28,8 +28,8 @@ struct LiveLine {
 std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
                                   std::int64_t now_ms);
 
-/// The view that stays when the run has ended: its head, the phases, the first failures. At most a
-/// few dozen lines, whatever the height.
+/// The view that stays when the run has ended: the phases. The report says the rest. At most a few
+/// dozen lines, whatever the height.
 std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,
                                    std::int64_t now_ms);
 

@@ -1,0 +1,116 @@
+// Terminal is a session's end of a pseudo-terminal: the screen, the log, what is typed into it, and
+// the facts by which others judge whether its program is alive. Secrets are replaced before a byte
+// is kept or shown; only a person who has taken the session over sees the bytes as they come. Owns
+// the controlling end, but for reading. Knows no socket. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "host/base/fd.h"
+#include "host/base/result.h"
+#include "host/process/session/log.h"
+#include "host/process/session/screen.h"
+#include "host/telemetry/secret/redact.h"
+
+namespace moonlet {
+
+/// A part of what is typed.
+struct TypedPart {
+  enum class Kind : std::uint8_t {
+    kText,   ///< as a person types or pastes it
+    kKey,    ///< the name of a key, see Screen::press()
+    kBytes,  ///< as it is
+  };
+  Kind kind = Kind::kText;
+  std::string text;
+};
+
+class Terminal {
+ public:
+  static constexpr std::size_t kMostWaiting = 1u << 20;  ///< bytes typed that nobody reads
+  static constexpr const char* kScreenName = "screen.json";
+
+  struct Options {
+    int dir_fd = -1;  ///< the session's folder, with the log in it; duplicated
+    std::uint64_t log_cap = 0;
+    ScreenSize size;
+    std::shared_ptr<const Redactor> redactor;
+    std::int64_t now_ms = 0;  ///< monotonic
+  };
+  struct Opened {
+    std::unique_ptr<Terminal> terminal;
+    int reading = -1;  ///< for the program's output, non-blocking; the caller's
+    Fd program;        ///< the program's stdin, stdout and stderr
+  };
+  static Result<Opened> open(Options options);
+
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  /// The next output of the program. To be followed by settle() before anything else: in a flood
+  /// it is drawn at once.
+  void feed(std::string_view bytes, std::int64_t now_ms);
+  /// Draws what feed() has got.
+  void settle();
+  /// No more comes: the log is closed, and the last screen is put beside it.
+  void finish(std::int64_t now_ms);
+
+  /// Types the parts, in order; refused are an unknown key and what nobody would read. A `tag`
+  /// that was used before has been typed already, and nothing is done.
+  Result<void> type(const std::vector<TypedPart>& parts, std::string_view tag, std::int64_t now_ms);
+  /// Writes what waits. True while some of it still does.
+  bool flush();
+  void resize(ScreenSize size, std::int64_t now_ms);
+  /// Looks whether the screen shows a line that was not there before. Once a second or so.
+  void sample(std::int64_t now_ms);
+
+  /// The screen and all facts, as JSON; `main` is the program's process.
+  std::string describe(pid_t main, std::size_t history, std::int64_t now_ms) const;
+  const Screen& screen() const { return screen_; }
+  /// Gets the bytes of the program as they come; nullptr for nobody.
+  void attach(std::function<void(std::string_view)> sink, std::int32_t pid);
+  /// The process that has taken the session over; 0 without one.
+  std::int32_t attached() const { return attached_; }
+
+ private:
+  explicit Terminal(Options options);
+  void keep(std::string_view bytes, std::int64_t now_ms);
+  void saw_line(std::string_view text);
+  void watch_rate(std::size_t bytes, std::int64_t now_ms);
+
+  Fd dir_, master_;
+  std::shared_ptr<const Redactor> redactor_;
+  std::unique_ptr<StreamRedactor> stream_;
+  SessionLog log_;
+  std::string waiting_;                         // typed, and not yet taken by the system
+  std::unordered_set<std::string> typed_tags_;  // what was typed under a name
+  std::function<void(std::string_view)> sink_;
+  std::int32_t attached_ = 0;
+  bool is_typing_ = false;  // answers of the screen are what was typed, not the terminal's own
+
+  std::int64_t started_ms_ = 0, now_ms_ = 0;
+  std::int64_t output_ms_ = 0, input_ms_ = 0, novel_ms_ = 0;
+  std::uint64_t input_bytes_ = 0;
+  std::uint64_t repeats_ = 0;  // lines since the last new one that had been there before
+  std::uint64_t sampled_version_ = 0;
+  std::int64_t rate_since_ms_ = 0;
+  std::size_t rate_bytes_ = 0;  // since then
+  std::string undrawn_;         // of a flood
+  std::deque<std::uint64_t> seen_order_;
+  std::unordered_set<std::uint64_t> seen_;  // hashes of lines, newest kSeen
+  Screen screen_;                           // last: it calls the functions above
+};
+
+/// The screen of a program that printed `bytes`, as describe() shows it.
+std::string replay_screen(std::string_view bytes, int rows, int cols, std::size_t history);
+
+}  // namespace moonlet

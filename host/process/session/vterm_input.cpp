@@ -1,0 +1,158 @@
+#include "host/process/session/vterm_input.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "host/base/text.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr char kEscape = '\x1b', kCancel = '\x18', kSubstitute = '\x1a';
+constexpr std::size_t kMostParameters = 256;  // bytes
+constexpr std::size_t kMostNumbers = 16, kMostDigits = 5, kMostBetween = 3;
+constexpr int kMostRepeats = 500;
+
+bool is_control(char byte) { return static_cast<unsigned char>(byte) < 0x20; }
+
+// The place of the first control character above 0x7f in valid UTF-8; the size when there is none.
+std::size_t find_upper_control(std::string_view bytes) {
+  std::size_t at = bytes.find('\xc2');
+  while (at < bytes.size() && static_cast<unsigned char>(bytes[at + 1]) >= 0xa0) {
+    at = bytes.find('\xc2', at + 2);
+  }
+  return std::min(at, bytes.size());
+}
+
+// The numbers of a control sequence: the first of them, none too long.
+std::string within_limits(std::string_view numbers) {
+  std::string kept;
+  std::size_t separators = 0, digits = 0;
+  for (const char byte : numbers) {
+    if (byte == ';' || byte == ':') {
+      if (++separators == kMostNumbers) break;
+      digits = 0;
+    } else if (++digits > kMostDigits) {
+      continue;
+    }
+    kept += byte;
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::string_view VtermInput::clean(std::string_view bytes) {
+  if (!unfinished_.empty()) {
+    joined_ = std::exchange(unfinished_, {});
+    bytes = joined_.append(bytes);
+  }
+  const std::size_t held = unfinished_utf8(bytes);
+  unfinished_ = bytes.substr(bytes.size() - held);
+  bytes.remove_suffix(held);
+  if (!is_valid_utf8(bytes)) bytes = joined_ = to_valid_utf8(bytes);
+  out_.clear();
+  while (!bytes.empty()) {
+    if (state_ == State::kText) {
+      const auto text = bytes.substr(0, bytes.find(kEscape));
+      put_text(text);
+      if (text.size() < bytes.size()) begin_escape();
+      bytes.remove_prefix(std::min(text.size() + 1, bytes.size()));
+      continue;
+    }
+    // No escape or control sequence has a character beyond ASCII: it ends there, and means nothing.
+    if (static_cast<unsigned char>(bytes[0]) >= 0x80) {
+      state_ = State::kText;
+      continue;
+    }
+    state_ == State::kEscape ? put_escape(bytes[0]) : put_sequence(bytes[0]);
+    bytes.remove_prefix(1);
+  }
+  return out_;
+}
+
+void VtermInput::begin_escape() {
+  state_ = State::kEscape;
+  parameters_.clear();
+}
+
+void VtermInput::put_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t control = find_upper_control(text);
+    out_.append(text.substr(0, control));
+    text.remove_prefix(std::min(control + 2, text.size()));
+    if (control > 0) last_ = out_.back() < ' ' || out_.back() == 0x7f ? '\0' : out_.back();
+  }
+}
+
+// A byte after an escape character, which is not put yet.
+void VtermInput::put_escape(char byte) {
+  if (byte == '[') {
+    state_ = State::kSequence;
+    parameters_.clear();
+  } else if (byte == kCancel || byte == kSubstitute) {
+    state_ = State::kText;
+    out_ += byte;
+  } else if (byte == kEscape) {
+    parameters_.clear();
+  } else if (is_control(byte)) {
+    out_ += byte;
+  } else if (byte < '0') {
+    if (parameters_.size() <= kMostBetween) parameters_ += byte;
+  } else if (byte != 0x7f) {
+    state_ = State::kText;
+    last_ = 0;
+    if (parameters_.size() > kMostBetween) return;
+    out_.append("\x1b").append(parameters_) += byte;
+    if (byte == '8' && parameters_.empty()) out_ += kComeInside;
+  }
+}
+
+void VtermInput::put_sequence(char byte) {
+  if (byte == kEscape) {
+    begin_escape();
+  } else if (byte == kCancel || byte == kSubstitute) {
+    state_ = State::kText;
+    out_ += byte;
+  } else if (is_control(byte)) {
+    out_ += byte;
+  } else if (byte >= ' ' && byte < '@') {
+    if (parameters_.size() <= kMostParameters) parameters_ += byte;
+  } else if (byte != 0x7f) {
+    state_ = State::kText;
+    if (parameters_.size() <= kMostParameters) end_sequence(byte);
+    last_ = 0;
+  }
+}
+
+void VtermInput::end_sequence(char final) {
+  const std::string_view all = parameters_;
+  const auto leader = all.substr(0, std::min(all.find_first_not_of("<=>?"), all.size()));
+  const auto rest = all.substr(leader.size());
+  const auto numbers =
+      rest.substr(0, std::min(rest.find_first_not_of("0123456789:;"), rest.size()));
+  const auto between = rest.substr(numbers.size());
+  if (leader.size() > kMostBetween || between.size() > kMostBetween ||
+      between.find_first_of("0123456789:;<=>?") != std::string_view::npos)
+    return;
+  if (final == 'b') {
+    if (leader.empty() && between.empty()) repeat(numbers);
+    return;
+  }
+  has_margins_ |= final == 'r' || (final == 'h' && numbers.find("69") != std::string_view::npos);
+  out_.append("\x1b[").append(leader).append(within_limits(numbers)).append(between);
+  out_ += final;
+}
+
+void VtermInput::repeat(std::string_view count) {
+  int times = 1;
+  if (std::from_chars(count.data(), count.data() + count.size(), times).ec ==
+      std::errc::result_out_of_range) {
+    times = kMostRepeats;
+  }
+  if (last_ != 0) out_.append(static_cast<std::size_t>(std::clamp(times, 1, kMostRepeats)), last_);
+}
+
+}  // namespace moonlet

@@ -1,0 +1,341 @@
+// core.session: programs on a terminal under keepers of their own, which outlive this process.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/artifact/run/session_dir.h"
+#include "host/process/child/program.h"
+#include "host/process/client/attempt.h"
+#include "host/process/client/detach.h"
+#include "host/process/client/session.h"
+#include "host/process/client/sweep.h"
+#include "host/process/session/terminal.h"
+#include "lua/core/core.h"
+#include "lua/core/run.h"
+#include "lua/vm/child_spec.h"
+#include "lua/vm/error.h"
+#include "lua/vm/guard.h"
+#include "lua/vm/services.h"
+#include "lua/vm/state.h"
+
+namespace moonlet {
+
+namespace {
+
+/// The home at 1, and the folder of the session whose id is at 2.
+Result<Dir> session_dir(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  auto agent = home.existing();
+  if (!agent) return agent.error();
+  if (*agent != nullptr) return open_session_dir(**agent, id);
+  return Error{ErrorKind::kInvalid,
+               "there are no sessions here",
+               "moonlet session start -- COMMAND starts one",
+               {}};
+}
+
+/// Calls `fn` with the session's folder, off Lua's clock; raises its error. False stays on no path.
+template <typename Fn>
+void with_session(lua_State* L, Fn fn) {
+  auto& failure = push_box<Error>(L);
+  bool failed = false;
+  {
+    auto dir = session_dir(L);
+    Result<void> done;
+    if (dir) {
+      done = LuaState::host_work(L, [&] { return fn(*dir); });
+    } else {
+      done = dir.error();
+    }
+    if (!done) {
+      failed = true;
+      failure = done.error();
+    }
+  }
+  if (failed) raise_error(L, failure);
+}
+
+void set_number(lua_State* L, const char* key, std::int64_t value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+/// make(home) -> id: the folder of a new session
+int session_make(lua_State* L) {
+  Home& home = check_home(L, 1);
+  auto& made = push_box<Result<std::string>>(L, Error{});
+  auto agent = home.make();
+  made = agent ? make_session_dir(**agent) : Result<std::string>(agent.error());
+  if (!made) return raise_error(L, made.error());
+  lua_pushlstring(L, made->data(), made->size());
+  return 1;
+}
+
+/// list(home) -> {id, …}, oldest first
+int session_list(lua_State* L) {
+  Home& home = check_home(L, 1);
+  auto& ids = push_box<Result<std::vector<std::string>>>(L, std::vector<std::string>());
+  auto agent = home.existing();
+  if (!agent) {
+    ids = agent.error();
+  } else if (*agent != nullptr) {
+    ids = list_sessions(**agent);
+  }
+  if (!ids) return raise_error(L, ids.error());
+  lua_createtable(L, static_cast<int>(ids->size()), 0);
+  lua_Integer count = 0;
+  for (const std::string& id : *ids) {
+    lua_pushlstring(L, id.data(), id.size());
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/// start(home, id, {argv, env, cwd, rows, cols, log_cap?, wall?, idle?, grace?, redact?, confine?})
+/// -> pid; or nil and an error where the program could not be started. See core.process.run.
+int session_start(lua_State* L) {
+  luaL_checktype(L, 3, LUA_TTABLE);
+  auto& started = push_box<StartedSession>(L);
+  auto& spec = push_box<ChildSpec>(L);
+  read_child_spec(L, 3, spec);
+  lua_getfield(L, 3, "rows");
+  lua_getfield(L, 3, "cols");
+  lua_getfield(L, 3, "log_cap");
+  lua_getfield(L, 3, "grace");
+  spec.terminal_rows = static_cast<std::uint16_t>(luaL_checkinteger(L, -4));
+  spec.terminal_cols = static_cast<std::uint16_t>(luaL_checkinteger(L, -3));
+  spec.out.cap = static_cast<std::uint64_t>(luaL_optinteger(L, -2, 0));
+  spec.grace_ms = luaL_optinteger(L, -1, spec.grace_ms);
+  spec.step = kSessionStep;
+  spec.attempt = kSessionAttempt;
+  const Services& services = Services::of(L);
+  const std::string_view id = check_text(L, 2);
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    KeeperOptions options;
+    options.program = services.keeper_program;
+    options.run_dir_fd = dir.fd();
+    options.run_id = id;
+    options.generation = 1;
+    auto result = start_session(options, std::move(spec));
+    if (!result) return result.error();
+    started = std::move(*result);
+    return {};
+  });
+  if (started.pid == 0) {
+    lua_pushnil(L);
+    push_error(L, started.exit.error);
+    return 2;
+  }
+  lua_pushinteger(L, started.pid);
+  return 1;
+}
+
+/// status(home, id) -> "none" | "running" | "exited" | "lost", {why, code, signal, duration_ms,
+/// pid, started_ms}
+int session_status(lua_State* L) {
+  auto& kept = push_box<KeptAttempt>(L);
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    auto found = find_attempt(dir.fd(), kSessionStep, kSessionAttempt);
+    if (!found) return found.error();
+    kept = std::move(*found);
+    return {};
+  });
+  static constexpr const char* kNames[] = {"none", "running", "exited", "lost"};
+  lua_pushstring(L, kNames[static_cast<int>(kept.state)]);
+  lua_createtable(L, 0, 6);
+  const std::string_view why = to_string(kept.exit.why);
+  lua_pushlstring(L, why.data(), why.size());
+  lua_setfield(L, -2, "why");
+  set_number(L, "code", kept.exit.code);
+  set_number(L, "signal", kept.exit.signal);
+  set_number(L, "duration_ms", kept.exit.duration_ms);
+  set_number(L, "pid", kept.pid);
+  set_number(L, "started_ms", kept.started_ms);
+  return 2;
+}
+
+/// look(home, id, history) -> the screen and the facts as JSON text, of a session that runs
+int session_look(lua_State* L) {
+  const std::int64_t history = luaL_optinteger(L, 3, 0);
+  auto& text = push_box<std::string>(L);
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    auto looked = look_at_session(dir.fd(), history);
+    if (!looked) return looked.error();
+    text = std::move(*looked);
+    return {};
+  });
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// type(home, id, {{kind, text}, …}, tag?): kind 0 is text, 1 a key, 2 bytes; under a tag only once
+int session_type(lua_State* L) {
+  luaL_checktype(L, 3, LUA_TTABLE);
+  auto& typed = push_box<TypeFrame>(L);
+  if (!lua_isnoneornil(L, 4)) typed.tag = check_text(L, 4);
+  for (lua_Integer i = 1; lua_rawgeti(L, 3, i) == LUA_TTABLE; ++i) {
+    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -2, 2);
+    const lua_Integer kind = luaL_checkinteger(L, -2);
+    typed.parts.emplace_back(static_cast<std::uint8_t>(kind), check_text(L, -1));
+    lua_pop(L, 3);
+  }
+  lua_pop(L, 1);
+  with_session(L, [&](const Dir& dir) { return type_into_session(dir.fd(), typed); });
+  return 0;
+}
+
+/// resize(home, id, rows, cols)
+int session_resize(lua_State* L) {
+  const auto rows = static_cast<int>(luaL_checkinteger(L, 3));
+  const auto cols = static_cast<int>(luaL_checkinteger(L, 4));
+  with_session(L, [&](const Dir& dir) { return resize_session(dir.fd(), rows, cols); });
+  return 0;
+}
+
+/// kill(home, id, grace): asks the whole tree to end, and kills it after so many milliseconds
+int session_kill(lua_State* L) {
+  const lua_Integer grace = luaL_checkinteger(L, 3);
+  with_session(L, [&](const Dir& dir) { return end_session(dir.fd(), grace); });
+  return 0;
+}
+
+/// sweep(home, id) -> how many processes a dead keeper had left, which are ended now
+int session_sweep(lua_State* L) {
+  lua_Integer killed = 0;
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    if (keeper_is_alive(dir.fd())) return {};
+    auto swept = sweep(dir.fd());
+    if (!swept) return swept.error();
+    killed = static_cast<lua_Integer>(swept->killed.size());
+    return {};
+  });
+  lua_pushinteger(L, killed);
+  return 1;
+}
+
+/// processes(home, id) -> { {pid, age_ms, main, deadline_ms?}, … }: those of its program that live
+int session_processes(lua_State* L) {
+  auto& live = push_box<std::vector<LiveProcess>>(L);
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    auto listed = list_live(dir.fd());
+    if (!listed) return listed.error();
+    live = std::move(*listed);
+    return {};
+  });
+  lua_createtable(L, static_cast<int>(live.size()), 0);
+  lua_Integer count = 0;
+  for (const LiveProcess& process : live) {
+    lua_createtable(L, 0, 4);
+    set_number(L, "pid", process.info.pid);
+    set_number(L, "age_ms", process.age_ms);
+    lua_pushboolean(L, process.main);
+    lua_setfield(L, -2, "main");
+    if (process.record.deadline_ms > 0) set_number(L, "deadline_ms", process.record.deadline_ms);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/// append(home, id, name, text): to a file of the session
+int session_append(lua_State* L) {
+  const std::string_view name = check_text(L, 3);
+  const std::string_view text = check_text(L, 4);
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    auto file = dir.open_append(name);
+    if (!file) return file.error();
+    const int number = write_all(file->get(), text);
+    if (number != 0) return Error::from_errno(number, "write", std::string(name));
+    return {};
+  });
+  return 0;
+}
+
+/// replay(bytes, rows, cols, history) -> the screen that a program which printed them has, as the
+/// JSON text of look()
+int session_replay(lua_State* L) {
+  const std::string_view bytes = check_text(L, 1);
+  const auto rows = static_cast<int>(luaL_checkinteger(L, 2));
+  const auto cols = static_cast<int>(luaL_checkinteger(L, 3));
+  const auto history = static_cast<std::size_t>(luaL_optinteger(L, 4, 0));
+  auto& text = push_box<std::string>(L);
+  text = LuaState::host_work(L, [&] { return replay_screen(bytes, rows, cols, history); });
+  lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// hook(argv, env): runs a user's program for an event; waits for its first line or its end, ten
+/// seconds at most
+int session_hook(lua_State* L) {
+  auto& request = push_box<DetachRequest>(L);
+  auto& failure = push_box<Error>(L);
+  for (int list = 1; list <= 2; ++list) {
+    luaL_checktype(L, list, LUA_TTABLE);
+    for (lua_Integer i = 1; lua_rawgeti(L, list, i) == LUA_TSTRING; ++i) {
+      (list == 1 ? request.argv : request.environment).emplace_back(check_text(L, -1));
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  request.patience_ms = 10'000;
+  const char* path = Services::of(L).env("PATH");
+  bool failed = false;
+  {
+    auto program = find_program(request.argv.empty() ? "" : request.argv[0], path, {});
+    Result<std::string> line = program ? Result<std::string>(std::string()) : program.error();
+    if (program) {
+      request.argv[0] = *program;
+      line = LuaState::host_work(L, [&] { return start_detached(std::move(request)); });
+    }
+    if (!line) {
+      failed = true;
+      failure = line.error();
+    }
+  }
+  if (failed) return raise_error(L, failure);
+  return 0;
+}
+
+/// attach(home, id, key) -> "key" | "ended" | "gone": the person at this terminal takes it over
+int session_attach(lua_State* L) {
+  const lua_Integer key = luaL_checkinteger(L, 3);
+  auto& how = push_box<Detached>(L, Detached::kByKey);
+  with_session(L, [&](const Dir& dir) -> Result<void> {
+    auto detached = attach_session(dir.fd(), static_cast<char>(key));
+    if (!detached) return detached.error();
+    how = *detached;
+    return {};
+  });
+  lua_pushstring(L, how == Detached::kByKey          ? "key"
+                    : how == Detached::kSessionEnded ? "ended"
+                                                     : "gone");
+  return 1;
+}
+
+constexpr luaL_Reg kFunctions[] = {
+    {"make", guard<session_make>},
+    {"list", guard<session_list>},
+    {"start", guard<session_start>},
+    {"status", guard<session_status>},
+    {"look", guard<session_look>},
+    {"type", guard<session_type>},
+    {"resize", guard<session_resize>},
+    {"kill", guard<session_kill>},
+    {"sweep", guard<session_sweep>},
+    {"attach", guard<session_attach>},
+    {"append", guard<session_append>},
+    {"replay", guard<session_replay>},
+    {"hook", guard<session_hook>},
+    {"processes", guard<session_processes>},
+    {nullptr, nullptr},
+};
+
+}  // namespace
+
+int luaopen_core_session(lua_State* L) {
+  luaL_newlib(L, kFunctions);
+  return 1;
+}
+
+}  // namespace moonlet

@@ -1,0 +1,126 @@
+#include "lua/vm/child_spec.h"
+
+#include <cstring>
+
+#include "lua/vm/services.h"
+
+namespace moonlet {
+
+namespace {
+
+void field_list(lua_State* L, int index, const char* key, std::vector<std::string>& list) {
+  if (lua_getfield(L, index, key) == LUA_TTABLE) {
+    const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, -1));
+    list.reserve(static_cast<std::size_t>(count));
+    for (lua_Integer i = 1; i <= count; ++i) {
+      if (lua_rawgeti(L, -1, i) == LUA_TSTRING) {
+        std::size_t size = 0;
+        const char* data = lua_tolstring(L, -1, &size);
+        list.emplace_back(data, size);
+      }
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
+/// The fields of the table on top; whatever is not understood raises, for a confinement that is not
+/// the one that was meant is worse than none.
+void read_paths(lua_State* L, const char* key, std::vector<std::string>& paths) {
+  lua_Integer keys = 0;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) ++keys;
+  for (lua_Integer i = 1; i <= keys; ++i) {
+    if (lua_rawgeti(L, -1, i) != LUA_TSTRING) {
+      luaL_error(L, "confine.%s must be a list of paths", key);
+    }
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    paths.emplace_back(data, size);
+    lua_pop(L, 1);
+  }
+}
+
+bool read_flag(lua_State* L, const char* key) {
+  if (!lua_isboolean(L, -1)) luaL_error(L, "confine.%s must be true or false", key);
+  return lua_toboolean(L, -1) != 0;
+}
+
+void read_confinement(lua_State* L, Confinement& confinement) {
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    const char* key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    const bool is_list = strcmp(key, "writable") == 0 || strcmp(key, "readable") == 0;
+    if (is_list && !lua_istable(L, -1)) luaL_error(L, "confine.%s must be a list of paths", key);
+    if (strcmp(key, "writable") == 0) {
+      read_paths(L, key, confinement.writable);
+    } else if (strcmp(key, "readable") == 0) {
+      read_paths(L, key, confinement.readable);
+    } else if (strcmp(key, "restrict_reads") == 0) {
+      confinement.restrict_reads = read_flag(L, key);
+    } else if (strcmp(key, "network") == 0) {
+      confinement.no_network = !read_flag(L, key);
+    } else if (strcmp(key, "terminals") == 0) {
+      confinement.terminals = read_flag(L, key);
+    } else {
+      luaL_error(L, "confine has no field '%s'", key);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/// A script may hand a secret over as an argument or in a path: it does not go into the keeper's
+/// log.
+void tell_argv(ChildSpec& spec, const Redactor& redactor) {
+  bool other = redactor.apply(spec.cwd) != spec.cwd;
+  for (const auto& word : spec.argv) {
+    spec.redacted_argv.push_back(redactor.apply(word));
+    other = other || spec.redacted_argv.back() != word;
+  }
+  if (!other) spec.redacted_argv.clear();
+}
+
+}  // namespace
+
+std::string_view field_text(lua_State* L, int index, const char* key) {
+  std::string_view text;
+  if (lua_getfield(L, index, key) == LUA_TSTRING) {
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    text = {data, size};  // the table keeps it alive
+  }
+  lua_pop(L, 1);
+  return text;
+}
+
+std::int64_t field_integer(lua_State* L, int index, const char* key, std::int64_t otherwise) {
+  lua_getfield(L, index, key);
+  const std::int64_t value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : otherwise;
+  lua_pop(L, 1);
+  return value;
+}
+
+bool field_flag(lua_State* L, int index, const char* key) {
+  lua_getfield(L, index, key);
+  const bool value = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return value;
+}
+
+void read_child_spec(lua_State* L, int index, ChildSpec& spec) {
+  spec.cwd = field_text(L, index, "cwd");
+  field_list(L, index, "argv", spec.argv);
+  tell_argv(spec, Services::of(L).redactor);
+  field_list(L, index, "env", spec.env);
+  spec.wall_ms = field_integer(L, index, "wall", 0);
+  spec.idle_ms = field_integer(L, index, "idle", 0);
+  if (field_flag(L, index, "redact")) {
+    spec.secrets = Redactor::secrets_of_environment(Services::of(L).environment);
+  }
+  if (lua_getfield(L, index, "confine") != LUA_TNIL) {
+    read_confinement(L, spec.confinement.emplace());
+  }
+  lua_pop(L, 1);
+}
+
+}  // namespace moonlet
